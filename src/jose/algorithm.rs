@@ -1,0 +1,223 @@
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::signature as lc;
+
+/// A signature algorithm that this crate verifies: every asymmetric one registered for JWS and in use.
+///
+/// The list is closed on purpose. `none` and the HMAC family (`HS256` …) have no variant, so no configuration, key set
+/// or token can select them (RFC 8725 §3.1, §3.2). The names are those of the IANA "JSON Web Signature and Encryption
+/// Algorithms" registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3); the one a resource server must know (RFC 9068 §2.1).
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3).
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3).
+    RS512,
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256, a salt of 32 octets (RFC 7518 §3.5).
+    PS256,
+    /// RSASSA-PSS with SHA-384, MGF1 with SHA-384, a salt of 48 octets (RFC 7518 §3.5).
+    PS384,
+    /// RSASSA-PSS with SHA-512, MGF1 with SHA-512, a salt of 64 octets (RFC 7518 §3.5).
+    PS512,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
+    ES256,
+    /// ECDSA on P-384 with SHA-384 (RFC 7518 §3.4).
+    ES384,
+    /// ECDSA on P-521 with SHA-512 (RFC 7518 §3.4).
+    ES512,
+    /// `EdDSA` (RFC 8037 §3.1), here always over Ed25519. Deprecated by RFC 9864 in favour of [`Ed25519`](Self::Ed25519),
+    /// still what most issuers write.
+    EdDSA,
+    /// `Ed25519`, the fully-specified name (RFC 9864 §2.2).
+    Ed25519,
+    /// ML-DSA-44 (RFC 9964).
+    MlDsa44,
+    /// ML-DSA-65 (RFC 9964).
+    MlDsa65,
+    /// ML-DSA-87 (RFC 9964).
+    MlDsa87,
+}
+
+impl Algorithm {
+    /// Every algorithm there is, in the order of the declaration.
+    pub const ALL: [Self; 14] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::ES512,
+        Self::EdDSA,
+        Self::Ed25519,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
+    ];
+
+    /// The registered name, as `alg` carries it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::EdDSA => "EdDSA",
+            Self::Ed25519 => "Ed25519",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
+        }
+    }
+
+    /// The kind of key that the algorithm is used with: an algorithm fits exactly one.
+    pub(crate) const fn key_kind(self) -> KeyKind {
+        match self {
+            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => KeyKind::Rsa,
+            Self::ES256 => KeyKind::P256,
+            Self::ES384 => KeyKind::P384,
+            Self::ES512 => KeyKind::P521,
+            Self::EdDSA | Self::Ed25519 => KeyKind::Ed25519,
+            Self::MlDsa44 => KeyKind::MlDsa44,
+            Self::MlDsa65 => KeyKind::MlDsa65,
+            Self::MlDsa87 => KeyKind::MlDsa87,
+        }
+    }
+
+    /// The two names of one signature scheme are one: RFC 9864 renames `EdDSA` over Ed25519, it does not change it.
+    pub(crate) fn same_scheme(self, other: Self) -> bool {
+        self == other || (self.key_kind() == KeyKind::Ed25519 && other.key_kind() == KeyKind::Ed25519)
+    }
+
+    pub(crate) fn verification(self) -> Verification {
+        match self {
+            Self::RS256 => Verification::Rsa(&lc::RSA_PKCS1_2048_8192_SHA256),
+            Self::RS384 => Verification::Rsa(&lc::RSA_PKCS1_2048_8192_SHA384),
+            Self::RS512 => Verification::Rsa(&lc::RSA_PKCS1_2048_8192_SHA512),
+            Self::PS256 => Verification::Rsa(&lc::RSA_PSS_2048_8192_SHA256),
+            Self::PS384 => Verification::Rsa(&lc::RSA_PSS_2048_8192_SHA384),
+            Self::PS512 => Verification::Rsa(&lc::RSA_PSS_2048_8192_SHA512),
+            Self::ES256 => Verification::Other(&lc::ECDSA_P256_SHA256_FIXED),
+            Self::ES384 => Verification::Other(&lc::ECDSA_P384_SHA384_FIXED),
+            Self::ES512 => Verification::Other(&lc::ECDSA_P521_SHA512_FIXED),
+            Self::EdDSA | Self::Ed25519 => Verification::Other(&lc::ED25519),
+            Self::MlDsa44 => Verification::Other(&lc::ML_DSA_44),
+            Self::MlDsa65 => Verification::Other(&lc::ML_DSA_65),
+            Self::MlDsa87 => Verification::Other(&lc::ML_DSA_87),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Reads the registered name, exactly and case-sensitively (RFC 7515 §4.1.1).
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
+    }
+}
+
+/// A name that is not one of [`Algorithm::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a signature algorithm that can be verified here")]
+pub struct UnknownAlgorithm(pub String);
+
+/// What a public key is, as far as the choice of an algorithm is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    Rsa,
+    P256,
+    P384,
+    P521,
+    Ed25519,
+    MlDsa44,
+    MlDsa65,
+    MlDsa87,
+}
+
+/// How aws-lc-rs is asked: RSA keys are built from their components, all others from one string of octets.
+pub(crate) enum Verification {
+    Rsa(&'static lc::RsaParameters),
+    Other(&'static dyn lc::VerificationAlgorithm),
+}
+
+/// A set of algorithms: the allowlist of an issuer (RFC 8725 §3.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AlgorithmSet(u16);
+
+impl AlgorithmSet {
+    pub(crate) fn all() -> Self {
+        Algorithm::ALL.into_iter().collect()
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn contains(self, algorithm: Algorithm) -> bool {
+        self.0 & Self::bit(algorithm) != 0
+    }
+
+    fn bit(algorithm: Algorithm) -> u16 {
+        1 << algorithm as u16
+    }
+}
+
+impl FromIterator<Algorithm> for AlgorithmSet {
+    fn from_iter<I: IntoIterator<Item = Algorithm>>(algorithms: I) -> Self {
+        Self(algorithms.into_iter().fold(0, |set, algorithm| set | Self::bit(algorithm)))
+    }
+}
+
+impl fmt::Debug for AlgorithmSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Algorithm::ALL.into_iter().filter(|a| self.contains(*a))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_exactly() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse(), Ok(algorithm));
+            assert!(algorithm.name().to_lowercase().parse::<Algorithm>().is_err());
+            assert!(format!("{algorithm} ").parse::<Algorithm>().is_err());
+        }
+        for name in ["none", "None", "NONE", "nonE", "HS256", "HS384", "HS512", "ES256K", "Ed448", "RSA-OAEP", "dir", ""] {
+            assert!(name.parse::<Algorithm>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        let set: AlgorithmSet = [Algorithm::ES256, Algorithm::MlDsa87].into_iter().collect();
+        let held: Vec<_> = Algorithm::ALL.into_iter().filter(|a| set.contains(*a)).collect();
+        assert_eq!(held, [Algorithm::ES256, Algorithm::MlDsa87]);
+        assert!(AlgorithmSet::from_iter([]).is_empty());
+        assert!(Algorithm::ALL.into_iter().all(|a| AlgorithmSet::all().contains(a)));
+    }
+}

@@ -1,0 +1,302 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::algorithm::Algorithm;
+use super::base64url;
+use super::key::{Curve, Material, VerifyingKey};
+
+/// The usable public keys of a JWK Set (RFC 7517 §5).
+///
+/// Entries that cannot verify a signature are skipped one by one, each with its [reason](UnusableJwk): one odd key must
+/// not cost the others (RFC 7517 §5).
+#[derive(Clone, Debug)]
+pub struct JwkSet {
+    keys: Vec<Arc<VerifyingKey>>,
+    skipped: Vec<SkippedJwk>,
+}
+
+impl JwkSet {
+    /// The most entries a set may have.
+    pub const MAX_KEYS: usize = 100;
+
+    /// Reads a JWK Set document and parses every usable key in it.
+    ///
+    /// # Errors
+    ///
+    /// [`JwkSetError`] when the document is no JWK Set, has more than [`MAX_KEYS`](Self::MAX_KEYS) entries, or holds no
+    /// usable key at all.
+    pub fn from_json(document: &[u8]) -> Result<Self, JwkSetError> {
+        #[derive(Deserialize)]
+        struct Document<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
+        }
+        let document: Document<'_> = serde_json::from_slice(document).map_err(|_| JwkSetError::NotAJwkSet)?;
+        if document.keys.len() > Self::MAX_KEYS {
+            return Err(JwkSetError::TooManyKeys { found: document.keys.len() });
+        }
+        let mut set = Self::empty();
+        for (index, entry) in document.keys.into_iter().enumerate() {
+            set.add(index, entry.get());
+        }
+        if set.keys.is_empty() { Err(JwkSetError::NoUsableKey { skipped: set.skipped }) } else { Ok(set) }
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self { keys: Vec::new(), skipped: Vec::new() }
+    }
+
+    /// The usable keys, in the order of the document.
+    #[must_use]
+    pub fn keys(&self) -> &[Arc<VerifyingKey>] {
+        &self.keys
+    }
+
+    /// The entries that were skipped.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedJwk] {
+        &self.skipped
+    }
+
+    /// Whether some key answers to `kid`; a token without one may be signed by any.
+    pub(crate) fn knows(&self, kid: Option<&str>) -> bool {
+        kid.is_none_or(|kid| self.keys.iter().any(|key| key.id() == Some(kid)))
+    }
+
+    /// The keys to try for a token: those that bear its `kid`, or all when it has none, as far as they serve its
+    /// algorithm (RFC 7515 §4.1.4, appendix D).
+    pub(crate) fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
+    }
+
+    /// Whether the usable keys are the same, in the same order.
+    pub(crate) fn same_keys(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+
+    fn add(&mut self, index: usize, entry: &str) {
+        let jwk = match serde_json::from_str::<Jwk>(entry) {
+            Ok(jwk) => jwk,
+            Err(_) => return self.skipped.push(SkippedJwk { index, id: None, reason: UnusableJwk::Malformed }),
+        };
+        let id = jwk.kid.clone();
+        match jwk.into_key() {
+            Ok(key) => self.keys.push(Arc::new(key)),
+            Err(reason) => self.skipped.push(SkippedJwk { index, id, reason }),
+        }
+    }
+}
+
+/// Why a document is of no use as a key set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwkSetError {
+    /// Not a JSON object with an array `keys` (RFC 7517 §5.1).
+    #[error("not a JWK Set")]
+    NotAJwkSet,
+    /// More than [`JwkSet::MAX_KEYS`] entries.
+    #[error("{found} keys, where {} are the most", JwkSet::MAX_KEYS)]
+    TooManyKeys {
+        /// How many there are.
+        found: usize,
+    },
+    /// Not one key that could verify a token.
+    #[error("no usable key among {}", skipped.len())]
+    NoUsableKey {
+        /// What was there instead.
+        skipped: Vec<SkippedJwk>,
+    },
+}
+
+/// An entry of a JWK Set that is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedJwk {
+    /// Its place in `keys`, from 0.
+    pub index: usize,
+    /// Its `kid`, if it could be read.
+    pub id: Option<Box<str>>,
+    /// Why.
+    pub reason: UnusableJwk,
+}
+
+impl fmt::Display for SkippedJwk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}", self.index)?;
+        if let Some(id) = &self.id {
+            write!(f, " (kid {id:?})")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// Why a JWK is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableJwk {
+    /// Not a JSON object, a known member of the wrong type or standing twice, or no `kty`.
+    #[error("not a well-formed JWK")]
+    Malformed,
+    /// A key type that no signature algorithm here uses (RFC 7517 §4.1).
+    #[error("unknown key type {kty:?}")]
+    KeyType {
+        /// The `kty`.
+        kty: Box<str>,
+    },
+    /// A curve that no signature algorithm here uses.
+    #[error("unknown curve {crv:?}")]
+    Curve {
+        /// The `crv`.
+        crv: Box<str>,
+    },
+    /// A symmetric key, which has no business in a published set (RFC 7517 §9).
+    #[error("a symmetric key was published")]
+    Symmetric,
+    /// A private member: whoever reads the set can sign with the key (RFC 7517 §9).
+    #[error("a private key was published")]
+    Private,
+    /// `use` is not `sig` (RFC 7517 §4.2).
+    #[error("not for signatures: use is {usage:?}")]
+    Use {
+        /// The `use`.
+        usage: Box<str>,
+    },
+    /// `key_ops` lacks `verify` (RFC 7517 §4.3).
+    #[error("not for verifying: key_ops lacks it")]
+    KeyOps,
+    /// `alg` names no algorithm that can be verified here.
+    #[error("unknown algorithm {alg:?}")]
+    Algorithm {
+        /// The `alg`.
+        alg: Box<str>,
+    },
+    /// `alg` and the key do not fit each other.
+    #[error("the key is not one for {declared}")]
+    AlgorithmMismatch {
+        /// The `alg`.
+        declared: Algorithm,
+    },
+    /// A member that the key type requires is absent.
+    #[error("the member {name:?} is missing")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A member that is not base64url.
+    #[error("the member {name:?} is not base64url")]
+    Encoding {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An RSA modulus outside of 2048 to 8192 bits (RFC 8725 §3.5).
+    #[error("an RSA modulus of {bits} bits")]
+    ModulusLength {
+        /// How many it has.
+        bits: usize,
+    },
+    /// An RSA modulus that is even, so no product of two large primes.
+    #[error("an even RSA modulus")]
+    EvenModulus,
+    /// An RSA exponent that is even or less than 3.
+    #[error("an RSA exponent that is even or less than 3")]
+    Exponent,
+    /// A coordinate shorter or longer than its curve's (RFC 7518 §6.2.1.2, RFC 8037 §2).
+    #[error("a coordinate of the wrong length")]
+    CoordinateLength,
+    /// An Ed25519 point that is not in its canonical encoding (RFC 8032 §5.1.3).
+    #[error("an Ed25519 key that is not canonical")]
+    NotCanonical,
+    /// An Ed25519 point of small order (RFC 8725 §3.4).
+    #[error("an Ed25519 key of small order")]
+    SmallOrder,
+    /// Refused by the cryptographic library: a point off its curve, or octets of the wrong number.
+    #[error("not a valid public key")]
+    InvalidKey,
+}
+
+/// The members of a JWK that matter here. Unknown ones are ignored (RFC 7517 §4), and so is `x5c`: a key is trusted
+/// because its issuer published it, never because of a certificate.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: Box<str>,
+    kid: Option<Box<str>>,
+    alg: Option<Box<str>>,
+    #[serde(rename = "use")]
+    usage: Option<Box<str>>,
+    key_ops: Option<Vec<Box<str>>>,
+    crv: Option<Box<str>>,
+    n: Option<Box<str>>,
+    e: Option<Box<str>>,
+    x: Option<Box<str>>,
+    y: Option<Box<str>>,
+    #[serde(rename = "pub")]
+    public: Option<Box<str>>,
+    /// The private member of `RSA`, `EC` and `OKP` keys.
+    d: Option<serde::de::IgnoredAny>,
+    /// The private member of `AKP` keys.
+    #[serde(rename = "priv")]
+    private: Option<serde::de::IgnoredAny>,
+    /// The symmetric key.
+    k: Option<serde::de::IgnoredAny>,
+}
+
+impl Jwk {
+    fn into_key(self) -> Result<VerifyingKey, UnusableJwk> {
+        if &*self.kty == "oct" || self.k.is_some() {
+            return Err(UnusableJwk::Symmetric);
+        }
+        if self.d.is_some() || self.private.is_some() {
+            return Err(UnusableJwk::Private);
+        }
+        if let Some(usage) = self.usage.as_ref().filter(|usage| &***usage != "sig") {
+            return Err(UnusableJwk::Use { usage: usage.clone() });
+        }
+        if self.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify")) {
+            return Err(UnusableJwk::KeyOps);
+        }
+        let material = self.material()?;
+        let declared = self.algorithm()?;
+        VerifyingKey::new(self.kid, &material, declared)
+    }
+
+    fn material(&self) -> Result<Material, UnusableJwk> {
+        match (&*self.kty, self.crv.as_deref()) {
+            ("RSA", _) => Ok(Material::rsa(&octets("n", self.n.as_deref())?, &octets("e", self.e.as_deref())?)),
+            ("EC", Some("P-256")) => self.point(Curve::P256),
+            ("EC", Some("P-384")) => self.point(Curve::P384),
+            ("EC", Some("P-521")) => self.point(Curve::P521),
+            ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: octets("x", self.x.as_deref())? }),
+            ("EC" | "OKP", Some(crv)) => Err(UnusableJwk::Curve { crv: crv.into() }),
+            ("EC" | "OKP", None) => Err(UnusableJwk::Missing { name: "crv" }),
+            ("AKP", _) => {
+                // RFC 9964: here `alg` is what tells the parameter set.
+                let algorithm = self.algorithm()?.ok_or(UnusableJwk::Missing { name: "alg" })?;
+                if !matches!(algorithm, Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87) {
+                    return Err(UnusableJwk::AlgorithmMismatch { declared: algorithm });
+                }
+                Ok(Material::MlDsa { algorithm, public: octets("pub", self.public.as_deref())? })
+            }
+            (kty, _) => Err(UnusableJwk::KeyType { kty: kty.into() }),
+        }
+    }
+
+    fn point(&self, curve: Curve) -> Result<Material, UnusableJwk> {
+        Ok(Material::Ec { curve, x: octets("x", self.x.as_deref())?, y: octets("y", self.y.as_deref())? })
+    }
+
+    fn algorithm(&self) -> Result<Option<Algorithm>, UnusableJwk> {
+        let unknown = |alg: &str| UnusableJwk::Algorithm { alg: alg.into() };
+        self.alg.as_deref().map(|alg| alg.parse().map_err(|_| unknown(alg))).transpose()
+    }
+}
+
+fn octets(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {
+    let value = value.ok_or(UnusableJwk::Missing { name })?;
+    base64url::decode(value).ok_or(UnusableJwk::Encoding { name })
+}

@@ -1,0 +1,224 @@
+use serde::de::MapAccess;
+
+use super::algorithm::Algorithm;
+use super::base64url;
+use super::key::VerifyingKey;
+use super::strict_json::{JsonError, Member, Members, read_object};
+
+/// A JWS in compact form (RFC 7515 §7.1), decoded, its signature not yet verified: nothing in it may be believed.
+pub(crate) struct Unverified<'t> {
+    header: Header,
+    signing_input: &'t str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'t> Unverified<'t> {
+    pub(crate) fn parse(token: &'t str) -> Result<Self, JwsError> {
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(JwsError::Parts { found: token.split('.').count() });
+        };
+        let decode = |part| base64url::decode(part).ok_or(JwsError::Encoding);
+        Ok(Self {
+            header: Header::parse(&decode(header)?)?,
+            signing_input: &token[..header.len() + 1 + payload.len()],
+            payload: decode(payload)?,
+            signature: decode(signature)?,
+        })
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The payload, which anybody may have written.
+    pub(crate) fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The payload, if one of `keys` made the signature; what a key may serve is the key's own decision.
+    pub(crate) fn verify<'k>(self, keys: impl IntoIterator<Item = &'k VerifyingKey>) -> Option<Verified> {
+        let Self { header, signing_input, payload, signature } = self;
+        keys.into_iter()
+            .any(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature))
+            .then_some(Verified { payload })
+    }
+}
+
+/// A payload whose signature was verified. Only [`Unverified::verify`] makes one.
+pub(crate) struct Verified {
+    payload: Vec<u8>,
+}
+
+impl Verified {
+    pub(crate) fn into_payload(self) -> Vec<u8> {
+        self.payload
+    }
+}
+
+/// The members of a JOSE header that matter here. All others are ignored (RFC 7515 §4), those that would bring a key
+/// along among them: `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10).
+pub(crate) struct Header {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<Box<str>>,
+    pub(crate) typ: Option<Box<str>>,
+}
+
+impl Header {
+    fn parse(header: &[u8]) -> Result<Self, JwsError> {
+        let mut raw = RawHeader::default();
+        read_object(header, &mut raw).map_err(JwsError::Header)?;
+        refuse_extensions(&raw)?;
+        refuse_nested_tokens(&raw)?;
+        let name = raw.alg.ok_or(JwsError::NoAlgorithm)?;
+        let algorithm = name.parse().map_err(|_| JwsError::Algorithm { found: name })?;
+        Ok(Self { algorithm, kid: raw.kid, typ: raw.typ })
+    }
+}
+
+/// No extension is understood here, so a header that marks one as critical is refused, whatever it names (RFC 7515
+/// §4.1.11). An unencoded payload is none for a JWT, marked or not (RFC 7797 §7).
+fn refuse_extensions(header: &RawHeader) -> Result<(), JwsError> {
+    if header.has_crit {
+        return Err(JwsError::Critical);
+    }
+    if header.unencoded { Err(JwsError::UnencodedPayload) } else { Ok(()) }
+}
+
+/// A JWT within a JWT is not unwrapped (RFC 7519 §5.2), and `enc` marks a JWE (RFC 7516 §9).
+fn refuse_nested_tokens(header: &RawHeader) -> Result<(), JwsError> {
+    let nested = |cty: &str| cty.eq_ignore_ascii_case("jwt") || cty.eq_ignore_ascii_case("application/jwt");
+    if header.cty.as_deref().is_some_and(nested) {
+        return Err(JwsError::Nested);
+    }
+    if header.has_enc { Err(JwsError::Encrypted) } else { Ok(()) }
+}
+
+#[derive(Default)]
+struct RawHeader {
+    alg: Option<Box<str>>,
+    kid: Option<Box<str>>,
+    typ: Option<Box<str>>,
+    cty: Option<Box<str>>,
+    has_crit: bool,
+    has_enc: bool,
+    unencoded: bool,
+}
+
+impl<'de> Members<'de> for RawHeader {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
+        match name {
+            "alg" => self.alg = Some(member.read()?),
+            "kid" => self.kid = Some(member.read()?),
+            "typ" => self.typ = Some(member.read()?),
+            "cty" => self.cty = Some(member.read()?),
+            "b64" => self.unencoded = !member.read::<bool>()?,
+            "crit" => {
+                self.has_crit = true;
+                member.skip()?;
+            }
+            "enc" => {
+                self.has_enc = true;
+                member.skip()?;
+            }
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// Why a text is no JWS that could be verified here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwsError {
+    /// Not three parts (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §7.1), for which there is no key here.
+    #[error("{found} parts where a signed JWT has 3")]
+    Parts {
+        /// How many there are.
+        found: usize,
+    },
+    /// A part that is not base64url: padding, white space, another alphabet, or bits to spare (RFC 7515 §2).
+    #[error("a part is not base64url")]
+    Encoding,
+    /// The header is not an acceptable JSON object.
+    #[error("the header: {0}")]
+    Header(#[source] JsonError),
+    /// The header has no `alg` (RFC 7515 §4.1.1).
+    #[error("the header names no algorithm")]
+    NoAlgorithm,
+    /// An algorithm that does not exist here, `none` and the HMAC family among them (RFC 8725 §3.1).
+    #[error("unknown algorithm {found:?}")]
+    Algorithm {
+        /// The `alg`.
+        found: Box<str>,
+    },
+    /// The header marks extensions as critical; none is understood (RFC 7515 §4.1.11).
+    #[error("critical extensions")]
+    Critical,
+    /// `b64` is false (RFC 7797 §7).
+    #[error("an unencoded payload")]
+    UnencodedPayload,
+    /// The payload is another token (RFC 7519 §5.2).
+    #[error("a nested token")]
+    Nested,
+    /// The header is that of an encrypted token (RFC 7516 §9).
+    #[error("an encrypted token")]
+    Encrypted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(header: &str) -> Result<Header, JwsError> {
+        Header::parse(header.as_bytes())
+    }
+
+    #[test]
+    fn e1_three_parts() {
+        for (text, found) in [("", 1), ("abc", 1), ("a.b", 2), ("a.b.c.d", 4), ("a.b.c.d.e", 5), ("a.b.c.d.e.f", 6)] {
+            assert_eq!(Unverified::parse(text).err(), Some(JwsError::Parts { found }), "{text}");
+        }
+        for text in ["..", ".e30.AA", ". . "] {
+            assert!(Unverified::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn e6_alg_is_a_string_that_is_known() {
+        assert_eq!(parse("{}").err(), Some(JwsError::NoAlgorithm));
+        for wrong in ["null", "[]", "[\"ES256\"]", "1", "{}"] {
+            assert!(matches!(parse(&format!(r#"{{"alg":{wrong}}}"#)), Err(JwsError::Header(_))), "{wrong}");
+        }
+        for unknown in ["none", "HS256", "rs256", "RS256 ", ""] {
+            let error = parse(&format!(r#"{{"alg":"{unknown}"}}"#)).err();
+            assert_eq!(error, Some(JwsError::Algorithm { found: unknown.into() }));
+        }
+        assert_eq!(parse(r#"{"\u0061lg":"ES256"}"#).map(|header| header.algorithm), Ok(Algorithm::ES256));
+    }
+
+    #[test]
+    fn e7_e8_no_extension_is_understood() {
+        for crit in [r#"["b64"]"#, r#"["exp"]"#, "[]", "null", "\"b64\"", r#"["alg"]"#] {
+            let header = format!(r#"{{"alg":"ES256","b64":true,"crit":{crit}}}"#);
+            assert_eq!(parse(&header).err(), Some(JwsError::Critical), "{crit}");
+        }
+        assert_eq!(parse(r#"{"alg":"ES256","b64":false}"#).err(), Some(JwsError::UnencodedPayload));
+    }
+
+    #[test]
+    fn e12_unknown_members_are_ignored() {
+        assert!(parse(r#"{"alg":"ES256","x5t":"abc","jku":"https://evil.example","new":{"a":[1]}}"#).is_ok());
+    }
+
+    #[test]
+    fn e30_nested_and_encrypted_tokens_are_refused() {
+        for cty in ["JWT", "jwt", "application/jwt"] {
+            assert_eq!(parse(&format!(r#"{{"alg":"ES256","cty":"{cty}"}}"#)).err(), Some(JwsError::Nested));
+        }
+        assert_eq!(parse(r#"{"alg":"ES256","enc":"A256GCM"}"#).err(), Some(JwsError::Encrypted));
+    }
+}

@@ -1,0 +1,271 @@
+use std::fmt;
+
+use aws_lc_rs::digest;
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
+
+use super::algorithm::{Algorithm, KeyKind, Verification};
+use super::base64url;
+use super::jwk::UnusableJwk;
+
+/// A public key, parsed once and bound to what its JWK says it is for.
+///
+/// It is of one kind (RSA, one elliptic curve, one ML-DSA parameter set) and serves only the algorithms of that kind,
+/// or the single one that its JWK names (RFC 8725 §3.1).
+pub struct VerifyingKey {
+    id: Option<Box<str>>,
+    thumbprint: Thumbprint,
+    /// One parsed key for each algorithm it may serve.
+    parsed: Box<[(Algorithm, ParsedPublicKey)]>,
+}
+
+impl VerifyingKey {
+    /// `declared` is the JWK's `alg`.
+    pub(super) fn new(
+        id: Option<Box<str>>,
+        material: &Material,
+        declared: Option<Algorithm>,
+    ) -> Result<Self, UnusableJwk> {
+        let kind = material.check()?;
+        if let Some(declared) = declared.filter(|declared| declared.key_kind() != kind) {
+            return Err(UnusableJwk::AlgorithmMismatch { declared });
+        }
+        let parsed = Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| algorithm.key_kind() == kind)
+            .filter(|algorithm| declared.is_none_or(|declared| declared.same_scheme(*algorithm)))
+            .map(|algorithm| Ok((algorithm, material.parse(algorithm)?)))
+            .collect::<Result<_, UnusableJwk>>()?;
+        Ok(Self { id, thumbprint: material.thumbprint(), parsed })
+    }
+
+    /// The key ID (`kid`), if the JWK has one (RFC 7517 §4.5).
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The algorithms that the key may serve.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
+        self.parsed.iter().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// What identifies the key material, whatever its `kid` (RFC 7638).
+    #[must_use]
+    pub fn thumbprint(&self) -> &Thumbprint {
+        &self.thumbprint
+    }
+
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.algorithms().any(|served| served == algorithm)
+    }
+
+    /// Whether `signature` is this key's over `message` by `algorithm`.
+    pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.parsed
+            .iter()
+            .find(|(served, _)| *served == algorithm)
+            .is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+    }
+}
+
+/// The same material under the same name for the same algorithms.
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.thumbprint == other.thumbprint && self.algorithms().eq(other.algorithms())
+    }
+}
+
+impl Eq for VerifyingKey {}
+
+/// Names the key without showing it.
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("id", &self.id)
+            .field("thumbprint", &self.thumbprint)
+            .field("algorithms", &self.algorithms().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// The JWK thumbprint of a key: SHA-256 over its required members (RFC 7638 §3).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Thumbprint([u8; 32]);
+
+impl fmt::Display for Thumbprint {
+    /// base64url, as RFC 7638 §3.1 prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The octets of a public key, decoded and not yet believed.
+pub(super) enum Material {
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
+    Ed25519 { x: Vec<u8> },
+    MlDsa { algorithm: Algorithm, public: Vec<u8> },
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+impl Curve {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    const fn kind(self) -> KeyKind {
+        match self {
+            Self::P256 => KeyKind::P256,
+            Self::P384 => KeyKind::P384,
+            Self::P521 => KeyKind::P521,
+        }
+    }
+
+    /// The length of a coordinate in octets.
+    const fn octets(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+impl Material {
+    /// RFC 7518 §6.3.1.1 wants the fewest octets; issuers that leave a sign octet in front are common, and it changes
+    /// nothing.
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
+        let without_leading_zeros = |number: &[u8]| number.iter().copied().skip_while(|octet| *octet == 0).collect();
+        Self::Rsa { n: without_leading_zeros(n), e: without_leading_zeros(e) }
+    }
+
+    /// Refuses what aws-lc-rs would parse all the same: an issuer's key set is distrusted too. That a point lies on its
+    /// curve is checked when it is [parsed](Self::parse).
+    fn check(&self) -> Result<KeyKind, UnusableJwk> {
+        match self {
+            Self::Rsa { n, e } => check_rsa(n, e).map(|()| KeyKind::Rsa),
+            // RFC 7518 §6.2.1.2: the full length, leading zeros included.
+            Self::Ec { curve, x, y } if x.len() == curve.octets() && y.len() == curve.octets() => Ok(curve.kind()),
+            Self::Ec { .. } => Err(UnusableJwk::CoordinateLength),
+            Self::Ed25519 { x } => check_ed25519(x).map(|()| KeyKind::Ed25519),
+            Self::MlDsa { algorithm, .. } => Ok(algorithm.key_kind()),
+        }
+    }
+
+    fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableJwk> {
+        let parsed = match (algorithm.verification(), self) {
+            (Verification::Rsa(parameters), Self::Rsa { n, e }) => {
+                RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters)
+            }
+            (Verification::Other(scheme), Self::Ec { x, y, .. }) => {
+                ParsedPublicKey::new(scheme, uncompressed_point(x, y))
+            }
+            (Verification::Other(scheme), Self::Ed25519 { x: octets } | Self::MlDsa { public: octets, .. }) => {
+                ParsedPublicKey::new(scheme, octets)
+            }
+            _ => return Err(UnusableJwk::AlgorithmMismatch { declared: algorithm }),
+        };
+        parsed.map_err(|_| UnusableJwk::InvalidKey)
+    }
+
+    /// RFC 7638 §3: the required members in lexicographic order, no white space. Every value here is base64url or a
+    /// registered name, so nothing needs escaping.
+    fn thumbprint(&self) -> Thumbprint {
+        let b64 = |octets: &[u8]| base64url::encode(octets);
+        let members = match self {
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n)),
+            Self::Ec { curve, x, y } => {
+                format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, curve.name(), b64(x), b64(y))
+            }
+            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64(x)),
+            // RFC 9964: `alg` is a required member of an AKP key.
+            Self::MlDsa { algorithm, public } => {
+                format!(r#"{{"alg":"{algorithm}","kty":"AKP","pub":"{}"}}"#, b64(public))
+            }
+        };
+        let mut thumbprint = [0; 32];
+        thumbprint.copy_from_slice(digest::digest(&digest::SHA256, members.as_bytes()).as_ref());
+        Thumbprint(thumbprint)
+    }
+}
+
+/// RSA keys of 2048 to 8192 bits (RFC 7518 §3.3; beyond 8192 one verification is a denial of service), an odd modulus and
+/// an odd exponent of at least 3 (RFC 8017 §3.1). `e = 1` would make every signature forgeable.
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
+    let bits = n.len() * 8 - n.first().map_or(0, |octet| octet.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(UnusableJwk::ModulusLength { bits });
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|octet| octet & 1 == 1);
+    if !odd(n) {
+        return Err(UnusableJwk::EvenModulus);
+    }
+    if !odd(e) || e == [1] {
+        return Err(UnusableJwk::Exponent);
+    }
+    Ok(())
+}
+
+/// SEC 1 §2.3.3.
+fn uncompressed_point(x: &[u8], y: &[u8]) -> Vec<u8> {
+    [&[4], x, y].concat()
+}
+
+/// A canonical encoding (RFC 8032 §5.1.3: y < 2^255 − 19) of a point that is not of small order: under such a key one
+/// signature fits many messages.
+fn check_ed25519(x: &[u8]) -> Result<(), UnusableJwk> {
+    /// The y coordinates of the eight points whose order divides 8, big-endian; `x` and `−x` share one.
+    const SMALL_ORDER: [[u8; 32]; 5] = [
+        // Order 4.
+        [0; 32],
+        // Order 1, the neutral element.
+        {
+            let mut one = [0; 32];
+            one[31] = 1;
+            one
+        },
+        // Order 2, −1.
+        {
+            let mut minus_one = P;
+            minus_one[31] -= 1;
+            minus_one
+        },
+        // Order 8, twice.
+        *b"\x05\xfc\x53\x6d\x88\x02\x38\xb1\x39\x33\xc6\xd3\xac\x05\xdf\xd5\xf0\x98\xef\xf2\x89\xf4\xc3\x45\xb0\x27\xb2\xc2\x8f\x95\xe8\x26",
+        *b"\x7a\x03\xac\x92\x77\xfd\xc7\x4e\xc6\xcc\x39\x2c\xfa\x53\x20\x2a\x0f\x67\x10\x0d\x76\x0b\x3c\xba\x4f\xd8\x4d\x3d\x70\x6a\x17\xc7",
+    ];
+    /// 2^255 − 19, big-endian.
+    const P: [u8; 32] = {
+        let mut p = [0xff; 32];
+        p[0] = 0x7f;
+        p[31] = 0xed;
+        p
+    };
+
+    let mut y: [u8; 32] = x.try_into().map_err(|_| UnusableJwk::CoordinateLength)?;
+    y.reverse();
+    y[0] &= 0x7f; // The top bit is the sign of x.
+    if y >= P {
+        return Err(UnusableJwk::NotCanonical);
+    }
+    if SMALL_ORDER.contains(&y) {
+        return Err(UnusableJwk::SmallOrder);
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Signatures: JSON Web Algorithms, Keys and Signatures (RFC 7515, 7517, 7518, 8037, 9864, 9964).
+//!
+//! This module knows bytes and keys. It knows nothing of OAuth, HTTP, async or clocks.
+
+mod algorithm;
+mod base64url;
+mod jwk;
+mod jws;
+mod key;
+mod strict_json;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use jwk::{JwkSet, JwkSetError, SkippedJwk, UnusableJwk};
+pub use jws::JwsError;
+pub use key::{Thumbprint, VerifyingKey};
+pub use strict_json::JsonError;
+
+pub(crate) use algorithm::AlgorithmSet;
+pub(crate) use jws::{Unverified, Verified};
+pub(crate) use strict_json::{Member, Members, Strings, read_object};

@@ -1,0 +1,350 @@
+//! JSON objects from strangers, read strictly: UTF-8, one object and nothing after it, at most [`MAX_DEPTH`] levels, and
+//! no member name twice in any object at any depth (RFC 7515 §4, RFC 7519 §4, RFC 8259 §4).
+//!
+//! Two parsers that disagree about which of two equal names counts are a way past a check, so neither counts. Names are
+//! compared after unescaping, as code points (RFC 7515 §5.3).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+/// How deep objects and arrays may nest, the outermost object counted.
+const MAX_DEPTH: u8 = 32;
+
+/// Why a text is not an acceptable JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// The octets are not UTF-8 (RFC 8259 §8.1).
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// Not well-formed JSON, or more than one value.
+    #[error("not JSON from octet {column} on")]
+    Syntax {
+        /// Where the parser gave up, counted from 1 within its line.
+        column: usize,
+    },
+    /// A JSON value, but no object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// A name that stands twice in one object, at whatever depth.
+    #[error("the member {name:?} stands twice")]
+    Duplicate {
+        /// The name, unescaped.
+        name: String,
+    },
+    /// More than 32 levels of objects and arrays.
+    #[error("nested too deeply")]
+    TooDeep,
+    /// A member that this crate reads, with a value of the wrong type.
+    #[error("the member {name:?} has a value of the wrong type")]
+    WrongType {
+        /// The name, unescaped.
+        name: String,
+    },
+}
+
+/// Takes the members of an object one by one.
+pub(crate) trait Members<'de> {
+    /// Reads the value of `name` from `member`; what is of no interest is [skipped](Member::skip), still strictly.
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error>;
+}
+
+/// Reads `bytes` as one object into `members`.
+pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut walk = Walk { names: Vec::new(), fault: None };
+    let read = Object { members, walk: &mut walk, depth: 1 }.deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(|error| match error.classify() {
+        Category::Data => walk.fault.unwrap_or(JsonError::NotAnObject),
+        Category::Syntax | Category::Eof | Category::Io => JsonError::Syntax { column: error.column() },
+    })
+}
+
+/// What is carried through the whole text.
+struct Walk<'de> {
+    /// The names of all objects that are open, in one vector.
+    names: Vec<Cow<'de, str>>,
+    /// The first thing found wrong; serde's own error is a string and cannot carry it.
+    fault: Option<JsonError>,
+}
+
+impl Walk<'_> {
+    fn refuse<E: serde::de::Error>(&mut self, fault: JsonError) -> E {
+        let error = E::custom(&fault);
+        self.fault.get_or_insert(fault);
+        error
+    }
+
+    fn deeper<E: serde::de::Error>(&mut self, depth: u8) -> Result<u8, E> {
+        if depth > MAX_DEPTH { Err(self.refuse(JsonError::TooDeep)) } else { Ok(depth + 1) }
+    }
+}
+
+/// The value of one member, yet to be read.
+pub(crate) struct Member<'m, 'de, A> {
+    map: &'m mut A,
+    walk: &'m mut Walk<'de>,
+    depth: u8,
+}
+
+impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
+    /// The value as a `T`. Only for types that hold no object, whose names would go unchecked.
+    pub(crate) fn read<T: Deserialize<'de>>(self) -> Result<T, A::Error> {
+        self.map.next_value()
+    }
+
+    /// The value as one string or several; whatever else it is, it is still checked.
+    pub(crate) fn strings(self) -> Result<Strings, A::Error> {
+        self.map.next_value_seed(ReadStrings { walk: self.walk, depth: self.depth })
+    }
+
+    /// Checks the value without keeping it.
+    pub(crate) fn skip(self) -> Result<(), A::Error> {
+        self.map.next_value_seed(Object { members: &mut Skip, walk: self.walk, depth: self.depth })
+    }
+}
+
+/// A value that may be a string or an array of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Strings {
+    One(Box<str>),
+    Many(Vec<Box<str>>),
+    /// Neither, or an array that holds something else.
+    Other,
+}
+
+/// The members of an object that nobody asked for.
+struct Skip;
+
+impl<'de> Members<'de> for Skip {
+    fn member<A: MapAccess<'de>>(&mut self, _: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
+        member.skip()
+    }
+}
+
+/// An object at `depth`; as a [`Skip`], any other value too.
+struct Object<'m, 'de, M> {
+    members: &'m mut M,
+    walk: &'m mut Walk<'de>,
+    depth: u8,
+}
+
+impl<'de, M: Members<'de>> DeserializeSeed<'de> for Object<'_, 'de, M> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        if self.depth == 1 { json.deserialize_map(self) } else { json.deserialize_any(self) }
+    }
+}
+
+impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { members, walk, depth } = self;
+        let inner = walk.deeper(depth)?;
+        let first = walk.names.len();
+        while let Some(name) = map.next_key_seed(Name(PhantomData))? {
+            let read = members.member(&name, Member { map: &mut map, walk, depth: inner });
+            if let Err(error) = read {
+                walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into_owned() });
+                return Err(error);
+            }
+            walk.names.push(name);
+        }
+        let own = &mut walk.names[first..];
+        own.sort_unstable();
+        if let Some(pair) = own.windows(2).find(|pair| pair[0] == pair[1]) {
+            let name = pair[0].clone().into_owned();
+            return Err(walk.refuse(JsonError::Duplicate { name }));
+        }
+        walk.names.truncate(first);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let depth = self.walk.deeper(self.depth)?;
+        while seq.next_element_seed(Object { members: &mut Skip, walk: self.walk, depth })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct ReadStrings<'m, 'de> {
+    walk: &'m mut Walk<'de>,
+    depth: u8,
+}
+
+impl<'de> DeserializeSeed<'de> for ReadStrings<'_, 'de> {
+    type Value = Strings;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Strings, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadStrings<'_, 'de> {
+    type Value = Strings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Strings, E> {
+        Ok(Strings::One(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Strings, A::Error> {
+        let depth = self.walk.deeper(self.depth)?;
+        let mut strings = Some(Vec::new());
+        while let Some(element) = seq.next_element_seed(ReadStrings { walk: self.walk, depth })? {
+            match (element, &mut strings) {
+                (Strings::One(text), Some(strings)) => strings.push(text),
+                _ => strings = None,
+            }
+        }
+        Ok(strings.map_or(Strings::Other, Strings::Many))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strings, A::Error> {
+        Object { members: &mut Skip, walk: self.walk, depth: self.depth }.visit_map(map).map(|()| Strings::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Strings, E> {
+        Ok(Strings::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Strings, E> {
+        Ok(Strings::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Strings, E> {
+        Ok(Strings::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Strings, E> {
+        Ok(Strings::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Strings, E> {
+        Ok(Strings::Other)
+    }
+}
+
+/// A member name, borrowed from the text unless it holds an escape.
+struct Name<'de>(PhantomData<&'de str>);
+
+impl<'de> DeserializeSeed<'de> for Name<'de> {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Cow<'de, str>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name<'de> {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: impl AsRef<[u8]>) -> Result<(), JsonError> {
+        struct Reader(u64);
+        impl<'de> Members<'de> for Reader {
+            fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
+                match name {
+                    "number" => member.read().map(|number| self.0 = number),
+                    _ => member.skip(),
+                }
+            }
+        }
+        read_object(text.as_ref(), &mut Reader(0))
+    }
+
+    #[test]
+    fn e4_e5_duplicate_names_are_refused_at_every_depth() {
+        let twice = |name: &str| Err(JsonError::Duplicate { name: name.into() });
+        assert_eq!(check(r#"{"a":1,"b":2,"a":3}"#), twice("a"));
+        assert_eq!(check(r#"{"number":1,"number":1}"#), twice("number"));
+        assert_eq!(check(r#"{"o":{"a":1,"a":1}}"#), twice("a"));
+        assert_eq!(check(r#"{"o":[1,{"p":[{"a":1,"a":1}]}]}"#), twice("a"));
+        assert_eq!(check(r#"{"a":{"a":[{"a":1},{"a":1}]},"b":{"a":1}}"#), Ok(()));
+    }
+
+    #[test]
+    fn e13_names_compare_after_unescaping() {
+        assert_eq!(check(r#"{"alg":1,"\u0061lg":2}"#), Err(JsonError::Duplicate { name: "alg".into() }));
+        assert_eq!(check("{\"\u{e9}\":1,\"e\u{301}\":2}"), Ok(()), "no normalization");
+    }
+
+    #[test]
+    fn d11_e29_one_utf8_object_and_nothing_else() {
+        for bad in ["", "[]", "1", "null", "\"x\"", "{} {}", "{}x", "{", "{\"a\":1,}", "{'a':1}", "\u{feff}{}"] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        assert!(check("{\"a\":\"\n\"}").is_err(), "a raw control character");
+        assert!(check(r#"{"a":"\ud800"}"#).is_err(), "half a surrogate pair");
+        assert_eq!(check(b"{\"a\":\"\xc0\xaf\"}"), Err(JsonError::NotUtf8));
+        assert_eq!(check(b"\xff\xfe{\0}\0"), Err(JsonError::NotUtf8));
+        assert_eq!(check(" { } \n"), Ok(()));
+        assert_eq!(check("[]"), Err(JsonError::NotAnObject));
+        assert_eq!(check(r#"{"number":"1"}"#), Err(JsonError::WrongType { name: "number".into() }));
+    }
+
+    #[test]
+    fn e29_depth_is_bounded() {
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(check(nested(31)), Ok(()));
+        assert_eq!(check(nested(32)), Err(JsonError::TooDeep));
+        assert_eq!(check(nested(10_000)), Err(JsonError::TooDeep));
+        let objects = format!("{}1{}", "{\"a\":".repeat(33), "}".repeat(33));
+        assert_eq!(check(objects), Err(JsonError::TooDeep));
+    }
+}

@@ -1,0 +1,237 @@
+//! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// An issuer's identifier that is also a URL, byte for byte as the application gave it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct IssuerUrl {
+    identifier: Box<str>,
+    url: Url,
+}
+
+impl IssuerUrl {
+    /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
+    pub(crate) fn parse(identifier: &str) -> Result<Self, UrlError> {
+        let url = fetchable(identifier)?;
+        if url.query().is_some() {
+            return Err(UrlError::Query);
+        }
+        Ok(Self { identifier: identifier.into(), url })
+    }
+
+    pub(crate) fn identifier(&self) -> &str {
+        &self.identifier
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+
+    /// Where the metadata may be, in the order in which to look: RFC 8414 §3.1 puts the well-known part between host and
+    /// path, OpenID Connect Discovery §4.1 after the path, and RFC 8414 §5 knows both.
+    pub(super) fn metadata_urls(&self) -> Vec<Url> {
+        let path = self.url.path().trim_end_matches('/');
+        let oauth = format!("/.well-known/oauth-authorization-server{path}");
+        let openid_inserted = format!("/.well-known/openid-configuration{path}");
+        let openid_appended = format!("{path}/.well-known/openid-configuration");
+        let mut paths = vec![oauth, openid_inserted, openid_appended];
+        paths.dedup(); // Without a path the two OpenID forms are one.
+        let at = |path: String| {
+            let mut url = self.url.clone();
+            url.set_path(&path);
+            url
+        };
+        paths.into_iter().map(at).collect()
+    }
+
+    /// Reads a metadata document and returns where this issuer's keys are.
+    pub(super) fn jwks_url(&self, document: &[u8]) -> Result<Url, DiscoveryError> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let metadata: Metadata = serde_json::from_slice(document).map_err(|_| DiscoveryError::NotMetadata)?;
+        self.is_identical_to(&metadata.issuer)?;
+        let url = fetchable(&metadata.jwks_uri).map_err(|reason| DiscoveryError::JwksUri { reason })?;
+        self.may_point_to(&url)?;
+        Ok(url)
+    }
+
+    /// RFC 8414 §3.3: code point by code point, or the document is unusable.
+    fn is_identical_to(&self, found: &str) -> Result<(), DiscoveryError> {
+        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: found.into() }) }
+    }
+
+    /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine.
+    fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
+        if is_loopback(url) && !self.is_loopback() {
+            return Err(DiscoveryError::JwksUri { reason: UrlError::Loopback });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for IssuerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.identifier.fmt(f)
+    }
+}
+
+/// A URL that keys or metadata may be fetched from.
+pub(super) fn fetchable(text: &str) -> Result<Url, UrlError> {
+    let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        _ => return Err(UrlError::Scheme),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UrlError::Credentials);
+    }
+    if url.fragment().is_some() { Err(UrlError::Fragment) } else { Ok(url) }
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|mapped: Ipv4Addr| mapped.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// Why a URL is not one to fetch keys from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// Not an absolute URL.
+    #[error("not an absolute URL")]
+    NotAUrl,
+    /// Keys that came over plain text could be anybody's (RFC 8414 §2).
+    #[error("neither https nor, on this machine itself, http")]
+    Scheme,
+    /// A user name or a password in the URL.
+    #[error("has a user name or a password")]
+    Credentials,
+    /// An issuer identifier has no query (RFC 8414 §2).
+    #[error("has a query")]
+    Query,
+    /// What follows `#` is never sent.
+    #[error("has a fragment")]
+    Fragment,
+    /// A remote issuer points to this machine.
+    #[error("points to this machine, and the issuer is elsewhere")]
+    Loopback,
+}
+
+/// Why a metadata document is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// Not a JSON object with the strings `issuer` and `jwks_uri`.
+    #[error("not a metadata document with issuer and jwks_uri")]
+    NotMetadata,
+    /// The document is some other issuer's (RFC 8414 §3.3).
+    #[error("the metadata is that of the issuer {found:?}")]
+    Issuer {
+        /// The `issuer` in it.
+        found: Box<str>,
+    },
+    /// Keys are not fetched from there.
+    #[error("the jwks_uri: {reason}")]
+    JwksUri {
+        /// Why.
+        reason: UrlError,
+    },
+    /// The issuer has no metadata at any of the places where it may be.
+    #[error("no metadata at any of the well-known places")]
+    NotFound,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(issuer: &str) -> Vec<String> {
+        IssuerUrl::parse(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
+    }
+
+    #[test]
+    fn i2_i3_i4_where_metadata_is_looked_for() {
+        let root = [
+            "https://h.example/.well-known/oauth-authorization-server",
+            "https://h.example/.well-known/openid-configuration",
+        ];
+        assert_eq!(urls("https://h.example"), root);
+        assert_eq!(urls("https://h.example/"), root);
+        let path = [
+            "https://h.example:8443/.well-known/oauth-authorization-server/t/1",
+            "https://h.example:8443/.well-known/openid-configuration/t/1",
+            "https://h.example:8443/t/1/.well-known/openid-configuration",
+        ];
+        assert_eq!(urls("https://h.example:8443/t/1"), path);
+        assert_eq!(urls("https://h.example:8443/t/1/"), path);
+    }
+
+    #[test]
+    fn i5_what_an_issuer_url_may_be() {
+        let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier().to_owned());
+        for good in ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"] {
+            assert_eq!(parse(good), Ok(good.to_owned()), "kept byte for byte");
+        }
+        assert_eq!(parse("http://h.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("http://localhost.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("http://127.0.0.1.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("file:///etc/passwd"), Err(UrlError::Scheme));
+        assert_eq!(parse("https://h.example?a"), Err(UrlError::Query));
+        assert_eq!(parse("https://h.example#a"), Err(UrlError::Fragment));
+        assert_eq!(parse("https://u:p@h.example"), Err(UrlError::Credentials));
+        assert_eq!(parse("h.example"), Err(UrlError::NotAUrl));
+        assert_eq!(parse(""), Err(UrlError::NotAUrl));
+    }
+
+    #[test]
+    fn i1_the_metadata_must_be_the_issuers_own() {
+        let issuer = IssuerUrl::parse("https://h.example/t").unwrap();
+        let read = |found: &str, jwks_uri: &str| {
+            issuer.jwks_url(format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#).as_bytes())
+        };
+        let keys = "https://keys.example/jwks";
+        assert_eq!(read("https://h.example/t", keys).map(String::from), Ok(keys.to_owned()), "another host is common");
+        for other in ["https://h.example/t/", "https://h.example/T", "https://H.example/t", "https://h.example", ""] {
+            assert_eq!(read(other, keys), Err(DiscoveryError::Issuer { found: other.into() }));
+        }
+    }
+
+    #[test]
+    fn d16_where_the_metadata_may_point() {
+        let read = |issuer: &str, jwks_uri: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
+            IssuerUrl::parse(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
+        };
+        let refused = |reason| Err(DiscoveryError::JwksUri { reason });
+        let remote = "https://h.example";
+        assert_eq!(read(remote, "http://h.example/jwks"), refused(UrlError::Scheme));
+        assert_eq!(read(remote, "file:///jwks"), refused(UrlError::Scheme));
+        assert_eq!(read(remote, "http://127.0.0.1/jwks"), refused(UrlError::Loopback));
+        assert_eq!(read(remote, "https://localhost/jwks"), refused(UrlError::Loopback));
+        assert_eq!(read(remote, "https://[::ffff:127.0.0.1]/jwks"), refused(UrlError::Loopback));
+        assert_eq!(read("http://127.0.0.1:1", "http://127.0.0.1:2/jwks"), Ok(()));
+        assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
+    }
+
+    #[test]
+    fn i6_anything_else_is_no_metadata() {
+        let issuer = IssuerUrl::parse("https://h.example").unwrap();
+        for text in ["", "<html>", "[]", "{}", r#"{"issuer":"https://h.example"}"#, r#"{"issuer":1,"jwks_uri":"x"}"#] {
+            assert_eq!(issuer.jwks_url(text.as_bytes()), Err(DiscoveryError::NotMetadata), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use super::claims::ClaimsError;
+use super::numeric_date::NumericDate;
+use crate::jose::{Algorithm, JsonError, JwsError};
+
+/// What is wrong with a token, for logs and tests.
+///
+/// It holds what was found and, where it is not a constant of the crate, what was expected. Clients never see it: to them
+/// every one of these is the same `invalid_token` (RFC 6750 §3.1).
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Longer than a token may be.
+    #[error("{length} octets, where {limit} are the most")]
+    TooLong {
+        /// Its length in octets.
+        length: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// Not a signed JWT.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
+    /// The payload is not an acceptable JSON object, or a registered claim has the wrong type.
+    #[error("the payload: {0}")]
+    Payload(#[source] JsonError),
+    /// A required claim is absent or empty (RFC 9068 §2.2).
+    #[error("the claim {claim:?} is missing")]
+    Missing {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// The issuer is not one that is trusted (RFC 9068 §4).
+    #[error("the issuer {found:?} is not trusted")]
+    Issuer {
+        /// The `iss`.
+        found: Box<str>,
+    },
+    /// The algorithm is not one that this issuer may use (RFC 8725 §3.1).
+    #[error("the issuer may not sign with {found}")]
+    Algorithm {
+        /// The `alg`.
+        found: Algorithm,
+    },
+    /// The header's `typ` is not that of an access token (RFC 9068 §4).
+    #[error("the type {found:?} is not that of an access token")]
+    Type {
+        /// The `typ`, if there is one.
+        found: Option<Box<str>>,
+    },
+    /// A claim tells that this is another kind of token, such as an ID token (RFC 8725 §3.12).
+    #[error("the claim {claim:?} is not one of an access token")]
+    NotAnAccessToken {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// The token is bound to a key that the request did not prove to hold (RFC 7800 §3.1, RFC 9449 §7.2).
+    #[error("the token is bound to a key (cnf), and no binding is configured")]
+    Bound,
+    /// The token is for somebody else (RFC 9068 §4).
+    #[error("the audience {found:?} has none of {expected:?}")]
+    Audience {
+        /// The `aud`.
+        found: Vec<Box<str>>,
+        /// Who this is.
+        expected: Vec<Box<str>>,
+    },
+    /// Past its `exp` (RFC 7519 §4.1.4).
+    #[error("expired at {exp}, and it is {now}")]
+    Expired {
+        /// The `exp`.
+        exp: NumericDate,
+        /// When the token was judged.
+        now: NumericDate,
+    },
+    /// Before its `nbf` (RFC 7519 §4.1.5).
+    #[error("not valid before {nbf}, and it is {now}")]
+    NotYetValid {
+        /// The `nbf`.
+        nbf: NumericDate,
+        /// When the token was judged.
+        now: NumericDate,
+    },
+    /// Its `iat` lies in the future (FAPI 2.0 §5.3.2.1).
+    #[error("issued at {iat}, and it is {now}")]
+    IssuedInTheFuture {
+        /// The `iat`.
+        iat: NumericDate,
+        /// When the token was judged.
+        now: NumericDate,
+    },
+    /// The issuer has no key of that name (RFC 7515 §4.1.4).
+    #[error("the issuer has no key {kid:?}")]
+    UnknownKey {
+        /// The `kid`.
+        kid: Option<Box<str>>,
+    },
+    /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1).
+    #[error("the issuer's key is not one for {algorithm}")]
+    KeyMismatch {
+        /// The `alg`.
+        algorithm: Algorithm,
+    },
+    /// No key of the issuer made the signature (RFC 7515 §5.2).
+    #[error("the signature is not one of the issuer's")]
+    Signature,
+    /// The claims are not what the application asked for.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+}

@@ -1,0 +1,123 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::jose::Strings;
+
+/// A set of scope tokens (RFC 6749 §3.3): what a token grants, or what an operation needs.
+///
+/// Scope tokens compare case-sensitively and whole. The text form is theirs, one space between two.
+///
+/// ```
+/// use tower_bearer::Scope;
+///
+/// let scope: Scope = "read:me write:me".parse()?;
+/// assert!(scope.contains("read:me"));
+/// assert!(!scope.contains("read"));
+/// # Ok::<(), tower_bearer::token::InvalidScope>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope(Box<str>);
+
+impl Scope {
+    /// Whether `token` is one of the scope tokens.
+    #[must_use]
+    pub fn contains(&self, token: &str) -> bool {
+        self.iter().any(|own| own == token)
+    }
+
+    /// Whether every scope token of `other` is also one of this scope's.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        other.iter().all(|token| self.contains(token))
+    }
+
+    /// The scope tokens, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|token| !token.is_empty())
+    }
+
+    /// Whether there is no scope token at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The scope tokens with one space between two.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a token's claim grants. It splits at the space and nowhere else; an array's element that is no scope token
+    /// grants nothing, in particular not the words in it.
+    pub(super) fn granted(value: &Strings) -> Option<Self> {
+        match value {
+            Strings::One(text) => Some(Self(text.clone())),
+            Strings::Many(tokens) => {
+                let tokens: Vec<&str> = tokens.iter().map(|token| &**token).filter(|token| is_scope_token(token)).collect();
+                Some(Self(tokens.join(" ").into()))
+            }
+            Strings::Other => None,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads one or more scope tokens with exactly one space between two.
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
+        if text.split(' ').all(is_scope_token) { Ok(Self(text.into())) } else { Err(InvalidScope(text.to_owned())) }
+    }
+}
+
+/// A text that is no scope by the grammar of RFC 6749 §3.3.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a list of scope tokens with one space between two (RFC 6749 §3.3)")]
+pub struct InvalidScope(pub String);
+
+/// `1*( %x21 / %x23-5B / %x5D-7E )` (RFC 6749 §3.3).
+fn is_scope_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|octet| matches!(octet, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h1_tokens_compare_whole_and_case_sensitively_and_split_at_the_space_only() {
+        let one = |text: &str| Scope::granted(&Strings::One(text.into())).unwrap();
+        assert!(one("read:me write:me").contains("write:me"));
+        assert!(one("  read:me  ").contains("read:me"));
+        for other in ["read:me2", "READ:ME", "xread:me", "read:me\tx", "x\u{a0}read:me", "read:me,x", "\"read:me\"", ""] {
+            assert!(!one(other).contains("read:me"), "{other:?}");
+        }
+        assert!(!one("a  b").contains(""));
+        assert!(one("   ").is_empty());
+    }
+
+    #[test]
+    fn h4_an_array_element_with_a_space_is_one_odd_token() {
+        let many = |tokens: &[&str]| Scope::granted(&Strings::Many(tokens.iter().map(|&t| t.into()).collect())).unwrap();
+        assert!(many(&["a", "b"]).includes(&"b a".parse().unwrap()));
+        assert!(!many(&["a b"]).contains("a"));
+        assert!(!many(&["a b"]).contains("b"));
+        assert!(many(&["a b", "c"]).contains("c"));
+        assert_eq!(Scope::granted(&Strings::Other), None);
+    }
+
+    #[test]
+    fn a_needed_scope_follows_the_grammar() {
+        for bad in ["", " ", " a", "a ", "a  b", "a\tb", "a\"", "a\\b", "é", "a\nb"] {
+            assert!(bad.parse::<Scope>().is_err(), "{bad:?}");
+        }
+        assert_eq!("https://example.com/a.b a!b".parse::<Scope>().unwrap().iter().count(), 2);
+    }
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use super::access_token::AccessToken;
+use super::claims::ParseClaims;
+use super::error::TokenError;
+use super::numeric_date::NumericDate;
+use super::registered::RegisteredClaims;
+use super::scope::Scope;
+use crate::jose::{Algorithm, AlgorithmSet, JsonError, Strings, Unverified, VerifyingKey};
+
+/// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
+pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
+
+/// The most keys that are tried for one token.
+const MAX_TRIED_KEYS: usize = 4;
+
+/// How closely a token must follow RFC 9068.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// What issuers really send: the header's `typ` is `at+jwt`, `application/at+jwt` (in any case), `JWT` or absent, the
+    /// scope is in `scope`, `scp` or `scopes`, and `iss`, `aud`, `exp` and `sub` are required. What is known to be another
+    /// kind of token is refused all the same.
+    #[default]
+    Generic,
+    /// RFC 9068 to the letter: `typ` is `at+jwt` or `application/at+jwt`, `client_id`, `iat` and `jti` are required beside
+    /// the above, and the scope is a string in `scope`.
+    Rfc9068,
+}
+
+/// What the tokens of one issuer must satisfy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) issuer: Box<str>,
+    /// Whoever of these the token names.
+    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) algorithms: AlgorithmSet,
+    pub(crate) profile: Profile,
+    pub(crate) leeway: Duration,
+}
+
+/// A token that was read and not yet believed.
+pub(crate) struct Candidate<'t> {
+    jws: Unverified<'t>,
+    claims: RegisteredClaims,
+}
+
+impl<'t> Candidate<'t> {
+    pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_LENGTH {
+            return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
+        }
+        let jws = Unverified::parse(token)?;
+        let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
+        Ok(Self { jws, claims })
+    }
+
+    /// The `iss` that the token claims.
+    pub(crate) fn issuer(&self) -> Result<&str, TokenError> {
+        self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
+    }
+
+    /// All rules but the signature. They come first because they are cheap, and so that a token that could not pass anyway
+    /// never costs a request to the issuer.
+    pub(crate) fn check(self, policy: &Policy, now: NumericDate) -> Result<Plausible<'t>, TokenError> {
+        self.issuer_matches(policy)?;
+        self.algorithm_is_allowed(policy)?;
+        self.type_is_access_token(policy)?;
+        self.is_no_other_kind_of_token()?;
+        self.is_not_bound()?;
+        self.names_its_subject()?;
+        self.has_profile_claims(policy)?;
+        self.audience_matches(policy)?;
+        self.has_not_expired(policy, now)?;
+        self.is_valid_already(policy, now)?;
+        self.was_issued_in_the_past(policy, now)?;
+        let scope = self.scope(policy)?;
+        Ok(Plausible { candidate: self, scope })
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.jws.header().algorithm
+    }
+
+    /// RFC 9068 §4: code point by code point.
+    fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
+        match self.issuer()? {
+            issuer if issuer == &*policy.issuer => Ok(()),
+            other => Err(TokenError::Issuer { found: other.into() }),
+        }
+    }
+
+    /// RFC 8725 §3.1: an allowlist for each issuer.
+    fn algorithm_is_allowed(&self, policy: &Policy) -> Result<(), TokenError> {
+        let found = self.algorithm();
+        if policy.algorithms.contains(found) { Ok(()) } else { Err(TokenError::Algorithm { found }) }
+    }
+
+    /// RFC 9068 §4, RFC 8725 §3.11; media types compare in any case (RFC 7515 §4.1.9).
+    fn type_is_access_token(&self, policy: &Policy) -> Result<(), TokenError> {
+        let is = |typ: &str, expected: &str| typ.eq_ignore_ascii_case(expected);
+        match (self.jws.header().typ.as_deref(), policy.profile) {
+            (Some(typ), _) if is(typ, "at+jwt") || is(typ, "application/at+jwt") => Ok(()),
+            (Some(typ), Profile::Generic) if is(typ, "JWT") => Ok(()),
+            (None, Profile::Generic) => Ok(()),
+            (typ, _) => Err(TokenError::Type { found: typ.map(Into::into) }),
+        }
+    }
+
+    /// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
+    fn is_no_other_kind_of_token(&self) -> Result<(), TokenError> {
+        let claims = &self.claims;
+        if let Some(claim) = claims.foreign {
+            return Err(TokenError::NotAnAccessToken { claim });
+        }
+        // Amazon Cognito writes `access` or `id`.
+        if claims.token_use.as_deref().is_some_and(|token_use| token_use != "access") {
+            return Err(TokenError::NotAnAccessToken { claim: "token_use" });
+        }
+        // Keycloak writes `Bearer` or one of these.
+        let foreign = |typ: &str| ["ID", "Refresh", "Offline", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other));
+        if claims.typ.as_deref().is_some_and(foreign) {
+            return Err(TokenError::NotAnAccessToken { claim: "typ" });
+        }
+        Ok(())
+    }
+
+    /// RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3: a confirmation that cannot be checked is not ignored.
+    fn is_not_bound(&self) -> Result<(), TokenError> {
+        if self.claims.has_cnf { Err(TokenError::Bound) } else { Ok(()) }
+    }
+
+    /// RFC 9068 §2.2. It is asked for in every profile, because handlers key their data by it.
+    fn names_its_subject(&self) -> Result<(), TokenError> {
+        present("sub", self.claims.sub.as_deref())
+    }
+
+    /// RFC 9068 §2.2: the claims that only the strict profile requires.
+    fn has_profile_claims(&self, policy: &Policy) -> Result<(), TokenError> {
+        if policy.profile == Profile::Generic {
+            return Ok(());
+        }
+        present("client_id", self.claims.client_id.as_deref())?;
+        present("jti", self.claims.jti.as_deref())?;
+        self.claims.iat.map(drop).ok_or(TokenError::Missing { claim: "iat" })
+    }
+
+    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
+    fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
+        let found = self.claims.aud.as_ref().ok_or(TokenError::Missing { claim: "aud" })?;
+        if found.iter().any(|audience| policy.audiences.contains(audience)) {
+            return Ok(());
+        }
+        Err(TokenError::Audience { found: found.clone(), expected: policy.audiences.clone() })
+    }
+
+    /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone. An absent
+    /// scope grants nothing; a malformed one makes a bad token, not a token without scopes.
+    fn scope(&self, policy: &Policy) -> Result<Scope, TokenError> {
+        let claims = &self.claims;
+        let (name, value) = match policy.profile {
+            Profile::Rfc9068 => ("scope", claims.scope.as_ref()),
+            Profile::Generic => [("scope", &claims.scope), ("scp", &claims.scp), ("scopes", &claims.scopes)]
+                .into_iter()
+                .find_map(|(name, value)| value.as_ref().map(|value| (name, Some(value))))
+                .unwrap_or_default(),
+        };
+        let granted = match (policy.profile, value) {
+            (_, None) => Some(Scope::default()),
+            (Profile::Rfc9068, Some(Strings::Many(_))) => None,
+            (_, Some(value)) => Scope::granted(value),
+        };
+        granted.ok_or_else(|| TokenError::Payload(JsonError::WrongType { name: name.into() }))
+    }
+
+    /// RFC 7519 §4.1.4.
+    fn has_not_expired(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
+        if now < exp.plus(policy.leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
+    }
+
+    /// RFC 7519 §4.1.5.
+    fn is_valid_already(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        match self.claims.nbf {
+            Some(nbf) if nbf > now.plus(policy.leeway) => Err(TokenError::NotYetValid { nbf, now }),
+            _ => Ok(()),
+        }
+    }
+
+    /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
+    /// trust with `exp`.
+    fn was_issued_in_the_past(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        match self.claims.iat {
+            Some(iat) if iat > now.plus(policy.leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A token that satisfies every rule but one: whether its issuer signed it is still open.
+pub(crate) struct Plausible<'t> {
+    candidate: Candidate<'t>,
+    scope: Scope,
+}
+
+impl Plausible<'_> {
+    /// The name of the key that the token claims to be signed with.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.candidate.jws.header().kid.as_deref()
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.candidate.algorithm()
+    }
+
+    /// The access token, if one of the first four `keys` signed it (RFC 7515 §5.2, appendix D).
+    pub(crate) fn verify<'k>(
+        self,
+        keys: impl Iterator<Item = &'k VerifyingKey>,
+        parse_claims: Option<ParseClaims>,
+    ) -> Result<AccessToken, TokenError> {
+        let mut keys = keys.take(MAX_TRIED_KEYS).peekable();
+        if keys.peek().is_none() {
+            return Err(TokenError::KeyMismatch { algorithm: self.algorithm() });
+        }
+        let Self { candidate: Candidate { jws, claims }, scope } = self;
+        let verified = jws.verify(keys).ok_or(TokenError::Signature)?;
+        AccessToken::new(verified, claims, scope, parse_claims)
+    }
+}
+
+fn present(claim: &'static str, value: Option<&str>) -> Result<(), TokenError> {
+    if value.is_some_and(|value| !value.is_empty()) { Ok(()) } else { Err(TokenError::Missing { claim }) }
+}
