@@ -207,7 +207,9 @@ mod tests {
             assert!(algorithm.name().to_lowercase().parse::<Algorithm>().is_err());
             assert!(format!("{algorithm} ").parse::<Algorithm>().is_err());
         }
-        for name in ["none", "None", "NONE", "nonE", "HS256", "HS384", "HS512", "ES256K", "Ed448", "RSA-OAEP", "dir", ""] {
+        for name in
+            ["none", "None", "NONE", "nonE", "HS256", "HS384", "HS512", "ES256K", "Ed448", "RSA-OAEP", "dir", ""]
+        {
             assert!(name.parse::<Algorithm>().is_err(), "{name}");
         }
     }

@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 /// base64url as JOSE has it (RFC 7515 §2): no padding, no white space, and no stray bits at the end (RFC 4648 §3.5), so
 /// that a value has exactly one spelling.
@@ -17,7 +17,7 @@ pub(super) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     JOSE.decode(text).ok()
 }
 
-pub(super) fn encode(octets: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(octets: impl AsRef<[u8]>) -> String {
     JOSE.encode(octets)
 }
 

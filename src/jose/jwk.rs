@@ -68,11 +68,12 @@ impl JwkSet {
 
     /// The keys to try for a token: those that bear its `kid`, or all when it has none, as far as they serve its
     /// algorithm (RFC 7515 §4.1.4, appendix D).
-    pub(crate) fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &VerifyingKey> {
-        self.keys
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
+    pub(super) fn candidates(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &Arc<VerifyingKey>> {
+        self.keys.iter().filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
     }
 
     /// Whether the usable keys are the same, in the same order.
@@ -81,12 +82,9 @@ impl JwkSet {
     }
 
     fn add(&mut self, index: usize, entry: &str) {
-        let jwk = match serde_json::from_str::<Jwk>(entry) {
-            Ok(jwk) => jwk,
-            Err(_) => return self.skipped.push(SkippedJwk { index, id: None, reason: UnusableJwk::Malformed }),
-        };
-        let id = jwk.kid.clone();
-        match jwk.into_key() {
+        let jwk = serde_json::from_str::<Jwk>(entry);
+        let id = jwk.as_ref().ok().and_then(|jwk| jwk.kid.clone());
+        match jwk.map_err(|_| UnusableJwk::Malformed).and_then(Jwk::into_key) {
             Ok(key) => self.keys.push(Arc::new(key)),
             Err(reason) => self.skipped.push(SkippedJwk { index, id, reason }),
         }
@@ -257,7 +255,8 @@ impl Jwk {
         if let Some(usage) = self.usage.as_ref().filter(|usage| &***usage != "sig") {
             return Err(UnusableJwk::Use { usage: usage.clone() });
         }
-        if self.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify")) {
+        if self.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify"))
+        {
             return Err(UnusableJwk::KeyOps);
         }
         let material = self.material()?;

@@ -2,8 +2,11 @@ use serde::de::MapAccess;
 
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::key::VerifyingKey;
+use super::jwk::JwkSet;
 use super::strict_json::{JsonError, Member, Members, read_object};
+
+/// The most keys that are tried for one token.
+const MAX_TRIED_KEYS: usize = 4;
 
 /// A JWS in compact form (RFC 7515 §7.1), decoded, its signature not yet verified: nothing in it may be believed.
 pub(crate) struct Unverified<'t> {
@@ -39,12 +42,16 @@ impl<'t> Unverified<'t> {
         &self.payload
     }
 
-    /// The payload, if one of `keys` made the signature; what a key may serve is the key's own decision.
-    pub(crate) fn verify<'k>(self, keys: impl IntoIterator<Item = &'k VerifyingKey>) -> Option<Verified> {
+    /// The payload, if a key of the set made the signature: one that bears the header's `kid`, or any if it names none, and
+    /// that serves its `alg` (RFC 7515 §5.2, appendix D).
+    pub(crate) fn verify(self, keys: &JwkSet) -> Result<Verified, SignatureError> {
         let Self { header, signing_input, payload, signature } = self;
-        keys.into_iter()
-            .any(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature))
-            .then_some(Verified { payload })
+        let mut keys = keys.candidates(header.kid.as_deref(), header.algorithm).take(MAX_TRIED_KEYS).peekable();
+        if keys.peek().is_none() {
+            return Err(SignatureError::NoKey);
+        }
+        let good = keys.any(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature));
+        if good { Ok(Verified { payload }) } else { Err(SignatureError::Mismatch) }
     }
 }
 
@@ -57,6 +64,14 @@ impl Verified {
     pub(crate) fn into_payload(self) -> Vec<u8> {
         self.payload
     }
+}
+
+/// Why a signature does not count.
+pub(crate) enum SignatureError {
+    /// No key is one for the algorithm.
+    NoKey,
+    /// No key that is one made the signature.
+    Mismatch,
 }
 
 /// The members of a JOSE header that matter here. All others are ignored (RFC 7515 §4), those that would bring a key

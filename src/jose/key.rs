@@ -84,7 +84,7 @@ impl fmt::Debug for VerifyingKey {
             .field("id", &self.id)
             .field("thumbprint", &self.thumbprint)
             .field("algorithms", &self.algorithms().collect::<Vec<_>>())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,5 +16,7 @@ pub use key::{Thumbprint, VerifyingKey};
 pub use strict_json::JsonError;
 
 pub(crate) use algorithm::AlgorithmSet;
-pub(crate) use jws::{Unverified, Verified};
+#[cfg(feature = "testing")]
+pub(crate) use base64url::encode as encode_base64url;
+pub(crate) use jws::{SignatureError, Unverified, Verified};
 pub(crate) use strict_json::{Member, Members, Strings, read_object};

@@ -23,10 +23,6 @@ impl IssuerUrl {
         Ok(Self { identifier: identifier.into(), url })
     }
 
-    pub(crate) fn identifier(&self) -> &str {
-        &self.identifier
-    }
-
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
@@ -182,8 +178,10 @@ mod tests {
 
     #[test]
     fn i5_what_an_issuer_url_may_be() {
-        let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier().to_owned());
-        for good in ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"] {
+        let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier.to_string());
+        for good in
+            ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"]
+        {
             assert_eq!(parse(good), Ok(good.to_owned()), "kept byte for byte");
         }
         assert_eq!(parse("http://h.example"), Err(UrlError::Scheme));

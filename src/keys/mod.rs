@@ -10,4 +10,4 @@ pub use source::{FetchError, FetchFuture, FetchedKeys, KeySource};
 
 pub(crate) use discovery::IssuerUrl;
 pub(crate) use source::Remote;
-pub(crate) use store::{KeyStore, Lookup};
+pub(crate) use store::{KeyStore, Lookup, Waiting};

@@ -255,9 +255,15 @@ impl FetchError {
 }
 
 /// An error with all its sources: reqwest's own text leaves out what happened.
-fn describe(error: &(dyn Error + 'static)) -> Box<str> {
-    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ").into()
+fn describe(error: &dyn Error) -> Box<str> {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.into()
 }
 
 impl fmt::Debug for Remote {

@@ -43,7 +43,8 @@ pub(crate) fn parse<T: DeserializeOwned + Send + Sync + 'static>(payload: &[u8])
 }
 
 pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError> {
-    serde_json::from_slice(payload).map_err(|error| ClaimsError { wanted: std::any::type_name::<T>(), column: error.column() })
+    serde_json::from_slice(payload)
+        .map_err(|error| ClaimsError { wanted: std::any::type_name::<T>(), column: error.column() })
 }
 
 /// The claims of a good token are not of the type that the application asked for.

@@ -14,4 +14,4 @@ pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 pub use validator::Profile;
 
-pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy};
+pub(crate) use validator::{Candidate, Policy};

@@ -54,7 +54,8 @@ impl Scope {
         match value {
             Strings::One(text) => Some(Self(text.clone())),
             Strings::Many(tokens) => {
-                let tokens: Vec<&str> = tokens.iter().map(|token| &**token).filter(|token| is_scope_token(token)).collect();
+                let tokens: Vec<&str> =
+                    tokens.iter().map(|token| &**token).filter(|token| is_scope_token(token)).collect();
                 Some(Self(tokens.join(" ").into()))
             }
             Strings::Other => None,
@@ -96,7 +97,8 @@ mod tests {
         let one = |text: &str| Scope::granted(&Strings::One(text.into())).unwrap();
         assert!(one("read:me write:me").contains("write:me"));
         assert!(one("  read:me  ").contains("read:me"));
-        for other in ["read:me2", "READ:ME", "xread:me", "read:me\tx", "x\u{a0}read:me", "read:me,x", "\"read:me\"", ""] {
+        for other in ["read:me2", "READ:ME", "xread:me", "read:me\tx", "x\u{a0}read:me", "read:me,x", "\"read:me\"", ""]
+        {
             assert!(!one(other).contains("read:me"), "{other:?}");
         }
         assert!(!one("a  b").contains(""));
@@ -105,7 +107,8 @@ mod tests {
 
     #[test]
     fn h4_an_array_element_with_a_space_is_one_odd_token() {
-        let many = |tokens: &[&str]| Scope::granted(&Strings::Many(tokens.iter().map(|&t| t.into()).collect())).unwrap();
+        let many =
+            |tokens: &[&str]| Scope::granted(&Strings::Many(tokens.iter().map(|&t| t.into()).collect())).unwrap();
         assert!(many(&["a", "b"]).includes(&"b a".parse().unwrap()));
         assert!(!many(&["a b"]).contains("a"));
         assert!(!many(&["a b"]).contains("b"));

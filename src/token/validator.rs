@@ -6,13 +6,10 @@ use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
-use crate::jose::{Algorithm, AlgorithmSet, JsonError, Strings, Unverified, VerifyingKey};
+use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified};
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
-pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
-
-/// The most keys that are tried for one token.
-const MAX_TRIED_KEYS: usize = 4;
+const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// How closely a token must follow RFC 9068.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,10 +75,6 @@ impl<'t> Candidate<'t> {
         Ok(Plausible { candidate: self, scope })
     }
 
-    fn algorithm(&self) -> Algorithm {
-        self.jws.header().algorithm
-    }
-
     /// RFC 9068 §4: code point by code point.
     fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
         match self.issuer()? {
@@ -92,7 +85,7 @@ impl<'t> Candidate<'t> {
 
     /// RFC 8725 §3.1: an allowlist for each issuer.
     fn algorithm_is_allowed(&self, policy: &Policy) -> Result<(), TokenError> {
-        let found = self.algorithm();
+        let found = self.jws.header().algorithm;
         if policy.algorithms.contains(found) { Ok(()) } else { Err(TokenError::Algorithm { found }) }
     }
 
@@ -118,7 +111,8 @@ impl<'t> Candidate<'t> {
             return Err(TokenError::NotAnAccessToken { claim: "token_use" });
         }
         // Keycloak writes `Bearer` or one of these.
-        let foreign = |typ: &str| ["ID", "Refresh", "Offline", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other));
+        let foreign =
+            |typ: &str| ["ID", "Refresh", "Offline", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other));
         if claims.typ.as_deref().is_some_and(foreign) {
             return Err(TokenError::NotAnAccessToken { claim: "typ" });
         }
@@ -209,22 +203,14 @@ impl Plausible<'_> {
         self.candidate.jws.header().kid.as_deref()
     }
 
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        self.candidate.algorithm()
-    }
-
-    /// The access token, if one of the first four `keys` signed it (RFC 7515 §5.2, appendix D).
-    pub(crate) fn verify<'k>(
-        self,
-        keys: impl Iterator<Item = &'k VerifyingKey>,
-        parse_claims: Option<ParseClaims>,
-    ) -> Result<AccessToken, TokenError> {
-        let mut keys = keys.take(MAX_TRIED_KEYS).peekable();
-        if keys.peek().is_none() {
-            return Err(TokenError::KeyMismatch { algorithm: self.algorithm() });
-        }
+    /// The access token, if its issuer's `keys` bear it out.
+    pub(crate) fn verify(self, keys: &JwkSet, parse_claims: Option<ParseClaims>) -> Result<AccessToken, TokenError> {
         let Self { candidate: Candidate { jws, claims }, scope } = self;
-        let verified = jws.verify(keys).ok_or(TokenError::Signature)?;
+        let algorithm = jws.header().algorithm;
+        let verified = jws.verify(keys).map_err(|error| match error {
+            SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
+            SignatureError::Mismatch => TokenError::Signature,
+        })?;
         AccessToken::new(verified, claims, scope, parse_claims)
     }
 }

@@ -1,0 +1,158 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::protect::Settings;
+use crate::rejection::{Respond, Unrendered};
+use crate::server::{Context, Pending};
+use crate::{Rejection, ResourceServer};
+
+pin_project! {
+    /// The response of [`Protect`](super::Protect).
+    ///
+    /// Unless the token's key had to be fetched, it holds no box and has nothing to wait for but the inner service.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B, R>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B, S::Future>,
+        responder: R,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, F> {
+        Inner { #[pin] future: F },
+        Refused { rejection: Option<Rejection> },
+        Pending { pending: Pending, parked: Option<Parked<S, B>> },
+    }
+}
+
+/// A request that waits for its verdict, beside the service that was polled ready for it.
+struct Parked<S, B> {
+    server: ResourceServer,
+    ready: S,
+    request: Request<B>,
+}
+
+impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
+    pub(super) fn inner(future: S::Future, responder: R) -> Self {
+        Self { state: State::Inner { future }, responder }
+    }
+
+    pub(super) fn refused(rejection: Rejection, responder: R) -> Self {
+        Self { state: State::Refused { rejection: Some(rejection) }, responder }
+    }
+
+    pub(super) fn pending(pending: Pending, ready: S, request: Request<B>, settings: Settings<R>) -> Self {
+        let parked = Some(Parked { server: settings.server().clone(), ready, request });
+        Self { state: State::Pending { pending, parked }, responder: settings.responder }
+    }
+}
+
+impl<S, B, R, ResB> Future for ResponseFuture<S, B, R>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+    R: Respond<ResB>,
+{
+    type Output = Result<Response<ResB>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Inner { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(render(response, this.responder)));
+                }
+                StateProjection::Refused { rejection } => {
+                    let rejection = rejection.take().expect("polled after it was ready");
+                    return Poll::Ready(Ok(rejection.response(this.responder)));
+                }
+                StateProjection::Pending { pending, parked } => {
+                    let verdict = ready!(pending.as_mut().poll(cx));
+                    let Parked { server, mut ready, mut request } = parked.take().expect("polled after it was ready");
+                    match verdict {
+                        Ok(token) => {
+                            Context::grant(server, token, request.extensions_mut());
+                            State::Inner { future: ready.call(request) }
+                        }
+                        Err(rejection) => State::Refused { rejection: Some(rejection) },
+                    }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+/// A refusal from within gets its body here, so that one responder shapes them all.
+fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R) -> Response<B> {
+    match response.extensions_mut().remove::<Unrendered>() {
+        Some(Unrendered(rejection)) => rejection.response(responder),
+        None => response,
+    }
+}
+
+impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The response of a service behind a [`Require`](crate::Require).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RequireFuture<F> {
+        #[pin]
+        state: RequireState<F>,
+    }
+}
+
+pin_project! {
+    #[project = RequireStateProjection]
+    enum RequireState<F> {
+        Inner { #[pin] future: F },
+        Refused { rejection: Option<Rejection> },
+    }
+}
+
+impl<F> RequireFuture<F> {
+    pub(super) fn inner(future: F) -> Self {
+        Self { state: RequireState::Inner { future } }
+    }
+
+    pub(super) fn refused(rejection: Rejection) -> Self {
+        Self { state: RequireState::Refused { rejection: Some(rejection) } }
+    }
+}
+
+impl<F, B, E> Future for RequireFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
+        match self.project().state.project() {
+            RequireStateProjection::Inner { future } => future.poll(cx),
+            RequireStateProjection::Refused { rejection } => {
+                Poll::Ready(Ok(rejection.take().expect("polled after it was ready").unrendered()))
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for RequireFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
+    }
+}

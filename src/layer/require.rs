@@ -1,0 +1,55 @@
+use std::task::{Context as TaskContext, Poll};
+
+use http::{Extensions, Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::future::RequireFuture;
+use crate::server::{Access, Context};
+use crate::{Rejection, Require};
+
+impl<S> Layer<S> for Require {
+    type Service = RequireService<S>;
+
+    fn layer(&self, inner: S) -> RequireService<S> {
+        RequireService { inner, requirement: self.clone() }
+    }
+}
+
+/// A service that only requests reach whose token satisfies a [`Require`].
+#[derive(Clone, Debug)]
+pub struct RequireService<S> {
+    inner: S,
+    requirement: Require,
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for RequireService<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: Default,
+{
+    type Response = Response<ResB>;
+    type Error = S::Error;
+    type Future = RequireFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
+        match check(&self.requirement, request.extensions()) {
+            Ok(()) => RequireFuture::inner(self.inner.call(request)),
+            Err(rejection) => RequireFuture::refused(rejection),
+        }
+    }
+}
+
+fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {
+    match Context::access(extensions) {
+        Access::Granted(server, token) => {
+            requirement.check(token, server.now()).map_err(|shortfall| server.falls_short(&shortfall))
+        }
+        Access::Anonymous(server) => Err(server.no_credentials()),
+        Access::Unprotected => Err(Rejection::unprotected("Require")),
+    }
+}

@@ -1,0 +1,18 @@
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// There was no Bearer token: 401, and a challenge without an error code (RFC 6750 §3.1).
+    NoCredentials,
+    /// The credentials were malformed, or more than one: 400 `invalid_request`.
+    InvalidRequest,
+    /// The token is malformed, expired, or not valid here: 401 `invalid_token`.
+    InvalidToken,
+    /// The token is valid and does not grant enough: 403 `insufficient_scope`.
+    InsufficientScope,
+    /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
+    /// error code makes the client throw it away.
+    KeysUnavailable,
+    /// A handler or a requirement asked for a token where no layer protects it: 500. A mistake of the server's.
+    Unprotected,
+}

@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use crate::keys::UrlError;
+
+/// Why a server cannot be built: one sentence for the operator, with the offending value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// An audience that no token should carry.
+    #[error("the audience {value:?} is not a text of printable ASCII")]
+    Audience {
+        /// The audience.
+        value: String,
+    },
+    /// A realm that cannot stand in a header.
+    #[error("the realm {value:?} is not a text of printable ASCII")]
+    Realm {
+        /// The realm.
+        value: String,
+    },
+    /// An issuer whose metadata cannot be found by its identifier, or that has none.
+    #[error("the issuer {value:?}: {reason}")]
+    Issuer {
+        /// The issuer.
+        value: String,
+        /// What is wrong with it.
+        reason: UrlError,
+    },
+    /// An issuer without an identifier.
+    #[error("an issuer has an empty identifier")]
+    EmptyIssuer,
+    /// A URL that keys are not fetched from.
+    #[error("the JWKS URL {value:?}: {reason}")]
+    JwksUrl {
+        /// The URL.
+        value: String,
+        /// What is wrong with it.
+        reason: UrlError,
+    },
+    /// One issuer twice: whose rules would count?
+    #[error("the issuer {value:?} is trusted twice")]
+    DuplicateIssuer {
+        /// The issuer.
+        value: String,
+    },
+    /// An issuer none of whose tokens could pass.
+    #[error("the issuer {issuer:?} may use no algorithm at all")]
+    NoAlgorithm {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A leeway beyond 60 seconds.
+    #[error("a leeway of {value:?}, where 60 s are the most")]
+    Leeway {
+        /// The leeway.
+        value: Duration,
+    },
+}

@@ -1,0 +1,15 @@
+//! The resource server: credentials, keys and the time go in, a verdict comes out.
+
+mod builder;
+mod config_error;
+mod context;
+mod credentials;
+pub(crate) mod issuer;
+pub(crate) mod resource_server;
+
+pub use builder::{Builder, NeedsIssuer, Trusting};
+pub use config_error::ConfigError;
+pub use resource_server::VerifyError;
+
+pub(crate) use context::{Access, Context};
+pub(crate) use resource_server::{Admission, Pending};

@@ -1,0 +1,238 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::HeaderMap;
+
+use super::builder::{Builder, NeedsIssuer};
+use super::context::ClaimsExtension;
+use super::credentials::bearer_token;
+use crate::challenge::Challenges;
+use crate::clock::Clock;
+use crate::keys::{KeyStore, Lookup, Waiting};
+use crate::rejection::RejectionKind;
+use crate::require::Shortfall;
+use crate::token::{Candidate, Policy, TokenError};
+use crate::{AccessToken, Rejection};
+
+/// The most that a request waits for a key, a little more than one fetch may take.
+const MAX_WAIT: Duration = Duration::from_secs(6);
+/// When to come back after that.
+const RETRY_AFTER_WAITING: Duration = Duration::from_secs(5);
+
+/// A protected resource's half of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and judges their access tokens.
+///
+/// It is made once and shared: cloning it is cheap, and all clones share their keys.
+///
+/// ```
+/// use tower_bearer::{Issuer, ResourceServer};
+///
+/// let api = ResourceServer::builder("https://api.example.com")
+///     .trust(Issuer::discover("https://login.example.com")?)
+///     .build()?;
+/// # Ok::<(), tower_bearer::server::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct ResourceServer(Arc<Inner>);
+
+struct Inner {
+    trusted: Vec<Trusted>,
+    clock: Arc<dyn Clock>,
+    challenges: Challenges,
+    claims: Option<ClaimsExtension>,
+}
+
+/// One issuer: the rules for its tokens and its keys, so that no rule or key serves another's.
+pub(super) struct Trusted {
+    pub(super) policy: Policy,
+    pub(super) keys: KeyStore,
+}
+
+impl ResourceServer {
+    /// Starts building a server whose tokens carry `audience` in `aud`: its own identifier, by which issuers know it, such as
+    /// the URL of its API (RFC 9068 §4, RFC 8707 §2).
+    ///
+    /// It has no default: a server that accepts tokens for anybody accepts those that were meant for somebody else.
+    pub fn builder(audience: impl Into<String>) -> Builder<NeedsIssuer> {
+        Builder::new(audience.into())
+    }
+
+    pub(super) fn new(
+        trusted: Vec<Trusted>,
+        clock: Arc<dyn Clock>,
+        challenges: Challenges,
+        claims: Option<ClaimsExtension>,
+    ) -> Self {
+        Self(Arc::new(Inner { trusted, clock, challenges, claims }))
+    }
+
+    /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
+    ///
+    /// It waits at most 6 seconds for the issuer's keys, and not at all if they are at hand. Dropping the future cancels
+    /// nothing for others. It must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Why the token is refused, or that nobody can tell.
+    pub async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        let arrived = self.0.clock.monotonic();
+        match self.judge(token, arrived) {
+            Judgement::Passed(verdict) => verdict,
+            Judgement::Wait(waiting) => self.wait_and_judge(waiting, token, arrived).await,
+        }
+    }
+
+    /// Judges a token with what is known now. If the issuer's keys have to be fetched first, the fetch is started, and the
+    /// answer is [`VerifyError::KeysUnavailable`].
+    ///
+    /// # Errors
+    ///
+    /// Why the token is refused, or that nobody can tell.
+    pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        match self.judge(token, self.0.clock.monotonic()) {
+            Judgement::Passed(verdict) => verdict,
+            Judgement::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: Duration::from_secs(1) }),
+        }
+    }
+
+    /// Judges a request by its headers.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> Admission {
+        let challenges = &self.0.challenges;
+        let token = match bearer_token(headers) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Admission::NoCredentials(self.no_credentials()),
+            Err(_) => {
+                return Admission::Refused(Rejection::new(RejectionKind::InvalidRequest, challenges.invalid_request()));
+            }
+        };
+        let arrived = self.0.clock.monotonic();
+        match self.judge(token, arrived) {
+            Judgement::Passed(Ok(token)) => Admission::Granted(token),
+            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error)),
+            Judgement::Wait(waiting) => {
+                let (server, token) = (self.clone(), Box::<str>::from(token));
+                Admission::Pending(Box::pin(async move {
+                    let verdict = server.wait_and_judge(waiting, &token, arrived).await;
+                    verdict.map_err(|error| server.reject(&error))
+                }))
+            }
+        }
+    }
+
+    pub(crate) fn no_credentials(&self) -> Rejection {
+        Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials())
+    }
+
+    pub(crate) fn falls_short(&self, shortfall: &Shortfall) -> Rejection {
+        tracing::debug!(%shortfall, "request refused");
+        Rejection::new(RejectionKind::InsufficientScope, self.0.challenges.insufficient_scope(shortfall))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.clock.now()
+    }
+
+    pub(super) fn claims_extension(&self) -> Option<&ClaimsExtension> {
+        self.0.claims.as_ref()
+    }
+
+    /// What the client is told of it.
+    fn reject(&self, error: &VerifyError) -> Rejection {
+        tracing::debug!(%error, "request refused");
+        match error {
+            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token()),
+            VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
+        }
+    }
+
+    async fn wait_and_judge(
+        &self,
+        mut waiting: Waiting,
+        token: &str,
+        arrived: Instant,
+    ) -> Result<AccessToken, VerifyError> {
+        let verdict = async {
+            loop {
+                waiting.landed().await;
+                match self.judge(token, arrived) {
+                    Judgement::Passed(verdict) => return verdict,
+                    Judgement::Wait(next) => waiting = next,
+                }
+            }
+        };
+        let late = Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
+        tokio::time::timeout(MAX_WAIT, verdict).await.unwrap_or(late)
+    }
+
+    fn judge(&self, token: &str, arrived: Instant) -> Judgement {
+        match self.try_judge(token, arrived) {
+            Ok(judgement) => judgement,
+            Err(error) => Judgement::Passed(Err(VerifyError::Token(error))),
+        }
+    }
+
+    fn try_judge(&self, token: &str, arrived: Instant) -> Result<Judgement, TokenError> {
+        let candidate = Candidate::parse(token)?;
+        let trusted = self.trusted(candidate.issuer()?)?;
+        let plausible = candidate.check(&trusted.policy, self.now().into())?;
+        match trusted.keys.look_up(plausible.kid(), arrived) {
+            Lookup::Keys(keys) => {
+                let token = plausible.verify(&keys, self.0.claims.map(|claims| claims.parse))?;
+                Ok(Judgement::Passed(Ok(token)))
+            }
+            Lookup::Unknown => Err(TokenError::UnknownKey { kid: plausible.kid().map(Into::into) }),
+            Lookup::Wait(waiting) => Ok(Judgement::Wait(waiting)),
+            Lookup::Unavailable { retry_after } => {
+                Ok(Judgement::Passed(Err(VerifyError::KeysUnavailable { retry_after })))
+            }
+        }
+    }
+
+    /// RFC 8725 §3.8: the issuer is one of those trusted, before anything is fetched.
+    fn trusted(&self, issuer: &str) -> Result<&Trusted, TokenError> {
+        let trusted = self.0.trusted.iter().find(|trusted| &*trusted.policy.issuer == issuer);
+        trusted.ok_or_else(|| TokenError::Issuer { found: issuer.into() })
+    }
+}
+
+impl fmt::Debug for ResourceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policies: Vec<_> = self.0.trusted.iter().map(|trusted| &trusted.policy).collect();
+        f.debug_struct("ResourceServer").field("trusted", &policies).finish_non_exhaustive()
+    }
+}
+
+/// What is known about a token so far.
+enum Judgement {
+    Passed(Result<AccessToken, VerifyError>),
+    /// Judge again when this ends.
+    Wait(Waiting),
+}
+
+/// What is known about a request so far.
+pub(crate) enum Admission {
+    Granted(AccessToken),
+    /// Whether that is a reason to refuse is for the layer to say.
+    NoCredentials(Rejection),
+    Refused(Rejection),
+    Pending(Pending),
+}
+
+/// The verdict on a request whose key is being fetched.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<AccessToken, Rejection>> + Send>>;
+
+/// Why [`ResourceServer::verify`] hands out no [`AccessToken`].
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The token is bad.
+    #[error("the token is refused: {0}")]
+    Token(#[from] TokenError),
+    /// The token may be good: without the issuer's keys nobody can tell.
+    #[error("the issuer's keys are not to be had, try again in {retry_after:?}")]
+    KeysUnavailable {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
+}

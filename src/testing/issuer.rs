@@ -1,0 +1,245 @@
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::endpoints::{Endpoint, Endpoints, Fault};
+use super::signing_key::SigningKey;
+use super::token_builder::TokenBuilder;
+use crate::Issuer;
+use crate::clock::{Clock, SystemClock};
+use crate::jose::Algorithm;
+
+/// An issuer for tests: on a loopback port, with real keys made at the start, with metadata and a key set.
+///
+/// It serves on a thread of its own until it is dropped.
+pub struct TestIssuer {
+    url: String,
+    algorithms: Vec<Algorithm>,
+    clock: Arc<dyn Clock>,
+    keys: Mutex<Keys>,
+    issued: AtomicU64,
+    endpoints: Arc<Endpoints>,
+    _alive: watch::Sender<()>,
+}
+
+struct Keys {
+    generation: u32,
+    current: Vec<Arc<SigningKey>>,
+}
+
+impl TestIssuer {
+    /// Starts an issuer with keys for every algorithm, on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If no port can be had.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// Starts building an issuer that differs from the default.
+    pub fn builder() -> TestIssuerBuilder {
+        TestIssuerBuilder {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            path: String::new(),
+            algorithms: Algorithm::ALL.to_vec(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The issuer's identifier, which is also its URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of its key set.
+    #[must_use]
+    pub fn jwks_url(&self) -> String {
+        format!("{}/jwks", self.url)
+    }
+
+    /// The issuer as a server trusts it, by discovery.
+    ///
+    /// # Panics
+    ///
+    /// If the path given to the builder makes the identifier no URL.
+    #[must_use]
+    pub fn issuer(&self) -> Issuer {
+        Issuer::discover(&self.url).expect("a loopback URL")
+    }
+
+    /// A token in the making, to be signed with ES256 or, if the issuer has no key for that, with its first algorithm.
+    pub fn token(&self) -> TokenBuilder {
+        let default = Algorithm::ES256;
+        self.token_by(if self.algorithms.contains(&default) { default } else { self.algorithms[0] })
+    }
+
+    /// A token in the making, to be signed with `algorithm`.
+    ///
+    /// # Panics
+    ///
+    /// If the issuer has no key for it.
+    pub fn token_by(&self, algorithm: Algorithm) -> TokenBuilder {
+        let id = self.issued.fetch_add(1, Ordering::Relaxed);
+        TokenBuilder::new(&self.url, self.key_for(algorithm), algorithm, id, self.clock.now())
+    }
+
+    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old.
+    pub fn rotate(&self) {
+        let mut keys = self.keys();
+        *keys = Keys::generate(&self.algorithms, keys.generation + 1);
+        self.set_jwks(keys.jwks());
+    }
+
+    /// The key set of the current keys, whatever is published.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        self.keys().jwks()
+    }
+
+    /// Publishes this as the key set.
+    ///
+    /// # Panics
+    ///
+    /// If it does not serialize as JSON.
+    pub fn set_jwks(&self, jwks: impl Serialize) {
+        self.endpoints.state().jwks = serde_json::to_value(jwks).expect("a JSON value");
+    }
+
+    /// The metadata as it is published.
+    #[must_use]
+    pub fn metadata(&self) -> Value {
+        self.endpoints.state().metadata.clone()
+    }
+
+    /// Publishes this as the metadata.
+    ///
+    /// # Panics
+    ///
+    /// If it does not serialize as JSON.
+    pub fn set_metadata(&self, metadata: impl Serialize) {
+        self.endpoints.state().metadata = serde_json::to_value(metadata).expect("a JSON value");
+    }
+
+    /// Sends this as the `Cache-Control` of every document.
+    pub fn set_cache_control(&self, value: &str) {
+        self.endpoints.state().cache_control = Some(value.to_owned());
+    }
+
+    /// Makes an endpoint fail from now on.
+    pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
+        self.endpoints.state().faults.insert(endpoint, fault);
+    }
+
+    /// Makes all endpoints work again.
+    pub fn recover(&self) {
+        self.endpoints.state().faults.clear();
+    }
+
+    /// How many requests an endpoint has got.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> usize {
+        self.endpoints.requests(endpoint)
+    }
+
+    pub(super) fn key_for(&self, algorithm: Algorithm) -> Arc<SigningKey> {
+        let keys = self.keys();
+        let key = keys.current.iter().find(|key| key.is_of_the_kind_for(algorithm));
+        Arc::clone(key.unwrap_or_else(|| panic!("the issuer has no key for {algorithm}")))
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn generate(algorithms: &[Algorithm], generation: u32) -> Self {
+        let current = SigningKey::generate_for(algorithms, generation).into_iter().map(Arc::new).collect();
+        Self { generation, current }
+    }
+
+    fn jwks(&self) -> Value {
+        json!({ "keys": self.current.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Debug for TestIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestIssuer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`TestIssuer`].
+#[must_use = "`start` makes the issuer"]
+pub struct TestIssuerBuilder {
+    listen: SocketAddr,
+    path: String,
+    algorithms: Vec<Algorithm>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TestIssuerBuilder {
+    /// The algorithms to have keys for. Default: all, of which RSA takes the longest to make.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The clock by which tokens are issued. Default: the system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The address to listen on. Default: a free port of 127.0.0.1.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// The path of the issuer's URL, such as `/realms/test`. Default: none.
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// Makes the keys and starts serving.
+    ///
+    /// # Panics
+    ///
+    /// If the address cannot be had, or there are no algorithms.
+    #[must_use]
+    pub fn start(self) -> TestIssuer {
+        let Self { listen, path, algorithms, clock } = self;
+        assert!(!algorithms.is_empty(), "an issuer needs a key");
+        let keys = Keys::generate(&algorithms, 1);
+        let (endpoints, alive) = Endpoints::serve(listen, path.clone());
+        let url = format!("{}{path}", endpoints.origin());
+        let issuer = TestIssuer {
+            algorithms,
+            clock,
+            issued: AtomicU64::new(1),
+            endpoints,
+            _alive: alive,
+            keys: Mutex::new(keys),
+            url,
+        };
+        issuer.set_jwks(issuer.jwks());
+        issuer.set_metadata(json!({ "issuer": issuer.url, "jwks_uri": issuer.jwks_url() }));
+        issuer
+    }
+}
+
+impl fmt::Debug for TestIssuerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestIssuerBuilder").field("algorithms", &self.algorithms).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What tests of an API need: an issuer, tokens of every shape, and a clock that moves when told to (feature `testing`).
+//!
+//! [`TestIssuer`] is a real issuer on a loopback port, with real keys, so the code under test is the code that ships. It
+//! runs on a thread of its own and works with any runtime, or none.
+//!
+//! ```
+//! use tower_bearer::ResourceServer;
+//! use tower_bearer::testing::TestIssuer;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = TestIssuer::start();
+//! let api = ResourceServer::builder("https://api.example.test").trust(issuer.issuer()).build()?;
+//!
+//! let good = issuer.token().audience("https://api.example.test").scope("read:me").sign();
+//! assert!(api.verify(&good).await?.scope().contains("read:me"));
+//!
+//! let someone_elses = issuer.token().audience("https://other.example.test").sign();
+//! assert!(api.verify(&someone_elses).await.is_err());
+//! # Ok(()) }
+//! ```
+
+mod clock;
+mod endpoints;
+mod issuer;
+mod signing_key;
+mod token_builder;
+
+pub use clock::TestClock;
+pub use endpoints::{Endpoint, Fault};
+pub use issuer::{TestIssuer, TestIssuerBuilder};
+pub use token_builder::TokenBuilder;

@@ -1,0 +1,152 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::issuer::TestIssuer;
+use super::signing_key::SigningKey;
+use crate::jose::{Algorithm, encode_base64url};
+use crate::token::NumericDate;
+
+/// A token in the making: a good one of RFC 9068's shape, but for `aud` and `scope`, which it lacks until they are set.
+///
+/// Every header parameter and claim can be set to anything, or left out.
+#[derive(Clone)]
+#[must_use = "`sign` makes the token"]
+pub struct TokenBuilder {
+    key: Arc<SigningKey>,
+    algorithm: Algorithm,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    raw_header: Option<Vec<u8>>,
+    raw_payload: Option<Vec<u8>>,
+    now: SystemTime,
+}
+
+impl TokenBuilder {
+    pub(super) fn new(issuer: &str, key: Arc<SigningKey>, algorithm: Algorithm, id: u64, now: SystemTime) -> Self {
+        let kid = key.kid.clone();
+        let (header, claims) = (Map::new(), Map::new());
+        Self { key, algorithm, header, claims, raw_header: None, raw_payload: None, now }
+            .header("typ", "at+jwt")
+            .header("alg", algorithm.name())
+            .header("kid", kid)
+            .claim("iss", issuer)
+            .subject("user-1")
+            .client_id("client-1")
+            .claim("jti", format!("token-{id}"))
+            .claim("iat", seconds(now).floor())
+            .expires_in(Duration::from_secs(300))
+    }
+
+    /// Sets `aud` to one audience. An array is a [claim](Self::claim).
+    pub fn audience(self, audience: &str) -> Self {
+        self.claim("aud", audience)
+    }
+
+    /// Sets `sub`. Default: `user-1`.
+    pub fn subject(self, subject: &str) -> Self {
+        self.claim("sub", subject)
+    }
+
+    /// Sets `client_id`. Default: `client-1`.
+    pub fn client_id(self, client: &str) -> Self {
+        self.claim("client_id", client)
+    }
+
+    /// Sets `scope`: scope tokens with a space between two.
+    pub fn scope(self, scope: &str) -> Self {
+        self.claim("scope", scope)
+    }
+
+    /// Sets `exp` to so much later than the issuer's time of now. Default: 5 minutes.
+    pub fn expires_in(self, duration: Duration) -> Self {
+        let exp = (seconds(self.now) + duration.as_secs_f64()).floor();
+        self.claim("exp", exp)
+    }
+
+    /// Sets `exp` to so much earlier than the issuer's time of now.
+    pub fn expired_for(self, duration: Duration) -> Self {
+        let exp = (seconds(self.now) - duration.as_secs_f64()).floor();
+        self.claim("exp", exp)
+    }
+
+    /// Sets a claim to whatever serializes as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If `value` does not.
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        self.claims.insert(name.to_owned(), serde_json::to_value(value).expect("a JSON value"));
+        self
+    }
+
+    /// Leaves a claim out.
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a header parameter to whatever serializes as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If `value` does not.
+    pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
+        self.header.insert(name.to_owned(), serde_json::to_value(value).expect("a JSON value"));
+        self
+    }
+
+    /// Leaves a header parameter out.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    /// Uses these octets for the header, whatever they are. It is signed all the same.
+    pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
+        self.raw_header = Some(header.into());
+        self
+    }
+
+    /// Uses these octets for the payload, whatever they are. It is signed all the same.
+    pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.raw_payload = Some(payload.into());
+        self
+    }
+
+    /// Signs with the key of another issuer, or of another time: everything in the token stays, only its signature does not
+    /// fit.
+    ///
+    /// # Panics
+    ///
+    /// If `other` has no key for the algorithm.
+    pub fn signed_by(mut self, other: &TestIssuer) -> Self {
+        self.key = other.key_for(self.algorithm);
+        self
+    }
+
+    /// What is signed: the first two parts with the dot between them.
+    #[must_use]
+    pub fn signing_input(&self) -> String {
+        let octets = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
+            raw.clone().unwrap_or_else(|| Value::from(members.clone()).to_string().into())
+        };
+        let header = encode_base64url(octets(&self.raw_header, &self.header));
+        let payload = encode_base64url(octets(&self.raw_payload, &self.claims));
+        format!("{header}.{payload}")
+    }
+
+    /// The token.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        let input = self.signing_input();
+        let signature = self.key.sign(self.algorithm, input.as_bytes());
+        format!("{input}.{}", encode_base64url(signature))
+    }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    NumericDate::from(time).seconds()
+}

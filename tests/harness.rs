@@ -1,0 +1,132 @@
+//! An API behind the layer, and what it answers.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use tower::ServiceExt;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::{Endpoint, TestIssuer, TokenBuilder};
+use tower_bearer::{AccessToken, Require, ResourceServer};
+
+pub(crate) const AUDIENCE: &str = "https://api.example.test";
+
+/// An issuer with keys of every kind, shared by the tests that do not disturb it.
+pub(crate) static ISSUER: LazyLock<TestIssuer> = LazyLock::new(TestIssuer::start);
+
+/// An issuer with one key, which is quick to make.
+pub(crate) fn small_issuer() -> TestIssuer {
+    TestIssuer::builder().algorithms([Algorithm::ES256]).start()
+}
+
+/// A server with the defaults.
+pub(crate) fn server(issuer: &TestIssuer) -> ResourceServer {
+    ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).build().unwrap()
+}
+
+/// `/me` needs the scope `read:me`, `/any` a good token.
+pub(crate) fn app(api: &ResourceServer) -> Router {
+    let subject = |token: AccessToken| async move { token.subject().to_owned() };
+    Router::new()
+        .route("/me", get(subject).layer(Require::scope("read:me")))
+        .route("/any", get(subject))
+        .layer(api.layer())
+}
+
+/// A token that `/me` accepts.
+pub(crate) fn good(issuer: &TestIssuer) -> TokenBuilder {
+    issuer.token().audience(AUDIENCE).scope("read:me")
+}
+
+/// What a request got.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Answer {
+    pub(crate) fn challenge(&self) -> Option<&str> {
+        self.headers.get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap())
+    }
+
+    /// The resource, and no challenge.
+    #[track_caller]
+    pub(crate) fn assert_ok(&self) {
+        assert_eq!((self.status, self.challenge()), (StatusCode::OK, None));
+    }
+
+    /// `401 bare`.
+    #[track_caller]
+    pub(crate) fn assert_bare(&self) {
+        self.assert_refused(StatusCode::UNAUTHORIZED, r#"Bearer realm="https://api.example.test""#);
+    }
+
+    /// `400 IR`.
+    #[track_caller]
+    pub(crate) fn assert_invalid_request(&self) {
+        self.assert_refused(
+            StatusCode::BAD_REQUEST,
+            r#"Bearer realm="https://api.example.test", error="invalid_request", error_description="The request must have one Authorization header with one Bearer token""#,
+        );
+    }
+
+    /// `401 IT`.
+    #[track_caller]
+    pub(crate) fn assert_invalid_token(&self) {
+        self.assert_refused(
+            StatusCode::UNAUTHORIZED,
+            r#"Bearer realm="https://api.example.test", error="invalid_token", error_description="The access token is malformed, expired, or not valid here""#,
+        );
+    }
+
+    /// `403 IS`.
+    #[track_caller]
+    pub(crate) fn assert_insufficient_scope(&self, scope: &str) {
+        self.assert_refused(
+            StatusCode::FORBIDDEN,
+            &format!(
+                r#"Bearer realm="https://api.example.test", error="insufficient_scope", error_description="The request needs a scope that the access token does not grant", scope="{scope}""#
+            ),
+        );
+    }
+
+    /// 503, and nothing that makes a client throw its token away.
+    #[track_caller]
+    pub(crate) fn assert_keys_unavailable(&self) {
+        assert_eq!((self.status, self.challenge()), (StatusCode::SERVICE_UNAVAILABLE, None));
+        let seconds: u64 = self.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+    }
+
+    #[track_caller]
+    fn assert_refused(&self, status: StatusCode, challenge: &str) {
+        assert_eq!((self.status, self.challenge()), (status, Some(challenge)));
+        assert_eq!(self.headers.get_all(WWW_AUTHENTICATE).iter().count(), 1);
+        assert_eq!(self.headers["cache-control"], "no-store");
+    }
+}
+
+/// Sends `GET path` through the layer with these `Authorization` lines.
+pub(crate) async fn send<'a>(app: &Router, path: &str, authorization: impl IntoIterator<Item = &'a [u8]>) -> Answer {
+    let mut request = Request::get(path).body(Body::empty()).unwrap();
+    for line in authorization {
+        request.headers_mut().append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
+    }
+    let response = app.clone().oneshot(request).await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone() }
+}
+
+/// Sends `GET /me` with this token.
+pub(crate) async fn present(app: &Router, token: &str) -> Answer {
+    send(app, "/me", [format!("Bearer {token}").as_bytes()]).await
+}
+
+/// How often an issuer was asked for metadata, and for keys.
+pub(crate) fn fetches(issuer: &TestIssuer) -> (usize, usize) {
+    let metadata = issuer.requests(Endpoint::OAuthMetadata) + issuer.requests(Endpoint::OpenIdMetadata);
+    (metadata, issuer.requests(Endpoint::Jwks))
+}

@@ -1,0 +1,5 @@
+//! One file per promise.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod harness;
+mod stampede;
