@@ -1,4 +1,66 @@
-//! x
+//! The resource-server half of OAuth 2.0 as a [`tower`](tower_layer) layer: it finds and caches the issuer's keys,
+//! validates the Bearer token of every request, enforces scopes per route, hands the claims to the handler, and tells a
+//! refused client exactly what to do next. It wraps axum, hyper and tonic services alike.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use tower_bearer::{AccessToken, Issuer, ResourceServer};
+//!
+//! async fn me(token: AccessToken) -> String { format!("hello {}\n", token.subject()) }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let api = ResourceServer::builder("https://api.example.com") // the audience: not optional
+//!         .trust(Issuer::discover("https://login.example.com")?)
+//!         .build()?; // no I/O: it starts whether or not the issuer is up
+//!     let app = Router::new().route("/api/me", get(me)).layer(api.layer());
+//!     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`ResourceServer`] judges tokens, [`Issuer`] says whom it trusts, [`ResourceServer::layer`] puts it in front of a
+//! service, [`AccessToken`] and [`Claims`] are what a handler gets, [`Require`] is what a route needs beyond a good token,
+//! and [`Rejection`] is what a refused client sees. With `hyper` the layer wraps a `service_fn` in the same way, and the
+//! handler reads `request.extensions().get::<AccessToken>()`. What is no HTTP request goes to
+//! [`ResourceServer::verify`].
+//!
+//! # What it decides
+//!
+//! Every request gets one of these answers, and the inner service sees only the first:
+//!
+//! | the request | the answer |
+//! |---|---|
+//! | has one good token | the inner service, with the [`AccessToken`] in the request's extensions |
+//! | has no Bearer credentials | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
+//! | has malformed credentials, or more than one | 400 `invalid_request` |
+//! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
+//! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
+//! | has a token that nobody can judge, because the issuer's keys are not to be had | 503 with `Retry-After`, and no error that would make the client throw the token away |
+//! | reached a [`Require`] or an extractor that no layer protects | 500, and an error in the log that names the missing layer |
+//!
+//! A token is good if all of this holds, in this order:
+//!
+//! 1. It is at most 16 KiB of compact JWS (RFC 7515 §7.1): strict base64url, strict JSON without a name twice at any depth,
+//!    no critical extension, neither nested nor encrypted.
+//! 2. Its `iss` is that of a trusted [`Issuer`], code point by code point, and its `alg` one that this issuer may use.
+//! 3. Its `typ` and its claims are those of an access token, by the [profile](token::Profile) that is set.
+//! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
+//! 5. It has a `sub`, and its `aud` names this server.
+//! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
+//! 7. A key that the issuer publishes **now**, under the `kid` it states, verifies its signature.
+//! 8. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
+//!
+//! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer.
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what the others do.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -22,3 +84,7 @@ pub use server::resource_server::ResourceServer;
 pub use token::access_token::AccessToken;
 pub use token::claims::Claims;
 pub use token::scope::Scope;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs all of them. What is missing is installed, or this fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step toolchain
+cargo --version
+rustfmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+# aws-lc-sys is C and assembly.
+command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
+
+step format
+cargo fmt --check
+
+step lints
+cargo clippy --locked --all-targets --all-features -- -D warnings
+
+step feature combinations
+for features in "" axum testing axum,testing; do
+    cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
+done
+
+step documentation
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
+
+step tests
+cargo test --locked --all-features
+
+step example
+cargo run --locked --quiet --example me -- --once
+cargo run --locked --quiet --example me -- --once --profile rfc9068
