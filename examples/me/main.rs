@@ -55,10 +55,15 @@ impl From<ProfileName> for Profile {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).init();
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).init();
+    run(Arguments::parse()).await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
 
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let own_issuer = arguments.issuer.is_none().then(TestIssuer::start);
     let issuer = match (&arguments.issuer, &own_issuer) {
         (Some(url), _) => Issuer::discover(url)?,

@@ -1,0 +1,130 @@
+//! What a handler gets, and that it gets nothing where nobody looked.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use serde::Deserialize;
+use tower_bearer::{AccessToken, Claims, Require, ResourceServer};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::harness::{AUDIENCE, good, present, send, server, small_issuer};
+
+#[derive(Deserialize)]
+struct Tenant {
+    tenant: u32,
+}
+
+async fn tenant(claims: Claims<Tenant>) -> String {
+    claims.tenant.to_string()
+}
+
+#[tokio::test]
+async fn the_token_says_what_its_claims_say() {
+    let issuer = small_issuer();
+    let token = good(&issuer).subject("s").client_id("c").scope("read:me a").claim("aud", [AUDIENCE, "other"]).sign();
+    let token = server(&issuer).verify(&token).await.unwrap();
+    assert_eq!((token.issuer(), token.subject(), token.client_id()), (issuer.url(), "s", Some("c")));
+    assert_eq!(token.audience().collect::<Vec<_>>(), [AUDIENCE, "other"]);
+    assert_eq!(token.scope().iter().collect::<Vec<_>>(), ["read:me", "a"]);
+    assert_eq!(token.id(), Some("token-1"));
+    let lifetime = token.expires_at().duration_since(token.issued_at().unwrap()).unwrap();
+    assert_eq!(lifetime.as_secs(), 300);
+    let shown = format!("{token:?}");
+    assert!(shown.contains("read:me") && !shown.contains("\"s\"") && !shown.contains("eyJ"), "{shown}");
+}
+
+#[tokio::test]
+async fn claims_are_parsed_at_the_edge() {
+    let issuer = small_issuer();
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).claims::<Tenant>().build().unwrap();
+    let app = Router::new().route("/me", get(tenant)).layer(api.layer());
+    present(&app, &good(&issuer).claim("tenant", 7).sign()).await.assert_ok();
+    present(&app, &good(&issuer).claim("tenant", "seven").sign()).await.assert_invalid_token();
+    present(&app, &good(&issuer).sign()).await.assert_invalid_token();
+    let token = api.verify(&good(&issuer).claim("tenant", 7).sign()).await.unwrap();
+    assert_eq!(token.claims::<Tenant>().map(|claims| claims.tenant), Ok(7));
+    assert!(token.claims::<Vec<u8>>().is_err());
+}
+
+#[tokio::test]
+async fn optional_lets_absent_credentials_pass_and_bad_ones_not() {
+    let issuer = small_issuer();
+    let whoever = async |token: Option<AccessToken>| token.map_or("nobody".to_owned(), |token| token.subject().into());
+    let app = Router::new()
+        .route("/whoever", get(whoever))
+        .route("/me", get(async |_: AccessToken| ()))
+        .route("/scoped", get(async || ()).layer(Require::scope("read:me")))
+        .layer(server(&issuer).layer().optional());
+    for nobody in [vec![], vec![&b"Basic dTpw"[..]]] {
+        send(&app, "/whoever", nobody.clone()).await.assert_ok();
+        send(&app, "/me", nobody.clone()).await.assert_bare();
+        send(&app, "/scoped", nobody).await.assert_bare();
+    }
+    let token = format!("Bearer {}", good(&issuer).sign());
+    send(&app, "/whoever", [token.as_bytes()]).await.assert_ok();
+    send(&app, "/me", [token.as_bytes()]).await.assert_ok();
+    send(&app, "/whoever", [&b"Bearer x"[..]]).await.assert_invalid_token();
+    send(&app, "/whoever", [&b"Bearer"[..]]).await.assert_invalid_request();
+}
+
+#[tokio::test]
+async fn a_forgotten_layer_fails_closed_and_is_named_in_the_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let app = Router::new()
+        .route("/token", get(async |_: AccessToken| ()))
+        .route("/option", get(async |_: Option<AccessToken>| ()))
+        .route("/claims", get(tenant))
+        .route("/option-claims", get(async |_: Option<Claims<Tenant>>| ()))
+        .route("/require", get(async || ()).layer(Require::scope("read:me")));
+    let issuer = small_issuer();
+    let token = format!("Bearer {}", good(&issuer).sign());
+    for path in ["/token", "/option", "/claims", "/option-claims", "/require"] {
+        let answer = send(&app, path, [token.as_bytes()]).await;
+        assert_eq!((answer.status, answer.challenge()), (StatusCode::INTERNAL_SERVER_ERROR, None), "{path}");
+    }
+    let text = log.text();
+    assert_eq!(text.lines().filter(|line| line.contains("ERROR") && line.contains("api.layer()")).count(), 5, "{text}");
+}
+
+#[tokio::test]
+async fn claims_that_nobody_asked_for_fail_closed_too() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let issuer = small_issuer();
+    let app = Router::new().route("/me", get(tenant)).layer(server(&issuer).layer());
+    let answer = present(&app, &good(&issuer).claim("tenant", 7).sign()).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(log.text().contains(".claims::<"), "{}", log.text());
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
