@@ -8,14 +8,14 @@ use url::{Host, Url};
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct IssuerUrl {
+pub(super) struct IssuerUrl {
     identifier: Box<str>,
     url: Url,
 }
 
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
-    pub(crate) fn parse(identifier: &str) -> Result<Self, UrlError> {
+    pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
         let url = fetchable(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
@@ -23,7 +23,7 @@ impl IssuerUrl {
         Ok(Self { identifier: identifier.into(), url })
     }
 
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
 

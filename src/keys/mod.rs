@@ -2,12 +2,18 @@
 
 mod cache;
 mod discovery;
+mod fetch;
+mod file;
 mod source;
+mod status;
 mod store;
+mod waiting_room;
 
 pub use discovery::{DiscoveryError, UrlError};
-pub use source::{FetchError, FetchFuture, FetchedKeys, KeySource};
+pub use fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};
+pub use file::KeyFile;
+pub use source::RemoteKeys;
+pub use status::IssuerStatus;
 
-pub(crate) use discovery::IssuerUrl;
-pub(crate) use source::Remote;
-pub(crate) use store::{KeyStore, Lookup, Waiting};
+pub(crate) use store::{KeyStore, Lookup};
+pub(crate) use waiting_room::Waiting;

@@ -2,70 +2,44 @@
 
 use std::error::Error;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::StatusCode;
-use http::header::CACHE_CONTROL;
+use http::header::{AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName, StatusCode};
 use reqwest::redirect;
 use url::Url;
 
 use super::discovery::{DiscoveryError, IssuerUrl, UrlError, fetchable, is_loopback};
-use crate::jose::{JwkSet, JwkSetError};
+use super::fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};
+use crate::jose::JwkSet;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most octets a document may have.
-const MAX_DOCUMENT: usize = 256 * 1024;
+pub(super) const MAX_DOCUMENT: usize = 256 * 1024;
 /// The most redirects that are followed, all within one origin.
 const MAX_REDIRECTS: usize = 3;
-/// How often in a row the keys may fail to arrive before the issuer is asked again where they are.
+/// How often in a row the keys may fail to arrive before the issuer is asked again where they are …
 const FAILURES_BEFORE_REDISCOVERY: u32 = 2;
-
-/// Where an issuer's keys are fetched from.
-///
-/// A set of keys that is known beforehand is itself a source: [`JwkSet`].
-pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the keys. It is called for one fetch at a time, and given up after 5 seconds.
-    fn fetch(&self) -> FetchFuture<'_>;
-}
-
-/// What [`KeySource::fetch`] returns.
-pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<FetchedKeys, FetchError>> + Send + 'a>>;
-
-/// Keys, and how long their issuer says they are fresh.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FetchedKeys {
-    /// The keys.
-    pub keys: JwkSet,
-    /// How long they are fresh, which is then kept between 1 minute and 1 hour; 10 minutes if the issuer does not say.
-    pub lifetime: Option<Duration>,
-}
-
-impl FetchedKeys {
-    /// Keys whose issuer does not say how long they are fresh.
-    #[must_use]
-    pub fn new(keys: JwkSet) -> Self {
-        Self { keys, lifetime: None }
-    }
-
-    /// The same keys, fresh for `lifetime`.
-    #[must_use]
-    pub fn lifetime(self, lifetime: Duration) -> Self {
-        Self { lifetime: Some(lifetime), ..self }
-    }
-}
-
-impl KeySource for JwkSet {
-    fn fetch(&self) -> FetchFuture<'_> {
-        Box::pin(std::future::ready(Ok(FetchedKeys::new(self.clone()))))
-    }
-}
+/// … and how often it may be asked.
+const REDISCOVERY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Keys behind a URL.
-pub(crate) struct Remote {
+///
+/// [`Issuer::discover`](crate::Issuer::discover) and [`Issuer::jwks`](crate::Issuer::jwks) make one with a client of their
+/// own. Make it yourself to fetch with another [client](Self::client):
+///
+/// ```no_run
+/// use tower_bearer::Issuer;
+/// use tower_bearer::keys::RemoteKeys;
+///
+/// # fn client() -> reqwest::Client { unimplemented!() }
+/// let keys = RemoteKeys::at("https://10.0.0.1/openid/v1/jwks")?.client(client());
+/// let issuer = Issuer::keys("https://kubernetes.default.svc", keys)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RemoteKeys {
     place: Place,
     client: OnceLock<Result<reqwest::Client, Box<str>>>,
 }
@@ -80,44 +54,80 @@ enum Place {
 #[derive(Clone)]
 struct Found {
     url: Url,
+    /// When the issuer was last asked.
+    asked_at: Instant,
+    /// How often in a row there were no keys at the URL.
     failures: u32,
 }
 
-impl Remote {
-    pub(crate) fn discovered(issuer: IssuerUrl) -> Self {
-        Self::new(Place::Discovered { issuer, found: Mutex::new(None) })
+impl RemoteKeys {
+    /// The keys of an issuer whose metadata tells where they are (OpenID Connect Discovery 1.0, RFC 8414).
+    ///
+    /// # Errors
+    ///
+    /// If `issuer` is not an https URL without query and fragment; http is allowed for this machine alone.
+    pub fn discover(issuer: &str) -> Result<Self, UrlError> {
+        let issuer = IssuerUrl::parse(issuer)?;
+        Ok(Self::new(Place::Discovered { issuer, found: Mutex::new(None) }))
     }
 
-    pub(crate) fn at(jwks_url: &str) -> Result<Self, UrlError> {
+    /// The keys at a URL.
+    ///
+    /// # Errors
+    ///
+    /// If `jwks_url` is not an https URL; http is allowed for this machine alone.
+    pub fn at(jwks_url: &str) -> Result<Self, UrlError> {
         fetchable(jwks_url).map(|url| Self::new(Place::At(url)))
+    }
+
+    /// Fetches with this client: with a private root certificate, through a proxy, or with headers of its own.
+    ///
+    /// The limits on time and size stay, and so does the refusal of an answer from another origin. If the server is used
+    /// from several runtimes, the client must keep no idle connections (`pool_max_idle_per_host(0)`): a connection ends with
+    /// the runtime that opened it.
+    ///
+    /// Default: a client with rustls, the system's root certificates and the system's proxy (none for this machine itself),
+    /// 2 seconds to connect, and at most 3 redirects within one origin.
+    #[must_use]
+    pub fn client(self, client: reqwest::Client) -> Self {
+        Self { client: OnceLock::from(Ok(client)), ..self }
     }
 
     fn new(place: Place) -> Self {
         Self { place, client: OnceLock::new() }
     }
 
-    async fn fetch_keys(&self) -> Result<FetchedKeys, FetchError> {
+    async fn fetch_keys(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
         let (issuer, found) = match &self.place {
-            Place::At(url) => return self.fetch_from(url).await,
+            Place::At(url) => return self.fetch_from(url, request.validators).await,
             Place::Discovered { issuer, found } => (issuer, found),
         };
+        let remember = |place: Found| *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
         let known = found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let place = match known.filter(|found| found.failures < FAILURES_BEFORE_REDISCOVERY) {
-            Some(known) => known,
-            None => Found { url: self.discover(issuer).await?, failures: 0 },
+        let place = match known {
+            Some(known) if !known.is_in_doubt(request.now) => known,
+            known => {
+                if let Some(known) = known {
+                    // Whatever the issuer says, it is not asked again for a while.
+                    remember(Found { asked_at: request.now, ..known });
+                }
+                Found { url: self.ask(issuer).await?, asked_at: request.now, failures: 0 }
+            }
         };
-        let keys = self.fetch_from(&place.url).await;
-        let failures = if keys.is_ok() { 0 } else { place.failures + 1 };
-        *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Found { failures, ..place });
-        keys
+        // Counted before it happens, because a fetch that takes too long is not told of its end.
+        remember(Found { failures: place.failures + 1, ..place.clone() });
+        let fetched = self.fetch_from(&place.url, request.validators).await?;
+        remember(Found { failures: 0, ..place });
+        Ok(fetched)
     }
 
     /// RFC 8414 §5: the next place is tried only when there is nothing at this one. A failing or lying document must not
     /// lead on to one that an attacker may have put elsewhere.
-    async fn discover(&self, issuer: &IssuerUrl) -> Result<Url, FetchError> {
+    async fn ask(&self, issuer: &IssuerUrl) -> Result<Url, FetchError> {
         for url in issuer.metadata_urls() {
-            match self.get(&url).await {
-                Ok(document) => return issuer.jwks_url(&document.body).map_err(FetchError::Discovery),
+            match self.get(&url, None).await {
+                Ok(Answer::Document { body, .. }) => return issuer.jwks_url(&body).map_err(FetchError::Discovery),
+                Ok(Answer::NotModified { .. }) => return Err(status(&url, StatusCode::NOT_MODIFIED)),
                 Err(FetchError::Status { status: StatusCode::NOT_FOUND | StatusCode::GONE, .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -125,18 +135,32 @@ impl Remote {
         Err(FetchError::Discovery(DiscoveryError::NotFound))
     }
 
-    async fn fetch_from(&self, url: &Url) -> Result<FetchedKeys, FetchError> {
-        let document = self.get(url).await?;
-        Ok(FetchedKeys { keys: JwkSet::from_json(&document.body)?, lifetime: document.max_age })
+    async fn fetch_from(&self, url: &Url, held: Option<&Validators>) -> Result<Fetched, FetchError> {
+        Ok(match self.get(url, held.filter(|held| held.url == *url)).await? {
+            Answer::NotModified { lifetime } => Fetched { lifetime, ..Fetched::unchanged() },
+            Answer::Document { body, lifetime, validators } => {
+                Fetched { lifetime, validators, ..Fetched::keys(JwkSet::from_json(&body)?) }
+            }
+        })
     }
 
-    async fn get(&self, url: &Url) -> Result<Document, FetchError> {
-        let failed = |error: reqwest::Error| FetchError::request(url, &error);
-        let mut response = self.client()?.get(url.clone()).send().await.map_err(failed)?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status { url: url.as_str().into(), status: response.status() });
+    async fn get(&self, url: &Url, held: Option<&Validators>) -> Result<Answer, FetchError> {
+        let failed = |error: reqwest::Error| FetchError::Request { url: url.as_str().into(), reason: describe(&error) };
+        let mut request = self.http_client()?.get(url.clone());
+        if let Some(held) = held {
+            request = request.headers(held.conditions());
         }
-        let max_age = response.headers().get(CACHE_CONTROL).and_then(|value| max_age(value.to_str().ok()?));
+        let mut response = request.send().await.map_err(failed)?;
+        if response.url().origin() != url.origin() {
+            return Err(FetchError::Redirected { url: url.as_str().into() });
+        }
+        let lifetime = lifetime(response.headers());
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Answer::NotModified { lifetime }),
+            other => return Err(status(url, other)),
+        }
+        let validators = Validators::of(url, response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_DOCUMENT {
@@ -144,12 +168,12 @@ impl Remote {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Document { body, max_age })
+        Ok(Answer::Document { body, lifetime, validators })
     }
 
     /// Made at the first fetch, because building a server does no I/O and the root certificates are files.
-    fn client(&self) -> Result<&reqwest::Client, FetchError> {
-        let client = self.client.get_or_init(|| client(self.is_loopback()).map_err(|error| describe(&error)));
+    fn http_client(&self) -> Result<&reqwest::Client, FetchError> {
+        let client = self.client.get_or_init(|| default_client(self.is_loopback()).map_err(|error| describe(&error)));
         client.as_ref().map_err(|reason| FetchError::Client { reason: reason.clone() })
     }
 
@@ -161,18 +185,46 @@ impl Remote {
     }
 }
 
-impl KeySource for Remote {
-    fn fetch(&self) -> FetchFuture<'_> {
-        Box::pin(self.fetch_keys())
+impl KeySource for RemoteKeys {
+    fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
+        Box::pin(self.fetch_keys(request))
     }
 }
 
-struct Document {
-    body: Vec<u8>,
-    max_age: Option<Duration>,
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::At(url) => f.debug_tuple("RemoteKeys").field(&url.as_str()).finish(),
+            Place::Discovered { issuer, .. } => f.debug_tuple("RemoteKeys").field(issuer).finish(),
+        }
+    }
 }
 
-fn client(loopback: bool) -> reqwest::Result<reqwest::Client> {
+impl Found {
+    fn is_in_doubt(&self, now: Instant) -> bool {
+        self.failures >= FAILURES_BEFORE_REDISCOVERY
+            && now.saturating_duration_since(self.asked_at) >= REDISCOVERY_INTERVAL
+    }
+}
+
+enum Answer {
+    Document { body: Vec<u8>, lifetime: Option<Duration>, validators: Option<Validators> },
+    NotModified { lifetime: Option<Duration> },
+}
+
+impl Validators {
+    fn of(url: &Url, headers: &HeaderMap) -> Option<Self> {
+        let (etag, last_modified) = (headers.get(ETAG).cloned(), headers.get(LAST_MODIFIED).cloned());
+        (etag.is_some() || last_modified.is_some()).then(|| Self { url: url.clone(), etag, last_modified })
+    }
+
+    fn conditions(&self) -> HeaderMap {
+        let conditions = [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.last_modified)];
+        conditions.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+    }
+}
+
+fn default_client(loopback: bool) -> reqwest::Result<reqwest::Client> {
     let client = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -190,6 +242,32 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
     if same_origin && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
+/// How long a document is fresh from now on, if the answer says so (RFC 9111 §4.2).
+fn lifetime(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let directives = text(CACHE_CONTROL).unwrap_or_default();
+    if has_directive(directives, "no-store") || has_directive(directives, "no-cache") {
+        return Some(Duration::ZERO);
+    }
+    // RFC 9111 §5.3: max-age overrides Expires.
+    let stated = max_age(directives).or_else(|| text(EXPIRES).map(|end| time_between(text(DATE), end)))?;
+    let spent = text(AGE).and_then(|age| age.trim().parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
+    Some(stated.saturating_sub(spent))
+}
+
+/// RFC 9111 §5.3: a date that is none lies in the past.
+fn time_between(date: Option<&str>, expires: &str) -> Duration {
+    let between = |date: &str| {
+        let (date, expires) = (httpdate::parse_http_date(date).ok()?, httpdate::parse_http_date(expires).ok()?);
+        expires.duration_since(date).ok()
+    };
+    date.and_then(between).unwrap_or_default()
+}
+
+fn has_directive(cache_control: &str, name: &str) -> bool {
+    cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(name))
+}
+
 /// RFC 9111 §5.2.2.1.
 fn max_age(cache_control: &str) -> Option<Duration> {
     cache_control.split(',').find_map(|directive| {
@@ -199,59 +277,8 @@ fn max_age(cache_control: &str) -> Option<Duration> {
     })
 }
 
-/// Why keys could not be fetched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// No HTTP client, most often because the machine has no root certificates.
-    #[error("no HTTP client: {reason}")]
-    Client {
-        /// What the client's builder said.
-        reason: Box<str>,
-    },
-    /// No answer, or one that broke off.
-    #[error("{url}: {reason}")]
-    Request {
-        /// What was asked for.
-        url: Box<str>,
-        /// What the client said.
-        reason: Box<str>,
-    },
-    /// An answer other than 200; a redirect to another origin is one.
-    #[error("{url}: answered {status}")]
-    Status {
-        /// What was asked for.
-        url: Box<str>,
-        /// The answer.
-        status: StatusCode,
-    },
-    /// More than 256 KiB.
-    #[error("{url}: more than {MAX_DOCUMENT} octets")]
-    TooLarge {
-        /// What was asked for.
-        url: Box<str>,
-    },
-    /// No end within 5 seconds.
-    #[error("no end within the time there was")]
-    TimedOut,
-    /// The issuer's metadata is of no use.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// The key set is of no use.
-    #[error(transparent)]
-    Keys(#[from] JwkSetError),
-    /// What a [`KeySource`] of the application's own had to say.
-    #[error("{reason}")]
-    Other {
-        /// Its words.
-        reason: Box<str>,
-    },
-}
-
-impl FetchError {
-    fn request(url: &Url, error: &reqwest::Error) -> Self {
-        Self::Request { url: url.as_str().into(), reason: describe(error) }
-    }
+fn status(url: &Url, status: StatusCode) -> FetchError {
+    FetchError::Status { url: url.as_str().into(), status }
 }
 
 /// An error with all its sources: reqwest's own text leaves out what happened.
@@ -266,26 +293,34 @@ fn describe(error: &dyn Error) -> Box<str> {
     text.into()
 }
 
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::At(url) => f.debug_tuple("Remote").field(&url.as_str()).finish(),
-            Place::Discovered { issuer, .. } => f.debug_tuple("Remote").field(issuer).finish(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
+    fn seconds(headers: &[(HeaderName, &str)]) -> Option<u64> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+        lifetime(&headers.collect()).map(|lifetime| lifetime.as_secs())
+    }
+
     #[test]
-    fn i7_max_age_is_read_from_cache_control() {
-        let seconds = |text| max_age(text).map(|age| age.as_secs());
-        assert_eq!(seconds("max-age=300"), Some(300));
-        assert_eq!(seconds("public, Max-Age = \"60\" , must-revalidate"), Some(60));
-        for none in ["", "no-store", "max-age", "max-age=", "max-age=-1", "max-age=x", "s-maxage=5", "x-max-age=5"] {
-            assert_eq!(seconds(none), None, "{none}");
+    fn i7_how_long_an_answer_is_fresh() {
+        let cache_control = |value| seconds(&[(CACHE_CONTROL, value)]);
+        assert_eq!(cache_control("max-age=300"), Some(300));
+        assert_eq!(cache_control("public, Max-Age = \"60\" , must-revalidate"), Some(60));
+        assert_eq!(cache_control("no-store"), Some(0));
+        assert_eq!(cache_control("max-age=300, No-Cache"), Some(0));
+        for none in ["", "max-age", "max-age=", "max-age=-1", "max-age=x", "s-maxage=5", "x-max-age=5"] {
+            assert_eq!(cache_control(none), None, "{none}");
         }
+        let (date, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:59:37 GMT");
+        assert_eq!(seconds(&[(DATE, date), (EXPIRES, later)]), Some(600));
+        assert_eq!(seconds(&[(DATE, later), (EXPIRES, date)]), Some(0), "already past");
+        assert_eq!(seconds(&[(DATE, date), (EXPIRES, "0")]), Some(0), "RFC 9111 §5.3: invalid is past");
+        assert_eq!(seconds(&[(DATE, date), (EXPIRES, later), (CACHE_CONTROL, "max-age=5")]), Some(5));
+        assert_eq!(seconds(&[(CACHE_CONTROL, "max-age=300"), (AGE, "100")]), Some(200));
+        assert_eq!(seconds(&[(CACHE_CONTROL, "max-age=300"), (AGE, "1000")]), Some(0));
+        assert_eq!(seconds(&[]), None);
     }
 }

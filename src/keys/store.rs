@@ -1,5 +1,7 @@
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::cache::{Cache, Decision, Flight};
-use super::source::{FetchError, FetchedKeys, KeySource};
+use super::fetch::{FetchError, FetchRequest, Fetched, KeySource, Validators};
+use super::status::IssuerStatus;
+use super::waiting_room::{Waiting, WaitingRoom};
 use crate::clock::Clock;
 use crate::jose::JwkSet;
 
@@ -19,6 +23,9 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// One issuer's keys: a snapshot that anybody may read without waiting, and at most one fetch at a time, detached from the
 /// requests that want it.
+///
+/// Whoever finds that a fetch is needed spawns a task for it, the [`Pilot`]. It stays to refresh the keys in time, until a
+/// later pilot takes over or the last handle to the store is dropped.
 #[derive(Clone)]
 pub(crate) struct KeyStore(Arc<Shared>);
 
@@ -26,20 +33,24 @@ struct Shared {
     issuer: Box<str>,
     source: Arc<dyn KeySource>,
     clock: Arc<dyn Clock>,
-    snapshot: ArcSwap<Snapshot>,
+    /// Names stand for themselves only within one store, so that nobody can make two collide.
+    names: RandomState,
+    keys: ArcSwap<JwkSet>,
+    /// Until then a known key needs no decision, in nanoseconds since `origin`.
+    settled_until: AtomicU64,
+    origin: Instant,
     state: Mutex<State>,
-}
-
-struct Snapshot {
-    keys: JwkSet,
-    /// Until then a known key needs no decision.
-    fresh_until: Instant,
+    /// The number of the newest flight. Older pilots leave when it changes, and all when it closes.
+    newest: watch::Sender<u64>,
 }
 
 struct State {
     cache: Cache,
-    /// Closes when the fetch under way ends, however it ends.
-    landing: watch::Receiver<()>,
+    room: WaitingRoom,
+    validators: Option<Validators>,
+    fetches: u64,
+    failures: u64,
+    last_error: Option<FetchError>,
 }
 
 /// What there is to say about the key of one token.
@@ -57,55 +68,111 @@ pub(crate) enum Lookup {
 impl KeyStore {
     pub(crate) fn new(issuer: &str, source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> Self {
         let now = clock.monotonic();
-        let state = State { cache: Cache::new(now), landing: watch::channel(()).1 };
+        let names = RandomState::new();
+        let mut cache = Cache::new(now, names.hash_one("jitter"));
+        let seed = source.seed();
+        if seed.is_some() {
+            cache.seeded(now);
+        }
+        let state =
+            State { cache, room: WaitingRoom::default(), validators: None, fetches: 0, failures: 0, last_error: None };
         Self(Arc::new(Shared {
             issuer: issuer.into(),
             source,
             clock,
-            snapshot: ArcSwap::from_pointee(Snapshot { keys: JwkSet::empty(), fresh_until: now }),
+            names,
+            keys: ArcSwap::from_pointee(seed.unwrap_or_else(JwkSet::empty)),
+            settled_until: AtomicU64::new(0),
+            origin: now,
             state: Mutex::new(state),
+            newest: watch::channel(0).0,
         }))
     }
 
     /// Looks for the key of a token that `arrived` with `kid`. Never waits; a fetch that is needed is started.
     pub(crate) fn look_up(&self, kid: Option<&str>, arrived: Instant) -> Lookup {
-        let now = self.0.clock.monotonic();
-        let snapshot = self.0.snapshot.load();
-        if now < snapshot.fresh_until && snapshot.keys.knows(kid) {
-            return Lookup::Keys(Keys(snapshot));
+        let shared = &self.0;
+        let now = shared.clock.monotonic();
+        let keys = shared.keys.load();
+        if shared.is_settled(now) && keys.knows(kid) {
+            return Lookup::Keys(Keys(keys));
         }
-        drop(snapshot);
+        drop(keys);
 
-        let mut state = self.0.state();
-        // Read again: what the snapshot holds changes only under this lock.
-        let snapshot = self.0.snapshot.load();
-        let decision = state.cache.decide(kid, snapshot.keys.knows(kid), arrived, now);
-        let launched = match decision {
-            Decision::UseAndRefresh(flight) | Decision::Wait(Some(flight)) => self.launch(state, flight),
-            Decision::Wait(None) => Some(Waiting(state.landing.clone())),
+        let name = shared.names.hash_one(kid);
+        let mut state = shared.state();
+        // Read again: the keys change only under this lock.
+        let keys = shared.keys.load();
+        let decision = state.cache.decide(name, keys.knows(kid), arrived, now);
+        let waiting = matches!(decision, Decision::Wait(_)).then(|| state.room.seat(name));
+        let flight = match decision {
+            Decision::UseAndRefresh(flight) | Decision::Wait(Some(flight)) => Some(flight),
             _ => None,
         };
-        match decision {
-            Decision::Use | Decision::UseAndRefresh(_) => Lookup::Keys(Keys(snapshot)),
-            Decision::Wait(_) => launched.map_or(Lookup::Unavailable { retry_after: SOON }, Lookup::Wait),
-            Decision::Refuse => Lookup::Unknown,
-            Decision::Unavailable { retry_after } => Lookup::Unavailable { retry_after },
+        let launched = self.launch(state, flight);
+        match (decision, waiting) {
+            (Decision::Use | Decision::UseAndRefresh(_), _) => Lookup::Keys(Keys(keys)),
+            (Decision::Wait(_), Some(waiting)) if launched => Lookup::Wait(waiting),
+            (Decision::Wait(_), _) => Lookup::Unavailable { retry_after: SOON },
+            (Decision::Refuse, _) => Lookup::Unknown,
+            (Decision::Unavailable { retry_after }, _) => Lookup::Unavailable { retry_after },
         }
     }
 
-    /// Starts a fetch on the current runtime; without one there is nobody to carry it out.
-    fn launch(&self, mut state: MutexGuard<'_, State>, flight: Flight) -> Option<Waiting> {
-        let Ok(runtime) = Handle::try_current() else {
+    /// A token's signature did not fit the key that it names. Starts the fetch, if there may be one, that finds out whether
+    /// the issuer has a new key under the old name. Nobody waits for it.
+    pub(crate) fn doubt(&self) {
+        let now = self.0.clock.monotonic();
+        let mut state = self.0.state();
+        let flight = state.cache.second_look(now);
+        self.launch(state, flight);
+    }
+
+    /// Waits until there are usable keys, however long that takes.
+    pub(crate) async fn ready(&self) {
+        loop {
+            match self.look_up(None, self.0.clock.monotonic()) {
+                Lookup::Keys(_) => return,
+                // Displaced or not, there is news.
+                Lookup::Wait(waiting) => drop(waiting.landed().await),
+                Lookup::Unavailable { retry_after } => tokio::time::sleep(retry_after).await,
+                Lookup::Unknown => tokio::time::sleep(SOON).await,
+            }
+        }
+    }
+
+    pub(crate) fn status(&self) -> IssuerStatus {
+        let now = self.0.clock.monotonic();
+        let state = self.0.state();
+        let keys = self.0.keys.load();
+        let (age, lifetime) = state.cache.age(now).unzip();
+        IssuerStatus {
+            issuer: self.0.issuer.clone(),
+            is_usable: state.cache.is_usable(now),
+            age,
+            lifetime,
+            key_ids: keys.keys().iter().filter_map(|key| key.id().map(Into::into)).collect(),
+            skipped: keys.skipped().to_vec(),
+            fetches: state.fetches,
+            failures: state.failures,
+            last_error: state.last_error.clone(),
+        }
+    }
+
+    /// Starts the flight, if there is one, on the current runtime; without one there is nobody to carry it out.
+    fn launch(&self, mut state: MutexGuard<'_, State>, flight: Option<Flight>) -> bool {
+        let runtime = flight.and_then(|flight| Some((flight, Handle::try_current().ok()?)));
+        if let (Some(flight), None) = (flight, &runtime) {
             state.cache.abandoned(flight.number);
-            return None;
-        };
-        let (landing, landed) = watch::channel(());
-        state.landing = landed.clone();
+            state.room.empty();
+        }
+        self.0.settle(&state);
         // A runtime that is shutting down drops the pilot at once, and that takes the lock.
         drop(state);
-        let pilot = Pilot { shared: Arc::clone(&self.0), number: flight.number, _landing: landing };
-        runtime.spawn(pilot.fly(flight.starts_at));
-        Some(Waiting(landed))
+        let Some((flight, runtime)) = runtime else { return flight.is_none() };
+        self.0.newest.send_replace(flight.number);
+        runtime.spawn(Pilot { shared: Arc::clone(&self.0), flight }.stay());
+        true
     }
 }
 
@@ -121,47 +188,138 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn landed(&self, number: u64, fetched: FetchedKeys) {
-        let FetchedKeys { keys, lifetime } = fetched;
-        let mut state = self.state();
-        let previous = self.snapshot.load();
-        if previous.keys.skipped() != keys.skipped() {
-            for skipped in keys.skipped() {
-                tracing::warn!(issuer = %self.issuer, %skipped, "a key of the issuer is not used");
-            }
-        }
-        let differ = !previous.keys.same_keys(&keys);
-        if state.cache.landed(number, lifetime, differ)
-            && let Some(fresh_until) = state.cache.fresh_until()
-        {
-            tracing::debug!(issuer = %self.issuer, keys = keys.keys().len(), changed = differ, "keys fetched");
-            self.snapshot.store(Arc::new(Snapshot { keys, fresh_until }));
-        }
+    fn is_settled(&self, now: Instant) -> bool {
+        self.nanoseconds(now) < self.settled_until.load(Ordering::Acquire)
     }
 
-    fn failed(&self, number: u64, error: &FetchError) {
-        tracing::warn!(issuer = %self.issuer, %error, "the issuer's keys could not be fetched");
-        self.state().cache.failed(number, self.clock.monotonic());
+    /// To be called whenever the state has changed, before its lock is given back.
+    fn settle(&self, state: &State) {
+        let until = state.cache.settled_until(self.clock.monotonic());
+        self.settled_until.store(self.nanoseconds(until), Ordering::Release);
+    }
+
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn until_next_fetch(&self) -> Option<Duration> {
+        let next = self.state().cache.next_fetch();
+        next.map(|at| at.saturating_duration_since(self.clock.monotonic()))
+    }
+
+    fn begin_refresh(&self) -> Option<Flight> {
+        let mut state = self.state();
+        let flight = state.cache.refresh(self.clock.monotonic());
+        self.settle(&state);
+        drop(state);
+        if let Some(flight) = flight {
+            self.newest.send_replace(flight.number);
+        }
+        flight
+    }
+
+    /// The request is about to be made; returns what there is to make it a conditional one.
+    fn begin(&self, number: u64, now: Instant) -> Option<Validators> {
+        let mut state = self.state();
+        state.cache.began(number, now);
+        state.fetches += 1;
+        state.validators.clone()
+    }
+
+    fn landed(&self, number: u64, fetched: Fetched) {
+        let Fetched { keys, lifetime, validators } = fetched;
+        let mut state = self.state();
+        let held = self.keys.load();
+        let changed = keys.as_ref().is_some_and(|keys| !held.same_keys(keys));
+        if !state.cache.landed(number, lifetime, changed) {
+            return;
+        }
+        if let Some(keys) = keys {
+            if held.skipped() != keys.skipped() {
+                for skipped in keys.skipped() {
+                    tracing::warn!(issuer = %self.issuer, %skipped, "a key of the issuer is not used");
+                }
+            }
+            if changed {
+                tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys have changed");
+            }
+            state.validators = validators;
+            self.keys.store(Arc::new(keys));
+        }
+        tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
+        if state.last_error.take().is_some() {
+            tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");
+        }
+        self.end_flight(&mut state);
+    }
+
+    fn failed(&self, number: u64, error: FetchError) {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        state.cache.failed(number, now);
+        let is_stale = state.cache.age(now).is_some_and(|(age, lifetime)| age >= lifetime);
+        let is_usable = state.cache.is_usable(now);
+        tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
+        state.failures += 1;
+        state.last_error = Some(error);
+        self.end_flight(&mut state);
+    }
+
+    fn end_flight(&self, state: &mut State) {
+        state.room.empty();
+        self.settle(state);
     }
 }
 
-/// Carries out one fetch. However it ends, its waiters wake: when this is dropped, the channel closes.
+/// Carries out one fetch. However it ends, those who wait for it are let go.
 struct Pilot {
     shared: Arc<Shared>,
-    number: u64,
-    _landing: watch::Sender<()>,
+    flight: Flight,
 }
 
 impl Pilot {
-    async fn fly(self, starts_at: Instant) {
-        let shared = &self.shared;
-        tokio::time::sleep(starts_at.saturating_duration_since(shared.clock.monotonic())).await;
-        shared.state().cache.began(self.number, shared.clock.monotonic());
-        match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch()).await {
-            Ok(Ok(fetched)) => shared.landed(self.number, fetched),
-            Ok(Err(error)) => shared.failed(self.number, &error),
-            Err(_) => shared.failed(self.number, &FetchError::TimedOut),
+    /// One flight after the other, each when it is due, until another pilot has taken over or the store is gone.
+    async fn stay(self) {
+        let mut newest = self.shared.newest.subscribe();
+        let mut number = self.flight.number;
+        let mut shared = self.fly().await;
+        while *newest.borrow_and_update() == number {
+            let Some(pause) = shared.until_next_fetch() else { return };
+            let weak = Arc::downgrade(&shared);
+            // A handle that was kept here would keep the store alive.
+            drop(shared);
+            if tokio::time::timeout(pause, newest.changed()).await.is_ok() {
+                return;
+            }
+            let Some(again) = weak.upgrade() else { return };
+            shared = match again.begin_refresh() {
+                Some(flight) => {
+                    number = flight.number;
+                    Self { shared: again, flight }.fly().await
+                }
+                None => again,
+            };
         }
+    }
+
+    async fn fly(self) -> Arc<Shared> {
+        let (shared, number) = (Arc::clone(&self.shared), self.flight.number);
+        let pause = self.flight.starts_at.saturating_duration_since(shared.clock.monotonic());
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let now = shared.clock.monotonic();
+        let validators = shared.begin(number, now);
+        let request = FetchRequest { validators: validators.as_ref(), now };
+        match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
+            Ok(Ok(fetched)) if fetched.keys.is_none() && shared.keys.load().keys().is_empty() => {
+                shared.failed(number, FetchError::NothingHeld);
+            }
+            Ok(Ok(fetched)) => shared.landed(number, fetched),
+            Ok(Err(error)) => shared.failed(number, error),
+            Err(_) => shared.failed(number, FetchError::TimedOut),
+        }
+        shared
     }
 }
 
@@ -170,32 +328,23 @@ impl Drop for Pilot {
     /// and then whoever comes next starts another.
     fn drop(&mut self) {
         let mut state = self.shared.state();
+        let number = self.flight.number;
         if std::thread::panicking() {
-            state.cache.failed(self.number, self.shared.clock.monotonic());
-        } else {
-            state.cache.abandoned(self.number);
+            state.cache.failed(number, self.shared.clock.monotonic());
+        } else if !state.cache.abandoned(number) {
+            return;
         }
+        self.shared.end_flight(&mut state);
     }
 }
 
 /// The keys at hand.
-pub(crate) struct Keys(Guard<Arc<Snapshot>>);
+pub(crate) struct Keys(Guard<Arc<JwkSet>>);
 
 impl Deref for Keys {
     type Target = JwkSet;
 
     fn deref(&self) -> &JwkSet {
-        &self.0.keys
-    }
-}
-
-/// A fetch that somebody waits for.
-pub(crate) struct Waiting(watch::Receiver<()>);
-
-impl Waiting {
-    /// Ends when the fetch has ended.
-    pub(crate) async fn landed(mut self) {
-        // Nothing is ever sent: the channel closes.
-        while self.0.changed().await.is_ok() {}
+        &self.0
     }
 }

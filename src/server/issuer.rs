@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::config_error::ConfigError;
 use crate::jose::{Algorithm, AlgorithmSet};
-use crate::keys::{IssuerUrl, KeySource, Remote};
+use crate::keys::{KeySource, RemoteKeys};
 
 /// An authorization server that is trusted to issue tokens: who it is, where its keys are, what its tokens may look like.
 ///
@@ -26,9 +26,9 @@ impl Issuer {
     /// If `identifier` is not an https URL without query and fragment. Plain http is allowed for this machine alone:
     /// `localhost`, `127.0.0.0/8` and `[::1]`.
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
-        let url = IssuerUrl::parse(identifier)
+        let source = RemoteKeys::discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
-        Self::keys(identifier, Remote::discovered(url))
+        Self::keys(identifier, source)
     }
 
     /// An issuer whose keys are at `jwks_url`, whatever its metadata says: for one without metadata, or whose keys are to be
@@ -39,11 +39,13 @@ impl Issuer {
     /// If `jwks_url` is not an https URL, plain http being allowed for this machine alone, or `identifier` is empty.
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         let source =
-            Remote::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
+            RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
         Self::keys(identifier, source)
     }
 
-    /// An issuer whose keys come from anywhere, for instance a [`JwkSet`](crate::jose::JwkSet) known beforehand.
+    /// An issuer whose keys come from anywhere: a [`JwkSet`](crate::jose::JwkSet) known beforehand, a
+    /// [file](crate::keys::KeyFile), a URL asked with [a client of yours](crate::keys::RemoteKeys::client), or any other
+    /// [`KeySource`].
     ///
     /// # Errors
     ///

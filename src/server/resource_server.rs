@@ -10,7 +10,7 @@ use super::context::ClaimsExtension;
 use super::credentials::bearer_token;
 use crate::challenge::Challenges;
 use crate::clock::Clock;
-use crate::keys::{KeyStore, Lookup, Waiting};
+use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
 use crate::rejection::RejectionKind;
 use crate::require::Shortfall;
 use crate::token::{Candidate, Policy, TokenError};
@@ -96,6 +96,26 @@ impl ResourceServer {
         }
     }
 
+    /// Waits until the keys of every issuer are at hand, however long that takes: for a process that wants to be asked only
+    /// when it can answer. Put a timeout around it for one that would rather fail.
+    ///
+    /// Nobody has to call it. It must be called within a tokio runtime.
+    pub async fn ready(&self) {
+        for trusted in &self.0.trusted {
+            // Every fetch is started at the first look, so the issuers do not wait for one another.
+            drop(trusted.keys.look_up(None, self.0.clock.monotonic()));
+        }
+        for trusted in &self.0.trusted {
+            trusted.keys.ready().await;
+        }
+    }
+
+    /// How the keys of every issuer are, in the order in which they were trusted. Cheap, and never waits.
+    #[must_use]
+    pub fn status(&self) -> Vec<IssuerStatus> {
+        self.0.trusted.iter().map(|trusted| trusted.keys.status()).collect()
+    }
+
     /// Judges a request by its headers.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> Admission {
         let challenges = &self.0.challenges;
@@ -154,7 +174,9 @@ impl ResourceServer {
     ) -> Result<AccessToken, VerifyError> {
         let verdict = async {
             loop {
-                waiting.landed().await;
+                if waiting.landed().await.is_err() {
+                    return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
+                }
                 match self.judge(token, arrived) {
                     Judgement::Passed(verdict) => return verdict,
                     Judgement::Wait(next) => waiting = next,
@@ -178,8 +200,11 @@ impl ResourceServer {
         let plausible = candidate.check(&trusted.policy, self.now().into())?;
         match trusted.keys.look_up(plausible.kid(), arrived) {
             Lookup::Keys(keys) => {
-                let token = plausible.verify(&keys, self.0.claims.map(|claims| claims.parse))?;
-                Ok(Judgement::Passed(Ok(token)))
+                let verified = plausible.verify(&keys, self.0.claims.map(|claims| claims.parse));
+                if let Err(TokenError::Signature | TokenError::KeyMismatch { .. }) = &verified {
+                    trusted.keys.doubt();
+                }
+                Ok(Judgement::Passed(Ok(verified?)))
             }
             Lookup::Unknown => Err(TokenError::UnknownKey { kid: plausible.kid().map(Into::into) }),
             Lookup::Wait(waiting) => Ok(Judgement::Wait(waiting)),

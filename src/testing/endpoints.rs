@@ -1,14 +1,16 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -42,12 +44,15 @@ pub enum Fault {
     Redirect(String),
     /// Closes the connection without an answer.
     Disconnect,
+    /// Closes the connection in the middle of the answer.
+    Truncate,
 }
 
 /// The endpoints of an issuer: what they say, what they do instead, and how often they were asked.
 pub(super) struct Endpoints {
     address: SocketAddr,
     path: String,
+    etags: RandomState,
     state: Mutex<State>,
 }
 
@@ -58,6 +63,7 @@ pub(super) struct State {
     pub(super) cache_control: Option<String>,
     pub(super) faults: HashMap<Endpoint, Fault>,
     requests: HashMap<Endpoint, usize>,
+    not_modified: HashMap<Endpoint, usize>,
 }
 
 impl Endpoints {
@@ -66,7 +72,7 @@ impl Endpoints {
         let listener = TcpListener::bind(listen).unwrap_or_else(|error| panic!("cannot listen on {listen}: {error}"));
         let address = listener.local_addr().expect("a bound socket has an address");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
-        let endpoints = Arc::new(Self { address, path, state: Mutex::default() });
+        let endpoints = Arc::new(Self { address, path, etags: RandomState::new(), state: Mutex::default() });
         let (alive, closed) = watch::channel(());
         let shared = Arc::clone(&endpoints);
         thread::spawn(move || {
@@ -88,6 +94,10 @@ impl Endpoints {
         self.state().requests.get(&endpoint).copied().unwrap_or_default()
     }
 
+    pub(super) fn not_modified(&self, endpoint: Endpoint) -> usize {
+        self.state().not_modified.get(&endpoint).copied().unwrap_or_default()
+    }
+
     async fn accept(self: Arc<Self>, listener: TcpListener, mut closed: watch::Receiver<()>) {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime with I/O");
         loop {
@@ -106,7 +116,7 @@ impl Endpoints {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Disconnected> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Disconnected> {
         let Some(endpoint) = self.endpoint(request.uri().path()) else {
             return Ok(empty(StatusCode::NOT_FOUND));
         };
@@ -122,22 +132,31 @@ impl Endpoints {
             }
             Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Body(body)) => return Ok(Response::new(body.into())),
+            Some(Fault::Body(body)) => return Ok(Response::new(Body::whole(body))),
             Some(Fault::Redirect(location)) => {
                 let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
                 response.headers_mut().extend(HeaderValue::try_from(location).ok().map(|to| (LOCATION, to)));
                 return Ok(response);
             }
             Some(Fault::Disconnect) => return Err(Disconnected),
+            Some(Fault::Truncate) => return Ok(Response::new(Body::truncated())),
         }
-        Ok(self.document(endpoint))
+        Ok(self.document(endpoint, request.headers().get(IF_NONE_MATCH)))
     }
 
-    fn document(&self, endpoint: Endpoint) -> Response<Full<Bytes>> {
-        let state = self.state();
-        let document = if endpoint == Endpoint::Jwks { &state.jwks } else { &state.metadata };
-        let mut response = Response::new(Full::from(document.to_string()));
+    /// The document, or 304 if it is the one that the client has (RFC 9110 §13.1.2).
+    fn document(&self, endpoint: Endpoint, held: Option<&HeaderValue>) -> Response<Body> {
+        let mut state = self.state();
+        let document = if endpoint == Endpoint::Jwks { &state.jwks } else { &state.metadata }.to_string();
+        let etag = format!("\"{:016x}\"", self.etags.hash_one(&document));
+        let mut response = if held.is_some_and(|held| *held == etag) {
+            *state.not_modified.entry(endpoint).or_default() += 1;
+            empty(StatusCode::NOT_MODIFIED)
+        } else {
+            Response::new(Body::whole(document))
+        };
         let headers = response.headers_mut();
+        headers.extend(HeaderValue::try_from(etag).ok().map(|etag| (ETAG, etag)));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let cache_control = state.cache_control.as_deref().and_then(|value| HeaderValue::try_from(value).ok());
         headers.extend(cache_control.map(|value| (CACHE_CONTROL, value)));
@@ -156,10 +175,38 @@ impl Endpoints {
     }
 }
 
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::whole(""));
     *response.status_mut() = status;
     response
+}
+
+/// A body in one piece, or the beginning of one.
+struct Body {
+    piece: Option<Bytes>,
+    is_truncated: bool,
+}
+
+impl Body {
+    fn whole(body: impl Into<Bytes>) -> Self {
+        Self { piece: Some(body.into()), is_truncated: false }
+    }
+
+    fn truncated() -> Self {
+        Self { piece: Some(Bytes::from_static(b"{\"keys\":[")), is_truncated: true }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Disconnected;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Disconnected>>> {
+        Poll::Ready(match self.piece.take() {
+            Some(piece) => Some(Ok(Frame::data(piece))),
+            None => self.is_truncated.then_some(Err(Disconnected)),
+        })
+    }
 }
 
 /// Makes hyper close the connection.

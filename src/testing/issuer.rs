@@ -30,6 +30,8 @@ pub struct TestIssuer {
 struct Keys {
     generation: u32,
     current: Vec<Arc<SigningKey>>,
+    /// What will sign after the current ones, once it has been published.
+    next: Option<Vec<Arc<SigningKey>>>,
 }
 
 impl TestIssuer {
@@ -91,17 +93,38 @@ impl TestIssuer {
         TokenBuilder::new(&self.url, self.key_for(algorithm), algorithm, id, self.clock.now())
     }
 
-    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old.
+    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old: a rotation without
+    /// any consideration.
     pub fn rotate(&self) {
-        let mut keys = self.keys();
-        *keys = Keys::generate(&self.algorithms, keys.generation + 1);
-        self.set_jwks(keys.jwks());
+        self.publish_next();
+        self.sign_with_next();
+        self.set_jwks(self.jwks());
     }
 
-    /// The key set of the current keys, whatever is published.
+    /// Makes the next keys and publishes them beside the current ones, which still sign: what a considerate rotation starts
+    /// with.
+    pub fn publish_next(&self) {
+        let mut keys = self.keys();
+        keys.generation += 1;
+        let next = generate(&self.algorithms, keys.generation);
+        self.set_jwks(jwks(keys.current.iter().chain(&next)));
+        keys.next = Some(next);
+    }
+
+    /// Signs with the next keys from now on; what is published stays.
+    ///
+    /// # Panics
+    ///
+    /// If [`publish_next`](Self::publish_next) was not called before.
+    pub fn sign_with_next(&self) {
+        let mut keys = self.keys();
+        keys.current = keys.next.take().expect("publish_next comes first");
+    }
+
+    /// The key set of the keys that sign now, whatever is published.
     #[must_use]
     pub fn jwks(&self) -> Value {
-        self.keys().jwks()
+        jwks(&self.keys().current)
     }
 
     /// Publishes this as the key set.
@@ -149,6 +172,12 @@ impl TestIssuer {
         self.endpoints.requests(endpoint)
     }
 
+    /// How many of them it could answer with 304, because the client had the document already.
+    #[must_use]
+    pub fn not_modified(&self, endpoint: Endpoint) -> usize {
+        self.endpoints.not_modified(endpoint)
+    }
+
     pub(super) fn key_for(&self, algorithm: Algorithm) -> Arc<SigningKey> {
         let keys = self.keys();
         let key = keys.current.iter().find(|key| key.is_of_the_kind_for(algorithm));
@@ -160,15 +189,12 @@ impl TestIssuer {
     }
 }
 
-impl Keys {
-    fn generate(algorithms: &[Algorithm], generation: u32) -> Self {
-        let current = SigningKey::generate_for(algorithms, generation).into_iter().map(Arc::new).collect();
-        Self { generation, current }
-    }
+fn generate(algorithms: &[Algorithm], generation: u32) -> Vec<Arc<SigningKey>> {
+    SigningKey::generate_for(algorithms, generation).into_iter().map(Arc::new).collect()
+}
 
-    fn jwks(&self) -> Value {
-        json!({ "keys": self.current.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
-    }
+fn jwks<'a>(keys: impl IntoIterator<Item = &'a Arc<SigningKey>>) -> Value {
+    json!({ "keys": keys.into_iter().map(|key| key.jwk()).collect::<Vec<_>>() })
 }
 
 impl fmt::Debug for TestIssuer {
@@ -220,7 +246,7 @@ impl TestIssuerBuilder {
     pub fn start(self) -> TestIssuer {
         let Self { listen, path, algorithms, clock } = self;
         assert!(!algorithms.is_empty(), "an issuer needs a key");
-        let keys = Keys::generate(&algorithms, 1);
+        let keys = Keys { generation: 1, current: generate(&algorithms, 1), next: None };
         let (endpoints, alive) = Endpoints::serve(listen, path.clone());
         let url = format!("{}{path}", endpoints.origin());
         let issuer = TestIssuer {

@@ -1,0 +1,153 @@
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::discovery::DiscoveryError;
+use crate::jose::{JwkSet, JwkSetError};
+
+/// Where an issuer's keys come from.
+///
+/// [`RemoteKeys`](super::RemoteKeys) fetches them by HTTP and [`KeyFile`](super::KeyFile) reads a file; a [`JwkSet`] is a
+/// source too, of keys that never change. Whatever the source, the keys age, are refreshed and are given up by the same
+/// rules.
+pub trait KeySource: Send + Sync + 'static {
+    /// Fetches the keys. It is called for one fetch at a time, and given up after 5 seconds.
+    fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
+
+    /// Keys that are known before the first fetch, so that the first token need not wait for it.
+    ///
+    /// Default: none.
+    fn seed(&self) -> Option<JwkSet> {
+        None
+    }
+}
+
+/// What [`KeySource::fetch`] returns.
+pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
+
+/// What a [`KeySource`] is told about the keys that it is to fetch.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FetchRequest<'a> {
+    /// What came with the keys that are held, if any are: for a conditional request (RFC 9110 §13.1).
+    pub validators: Option<&'a Validators>,
+    /// The monotonic time by the server's [clock](crate::clock::Clock).
+    pub now: Instant,
+}
+
+/// What a [`KeySource`] brought.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// `None` if they are what they were.
+    pub(super) keys: Option<JwkSet>,
+    pub(super) lifetime: Option<Duration>,
+    pub(super) validators: Option<Validators>,
+}
+
+impl Fetched {
+    /// Keys.
+    #[must_use]
+    pub fn keys(keys: JwkSet) -> Self {
+        Self { keys: Some(keys), lifetime: None, validators: None }
+    }
+
+    /// The news that the keys are what they were when the request's validators came with them (RFC 9110 §15.4.5).
+    #[must_use]
+    pub fn unchanged() -> Self {
+        Self { keys: None, lifetime: None, validators: None }
+    }
+
+    /// How long the issuer says that the keys are fresh; it is kept between 1 minute and 1 hour.
+    ///
+    /// Default: the issuer does not say, which makes 10 minutes.
+    #[must_use]
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..self }
+    }
+}
+
+/// What tells one version of a document from another (RFC 9110 §8.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// Where the document was.
+    pub(super) url: url::Url,
+    pub(super) etag: Option<http::HeaderValue>,
+    pub(super) last_modified: Option<http::HeaderValue>,
+}
+
+impl KeySource for JwkSet {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        Box::pin(std::future::ready(Ok(Fetched::keys(self.clone()))))
+    }
+
+    fn seed(&self) -> Option<JwkSet> {
+        Some(self.clone())
+    }
+}
+
+/// Why keys could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// No HTTP client, most often because the machine has no root certificates.
+    #[error("no HTTP client: {reason}")]
+    Client {
+        /// What the client's builder said.
+        reason: Box<str>,
+    },
+    /// No answer, or one that broke off.
+    #[error("{url}: {reason}")]
+    Request {
+        /// What was asked for.
+        url: Box<str>,
+        /// What the client said.
+        reason: Box<str>,
+    },
+    /// An answer other than 200 and, to a conditional request, 304.
+    #[error("{url}: answered {status}")]
+    Status {
+        /// What was asked for.
+        url: Box<str>,
+        /// The answer.
+        status: StatusCode,
+    },
+    /// An answer from another origin than was asked, by way of redirects.
+    #[error("{url}: redirected to another origin")]
+    Redirected {
+        /// What was asked for.
+        url: Box<str>,
+    },
+    /// More than 256 KiB.
+    #[error("{url}: too large")]
+    TooLarge {
+        /// What was asked for.
+        url: Box<str>,
+    },
+    /// No end within 5 seconds.
+    #[error("no end within the time there was")]
+    TimedOut,
+    /// The issuer's metadata is of no use.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The key set is of no use.
+    #[error(transparent)]
+    Keys(#[from] JwkSetError),
+    /// A file that cannot be read.
+    #[error("{path:?}: {kind}")]
+    File {
+        /// Where it should be.
+        path: std::path::PathBuf,
+        /// What the system said.
+        kind: std::io::ErrorKind,
+    },
+    /// The source says that the keys have not changed, and there are none.
+    #[error("unchanged, where there was nothing before")]
+    NothingHeld,
+    /// What a [`KeySource`] of the application's own had to say.
+    #[error("{reason}")]
+    Other {
+        /// Its words.
+        reason: Box<str>,
+    },
+}

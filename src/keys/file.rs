@@ -1,0 +1,44 @@
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
+use super::source::MAX_DOCUMENT;
+use crate::jose::JwkSet;
+
+/// How long what was read is fresh: a file costs nobody anything.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// Keys in a file that holds a JWK Set. It is read again about every 50 seconds, so a new file is a rotation.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+}
+
+impl KeyFile {
+    /// The keys in the file at `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl KeySource for KeyFile {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        let path = self.path.clone();
+        Box::pin(async move {
+            let document = tokio::task::spawn_blocking({
+                let path = path.clone();
+                move || read(&path)
+            });
+            let document = document.await.unwrap_or_else(|error| Err(error.into()));
+            let document = document.map_err(|error| FetchError::File { path, kind: error.kind() })?;
+            Ok(Fetched::keys(JwkSet::from_json(&document)?).lifetime(LIFETIME))
+        })
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut document = Vec::new();
+    std::fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut document)?;
+    if document.len() > MAX_DOCUMENT { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }
+}
