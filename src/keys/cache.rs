@@ -69,6 +69,7 @@ pub(crate) struct Flight {
 }
 
 /// The state of one issuer's keys, as far as time is concerned.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Cache {
     held: Option<Held>,
     under_way: Option<UnderWay>,
@@ -97,9 +98,20 @@ impl Held {
     }
 }
 
+#[cfg_attr(test, derive(Clone))]
 struct UnderWay {
     flight: Flight,
+    budget: Budget,
     began: Option<Instant>,
+}
+
+/// What a fetch is counted against, when it is made.
+#[derive(Clone, Copy)]
+enum Budget {
+    Misses,
+    SecondLooks,
+    /// Keys age whether or not anybody asks.
+    None,
 }
 
 impl Cache {
@@ -128,11 +140,7 @@ impl Cache {
         self.give_up_overdue(now);
         let Some(held) = self.usable(now) else {
             // Counted as a miss, but not held up by misses: nothing can be judged before it.
-            let decision = self.wait(now, now);
-            if matches!(decision, Decision::Wait(Some(_))) {
-                self.misses.take(now);
-            }
-            return decision;
+            return self.wait(now, now);
         };
         if known {
             return self.refresh(now).map_or(Decision::Use, Decision::UseAndRefresh);
@@ -146,18 +154,14 @@ impl Cache {
             return Decision::Refuse;
         }
         let starts_at = self.misses.next(now);
-        let decision = self.wait(starts_at, now);
-        if matches!(decision, Decision::Wait(Some(_))) {
-            self.misses.take(starts_at);
-        }
-        decision
+        self.wait(starts_at, now)
     }
 
     /// The refresh that is due, if one is.
     pub(crate) fn refresh(&mut self, now: Instant) -> Option<Flight> {
         self.give_up_overdue(now);
         let due = self.next_fetch().is_some_and(|at| now >= at);
-        due.then(|| self.start(now))
+        due.then(|| self.start(now, Budget::None))
     }
 
     /// When the next fetch is due if nobody asks before: of keys that age, or after a failure. `None` while one is under
@@ -179,8 +183,7 @@ impl Cache {
         if !idle || self.second_looks.next(now) > now {
             return None;
         }
-        self.second_looks.take(now);
-        Some(self.start(now))
+        Some(self.start(now, Budget::SecondLooks))
     }
 
     /// Until when a lookup of a known key name is answered with [`Decision::Use`], whatever else happens but a call to this
@@ -196,8 +199,12 @@ impl Cache {
 
     /// The flight's request is about to be made.
     pub(crate) fn began(&mut self, number: u64, now: Instant) {
-        if let Some(under_way) = self.under_way(number) {
-            under_way.began = Some(now);
+        let Some(under_way) = self.under_way(number) else { return };
+        under_way.began = Some(now);
+        match under_way.budget {
+            Budget::Misses => self.misses.take(now),
+            Budget::SecondLooks => self.second_looks.take(now),
+            Budget::None => {}
         }
     }
 
@@ -262,15 +269,15 @@ impl Cache {
             return Decision::Wait(None);
         }
         match self.retry_in(now) {
-            Duration::ZERO => Decision::Wait(Some(self.start(starts_at))),
+            Duration::ZERO => Decision::Wait(Some(self.start(starts_at, Budget::Misses))),
             retry_after => Decision::Unavailable { retry_after },
         }
     }
 
-    fn start(&mut self, starts_at: Instant) -> Flight {
+    fn start(&mut self, starts_at: Instant, budget: Budget) -> Flight {
         self.flights += 1;
         let flight = Flight { number: self.flights, starts_at };
-        self.under_way = Some(UnderWay { flight, began: None });
+        self.under_way = Some(UnderWay { flight, budget, began: None });
         flight
     }
 
@@ -291,6 +298,7 @@ impl Cache {
 }
 
 /// So many at once, and one more every so often: counted by attempt, whatever comes of it.
+#[cfg_attr(test, derive(Clone))]
 struct Bucket {
     size: u32,
     interval: Duration,
@@ -313,17 +321,18 @@ impl Bucket {
         if self.left > 0 { now } else { self.since + self.interval }
     }
 
-    /// Counts an attempt that is made `at`, which is no earlier than [`next`](Self::next) said.
-    fn take(&mut self, at: Instant) {
-        self.next(at);
+    /// Counts an attempt that is made now.
+    fn take(&mut self, now: Instant) {
+        self.next(now);
         if self.left == self.size {
-            self.since = at;
+            self.since = now;
         }
         self.left = self.left.saturating_sub(1);
     }
 }
 
 /// Names that were looked for and not found, each for [`ABSENT`], and no more of them than [`MAX_ABSENT`].
+#[cfg_attr(test, derive(Clone))]
 #[derive(Default)]
 struct Absent {
     until: HashMap<KeyName, Instant>,
@@ -354,3 +363,6 @@ impl Absent {
         self.ends.clear();
     }
 }
+
+#[cfg(test)]
+mod model;
