@@ -48,18 +48,20 @@ impl Scope {
         &self.0
     }
 
-    /// What a token's claim grants. It splits at the space and nowhere else; an array's element that is no scope token
-    /// grants nothing, in particular not the words in it.
+    /// What a token's claim grants. A string splits at the space and nowhere else; what is then no scope token grants nothing,
+    /// in particular not the words in it.
     pub(super) fn granted(value: &Strings) -> Option<Self> {
         match value {
-            Strings::One(text) => Some(Self(text.clone())),
-            Strings::Many(tokens) => {
-                let tokens: Vec<&str> =
-                    tokens.iter().map(|token| &**token).filter(|token| is_scope_token(token)).collect();
-                Some(Self(tokens.join(" ").into()))
-            }
+            Strings::One(text) => Some(text.parse().unwrap_or_else(|_| Self::of(text.split(' ')))),
+            Strings::Many(tokens) => Some(Self::of(tokens.iter().map(AsRef::as_ref))),
             Strings::Other => None,
         }
+    }
+
+    /// Those of the texts that are scope tokens.
+    fn of<'a>(tokens: impl Iterator<Item = &'a str>) -> Self {
+        let tokens: Vec<&str> = tokens.filter(|token| is_scope_token(token)).collect();
+        Self(tokens.join(" ").into())
     }
 }
 
