@@ -1,5 +1,6 @@
 //! An API behind the layer, and what it answers.
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -7,12 +8,17 @@ use axum::body::Body;
 use axum::routing::get;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use serde_json::Value;
 use tower::ServiceExt;
-use tower_bearer::jose::Algorithm;
+use tower_bearer::jose::{Algorithm, JwkSet};
+use tower_bearer::server::{Builder, Trusting};
 use tower_bearer::testing::{Endpoint, TestIssuer, TokenBuilder};
-use tower_bearer::{AccessToken, Require, ResourceServer};
+use tower_bearer::token::Profile;
+use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
+
+const INVALID_TOKEN: &str = r#"Bearer realm="https://api.example.test", error="invalid_token", error_description="The access token is malformed, expired, or not valid here""#;
 
 /// An issuer with keys of every kind, shared by the tests that do not disturb it.
 pub(crate) static ISSUER: LazyLock<TestIssuer> = LazyLock::new(TestIssuer::start);
@@ -25,6 +31,17 @@ pub(crate) fn small_issuer() -> TestIssuer {
 /// A server with the defaults.
 pub(crate) fn server(issuer: &TestIssuer) -> ResourceServer {
     ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).build().unwrap()
+}
+
+/// A server that follows RFC 9068 to the letter.
+pub(crate) fn strict_server(issuer: &TestIssuer) -> ResourceServer {
+    ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).profile(Profile::Rfc9068).build().unwrap()
+}
+
+/// A server in the making whose keys are at hand, so that not one is fetched and paused time goes well with it.
+pub(crate) fn builder_with_keys(issuer: &str, jwks: &Value) -> Builder<Trusting> {
+    let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
+    ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer, keys).unwrap())
 }
 
 /// `/me` needs the scope `read:me`, `/any` a good token.
@@ -77,10 +94,7 @@ impl Answer {
     /// `401 IT`.
     #[track_caller]
     pub(crate) fn assert_invalid_token(&self) {
-        self.assert_refused(
-            StatusCode::UNAUTHORIZED,
-            r#"Bearer realm="https://api.example.test", error="invalid_token", error_description="The access token is malformed, expired, or not valid here""#,
-        );
+        self.assert_refused(StatusCode::UNAUTHORIZED, INVALID_TOKEN);
     }
 
     /// `403 IS`.
@@ -123,6 +137,22 @@ pub(crate) async fn send<'a>(app: &Router, path: &str, authorization: impl IntoI
 /// Sends `GET /me` with this token.
 pub(crate) async fn present(app: &Router, token: &str) -> Answer {
     send(app, "/me", [format!("Bearer {token}").as_bytes()]).await
+}
+
+/// Each of these tokens gets the resource; what it is stands before it.
+pub(crate) async fn assert_accepted<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
+    for (what, token) in tokens {
+        let answer = present(app, &token).await;
+        assert_eq!((answer.status, answer.challenge()), (StatusCode::OK, None), "{what}");
+    }
+}
+
+/// Each of these tokens gets `401 IT`; what it is stands before it.
+pub(crate) async fn assert_refused<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
+    for (what, token) in tokens {
+        let answer = present(app, &token).await;
+        assert_eq!((answer.status, answer.challenge()), (StatusCode::UNAUTHORIZED, Some(INVALID_TOKEN)), "{what}");
+    }
 }
 
 /// How often an issuer was asked for metadata, and for keys.
