@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use serde_json::Value;
@@ -56,6 +58,19 @@ pub(crate) fn app(api: &ResourceServer) -> Router {
 /// A token that `/me` accepts.
 pub(crate) fn good(issuer: &TestIssuer) -> TokenBuilder {
     issuer.token().audience(AUDIENCE).scope("read:me")
+}
+
+/// The header and the payload of a token, as they stand in it.
+pub(crate) fn decoded(token: &TokenBuilder) -> [String; 2] {
+    let input = token.signing_input();
+    let (header, payload) = input.split_once('.').unwrap();
+    [header, payload].map(|part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+}
+
+/// The token with one more member at the front of its payload, whether there is one of that name or not.
+pub(crate) fn with_raw_member(token: &TokenBuilder, member: &str) -> TokenBuilder {
+    let [_, payload] = decoded(token);
+    token.clone().raw_payload(format!("{{{member},{}", &payload[1..]))
 }
 
 /// What a request got.

@@ -3,4 +3,5 @@
 
 mod harness;
 mod rfc6750_bearer;
+mod rfc9068_access_token;
 mod stampede;
