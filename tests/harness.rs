@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,11 +11,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use serde::Deserialize;
 use serde_json::Value;
 use tower::ServiceExt;
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::server::{Builder, Trusting};
-use tower_bearer::testing::{Endpoint, TestIssuer, TokenBuilder};
+use tower_bearer::testing::{Endpoint, TestClock, TestIssuer, TokenBuilder};
 use tower_bearer::token::Profile;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
@@ -71,6 +73,43 @@ pub(crate) fn decoded(token: &TokenBuilder) -> [String; 2] {
 pub(crate) fn with_raw_member(token: &TokenBuilder, member: &str) -> TokenBuilder {
     let [_, payload] = decoded(token);
     token.clone().raw_payload(format!("{{{member},{}", &payload[1..]))
+}
+
+/// RSA signatures that no library makes: wrong padding, wrong salts, values beyond the modulus. They were computed with
+/// plain modular exponentiation; the private keys are gone, so the tokens stay as they are and the clock goes back to them.
+pub(crate) struct RsaVectors {
+    pub(crate) app: Router,
+    pub(crate) jwks: Value,
+    tokens: Vec<RsaVector>,
+}
+
+#[derive(Deserialize)]
+struct RsaVector {
+    what: String,
+    accepted: bool,
+    token: String,
+}
+
+impl RsaVectors {
+    pub(crate) fn load() -> Self {
+        #[derive(Deserialize)]
+        struct File {
+            now: u64,
+            jwks: Value,
+            tokens: Vec<RsaVector>,
+        }
+        let File { now, jwks, tokens } = serde_json::from_str(include_str!("vectors/rsa.json")).unwrap();
+        let clock = TestClock::new();
+        clock.set(UNIX_EPOCH + Duration::from_secs(now));
+        let server = builder_with_keys("https://issuer.example.test", &jwks).clock(clock).build().unwrap();
+        Self { app: app(&server), jwks, tokens }
+    }
+
+    /// The tokens that may pass, or those that may not, each after what it is.
+    pub(crate) fn tokens(&self, accepted: bool) -> impl Iterator<Item = (&str, String)> {
+        let tokens = self.tokens.iter().filter(move |vector| vector.accepted == accepted);
+        tokens.map(|vector| (&*vector.what, vector.token.clone()))
+    }
 }
 
 /// What a request got.

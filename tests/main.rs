@@ -3,5 +3,6 @@
 
 mod harness;
 mod rfc6750_bearer;
+mod rfc8725_forgeries;
 mod rfc9068_access_token;
 mod stampede;
