@@ -3,6 +3,7 @@
 
 mod harness;
 mod rfc6750_bearer;
+mod rfc7515_jose;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;
 mod stampede;

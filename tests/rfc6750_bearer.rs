@@ -286,16 +286,13 @@ async fn a9_authorization_is_a_singleton() {
     for other in [&*good, "Bearer x", "Bearer", "Basic dTpw", "DPoP x", "", "\u{e9}"] {
         for pair in [[&*good, other], [other, &*good], [other, other]] {
             let lines = pair.map(|value| format!("Authorization: {value}"));
-            request(address, "/me", &lines.each_ref().map(|line| line.as_bytes()))
-                .await
-                .answer()
-                .assert_invalid_request();
+            request(address, "/me", &lines.each_ref().map(String::as_bytes)).await.answer().assert_invalid_request();
             send(&api, "/me", pair.map(str::as_bytes)).await.assert_invalid_request();
         }
     }
     // A field name has no case.
     let lines = ["Authorization", "AUTHORIZATION", "authorization"].map(|name| format!("{name}: {good}"));
-    request(address, "/me", &lines.each_ref().map(|line| line.as_bytes())).await.answer().assert_invalid_request();
+    request(address, "/me", &lines.each_ref().map(String::as_bytes)).await.answer().assert_invalid_request();
 }
 
 #[tokio::test]

@@ -299,6 +299,13 @@ async fn d9_an_rsa_key_of_1024_bits_verifies_nothing() {
 }
 
 #[tokio::test]
+async fn d9_a_set_of_weak_keys_alone_is_no_set_to_judge_by() {
+    let issuer = small_issuer();
+    issuer.set_jwks(json!({ "keys": [RsaVectors::load().jwks["keys"][1]] }));
+    present(&app(&server(&issuer)), &good(&issuer).sign()).await.assert_keys_unavailable();
+}
+
+#[tokio::test]
 async fn d11_header_and_claims_are_utf8_without_a_mark() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
