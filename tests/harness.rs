@@ -76,7 +76,8 @@ pub(crate) fn with_raw_member(token: &TokenBuilder, member: &str) -> TokenBuilde
 }
 
 /// RSA signatures that no library makes: wrong padding, wrong salts, values beyond the modulus. They were computed with
-/// plain modular exponentiation; the private keys are gone, so the tokens stay as they are and the clock goes back to them.
+/// plain modular exponentiation; the private keys are gone, so the tokens stay as they are and the clock is set to their
+/// time.
 pub(crate) struct RsaVectors {
     pub(crate) app: Router,
     pub(crate) jwks: Value,

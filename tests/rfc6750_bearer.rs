@@ -73,8 +73,8 @@ async fn authorize(address: SocketAddr, value: impl AsRef<[u8]>) -> Answer {
     request(address, "/me", &[&[b"Authorization: ", value.as_ref()].concat()]).await.answer()
 }
 
-/// One challenge, read by nothing but the grammar (RFC 9110 §11.2, §11.3): a scheme, then parameters, each with its value
-/// as a quoted-string, which a recipient need not expect to see in any other form.
+/// One challenge, read by nothing but the grammar (RFC 9110 §11.2, §11.3): a scheme, then parameters, each with its
+/// value as a quoted-string, which a recipient need not expect to see in any other form.
 #[derive(Debug, PartialEq)]
 struct Challenge {
     scheme: String,
@@ -205,7 +205,7 @@ async fn a5_exactly_one_b64token_and_nothing_is_repaired() {
     let (address, token) = (serve(api.clone()).await, good(&ISSUER).sign());
     let t = token.as_bytes();
     // Around a good token, so that whoever repaired any of them would let it through.
-    let malformed: [&[&[u8]]; 25] = [
+    let malformed: [&[&[u8]]; 26] = [
         &[b"Bearer ", t, b", Bearer ", t],
         &[b"Bearer ", t, b",Bearer ", t],
         &[b"Bearer ", t, b" Bearer ", t],
@@ -218,6 +218,7 @@ async fn a5_exactly_one_b64token_and_nothing_is_repaired() {
         &[b"Bearer,", t],
         &[b"Bearer=", t],
         &[b"Bearer:", t],
+        &[b"Bearer/", t],
         &[b"Bearer \"", t, b"\""],
         &[b"Bearer '", t, b"'"],
         &[b"Bearer <", t, b">"],
@@ -507,7 +508,8 @@ async fn a20_no_log_contains_the_token() {
         }
     }
 
-    // With a single dispatcher, tracing asks whichever thread comes first whether a call site matters, and caches its no.
+    // With a single dispatcher, tracing asks whichever thread comes first whether a call site matters, and caches its
+    // no.
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let log = Log::default();
     let writer = log.clone();

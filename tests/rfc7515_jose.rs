@@ -282,6 +282,21 @@ async fn e9_a_name_that_is_unknown_is_not_replaced_by_trying() {
 }
 
 #[tokio::test]
+async fn e9_a_name_stands_for_its_key_alone() {
+    let keys = [OwnKey::generate(), OwnKey::generate()];
+    let mut published = keys.each_ref().map(OwnKey::jwk);
+    published[0]["kid"] = json!("one");
+    published[1]["kid"] = json!("two");
+    let api = builder_with_keys(ISSUER.url(), &json!({ "keys": published })).build().unwrap();
+    for (number, key) in keys.iter().enumerate() {
+        for (other, kid) in ["one", "two"].into_iter().enumerate() {
+            let input = good(&ISSUER).header("kid", kid).signing_input();
+            assert_eq!(api.verify(&key.sign(&input)).await.is_ok(), number == other, "key {number} as {kid}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn e10_without_a_name_at_most_four_fitting_keys_are_tried() {
     let keys: Vec<_> = (0..6).map(|_| OwnKey::generate()).collect();
     let mut published: Vec<_> = keys.iter().map(OwnKey::jwk).collect();
