@@ -25,8 +25,18 @@ fn main() {
     let scenarios = [
         Scenario { name: "a steady day", length: hour(24), pause: MINUTE, ..Scenario::default() },
         Scenario { name: "a rotation, not announced", length: hour(2), rotation: Some(hour(1)), ..Scenario::default() },
-        Scenario { name: "an hour without the issuer", length: hour(4), outage: Some((hour(1), hour(2))), ..Scenario::default() },
-        Scenario { name: "ten minutes of junk", length: hour(2), junk: Some((hour(1), hour(1) + 10 * MINUTE)), ..Scenario::default() },
+        Scenario {
+            name: "an hour without the issuer",
+            length: hour(4),
+            outage: Some((hour(1), hour(2))),
+            ..Scenario::default()
+        },
+        Scenario {
+            name: "ten minutes of junk",
+            length: hour(2),
+            junk: Some((hour(1), hour(1) + 10 * MINUTE)),
+            ..Scenario::default()
+        },
         Scenario {
             name: "a rotation amid ten minutes of junk",
             length: hour(2),

@@ -365,4 +365,5 @@ impl Absent {
 }
 
 #[cfg(test)]
+#[path = "cache_model.rs"]
 mod model;
