@@ -253,7 +253,7 @@ impl Fleet {
         let total: u64 = after_start().map(|(_, count)| count).sum();
         let peak = after_start().map(|(_, count)| *count).max().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let mean = total as f64 / (self.scenario.length - 2 * MINUTE).as_secs_f64();
+        let mean = total as f64 / self.scenario.length.saturating_sub(2 * MINUTE).as_secs_f64();
         format!(
             "| {} | {total} | {mean:.1} | {peak} | {} | {} | {} | {:.2} s |",
             self.scenario.name,

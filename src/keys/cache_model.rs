@@ -57,7 +57,7 @@ impl History {
     fn conforms_at(attempts: &[Instant], size: u32, interval: Duration, now: Instant) -> Instant {
         let Some((first, others)) = attempts.split_first() else { return now };
         let due = others.iter().fold(*first + interval, |due, at| due.max(*at) + interval);
-        now.max(due - interval * (size - 1))
+        due.checked_sub(interval * (size - 1)).map_or(now, |due| now.max(due))
     }
 
     fn set_out(&mut self, flight: Flight, is_miss: bool, is_second_look: bool) {
@@ -181,7 +181,7 @@ fn look_up(
     waited: Duration,
     now: Instant,
 ) -> Result<(), TestCaseError> {
-    let arrived = now - waited;
+    let arrived = now.checked_sub(waited).unwrap();
     let as_of = history.landed.filter(|_| history.is_usable(now)).map(|(as_of, ..)| as_of);
     let decision = cache.decide(name, known, arrived, now);
     let next_miss = History::conforms_at(&history.misses, MISS_BURST, MISS_INTERVAL, now);
