@@ -3,3 +3,4 @@
 
 mod harness;
 mod stampede;
+mod unusable_keys;
