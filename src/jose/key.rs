@@ -269,3 +269,46 @@ fn check_ed25519(x: &[u8]) -> Result<(), UnusableJwk> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::JwkSet;
+
+    fn thumbprint(jwk: &str) -> String {
+        let keys = JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
+        keys.keys()[0].thumbprint().to_string()
+    }
+
+    /// RFC 7638 §3.1.
+    const RSA_MODULUS: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
+    #[test]
+    fn e31_the_published_thumbprints() {
+        let rsa = format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#);
+        assert_eq!(thumbprint(&rsa), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        // RFC 8037 appendix A.3.
+        let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        assert_eq!(thumbprint(ed25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn e31_only_the_required_members_count() {
+        let rsa = |rest: &str| thumbprint(&format!(r#"{{"e":"AQAB",{rest}"n":"{RSA_MODULUS}","kty":"RSA"}}"#));
+        let plain = rsa("");
+        assert_eq!(rsa(r#""kid":"x","use":"sig","alg":"PS512","x5c":["x"],"#), plain);
+        // A leading zero is another spelling of the same number.
+        let padded = thumbprint(&format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AAEAAQ"}}"#));
+        assert_eq!(padded, plain);
+        let other = thumbprint(&format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"Aw"}}"#));
+        assert_ne!(other, plain);
+    }
+
+    #[test]
+    fn a_key_shows_its_name_and_no_material() {
+        let jwk = format!(r#"{{"keys":[{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","kid":"k"}}]}}"#);
+        let shown = format!("{:?}", JwkSet::from_json(jwk.as_bytes()).unwrap());
+        assert!(shown.contains("\"k\"") && shown.contains("NzbLsXh8uDCcd"), "{shown}");
+        assert!(!shown.contains(&RSA_MODULUS[..16]), "{shown}");
+    }
+}
