@@ -1,6 +1,7 @@
 //! One file per promise.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod discovery;
 mod harness;
 mod stampede;
 mod unusable_keys;
