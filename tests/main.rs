@@ -3,5 +3,6 @@
 
 mod discovery;
 mod harness;
+mod keys_lifetime;
 mod stampede;
 mod unusable_keys;
