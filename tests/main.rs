@@ -4,5 +4,6 @@
 mod discovery;
 mod harness;
 mod keys_lifetime;
+mod runtimes;
 mod stampede;
 mod unusable_keys;
