@@ -265,9 +265,9 @@ async fn i6_i13_a_document_has_at_most_256_kib() {
         site.put("/jwks", Page::json(&ISSUER.jwks()).padded_to(jwks));
         let answer = ask(&site.origin).await;
         if fits {
-            answer.assert_ok()
+            answer.assert_ok();
         } else {
-            answer.assert_keys_unavailable()
+            answer.assert_keys_unavailable();
         }
         assert!(!site.log().contains(&OPENID.to_owned()), "no other place is tried");
     }
@@ -298,7 +298,11 @@ async fn i13_redirects_come_to_an_end() {
         }
         site.put(&format!("/{hops}"), site.metadata(&site.origin));
         let answer = ask(&site.origin).await;
-        if ends { answer.assert_ok() } else { answer.assert_keys_unavailable() }
+        if ends {
+            answer.assert_ok();
+        } else {
+            answer.assert_keys_unavailable();
+        }
     }
     site.reset();
     site.put(OAUTH, Page::redirect(OAUTH));

