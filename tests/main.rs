@@ -2,14 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod discovery;
 mod example_me;
 mod extractors;
 mod harness;
+mod keys_lifetime;
+mod memory_source;
 mod require;
 mod rfc6750_bearer;
 mod rfc7515_jose;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;
+mod runtimes;
 mod stampede;
 mod tower_contract;
+mod unusable_keys;
 mod verify;

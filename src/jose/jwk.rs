@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::key::{Curve, Material, VerifyingKey};
+use super::strict_json::read_struct;
 
 /// The usable public keys of a JWK Set (RFC 7517 §5).
 ///
@@ -34,7 +35,7 @@ impl JwkSet {
             #[serde(borrow)]
             keys: Vec<&'a RawValue>,
         }
-        let document: Document<'_> = serde_json::from_slice(document).map_err(|_| JwkSetError::NotAJwkSet)?;
+        let document: Document<'_> = read_struct(document).ok_or(JwkSetError::NotAJwkSet)?;
         if document.keys.len() > Self::MAX_KEYS {
             return Err(JwkSetError::TooManyKeys { found: document.keys.len() });
         }
@@ -82,9 +83,9 @@ impl JwkSet {
     }
 
     fn add(&mut self, index: usize, entry: &str) {
-        let jwk = serde_json::from_str::<Jwk>(entry);
-        let id = jwk.as_ref().ok().and_then(|jwk| jwk.kid.clone());
-        match jwk.map_err(|_| UnusableJwk::Malformed).and_then(Jwk::into_key) {
+        let jwk: Option<Jwk> = read_struct(entry.as_bytes());
+        let id = jwk.as_ref().and_then(|jwk| jwk.kid.clone());
+        match jwk.ok_or(UnusableJwk::Malformed).and_then(Jwk::into_key) {
             Ok(key) => self.keys.push(Arc::new(key)),
             Err(reason) => self.skipped.push(SkippedJwk { index, id, reason }),
         }
@@ -201,8 +202,8 @@ pub enum UnusableJwk {
     /// An RSA modulus that is even, so no product of two large primes.
     #[error("an even RSA modulus")]
     EvenModulus,
-    /// An RSA exponent that is even or less than 3.
-    #[error("an RSA exponent that is even or less than 3")]
+    /// An RSA exponent that is even, less than 3, or of more than 5 octets.
+    #[error("an RSA exponent that is even, less than 3, or huge")]
     Exponent,
     /// A coordinate shorter or longer than its curve's (RFC 7518 §6.2.1.2, RFC 8037 §2).
     #[error("a coordinate of the wrong length")]
@@ -213,7 +214,7 @@ pub enum UnusableJwk {
     /// An Ed25519 point of small order (RFC 8725 §3.4).
     #[error("an Ed25519 key of small order")]
     SmallOrder,
-    /// Refused by the cryptographic library: a point off its curve, or octets of the wrong number.
+    /// Refused by the cryptographic library: a point off its NIST curve, or octets of the wrong number.
     #[error("not a valid public key")]
     InvalidKey,
 }

@@ -236,4 +236,94 @@ mod tests {
         }
         assert_eq!(parse(r#"{"alg":"ES256","enc":"A256GCM"}"#).err(), Some(JwsError::Encrypted));
     }
+
+    /// The public key and the JWS of RFC 7515 appendices A.2 to A.4 and of RFC 8037 appendix A.4.
+    const PUBLISHED: [(&str, &str, &str); 4] = [
+        (
+            "RS256",
+            r#"{"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ","e":"AQAB"}"#,
+            "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+        ),
+        (
+            "ES256",
+            r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+            "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+        ),
+        (
+            "ES512",
+            r#"{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}"#,
+            "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn",
+        ),
+        (
+            "EdDSA",
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+        ),
+    ];
+
+    fn keys(jwk: &str) -> JwkSet {
+        JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_published_examples_verify() {
+        for (algorithm, jwk, token) in PUBLISHED {
+            let jws = Unverified::parse(token).unwrap();
+            assert_eq!(jws.header().algorithm.name(), algorithm);
+            let claimed = jws.unverified_payload().to_vec();
+            assert!(jws.verify(&keys(jwk)).is_ok_and(|verified| verified.into_payload() == claimed), "{algorithm}");
+        }
+    }
+
+    /// E21, E23: the octets of a signature are fixed in number, and each one counts.
+    #[test]
+    fn the_published_examples_fail_when_anything_is_changed() {
+        for (algorithm, jwk, token) in PUBLISHED {
+            let refused = |token: &str| {
+                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                matches!(verified, Err(SignatureError::Mismatch))
+            };
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            let signature = base64url::decode(signature).unwrap();
+            let resigned = |octets: &[u8]| format!("{input}.{}", base64url::encode(octets));
+            for place in 0..signature.len() {
+                let mut changed = signature.clone();
+                changed[place] ^= 1;
+                assert!(refused(&resigned(&changed)), "{algorithm}: octet {place}");
+            }
+            let longer = [&signature[..], &[0]].concat();
+            let padded = [&[0], &signature[..]].concat();
+            for changed in [&signature[1..], &signature[..signature.len() - 1], &longer, &padded, &[]] {
+                assert!(refused(&resigned(changed)), "{algorithm}: {} octets", changed.len());
+            }
+            let (header, payload) = input.split_once('.').unwrap();
+            let longer_payload = base64url::encode([&base64url::decode(payload).unwrap()[..], b" "].concat());
+            let longer_header = base64url::encode([&base64url::decode(header).unwrap()[..], b" "].concat());
+            let signature = base64url::encode(&signature);
+            assert!(refused(&format!("{header}.{longer_payload}.{signature}")), "{algorithm}: payload");
+            assert!(refused(&format!("{longer_header}.{payload}.{signature}")), "{algorithm}: header");
+        }
+    }
+
+    /// E23: r = s = 0, and an all-zero signature of any other kind.
+    #[test]
+    fn a_signature_of_zeros_fits_nothing() {
+        for (algorithm, jwk, token) in PUBLISHED {
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            let zeros = base64url::encode(vec![0; base64url::decode(signature).unwrap().len()]);
+            let jws = format!("{input}.{zeros}");
+            let verified = Unverified::parse(&jws).unwrap().verify(&keys(jwk));
+            assert!(matches!(verified, Err(SignatureError::Mismatch)), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn d2_a_key_of_another_kind_is_not_even_tried() {
+        for (algorithm, _, token) in PUBLISHED {
+            for (other, jwk, _) in PUBLISHED.into_iter().filter(|(other, ..)| *other != algorithm) {
+                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                assert!(matches!(verified, Err(SignatureError::NoKey)), "{algorithm} by {other}");
+            }
+        }
+    }
 }

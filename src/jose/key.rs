@@ -156,7 +156,7 @@ impl Material {
     }
 
     /// Refuses what aws-lc-rs would parse all the same: an issuer's key set is distrusted too. That a point lies on its
-    /// curve is checked when it is [parsed](Self::parse).
+    /// NIST curve is checked when it is [parsed](Self::parse).
     fn check(&self) -> Result<KeyKind, UnusableJwk> {
         match self {
             Self::Rsa { n, e } => check_rsa(n, e).map(|()| KeyKind::Rsa),
@@ -205,6 +205,9 @@ impl Material {
     }
 }
 
+/// Exponents of more than 33 bits, which no issuer uses, are refused by aws-lc-rs at every signature; better now.
+const MAX_EXPONENT_OCTETS: usize = 5;
+
 /// RSA keys of 2048 to 8192 bits (RFC 7518 §3.3; beyond 8192 one verification is a denial of service), an odd modulus and
 /// an odd exponent of at least 3 (RFC 8017 §3.1). `e = 1` would make every signature forgeable.
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
@@ -216,7 +219,7 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
     if !odd(n) {
         return Err(UnusableJwk::EvenModulus);
     }
-    if !odd(e) || e == [1] {
+    if !odd(e) || e == [1] || e.len() > MAX_EXPONENT_OCTETS {
         return Err(UnusableJwk::Exponent);
     }
     Ok(())
@@ -228,44 +231,84 @@ fn uncompressed_point(x: &[u8], y: &[u8]) -> Vec<u8> {
 }
 
 /// A canonical encoding (RFC 8032 §5.1.3: y < 2^255 − 19) of a point that is not of small order: under such a key one
-/// signature fits many messages.
+/// signature fits many messages. That the point lies on the curve is only seen when a signature is verified, and then none
+/// is good.
 fn check_ed25519(x: &[u8]) -> Result<(), UnusableJwk> {
-    /// The y coordinates of the eight points whose order divides 8, big-endian; `x` and `−x` share one.
-    const SMALL_ORDER: [[u8; 32]; 5] = [
-        // Order 4.
-        [0; 32],
-        // Order 1, the neutral element.
-        {
-            let mut one = [0; 32];
-            one[31] = 1;
-            one
-        },
-        // Order 2, −1.
-        {
-            let mut minus_one = P;
-            minus_one[31] -= 1;
-            minus_one
-        },
-        // Order 8, twice.
-        *b"\x05\xfc\x53\x6d\x88\x02\x38\xb1\x39\x33\xc6\xd3\xac\x05\xdf\xd5\xf0\x98\xef\xf2\x89\xf4\xc3\x45\xb0\x27\xb2\xc2\x8f\x95\xe8\x26",
-        *b"\x7a\x03\xac\x92\x77\xfd\xc7\x4e\xc6\xcc\x39\x2c\xfa\x53\x20\x2a\x0f\x67\x10\x0d\x76\x0b\x3c\xba\x4f\xd8\x4d\x3d\x70\x6a\x17\xc7",
-    ];
-    /// 2^255 − 19, big-endian.
-    const P: [u8; 32] = {
-        let mut p = [0xff; 32];
-        p[0] = 0x7f;
-        p[31] = 0xed;
-        p
-    };
-
     let mut y: [u8; 32] = x.try_into().map_err(|_| UnusableJwk::CoordinateLength)?;
-    y.reverse();
-    y[0] &= 0x7f; // The top bit is the sign of x.
-    if y >= P {
+    y[31] &= 0x7f; // The top bit is the sign of x.
+    if y.iter().rev().ge(P.iter().rev()) {
         return Err(UnusableJwk::NotCanonical);
     }
-    if SMALL_ORDER.contains(&y) {
-        return Err(UnusableJwk::SmallOrder);
+    if SMALL_ORDER.contains(&y) { Err(UnusableJwk::SmallOrder) } else { Ok(()) }
+}
+
+/// 2^255 − 19, little-endian.
+const P: [u8; 32] = little_endian(0xed, 0xff, 0x7f);
+
+/// The y coordinates of the eight points whose order divides 8, little-endian; a point and its negative share one.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    // Order 1, the neutral element.
+    little_endian(1, 0, 0),
+    // Order 2, −1.
+    little_endian(0xec, 0xff, 0x7f),
+    // Order 4.
+    little_endian(0, 0, 0),
+    // Order 8, twice.
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, //
+        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, //
+        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+const fn little_endian(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut octets = [middle; 32];
+    octets[0] = first;
+    octets[31] = last;
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::jose::JwkSet;
+
+    fn thumbprint(jwk: &str) -> String {
+        let keys = JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
+        keys.keys()[0].thumbprint().to_string()
     }
-    Ok(())
+
+    /// RFC 7638 §3.1.
+    const RSA_MODULUS: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
+    #[test]
+    fn e31_the_published_thumbprints() {
+        let rsa = format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#);
+        assert_eq!(thumbprint(&rsa), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        // RFC 8037 appendix A.3.
+        let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        assert_eq!(thumbprint(ed25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn e31_only_the_required_members_count() {
+        let rsa = |rest: &str| thumbprint(&format!(r#"{{"e":"AQAB",{rest}"n":"{RSA_MODULUS}","kty":"RSA"}}"#));
+        let plain = rsa("");
+        assert_eq!(rsa(r#""kid":"x","use":"sig","alg":"PS512","x5c":["x"],"#), plain);
+        // A leading zero is another spelling of the same number.
+        let padded = thumbprint(&format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AAEAAQ"}}"#));
+        assert_eq!(padded, plain);
+        let other = thumbprint(&format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"Aw"}}"#));
+        assert_ne!(other, plain);
+    }
+
+    #[test]
+    fn a_key_shows_its_name_and_no_material() {
+        let jwk = format!(r#"{{"keys":[{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","kid":"k"}}]}}"#);
+        let shown = format!("{:?}", JwkSet::from_json(jwk.as_bytes()).unwrap());
+        assert!(shown.contains("\"k\"") && shown.contains("NzbLsXh8uDCcd"), "{shown}");
+        assert!(!shown.contains(&RSA_MODULUS[..16]), "{shown}");
+    }
 }

@@ -19,4 +19,4 @@ pub(crate) use algorithm::AlgorithmSet;
 #[cfg(feature = "testing")]
 pub(crate) use base64url::encode as encode_base64url;
 pub(crate) use jws::{SignatureError, Unverified, Verified};
-pub(crate) use strict_json::{Member, Members, Strings, read_object};
+pub(crate) use strict_json::{Member, Members, Strings, read_object, read_struct};

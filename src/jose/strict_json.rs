@@ -66,6 +66,12 @@ pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut 
     })
 }
 
+/// Reads `json` as a struct, from an object alone: serde would read one from an array of its members' values too.
+pub(crate) fn read_struct<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    let first = json.iter().find(|octet| !octet.is_ascii_whitespace());
+    if first == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
+}
+
 /// What is carried through the whole text.
 struct Walk<'de> {
     /// The names of all objects that are open, in one vector.

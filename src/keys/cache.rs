@@ -367,3 +367,7 @@ impl Absent {
 #[cfg(test)]
 #[path = "cache_model.rs"]
 mod model;
+
+#[cfg(test)]
+#[path = "cache_tables.rs"]
+mod tables;

@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 use serde::Deserialize;
 use url::{Host, Url};
 
+use crate::jose::read_struct;
+
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct IssuerUrl {
@@ -51,7 +53,7 @@ impl IssuerUrl {
             issuer: String,
             jwks_uri: String,
         }
-        let metadata: Metadata = serde_json::from_slice(document).map_err(|_| DiscoveryError::NotMetadata)?;
+        let metadata: Metadata = read_struct(document).ok_or(DiscoveryError::NotMetadata)?;
         self.is_identical_to(&metadata.issuer)?;
         let url = fetchable(&metadata.jwks_uri).map_err(|reason| DiscoveryError::JwksUri { reason })?;
         self.may_point_to(&url)?;

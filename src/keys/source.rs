@@ -54,8 +54,8 @@ enum Place {
 #[derive(Clone)]
 struct Found {
     url: Url,
-    /// When the issuer was last asked.
-    asked_at: Instant,
+    /// When the issuer was last asked again.
+    asked_again: Option<Instant>,
     /// How often in a row there were no keys at the URL.
     failures: u32,
 }
@@ -107,11 +107,13 @@ impl RemoteKeys {
         let place = match known {
             Some(known) if !known.is_in_doubt(request.now) => known,
             known => {
+                let is_again = known.is_some();
                 if let Some(known) = known {
                     // Whatever the issuer says, it is not asked again for a while.
-                    remember(Found { asked_at: request.now, ..known });
+                    remember(Found { asked_again: Some(request.now), ..known });
                 }
-                Found { url: self.ask(issuer).await?, asked_at: request.now, failures: 0 }
+                let asked_again = is_again.then_some(request.now);
+                Found { url: self.ask(issuer).await?, asked_again, failures: 0 }
             }
         };
         // Counted before it happens, because a fetch that takes too long is not told of its end.
@@ -203,7 +205,7 @@ impl fmt::Debug for RemoteKeys {
 impl Found {
     fn is_in_doubt(&self, now: Instant) -> bool {
         self.failures >= FAILURES_BEFORE_REDISCOVERY
-            && now.saturating_duration_since(self.asked_at) >= REDISCOVERY_INTERVAL
+            && self.asked_again.is_none_or(|at| now.saturating_duration_since(at) >= REDISCOVERY_INTERVAL)
     }
 }
 

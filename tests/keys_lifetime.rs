@@ -1,0 +1,453 @@
+//! How long keys are believed, when they are fetched again, and who waits for that: all of it on a clock that stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tower_bearer::jose::JwkSet;
+use tower_bearer::server::VerifyError;
+use tower_bearer::token::TokenError;
+use tower_bearer::{AccessToken, Issuer, ResourceServer};
+
+use crate::harness::{AUDIENCE, app, good, present, small_issuer};
+use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, Source, keys, settle};
+
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
+
+#[track_caller]
+fn assert_unavailable(verdict: Result<AccessToken, VerifyError>) -> Duration {
+    match verdict {
+        Err(VerifyError::KeysUnavailable { retry_after }) => retry_after,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn assert_unknown_key(verdict: &Result<AccessToken, VerifyError>) {
+    assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
+}
+
+/// The refresh is due at four fifths of the lifetime, a tenth of it sooner or later.
+#[tokio::test(start_paused = true)]
+async fn i7_a_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
+    let rows = [
+        (None, DEFAULT_LIFETIME),
+        (Some(Duration::ZERO), MINUTE),
+        (Some(SECOND), MINUTE),
+        (Some(5 * MINUTE), 5 * MINUTE),
+        (Some(HOUR), HOUR),
+        (Some(24 * HOUR), HOUR),
+        (Some(Duration::MAX), HOUR),
+    ];
+    for (stated, lifetime) in rows {
+        let setup = Setup::warm(stated).await;
+        sleep(lifetime.mul_f64(0.69)).await;
+        for _ in 0..10 {
+            setup.try_verify().unwrap();
+            settle().await;
+        }
+        assert_eq!(setup.source.fetches(), 1, "{stated:?}: too early");
+        sleep(lifetime.mul_f64(0.22)).await;
+        setup.try_verify().unwrap();
+        settle().await;
+        assert_eq!(setup.source.fetches(), 2, "{stated:?}: due");
+        // The new keys have a lifetime of their own.
+        sleep(lifetime.mul_f64(0.69)).await;
+        setup.try_verify().unwrap();
+        settle().await;
+        assert_eq!(setup.source.fetches(), 2, "{stated:?}: due again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_nobody_waits_for_a_background_refresh() {
+    let setup = Setup::warm(None).await;
+    setup.source.set(Fetch::Hang);
+    sleep(DEFAULT_LIFETIME.mul_f64(0.95)).await;
+    let app = setup.app();
+    let started = Instant::now();
+    for _ in 0..1000 {
+        setup.try_verify().unwrap();
+        present(&app, &setup.token()).await.assert_ok();
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    settle().await;
+    assert_eq!(setup.source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_stale_keys_are_used_for_an_hour_and_then_no_more() {
+    for lifetime in [MINUTE, DEFAULT_LIFETIME, HOUR] {
+        for down in [Fetch::Fail, Fetch::Hang] {
+            let setup = Setup::warm(Some(lifetime)).await;
+            setup.source.set(down);
+            let step = (lifetime + HOUR) / 60;
+            for _ in 0..59 {
+                sleep(step).await;
+                setup.try_verify().unwrap();
+            }
+            sleep(step / 2).await;
+            present(&setup.app(), &setup.token()).await.assert_ok();
+            sleep(step / 2).await;
+            present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
+            assert!(setup.source.fetches() > 30, "it did not give up");
+
+            setup.publish_current();
+            sleep(2 * MINUTE).await;
+            present(&setup.app(), &setup.token()).await.assert_ok();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_a_failing_refresh_keeps_the_old_keys() {
+    let setup = Setup::warm(None).await;
+    sleep(DEFAULT_LIFETIME).await;
+    for bad in [Fetch::Fail, Fetch::Hang, Fetch::Panic] {
+        setup.source.set(bad);
+        let before = setup.source.fetches();
+        setup.try_verify().unwrap();
+        // Longer than a fetch and than the back-off together.
+        sleep(30 * SECOND).await;
+        assert_eq!(setup.source.fetches(), before + 1);
+        setup.try_verify().unwrap();
+        sleep(30 * SECOND).await;
+    }
+}
+
+/// Somebody wants a key ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, jitter aside.
+#[tokio::test(start_paused = true)]
+async fn failures_are_backed_off_from_by_attempts_not_by_requests() {
+    let setup = Setup::new(|_| Fetch::Fail);
+    let token = setup.token();
+    for _ in 0..2500 {
+        for _ in 0..3 {
+            let retry_after = assert_unavailable(setup.api.try_verify(&token));
+            assert!(retry_after <= MINUTE.mul_f64(1.1), "{retry_after:?}");
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    let expected = [1, 2, 4, 8, 16, 32, 60, 60];
+    let gaps = setup.source.gaps();
+    assert!(gaps.len() >= expected.len(), "{gaps:?}");
+    for (gap, seconds) in gaps.iter().zip(expected) {
+        let expected = Duration::from_secs(seconds);
+        let range = expected.mul_f64(0.75)..=expected.mul_f64(1.25) + Duration::from_millis(200);
+        assert!(range.contains(gap), "{gaps:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_back_off() {
+    let setup = Setup::new(|_| Fetch::Fail);
+    for pause in [0, 2, 3, 6, 11] {
+        sleep(pause * SECOND).await;
+        assert_unavailable(setup.verify().await);
+    }
+    assert_eq!(setup.source.fetches(), 5);
+    setup.publish_current();
+    sleep(20 * SECOND).await;
+    setup.verify().await.unwrap();
+
+    // The next failure is a first one again: another attempt is made 2 seconds later.
+    setup.source.set(Fetch::Fail);
+    sleep(DEFAULT_LIFETIME).await;
+    setup.try_verify().unwrap();
+    settle().await;
+    sleep(2 * SECOND).await;
+    setup.try_verify().unwrap();
+    settle().await;
+    assert_eq!(setup.source.fetches(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_thousand_unknown_kids_at_once_cost_two_fetches_at_most() {
+    let setup = Setup::warm(None).await;
+    sleep(MINUTE).await;
+    let flood = |round: usize| {
+        let requests = (0..1000).map(|kid| {
+            let (api, token) = (setup.api.clone(), setup.token_by(&format!("bogus-{round}-{kid}")));
+            tokio::spawn(async move { api.verify(&token).await })
+        });
+        requests.collect::<Vec<_>>()
+    };
+    for round in 0..3 {
+        sleep(INSTANT).await;
+        let before = (setup.source.fetches(), Instant::now());
+        for request in flood(round) {
+            assert_unknown_key(&request.await.unwrap());
+        }
+        assert!(setup.source.fetches() - before.0 <= 2, "round {round}");
+        // The burst is spent after the second: the third waits.
+        assert_eq!(before.1.elapsed() >= 4 * SECOND, round == 2, "round {round}: {:?}", before.1.elapsed());
+        present(&setup.app(), &setup.token()).await.assert_ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_unknown_kids_cost_a_burst_of_two_and_then_one_fetch_in_5_seconds() {
+    let setup = Setup::warm(Some(HOUR)).await;
+    sleep(MINUTE).await;
+    let started = Instant::now();
+    let before = setup.source.fetches();
+    let mut kid = 0;
+    while started.elapsed() < MINUTE {
+        kid += 1;
+        sleep(INSTANT).await;
+        let verdict = setup.api.verify(&setup.token_by(&format!("bogus-{kid}"))).await;
+        assert_unknown_key(&verdict);
+    }
+    let fetches = setup.source.fetches() - before;
+    assert!((12..=15).contains(&fetches), "2 and 12 more in a minute, not {fetches}");
+    let gaps = &setup.source.gaps()[2..];
+    assert!(gaps.iter().all(|gap| *gap >= 4 * SECOND), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_unknown_kids_do_not_use_up_the_refresh() {
+    let setup = Setup::warm(None).await;
+    sleep(DEFAULT_LIFETIME.mul_f64(0.5)).await;
+    for kid in ["bogus-1", "bogus-2"] {
+        sleep(INSTANT).await;
+        assert_unknown_key(&setup.api.verify(&setup.token_by(kid)).await);
+    }
+    let before = setup.source.fetches();
+    assert_eq!(before, 3, "the burst is spent");
+    // Those fetches brought keys too, so that the lifetime counts from them.
+    sleep(DEFAULT_LIFETIME.mul_f64(0.95)).await;
+    setup.try_verify().unwrap();
+    settle().await;
+    assert_eq!(setup.source.fetches(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_an_absent_kid_is_refused_at_once_and_for_nothing() {
+    let setup = Setup::warm(Some(HOUR)).await;
+    sleep(MINUTE).await;
+    let absent = setup.token_by("absent");
+    // More than once, because what was forgotten must be learnt anew.
+    for round in 0..4 {
+        let before = setup.source.fetches();
+        assert_unknown_key(&setup.api.verify(&absent).await);
+        assert_eq!(setup.source.fetches(), before + 1, "round {round}: asked once");
+        let known_absent = Instant::now();
+        for _ in 0..10 {
+            assert_unknown_key(&setup.api.try_verify(&absent));
+            settle().await;
+        }
+        sleep(4 * SECOND).await;
+        assert_unknown_key(&setup.api.try_verify(&absent));
+        settle().await;
+        assert_eq!(setup.source.fetches(), before + 1, "round {round}: and not again");
+        assert!(known_absent.elapsed() < 5 * SECOND);
+        sleep(20 * SECOND).await;
+    }
+}
+
+/// An issuer that publishes its new keys one by one must not lock the last of them out.
+#[tokio::test(start_paused = true)]
+async fn i9_an_absence_is_forgotten_when_the_key_set_changes() {
+    let setup = Setup::warm(Some(HOUR)).await;
+    sleep(MINUTE).await;
+    setup.issuer.rotate();
+    let (early, early_keys) = (setup.token(), setup.issuer.jwks());
+    assert_unknown_key(&setup.api.verify(&early).await);
+
+    setup.issuer.rotate();
+    setup.publish_current();
+    sleep(INSTANT).await;
+    setup.verify().await.unwrap();
+
+    let mut both = setup.issuer.jwks();
+    both["keys"].as_array_mut().unwrap().extend(early_keys["keys"].as_array().unwrap().iter().cloned());
+    setup.source.set(Fetch::Keys(JwkSet::from_json(both.to_string().as_bytes()).unwrap(), None));
+    sleep(INSTANT).await;
+    setup.api.verify(&early).await.unwrap();
+    assert_eq!(setup.source.fetches(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_rotation_a_new_kid_waits_for_one_fetch_and_passes() {
+    let setup = Setup::warm(None).await;
+    sleep(MINUTE).await;
+    setup.issuer.rotate();
+    let (open, gate) = watch::channel(false);
+    setup.source.set(Fetch::Gate(keys(&setup.issuer), gate));
+    let requests: Vec<_> = (0..100)
+        .map(|_| {
+            let (app, token) = (setup.app(), setup.token());
+            tokio::spawn(async move { present(&app, &token).await })
+        })
+        .collect();
+    settle().await;
+    assert!(requests.iter().all(|request| !request.is_finished()));
+    open.send(true).unwrap();
+    for request in requests {
+        request.await.unwrap().assert_ok();
+    }
+    assert_eq!(setup.source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i11_a_withdrawn_key_is_refused_after_the_refresh() {
+    let setup = Setup::warm(None).await;
+    let withdrawn = setup.token();
+    setup.issuer.rotate();
+    setup.publish_current();
+    sleep(DEFAULT_LIFETIME.mul_f64(0.95)).await;
+    // This request starts the refresh, and is judged by what is known.
+    setup.api.try_verify(&withdrawn).unwrap();
+    settle().await;
+    present(&setup.app(), &withdrawn).await.assert_invalid_token();
+    present(&setup.app(), &setup.token()).await.assert_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kid_is_not_called_bad_while_nobody_can_tell() {
+    let setup = Setup::warm(None).await;
+    sleep(MINUTE).await;
+    setup.issuer.rotate();
+    setup.source.set(Fetch::Fail);
+    for _ in 0..3 {
+        present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
+    }
+    assert_eq!(setup.source.fetches(), 2, "the back-off holds for unknown kids too");
+    setup.publish_current();
+    sleep(2 * SECOND).await;
+    present(&setup.app(), &setup.token()).await.assert_ok();
+}
+
+/// The panic's message on standard error belongs to this test.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_counts_as_a_failure() {
+    let setup = Setup::new(|_| Fetch::Panic);
+    present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
+    assert_unavailable(setup.verify().await);
+    assert_eq!(setup.source.fetches(), 1, "and is backed off from");
+    setup.publish_current();
+    sleep(2 * SECOND).await;
+    present(&setup.app(), &setup.token()).await.assert_ok();
+    assert_eq!(setup.source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_hang_up_cancel_nothing() {
+    let (open, gate) = watch::channel(false);
+    let setup = Setup::new(|issuer| Fetch::Gate(keys(issuer), gate));
+    let request = || {
+        let (app, token) = (setup.app(), setup.token());
+        tokio::spawn(async move { present(&app, &token).await })
+    };
+    let impatient: Vec<_> = (0..1000).map(|_| request()).collect();
+    settle().await;
+    assert_eq!(setup.source.fetches(), 1);
+    let patient = request();
+    settle().await;
+    for request in impatient {
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+    }
+    open.send(true).unwrap();
+    patient.await.unwrap().assert_ok();
+    assert_eq!(setup.source.fetches(), 1);
+}
+
+/// Even if there is nobody left at all.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_outlives_the_request_that_started_it() {
+    let (open, gate) = watch::channel(false);
+    let setup = Setup::new(|issuer| Fetch::Gate(keys(issuer), gate));
+    let token = setup.token();
+    {
+        let request = std::pin::pin!(setup.api.verify(&token));
+        let none = tokio::time::timeout(Duration::from_millis(1), request).await;
+        assert!(none.is_err());
+    }
+    open.send(true).unwrap();
+    settle().await;
+    setup.try_verify().unwrap();
+    assert_eq!(setup.source.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_is_given_up_after_5_seconds_and_so_is_the_wait() {
+    let setup = Setup::new(|_| Fetch::Hang);
+    let started = Instant::now();
+    present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
+    let waited = started.elapsed();
+    assert!((5 * SECOND..=6 * SECOND).contains(&waited), "{waited:?}");
+    assert_eq!(setup.source.fetches(), 1);
+    setup.publish_current();
+    sleep(2 * SECOND).await;
+    setup.verify().await.unwrap();
+}
+
+/// The fetch for the third unknown kid may begin only after 5 seconds, and then hangs for as long.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_6_seconds() {
+    let setup = Setup::warm(None).await;
+    sleep(MINUTE).await;
+    for kid in ["bogus-1", "bogus-2"] {
+        sleep(INSTANT).await;
+        assert_unknown_key(&setup.api.verify(&setup.token_by(kid)).await);
+    }
+    setup.source.set(Fetch::Hang);
+    sleep(INSTANT).await;
+    let started = Instant::now();
+    present(&setup.app(), &setup.token_by("third")).await.assert_keys_unavailable();
+    let waited = started.elapsed();
+    assert!((6 * SECOND..6 * SECOND + Duration::from_millis(10)).contains(&waited), "{waited:?}");
+    present(&setup.app(), &setup.token()).await.assert_ok();
+}
+
+#[test]
+fn try_verify_needs_no_runtime() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
+    for _ in 0..10 {
+        assert_unavailable(setup.try_verify());
+    }
+    assert_eq!(setup.source.fetches(), 0, "there was nobody to carry a fetch out");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(setup.verify()).unwrap();
+    drop(runtime);
+    assert_eq!(setup.source.fetches(), 1);
+    setup.try_verify().unwrap();
+
+    // A refresh is due, and again there is nobody: the keys are good for as long as they may be.
+    setup.clock.advance(DEFAULT_LIFETIME + HOUR / 2);
+    setup.try_verify().unwrap();
+    assert_unavailable(setup.api.try_verify(&setup.token_by("unknown")));
+    setup.clock.advance(HOUR / 2);
+    assert_unavailable(setup.try_verify());
+    assert_eq!(setup.source.fetches(), 1);
+}
+
+/// What it starts, somebody else has the good of.
+#[tokio::test(start_paused = true)]
+async fn try_verify_starts_the_fetch_that_it_does_not_wait_for() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
+    assert_eq!(assert_unavailable(setup.try_verify()), SECOND);
+    settle().await;
+    setup.try_verify().unwrap();
+    assert_eq!(setup.source.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c14_one_issuers_outage_and_keys_are_its_own() {
+    let (good_one, bad_one) = (small_issuer(), small_issuer());
+    let down = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
+    let api = ResourceServer::builder(AUDIENCE)
+        .trust(Issuer::keys(bad_one.url(), down.clone()).unwrap())
+        .trust(Issuer::keys(good_one.url(), keys(&good_one)).unwrap())
+        .build()
+        .unwrap();
+    let app = app(&api);
+    for _ in 0..3 {
+        present(&app, &good(&bad_one).sign()).await.assert_keys_unavailable();
+        present(&app, &good(&good_one).sign()).await.assert_ok();
+        // Both have a key of the same name.
+        present(&app, &good(&good_one).signed_by(&bad_one).sign()).await.assert_invalid_token();
+    }
+    assert_eq!(down.fetches(), 1);
+}

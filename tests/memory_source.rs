@@ -1,0 +1,136 @@
+//! An issuer whose keys come from memory: scripted, counted, and on no clock but a paused one.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tower_bearer::jose::JwkSet;
+use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
+use tower_bearer::server::VerifyError;
+use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::{AccessToken, Issuer, ResourceServer};
+
+use crate::harness::{AUDIENCE, app, good, small_issuer};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+/// Enough to tell before from after: on a paused clock everything else happens at one instant.
+pub(crate) const INSTANT: Duration = Duration::from_millis(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// What a fetch does.
+#[derive(Clone)]
+pub(crate) enum Fetch {
+    Keys(JwkSet, Option<Duration>),
+    Fail,
+    Hang,
+    Panic,
+    /// Brings the keys when the gate opens.
+    Gate(JwkSet, watch::Receiver<bool>),
+}
+
+/// Keys without any network, which remembers when they were asked for.
+#[derive(Clone)]
+pub(crate) struct Source(pub(crate) Arc<Mutex<(Fetch, Vec<Instant>)>>);
+
+impl Source {
+    pub(crate) fn set(&self, fetch: Fetch) {
+        self.0.lock().unwrap().0 = fetch;
+    }
+
+    pub(crate) fn fetches(&self) -> usize {
+        self.0.lock().unwrap().1.len()
+    }
+
+    /// The time from each fetch to the next.
+    pub(crate) fn gaps(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().1.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+}
+
+impl KeySource for Source {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        let fetch = {
+            let mut state = self.0.lock().unwrap();
+            state.1.push(Instant::now());
+            state.0.clone()
+        };
+        Box::pin(async move {
+            match fetch {
+                Fetch::Keys(keys, None) => Ok(Fetched::keys(keys)),
+                Fetch::Keys(keys, Some(lifetime)) => Ok(Fetched::keys(keys).lifetime(lifetime)),
+                Fetch::Fail => Err(FetchError::Other { reason: "on purpose".into() }),
+                Fetch::Hang => std::future::pending().await,
+                Fetch::Panic => panic!("on purpose"),
+                Fetch::Gate(keys, mut gate) => {
+                    gate.wait_for(|open| *open).await.unwrap();
+                    Ok(Fetched::keys(keys))
+                }
+            }
+        })
+    }
+}
+
+/// A server, its issuer's keys as the test wants them, and tokens that outlive every test.
+pub(crate) struct Setup {
+    pub(crate) issuer: TestIssuer,
+    pub(crate) source: Source,
+    pub(crate) api: ResourceServer,
+    pub(crate) clock: TestClock,
+}
+
+impl Setup {
+    pub(crate) fn new(first: impl FnOnce(&TestIssuer) -> Fetch) -> Self {
+        let issuer = small_issuer();
+        let source = Source(Arc::new(Mutex::new((first(&issuer), Vec::new()))));
+        let clock = TestClock::new();
+        let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
+        let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
+        Self { issuer, source, api, clock }
+    }
+
+    /// One that has its keys already, fresh for `lifetime`.
+    pub(crate) async fn warm(lifetime: Option<Duration>) -> Self {
+        let setup = Self::new(|issuer| Fetch::Keys(keys(issuer), lifetime));
+        setup.verify().await.unwrap();
+        assert_eq!(setup.source.fetches(), 1);
+        setup
+    }
+
+    pub(crate) fn token(&self) -> String {
+        good(&self.issuer).expires_in(24 * HOUR).sign()
+    }
+
+    pub(crate) fn token_by(&self, kid: &str) -> String {
+        good(&self.issuer).header("kid", kid).expires_in(24 * HOUR).sign()
+    }
+
+    pub(crate) async fn verify(&self) -> Result<AccessToken, VerifyError> {
+        self.api.verify(&self.token()).await
+    }
+
+    pub(crate) fn try_verify(&self) -> Result<AccessToken, VerifyError> {
+        self.api.try_verify(&self.token())
+    }
+
+    pub(crate) fn app(&self) -> Router {
+        app(&self.api)
+    }
+
+    pub(crate) fn publish_current(&self) {
+        self.source.set(Fetch::Keys(keys(&self.issuer), None));
+    }
+}
+
+pub(crate) fn keys(issuer: &TestIssuer) -> JwkSet {
+    JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap()
+}
+
+/// Lets everything run that can without any time passing.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,200 @@
+//! One server may see several runtimes, one after the other or at once, and outlives each of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tower_bearer::jose::JwkSet;
+use tower_bearer::keys::{FetchFuture, FetchRequest, Fetched, KeySource};
+use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
+use tower_bearer::{Issuer, ResourceServer};
+
+use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn at_a_clock(issuer: Issuer) -> (ResourceServer, TestClock) {
+    let clock = TestClock::new();
+    (ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap(), clock)
+}
+
+/// A request has reached the issuer, so that whoever made it waits for the answer.
+fn until_asked(issuer: &TestIssuer, times: usize) {
+    while issuer.requests(Endpoint::Jwks) < times {
+        std::thread::yield_now();
+    }
+}
+
+/// Every runtime has to fetch anew, over a connection of its own: those of the one before died with it.
+#[test]
+fn one_server_works_in_one_runtime_after_another() {
+    let issuer = small_issuer();
+    let (api, clock) = at_a_clock(issuer.issuer());
+    let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
+    for (before, runtime) in
+        [current_thread(), current_thread(), multi_thread(), current_thread()].into_iter().enumerate()
+    {
+        assert_eq!(fetches(&issuer).1, before);
+        runtime.block_on(present(&app, &token)).assert_ok();
+        runtime.block_on(present(&app, &token)).assert_ok();
+        drop(runtime);
+        // Beyond what even stale keys are used for.
+        clock.advance(Duration::from_secs(3 * 60 * 60));
+    }
+    assert_eq!(fetches(&issuer), (1, 4));
+}
+
+#[test]
+fn keys_outlive_the_runtime_that_fetched_them() {
+    let issuer = small_issuer();
+    let app = app(&server(&issuer));
+    let token = good(&issuer).sign();
+    current_thread().block_on(present(&app, &token)).assert_ok();
+    multi_thread().block_on(present(&app, &token)).assert_ok();
+    assert_eq!(fetches(&issuer), (1, 1));
+}
+
+#[test]
+fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
+    let issuer = small_issuer();
+    issuer.fail(Endpoint::Jwks, Fault::Hang);
+    let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
+    let first = multi_thread();
+    first.spawn({
+        let (app, token) = (app.clone(), token.clone());
+        async move { present(&app, &token).await }
+    });
+    until_asked(&issuer, 1);
+    drop(first);
+
+    issuer.recover();
+    // At once: an end that is no fault of the issuer's is not backed off from.
+    current_thread().block_on(present(&app, &token)).assert_ok();
+    assert_eq!(issuer.requests(Endpoint::Jwks), 2);
+}
+
+#[test]
+fn those_who_wait_elsewhere_get_their_answer_from_a_new_fetch() {
+    let issuer = small_issuer();
+    issuer.fail(Endpoint::Jwks, Fault::Hang);
+    let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
+    let (first, second) = (multi_thread(), current_thread());
+    let present = || {
+        let (app, token) = (app.clone(), token.clone());
+        async move { present(&app, &token).await }
+    };
+    first.spawn(present());
+    until_asked(&issuer, 1);
+
+    second.block_on(async {
+        let waiting: Vec<_> = (0..100).map(|_| tokio::spawn(present())).collect();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(waiting.iter().all(|request| !request.is_finished()));
+        issuer.recover();
+        first.shutdown_background();
+        for request in waiting {
+            request.await.unwrap().assert_ok();
+        }
+    });
+    assert_eq!(issuer.requests(Endpoint::Jwks), 2);
+}
+
+#[test]
+fn a_thousand_tokens_in_a_runtime_that_ends_poison_nothing() {
+    let issuer = small_issuer();
+    let (api, clock) = at_a_clock(issuer.issuer());
+    let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
+    for round in 1..=3 {
+        issuer.fail(Endpoint::Jwks, Fault::Hang);
+        let runtime = multi_thread();
+        let before = issuer.requests(Endpoint::Jwks);
+        for _ in 0..1000 {
+            let (app, token) = (app.clone(), token.clone());
+            runtime.spawn(async move { present(&app, &token).await });
+        }
+        until_asked(&issuer, before + 1);
+        // Some of the thousand wait, some have not begun, and one may be within a lock.
+        runtime.shutdown_background();
+        issuer.recover();
+        let after = current_thread();
+        after.block_on(present(&app, &token)).assert_ok();
+        assert!(issuer.requests(Endpoint::Jwks) > before + 1, "round {round}");
+        clock.advance(Duration::from_secs(3 * 60 * 60));
+    }
+}
+
+#[test]
+fn a_runtime_that_has_ended_already_carries_nothing_out_and_blocks_nobody() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let token = good(&issuer).sign();
+    let ended = current_thread();
+    let handle = ended.handle().clone();
+    drop(ended);
+    {
+        let _guard = handle.enter();
+        for _ in 0..10 {
+            assert!(api.try_verify(&token).is_err());
+        }
+    }
+    assert_eq!(fetches(&issuer), (0, 0));
+    current_thread().block_on(api.verify(&token)).unwrap();
+}
+
+/// Hangs at the first fetch.
+struct FirstHangs {
+    keys: JwkSet,
+    fetches: Arc<AtomicUsize>,
+}
+
+impl KeySource for FirstHangs {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        let first = self.fetches.fetch_add(1, Ordering::Relaxed) == 0;
+        Box::pin(
+            async move { if first { std::future::pending().await } else { Ok(Fetched::keys(self.keys.clone())) } },
+        )
+    }
+}
+
+/// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
+#[test]
+fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let fetches = Arc::<AtomicUsize>::default();
+    let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
+    let (api, clock) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
+    let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
+
+    let stalled = current_thread();
+    stalled.block_on(async {
+        assert!(api.try_verify(&token).is_err());
+        while fetches.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+
+    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    // Nobody waits for ever, though.
+    second.block_on(present(&app, &token)).assert_keys_unavailable();
+    assert_eq!(fetches.load(Ordering::Relaxed), 1);
+    clock.advance(Duration::from_secs(11));
+    second.block_on(present(&app, &token)).assert_ok();
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+
+    // What the first runtime has left to do comes too late to harm: the new keys stay.
+    drop(stalled);
+    second.block_on(present(&app, &token)).assert_ok();
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+}
