@@ -1,4 +1,4 @@
-//! How long keys are believed, when they are fetched again, and who waits for that: all of it on a clock that stands still.
+//! How long keys are believed, when they are fetched again, and who waits for it, all on a clock that stands still.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

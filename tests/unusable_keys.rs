@@ -247,8 +247,8 @@ fn raw() -> Vec<(String, UnusableJwk)> {
         .collect()
 }
 
-/// The 14 encodings of the 8 points whose order divides 8, of which 6 are not the canonical one of their point. Octets in
-/// the order of RFC 8032: the last one has the sign.
+/// The 14 encodings of the 8 points whose order divides 8, of which 6 are not the canonical one of their point. The octets
+/// are in the order of RFC 8032: the last one has the sign.
 fn small_order() -> Vec<(Value, UnusableJwk)> {
     let number = |low: u8, middle: u8, high: u8| {
         let mut y = [middle; 32];

@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn i9_when_fetches_for_unknown_kids_may_begin() {
-        // One after the other, each as soon as the one before it has landed; then, after a minute of rest, a burst of two.
+        // One after the other, each as soon as the one before it has landed; after a minute of rest, a burst of two.
         let mut story = Story::with_keys();
         let mut now = 100;
         for (number, starts_at) in [100, 100, 105, 110, 115, 175, 175, 180].into_iter().enumerate() {
