@@ -500,6 +500,26 @@ async fn discovery_is_repeated_at_most_every_5_minutes() {
     assert!((2..=3).contains(&of(OAUTH)), "once, and again at most twice: {log:?}");
 }
 
+/// Where the keys were is still known: metadata that is down must not keep us from keys that are not.
+#[tokio::test]
+async fn i10_a_search_that_fails_does_not_forget_where_the_keys_were() {
+    let site = Site::start().await;
+    site.put(OAUTH, site.metadata(&site.origin));
+    let (app, token, clock) = at_a_clock(&site.origin);
+    for _ in 0..2 {
+        present(&app, &token).await.assert_keys_unavailable();
+        clock.advance(Duration::from_secs(61));
+    }
+    site.put(OAUTH, Page::status(500));
+    site.put("/jwks", Page::json(&ISSUER.jwks()));
+    // The first of these attempts may go to the metadata.
+    for _ in 0..2 {
+        present(&app, &token).await;
+        clock.advance(Duration::from_secs(61));
+    }
+    present(&app, &token).await.assert_ok();
+}
+
 #[tokio::test]
 async fn i12_nothing_is_asked_before_a_token_needs_it() {
     let issuer = small_issuer();

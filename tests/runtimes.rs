@@ -161,9 +161,7 @@ struct FirstHangs {
 impl KeySource for FirstHangs {
     fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
         let first = self.fetches.fetch_add(1, Ordering::Relaxed) == 0;
-        Box::pin(
-            async move { if first { std::future::pending().await } else { Ok(Fetched::keys(self.keys.clone())) } },
-        )
+        Box::pin(async move { if first { std::future::pending().await } else { Ok(Fetched::keys(self.keys.clone())) } })
     }
 }
 
