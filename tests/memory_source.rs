@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_bearer::jose::JwkSet;
@@ -27,6 +28,8 @@ pub(crate) enum Fetch {
     Fail,
     Hang,
     Panic,
+    /// Brings the keys so much later.
+    Late(JwkSet, Duration),
     /// Brings the keys when the gate opens.
     Gate(JwkSet, watch::Receiver<bool>),
 }
@@ -64,6 +67,10 @@ impl KeySource for Source {
                 Fetch::Fail => Err(FetchError::Other { reason: "on purpose".into() }),
                 Fetch::Hang => std::future::pending().await,
                 Fetch::Panic => panic!("on purpose"),
+                Fetch::Late(keys, delay) => {
+                    tokio::time::sleep(delay).await;
+                    Ok(Fetched::keys(keys))
+                }
                 Fetch::Gate(keys, mut gate) => {
                     gate.wait_for(|open| *open).await.unwrap();
                     Ok(Fetched::keys(keys))
@@ -133,4 +140,11 @@ pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+}
+
+/// What an issuer publishes that signs with new keys and keeps the old.
+pub(crate) fn old_and_new(old: &Value, issuer: &TestIssuer) -> JwkSet {
+    let mut both = old.clone();
+    both["keys"].as_array_mut().unwrap().extend(issuer.jwks()["keys"].as_array().unwrap().iter().cloned());
+    JwkSet::from_json(both.to_string().as_bytes()).unwrap()
 }

@@ -1,0 +1,83 @@
+//! New keys, announced or not, refuse nobody; a new key under an old name is found.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tower_bearer::server::VerifyError;
+use tower_bearer::token::TokenError;
+
+use crate::harness::{good, present, small_issuer};
+use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
+
+const FETCH: Duration = Duration::from_millis(50);
+
+/// Sends 10,000 requests at once, one half with each token.
+async fn ten_thousand_pass(setup: &Setup, old: &str, new: &str) {
+    let app = setup.app();
+    let requests: Vec<_> = (0..10_000)
+        .map(|number| {
+            let (app, token) = (app.clone(), if number % 2 == 0 { old } else { new }.to_owned());
+            tokio::spawn(async move { present(&app, &token).await })
+        })
+        .collect();
+    for request in requests {
+        request.await.unwrap().assert_ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_rotation_refuses_nobody_and_costs_nothing() {
+    let setup = Setup::warm(None).await;
+    let (old, before) = (setup.token(), setup.issuer.jwks());
+    setup.issuer.rotate();
+    setup.source.set(Fetch::Late(old_and_new(&before, &setup.issuer), FETCH));
+    sleep(10 * MINUTE).await;
+    let fetches = setup.source.fetches();
+    ten_thousand_pass(&setup, &old, &setup.token()).await;
+    assert_eq!(setup.source.fetches(), fetches);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_comes_as_a_surprise_refuses_nobody_and_costs_one_fetch() {
+    let setup = Setup::warm(None).await;
+    let (old, before) = (setup.token(), setup.issuer.jwks());
+    sleep(MINUTE).await;
+    setup.issuer.rotate();
+    setup.source.set(Fetch::Late(old_and_new(&before, &setup.issuer), FETCH));
+    ten_thousand_pass(&setup, &old, &setup.token()).await;
+    assert_eq!(setup.source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_under_an_old_name_is_found_by_a_second_look() {
+    let setup = Setup::warm(None).await;
+    sleep(MINUTE).await;
+    // Every issuer of this kind calls its first key the same.
+    let renewed = small_issuer();
+    let token = good(&setup.issuer).signed_by(&renewed).sign();
+    setup.source.set(Fetch::Late(keys(&renewed), FETCH));
+
+    let verdict = setup.api.try_verify(&token);
+    assert_eq!(verdict.unwrap_err(), VerifyError::Token(TokenError::Signature), "at once");
+    sleep(2 * FETCH).await;
+    setup.api.try_verify(&token).unwrap();
+    assert!(setup.try_verify().is_err(), "the old key is gone");
+    assert_eq!(setup.source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_signatures_buy_one_second_look_a_minute() {
+    let setup = Setup::warm(None).await;
+    let forger = small_issuer();
+    let forged = good(&setup.issuer).signed_by(&forger).sign();
+    for minute in 0..5 {
+        for _ in 0..60 {
+            assert!(setup.api.try_verify(&forged).is_err());
+            setup.try_verify().unwrap();
+            settle().await;
+            sleep(SECOND).await;
+        }
+        let fetches = setup.source.fetches() - 1;
+        assert!((minute..=minute + 1).contains(&fetches), "{fetches} after {minute} minutes");
+    }
+}

@@ -1,0 +1,182 @@
+//! Where keys come from, and how one sees how they are.
+
+use std::fs;
+use std::path::Path;
+
+use tokio::time::{Instant, sleep};
+use tower_bearer::keys::{FetchError, KeyFile, KeySource, RemoteKeys};
+use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
+use tower_bearer::{Issuer, ResourceServer};
+
+use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
+use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
+
+fn server_of(issuer: &TestIssuer, source: impl KeySource, clock: &TestClock) -> ResourceServer {
+    let trusted = Issuer::keys(issuer.url(), source).unwrap();
+    ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap()
+}
+
+#[test]
+fn keys_known_beforehand_need_no_fetch_and_no_runtime() {
+    let issuer = small_issuer();
+    let clock = TestClock::new();
+    let api = server_of(&issuer, keys(&issuer), &clock);
+    let token = good(&issuer).expires_in(24 * HOUR).sign();
+    api.try_verify(&token).unwrap();
+    let status = api.status().remove(0);
+    assert_eq!((status.is_usable, status.fetches, status.lifetime), (true, 0, Some(10 * MINUTE)));
+    assert_eq!(fetches(&issuer), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_known_beforehand_never_grow_too_old() {
+    let issuer = small_issuer();
+    let api = server_of(&issuer, keys(&issuer), &TestClock::new());
+    let token = good(&issuer).expires_in(24 * HOUR).sign();
+    for _ in 0..100 {
+        api.try_verify(&token).unwrap();
+        settle().await;
+        sleep(5 * MINUTE).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_when_its_keys_may_have_changed() {
+    let issuer = small_issuer();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{}.json", std::process::id()));
+    let clock = TestClock::new();
+    let api = server_of(&issuer, KeyFile::new(&path), &clock);
+    let app = app(&api);
+    present(&app, &good(&issuer).sign()).await.assert_keys_unavailable();
+    let missing = FetchError::File { path: path.clone(), kind: std::io::ErrorKind::NotFound };
+    assert_eq!(api.status()[0].last_error, Some(missing));
+
+    fs::write(&path, issuer.jwks().to_string()).unwrap();
+    clock.advance(SECOND);
+    present(&app, &good(&issuer).sign()).await.assert_ok();
+    assert_eq!(api.status()[0].lifetime, Some(MINUTE));
+
+    issuer.rotate();
+    fs::write(&path, issuer.jwks().to_string()).unwrap();
+    clock.advance(MINUTE);
+    present(&app, &good(&issuer).sign()).await.assert_ok();
+    fs::remove_file(path).unwrap();
+}
+
+/// Nothing listens where the keys are said to be: only the proxy that this client uses can bring them.
+#[tokio::test]
+async fn a_client_of_ones_own_is_used() {
+    let issuer = small_issuer();
+    let proxy = reqwest::Proxy::http(issuer.url()).unwrap();
+    let client = reqwest::Client::builder().proxy(proxy).build().unwrap();
+    let keys = RemoteKeys::at("http://localhost:1/jwks").unwrap().client(client);
+    present(&app(&server_of(&issuer, keys, &TestClock::new())), &good(&issuer).sign()).await.assert_ok();
+    assert_eq!(fetches(&issuer), (0, 1));
+}
+
+/// A client of one's own may follow redirects anywhere; what it brings from there is not used.
+#[tokio::test]
+async fn i13_a_client_of_ones_own_does_not_bring_keys_from_elsewhere() {
+    let (issuer, elsewhere) = (small_issuer(), small_issuer());
+    issuer.fail(Endpoint::Jwks, Fault::Redirect(elsewhere.jwks_url()));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let keys = RemoteKeys::at(&issuer.jwks_url()).unwrap().client(client);
+    let api = server_of(&issuer, keys, &TestClock::new());
+    present(&app(&api), &good(&issuer).signed_by(&elsewhere).sign()).await.assert_keys_unavailable();
+    assert_eq!(api.status()[0].last_error, Some(FetchError::Redirected { url: issuer.jwks_url().into() }));
+}
+
+#[tokio::test]
+async fn i8_keys_that_have_not_changed_are_not_sent_again() {
+    let (issuer, clock) = (small_issuer(), TestClock::new());
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).clock(clock.clone()).build().unwrap();
+    let token = || good(&issuer).expires_in(24 * HOUR).sign();
+    let app = app(&api);
+    present(&app, &token()).await.assert_ok();
+    for round in 1..=3 {
+        clock.advance(10 * MINUTE);
+        present(&app, &token()).await.assert_ok();
+        while api.status()[0].age.is_none_or(|age| age > SECOND) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((issuer.requests(Endpoint::Jwks), issuer.not_modified(Endpoint::Jwks)), (1 + round, round));
+    }
+    issuer.rotate();
+    present(&app, &token()).await.assert_ok();
+    assert_eq!((issuer.requests(Endpoint::Jwks), issuer.not_modified(Endpoint::Jwks)), (5, 3));
+}
+
+#[tokio::test]
+async fn the_status_tells_how_the_keys_are() {
+    let issuer = TestIssuer::start();
+    let mut published = issuer.jwks();
+    published["keys"].as_array_mut().unwrap().push(serde_json::json!({ "kty": "oct", "k": "AA", "kid": "secret" }));
+    issuer.set_jwks(published);
+    issuer.set_cache_control("max-age=120");
+    let clock = TestClock::new();
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).clock(clock.clone()).build().unwrap();
+    let status = api.status().remove(0);
+    assert_eq!((&*status.issuer, status.is_usable, status.age), (issuer.url(), false, None));
+
+    api.ready().await;
+    clock.advance(30 * SECOND);
+    let status = api.status().remove(0);
+    assert!(status.is_usable);
+    assert_eq!((status.fetches, status.failures, &status.last_error), (1, 0, &None));
+    assert_eq!(status.lifetime, Some(120 * SECOND));
+    assert!(status.age.is_some_and(|age| (30 * SECOND..31 * SECOND).contains(&age)), "{status:?}");
+    let expected = ["rsa-1", "p-256-1", "p-384-1", "p-521-1", "ed25519-1", "ml-dsa-44-1", "ml-dsa-65-1", "ml-dsa-87-1"];
+    assert!(status.key_ids.iter().map(|id| &**id).eq(expected), "{:?}", status.key_ids);
+    assert_eq!(status.skipped[0].to_string(), "entry 8 (kid \"secret\"): a symmetric key was published");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_waits_until_the_issuer_is_up() {
+    let setup = Setup::new(|_| Fetch::Fail);
+    let api = setup.api.clone();
+    let ready = tokio::spawn(async move { api.ready().await });
+    sleep(5 * MINUTE).await;
+    assert!(!ready.is_finished());
+    assert!(setup.source.fetches() > 5);
+    setup.publish_current();
+    let recovered = Instant::now();
+    ready.await.unwrap();
+    assert!(recovered.elapsed() <= 61 * SECOND, "{:?}", recovered.elapsed());
+    setup.try_verify().unwrap();
+}
+
+#[tokio::test]
+async fn ready_asks_all_issuers_at_once() {
+    let (one, other) = (small_issuer(), small_issuer());
+    for issuer in [&one, &other] {
+        issuer.fail(Endpoint::Jwks, Fault::Hang);
+    }
+    let api = ResourceServer::builder(AUDIENCE).trust(one.issuer()).trust(other.issuer()).build().unwrap();
+    let ready = tokio::spawn(async move { api.ready().await });
+    while fetches(&one).1 == 0 || fetches(&other).1 == 0 {
+        tokio::task::yield_now().await;
+    }
+    ready.abort();
+}
+
+#[tokio::test]
+async fn a_source_of_no_keys_cannot_say_that_they_are_unchanged() {
+    struct Unchanged;
+    impl KeySource for Unchanged {
+        fn fetch<'a>(&'a self, _: tower_bearer::keys::FetchRequest<'a>) -> tower_bearer::keys::FetchFuture<'a> {
+            Box::pin(std::future::ready(Ok(tower_bearer::keys::Fetched::unchanged())))
+        }
+    }
+    let issuer = small_issuer();
+    let api = server_of(&issuer, Unchanged, &TestClock::new());
+    present(&app(&api), &good(&issuer).sign()).await.assert_keys_unavailable();
+    assert_eq!(api.status()[0].last_error, Some(FetchError::NothingHeld));
+}
+
+#[tokio::test]
+async fn two_servers_share_nothing() {
+    let issuer = small_issuer();
+    let (one, other) = (server(&issuer), server(&issuer));
+    one.ready().await;
+    assert_eq!((one.status()[0].fetches, other.status()[0].fetches), (1, 0));
+}
