@@ -69,10 +69,10 @@ async fn a_new_key_under_an_old_name_is_found_by_a_second_look() {
 async fn bad_signatures_buy_one_second_look_a_minute() {
     let setup = Setup::warm(None).await;
     let forger = small_issuer();
-    let forged = good(&setup.issuer).signed_by(&forger).sign();
+    let token = good(&setup.issuer).signed_by(&forger).sign();
     for minute in 0..5 {
         for _ in 0..60 {
-            assert!(setup.api.try_verify(&forged).is_err());
+            assert!(setup.api.try_verify(&token).is_err());
             setup.try_verify().unwrap();
             settle().await;
             sleep(SECOND).await;
