@@ -5,7 +5,7 @@ use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 
 use super::algorithm::{Algorithm, KeyKind, Verification};
 use super::base64url;
-use super::jwk::UnusableJwk;
+use super::unusable_jwk::UnusableJwk;
 
 /// A public key, parsed once and bound to what its JWK says it is for.
 ///

@@ -8,12 +8,14 @@ mod jwk;
 mod jws;
 mod key;
 mod strict_json;
+mod unusable_jwk;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use jwk::{JwkSet, JwkSetError, SkippedJwk, UnusableJwk};
+pub use jwk::{JwkSet, JwkSetError, SkippedJwk};
 pub use jws::JwsError;
 pub use key::{Thumbprint, VerifyingKey};
 pub use strict_json::JsonError;
+pub use unusable_jwk::UnusableJwk;
 
 pub(crate) use algorithm::AlgorithmSet;
 #[cfg(feature = "testing")]

@@ -6,7 +6,6 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::protect::Settings;
 use crate::rejection::{Respond, Unrendered};
 use crate::server::{Context, Pending};
 use crate::{Rejection, ResourceServer};
@@ -36,10 +35,10 @@ pin_project! {
 }
 
 /// A request that waits for its verdict, beside the service that was polled ready for it.
-struct Parked<S, B> {
-    server: ResourceServer,
-    ready: S,
-    request: Request<B>,
+pub(super) struct Parked<S, B> {
+    pub(super) server: ResourceServer,
+    pub(super) ready: S,
+    pub(super) request: Request<B>,
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
@@ -51,9 +50,8 @@ impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
         Self { state: State::Refused { rejection: Some(rejection) }, responder }
     }
 
-    pub(super) fn pending(pending: Pending, ready: S, request: Request<B>, settings: Settings<R>) -> Self {
-        let parked = Some(Parked { server: settings.server().clone(), ready, request });
-        Self { state: State::Pending { pending, parked }, responder: settings.responder }
+    pub(super) fn pending(pending: Pending, parked: Parked<S, B>, responder: R) -> Self {
+        Self { state: State::Pending { pending, parked: Some(parked) }, responder }
     }
 }
 

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::future::{Parked, ResponseFuture};
 use crate::ResourceServer;
 use crate::rejection::{Empty, Respond};
 use crate::server::{Admission, Context};
@@ -30,10 +30,10 @@ pub struct ProtectLayer<R = Empty> {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Settings<R> {
+struct Settings<R> {
     server: ResourceServer,
     credentials: Credentials,
-    pub(super) responder: R,
+    responder: R,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,30 +94,24 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let Settings { server, credentials, responder } = &self.settings;
+        let responder = responder.clone();
         Context::clear(request.extensions_mut());
-        match self.settings.server.admit(request.headers()) {
-            Admission::Granted(token) => {
-                Context::grant(self.settings.server.clone(), token, request.extensions_mut());
-            }
-            Admission::NoCredentials(_) if self.settings.credentials == Credentials::Optional => {
-                Context::anonymous(self.settings.server.clone(), request.extensions_mut());
+        match server.admit(request.headers()) {
+            Admission::Granted(token) => Context::grant(server.clone(), token, request.extensions_mut()),
+            Admission::NoCredentials(_) if *credentials == Credentials::Optional => {
+                Context::anonymous(server.clone(), request.extensions_mut());
             }
             Admission::NoCredentials(rejection) | Admission::Refused(rejection) => {
-                return ResponseFuture::refused(rejection, self.settings.responder.clone());
+                return ResponseFuture::refused(rejection, responder);
             }
             Admission::Pending(pending) => {
                 // It is `self.inner` that was polled ready, so that goes along, and its clone stays behind.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                return ResponseFuture::pending(pending, ready, request, self.settings.clone());
+                return ResponseFuture::pending(pending, Parked { server: server.clone(), ready, request }, responder);
             }
         }
-        ResponseFuture::inner(self.inner.call(request), self.settings.responder.clone())
-    }
-}
-
-impl<R> Settings<R> {
-    pub(super) fn server(&self) -> &ResourceServer {
-        &self.server
+        ResponseFuture::inner(self.inner.call(request), responder)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::claims_extension::ClaimsExtension;
 use super::config_error::ConfigError;
-use super::context::ClaimsExtension;
 use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
 use crate::challenge::Challenges;

@@ -1,9 +1,7 @@
 use http::Extensions;
-use serde::de::DeserializeOwned;
 
 use super::resource_server::ResourceServer;
-use crate::token::claims::{self, ParseClaims, ParsedClaims};
-use crate::{AccessToken, Claims};
+use crate::AccessToken;
 
 /// What the protecting layer leaves in a request for those within. It has no public name, so nobody else can leave one.
 #[derive(Clone)]
@@ -52,29 +50,5 @@ impl Context {
 
     pub(crate) fn anonymous(server: ResourceServer, extensions: &mut Extensions) {
         extensions.insert(Self { server, token: None });
-    }
-}
-
-/// How [`Claims<T>`] are made and handed on, for a `T` that nothing but this knows.
-#[derive(Clone, Copy)]
-pub(super) struct ClaimsExtension {
-    pub(super) parse: ParseClaims,
-    insert: fn(&ParsedClaims, &mut Extensions),
-    remove: fn(&mut Extensions),
-}
-
-impl ClaimsExtension {
-    pub(super) fn of<T: DeserializeOwned + Send + Sync + 'static>() -> Self {
-        Self {
-            parse: claims::parse::<T>,
-            insert: |parsed, extensions| {
-                if let Some(claims) = Claims::<T>::from_parsed(parsed) {
-                    extensions.insert(claims);
-                }
-            },
-            remove: |extensions| {
-                extensions.remove::<Claims<T>>();
-            },
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The resource server: credentials, keys and the time go in, a verdict comes out.
 
 mod builder;
+mod claims_extension;
 mod config_error;
 mod context;
 mod credentials;

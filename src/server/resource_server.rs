@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderMap;
 
 use super::builder::{Builder, NeedsIssuer};
-use super::context::ClaimsExtension;
+use super::claims_extension::ClaimsExtension;
 use super::credentials::bearer_token;
 use crate::challenge::Challenges;
 use crate::clock::Clock;
