@@ -187,14 +187,14 @@ impl Cache {
     }
 
     /// Until when a lookup of a known key name is answered with [`Decision::Use`], whatever else happens but a call to this
-    /// machine.
-    pub(crate) fn settled_until(&self, now: Instant) -> Instant {
-        let Some(held) = self.usable(now) else { return now };
+    /// machine; `None` if it is not even now. Never `now` itself, which others may not have reached yet.
+    pub(crate) fn settled_until(&self, now: Instant) -> Option<Instant> {
+        let held = self.usable(now)?;
         let next = match &self.under_way {
             Some(UnderWay { flight, .. }) => flight.starts_at + OVERDUE,
-            None => self.next_fetch().unwrap_or(now),
+            None => self.next_fetch()?,
         };
-        next.min(held.unusable_at())
+        Some(next.min(held.unusable_at()))
     }
 
     /// The flight's request is about to be made.

@@ -93,11 +93,13 @@ impl KeyStore {
     pub(crate) fn look_up(&self, kid: Option<&str>, arrived: Instant) -> Lookup {
         let shared = &self.0;
         let now = shared.clock.monotonic();
-        let keys = shared.keys.load();
-        if shared.is_settled(now) && keys.knows(kid) {
-            return Lookup::Keys(Keys(keys));
+        // In this order: what is settled holds for the keys of that moment and for all later ones.
+        if shared.is_settled(now) {
+            let keys = shared.keys.load();
+            if keys.knows(kid) {
+                return Lookup::Keys(Keys(keys));
+            }
         }
-        drop(keys);
 
         let name = shared.names.hash_one(kid);
         let mut state = shared.state();
@@ -195,7 +197,7 @@ impl Shared {
     /// To be called whenever the state has changed, before its lock is given back.
     fn settle(&self, state: &State) {
         let until = state.cache.settled_until(self.clock.monotonic());
-        self.settled_until.store(self.nanoseconds(until), Ordering::Release);
+        self.settled_until.store(until.map_or(0, |until| self.nanoseconds(until)), Ordering::Release);
     }
 
     fn nanoseconds(&self, at: Instant) -> u64 {
@@ -316,11 +318,18 @@ impl Pilot {
                 shared.failed(number, FetchError::NothingHeld);
             }
             Ok(Ok(fetched)) => shared.landed(number, fetched),
+            // Then it is not the issuer that failed but this runtime's I/O, and the flight is abandoned.
+            Ok(Err(_)) if runtime_is_ending().await => {}
             Ok(Err(error)) => shared.failed(number, error),
             Err(_) => shared.failed(number, FetchError::TimedOut),
         }
         shared
     }
+}
+
+/// A runtime that is ending takes no more tasks.
+async fn runtime_is_ending() -> bool {
+    tokio::spawn(std::future::ready(())).await.is_err()
 }
 
 impl Drop for Pilot {
