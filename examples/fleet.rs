@@ -176,7 +176,9 @@ impl Fleet {
                 }
             }
             Event::Fetch(flight) => {
-                self.instances[instance].cache.began(flight, now);
+                if !self.instances[instance].cache.began(flight, now) {
+                    return;
+                }
                 *self.fetches.entry((now - self.start).as_secs()).or_default() += 1;
                 let is_down = self.scenario.outage.is_some_and(|(from, to)| (from..to).contains(&(now - self.start)));
                 let has_new_key = self.scenario.rotation.is_some_and(|at| now >= self.start + at);
@@ -192,7 +194,9 @@ impl Fleet {
                 self.flight_ended(now, instance);
             }
             Event::Failure(flight) => {
-                self.instances[instance].cache.failed(flight, now);
+                if !self.instances[instance].cache.failed(flight, now) {
+                    return;
+                }
                 self.flight_ended(now, instance);
             }
             Event::Refresh => {

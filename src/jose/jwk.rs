@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
@@ -153,13 +154,20 @@ struct Jwk {
     y: Option<Box<str>>,
     #[serde(rename = "pub")]
     public: Option<Box<str>>,
-    /// The private member of `RSA`, `EC` and `OKP` keys.
-    d: Option<serde::de::IgnoredAny>,
+    /// The symmetric key.
+    k: Option<IgnoredAny>,
     /// The private member of `AKP` keys.
     #[serde(rename = "priv")]
-    private: Option<serde::de::IgnoredAny>,
-    /// The symmetric key.
-    k: Option<serde::de::IgnoredAny>,
+    private: Option<IgnoredAny>,
+    /// The private member of `RSA`, `EC` and `OKP` keys …
+    d: Option<IgnoredAny>,
+    /// … and what an RSA key's can be computed from (RFC 7518 §6.3.2).
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
 }
 
 impl Jwk {
@@ -167,7 +175,8 @@ impl Jwk {
         if &*self.kty == "oct" || self.k.is_some() {
             return Err(UnusableJwk::Symmetric);
         }
-        if self.d.is_some() || self.private.is_some() {
+        let private = [&self.private, &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
+        if private.into_iter().any(Option::is_some) {
             return Err(UnusableJwk::Private);
         }
         if let Some(usage) = self.usage.as_ref().filter(|usage| &***usage != "sig") {

@@ -197,15 +197,16 @@ impl Cache {
         Some(next.min(held.unusable_at()))
     }
 
-    /// The flight's request is about to be made.
-    pub(crate) fn began(&mut self, number: u64, now: Instant) {
-        let Some(under_way) = self.under_way(number) else { return };
+    /// The flight's request is about to be made, unless this returns that the flight had been given up.
+    pub(crate) fn began(&mut self, number: u64, now: Instant) -> bool {
+        let Some(under_way) = self.under_way(number) else { return false };
         under_way.began = Some(now);
         match under_way.budget {
             Budget::Misses => self.misses.take(now),
             Budget::SecondLooks => self.second_looks.take(now),
             Budget::None => {}
         }
+        true
     }
 
     /// The flight brought keys, or the news that they are what they were, fresh for `lifetime` if the issuer says so;
@@ -222,26 +223,30 @@ impl Cache {
         true
     }
 
-    /// The flight brought nothing.
-    pub(crate) fn failed(&mut self, number: u64, now: Instant) {
+    /// The flight brought nothing. Returns whether it counts.
+    pub(crate) fn failed(&mut self, number: u64, now: Instant) -> bool {
         if self.under_way(number).is_none() {
-            return;
+            return false;
         }
         self.under_way = None;
         // 1 s, 2 s, 4 s … 64 s, of which 60 s are the most.
         let back_off = (MIN_BACK_OFF * (1 << self.failures.min(6))).min(MAX_BACK_OFF);
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(now + back_off.mul_f64(1.0 - BACK_OFF_JITTER * self.random.f64()));
+        true
     }
 
-    /// The flight was never carried out, or not to its end, through no fault of the issuer. Returns whether it was still
-    /// under way.
-    pub(crate) fn abandoned(&mut self, number: u64) -> bool {
-        let open = self.under_way(number).is_some();
-        if open {
-            self.under_way = None;
+    /// The flight was never carried out, or not to its end, through no fault of the issuer. Returns whether it counts.
+    pub(crate) fn abandoned(&mut self, number: u64, now: Instant) -> bool {
+        if self.under_way(number).is_none() {
+            return false;
         }
-        open
+        let began = self.under_way.take().and_then(|under_way| under_way.began);
+        // A program with a runtime for each call ends every refresh that it begins.
+        if let (Some(_), Some(held)) = (began, &mut self.held) {
+            held.refresh_at = held.refresh_at.max(now + MIN_BACK_OFF);
+        }
+        true
     }
 
     /// How old the keys at hand are, and how long they are fresh.

@@ -132,7 +132,7 @@ proptest! {
                 Step::Begin => {
                     let Some((flight, began @ None)) = &mut history.flight else { continue };
                     if now >= flight.starts_at {
-                        cache.began(flight.number, now);
+                        prop_assert!(cache.began(flight.number, now));
                         *began = Some(now);
                         history.count(now);
                     }
@@ -155,7 +155,8 @@ proptest! {
                 }
                 Step::Fail => {
                     let Some((flight, _)) = history.flight.take() else { continue };
-                    cache.failed(flight.number, now);
+                    prop_assert!(cache.failed(flight.number, now));
+                    prop_assert!(!cache.failed(flight.number, now), "once");
                     let retry_at = cache.retry_at.unwrap();
                     let most = Duration::from_secs(2_u64.saturating_pow(history.failures_in_a_row).min(60));
                     prop_assert!(retry_at >= now + most.mul_f64(0.8 - 1e-9) && retry_at <= now + most);
@@ -163,9 +164,12 @@ proptest! {
                     history.retry_at = Some(retry_at);
                 }
                 Step::Abandon => {
-                    let Some((flight, _)) = history.flight.take() else { continue };
-                    prop_assert!(cache.abandoned(flight.number));
-                    prop_assert!(!cache.abandoned(flight.number), "once");
+                    let Some((flight, began)) = history.flight.take() else { continue };
+                    prop_assert!(cache.abandoned(flight.number, now));
+                    prop_assert!(!cache.abandoned(flight.number, now), "once");
+                    if let (Some(_), Some((.., refresh_at))) = (began, &mut history.landed) {
+                        *refresh_at = (*refresh_at).max(now + MIN_BACK_OFF);
+                    }
                 }
             }
             settled(&cache, now)?;

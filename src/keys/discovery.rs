@@ -18,6 +18,10 @@ pub(super) struct IssuerUrl {
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
     pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
+        // The parser trims and drops what a token's `iss` would have to contain.
+        if !identifier.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Err(UrlError::NotAUrl);
+        }
         let url = fetchable(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);

@@ -165,7 +165,7 @@ impl KeyStore {
     fn launch(&self, mut state: MutexGuard<'_, State>, flight: Option<Flight>) -> bool {
         let runtime = flight.and_then(|flight| Some((flight, Handle::try_current().ok()?)));
         if let (Some(flight), None) = (flight, &runtime) {
-            state.cache.abandoned(flight.number);
+            state.cache.abandoned(flight.number, self.0.clock.monotonic());
             state.room.empty();
         }
         self.0.settle(&state);
@@ -220,56 +220,70 @@ impl Shared {
         flight
     }
 
-    /// The request is about to be made; returns what there is to make it a conditional one.
-    fn begin(&self, number: u64, now: Instant) -> Option<Validators> {
+    /// The request is about to be made, unless this returns that the flight had been given up.
+    fn begin(&self, number: u64, now: Instant) -> bool {
         let mut state = self.state();
-        state.cache.began(number, now);
-        state.fetches += 1;
-        state.validators.clone()
+        let counts = state.cache.began(number, now);
+        state.fetches += u64::from(counts);
+        counts
     }
+
+    // Whoever hears an event may ask for the status, so none is emitted under the lock.
 
     fn landed(&self, number: u64, fetched: Fetched) {
         let Fetched { keys, lifetime, validators } = fetched;
         let mut state = self.state();
-        let held = self.keys.load();
+        let held = self.keys.load_full();
         let changed = keys.as_ref().is_some_and(|keys| !held.same_keys(keys));
         if !state.cache.landed(number, lifetime, changed) {
             return;
         }
         if let Some(keys) = keys {
-            if held.skipped() != keys.skipped() {
-                for skipped in keys.skipped() {
-                    tracing::warn!(issuer = %self.issuer, %skipped, "a key of the issuer is not used");
-                }
-            }
-            if changed {
-                tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys have changed");
-            }
             state.validators = validators;
             self.keys.store(Arc::new(keys));
         }
+        let recovered = state.last_error.take().is_some();
+        self.end_flight(state);
+
+        let keys = self.keys.load();
         tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
-        if state.last_error.take().is_some() {
+        if recovered {
             tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");
         }
-        self.end_flight(&mut state);
+        if changed {
+            tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys have changed");
+        }
+        if held.skipped() != keys.skipped() {
+            for skipped in keys.skipped() {
+                tracing::warn!(issuer = %self.issuer, %skipped, "a key of the issuer is not used");
+            }
+        }
     }
 
-    fn failed(&self, number: u64, error: FetchError) {
+    fn failed(&self, number: u64, error: &FetchError) {
         let now = self.clock.monotonic();
         let mut state = self.state();
-        state.cache.failed(number, now);
+        if !state.cache.failed(number, now) {
+            return;
+        }
         let is_stale = state.cache.age(now).is_some_and(|(age, lifetime)| age >= lifetime);
         let is_usable = state.cache.is_usable(now);
-        tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
         state.failures += 1;
-        state.last_error = Some(error);
-        self.end_flight(&mut state);
+        state.last_error = Some(error.clone());
+        self.end_flight(state);
+        tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
     }
 
-    fn end_flight(&self, state: &mut State) {
+    fn abandoned(&self, number: u64) {
+        let mut state = self.state();
+        if state.cache.abandoned(number, self.clock.monotonic()) {
+            self.end_flight(state);
+        }
+    }
+
+    fn end_flight(&self, mut state: MutexGuard<'_, State>) {
         state.room.empty();
-        self.settle(state);
+        self.settle(&state);
     }
 }
 
@@ -311,17 +325,20 @@ impl Pilot {
             tokio::time::sleep(pause).await;
         }
         let now = shared.clock.monotonic();
-        let validators = shared.begin(number, now);
+        if !shared.begin(number, now) {
+            return shared;
+        }
+        let validators = shared.state().validators.clone();
         let request = FetchRequest { validators: validators.as_ref(), now };
         match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
             Ok(Ok(fetched)) if fetched.keys.is_none() && shared.keys.load().keys().is_empty() => {
-                shared.failed(number, FetchError::NothingHeld);
+                shared.failed(number, &FetchError::NothingHeld);
             }
             Ok(Ok(fetched)) => shared.landed(number, fetched),
             // Then it is not the issuer that failed but this runtime's I/O, and the flight is abandoned.
             Ok(Err(_)) if runtime_is_ending().await => {}
-            Ok(Err(error)) => shared.failed(number, error),
-            Err(_) => shared.failed(number, FetchError::TimedOut),
+            Ok(Err(error)) => shared.failed(number, &error),
+            Err(_) => shared.failed(number, &FetchError::TimedOut),
         }
         shared
     }
@@ -336,14 +353,12 @@ impl Drop for Pilot {
     /// A flight that is still open here broke off: its source panicked, which counts as a failure, or its runtime ended,
     /// and then whoever comes next starts another.
     fn drop(&mut self) {
-        let mut state = self.shared.state();
         let number = self.flight.number;
         if std::thread::panicking() {
-            state.cache.failed(number, self.shared.clock.monotonic());
-        } else if !state.cache.abandoned(number) {
-            return;
+            self.shared.failed(number, &FetchError::Other { reason: "the source panicked".into() });
+        } else {
+            self.shared.abandoned(number);
         }
-        self.shared.end_flight(&mut state);
     }
 }
 

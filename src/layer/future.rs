@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -31,13 +32,15 @@ pin_project! {
         Inner { #[pin] future: F },
         Refused { rejection: Option<Rejection> },
         Pending { pending: Pending, parked: Option<Parked<S, B>> },
+        Admitted { service: S, request: Option<Request<B>> },
     }
 }
 
-/// A request that waits for its verdict, beside the service that was polled ready for it.
+/// A request that waits for its verdict, beside the service that it is for. That is not polled ready before the verdict: it
+/// may reserve a place then, which must not be kept for a token that may never turn out good.
 pub(super) struct Parked<S, B> {
     pub(super) server: ResourceServer,
-    pub(super) ready: S,
+    pub(super) service: S,
     pub(super) request: Request<B>,
 }
 
@@ -76,14 +79,18 @@ where
                 }
                 StateProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
-                    let Parked { server, mut ready, mut request } = parked.take().expect("polled after it was ready");
+                    let Parked { server, service, mut request } = parked.take().expect("polled after it was ready");
                     match verdict {
                         Ok(token) => {
                             Context::grant(server, token, request.extensions_mut());
-                            State::Inner { future: ready.call(request) }
+                            State::Admitted { service, request: Some(request) }
                         }
                         Err(rejection) => State::Refused { rejection: Some(rejection) },
                     }
+                }
+                StateProjection::Admitted { service, request } => {
+                    ready!(service.poll_ready(cx))?;
+                    State::Inner { future: service.call(request.take().expect("polled after it was ready")) }
                 }
             };
             this.state.set(next);
@@ -91,12 +98,23 @@ where
     }
 }
 
-/// A refusal from within gets its body here, so that one responder shapes them all.
+/// A refusal from within gets its body here, so that one responder shapes them all. What layers in between have added to it,
+/// such as CORS headers, stays.
 fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R) -> Response<B> {
-    match response.extensions_mut().remove::<Unrendered>() {
-        Some(Unrendered(rejection)) => rejection.response(responder),
-        None => response,
+    let Some(Unrendered(rejection)) = response.extensions_mut().remove() else { return response };
+    let (mut parts, _) = response.into_parts();
+    // They describe the body that goes.
+    for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+        parts.headers.remove(name);
     }
+    let (rendered, body) = rejection.response(responder).into_parts();
+    for name in rendered.headers.keys() {
+        parts.headers.remove(name);
+    }
+    parts.headers.extend(rendered.headers);
+    parts.extensions.extend(rendered.extensions);
+    parts.status = rendered.status;
+    Response::from_parts(parts, body)
 }
 
 impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {

@@ -1,4 +1,3 @@
-use std::mem;
 use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
@@ -106,10 +105,8 @@ where
                 return ResponseFuture::refused(rejection, responder);
             }
             Admission::Pending(pending) => {
-                // It is `self.inner` that was polled ready, so that goes along, and its clone stays behind.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                return ResponseFuture::pending(pending, Parked { server: server.clone(), ready, request }, responder);
+                let (server, service) = (server.clone(), self.inner.clone());
+                return ResponseFuture::pending(pending, Parked { server, service, request }, responder);
             }
         }
         ResponseFuture::inner(self.inner.call(request), responder)

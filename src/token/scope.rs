@@ -15,7 +15,7 @@ use crate::jose::Strings;
 /// assert!(!scope.contains("read"));
 /// # Ok::<(), tower_bearer::token::InvalidScope>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Scope(Box<str>);
 
 impl Scope {
@@ -64,6 +64,15 @@ impl Scope {
         Self(tokens.join(" ").into())
     }
 }
+
+/// As sets: neither order nor repetition counts.
+impl PartialEq for Scope {
+    fn eq(&self, other: &Self) -> bool {
+        self.includes(other) && other.includes(self)
+    }
+}
+
+impl Eq for Scope {}
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
