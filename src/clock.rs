@@ -1,6 +1,7 @@
 //! Where the time comes from: the only place that reads it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// A source of time.
@@ -14,6 +15,16 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Instant {
         // tokio's, so that a paused runtime's time is this time too.
         tokio::time::Instant::now().into_std()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        (**self).monotonic()
     }
 }
 

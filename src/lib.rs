@@ -48,7 +48,7 @@
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
 //! 5. It has a `sub`, and its `aud` names this server.
 //! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
-//! 7. A key that the issuer publishes **now**, under the `kid` it states, verifies its signature.
+//! 7. A key of the issuer's, as it was last fetched and under the `kid` that the token states, verifies its signature.
 //! 8. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
 //! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer.

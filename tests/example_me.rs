@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,7 @@ struct Example {
 
 impl Example {
     fn start(flags: &[&str]) -> Self {
-        // `cargo test` builds the examples beside the folder of the tests.
-        let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("me");
-        let mut process = Command::new(program).args(flags).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = Command::new(program()).args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let resource = lines.find_map(|line| line.strip_prefix("The API is at ").map(ToOwned::to_owned)).unwrap();
         // Its standard output must not fill up.
@@ -42,6 +41,13 @@ impl Drop for Example {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
+}
+
+/// `cargo test` builds the examples beside the folder of the tests; with `--test` alone it does not.
+fn program() -> PathBuf {
+    let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("me");
+    assert!(program.exists(), "`cargo build --example me` comes first");
+    program
 }
 
 fn free_address() -> SocketAddr {
@@ -92,9 +98,8 @@ async fn the_health_check_is_open_and_the_strict_profile_is_strict() {
 
 #[test]
 fn bad_flags_get_one_clear_sentence() {
-    let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("me");
     let run = |flags: &[&str]| {
-        let output = Command::new(&program).args(flags).arg("--once").output().unwrap();
+        let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
         assert!(!output.status.success(), "{flags:?}");
         String::from_utf8(output.stderr).unwrap()
     };

@@ -630,8 +630,8 @@ async fn e26_e27_a_date_is_a_json_number_in_range() {
         "4.1024448e9",
         "4.1024448E+9",
         "41024448000e-1",
-        "9007199254740992",
-        "9.007199254740992e15",
+        "9007199254740991",
+        "9.007199254740991e15",
     ];
     assert_accepted(&api, late.map(|value| dated("exp", value))).await;
     for name in ["nbf", "iat"] {

@@ -63,6 +63,17 @@ async fn a_file_is_read_again_when_its_keys_may_have_changed() {
     fs::remove_file(path).unwrap();
 }
 
+/// Reading from a pipe, for one, may never end.
+#[tokio::test]
+async fn what_is_no_file_is_not_read() {
+    let issuer = small_issuer();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let api = server_of(&issuer, KeyFile::new(folder), &TestClock::new());
+    present(&app(&api), &good(&issuer).sign()).await.assert_keys_unavailable();
+    let kind = std::io::ErrorKind::InvalidInput;
+    assert_eq!(api.status()[0].last_error, Some(FetchError::File { path: folder.into(), kind }));
+}
+
 /// Nothing listens where the keys are said to be: only the proxy that this client uses can bring them.
 #[tokio::test]
 async fn a_client_of_ones_own_is_used() {

@@ -168,6 +168,19 @@ async fn what_an_outer_layer_found_out_does_not_reach_within() {
 }
 
 #[tokio::test]
+async fn a20_layers_within_see_that_the_token_is_not_to_be_printed() {
+    let issuer = small_issuer();
+    let look = |request: Request<Body>| {
+        let shown = format!("{:?}", request.headers());
+        ready(Ok::<_, Infallible>(Response::new(Body::from(shown))))
+    };
+    let service = server(&issuer).layer().layer(service_fn(look));
+    let response = service.oneshot(request(Some(&good(&issuer).sign()))).await.unwrap();
+    let shown = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(shown, r#"{"authorization": Sensitive}"#);
+}
+
+#[tokio::test]
 async fn a_forged_extension_is_not_what_a_requirement_looks_at() {
     let (one, other) = (small_issuer(), small_issuer());
     let strong = server(&other).verify(&good(&other).scope("admin").sign()).await.unwrap();

@@ -18,11 +18,12 @@ pub(super) struct IssuerUrl {
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
     pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
-        // The parser trims and drops what a token's `iss` would have to contain.
-        if !identifier.bytes().all(|octet| octet.is_ascii_graphic()) {
+        let url = fetchable(identifier)?;
+        // The parser repairs what no issuer writes, and then no token's `iss` would be this.
+        let is_as_written = identifier.starts_with("https://") || identifier.starts_with("http://");
+        if !is_as_written || !identifier.bytes().all(|octet| octet.is_ascii_graphic()) {
             return Err(UrlError::NotAUrl);
         }
-        let url = fetchable(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
         }
@@ -71,7 +72,7 @@ impl IssuerUrl {
 
     /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine.
     fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
-        if is_loopback(url) && !self.is_loopback() {
+        if is_this_machine(url) && !self.is_loopback() {
             return Err(DiscoveryError::JwksUri { reason: UrlError::Loopback });
         }
         Ok(())
@@ -109,11 +110,27 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whatever may lead to this machine, by whatever name; more than is trusted to.
+fn is_this_machine(url: &Url) -> bool {
+    is_loopback(url)
+        || match url.host() {
+            Some(Host::Domain(name)) => {
+                let name = name.trim_end_matches('.');
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            Some(Host::Ipv4(address)) => address.is_unspecified(),
+            Some(Host::Ipv6(address)) => {
+                address.is_unspecified() || address.to_ipv4_mapped().is_some_and(|mapped| mapped.is_unspecified())
+            }
+            None => false,
+        }
+}
+
 /// Why a URL is not one to fetch keys from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Not an absolute URL.
+    /// Not an absolute URL, or one only to a parser that repairs what it is given.
     #[error("not an absolute URL")]
     NotAUrl,
     /// Keys that came over plain text could be anybody's (RFC 8414 §2).
@@ -197,7 +214,11 @@ mod tests {
         assert_eq!(parse("https://h.example?a"), Err(UrlError::Query));
         assert_eq!(parse("https://h.example#a"), Err(UrlError::Fragment));
         assert_eq!(parse("https://u:p@h.example"), Err(UrlError::Credentials));
-        assert_eq!(parse("h.example"), Err(UrlError::NotAUrl));
+        for repaired in
+            ["h.example", "https:h.example", "https:\\\\h.example", "https://h.example\n", " https://h.example"]
+        {
+            assert_eq!(parse(repaired), Err(UrlError::NotAUrl), "{repaired:?}");
+        }
         assert_eq!(parse(""), Err(UrlError::NotAUrl));
     }
 
@@ -226,7 +247,12 @@ mod tests {
         assert_eq!(read(remote, "file:///jwks"), refused(UrlError::Scheme));
         assert_eq!(read(remote, "http://127.0.0.1/jwks"), refused(UrlError::Loopback));
         assert_eq!(read(remote, "https://localhost/jwks"), refused(UrlError::Loopback));
-        assert_eq!(read(remote, "https://[::ffff:127.0.0.1]/jwks"), refused(UrlError::Loopback));
+        for this_machine in
+            ["[::ffff:127.0.0.1]", "[::]", "0.0.0.0", "[::ffff:0.0.0.0]", "localhost.", "a.localhost", "127.1"]
+        {
+            let jwks_uri = format!("https://{this_machine}/jwks");
+            assert_eq!(read(remote, &jwks_uri), refused(UrlError::Loopback), "{this_machine}");
+        }
         assert_eq!(read("http://127.0.0.1:1", "http://127.0.0.1:2/jwks"), Ok(()));
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }

@@ -1,4 +1,5 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -34,6 +35,14 @@ pub struct FetchRequest<'a> {
     pub validators: Option<&'a Validators>,
     /// The monotonic time by the server's [clock](crate::clock::Clock).
     pub now: Instant,
+}
+
+impl FetchRequest<'_> {
+    /// A request for keys of which none are held: for tests of a source.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self { validators: None, now }
+    }
 }
 
 /// What a [`KeySource`] brought.
@@ -74,6 +83,16 @@ pub struct Validators {
     pub(super) url: url::Url,
     pub(super) etag: Option<http::HeaderValue>,
     pub(super) last_modified: Option<http::HeaderValue>,
+}
+
+impl<S: KeySource + ?Sized> KeySource for Arc<S> {
+    fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
+        (**self).fetch(request)
+    }
+
+    fn seed(&self) -> Option<JwkSet> {
+        (**self).seed()
+    }
 }
 
 impl KeySource for JwkSet {

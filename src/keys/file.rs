@@ -38,6 +38,10 @@ impl KeySource for KeyFile {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Reading from a pipe may never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
     let mut document = Vec::new();
     std::fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut document)?;
     if document.len() > MAX_DOCUMENT { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }

@@ -41,7 +41,7 @@ const REDISCOVERY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// ```
 pub struct RemoteKeys {
     place: Place,
-    client: OnceLock<Result<reqwest::Client, Box<str>>>,
+    client: OnceLock<reqwest::Client>,
 }
 
 enum Place {
@@ -90,7 +90,7 @@ impl RemoteKeys {
     /// 2 seconds to connect, and at most 3 redirects within one origin.
     #[must_use]
     pub fn client(self, client: reqwest::Client) -> Self {
-        Self { client: OnceLock::from(Ok(client)), ..self }
+        Self { client: OnceLock::from(client), ..self }
     }
 
     fn new(place: Place) -> Self {
@@ -147,7 +147,10 @@ impl RemoteKeys {
     }
 
     async fn get(&self, url: &Url, held: Option<&Validators>) -> Result<Answer, FetchError> {
-        let failed = |error: reqwest::Error| FetchError::Request { url: url.as_str().into(), reason: describe(&error) };
+        let failed = |error: reqwest::Error| {
+            let reason = describe(&error.without_url());
+            FetchError::Request { url: url.as_str().into(), reason }
+        };
         let mut request = self.http_client()?.get(url.clone());
         if let Some(held) = held {
             request = request.headers(held.conditions());
@@ -173,10 +176,15 @@ impl RemoteKeys {
         Ok(Answer::Document { body, lifetime, validators })
     }
 
-    /// Made at the first fetch, because building a server does no I/O and the root certificates are files.
+    /// Made at the first fetch, because building a server does no I/O and the root certificates are files; and made anew at
+    /// the next if those were not there yet.
     fn http_client(&self) -> Result<&reqwest::Client, FetchError> {
-        let client = self.client.get_or_init(|| default_client(self.is_loopback()).map_err(|error| describe(&error)));
-        client.as_ref().map_err(|reason| FetchError::Client { reason: reason.clone() })
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = default_client(self.is_loopback());
+        let client = client.map_err(|error| FetchError::Client { reason: describe(&error) })?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     fn is_loopback(&self) -> bool {
@@ -247,12 +255,13 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
 /// How long a document is fresh from now on, if the answer says so (RFC 9111 §4.2).
 fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let directives = text(CACHE_CONTROL).unwrap_or_default();
-    if has_directive(directives, "no-store") || has_directive(directives, "no-cache") {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let directives = lines.collect::<Vec<_>>().join(",");
+    if has_directive(&directives, "no-store") || has_directive(&directives, "no-cache") {
         return Some(Duration::ZERO);
     }
     // RFC 9111 §5.3: max-age overrides Expires.
-    let stated = max_age(directives).or_else(|| text(EXPIRES).map(|end| time_between(text(DATE), end)))?;
+    let stated = max_age(&directives).or_else(|| text(EXPIRES).map(|end| time_between(text(DATE), end)))?;
     let spent = text(AGE).and_then(|age| age.trim().parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
     Some(stated.saturating_sub(spent))
 }
@@ -270,12 +279,13 @@ fn has_directive(cache_control: &str, name: &str) -> bool {
     cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(name))
 }
 
-/// RFC 9111 §5.2.2.1.
+/// RFC 9111 §5.2.2.1; what is too large to represent is very large (§1.2.2).
 fn max_age(cache_control: &str) -> Option<Duration> {
     cache_control.split(',').find_map(|directive| {
         let (name, seconds) = directive.split_once('=')?;
         let seconds = name.trim().eq_ignore_ascii_case("max-age").then(|| seconds.trim().trim_matches('"'))?;
-        seconds.parse().ok().map(Duration::from_secs)
+        let is_number = !seconds.is_empty() && seconds.bytes().all(|octet| octet.is_ascii_digit());
+        is_number.then(|| Duration::from_secs(seconds.parse().unwrap_or(u32::MAX.into())))
     })
 }
 
@@ -302,8 +312,11 @@ mod tests {
     use super::*;
 
     fn seconds(headers: &[(HeaderName, &str)]) -> Option<u64> {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
-        lifetime(&headers.collect()).map(|lifetime| lifetime.as_secs())
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        lifetime(&map).map(|lifetime| lifetime.as_secs())
     }
 
     #[test]
@@ -311,7 +324,9 @@ mod tests {
         let cache_control = |value| seconds(&[(CACHE_CONTROL, value)]);
         assert_eq!(cache_control("max-age=300"), Some(300));
         assert_eq!(cache_control("public, Max-Age = \"60\" , must-revalidate"), Some(60));
+        assert_eq!(cache_control("max-age=99999999999999999999"), Some(u32::MAX.into()));
         assert_eq!(cache_control("no-store"), Some(0));
+        assert_eq!(seconds(&[(CACHE_CONTROL, "max-age=300"), (CACHE_CONTROL, "no-store")]), Some(0));
         assert_eq!(cache_control("max-age=300, No-Cache"), Some(0));
         for none in ["", "max-age", "max-age=", "max-age=-1", "max-age=x", "s-maxage=5", "x-max-age=5"] {
             assert_eq!(cache_control(none), None, "{none}");

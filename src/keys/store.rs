@@ -111,7 +111,7 @@ impl KeyStore {
             Decision::UseAndRefresh(flight) | Decision::Wait(Some(flight)) => Some(flight),
             _ => None,
         };
-        let launched = self.launch(state, flight);
+        let launched = self.launch(state, flight, now);
         match (decision, waiting) {
             (Decision::Use | Decision::UseAndRefresh(_), _) => Lookup::Keys(Keys(keys)),
             (Decision::Wait(_), Some(waiting)) if launched => Lookup::Wait(waiting),
@@ -127,18 +127,18 @@ impl KeyStore {
         let now = self.0.clock.monotonic();
         let mut state = self.0.state();
         let flight = state.cache.second_look(now);
-        self.launch(state, flight);
+        self.launch(state, flight, now);
     }
 
     /// Waits until there are usable keys, however long that takes.
     pub(crate) async fn ready(&self) {
         loop {
             match self.look_up(None, self.0.clock.monotonic()) {
-                Lookup::Keys(_) => return,
+                // To a token without a name no key is unknown.
+                Lookup::Keys(_) | Lookup::Unknown => return,
                 // Displaced or not, there is news.
                 Lookup::Wait(waiting) => drop(waiting.landed().await),
                 Lookup::Unavailable { retry_after } => tokio::time::sleep(retry_after).await,
-                Lookup::Unknown => tokio::time::sleep(SOON).await,
             }
         }
     }
@@ -162,13 +162,13 @@ impl KeyStore {
     }
 
     /// Starts the flight, if there is one, on the current runtime; without one there is nobody to carry it out.
-    fn launch(&self, mut state: MutexGuard<'_, State>, flight: Option<Flight>) -> bool {
+    fn launch(&self, mut state: MutexGuard<'_, State>, flight: Option<Flight>, now: Instant) -> bool {
         let runtime = flight.and_then(|flight| Some((flight, Handle::try_current().ok()?)));
         if let (Some(flight), None) = (flight, &runtime) {
-            state.cache.abandoned(flight.number, self.0.clock.monotonic());
+            state.cache.abandoned(flight.number, now);
             state.room.empty();
         }
-        self.0.settle(&state);
+        self.0.settle(&state, now);
         // A runtime that is shutting down drops the pilot at once, and that takes the lock.
         drop(state);
         let Some((flight, runtime)) = runtime else { return flight.is_none() };
@@ -195,8 +195,8 @@ impl Shared {
     }
 
     /// To be called whenever the state has changed, before its lock is given back.
-    fn settle(&self, state: &State) {
-        let until = state.cache.settled_until(self.clock.monotonic());
+    fn settle(&self, state: &State, now: Instant) {
+        let until = state.cache.settled_until(now);
         self.settled_until.store(until.map_or(0, |until| self.nanoseconds(until)), Ordering::Release);
     }
 
@@ -210,9 +210,10 @@ impl Shared {
     }
 
     fn begin_refresh(&self) -> Option<Flight> {
+        let now = self.clock.monotonic();
         let mut state = self.state();
-        let flight = state.cache.refresh(self.clock.monotonic());
-        self.settle(&state);
+        let flight = state.cache.refresh(now);
+        self.settle(&state, now);
         drop(state);
         if let Some(flight) = flight {
             self.newest.send_replace(flight.number);
@@ -228,10 +229,11 @@ impl Shared {
         counts
     }
 
-    // Whoever hears an event may ask for the status, so none is emitted under the lock.
+    // Nothing foreign is called under the lock: no clock, and whoever hears an event may ask for the status.
 
     fn landed(&self, number: u64, fetched: Fetched) {
         let Fetched { keys, lifetime, validators } = fetched;
+        let now = self.clock.monotonic();
         let mut state = self.state();
         let held = self.keys.load_full();
         let changed = keys.as_ref().is_some_and(|keys| !held.same_keys(keys));
@@ -243,7 +245,7 @@ impl Shared {
             self.keys.store(Arc::new(keys));
         }
         let recovered = state.last_error.take().is_some();
-        self.end_flight(state);
+        self.end_flight(state, now);
 
         let keys = self.keys.load();
         tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
@@ -270,20 +272,21 @@ impl Shared {
         let is_usable = state.cache.is_usable(now);
         state.failures += 1;
         state.last_error = Some(error.clone());
-        self.end_flight(state);
+        self.end_flight(state, now);
         tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
     }
 
     fn abandoned(&self, number: u64) {
+        let now = self.clock.monotonic();
         let mut state = self.state();
-        if state.cache.abandoned(number, self.clock.monotonic()) {
-            self.end_flight(state);
+        if state.cache.abandoned(number, now) {
+            self.end_flight(state, now);
         }
     }
 
-    fn end_flight(&self, mut state: MutexGuard<'_, State>) {
+    fn end_flight(&self, mut state: MutexGuard<'_, State>, now: Instant) {
         state.room.empty();
-        self.settle(&state);
+        self.settle(&state, now);
     }
 }
 

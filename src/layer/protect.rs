@@ -1,5 +1,6 @@
 use std::task::{Context as TaskContext, Poll};
 
+use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -13,7 +14,9 @@ impl ResourceServer {
     /// A layer that lets through only requests with a good access token, and hands it on as the request extension
     /// [`AccessToken`](crate::AccessToken).
     ///
-    /// Every other request is answered here: see [`RejectionKind`](crate::rejection::RejectionKind) for how.
+    /// Every other request is answered here: see [`RejectionKind`](crate::rejection::RejectionKind) for how. The service must
+    /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that layers
+    /// within do not print it.
     pub fn layer(&self) -> ProtectLayer {
         ProtectLayer {
             settings: Settings { server: self.clone(), credentials: Credentials::Required, responder: Empty },
@@ -96,6 +99,9 @@ where
         let Settings { server, credentials, responder } = &self.settings;
         let responder = responder.clone();
         Context::clear(request.extensions_mut());
+        if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
+            credentials.set_sensitive(true);
+        }
         match server.admit(request.headers()) {
             Admission::Granted(token) => Context::grant(server.clone(), token, request.extensions_mut()),
             Admission::NoCredentials(_) if *credentials == Credentials::Optional => {

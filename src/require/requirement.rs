@@ -20,7 +20,7 @@ use crate::{AccessToken, Scope};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Require {
-    /// Any of these will do.
+    /// Any of these will do; there is at least one.
     scopes: Arc<[Scope]>,
 }
 
@@ -64,11 +64,11 @@ impl Require {
         if self.scopes.iter().any(|scope| token.scope().includes(scope)) {
             return Ok(());
         }
-        Err(Shortfall { scope: self.scopes.first().cloned().unwrap_or_default() })
+        Err(Shortfall { scope: self.scopes[0].clone() })
     }
 }
 
-/// All scope tokens of the scope; an empty one asks for nothing.
+/// All scope tokens of the scope.
 impl From<Scope> for Require {
     fn from(scope: Scope) -> Self {
         Self { scopes: [scope].into() }

@@ -7,13 +7,13 @@ use crate::keys::UrlError;
 #[non_exhaustive]
 pub enum ConfigError {
     /// An audience that no token should carry.
-    #[error("the audience {value:?} is not a text of printable ASCII")]
+    #[error("the audience {value:?} is empty or not printable ASCII")]
     Audience {
         /// The audience.
         value: String,
     },
     /// A realm that cannot stand in a header.
-    #[error("the realm {value:?} is not a text of printable ASCII")]
+    #[error("the realm {value:?} is not printable ASCII")]
     Realm {
         /// The realm.
         value: String,

@@ -70,7 +70,7 @@ impl ResourceServer {
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
     /// It waits at most 6 seconds for the issuer's keys, and not at all if they are at hand. Dropping the future cancels
-    /// nothing for others. It must be called within a tokio runtime.
+    /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl ResourceServer {
     /// Waits until the keys of every issuer are at hand, however long that takes: for a process that wants to be asked only
     /// when it can answer. Put a timeout around it for one that would rather fail.
     ///
-    /// Nobody has to call it. It must be called within a tokio runtime.
+    /// Nobody has to call it. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
         for trusted in &self.0.trusted {
             // Every fetch is started at the first look, so the issuers do not wait for one another.

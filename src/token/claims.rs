@@ -54,6 +54,6 @@ pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError
 pub struct ClaimsError {
     /// The name of the type.
     pub wanted: &'static str,
-    /// Where in the payload the mismatch was found, counted from 1.
+    /// Where in its line of the payload the mismatch was found, counted from 1; payloads have one line as a rule.
     pub column: usize,
 }

@@ -9,9 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 pub struct NumericDate(f64);
 
 impl NumericDate {
-    /// 2^53, up to which every whole second is exact (RFC 8259 §6). A date beyond is a mistake or a trick, and is refused
+    /// 2^53 − 1, up to which every whole second is exact (RFC 8259 §6). A date beyond is a mistake or a trick, and is refused
     /// rather than rounded, wrapped or taken for "never".
-    const LIMIT: f64 = 9_007_199_254_740_992.0;
+    const LIMIT: f64 = 9_007_199_254_740_991.0;
 
     /// The seconds since 1970-01-01T00:00:00Z.
     #[must_use]
@@ -95,7 +95,9 @@ mod tests {
         assert_eq!(read("1893456000.5"), Some(1_893_456_000.5));
         assert_eq!(read("1.893456e9"), Some(1_893_456_000.0));
         assert_eq!(read("-1"), Some(-1.0));
-        assert_eq!(read("9007199254740992"), Some(9_007_199_254_740_992.0));
+        assert_eq!(read("9007199254740991"), Some(9_007_199_254_740_991.0));
+        assert_eq!(read("9007199254740992"), None);
+        assert_eq!(read("9007199254740993"), None);
         for bad in ["\"1893456000\"", "1e400", "-1e400", "1e300", "9223372036854775808", "18446744073709551616", "null"]
         {
             assert_eq!(read(bad), None, "{bad}");

@@ -15,7 +15,7 @@ use crate::jose::Strings;
 /// assert!(!scope.contains("read"));
 /// # Ok::<(), tower_bearer::token::InvalidScope>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Scope(Box<str>);
 
 impl Scope {
@@ -46,6 +46,11 @@ impl Scope {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// No scope token at all. Only a token can have that: a requirement of nothing would be a mistake.
+    pub(super) fn none() -> Self {
+        Self("".into())
     }
 
     /// What a token's claim grants. A string splits at the space and nowhere else; what is then no scope token grants nothing,

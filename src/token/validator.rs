@@ -160,7 +160,7 @@ impl<'t> Candidate<'t> {
                 .unwrap_or_default(),
         };
         let granted = match (policy.profile, value) {
-            (_, None) => Some(Scope::default()),
+            (_, None) => Some(Scope::none()),
             (Profile::Rfc9068, Some(Strings::Many(_))) => None,
             (_, Some(value)) => Scope::granted(value),
         };
