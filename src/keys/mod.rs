@@ -41,6 +41,7 @@ mod cache;
 mod discovery;
 mod fetch;
 mod file;
+mod pilot;
 mod source;
 mod status;
 mod store;

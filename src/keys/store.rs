@@ -10,14 +10,13 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::cache::{Cache, Decision, Flight};
-use super::fetch::{FetchError, FetchRequest, Fetched, KeySource, Validators};
+use super::fetch::{FetchError, Fetched, KeySource, Validators};
+use super::pilot::Pilot;
 use super::status::IssuerStatus;
 use super::waiting_room::{Waiting, WaitingRoom};
 use crate::clock::Clock;
 use crate::jose::JwkSet;
 
-/// The most that one fetch may take, discovery included.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// When to come back if there is no runtime to fetch on.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -29,10 +28,11 @@ const SOON: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct KeyStore(Arc<Shared>);
 
-struct Shared {
+/// What the handles and the pilots have in common.
+pub(super) struct Shared {
     issuer: Box<str>,
-    source: Arc<dyn KeySource>,
-    clock: Arc<dyn Clock>,
+    pub(super) source: Arc<dyn KeySource>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Names stand for themselves only within one store, so that nobody can make two collide.
     names: RandomState,
     keys: ArcSwap<JwkSet>,
@@ -41,7 +41,7 @@ struct Shared {
     origin: Instant,
     state: Mutex<State>,
     /// The number of the newest flight. Older pilots leave when it changes, and all when it closes.
-    newest: watch::Sender<u64>,
+    pub(super) newest: watch::Sender<u64>,
 }
 
 struct State {
@@ -161,7 +161,8 @@ impl KeyStore {
         }
     }
 
-    /// Starts the flight, if there is one, on the current runtime; without one there is nobody to carry it out.
+    /// Starts the flight, if there is one, on the current runtime. Returns whether it is under way: not if there is no
+    /// runtime, because then nobody can carry it out.
     fn launch(&self, mut state: MutexGuard<'_, State>, flight: Option<Flight>, now: Instant) -> bool {
         let runtime = flight.and_then(|flight| Some((flight, Handle::try_current().ok()?)));
         if let (Some(flight), None) = (flight, &runtime) {
@@ -204,12 +205,12 @@ impl Shared {
         u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    fn until_next_fetch(&self) -> Option<Duration> {
+    pub(super) fn until_next_fetch(&self) -> Option<Duration> {
         let next = self.state().cache.next_fetch();
         next.map(|at| at.saturating_duration_since(self.clock.monotonic()))
     }
 
-    fn begin_refresh(&self) -> Option<Flight> {
+    pub(super) fn begin_refresh(&self) -> Option<Flight> {
         let now = self.clock.monotonic();
         let mut state = self.state();
         let flight = state.cache.refresh(now);
@@ -222,17 +223,25 @@ impl Shared {
     }
 
     /// The request is about to be made, unless this returns that the flight had been given up.
-    fn begin(&self, number: u64, now: Instant) -> bool {
+    pub(super) fn begin(&self, number: u64, now: Instant) -> bool {
         let mut state = self.state();
         let counts = state.cache.began(number, now);
         state.fetches += u64::from(counts);
         counts
     }
 
+    /// What came with the keys that are held.
+    pub(super) fn validators(&self) -> Option<Validators> {
+        self.state().validators.clone()
+    }
+
     // Nothing foreign is called under the lock: no clock, and whoever hears an event may ask for the status.
 
-    fn landed(&self, number: u64, fetched: Fetched) {
+    pub(super) fn landed(&self, number: u64, fetched: Fetched) {
         let Fetched { keys, lifetime, validators } = fetched;
+        if keys.is_none() && self.keys.load().keys().is_empty() {
+            return self.failed(number, &FetchError::NothingHeld);
+        }
         let now = self.clock.monotonic();
         let mut state = self.state();
         let held = self.keys.load_full();
@@ -262,7 +271,7 @@ impl Shared {
         }
     }
 
-    fn failed(&self, number: u64, error: &FetchError) {
+    pub(super) fn failed(&self, number: u64, error: &FetchError) {
         let now = self.clock.monotonic();
         let mut state = self.state();
         if !state.cache.failed(number, now) {
@@ -276,7 +285,7 @@ impl Shared {
         tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
     }
 
-    fn abandoned(&self, number: u64) {
+    pub(super) fn abandoned(&self, number: u64) {
         let now = self.clock.monotonic();
         let mut state = self.state();
         if state.cache.abandoned(number, now) {
@@ -287,81 +296,6 @@ impl Shared {
     fn end_flight(&self, mut state: MutexGuard<'_, State>, now: Instant) {
         state.room.empty();
         self.settle(&state, now);
-    }
-}
-
-/// Carries out one fetch. However it ends, those who wait for it are let go.
-struct Pilot {
-    shared: Arc<Shared>,
-    flight: Flight,
-}
-
-impl Pilot {
-    /// One flight after the other, each when it is due, until another pilot has taken over or the store is gone.
-    async fn stay(self) {
-        let mut newest = self.shared.newest.subscribe();
-        let mut number = self.flight.number;
-        let mut shared = self.fly().await;
-        while *newest.borrow_and_update() == number {
-            let Some(pause) = shared.until_next_fetch() else { return };
-            let weak = Arc::downgrade(&shared);
-            // A handle that was kept here would keep the store alive.
-            drop(shared);
-            if tokio::time::timeout(pause, newest.changed()).await.is_ok() {
-                return;
-            }
-            let Some(again) = weak.upgrade() else { return };
-            shared = match again.begin_refresh() {
-                Some(flight) => {
-                    number = flight.number;
-                    Self { shared: again, flight }.fly().await
-                }
-                None => again,
-            };
-        }
-    }
-
-    async fn fly(self) -> Arc<Shared> {
-        let (shared, number) = (Arc::clone(&self.shared), self.flight.number);
-        let pause = self.flight.starts_at.saturating_duration_since(shared.clock.monotonic());
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        let now = shared.clock.monotonic();
-        if !shared.begin(number, now) {
-            return shared;
-        }
-        let validators = shared.state().validators.clone();
-        let request = FetchRequest { validators: validators.as_ref(), now };
-        match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
-            Ok(Ok(fetched)) if fetched.keys.is_none() && shared.keys.load().keys().is_empty() => {
-                shared.failed(number, &FetchError::NothingHeld);
-            }
-            Ok(Ok(fetched)) => shared.landed(number, fetched),
-            // Then it is not the issuer that failed but this runtime's I/O, and the flight is abandoned.
-            Ok(Err(_)) if runtime_is_ending().await => {}
-            Ok(Err(error)) => shared.failed(number, &error),
-            Err(_) => shared.failed(number, &FetchError::TimedOut),
-        }
-        shared
-    }
-}
-
-/// A runtime that is ending takes no more tasks.
-async fn runtime_is_ending() -> bool {
-    tokio::spawn(std::future::ready(())).await.is_err()
-}
-
-impl Drop for Pilot {
-    /// A flight that is still open here broke off: its source panicked, which counts as a failure, or its runtime ended,
-    /// and then whoever comes next starts another.
-    fn drop(&mut self) {
-        let number = self.flight.number;
-        if std::thread::panicking() {
-            self.shared.failed(number, &FetchError::Other { reason: "the source panicked".into() });
-        } else {
-            self.shared.abandoned(number);
-        }
     }
 }
 
