@@ -273,6 +273,9 @@ const fn little_endian(first: u8, middle: u8, last: u8) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::{self as lc, KeyPair as _, PqdsaKeyPair};
+
+    use super::*;
     use crate::jose::JwkSet;
 
     fn thumbprint(jwk: &str) -> String {
@@ -290,6 +293,29 @@ mod tests {
         // RFC 8037 appendix A.3.
         let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         assert_eq!(thumbprint(ed25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    /// RFC 9964 appendix A: the keys that the seed of 32 zeros makes, named by their thumbprints.
+    #[test]
+    fn f4_e31_the_published_ml_dsa_key_is_ours_too() {
+        let schemes = [&lc::ML_DSA_44_SIGNING, &lc::ML_DSA_65_SIGNING, &lc::ML_DSA_87_SIGNING];
+        let algorithms = [(Algorithm::MlDsa44, 2420), (Algorithm::MlDsa65, 3309), (Algorithm::MlDsa87, 4627)];
+        for (scheme, (algorithm, signature_length)) in schemes.into_iter().zip(algorithms) {
+            let pair = PqdsaKeyPair::from_seed(scheme, &[0; 32]).unwrap();
+            let public = base64url::encode(pair.public_key());
+            let jwk = format!(r#"{{"kty":"AKP","alg":"{algorithm}","pub":"{public}"}}"#);
+            let keys = JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
+            let key = &keys.keys()[0];
+            if algorithm == Algorithm::MlDsa44 {
+                assert_eq!(key.thumbprint().to_string(), "T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o");
+            }
+            let mut signature = vec![0; signature_length];
+            pair.sign(b"message", &mut signature).unwrap();
+            assert!(key.verify(algorithm, b"message", &signature));
+            assert!(!key.verify(algorithm, b"massage", &signature));
+            signature[0] ^= 1;
+            assert!(!key.verify(algorithm, b"message", &signature));
+        }
     }
 
     #[test]
