@@ -34,8 +34,9 @@ const REDISCOVERY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// use tower_bearer::Issuer;
 /// use tower_bearer::keys::RemoteKeys;
 ///
-/// # fn client() -> reqwest::Client { unimplemented!() }
-/// let keys = RemoteKeys::at("https://10.0.0.1/openid/v1/jwks")?.client(client());
+/// let authority = reqwest::Certificate::from_pem(&std::fs::read("/var/run/ca.crt")?)?;
+/// let client = reqwest::Client::builder().tls_certs_only([authority]).pool_max_idle_per_host(0).build()?;
+/// let keys = RemoteKeys::at("https://10.0.0.1/openid/v1/jwks")?.client(client);
 /// let issuer = Issuer::keys("https://kubernetes.default.svc", keys)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
