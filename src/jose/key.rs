@@ -205,7 +205,7 @@ impl Material {
     }
 }
 
-/// Exponents of more than 33 bits, which no issuer uses, are refused by aws-lc-rs at every signature; better now.
+/// No issuer uses larger ones, and aws-lc-rs, which parses them, refuses those of more than 33 bits at every signature.
 const MAX_EXPONENT_OCTETS: usize = 5;
 
 /// RSA keys of 2048 to 8192 bits (RFC 7518 §3.3; beyond 8192 one verification is a denial of service), an odd modulus and
