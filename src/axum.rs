@@ -47,7 +47,7 @@ impl<T: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Claims<T
 /// Within a protecting layer, which gives it the body that its responder makes.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        self.unrendered()
+        self.response()
     }
 }
 
@@ -55,7 +55,7 @@ impl IntoResponse for Rejection {
 fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection> {
     match Context::access(&parts.extensions) {
         Access::Granted(_, token) => Ok(token),
-        Access::Anonymous(server) => Err(server.no_credentials()),
+        Access::Anonymous(server) => Err(server.no_credentials(None)),
         Access::Unprotected => Err(Rejection::unprotected(what)),
     }
 }

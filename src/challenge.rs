@@ -1,31 +1,53 @@
-//! `WWW-Authenticate`: the one place that writes it (RFC 9110 §11.6.1, RFC 6750 §3).
+//! `WWW-Authenticate`: the one place that writes it (RFC 9110 §11.6.1, RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-use crate::require::Shortfall;
+use crate::Scope;
+use crate::require::{AcrValues, Lack, Shortfall};
 
-/// The error codes of RFC 6750 §3.1, each with its one description: a constant, never a word of the token or of a parser.
+/// The error codes, each with its one description: a constant, never a word of the token or of a parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ErrorCode {
+pub(crate) enum ErrorCode {
+    /// RFC 6750 §3.1, as the two that follow.
     InvalidRequest,
     InvalidToken,
     InsufficientScope,
+    /// RFC 9470 §3.
+    InsufficientUserAuthentication,
+    /// Microsoft Entra ID's, for a challenge with `claims`.
+    InsufficientClaims,
 }
 
 impl ErrorCode {
-    const fn name(self) -> &'static str {
+    pub(crate) fn of(shortfall: &Shortfall) -> Self {
+        match shortfall.lack() {
+            Lack::Freshness => Self::InvalidToken,
+            Lack::Authentication if shortfall.auth_context().is_some() => Self::InsufficientClaims,
+            Lack::Authentication => Self::InsufficientUserAuthentication,
+            Lack::Privileges => Self::InsufficientScope,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InsufficientClaims => "insufficient_claims",
         }
     }
 
-    const fn description(self) -> &'static str {
+    pub(crate) const fn description(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "The request must have one Authorization header with one Bearer token",
+            Self::InvalidRequest => "The credentials of the request are malformed, or there is more than one",
             Self::InvalidToken => "The access token is malformed, expired, or not valid here",
-            Self::InsufficientScope => "The request needs a scope that the access token does not grant",
+            Self::InsufficientScope => "The request needs more than the access token grants",
+            Self::InsufficientUserAuthentication | Self::InsufficientClaims => {
+                "The request needs a stronger or more recent authentication"
+            }
         }
     }
 }
@@ -33,28 +55,35 @@ impl ErrorCode {
 /// The challenges of one resource server.
 #[derive(Debug)]
 pub(crate) struct Challenges {
-    base: String,
+    base: Challenge,
     no_credentials: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
 }
 
 impl Challenges {
-    /// `None` if `realm` cannot stand in a header.
-    pub(crate) fn new(realm: &str) -> Option<Self> {
-        let base = format!("Bearer realm={}", quoted(realm)?);
-        let plain = |error| HeaderValue::try_from(with_error(&base, error)).ok();
+    /// `None` if `realm` cannot stand in a header. `resource_metadata` is where the metadata document is (RFC 9728 §5.1).
+    pub(crate) fn new(realm: &str, resource_metadata: Option<&str>) -> Option<Self> {
+        if !realm.bytes().all(is_printable) {
+            return None;
+        }
+        let base = Challenge(String::from("Bearer ")).with("realm", realm);
+        let base = base.with_some("resource_metadata", resource_metadata);
         Some(Self {
-            no_credentials: HeaderValue::try_from(&base).ok()?,
-            invalid_request: plain(ErrorCode::InvalidRequest)?,
-            invalid_token: plain(ErrorCode::InvalidToken)?,
+            no_credentials: base.clone().write(),
+            invalid_request: base.clone().with_error(ErrorCode::InvalidRequest).write(),
+            invalid_token: base.clone().with_error(ErrorCode::InvalidToken).write(),
             base,
         })
     }
 
-    /// RFC 6750 §3.1: a request without credentials is told how to authenticate and gets no error code.
-    pub(crate) fn no_credentials(&self) -> HeaderValue {
-        self.no_credentials.clone()
+    /// RFC 6750 §3.1: a request without credentials is told how to authenticate and gets no error code. It is told the scope
+    /// to ask for where that is known.
+    pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> HeaderValue {
+        match scope {
+            Some(scope) => self.base.clone().with("scope", scope.as_str()).write(),
+            None => self.no_credentials.clone(),
+        }
     }
 
     pub(crate) fn invalid_request(&self) -> HeaderValue {
@@ -65,25 +94,73 @@ impl Challenges {
         self.invalid_token.clone()
     }
 
-    /// RFC 6750 §3.1, with the scope that would do.
-    pub(crate) fn insufficient_scope(&self, shortfall: &Shortfall) -> HeaderValue {
-        let mut text = with_error(&self.base, ErrorCode::InsufficientScope);
-        // A scope's grammar leaves nothing to quote (RFC 6749 §3.3).
-        text.extend([", scope=\"", shortfall.scope().as_str(), "\""]);
-        HeaderValue::try_from(text).unwrap_or_else(|_| self.no_credentials())
+    /// RFC 6750 §3.1, RFC 9470 §3: the error, and all that the operation needs.
+    pub(crate) fn falls_short(&self, shortfall: &Shortfall) -> HeaderValue {
+        let error = ErrorCode::of(shortfall);
+        let description = shortfall.description().unwrap_or(error.description());
+        let max_age = shortfall.max_age().map(|age| age.as_secs().to_string());
+        self.base
+            .clone()
+            .with("error", error.name())
+            .with("error_description", description)
+            .with_some("acr_values", shortfall.acr_values().map(AcrValues::as_str))
+            .with_some("max_age", max_age.as_deref())
+            .with_some("claims", shortfall.auth_context().map(entra_claims).as_deref())
+            .with_some("scope", shortfall.scope().map(Scope::as_str))
+            .write()
     }
 }
 
-fn with_error(base: &str, error: ErrorCode) -> String {
-    format!("{base}, error=\"{}\", error_description=\"{}\"", error.name(), error.description())
+/// What Microsoft Entra ID is to be asked for, as its clients pass it on: base64 of an OpenID Connect `claims` parameter.
+fn entra_claims(auth_context: &str) -> String {
+    let claims = serde_json::json!({"access_token": {"acrs": {"essential": true, "value": auth_context}}});
+    STANDARD.encode(claims.to_string())
 }
 
-/// A quoted-string (RFC 9110 §5.6.4) of printable ASCII.
-fn quoted(text: &str) -> Option<String> {
-    if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
-        return None;
+/// A challenge in the making: the scheme, and then parameters, each of them at most once by whoever writes it.
+#[derive(Clone, Debug)]
+struct Challenge(String);
+
+impl Challenge {
+    fn with_error(self, error: ErrorCode) -> Self {
+        self.with("error", error.name()).with("error_description", error.description())
     }
-    Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+
+    fn with_some(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Every value is a quoted-string (RFC 9110 §5.6.4) of printable ASCII; what is neither becomes a question mark.
+    fn with(mut self, name: &str, value: &str) -> Self {
+        if !self.0.ends_with(' ') {
+            self.0.push_str(", ");
+        }
+        self.0.push_str(name);
+        self.0.push_str("=\"");
+        // RFC 6750 §3 allows no quotes in these two, escaped or not.
+        let no_quotes = matches!(name, "error_description" | "error_uri");
+        for character in value.chars() {
+            match character {
+                '"' | '\\' if no_quotes => self.0.push('\''),
+                '"' | '\\' => self.0.extend(['\\', character]),
+                ' '..='~' => self.0.push(character),
+                _ => self.0.push('?'),
+            }
+        }
+        self.0.push('"');
+        self
+    }
+
+    fn write(self) -> HeaderValue {
+        HeaderValue::try_from(self.0).unwrap_or_else(|_| unreachable!("printable ASCII"))
+    }
+}
+
+fn is_printable(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~')
 }
 
 #[cfg(test)]
@@ -92,7 +169,7 @@ mod tests {
 
     #[test]
     fn b3_the_realm_is_a_quoted_string_whatever_is_in_it() {
-        let bare = |realm| Challenges::new(realm).map(|challenges| challenges.no_credentials());
+        let bare = |realm| Challenges::new(realm, None).map(|challenges| challenges.no_credentials(None));
         assert_eq!(bare("https://api.example.com").unwrap(), r#"Bearer realm="https://api.example.com""#);
         assert_eq!(bare(r#"a "b" \c"#).unwrap(), r#"Bearer realm="a \"b\" \\c""#);
         for bad in ["a\r\nSet-Cookie: x", "a\0", "é", "\t", "\u{7f}"] {
@@ -102,9 +179,36 @@ mod tests {
 
     #[test]
     fn a16_descriptions_keep_to_the_characters_that_are_allowed() {
-        for error in [ErrorCode::InvalidRequest, ErrorCode::InvalidToken, ErrorCode::InsufficientScope] {
-            let allowed = |octet| matches!(octet, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        let allowed = |octet| matches!(octet, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        for error in [
+            ErrorCode::InvalidRequest,
+            ErrorCode::InvalidToken,
+            ErrorCode::InsufficientScope,
+            ErrorCode::InsufficientUserAuthentication,
+            ErrorCode::InsufficientClaims,
+        ] {
             assert!(error.description().bytes().all(allowed), "{error:?}");
+        }
+        let challenges = Challenges::new("r", None).unwrap();
+        let custom = Shortfall::denied("a \"b\" \\ é\r\nSet-Cookie: x");
+        let written = challenges.falls_short(&custom);
+        let expected = r#"Bearer realm="r", error="insufficient_scope", error_description="a 'b' ' ???Set-Cookie: x""#;
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn k5_the_metadata_is_named_in_every_challenge() {
+        let challenges = Challenges::new("r", Some("https://a.test/m")).unwrap();
+        let denied = Shortfall::denied("no");
+        for value in [
+            challenges.no_credentials(None),
+            challenges.no_credentials(Some(&"a b".parse().unwrap())),
+            challenges.invalid_request(),
+            challenges.invalid_token(),
+            challenges.falls_short(&denied),
+        ] {
+            let text = value.to_str().unwrap();
+            assert!(text.starts_with(r#"Bearer realm="r", resource_metadata="https://a.test/m""#), "{text}");
         }
     }
 }

@@ -70,6 +70,7 @@ pub mod clock;
 pub mod jose;
 pub mod keys;
 pub mod layer;
+pub mod metadata;
 pub mod rejection;
 pub mod require;
 pub mod server;

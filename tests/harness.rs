@@ -142,7 +142,7 @@ impl Answer {
     pub(crate) fn assert_invalid_request(&self) {
         self.assert_refused(
             StatusCode::BAD_REQUEST,
-            r#"Bearer realm="https://api.example.test", error="invalid_request", error_description="The request must have one Authorization header with one Bearer token""#,
+            r#"Bearer realm="https://api.example.test", error="invalid_request", error_description="The credentials of the request are malformed, or there is more than one""#,
         );
     }
 
@@ -158,7 +158,7 @@ impl Answer {
         self.assert_refused(
             StatusCode::FORBIDDEN,
             &format!(
-                r#"Bearer realm="https://api.example.test", error="insufficient_scope", error_description="The request needs a scope that the access token does not grant", scope="{scope}""#
+                r#"Bearer realm="https://api.example.test", error="insufficient_scope", error_description="The request needs more than the access token grants", scope="{scope}""#
             ),
         );
     }

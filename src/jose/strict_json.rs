@@ -9,8 +9,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 /// How deep objects and arrays may nest, the outermost object counted.
 const MAX_DEPTH: u8 = 32;
@@ -100,7 +101,8 @@ pub(crate) struct Member<'m, 'de, A> {
 }
 
 impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
-    /// The value as a `T`. Only for types that hold no object, whose names would go unchecked.
+    /// The value as a `T`. As with [`read_leniently`](Self::read_leniently), only for types that hold no object, whose names
+    /// would go unchecked.
     pub(crate) fn read<T: Deserialize<'de>>(self) -> Result<T, A::Error> {
         self.map.next_value()
     }
@@ -108,6 +110,17 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
     /// The value as one string or several; whatever else it is, it is still checked.
     pub(crate) fn strings(self) -> Result<Strings, A::Error> {
         self.map.next_value_seed(ReadStrings { walk: self.walk, depth: self.depth })
+    }
+
+    /// The value as a `T`, or `None` if it is none: for what is no reason to refuse the text. It is checked all the same.
+    pub(crate) fn read_leniently<T: Deserialize<'de>>(self) -> Result<Option<T>, A::Error> {
+        let json: &RawValue = self.map.next_value()?;
+        if let Ok(value) = serde_json::from_str(json.get()) {
+            return Ok(Some(value));
+        }
+        let other = Object { members: &mut Skip, walk: self.walk, depth: self.depth };
+        other.deserialize(&mut serde_json::Deserializer::from_str(json.get())).map_err(A::Error::custom)?;
+        Ok(None)
     }
 
     /// Checks the value without keeping it.

@@ -86,7 +86,7 @@ impl fmt::Debug for IssuerUrl {
 }
 
 /// A URL that keys or metadata may be fetched from.
-pub(super) fn fetchable(text: &str) -> Result<Url, UrlError> {
+pub(crate) fn fetchable(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
     match url.scheme() {
         "https" => {}

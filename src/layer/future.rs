@@ -1,15 +1,17 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Request, Response};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::protect::Settings;
+use crate::Rejection;
 use crate::rejection::{Respond, Unrendered};
-use crate::server::{Context, Pending};
-use crate::{Rejection, ResourceServer};
+use crate::server::Pending;
 
 pin_project! {
     /// The response of [`Protect`](super::Protect).
@@ -22,7 +24,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future>,
-        responder: R,
+        caching: Caching,
+        settings: Arc<Settings<R>>,
     }
 }
 
@@ -36,25 +39,37 @@ pin_project! {
     }
 }
 
+/// What the answer to a good request says to caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caching {
+    AsIs,
+    /// The URL holds the token: RFC 6750 §2.3.
+    Private,
+}
+
 /// A request that waits for its verdict, beside the service that it is for. That is not polled ready before the verdict: it
 /// may reserve a place then, which must not be kept for a token that may never turn out good.
 pub(super) struct Parked<S, B> {
-    pub(super) server: ResourceServer,
     pub(super) service: S,
     pub(super) request: Request<B>,
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
-    pub(super) fn inner(future: S::Future, responder: R) -> Self {
-        Self { state: State::Inner { future }, responder }
+    pub(super) fn inner(future: S::Future, caching: Caching, settings: Arc<Settings<R>>) -> Self {
+        Self { state: State::Inner { future }, caching, settings }
     }
 
-    pub(super) fn refused(rejection: Rejection, responder: R) -> Self {
-        Self { state: State::Refused { rejection: Some(rejection) }, responder }
+    pub(super) fn refused(rejection: Rejection, settings: Arc<Settings<R>>) -> Self {
+        Self { state: State::Refused { rejection: Some(rejection) }, caching: Caching::AsIs, settings }
     }
 
-    pub(super) fn pending(pending: Pending, parked: Parked<S, B>, responder: R) -> Self {
-        Self { state: State::Pending { pending, parked: Some(parked) }, responder }
+    pub(super) fn pending(
+        pending: Pending,
+        parked: Parked<S, B>,
+        caching: Caching,
+        settings: Arc<Settings<R>>,
+    ) -> Self {
+        Self { state: State::Pending { pending, parked: Some(parked) }, caching, settings }
     }
 }
 
@@ -70,21 +85,21 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Inner { future } => {
-                    let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(render(response, this.responder)));
+                    let mut response = ready!(future.poll(cx))?;
+                    if *this.caching == Caching::Private && response.status().is_success() {
+                        keep_private(response.headers_mut());
+                    }
+                    return Poll::Ready(Ok(render(response, &this.settings.responder)));
                 }
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(rejection.response(this.responder)));
+                    return Poll::Ready(Ok(rejection.respond(&this.settings.responder)));
                 }
                 StateProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
-                    let Parked { server, service, mut request } = parked.take().expect("polled after it was ready");
-                    match verdict {
-                        Ok(token) => {
-                            Context::grant(server, token, request.extensions_mut());
-                            State::Admitted { service, request: Some(request) }
-                        }
+                    let Parked { service, mut request } = parked.take().expect("polled after it was ready");
+                    match verdict.and_then(|token| this.settings.grant(token, request.extensions_mut())) {
+                        Ok(()) => State::Admitted { service, request: Some(request) },
                         Err(rejection) => State::Refused { rejection: Some(rejection) },
                     }
                 }
@@ -107,7 +122,7 @@ fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R) -> Respons
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
         parts.headers.remove(name);
     }
-    let (rendered, body) = rejection.response(responder).into_parts();
+    let (rendered, body) = rejection.respond(responder).into_parts();
     for name in rendered.headers.keys() {
         parts.headers.remove(name);
     }
@@ -115,6 +130,15 @@ fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R) -> Respons
     parts.extensions.extend(rendered.extensions);
     parts.status = rendered.status;
     Response::from_parts(parts, body)
+}
+
+/// A response to a URL that holds a token is nobody else's (RFC 6750 §2.3).
+fn keep_private(headers: &mut HeaderMap) {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let mut directives = lines.flat_map(|line| line.split(',')).map(str::trim);
+    if !directives.any(|it| it.eq_ignore_ascii_case("private") || it.eq_ignore_ascii_case("no-store")) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
 }
 
 impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {
@@ -161,7 +185,7 @@ where
         match self.project().state.project() {
             RequireStateProjection::Inner { future } => future.poll(cx),
             RequireStateProjection::Refused { rejection } => {
-                Poll::Ready(Ok(rejection.take().expect("polled after it was ready").unrendered()))
+                Poll::Ready(Ok(rejection.take().expect("polled after it was ready").response()))
             }
         }
     }

@@ -1,14 +1,15 @@
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::header::AUTHORIZATION;
-use http::{Request, Response};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{Extensions, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{Parked, ResponseFuture};
-use crate::ResourceServer;
+use super::future::{Caching, Parked, ResponseFuture};
 use crate::rejection::{Empty, Respond};
-use crate::server::{Admission, Context};
+use crate::server::{Admission, Context, TokenSource, TokenSources};
+use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
 impl ResourceServer {
     /// A layer that lets through only requests with a good access token, and hands it on as the request extension
@@ -17,9 +18,20 @@ impl ResourceServer {
     /// Every other request is answered here: see [`RejectionKind`](crate::rejection::RejectionKind) for how. The service must
     /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that layers
     /// within do not print it.
+    ///
+    /// There may be several, of one server or of several, each around its own routes. Where one lies within another, both
+    /// must be satisfied, and the inner one's token is what the handler gets.
     pub fn layer(&self) -> ProtectLayer {
         ProtectLayer {
-            settings: Settings { server: self.clone(), credentials: Credentials::Required, responder: Empty },
+            settings: Settings {
+                server: self.clone(),
+                sources: TokenSources::default(),
+                credentials: Credentials::Required,
+                preflight: Preflight::Judged,
+                requirement: None,
+                challenge_scope: None,
+                responder: Empty,
+            },
         }
     }
 }
@@ -32,16 +44,26 @@ pub struct ProtectLayer<R = Empty> {
 }
 
 #[derive(Clone, Debug)]
-struct Settings<R> {
+pub(super) struct Settings<R> {
     server: ResourceServer,
+    sources: TokenSources,
     credentials: Credentials,
-    responder: R,
+    preflight: Preflight,
+    requirement: Option<Require>,
+    challenge_scope: Option<Scope>,
+    pub(super) responder: R,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Credentials {
     Required,
     Optional,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Preflight {
+    Judged,
+    Admitted,
 }
 
 impl<R> ProtectLayer<R> {
@@ -58,12 +80,59 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Lets `responder` make the body of every refusal, also those of a [`Require`](crate::Require) or an extractor within.
+    /// Lets through only tokens that satisfy `requirement` too, as the requirement itself would as a layer within. In
+    /// addition, a request without credentials is told the scope to ask for (RFC 6750 §3), which clients of the Model Context
+    /// Protocol rely on. Called again, both requirements must be satisfied.
+    ///
+    /// Default: any good token will do.
+    pub fn require(mut self, requirement: Require) -> Self {
+        let before = self.settings.requirement.take();
+        self.settings.requirement = Some(match before {
+            Some(before) => before.and(requirement),
+            None => requirement,
+        });
+        self
+    }
+
+    /// Tells a request without credentials the scope to ask for (RFC 6750 §3), where the requirements lie further within and
+    /// are not reached by it.
+    ///
+    /// Default: the scope of what is [required](Self::require) here, if it names one.
+    pub fn challenge_scope(mut self, scope: Scope) -> Self {
+        self.settings.challenge_scope = Some(scope);
+        self
+    }
+
+    /// Looks for the token at `source` too. The `Authorization` header is always looked at; a request with tokens at two
+    /// places gets 400 `invalid_request` (RFC 6750 §2).
+    ///
+    /// Default: nowhere else, because every other place has dangers of its own: see [`TokenSource`].
+    pub fn token_from(mut self, source: TokenSource) -> Self {
+        self.settings.sources.add(source);
+        self
+    }
+
+    /// Lets CORS preflights through: `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without credentials,
+    /// which browsers never send with it. It reaches the service within like an [anonymous](Self::optional) request.
+    ///
+    /// Needed only where a CORS layer, or a handler for `OPTIONS`, lies within this layer. One that lies outside answers
+    /// preflights itself, and also lets pages read the refusals of this layer, so that is the better place for it.
+    ///
+    /// Default: they are refused as any request without credentials.
+    pub fn allow_preflight(mut self) -> Self {
+        self.settings.preflight = Preflight::Admitted;
+        self
+    }
+
+    /// Lets `responder` make the body of every refusal, also those of a [`Require`](crate::Require) or an extractor within:
+    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a function of yours.
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
-        let Settings { server, credentials, responder: _ } = self.settings;
-        ProtectLayer { settings: Settings { server, credentials, responder } }
+        let Settings { server, sources, credentials, preflight, requirement, challenge_scope, responder: _ } =
+            self.settings;
+        let settings = Settings { server, sources, credentials, preflight, requirement, challenge_scope, responder };
+        ProtectLayer { settings }
     }
 }
 
@@ -71,21 +140,27 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
     type Service = Protect<S, R>;
 
     fn layer(&self, inner: S) -> Protect<S, R> {
-        Protect { inner, settings: self.settings.clone() }
+        Protect { inner, settings: Arc::new(self.settings.clone()) }
     }
 }
 
 /// A service that only requests with a good access token reach.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,
-    settings: Settings<R>,
+    settings: Arc<Settings<R>>,
+}
+
+impl<S: Clone, R> Clone for Protect<S, R> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), settings: Arc::clone(&self.settings) }
+    }
 }
 
 impl<S, R, ReqB, ResB> Service<Request<ReqB>> for Protect<S, R>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Clone,
-    R: Respond<ResB> + Clone,
+    R: Respond<ResB>,
 {
     type Response = Response<ResB>;
     type Error = S::Error;
@@ -96,25 +171,59 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let Settings { server, credentials, responder } = &self.settings;
-        let responder = responder.clone();
+        let settings = Arc::clone(&self.settings);
         Context::clear(request.extensions_mut());
-        if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
-            credentials.set_sensitive(true);
-        }
-        match server.admit(request.headers()) {
-            Admission::Granted(token) => Context::grant(server.clone(), token, request.extensions_mut()),
-            Admission::NoCredentials(_) if *credentials == Credentials::Optional => {
-                Context::anonymous(server.clone(), request.extensions_mut());
+        settings.sources.mark_sensitive(request.headers_mut());
+        let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
+            return ResponseFuture::refused(settings.server.invalid_request(), settings);
+        };
+        let Some(presented) = presented else {
+            if let Err(rejection) = settings.admit_anonymous(&mut request) {
+                return ResponseFuture::refused(rejection, settings);
             }
-            Admission::NoCredentials(rejection) | Admission::Refused(rejection) => {
-                return ResponseFuture::refused(rejection, responder);
-            }
+            return ResponseFuture::inner(self.inner.call(request), Caching::AsIs, settings);
+        };
+        let caching = if presented.in_query { Caching::Private } else { Caching::AsIs };
+        match settings.server.admit(&presented.token) {
+            Admission::Granted(token) => match settings.grant(token, request.extensions_mut()) {
+                Ok(()) => ResponseFuture::inner(self.inner.call(request), caching, settings),
+                Err(rejection) => ResponseFuture::refused(rejection, settings),
+            },
+            Admission::Refused(rejection) => ResponseFuture::refused(rejection, settings),
             Admission::Pending(pending) => {
-                let (server, service) = (server.clone(), self.inner.clone());
-                return ResponseFuture::pending(pending, Parked { server, service, request }, responder);
+                let parked = Parked { service: self.inner.clone(), request };
+                ResponseFuture::pending(pending, parked, caching, settings)
             }
         }
-        ResponseFuture::inner(self.inner.call(request), responder)
     }
+}
+
+impl<R> Settings<R> {
+    /// Hands a good token on, if it is good enough.
+    pub(super) fn grant(&self, token: AccessToken, extensions: &mut Extensions) -> Result<(), Rejection> {
+        if let Some(requirement) = &self.requirement {
+            self.server.check(&token, requirement)?;
+        }
+        Context::grant(self.server.clone(), token, extensions);
+        Ok(())
+    }
+
+    /// Lets a request without credentials pass, if that is allowed.
+    fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
+        let optional = self.credentials == Credentials::Optional && self.requirement.is_none();
+        if optional || (self.preflight == Preflight::Admitted && is_preflight(request)) {
+            Context::anonymous(self.server.clone(), request.extensions_mut());
+            return Ok(());
+        }
+        let of_requirement = || self.requirement.as_ref().and_then(Require::scope_to_ask_for);
+        Err(self.server.no_credentials(self.challenge_scope.clone().or_else(of_requirement).as_ref()))
+    }
+}
+
+/// Fetch, "CORS-preflight request".
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -46,10 +46,8 @@ where
 
 fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {
     match Context::access(extensions) {
-        Access::Granted(server, token) => {
-            requirement.check(token, server.now()).map_err(|shortfall| server.falls_short(&shortfall))
-        }
-        Access::Anonymous(server) => Err(server.no_credentials()),
+        Access::Granted(server, token) => server.check(token, requirement),
+        Access::Anonymous(server) => Err(server.no_credentials(requirement.scope_to_ask_for().as_ref())),
         Access::Unprotected => Err(Rejection::unprotected("Require")),
     }
 }

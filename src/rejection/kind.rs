@@ -6,9 +6,13 @@ pub enum RejectionKind {
     NoCredentials,
     /// The credentials were malformed, or more than one: 400 `invalid_request`.
     InvalidRequest,
-    /// The token is malformed, expired, or not valid here: 401 `invalid_token`.
+    /// The token is malformed, expired, not valid here, or too old for the operation: 401 `invalid_token`.
     InvalidToken,
-    /// The token is valid and does not grant enough: 403 `insufficient_scope`.
+    /// The token is valid, and the user has to authenticate more strongly or anew: 401 `insufficient_user_authentication`
+    /// (RFC 9470 §3), or `insufficient_claims` for Microsoft Entra ID.
+    InsufficientAuthentication,
+    /// The token is valid and does not grant enough: 403 `insufficient_scope`, with the scope that would do if it is scope
+    /// that is lacking.
     InsufficientScope,
     /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
     /// error code makes the client throw it away.

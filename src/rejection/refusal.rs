@@ -2,10 +2,12 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::kind::RejectionKind;
 use super::respond::{Empty, Respond};
+use crate::challenge::ErrorCode;
+use crate::require::{Lack, Shortfall};
 
 /// A refusal as the client sees it: a status, a challenge, and nothing that tells what exactly was wrong.
 ///
@@ -15,15 +17,25 @@ pub struct Rejection {
     kind: RejectionKind,
     challenge: Option<HeaderValue>,
     retry_after: Option<Duration>,
+    shortfall: Option<Box<Shortfall>>,
 }
 
 impl Rejection {
     pub(crate) fn new(kind: RejectionKind, challenge: HeaderValue) -> Self {
-        Self { kind, challenge: Some(challenge), retry_after: None }
+        Self { challenge: Some(challenge), ..Self::without_challenge(kind) }
+    }
+
+    pub(crate) fn falls_short(challenge: HeaderValue, shortfall: Shortfall) -> Self {
+        let kind = match shortfall.lack() {
+            Lack::Freshness => RejectionKind::InvalidToken,
+            Lack::Authentication => RejectionKind::InsufficientAuthentication,
+            Lack::Privileges => RejectionKind::InsufficientScope,
+        };
+        Self { shortfall: Some(Box::new(shortfall)), ..Self::new(kind, challenge) }
     }
 
     pub(crate) fn keys_unavailable(retry_after: Duration) -> Self {
-        Self { kind: RejectionKind::KeysUnavailable, challenge: None, retry_after: Some(retry_after) }
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::KeysUnavailable) }
     }
 
     /// `what` was asked for on an unprotected route.
@@ -31,7 +43,7 @@ impl Rejection {
         tracing::error!(
             "{what} was asked for, and no layer protects this route: add `.layer(api.layer())` of a ResourceServer outside"
         );
-        Self { kind: RejectionKind::Unprotected, challenge: None, retry_after: None }
+        Self::without_challenge(RejectionKind::Unprotected)
     }
 
     /// The claims were asked for as a `T`, and the server was not told to parse them so.
@@ -39,7 +51,11 @@ impl Rejection {
     pub(crate) fn claims_not_configured<T>() -> Self {
         let wanted = std::any::type_name::<T>();
         tracing::error!("Claims<{wanted}> was asked for: add `.claims::<{wanted}>()` to the ResourceServer's builder");
-        Self { kind: RejectionKind::Unprotected, challenge: None, retry_after: None }
+        Self::without_challenge(RejectionKind::Unprotected)
+    }
+
+    fn without_challenge(kind: RejectionKind) -> Self {
+        Self { kind, challenge: None, retry_after: None, shortfall: None }
     }
 
     /// Why the request was refused.
@@ -52,7 +68,9 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind {
-            RejectionKind::NoCredentials | RejectionKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            RejectionKind::NoCredentials | RejectionKind::InvalidToken | RejectionKind::InsufficientAuthentication => {
+                StatusCode::UNAUTHORIZED
+            }
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InsufficientScope => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -72,24 +90,56 @@ impl Rejection {
         self.retry_after
     }
 
-    /// The response, its headers and body made by `responder`, its status and challenge by nobody else than this.
-    pub(crate) fn response<B, R: Respond<B>>(self, responder: &R) -> Response<B> {
-        let mut response = responder.respond(&self);
-        self.write_onto(&mut response);
-        response.extensions_mut().insert(self);
-        response
+    /// The error code of the challenge, if it has one (RFC 6750 §3.1, RFC 9470 §3).
+    #[must_use]
+    pub fn error(&self) -> Option<&'static str> {
+        self.error_code().map(ErrorCode::name)
     }
 
-    /// The response of whoever lies within the protecting layer, which will render it anew with its own responder.
-    pub(crate) fn unrendered<B: Default>(self) -> Response<B> {
-        let mut response = self.clone().response(&Empty);
+    /// The description of that error: a sentence of this crate's or, by [`Shortfall::denied`], of the application's.
+    #[must_use]
+    pub fn description(&self) -> Option<&'static str> {
+        let own = self.shortfall().and_then(Shortfall::description);
+        own.or(self.error_code().map(ErrorCode::description))
+    }
+
+    /// What the token lacks for the operation, if it is valid and that is the reason.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<&Shortfall> {
+        self.shortfall.as_deref()
+    }
+
+    /// The refusal as a response, for a handler to return. The protecting layer gives it the body that its responder makes.
+    ///
+    /// An axum handler returns the rejection itself.
+    #[must_use]
+    pub fn response<B: Default>(self) -> Response<B> {
+        let mut response = self.clone().respond(&Empty);
         response.extensions_mut().insert(Unrendered(self));
         response
     }
 
-    fn write_onto<B>(&self, response: &mut Response<B>) {
-        *response.status_mut() = self.status();
-        let headers = response.headers_mut();
+    /// The response, its headers and body made by `responder`, its status and challenge by nobody else than this.
+    pub(crate) fn respond<B, R: Respond<B>>(self, responder: &R) -> Response<B> {
+        let mut response = responder.respond(&self);
+        *response.status_mut() = responder.protocol().status(self.status());
+        self.write_headers(response.headers_mut());
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn error_code(&self) -> Option<ErrorCode> {
+        match self.kind {
+            RejectionKind::InvalidRequest => Some(ErrorCode::InvalidRequest),
+            RejectionKind::InvalidToken => Some(ErrorCode::InvalidToken),
+            RejectionKind::InsufficientAuthentication | RejectionKind::InsufficientScope => {
+                self.shortfall().map(ErrorCode::of)
+            }
+            RejectionKind::NoCredentials | RejectionKind::KeysUnavailable | RejectionKind::Unprotected => None,
+        }
+    }
+
+    fn write_headers(&self, headers: &mut HeaderMap) {
         headers.remove(WWW_AUTHENTICATE);
         headers.extend(self.challenge.clone().map(|challenge| (WWW_AUTHENTICATE, challenge)));
         if let Some(after) = self.retry_after {

@@ -1,6 +1,11 @@
 //! What an operation needs beyond a valid token.
 
+mod acr_values;
+mod claim;
 pub(crate) mod requirement;
+mod rule;
 mod shortfall;
 
-pub use shortfall::Shortfall;
+pub use acr_values::{AcrValues, InvalidAcrValues, Levels};
+pub use claim::{ClaimValue, InvalidPointer};
+pub use shortfall::{Lack, Shortfall};

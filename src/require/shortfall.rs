@@ -1,16 +1,159 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::acr_values::AcrValues;
 use crate::Scope;
 
-/// What a token lacks for an operation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the operation needs the scope {:?}", scope.as_str())]
+/// What a token lacks for an operation, and what the operation needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
-    pub(super) scope: Scope,
+    pub(super) lacks: Lacks,
+    pub(super) needs: Needs,
+    pub(super) description: Option<&'static str>,
+}
+
+/// What kind of thing is missing foremost, in the order in which a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lack {
+    /// The token is too old for the operation; a refreshed one will do.
+    Freshness,
+    /// The user was not authenticated as the operation needs it: the client has to send them to authenticate again
+    /// (RFC 9470).
+    Authentication,
+    /// The token does not grant enough.
+    Privileges,
 }
 
 impl Shortfall {
-    /// All that the operation needs, not only what the token lacks: a client asks for it as it stands (RFC 6750 §3.1).
+    /// A refusal that no better token would change, for a [custom](crate::Require::custom) rule: 403, with `description` for
+    /// the client's developer. It says nothing secret; what cannot stand in a header is replaced.
     #[must_use]
-    pub fn scope(&self) -> &Scope {
-        &self.scope
+    pub fn denied(description: &'static str) -> Self {
+        Self { lacks: Lacks::OTHER, needs: Needs::default(), description: Some(description) }
+    }
+
+    /// What is missing foremost.
+    #[must_use]
+    pub fn lack(&self) -> Lack {
+        if self.lacks.any_of(Lacks::FRESHNESS) {
+            Lack::Freshness
+        } else if self.lacks.any_of(Lacks::AUTHENTICATION) {
+            Lack::Authentication
+        } else {
+            Lack::Privileges
+        }
+    }
+
+    /// All of the scope that the operation needs, not only what the token lacks: a client asks for it as it stands (RFC 6750
+    /// §3.1). `None` if it is not scope, or an authentication that will need a new token with scope too, that is lacking.
+    #[must_use]
+    pub fn scope(&self) -> Option<&Scope> {
+        let matters = self.lacks.any_of(Lacks::SCOPE) || self.lack() == Lack::Authentication;
+        self.needs.scope.as_ref().filter(|_| matters)
+    }
+
+    /// The authentication context classes of which the operation needs one, if authentication is lacking (RFC 9470 §3).
+    #[must_use]
+    pub fn acr_values(&self) -> Option<&AcrValues> {
+        self.needs.acr_values.as_ref().filter(|_| self.lack() == Lack::Authentication)
+    }
+
+    /// How long ago the user may have been authenticated at most, if authentication is lacking (RFC 9470 §3).
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        self.needs.max_age.filter(|_| self.lack() == Lack::Authentication)
+    }
+
+    /// The authentication context that Microsoft Entra ID is to be asked for, if authentication is lacking.
+    #[must_use]
+    pub fn auth_context(&self) -> Option<&str> {
+        self.needs.auth_context.as_deref().filter(|_| self.lack() == Lack::Authentication)
+    }
+
+    /// What the client's developer is told instead of the usual sentence.
+    #[must_use]
+    pub fn description(&self) -> Option<&'static str> {
+        self.description.filter(|_| self.lack() == Lack::Privileges)
+    }
+
+    /// What is lacking, and needed, of two things that are both needed.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            lacks: Lacks(self.lacks.0 | other.lacks.0),
+            needs: self.needs.and(other.needs),
+            description: self.description.or(other.description),
+        }
+    }
+}
+
+/// What would have sufficed, for logs.
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.lack() {
+            Lack::Freshness => "the operation needs a newer token",
+            Lack::Authentication => "the operation needs another authentication",
+            Lack::Privileges => "the operation needs more than the token grants",
+        })?;
+        if let Some(values) = self.acr_values() {
+            write!(f, ", acr {:?}", values.as_str())?;
+        }
+        if let Some(context) = self.auth_context() {
+            write!(f, ", acrs {context:?}")?;
+        }
+        if let Some(age) = self.max_age() {
+            write!(f, ", at most {age:?} ago")?;
+        }
+        if let Some(scope) = self.scope() {
+            write!(f, ", scope {:?}", scope.as_str())?;
+        }
+        self.description().map_or(Ok(()), |description| write!(f, ": {description}"))
+    }
+}
+
+impl std::error::Error for Shortfall {}
+
+/// A set of kinds of things. The smaller the number, the more a client can do about it: it refreshes a token by itself, a user
+/// can be sent to authenticate again, a scope may not be granted, and nobody becomes an administrator by asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lacks(u8);
+
+impl Lacks {
+    pub(super) const NOTHING: Self = Self(0);
+    pub(super) const FRESHNESS: Self = Self(1);
+    pub(super) const AUTHENTICATION: Self = Self(2);
+    pub(super) const SCOPE: Self = Self(4);
+    pub(super) const OTHER: Self = Self(8);
+
+    fn any_of(self, kinds: Self) -> bool {
+        self.0 & kinds.0 != 0
+    }
+}
+
+/// What an operation needs of what a client can ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) scope: Option<Scope>,
+    pub(super) acr_values: Option<AcrValues>,
+    pub(super) max_age: Option<Duration>,
+    pub(super) auth_context: Option<Box<str>>,
+}
+
+impl Needs {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            scope: both(self.scope, other.scope, |a, b| a.and(&b)),
+            acr_values: both(self.acr_values, other.acr_values, |a, b| a.in_common_with(&b)),
+            max_age: both(self.max_age, other.max_age, Duration::min),
+            // Entra ID is asked for one at a time.
+            auth_context: self.auth_context.or(other.auth_context),
+        }
+    }
+}
+
+fn both<T>(a: Option<T>, b: Option<T>, merge: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(merge(a, b)),
+        (a, b) => a.or(b),
     }
 }

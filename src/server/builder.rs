@@ -11,7 +11,8 @@ use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
-use crate::keys::KeyStore;
+use crate::keys::{self, KeyStore};
+use crate::metadata::{Metadata, ResourceMetadata};
 use crate::token::{Policy, Profile};
 
 /// The leeway when none is set.
@@ -29,6 +30,7 @@ pub struct Builder<State> {
     leeway: Duration,
     clock: Arc<dyn Clock>,
     claims: Option<ClaimsExtension>,
+    metadata: Option<Metadata>,
     state: PhantomData<State>,
 }
 
@@ -50,6 +52,7 @@ impl Builder<NeedsIssuer> {
             leeway: DEFAULT_LEEWAY,
             clock: Arc::new(SystemClock),
             claims: None,
+            metadata: None,
             state: PhantomData,
         }
     }
@@ -59,8 +62,8 @@ impl<State> Builder<State> {
     /// Accepts the tokens of `issuer`. Call it again for others: each has its own keys, audiences and algorithms.
     pub fn trust(mut self, issuer: Issuer) -> Builder<Trusting> {
         self.issuers.push(issuer);
-        let Self { audience, realm, issuers, profile, leeway, clock, claims, state: _ } = self;
-        Builder { audience, realm, issuers, profile, leeway, clock, claims, state: PhantomData }
+        let Self { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: _ } = self;
+        Builder { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: PhantomData }
     }
 
     /// The `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
@@ -96,6 +99,15 @@ impl<State> Builder<State> {
         self
     }
 
+    /// Has a [metadata document](crate::metadata) and names its place in every challenge, by `resource_metadata` (RFC 9728
+    /// §5.1). Serving it there is the application's part: see [`ResourceServer::metadata`].
+    ///
+    /// Default: none, because a challenge should not name what nobody serves.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
     /// Parses every token's claims as a `T` too and hands them on as [`Claims<T>`](crate::Claims). A token whose claims are
     /// no `T` is refused with 401 `invalid_token`, before it reaches a handler.
     ///
@@ -117,8 +129,10 @@ impl Builder<Trusting> {
             return Err(ConfigError::Leeway { value: self.leeway });
         }
         check_audience(&self.audience)?;
+        let metadata = self.resource_metadata()?;
         let realm = self.realm.unwrap_or_else(|| self.audience.clone());
-        let challenges = Challenges::new(&realm).ok_or(ConfigError::Realm { value: realm })?;
+        let challenges = Challenges::new(&realm, metadata.as_ref().map(ResourceMetadata::url))
+            .ok_or(ConfigError::Realm { value: realm })?;
         let mut trusted: Vec<Trusted> = Vec::new();
         for issuer in self.issuers {
             let Issuer { identifier, source, mut audiences, algorithms } = issuer;
@@ -137,7 +151,20 @@ impl Builder<Trusting> {
                 Policy { issuer: identifier, audiences, algorithms, profile: self.profile, leeway: self.leeway };
             trusted.push(Trusted { policy, keys });
         }
-        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims))
+        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata))
+    }
+
+    fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
+        let Some(metadata) = self.metadata.clone() else { return Ok(None) };
+        let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
+        let url =
+            keys::fetchable(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
+        if let Some(scope) = metadata.odd_scope() {
+            return Err(ConfigError::MetadataScope { value: scope.to_owned() });
+        }
+        let identifiers = self.issuers.iter().map(|issuer| &*issuer.identifier);
+        let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
+        Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }
 }
 

@@ -18,6 +18,20 @@ pub enum ConfigError {
         /// The realm.
         value: String,
     },
+    /// A resource that has metadata and is not identified by a URL.
+    #[error("the resource {value:?} has metadata, and its identifier is {reason}")]
+    Resource {
+        /// The identifier.
+        value: String,
+        /// What is wrong with it as a URL.
+        reason: UrlError,
+    },
+    /// A scope that metadata should not name.
+    #[error("the metadata names the scope {value:?}, which is no scope of a resource")]
+    MetadataScope {
+        /// The scope.
+        value: String,
+    },
     /// An issuer whose metadata cannot be found by its identifier, or that has none.
     #[error("the issuer {value:?}: {reason}")]
     Issuer {

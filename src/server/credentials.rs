@@ -4,7 +4,7 @@ use http::header::AUTHORIZATION;
 /// Credentials that are none: malformed, or more than one. What exactly is wrong is nobody's business but the client's,
 /// who can look at its own request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct MalformedCredentials;
+pub(crate) struct MalformedCredentials;
 
 /// The Bearer token of a request, if it has one (RFC 6750 §2.1). Credentials of another scheme count as none (§3.1).
 pub(super) fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredentials> {
@@ -38,7 +38,7 @@ fn bearer_credentials(value: &[u8]) -> Result<Option<&str>, MalformedCredentials
 }
 
 /// RFC 9110 §5.5: optional white space around a field's value is not part of it.
-fn without_surrounding_white_space(value: &[u8]) -> &[u8] {
+pub(super) fn without_surrounding_white_space(value: &[u8]) -> &[u8] {
     let is_space = |octet: &u8| matches!(octet, b' ' | b'\t');
     let start = value.iter().position(|octet| !is_space(octet)).unwrap_or(value.len());
     let end = value.iter().rposition(|octet| !is_space(octet)).map_or(start, |last| last + 1);
@@ -46,12 +46,12 @@ fn without_surrounding_white_space(value: &[u8]) -> &[u8] {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_tchar(octet: u8) -> bool {
+pub(super) fn is_tchar(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
-fn is_b64token(token: &[u8]) -> bool {
+pub(super) fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|octet| **octet == b'=').count();
     let body = &token[..token.len() - padding];
     !body.is_empty() && body.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet))

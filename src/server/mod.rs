@@ -7,10 +7,13 @@ mod context;
 mod credentials;
 pub(crate) mod issuer;
 pub(crate) mod resource_server;
+mod token_source;
 
 pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
 pub use resource_server::VerifyError;
+pub use token_source::TokenSource;
 
 pub(crate) use context::{Access, Context};
 pub(crate) use resource_server::{Admission, Pending};
+pub(crate) use token_source::TokenSources;

@@ -1,20 +1,17 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
-
-use http::HeaderMap;
+use std::time::{Duration, Instant};
 
 use super::builder::{Builder, NeedsIssuer};
 use super::claims_extension::ClaimsExtension;
-use super::credentials::bearer_token;
 use crate::challenge::Challenges;
 use crate::clock::Clock;
 use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
+use crate::metadata::ResourceMetadata;
 use crate::rejection::RejectionKind;
-use crate::require::Shortfall;
-use crate::token::{Candidate, Policy, TokenError};
-use crate::{AccessToken, Rejection};
+use crate::token::{Candidate, Judge, Policy, TokenError};
+use crate::{AccessToken, Rejection, Require, Scope};
 
 /// The most that a request waits for a key, a little more than one fetch may take.
 const MAX_WAIT: Duration = Duration::from_secs(6);
@@ -41,6 +38,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     challenges: Challenges,
     claims: Option<ClaimsExtension>,
+    metadata: Option<ResourceMetadata>,
 }
 
 /// One issuer: the rules for its tokens and its keys, so that no rule or key serves another's.
@@ -63,8 +61,9 @@ impl ResourceServer {
         clock: Arc<dyn Clock>,
         challenges: Challenges,
         claims: Option<ClaimsExtension>,
+        metadata: Option<ResourceMetadata>,
     ) -> Self {
-        Self(Arc::new(Inner { trusted, clock, challenges, claims }))
+        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata }))
     }
 
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
@@ -116,16 +115,38 @@ impl ResourceServer {
         self.0.trusted.iter().map(|trusted| trusted.keys.status()).collect()
     }
 
-    /// Judges a request by its headers.
-    pub(crate) fn admit(&self, headers: &HeaderMap) -> Admission {
-        let challenges = &self.0.challenges;
-        let token = match bearer_token(headers) {
-            Ok(Some(token)) => token,
-            Ok(None) => return Admission::NoCredentials(self.no_credentials()),
-            Err(_) => {
-                return Admission::Refused(Rejection::new(RejectionKind::InvalidRequest, challenges.invalid_request()));
-            }
-        };
+    /// The metadata document, if the server was built [with metadata](Builder::metadata).
+    #[must_use]
+    pub fn metadata(&self) -> Option<&ResourceMetadata> {
+        self.0.metadata.as_ref()
+    }
+
+    /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. What it returns is
+    /// the response to send.
+    ///
+    /// ```
+    /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
+    /// # struct Payment { amount: u64 }
+    /// async fn pay(api: ResourceServer, token: AccessToken, payment: Payment) -> Result<String, Rejection> {
+    ///     if payment.amount > 1000 {
+    ///         api.check(&token, &Require::token().acr("urn:example:mfa"))?;
+    ///     }
+    ///     Ok("paid".to_owned())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The refusal: see [`Require`] for which.
+    pub fn check(&self, token: &AccessToken, requirement: &Require) -> Result<(), Rejection> {
+        requirement.check(token, self.0.clock.now()).map_err(|shortfall| {
+            tracing::debug!(%shortfall, "request refused");
+            Rejection::falls_short(self.0.challenges.falls_short(&shortfall), shortfall)
+        })
+    }
+
+    /// Judges the token of a request.
+    pub(crate) fn admit(&self, token: &str) -> Admission {
         let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(Ok(token)) => Admission::Granted(token),
@@ -140,17 +161,13 @@ impl ResourceServer {
         }
     }
 
-    pub(crate) fn no_credentials(&self) -> Rejection {
-        Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials())
+    /// The refusal of a request without credentials, with the scope to ask for if that is known.
+    pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> Rejection {
+        Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials(scope))
     }
 
-    pub(crate) fn falls_short(&self, shortfall: &Shortfall) -> Rejection {
-        tracing::debug!(%shortfall, "request refused");
-        Rejection::new(RejectionKind::InsufficientScope, self.0.challenges.insufficient_scope(shortfall))
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        self.0.clock.now()
+    pub(crate) fn invalid_request(&self) -> Rejection {
+        Rejection::new(RejectionKind::InvalidRequest, self.0.challenges.invalid_request())
     }
 
     pub(super) fn claims_extension(&self) -> Option<&ClaimsExtension> {
@@ -197,10 +214,14 @@ impl ResourceServer {
     fn try_judge(&self, token: &str, arrived: Instant) -> Result<Judgement, TokenError> {
         let candidate = Candidate::parse(token)?;
         let trusted = self.trusted(candidate.issuer()?)?;
-        let plausible = candidate.check(&trusted.policy, self.now().into())?;
+        let plausible = candidate.check(&trusted.policy, self.0.clock.now().into())?;
         match trusted.keys.look_up(plausible.kid(), arrived) {
             Lookup::Keys(keys) => {
-                let verified = plausible.verify(&keys, self.0.claims.map(|claims| claims.parse));
+                let verified = plausible.verify(
+                    &keys,
+                    self.0.claims.map(|claims| claims.parse),
+                    Judge { clock: Arc::clone(&self.0.clock), leeway: trusted.policy.leeway },
+                );
                 if let Err(TokenError::Signature | TokenError::KeyMismatch { .. }) = &verified {
                     trusted.keys.doubt();
                 }
@@ -238,8 +259,6 @@ enum Judgement {
 /// What is known about a request so far.
 pub(crate) enum Admission {
     Granted(AccessToken),
-    /// Whether that is a reason to refuse is for the layer to say.
-    NoCredentials(Rejection),
     Refused(Rejection),
     Pending(Pending),
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
@@ -9,7 +9,11 @@ use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
+use crate::clock::Clock;
 use crate::jose::Verified;
+
+/// How long [`AccessToken::expires`] sleeps without a look at the time of day.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// A validated access token: its existence is the proof.
 ///
@@ -27,8 +31,26 @@ struct Inner {
     id: Option<Box<str>>,
     issued_at: Option<NumericDate>,
     expires_at: NumericDate,
+    acr: Option<Box<str>>,
+    auth_time: Option<NumericDate>,
+    judge: Judge,
     payload: Vec<u8>,
     parsed_claims: Option<ParsedClaims>,
+}
+
+/// By whose time a token was judged, and will be again.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) leeway: Duration,
+}
+
+impl Judge {
+    /// Whether `date` is known, lies in the past, and is not older than `age`, give or take the leeway.
+    fn finds_recent(&self, date: Option<NumericDate>, age: Duration, now: SystemTime) -> bool {
+        let now = NumericDate::from(now);
+        date.is_some_and(|date| date <= now.plus(self.leeway) && now <= date.plus(age).plus(self.leeway))
+    }
 }
 
 impl AccessToken {
@@ -37,6 +59,7 @@ impl AccessToken {
         claims: RegisteredClaims,
         scope: Scope,
         parse_claims: Option<ParseClaims>,
+        judge: Judge,
     ) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::Missing { claim };
         let payload = verified.into_payload();
@@ -49,6 +72,9 @@ impl AccessToken {
             id: claims.jti,
             issued_at: claims.iat,
             expires_at: claims.exp.ok_or(missing("exp"))?,
+            acr: claims.acr,
+            auth_time: claims.auth_time,
+            judge,
             parsed_claims: parse_claims.map(|parse| parse(&payload)).transpose()?,
             payload,
         })))
@@ -96,6 +122,57 @@ impl AccessToken {
         self.0.issued_at.map(Into::into)
     }
 
+    /// Ends when the token does: at [`expires_at`](Self::expires_at) plus the server's leeway, by its clock. What outlives the
+    /// request, such as a WebSocket or a stream of events, ends with it:
+    ///
+    /// ```
+    /// # use tower_bearer::AccessToken;
+    /// # async fn next_message() -> Option<String> { None }
+    /// # async fn handle(message: String) {}
+    /// async fn converse(token: AccessToken) {
+    ///     let mut expired = std::pin::pin!(token.expires());
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = &mut expired => break,
+    ///             message = next_message() => match message {
+    ///                 Some(message) => handle(message).await,
+    ///                 None => break,
+    ///             },
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// It must be polled within a tokio runtime with time enabled. It holds on to nothing but the token.
+    pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
+        let token = self.clone();
+        async move {
+            let Judge { clock, leeway } = &token.0.judge;
+            let end = token.0.expires_at.plus(*leeway);
+            loop {
+                let left = end.seconds() - NumericDate::from(clock.now()).seconds();
+                if left <= 0.0 {
+                    return;
+                }
+                // The time of day may jump, and timers do not notice.
+                tokio::time::sleep(Duration::from_secs_f64(left.min(LONGEST_SLEEP.as_secs_f64()))).await;
+            }
+        }
+    }
+
+    /// How the user was authenticated when the token was issued (`acr`): an authentication context class, to be compared
+    /// as a whole (RFC 9068 §2.2.1). `None` also where it is no string.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.0.acr.as_deref()
+    }
+
+    /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). `None` also where it is no number.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<SystemTime> {
+        self.0.auth_time.map(Into::into)
+    }
+
     /// The token's own identifier (`jti`), unique within the [issuer](Self::issuer).
     #[must_use]
     pub fn id(&self) -> Option<&str> {
@@ -109,6 +186,21 @@ impl AccessToken {
     /// When the claims are no `T`.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         claims::read(&self.0.payload)
+    }
+
+    /// The claims as they were signed: a JSON object without a name twice.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.0.payload
+    }
+
+    /// Whether the user was authenticated at most `age` ago.
+    pub(crate) fn was_authenticated_within(&self, age: Duration, now: SystemTime) -> bool {
+        self.0.judge.finds_recent(self.0.auth_time, age, now)
+    }
+
+    /// Whether the token was issued at most `age` ago.
+    pub(crate) fn was_issued_within(&self, age: Duration, now: SystemTime) -> bool {
+        self.0.judge.finds_recent(self.0.issued_at, age, now)
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {

@@ -14,4 +14,5 @@ pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 pub use validator::Profile;
 
+pub(crate) use access_token::Judge;
 pub(crate) use validator::{Candidate, Policy};

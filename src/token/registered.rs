@@ -20,6 +20,8 @@ pub(crate) struct RegisteredClaims {
     pub(super) scopes: Option<Strings>,
     pub(super) typ: Option<Box<str>>,
     pub(super) token_use: Option<Box<str>>,
+    pub(super) acr: Option<Box<str>>,
+    pub(super) auth_time: Option<NumericDate>,
     pub(super) has_cnf: bool,
     /// A claim that only tokens of other kinds have.
     pub(super) foreign: Option<&'static str>,
@@ -50,6 +52,10 @@ impl<'de> Members<'de> for RegisteredClaims {
             "scopes" => self.scopes = Some(member.strings()?),
             "typ" => self.typ = Some(member.read()?),
             "token_use" => self.token_use = Some(member.read()?),
+            // Nothing needs them but a requirement, which a malformed one does not satisfy (RFC 9470 §6.1); some issuers write
+            // a date as text.
+            "acr" => self.acr = member.read_leniently()?,
+            "auth_time" => self.auth_time = member.read_leniently()?,
             "cnf" => {
                 self.has_cnf = true;
                 member.skip()?;

@@ -48,6 +48,12 @@ impl Scope {
         &self.0
     }
 
+    /// The scope tokens of both.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        let more = other.iter().filter(|token| !self.contains(token));
+        Self(self.iter().chain(more).collect::<Vec<_>>().join(" ").into())
+    }
+
     /// No scope token at all. Only a token can have that: a requirement of nothing would be a mistake.
     pub(super) fn none() -> Self {
         Self("".into())

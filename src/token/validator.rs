@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::access_token::AccessToken;
+use super::access_token::{AccessToken, Judge};
 use super::claims::ParseClaims;
 use super::error::TokenError;
 use super::numeric_date::NumericDate;
@@ -204,14 +204,19 @@ impl Plausible<'_> {
     }
 
     /// The access token, if its issuer's `keys` bear it out.
-    pub(crate) fn verify(self, keys: &JwkSet, parse_claims: Option<ParseClaims>) -> Result<AccessToken, TokenError> {
+    pub(crate) fn verify(
+        self,
+        keys: &JwkSet,
+        parse_claims: Option<ParseClaims>,
+        judge: Judge,
+    ) -> Result<AccessToken, TokenError> {
         let Self { candidate: Candidate { jws, claims }, scope } = self;
         let algorithm = jws.header().algorithm;
         let verified = jws.verify(keys).map_err(|error| match error {
             SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
             SignatureError::Mismatch => TokenError::Signature,
         })?;
-        AccessToken::new(verified, claims, scope, parse_claims)
+        AccessToken::new(verified, claims, scope, parse_claims, judge)
     }
 }
 

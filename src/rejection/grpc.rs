@@ -1,0 +1,66 @@
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::respond::{Protocol, Respond};
+use crate::Rejection;
+
+/// A refusal that gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response with the
+/// status 200, as gRPC has it, and the challenge in its metadata.
+///
+/// | HTTP | gRPC |
+/// |---|---|
+/// | 400, 401 | 16 `UNAUTHENTICATED` |
+/// | 403 | 7 `PERMISSION_DENIED` |
+/// | 503 | 14 `UNAVAILABLE` |
+/// | 500 | 13 `INTERNAL` |
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grpc;
+
+impl Grpc {
+    /// The gRPC status code of a refusal, for a handler that makes a `tonic::Status` of it.
+    #[must_use]
+    pub fn code(rejection: &Rejection) -> i32 {
+        match rejection.status() {
+            StatusCode::FORBIDDEN => 7,
+            StatusCode::SERVICE_UNAVAILABLE => 14,
+            StatusCode::INTERNAL_SERVER_ERROR => 13,
+            _ => 16,
+        }
+    }
+
+    /// The sentence that goes with it.
+    fn message(rejection: &Rejection) -> &'static str {
+        let reason = || rejection.status().canonical_reason().unwrap_or_default();
+        rejection.description().unwrap_or_else(reason)
+    }
+}
+
+impl<B: Default> Respond<B> for Grpc {
+    fn respond(&self, rejection: &Rejection) -> Response<B> {
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(HeaderName::from_static("grpc-status"), Self::code(rejection).into());
+        let message = percent_encoded(Self::message(rejection));
+        headers.extend(
+            HeaderValue::try_from(message).ok().map(|message| (HeaderName::from_static("grpc-message"), message)),
+        );
+        response
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::GRPC
+    }
+}
+
+/// gRPC over HTTP/2, "Responses": printable ASCII but for the percent sign stands for itself.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        match octet {
+            b' '..=b'~' if octet != b'%' => encoded.push(octet.into()),
+            _ => encoded.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    encoded
+}
