@@ -61,7 +61,7 @@ async fn optional_lets_absent_credentials_pass_and_bad_ones_not() {
     for nobody in [vec![], vec![&b"Basic dTpw"[..]]] {
         send(&app, "/whoever", nobody.clone()).await.assert_ok();
         send(&app, "/me", nobody.clone()).await.assert_bare();
-        send(&app, "/scoped", nobody).await.assert_bare();
+        send(&app, "/scoped", nobody).await.assert_bare_with_scope("read:me");
     }
     let token = format!("Bearer {}", good(&issuer).sign());
     send(&app, "/whoever", [token.as_bytes()]).await.assert_ok();

@@ -137,6 +137,13 @@ impl Answer {
         self.assert_refused(StatusCode::UNAUTHORIZED, r#"Bearer realm="https://api.example.test""#);
     }
 
+    /// `401 bare` that tells the scope to ask for.
+    #[track_caller]
+    pub(crate) fn assert_bare_with_scope(&self, scope: &str) {
+        let challenge = format!(r#"Bearer realm="https://api.example.test", scope="{scope}""#);
+        self.assert_refused(StatusCode::UNAUTHORIZED, &challenge);
+    }
+
     /// `400 IR`.
     #[track_caller]
     pub(crate) fn assert_invalid_request(&self) {

@@ -1,15 +1,58 @@
 //! The API: what it serves, and what protects it.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::routing::get;
 use axum::{Json, Router};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method};
 use serde_json::{Value, json};
+use tower_bearer::require::AcrValues;
 use tower_bearer::{AccessToken, Require, ResourceServer, Scope};
+use tower_http::cors::CorsLayer;
 
-pub(crate) fn router(server: &ResourceServer, scope: Scope) -> Router {
-    let protected = Router::new().route("/api/me", get(me).layer(Require::from(scope))).route_layer(server.layer());
-    Router::new().route("/healthz", get(async || "ok\n")).merge(protected)
+/// What the API needs of a token.
+pub(crate) struct Needs {
+    /// For everything.
+    pub(crate) scope: Scope,
+    /// For a transfer, as the next.
+    pub(crate) acr: Option<AcrValues>,
+    pub(crate) max_age: Option<Duration>,
+}
+
+impl Needs {
+    fn transfer(&self) -> Require {
+        let mut requirement = Require::from(self.scope.clone());
+        if let Some(values) = &self.acr {
+            requirement = requirement.acr_values(values.clone());
+        }
+        if let Some(age) = self.max_age {
+            requirement = requirement.max_age(age);
+        }
+        requirement
+    }
+}
+
+pub(crate) fn router(server: &ResourceServer, needs: &Needs, cors_origin: Option<HeaderValue>) -> Router {
+    let mut app = Router::new()
+        .route("/api/me", get(me).layer(Require::from(needs.scope.clone())))
+        .route("/api/transfer", get(transfer).post(transfer).layer(needs.transfer()))
+        .route_layer(server.layer().challenge_scope(needs.scope.clone()))
+        .route("/healthz", get(async || "ok\n"));
+    if let Some(metadata) = server.metadata() {
+        app = app.route_service(metadata.path(), metadata.service());
+    }
+    if let Some(origin) = cors_origin {
+        // Outside the protecting layer: preflights bring no token, and refusals have to be readable too.
+        app = app.layer(
+            CorsLayer::new()
+                .allow_origin(origin)
+                .allow_methods([Method::GET, Method::POST])
+                .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+                .expose_headers([WWW_AUTHENTICATE]),
+        );
+    }
+    app
 }
 
 async fn me(token: AccessToken) -> Json<Value> {
@@ -20,5 +63,13 @@ async fn me(token: AccessToken) -> Json<Value> {
         "issuer": token.issuer(),
         // Seconds since 1970, like `exp`.
         "expires_at": token.expires_at().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+    }))
+}
+
+async fn transfer(token: AccessToken) -> Json<Value> {
+    Json(json!({
+        "transferred_by": token.subject(),
+        "acr": token.acr(),
+        "auth_time": token.auth_time().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
     }))
 }
