@@ -1,12 +1,24 @@
-//! Scopes: all of them, or any of several sets; the refusal names what would do.
+//! The language of requirements: each rule, their combinations, and what a client is told of them.
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::get;
-use tower_bearer::{Require, Scope};
+use http::StatusCode;
+use serde_json::json;
+use tower_bearer::rejection::RejectionKind;
+use tower_bearer::require::{Lack, Shortfall};
+use tower_bearer::testing::TokenBuilder;
+use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
-use crate::harness::{good, present, server, small_issuer};
+use crate::harness::{good, present, send, server, small_issuer};
+
+async fn check(api: &ResourceServer, requirement: &Require, token: &TokenBuilder) -> Result<(), Shortfall> {
+    requirement.check(&api.verify(&token.sign()).await.unwrap(), SystemTime::now())
+}
 
 #[tokio::test]
 async fn all_of_and_any_of() {
@@ -20,23 +32,21 @@ async fn all_of_and_any_of() {
         (Require::scope("read:me"), "", Some("read:me")),
         (Require::scope("read:me write:me"), "write:me a read:me", None),
         (Require::scope("read:me write:me"), "read:me", Some("read:me write:me")),
+        (Require::scope("a b").and(Require::scope("c b")), "a c", Some("a b c")),
+        (Require::scope("a b").and(Require::scope("c b")), "a b c", None),
         (Require::any_scope(either), "admin", None),
         (Require::any_scope(either), "write:me read:me", None),
         (Require::any_scope(either), "read:me", Some("admin")),
         (Require::from("a b".parse::<Scope>().unwrap()), "b a", None),
     ];
     for (requirement, granted, needed) in cases {
-        let token = good(&issuer).scope(granted).sign();
-        let verified = api.verify(&token).await.unwrap();
-        let shortfall = requirement.check(&verified, SystemTime::now()).err();
-        assert_eq!(
-            shortfall.map(|shortfall| shortfall.scope().unwrap().to_string()).as_deref(),
-            needed,
-            "{requirement:?}"
-        );
+        let token = good(&issuer).scope(granted);
+        let shortfall = check(&api, &requirement, &token).await.err();
+        let told = shortfall.map(|shortfall| shortfall.scope().unwrap().to_string());
+        assert_eq!(told.as_deref(), needed, "{requirement:?}");
 
         let app = Router::new().route("/me", get(async || ())).layer(requirement).layer(api.layer());
-        let answer = present(&app, &token).await;
+        let answer = present(&app, &token.sign()).await;
         match needed {
             None => answer.assert_ok(),
             Some(scope) => answer.assert_insufficient_scope(scope),
@@ -45,15 +55,229 @@ async fn all_of_and_any_of() {
 }
 
 #[tokio::test]
+async fn each_rule_by_itself() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let base = || good(&issuer);
+    let administrator = base().claim("realm_access", json!({"roles": ["admin"]}));
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let made = |ago: f64| base().claim("iat", (epoch_seconds() - ago).floor());
+    let rules: [(Require, Vec<TokenBuilder>, Vec<TokenBuilder>); 8] = [
+        (Require::token(), vec![base()], vec![]),
+        (
+            Require::token().claim_contains("/realm_access/roles", "admin"),
+            vec![administrator],
+            vec![
+                base(),
+                base().claim("roles", ["admin"]),
+                base().claim("realm_access", json!({"roles": ["Admin", "administrator"]})),
+                // A role of another client's is none here.
+                base().claim("resource_access", json!({"other": {"roles": ["admin"]}})),
+            ],
+        ),
+        (
+            Require::token().claim_equals("/tier", 2),
+            vec![base().claim("tier", 2)],
+            vec![base(), base().claim("tier", 3), base().claim("tier", "2"), base().claim("tier", [2])],
+        ),
+        (
+            Require::token().claim_has_member("/roles", "admin"),
+            vec![base().claim("roles", json!({"admin": {}}))],
+            vec![base(), base().claim("roles", ["admin"]), base().claim("roles", json!({"admin": false}))],
+        ),
+        (
+            Require::token().clients(["client-1", "client-2"]),
+            vec![base(), base().client_id("client-2"), base().without_claim("client_id").claim("azp", "client-2")],
+            vec![base().client_id("client-3"), base().without_claim("client_id")],
+        ),
+        (Require::token().issuers([issuer.url()]), vec![base()], vec![]),
+        (Require::token().issuers(["https://other.example.test"]), vec![], vec![base()]),
+        (
+            Require::token().max_token_age(minutes(2)),
+            vec![base(), made(119.0), made(145.0)],
+            vec![made(152.0), base().without_claim("iat")],
+        ),
+    ];
+    for (requirement, pass, fail) in rules {
+        for token in pass {
+            assert_eq!(check(&api, &requirement, &token).await, Ok(()), "{requirement:?} {token:?}");
+        }
+        for token in fail {
+            assert!(check(&api, &requirement, &token).await.is_err(), "{requirement:?} {token:?}");
+        }
+    }
+}
+
+fn epoch_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+#[tokio::test]
+async fn a_token_too_old_is_one_to_refresh() {
+    let issuer = small_issuer();
+    let requirement = Require::scope("absent").max_token_age(Duration::from_secs(60));
+    let app = Router::new().route("/me", get(async || ())).layer(requirement).layer(server(&issuer).layer());
+    let old = good(&issuer).claim("iat", epoch_seconds() - 100.0);
+    present(&app, &old.sign()).await.assert_invalid_token();
+    present(&app, &good(&issuer).sign()).await.assert_insufficient_scope("absent");
+}
+
+#[tokio::test]
+async fn and_binds_what_stands_before_it() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let requirement = Require::scope("a").or(Require::scope("b")).acr("mfa");
+    let with = |scope: &str, acr: &str| good(&issuer).scope(scope).claim("acr", acr);
+    assert!(check(&api, &requirement, &with("a", "mfa")).await.is_ok());
+    assert!(check(&api, &requirement, &with("b", "mfa")).await.is_ok());
+    assert!(check(&api, &requirement, &with("a", "pwd")).await.is_err());
+    assert!(check(&api, &requirement, &with("c", "mfa")).await.is_err());
+}
+
+/// What is lacking, and the `acr_values` and the scope that the client is told.
+type Told = (Lack, Option<&'static str>, Option<&'static str>);
+
+/// What a client can do most about: refresh, then authenticate, then ask for a scope; a role nobody gets by asking.
+#[tokio::test]
+async fn of_several_alternatives_the_client_is_told_the_one_it_can_act_on() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let role = || Require::token().claim_contains("/roles", "admin");
+    let strong = || Require::scope("pay").acr("mfa");
+    let fresh = || Require::scope("pay").max_token_age(Duration::from_secs(60));
+    let old = good(&issuer).scope("pay").claim("iat", epoch_seconds() - 100.0);
+    let pay = good(&issuer).scope("pay");
+    let nothing = good(&issuer).scope("other");
+    let cases: [(Require, &TokenBuilder, Told); 8] = [
+        (role().or(strong()), &pay, (Lack::Authentication, Some("mfa"), Some("pay"))),
+        (strong().or(role()), &pay, (Lack::Authentication, Some("mfa"), Some("pay"))),
+        (role().or(Require::scope("pay")), &nothing, (Lack::Privileges, None, Some("pay"))),
+        (Require::scope("x").or(strong()), &pay, (Lack::Authentication, Some("mfa"), Some("pay"))),
+        // A scope alone is less to ask for than a scope and another authentication.
+        (strong().or(Require::scope("x")), &nothing, (Lack::Privileges, None, Some("x"))),
+        (strong().or(fresh()), &old, (Lack::Freshness, None, None)),
+        // A rule for all says what all need, with the alternative that holds.
+        (role().or(Require::scope("pay")).acr("mfa"), &pay, (Lack::Authentication, Some("mfa"), Some("pay"))),
+        (Require::scope("x").or(Require::scope("y")), &nothing, (Lack::Privileges, None, Some("x"))),
+    ];
+    for (requirement, token, expected) in cases {
+        let shortfall = check(&api, &requirement, token).await.unwrap_err();
+        let acr = shortfall.acr_values().map(ToString::to_string);
+        let scope = shortfall.scope().map(ToString::to_string);
+        assert_eq!((shortfall.lack(), acr.as_deref(), scope.as_deref()), expected, "{requirement:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_custom_rule_refuses_in_its_own_words_or_in_anothers() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let no_machines = Require::scope("read:me").custom(|token, _| {
+        if token.client_id() == Some(token.subject()) {
+            return Err(Shortfall::denied("This needs a user"));
+        }
+        Ok(())
+    });
+    let app = Router::new().route("/me", get(async || ()).layer(no_machines)).layer(api.layer());
+    present(&app, &good(&issuer).sign()).await.assert_ok();
+    let machine = good(&issuer).subject("client-1");
+    let refused = present(&app, &machine.sign()).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let own =
+        r#"Bearer realm="https://api.example.test", error="insufficient_scope", error_description="This needs a user""#;
+    assert_eq!(refused.challenge(), Some(own));
+    present(&app, &machine.scope("x").sign()).await.headers["www-authenticate"].to_str().unwrap().contains("read:me");
+
+    let for_large = Require::token().acr("mfa");
+    let delegating = Require::token().custom(move |token, now| for_large.check(token, now));
+    let shortfall = check(&api, &delegating, &good(&issuer)).await.unwrap_err();
+    assert_eq!(shortfall.acr_values().unwrap().as_str(), "mfa");
+
+    let asked = AtomicUsize::new(0);
+    let fickle = Require::token().custom(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => Err(Shortfall::denied("no")),
+        _ => Ok(()),
+    });
+    assert!(check(&api, &fickle, &good(&issuer)).await.is_err(), "what was refused stays refused");
+}
+
+#[tokio::test]
 async fn nested_requirements_add_up() {
     let issuer = small_issuer();
     let app = Router::new()
         .route("/me", get(async || ()).layer(Require::scope("inner")))
         .layer(Require::scope("outer"))
-        .layer(server(&issuer).layer());
-    present(&app, &good(&issuer).scope("inner").sign()).await.assert_insufficient_scope("outer");
-    present(&app, &good(&issuer).scope("outer").sign()).await.assert_insufficient_scope("inner");
-    present(&app, &good(&issuer).scope("outer inner").sign()).await.assert_ok();
+        .layer(server(&issuer).layer().require(Require::scope("first")).require(Require::scope("second")));
+    present(&app, &good(&issuer).scope("first").sign()).await.assert_insufficient_scope("first second");
+    present(&app, &good(&issuer).scope("first second").sign()).await.assert_insufficient_scope("outer");
+    present(&app, &good(&issuer).scope("first second outer").sign()).await.assert_insufficient_scope("inner");
+    present(&app, &good(&issuer).scope("first second inner").sign()).await.assert_insufficient_scope("outer");
+    present(&app, &good(&issuer).scope("outer inner first second").sign()).await.assert_ok();
+    send(&app, "/me", []).await.assert_bare_with_scope("first second");
+}
+
+#[tokio::test]
+async fn a_requirement_in_the_protecting_layer_outranks_optional_credentials() {
+    let issuer = small_issuer();
+    let layer = server(&issuer).layer().optional().require(Require::scope("read:me"));
+    let app = Router::new().route("/me", get(async || ())).layer(layer);
+    send(&app, "/me", []).await.assert_bare_with_scope("read:me");
+    present(&app, &good(&issuer).sign()).await.assert_ok();
+}
+
+#[tokio::test]
+async fn a_handler_decides_late_and_returns_the_refusal() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| -> Result<&'static str, Rejection> {
+        api.check(&token, &Require::scope("late").acr("mfa"))?;
+        Ok("done")
+    };
+    let app = Router::new().route("/me", get(late)).with_state(api.clone()).layer(api.layer());
+    present(&app, &good(&issuer).scope("late").claim("acr", "mfa").sign()).await.assert_ok();
+    present(&app, &good(&issuer).claim("acr", "mfa").sign()).await.assert_insufficient_scope("late");
+    let refused = present(&app, &good(&issuer).sign()).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.challenge().unwrap().ends_with(r#"acr_values="mfa", scope="late""#));
+
+    let token = api.verify(&good(&issuer).sign()).await.unwrap();
+    let rejection = api.check(&token, &Require::scope("late").acr("mfa")).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::InsufficientAuthentication);
+    assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
+    assert_eq!(rejection.shortfall().unwrap().lack(), Lack::Authentication);
+}
+
+#[tokio::test]
+async fn nothing_is_allocated_when_a_check_passes() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let now = SystemTime::now();
+    let token = good(&issuer)
+        .scope("a b c")
+        .claim("acr", "mfa")
+        .claim("auth_time", epoch_seconds().floor())
+        .claim("nested", json!({"a": [[{"b": [1, 2, {"c": null}]}]], "f": 1.5}))
+        .claim("realm_access", json!({"roles": ["user", "admin"]}))
+        .claim("tier", 2);
+    let token = api.verify(&token.sign()).await.unwrap();
+    let requirement = Require::any_scope(["x", "c a"])
+        .acr("hwk mfa")
+        .max_age(Duration::from_secs(60))
+        .max_token_age(Duration::from_secs(60))
+        .claim_contains("/realm_access/roles", "admin")
+        .claim_equals("/tier", 2)
+        .claim_has_member("/nested", "a")
+        .clients(["client-1"])
+        .issuers([issuer.url()])
+        .custom(|token, _| if token.subject().is_empty() { Err(Shortfall::denied("no")) } else { Ok(()) })
+        .and(Require::scope("x").or(Require::scope("b")));
+    let counted = allocation_counter::measure(|| {
+        assert!(requirement.check(&token, now).is_ok());
+        assert!(api.check(&token, &requirement).is_ok());
+    });
+    assert_eq!(counted.count_total, 0);
+    let control = allocation_counter::measure(|| drop(Arc::new(1)));
+    assert_eq!(control.count_total, 1, "the counter counts");
 }
 
 #[test]
@@ -66,4 +290,16 @@ fn a_literal_that_is_no_scope_is_a_mistake_of_the_programmers() {
 #[should_panic(expected = "no scopes")]
 fn a_choice_between_nothing_is_a_mistake_of_the_programmers() {
     let _ = Require::any_scope([]);
+}
+
+#[test]
+#[should_panic(expected = "\"roles\" is not a JSON pointer")]
+fn a_literal_that_is_no_pointer_is_a_mistake_of_the_programmers() {
+    let _ = Require::token().claim_contains("roles", "admin");
+}
+
+#[test]
+#[should_panic(expected = "\"a  b\" is not a list of acr values")]
+fn a_literal_that_is_no_acr_is_a_mistake_of_the_programmers() {
+    let _ = Require::token().acr("a  b");
 }

@@ -55,12 +55,9 @@ impl<B: Default> Respond<B> for Grpc {
 
 /// gRPC over HTTP/2, "Responses": printable ASCII but for the percent sign stands for itself.
 fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for octet in text.bytes() {
-        match octet {
-            b' '..=b'~' if octet != b'%' => encoded.push(octet.into()),
-            _ => encoded.push_str(&format!("%{octet:02X}")),
-        }
-    }
-    encoded
+    let encode = |octet| match octet {
+        b' '..=b'~' if octet != b'%' => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }

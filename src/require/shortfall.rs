@@ -46,10 +46,15 @@ impl Shortfall {
     }
 
     /// All of the scope that the operation needs, not only what the token lacks: a client asks for it as it stands (RFC 6750
-    /// §3.1). `None` if it is not scope, or an authentication that will need a new token with scope too, that is lacking.
+    /// §3.1). It is told where scope is lacking, and with an authentication that is lacking, because the token that
+    /// comes of that needs the scope too.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {
-        let matters = self.lacks.any_of(Lacks::SCOPE) || self.lack() == Lack::Authentication;
+        let matters = match self.lack() {
+            Lack::Freshness => false,
+            Lack::Authentication => true,
+            Lack::Privileges => self.lacks.any_of(Lacks::SCOPE),
+        };
         self.needs.scope.as_ref().filter(|_| matters)
     }
 

@@ -1,0 +1,228 @@
+//! Where a token may stand beside the `Authorization` header: only where the layer was told to look, and one at a time.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::request;
+use http::{Request, StatusCode};
+use tower::ServiceExt;
+use tower_bearer::layer::ProtectLayer;
+use tower_bearer::server::TokenSource;
+use tower_bearer::testing::TestIssuer;
+
+use crate::harness::{Answer, good, server, small_issuer};
+
+struct Fixture {
+    issuer: TestIssuer,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { issuer: small_issuer() }
+    }
+
+    fn token(&self) -> String {
+        good(&self.issuer).sign()
+    }
+
+    fn app(&self, sources: impl IntoIterator<Item = TokenSource>) -> Router {
+        let layer = sources.into_iter().fold(server(&self.issuer).layer(), ProtectLayer::token_from);
+        Router::new().route("/me", get(async || "me")).layer(layer)
+    }
+}
+
+async fn ask(app: &Router, uri: &str, headers: &[(&str, String)]) -> Answer {
+    let mut request = Request::get(uri);
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone() }
+}
+
+fn assertion() -> TokenSource {
+    TokenSource::header(HeaderName::from_static("cf-access-jwt-assertion"))
+}
+
+#[tokio::test]
+async fn a11_a13_nowhere_else_by_default() {
+    let fixture = Fixture::new();
+    let app = fixture.app([]);
+    let token = fixture.token();
+    let headers = [
+        ("cookie", format!("access_token={token}")),
+        ("proxy-authorization", format!("Bearer {token}")),
+        ("x-authorization", format!("Bearer {token}")),
+        ("cf-access-jwt-assertion", token.clone()),
+        ("sec-websocket-protocol", format!("chat, bearer.{token}")),
+    ];
+    for header in headers {
+        ask(&app, "/me", &[header]).await.assert_bare();
+    }
+    let query = format!("/me?access_token={token}");
+    ask(&app, &query, &[]).await.assert_bare();
+    ask(&app, &query, &[("authorization", format!("Bearer {token}"))]).await.assert_ok();
+}
+
+#[tokio::test]
+async fn each_place_when_told_so() {
+    let fixture = Fixture::new();
+    let token = fixture.token();
+    let cookie = || fixture.app([TokenSource::cookie("__Host-token")]);
+    let live = || fixture.app([TokenSource::websocket_protocol("bearer")]);
+    let header = || fixture.app([assertion()]);
+    for (app, headers) in [
+        (header(), vec![("cf-access-jwt-assertion", token.clone())]),
+        (header(), vec![("cf-access-jwt-assertion", format!(" {token}\t"))]),
+        (header(), vec![("authorization", format!("Bearer {token}"))]),
+        (cookie(), vec![("cookie", format!("__Host-token={token}"))]),
+        (cookie(), vec![("cookie", format!("a=b; __Host-token={token}; __Host-token2=x"))]),
+        (cookie(), vec![("cookie", "a=b".into()), ("cookie", format!("__Host-token={token}"))]),
+        (live(), vec![("sec-websocket-protocol", format!("chat, bearer.{token}"))]),
+        (
+            live(),
+            vec![("sec-websocket-protocol", "chat".into()), ("sec-websocket-protocol", format!("bearer.{token}"))],
+        ),
+        // A scheme that is none of ours is no second token.
+        (cookie(), vec![("cookie", format!("__Host-token={token}")), ("authorization", "Basic dTpw".into())]),
+    ] {
+        ask(&app, "/me", &headers).await.assert_ok();
+    }
+    let query = fixture.app([TokenSource::query()]);
+    ask(&query, &format!("/me?a=b&access_token={token}&c"), &[]).await.assert_ok();
+    let encoded = token.replace('.', "%2E");
+    ask(&query, &format!("/me?%61ccess_token={encoded}"), &[]).await.assert_ok();
+}
+
+#[tokio::test]
+async fn no_token_is_no_token() {
+    let fixture = Fixture::new();
+    let app = fixture.app([
+        assertion(),
+        TokenSource::cookie("token"),
+        TokenSource::websocket_protocol("bearer"),
+        TokenSource::query(),
+    ]);
+    ask(&app, "/me?x=y", &[]).await.assert_bare();
+    for header in [
+        ("cookie", "a=b; other=c; tokens=x; xtoken=y"),
+        ("cookie", "token="),
+        ("cookie", "token"),
+        ("sec-websocket-protocol", "chat, bearer"),
+        ("authorization", "Basic dTpw"),
+    ] {
+        ask(&app, "/me", &[(header.0, header.1.into())]).await.assert_bare();
+    }
+}
+
+#[tokio::test]
+async fn a5_a10_two_tokens_or_a_malformed_one_are_refused() {
+    let fixture = Fixture::new();
+    let token = fixture.token();
+    let app = fixture.app([
+        assertion(),
+        TokenSource::cookie("token"),
+        TokenSource::websocket_protocol("bearer"),
+        TokenSource::query(),
+    ]);
+    let places = [
+        ("authorization", format!("Bearer {token}")),
+        ("cf-access-jwt-assertion", token.clone()),
+        ("cookie", format!("token={token}")),
+        ("sec-websocket-protocol", format!("bearer.{token}")),
+    ];
+    for (at, one) in places.iter().enumerate() {
+        ask(&app, "/me", std::slice::from_ref(one)).await.assert_ok();
+        ask(&app, &format!("/me?access_token={token}"), std::slice::from_ref(one)).await.assert_invalid_request();
+        for other in &places[at..] {
+            ask(&app, "/me", &[one.clone(), other.clone()]).await.assert_invalid_request();
+        }
+        // A bad one beside a good one does not count for nothing either.
+        let mut bad = one.clone();
+        bad.1 = bad.1.replace(&token, "x.y.z");
+        ask(&app, &format!("/me?access_token={token}"), &[bad]).await.assert_invalid_request();
+    }
+    ask(&app, &format!("/me?access_token={token}&access_token={token}"), &[]).await.assert_invalid_request();
+    for query in ["access_token=", "access_token", "access_token=a%20b", "access_token=%22", "access_token=%ff"] {
+        ask(&app, &format!("/me?{query}"), &[]).await.assert_invalid_request();
+    }
+    for (name, value) in [
+        ("cookie", format!("token=\"{token}\"")),
+        ("cookie", format!("token={token}; token={token}")),
+        ("cookie", format!("token={token},")),
+        ("cookie", "token=a b".into()),
+        ("cf-access-jwt-assertion", format!("Bearer {token}")),
+        ("cf-access-jwt-assertion", String::new()),
+        ("sec-websocket-protocol", format!("bearer.{token}, bearer.{token}")),
+        ("sec-websocket-protocol", "bearer.".into()),
+    ] {
+        ask(&app, "/me", &[(name, value)]).await.assert_invalid_request();
+    }
+    for (name, value) in
+        [("cookie", "token=x"), ("cf-access-jwt-assertion", "x"), ("sec-websocket-protocol", "bearer.x")]
+    {
+        ask(&app, "/me", &[(name, value.into())]).await.assert_invalid_token();
+    }
+}
+
+#[tokio::test]
+async fn a11_what_came_by_query_is_private() {
+    let fixture = Fixture::new();
+    let token = fixture.token();
+    let by_query = format!("access_token={token}");
+    let cached = |value: &'static str| async move { ([(CACHE_CONTROL, HeaderValue::from_static(value))], "me") };
+    let app = Router::new()
+        .route("/plain", get(async || "me"))
+        .route("/public", get(move || cached("public, max-age=60")))
+        .route("/private", get(move || cached("max-age=60, Private")))
+        .route("/no-store", get(move || cached("no-store")))
+        .route("/missing", get(async || StatusCode::NOT_FOUND))
+        .layer(server(&fixture.issuer).layer().token_from(TokenSource::query()));
+    for (path, expected) in [
+        ("plain", Some("private")),
+        ("public", Some("private")),
+        ("private", Some("max-age=60, Private")),
+        ("no-store", Some("no-store")),
+        ("missing", None),
+    ] {
+        let answer = ask(&app, &format!("/{path}?{by_query}"), &[]).await;
+        let found = answer.headers.get(CACHE_CONTROL).map(|value| value.to_str().unwrap());
+        assert_eq!(found, expected, "{path}");
+    }
+    let by_header = ask(&app, "/plain", &[("authorization", format!("Bearer {token}"))]).await;
+    assert!(by_header.headers.get(CACHE_CONTROL).is_none(), "the header needs nothing of the kind");
+}
+
+#[tokio::test]
+async fn a20_layers_within_do_not_print_it() {
+    let fixture = Fixture::new();
+    let token = fixture.token();
+    let shown = async |parts: request::Parts| format!("{:?}", parts.headers);
+    let layer = server(&fixture.issuer).layer().token_from(TokenSource::cookie("token")).token_from(assertion());
+    let app = Router::new().route("/me", get(shown)).layer(layer);
+    for (name, value) in [
+        ("cookie", format!("token={token}")),
+        ("cf-access-jwt-assertion", token.clone()),
+        ("authorization", format!("Bearer {token}")),
+    ] {
+        let request = Request::get("/me").header(name, value).body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(response.into_body(), 65536).await.unwrap();
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains("Sensitive") && !body.contains("eyJ"), "{body}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "holds more than a token")]
+fn authorization_is_looked_at_anyway() {
+    let _ = TokenSource::header(http::header::AUTHORIZATION);
+}
+
+#[test]
+#[should_panic(expected = "no cookie's name")]
+fn a_cookie_has_a_name() {
+    let _ = TokenSource::cookie("a b");
+}
