@@ -1,6 +1,7 @@
 //! The resource-server half of OAuth 2.0 as a [`tower`](tower_layer) layer: it finds and caches the issuer's keys,
-//! validates the Bearer token of every request, enforces scopes per route, hands the claims to the handler, and tells a
-//! refused client exactly what to do next. It wraps axum, hyper and tonic services alike.
+//! validates the Bearer token of every request, enforces scopes, roles and the strength of the authentication per route,
+//! hands the claims to the handler, and tells a refused client exactly what to do next. It wraps axum, hyper and tonic
+//! services alike.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -21,9 +22,9 @@
 //!
 //! [`ResourceServer`] judges tokens, [`Issuer`] says whom it trusts, [`ResourceServer::layer`] puts it in front of a
 //! service, [`AccessToken`] and [`Claims`] are what a handler gets, [`Require`] is what a route needs beyond a good token,
-//! and [`Rejection`] is what a refused client sees. With `hyper` the layer wraps a `service_fn` in the same way, and the
+//! and [`Rejection`] is what a refused client sees, in [any shape](rejection::Respond). With `hyper` the layer wraps a `service_fn` in the same way, and the
 //! handler reads `request.extensions().get::<AccessToken>()`. What is no HTTP request goes to
-//! [`ResourceServer::verify`].
+//! [`ResourceServer::verify`]. A server that is to be [found](metadata) by clients that know nothing but its URL has metadata.
 //!
 //! # What it decides
 //!
@@ -35,6 +36,7 @@
 //! | has no Bearer credentials | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
 //! | has malformed credentials, or more than one | 400 `invalid_request` |
 //! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
+//! | has a good token of a user who has to [authenticate](Require::acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
 //! | has a token that nobody can judge, because the issuer's keys are not to be had | 503 with `Retry-After`, and no error that would make the client throw the token away |
 //! | reached a [`Require`] or an extractor that no layer protects | 500, and an error in the log that names the missing layer |

@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::TestIssuer;
+use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 use crate::harness::{AUDIENCE, good, small_issuer};
 
@@ -96,6 +96,70 @@ async fn the_health_check_is_open_and_the_strict_profile_is_strict() {
     assert_eq!(example.get(&generic).await.status(), StatusCode::UNAUTHORIZED);
 }
 
+#[tokio::test]
+async fn a_transfer_needs_what_the_flags_say() {
+    let issuer = small_issuer();
+    let flags =
+        ["--issuer", issuer.url(), "--audience", AUDIENCE, "--scope", "pay", "--acr", "mfa hwk", "--max-age", "300"];
+    let example = Example::start(&flags);
+    let transfer = example.resource.replace("/api/me", "/api/transfer");
+    let client = Client::builder().no_proxy().build().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let weak = good(&issuer).scope("pay");
+    let strong = weak.clone().claim("acr", "hwk").claim("auth_time", now);
+    assert_eq!(example.get(&weak.sign()).await.status(), StatusCode::OK, "the profile needs the scope alone");
+    for method in [Method::GET, Method::POST] {
+        let ask = async |token: &TokenBuilder| {
+            client.request(method.clone(), &transfer).bearer_auth(token.sign()).send().await.unwrap()
+        };
+        let refused = ask(&weak).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.ends_with(r#"acr_values="mfa hwk", max_age="300", scope="pay""#), "{challenge}");
+        assert_eq!(ask(&strong.clone().scope("x")).await.status(), StatusCode::FORBIDDEN);
+        assert_eq!(ask(&strong).await.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_call_it_and_read_the_challenge() {
+    let origin = "https://app.example.test";
+    let example = Example::start(&["--cors", origin]);
+    let client = Client::builder().no_proxy().build().unwrap();
+    let preflight = client
+        .request(Method::OPTIONS, &example.resource)
+        .header("origin", origin)
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "authorization");
+    let allowed = preflight.send().await.unwrap();
+    assert_eq!(allowed.status(), StatusCode::OK);
+    assert_eq!(allowed.headers()["access-control-allow-origin"], origin);
+    assert!(allowed.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    let refused = client.get(&example.resource).header("origin", origin).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.headers()["access-control-allow-origin"], origin);
+    assert_eq!(refused.headers()["access-control-expose-headers"], "www-authenticate");
+}
+
+#[tokio::test]
+async fn it_serves_the_document_that_its_challenges_name() {
+    let address = free_address();
+    for (audience, resource) in [
+        (format!("http://{address}/files"), format!("http://{address}/files")),
+        ("account".to_owned(), format!("http://{address}")),
+    ] {
+        let example = Example::start(&["--listen", &address.to_string(), "--audience", &audience, "--scope", "a b"]);
+        let refused = reqwest::get(&example.resource).await.unwrap();
+        let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+        let challenges = http_auth::parse_challenges(challenge).unwrap();
+        let (_, url) = challenges[0].params.iter().find(|(name, _)| *name == "resource_metadata").unwrap();
+        let document: Value = reqwest::get(url.to_unescaped()).await.unwrap().json().await.unwrap();
+        assert_eq!(document["resource"], resource);
+        assert_eq!(document["scopes_supported"], serde_json::json!(["a", "b"]));
+        assert_eq!(document["authorization_servers"].as_array().unwrap().len(), 1);
+    }
+}
+
 #[test]
 fn bad_flags_get_one_clear_sentence() {
     let run = |flags: &[&str]| {
@@ -107,4 +171,6 @@ fn bad_flags_get_one_clear_sentence() {
     assert!(run(&["--scope", "a  b"]).contains("not a list of scope tokens"));
     assert!(run(&["--audience", ""]).contains("audience \"\""));
     assert!(run(&["--listen", "nowhere"]).contains("nowhere"));
+    assert!(run(&["--acr", "a  b"]).contains("not a list of acr values"));
+    assert!(run(&["--max-age", "x"]).contains("max-age") && run(&["--cors", "a\nb"]).contains("cors"));
 }

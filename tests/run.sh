@@ -29,6 +29,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 step tests
 cargo test --locked --all-features
 
-step example
+step examples
 cargo run --locked --quiet --example me -- --once
-cargo run --locked --quiet --example me -- --once --profile rfc9068
+cargo run --locked --quiet --example me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
+cargo run --locked --quiet --example step_up -- --once
+cargo run --locked --quiet --example tonic
