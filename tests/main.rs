@@ -11,6 +11,7 @@ mod harness;
 mod keys_lifetime;
 mod memory_source;
 mod outage;
+mod providers;
 mod require;
 mod rfc6750_bearer;
 mod rfc7515_jose;
