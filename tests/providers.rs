@@ -396,6 +396,15 @@ fn entra_keys_of_other_tenants() {
     provider.judge(&json!({ "kid": null }), &personal).unwrap();
 }
 
+#[test]
+fn a_key_that_becomes_another_tenants_is_another_key() {
+    let keys = |jwks: Value| JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
+    let (before, mut jwks) = (keys(entra_jwks()), entra_jwks());
+    assert_eq!(before.keys(), keys(jwks.clone()).keys());
+    jwks["keys"][0]["issuer"] = json!(v2(CONSUMERS));
+    assert_ne!(before.keys()[0], keys(jwks).keys()[0]);
+}
+
 /// What Microsoft means by the member is nothing to others (RFC 7517 §4).
 #[test]
 fn e14_the_issuer_of_a_key_matters_to_entra_alone() {
