@@ -288,8 +288,8 @@ fn v2(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
 }
 
-/// One key under several names, none with an `alg`: for all tenants, for personal accounts, for nobody in particular, and for
-/// what cannot be read.
+/// One key under several names, none with an `alg`: for all tenants, for personal accounts, for nobody in particular,
+/// and for what cannot be read.
 fn entra_jwks() -> Value {
     let mut key = KEYS.jwks()["keys"][0].clone();
     key.as_object_mut().unwrap().remove("alg");

@@ -140,7 +140,8 @@ impl Issuer {
     /// ```
     /// use tower_bearer::Issuer;
     ///
-    /// let hydra = Issuer::discover("https://hydra.example.com/")?.clients_instead_of_audience(["shop-web", "shop-app"]);
+    /// let hydra = Issuer::discover("https://hydra.example.com/")?
+    ///     .clients_instead_of_audience(["shop-web", "shop-app"]);
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///

@@ -17,16 +17,17 @@ const ENTRA_V1_KEYS: &str = "https://login.microsoftonline.com/common/discovery/
 const GOOGLE: &str = "https://accounts.google.com";
 
 impl Issuer {
-    /// A realm of Keycloak. Its identifier is `{base_url}/realms/{realm}`; before version 17 the base URL ended in `/auth`.
+    /// A realm of Keycloak. Its identifier is `{base_url}/realms/{realm}`; before version 17 the base URL ended in
+    /// `/auth`.
     ///
     /// - **Keys**: by the realm's metadata. Its key set also holds a key for encryption (`RSA-OAEP`), which is skipped.
-    /// - **Required besides**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key. ID,
-    ///   refresh, offline and logout tokens of the realm have another.
-    /// - **To be set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the clients that
-    ///   call it. Without one, `aud` is `account` or absent, and nobody gets in. Lightweight access tokens lack `sub` unless
-    ///   its mapper is told to add it to them.
-    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which mean something for that client only.
-    ///   Scopes are in `scope`; the `acr` is `0`, `1`, or the level that the realm maps it to.
+    /// - **Required besides**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key.
+    ///   ID, refresh, offline and logout tokens of the realm have another.
+    /// - **To be set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
+    ///   clients that call it. Without one, `aud` is `account` or absent, and nobody gets in. Lightweight access tokens
+    ///   lack `sub` unless its mapper is told to add it to them.
+    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which mean something for that client
+    ///   only. Scopes are in `scope`; the `acr` is `0`, `1`, or the level that the realm maps it to.
     ///
     /// `iss` has the public host name. Where this server reaches Keycloak by another, say so with
     /// [`keys_from`](Self::keys_from).
@@ -49,8 +50,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not an https URL, ends in a slash or names a realm already, or if the realm is not made of letters,
-    /// digits, `-`, `.`, `_` and `~`. A realm of another name is one for [`discover`](Self::discover).
+    /// If the base URL is not an https URL, ends in a slash or names a realm already, or if the realm is not made of
+    /// letters, digits, `-`, `.`, `_` and `~`. A realm of another name is one for [`discover`](Self::discover).
     pub fn keycloak(base_url: &str, realm: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/realms") {
             let expected = "a URL that ends before the slash and \"realms\"";
@@ -64,16 +65,18 @@ impl Issuer {
     /// `https://{domain}/`, with the slash.
     ///
     /// - **Keys**: by the tenant's metadata.
-    /// - **To be set up**: an API whose identifier is this server's audience. Clients must ask for it (`audience`), otherwise
-    ///   they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. An ID token's `aud` is the
-    ///   client, so never make a client's identifier the audience.
-    /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. The API's
-    ///   token profile RFC 9068 fits [`Profile::Rfc9068`](crate::token::Profile::Rfc9068).
+    /// - **To be set up**: an API whose identifier is this server's audience. Clients must ask for it (`audience`),
+    ///   otherwise they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. An ID
+    ///   token's `aud` is the client, so never make a client's identifier the audience.
+    /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. The
+    ///   API's token profile RFC 9068 fits [`Profile::Rfc9068`](crate::token::Profile::Rfc9068).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
-    /// let api = ResourceServer::builder("https://api.example.com").trust(Issuer::auth0("shop.eu.auth0.com")?).build()?;
+    /// let api = ResourceServer::builder("https://api.example.com")
+    ///     .trust(Issuer::auth0("shop.eu.auth0.com")?)
+    ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
@@ -84,22 +87,23 @@ impl Issuer {
         Self::openid(&format!("https://{}/", host("domain of Auth0", domain)?))
     }
 
-    /// One tenant of Microsoft Entra ID, by the identifier of its directory, for tokens of version 2: those of an API whose
-    /// manifest has `requestedAccessTokenVersion` 2. Their issuer is `https://login.microsoftonline.com/{tenant}/v2.0`.
+    /// One tenant of Microsoft Entra ID, by the identifier of its directory, for tokens of version 2: those of an API
+    /// whose manifest has `requestedAccessTokenVersion` 2. Their issuer is
+    /// `https://login.microsoftonline.com/{tenant}/v2.0`.
     ///
-    /// - **Keys**: by the tenant's metadata. They have no `alg`; where one has an `issuer`, it must be the token's, because
-    ///   the keys of personal accounts and of organizations stand side by side.
-    /// - **Required besides**: `tid` is the tenant, and `azp` is there, as it is not in ID tokens: a client and an API that
-    ///   share one registration have the same audience.
-    /// - **To be set up**: the audience is the API's client identifier, a GUID. A token for Microsoft Graph is not one for
-    ///   your API, and cannot be verified by anybody else.
+    /// - **Keys**: by the tenant's metadata. They have no `alg`; where one has an `issuer`, it must be the token's,
+    ///   because the keys of personal accounts and of organizations stand side by side.
+    /// - **Required besides**: `tid` is the tenant, and `azp` is there, as it is not in ID tokens: a client and an API
+    ///   that share one registration have the same audience.
+    /// - **To be set up**: the audience is the API's client identifier, a GUID. A token for Microsoft Graph is not one
+    ///   for your API, and cannot be verified by anybody else.
     /// - **Roles**: `/roles`, and `/groups` if they are configured. Delegated permissions are in `scp`; a token that an
-    ///   application got for itself has none. *Any* application of the tenant gets such a token for your API, without any
-    ///   role, unless the API's registration requires assignment: so require a scope or a role on every route.
+    ///   application got for itself has none. *Any* application of the tenant gets such a token for your API, without
+    ///   any role, unless the API's registration requires assignment: so require a scope or a role on every route.
     ///   `sub` differs from one API to another; `/oid` does not.
     ///
-    /// Version 1 is [`entra_v1`](Self::entra_v1). Keys of one application alone (claims mapping) and the national clouds are
-    /// at other URLs: use [`jwks`](Self::jwks) for those, or [`keys_from`](Self::keys_from).
+    /// Version 1 is [`entra_v1`](Self::entra_v1). Keys of one application alone (claims mapping) and the national
+    /// clouds are at other URLs: use [`jwks`](Self::jwks) for those, or [`keys_from`](Self::keys_from).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -112,8 +116,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `tenant` is not a GUID in lower case, as it stands in tokens. A domain's name never does, and neither do `common`,
-    /// `organizations` or `consumers`.
+    /// If `tenant` is not a GUID in lower case, as it stands in tokens. A domain's name never does, and neither do
+    /// `common`, `organizations` or `consumers`.
     pub fn entra(tenant: &str) -> Result<Self, ConfigError> {
         let identities = Identities::of_tenants(ENTRA_V2, [guid(tenant)?]);
         let keys = RemoteKeys::discover_openid(identities.name());
@@ -121,15 +125,15 @@ impl Issuer {
         Ok(Self::new(identities, Source::from(keys)).of_entra())
     }
 
-    /// Several tenants of Microsoft Entra ID, for tokens of version 2 of a multi-tenant API: [`entra`](Self::entra) for each of
-    /// them, with the keys fetched once for all.
+    /// Several tenants of Microsoft Entra ID, for tokens of version 2 of a multi-tenant API: [`entra`](Self::entra) for
+    /// each of them, with the keys fetched once for all.
     ///
-    /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant; nothing
-    /// is filled into a template when a token comes. Whoever wants to let every tenant in has to know them all.
+    /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant;
+    /// nothing is filled into a template when a token comes. Whoever wants to let every tenant in has to know them all.
     ///
     /// - **Keys**: at the URL that is common to all tenants, directly: the metadata there is that of the issuer
-    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By that name
-    ///   it is found in [`status`](crate::ResourceServer::status) and in logs.
+    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By
+    ///   that name it is found in [`status`](crate::ResourceServer::status) and in logs.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -143,8 +147,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If there is no tenant, or one is not a GUID in lower case. One that is there twice is found out when the server is
-    /// built.
+    /// If there is no tenant, or one is not a GUID in lower case. One that is there twice is found out when the server
+    /// is built.
     pub fn entra_tenants(tenants: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, ConfigError> {
         let tenants: Vec<_> = tenants.into_iter().collect();
         if tenants.is_empty() {
@@ -157,8 +161,8 @@ impl Issuer {
     /// One tenant of Microsoft Entra ID, for tokens of version 1: what an API gets whose manifest leaves
     /// `requestedAccessTokenVersion` out. Their issuer is `https://sts.windows.net/{tenant}/`, with the slash.
     ///
-    /// - **Keys**: at the URL that is common to all tenants, because there is no metadata where the issuer is. They are not
-    ///   bound to tenants.
+    /// - **Keys**: at the URL that is common to all tenants, because there is no metadata where the issuer is. They are
+    ///   not bound to tenants.
     /// - **Required besides**: `tid` is the tenant, and `appid` is there, as it is not in ID tokens. It is what
     ///   [`client_id`](crate::AccessToken::client_id) tells.
     /// - **To be set up**: the audience is what the client asked for, in most cases the App ID URI (`api://…`).
@@ -181,16 +185,18 @@ impl Issuer {
         Ok(issuer.speaking(Mark::Client, ClientClaim::AppId))
     }
 
-    /// A custom authorization server of Okta: `default`, or the identifier of one that you made, at `dev-123456.okta.com` or a
-    /// domain of your own. Its identifier is `https://{domain}/oauth2/{authorization_server}`.
+    /// A custom authorization server of Okta: `default`, or the identifier of one that you made, at
+    /// `dev-123456.okta.com` or a domain of your own. Its identifier is
+    /// `https://{domain}/oauth2/{authorization_server}`.
     ///
     /// - **Keys**: by the server's metadata.
     /// - **Required besides**: `cid`, as there is none in ID tokens. It is what
     ///   [`client_id`](crate::AccessToken::client_id) tells.
     /// - **To be set up**: the authorization server's audience (`api://default` for the first one). The tokens of the
-    ///   organization's own server, whose issuer is the bare domain, are for Okta's API and nobody else can rely on them.
-    /// - **Roles**: `/groups`, if a claim of that name is added. Scopes are in `scp`, an array. `sub` is the user's login;
-    ///   `/uid` is what does not change.
+    ///   organization's own server, whose issuer is the bare domain, are for Okta's API and nobody else can rely on
+    ///   them.
+    /// - **Roles**: `/groups`, if a claim of that name is added. Scopes are in `scp`, an array. `sub` is the user's
+    ///   login; `/uid` is what does not change.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -201,8 +207,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is anything but a domain, or the authorization server is not made of letters, digits, `-`, `.`, `_` and
-    /// `~`.
+    /// If `domain` is anything but a domain, or the authorization server is not made of letters, digits, `-`, `.`, `_`
+    /// and `~`.
     pub fn okta(domain: &str, authorization_server: &str) -> Result<Self, ConfigError> {
         let domain = host("domain of Okta", domain)?;
         let server = segment("authorization server of Okta", authorization_server)?;
@@ -214,9 +220,9 @@ impl Issuer {
     /// `https://cognito-idp.{region}.amazonaws.com/{pool}`; the region is the part of the pool's before `_`.
     ///
     /// - **Keys**: at the pool's `/.well-known/jwks.json`.
-    /// - **Required besides**: `token_use` is there and `access`. `client_id` is one of `clients`,
-    ///   [instead of an audience](Self::clients_instead_of_audience), because most access tokens have no `aud`. One that was
-    ///   asked for with a resource (RFC 8707) has one, and then it must name this server.
+    /// - **Required besides**: `token_use` is there and `access`. `client_id` is one of `clients`, [instead of an
+    ///   audience](Self::clients_instead_of_audience), because most access tokens have no `aud`. One that was asked for
+    ///   with a resource (RFC 8707) has one, and then it must name this server.
     /// - **To be set up**: nothing. For an API of its own among the pool's, require a scope of its resource server.
     /// - **Roles**: `/cognito:groups`. Scopes are in `scope`; a sign-in with the user pools API gets
     ///   `aws.cognito.signin.user.admin` and no other.
@@ -234,8 +240,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`. That there is no client is found out when
-    /// the server is built.
+    /// If `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`. That there is no client is found
+    /// out when the server is built.
     pub fn cognito(pool: &str, clients: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let expected = "a region outside of China, an underscore, and letters and digits";
         let (region, _) = parse_pool(pool).ok_or_else(|| refuse("user pool of Cognito", pool, expected))?;
@@ -248,14 +254,15 @@ impl Issuer {
     /// Google, for what its service accounts call others with: the ID tokens that a metadata server, Cloud Run, Cloud
     /// Scheduler, Pub/Sub and `generateIdToken` make for an audience that the caller names.
     ///
-    /// Google's access tokens are for Google, and nobody else can verify them. These ID tokens are no access tokens either: they
-    /// grant nothing, they only tell who calls. And *anybody with a Google account can have one for your audience*, so
-    /// `subjects` says who may: the unique identifiers of service accounts, which are numbers. Unlike their e-mail addresses
-    /// they are never given away again.
+    /// Google's access tokens are for Google, and nobody else can verify them. These ID tokens are no access tokens
+    /// either: they grant nothing, they only tell who calls. And *anybody with a Google account can have one for your
+    /// audience*, so `subjects` says who may: the unique identifiers of service accounts, which are numbers. Unlike
+    /// their e-mail addresses they are never given away again.
     ///
     /// - **Accepted**: tokens of `https://accounts.google.com` for this server's audience, with one of the subjects.
-    /// - **Refused**: whatever has an `at_hash`, as ID tokens from a user's sign-in do: that is the rule for every issuer. So are
-    ///   the assertions of the Identity-Aware Proxy, which are another issuer's (`https://cloud.google.com/iap`).
+    /// - **Refused**: whatever has an `at_hash`, as ID tokens from a user's sign-in do: that is the rule for every
+    ///   issuer. So are the assertions of the Identity-Aware Proxy, which are another issuer's
+    ///   (`https://cloud.google.com/iap`).
     /// - **Keys**: by Google's metadata.
     /// - **To be set up**: nothing. Make this server's URL the audience, never the identifier of an OAuth client.
     ///
@@ -270,8 +277,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If a subject is not a number: an e-mail address is none. That there is no subject is found out when the server is
-    /// built.
+    /// If a subject is not a number: an e-mail address is none. That there is no subject is found out when the server
+    /// is built.
     pub fn google(subjects: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let subjects: Vec<String> = subjects.into_iter().map(Into::into).collect();
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
@@ -281,18 +288,18 @@ impl Issuer {
         }
     }
 
-    /// An instance of Zitadel, by its domain: `shop-abc123.zitadel.cloud`, or one of your own, with the port if there is one.
-    /// Its identifier is `https://{domain}`.
+    /// An instance of Zitadel, by its domain: `shop-abc123.zitadel.cloud`, or one of your own, with the port if there
+    /// is one. Its identifier is `https://{domain}`.
     ///
-    /// - **Keys**: by the instance's metadata. They live for hours only, which costs nothing: a new one is fetched when its
-    ///   first token comes.
-    /// - **Required besides**: `jti`, which ID tokens do not have. It takes that much, because the `aud` of an ID token names the
-    ///   project and all its applications, too.
-    /// - **To be set up**: applications and service users must have the access token type JWT, otherwise their tokens are
-    ///   opaque and refused. The audience is the project's identifier; others ask for it with the scope
+    /// - **Keys**: by the instance's metadata. They live for hours only, which costs nothing: a new one is fetched when
+    ///   its first token comes.
+    /// - **Required besides**: `jti`, which ID tokens do not have. It takes that much, because the `aud` of an ID token
+    ///   names the project and all its applications, too.
+    /// - **To be set up**: applications and service users must have the access token type JWT, otherwise their tokens
+    ///   are opaque and refused. The audience is the project's identifier; others ask for it with the scope
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
-    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted. There are
-    ///   no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
+    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted.
+    ///   There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -313,12 +320,14 @@ impl Issuer {
     /// /.well-known/openid-configuration` shows as `issuer`, often `https://kubernetes.default.svc.cluster.local`.
     ///
     /// - **Keys**: by the issuer's metadata. Managed clusters publish it for everybody.
-    /// - **To be set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's. Whoever may
-    ///   make pods can do that, so say who may come with [`subjects`](Self::subjects).
-    /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`; `/kubernetes.io` tells more.
+    /// - **To be set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
+    ///   Whoever may make pods can do that, so say who may come with [`subjects`](Self::subjects).
+    /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`; `/kubernetes.io`
+    ///   tells more.
     ///
-    /// Within a cluster that publishes nothing, the API server serves the keys, with a certificate of the cluster's own and, as a
-    /// rule, to those with a token only. That token is renewed while the process runs, so it has to be read for each fetch:
+    /// Within a cluster that publishes nothing, the API server serves the keys, with a certificate of the cluster's own
+    /// and, as a rule, to those with a token only. That token is renewed while the process runs, so it has to be read
+    /// for each fetch:
     ///
     /// ```no_run
     /// use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, KeySource, RemoteKeys};

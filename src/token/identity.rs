@@ -6,8 +6,8 @@ pub(crate) const TENANT: &str = "{tenantid}";
 
 /// Who one issuer is to its tokens: one identifier, or a closed list of them that share keys and rules.
 ///
-/// There are no patterns here. A template is filled in beforehand, so that a token's `iss` is always looked up as it stands
-/// (RFC 9068 §4).
+/// There are no patterns here. A template is filled in beforehand, so that a token's `iss` is always looked up as it
+/// stands (RFC 9068 §4).
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
     name: Box<str>,

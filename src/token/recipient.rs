@@ -7,8 +7,8 @@ use super::validator::Profile;
 pub(crate) enum Recipient {
     /// `aud` names one of these, whoever else it names.
     Audience(Vec<Box<str>>),
-    /// It was issued to one of these clients. The issuer may leave `aud` out; one that is there names one of the audiences
-    /// all the same, because such a token says whom it is for, and an ID token names its client.
+    /// It was issued to one of these clients. The issuer may leave `aud` out; one that is there names one of the
+    /// audiences all the same, because such a token says whom it is for, and an ID token names its client.
     Client { clients: Vec<Box<str>>, audiences: Vec<Box<str>> },
 }
 
