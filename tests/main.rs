@@ -12,6 +12,7 @@ mod keys_lifetime;
 mod memory_source;
 mod outage;
 mod policies;
+mod providers;
 mod require;
 mod responders;
 mod rfc6750_bearer;

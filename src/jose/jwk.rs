@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
@@ -147,6 +148,8 @@ struct Jwk {
     #[serde(rename = "use")]
     usage: Option<Box<str>>,
     key_ops: Option<Vec<Box<str>>>,
+    /// Microsoft's own, and anything where others write it.
+    issuer: Option<Value>,
     crv: Option<Box<str>>,
     n: Option<Box<str>>,
     e: Option<Box<str>>,
@@ -188,7 +191,9 @@ impl Jwk {
         }
         let material = self.material()?;
         let declared = self.algorithm()?;
-        VerifyingKey::new(self.kid, &material, declared)
+        // What is no string names nobody whose tokens the key could sign.
+        let issuer = self.issuer.map(|issuer| issuer.as_str().unwrap_or_default().into());
+        Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
     }
 
     fn material(&self) -> Result<Material, UnusableJwk> {

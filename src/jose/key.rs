@@ -13,6 +13,7 @@ use super::unusable_jwk::UnusableJwk;
 /// or the single one that its JWK names (RFC 8725 §3.1).
 pub struct VerifyingKey {
     id: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     thumbprint: Thumbprint,
     /// One parsed key for each algorithm it may serve.
     parsed: Box<[(Algorithm, ParsedPublicKey)]>,
@@ -35,7 +36,11 @@ impl VerifyingKey {
             .filter(|algorithm| declared.is_none_or(|declared| declared.same_scheme(*algorithm)))
             .map(|algorithm| Ok((algorithm, material.parse(algorithm)?)))
             .collect::<Result<_, UnusableJwk>>()?;
-        Ok(Self { id, thumbprint: material.thumbprint(), parsed })
+        Ok(Self { id, issuer: None, thumbprint: material.thumbprint(), parsed })
+    }
+
+    pub(super) fn of_issuer(self, issuer: Option<Box<str>>) -> Self {
+        Self { issuer, ..self }
     }
 
     /// The key ID (`kid`), if the JWK has one (RFC 7517 §4.5).
@@ -47,6 +52,11 @@ impl VerifyingKey {
     /// The algorithms that the key may serve.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
         self.parsed.iter().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// Whose key it is, by the JWK's `issuer`: a member that no standard knows, and that Microsoft writes.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// What identifies the key material, whatever its `kid` (RFC 7638).
@@ -68,10 +78,13 @@ impl VerifyingKey {
     }
 }
 
-/// The same material under the same name for the same algorithms.
+/// The same material under the same name for the same algorithms and issuer.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.thumbprint == other.thumbprint && self.algorithms().eq(other.algorithms())
+        self.id == other.id
+            && self.issuer == other.issuer
+            && self.thumbprint == other.thumbprint
+            && self.algorithms().eq(other.algorithms())
     }
 }
 

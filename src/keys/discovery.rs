@@ -1,6 +1,5 @@
 //! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
@@ -13,6 +12,16 @@ use crate::jose::read_struct;
 pub(super) struct IssuerUrl {
     identifier: Box<str>,
     url: Url,
+    well_known: WellKnown,
+}
+
+/// Where an issuer's metadata may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WellKnown {
+    /// At any of the places that RFC 8414 §5 knows.
+    Anywhere,
+    /// After the path, and nowhere else (OpenID Connect Discovery §4.1).
+    OpenId,
 }
 
 impl IssuerUrl {
@@ -27,7 +36,11 @@ impl IssuerUrl {
         if url.query().is_some() {
             return Err(UrlError::Query);
         }
-        Ok(Self { identifier: identifier.into(), url })
+        Ok(Self { identifier: identifier.into(), url, well_known: WellKnown::Anywhere })
+    }
+
+    pub(super) fn openid_only(self) -> Self {
+        Self { well_known: WellKnown::OpenId, ..self }
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -41,7 +54,10 @@ impl IssuerUrl {
         let oauth = format!("/.well-known/oauth-authorization-server{path}");
         let openid_inserted = format!("/.well-known/openid-configuration{path}");
         let openid_appended = format!("{path}/.well-known/openid-configuration");
-        let mut paths = vec![oauth, openid_inserted, openid_appended];
+        let mut paths = match self.well_known {
+            WellKnown::Anywhere => vec![oauth, openid_inserted, openid_appended],
+            WellKnown::OpenId => vec![openid_appended],
+        };
         paths.dedup(); // Without a path the two OpenID forms are one.
         let at = |path: String| {
             let mut url = self.url.clone();
@@ -76,12 +92,6 @@ impl IssuerUrl {
             return Err(DiscoveryError::JwksUri { reason: UrlError::Loopback });
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for IssuerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.identifier.fmt(f)
     }
 }
 
@@ -197,6 +207,8 @@ mod tests {
         ];
         assert_eq!(urls("https://h.example:8443/t/1"), path);
         assert_eq!(urls("https://h.example:8443/t/1/"), path);
+        let openid = IssuerUrl::parse("https://h.example:8443/t/1").unwrap().openid_only();
+        assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::{self, KeyStore};
 use crate::metadata::{Metadata, ResourceMetadata};
-use crate::token::{Policy, Profile};
+use crate::token::{Policy, Profile, Recipient, Subjects};
 
 /// The leeway when none is set.
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -133,22 +134,37 @@ impl Builder<Trusting> {
         let realm = self.realm.unwrap_or_else(|| self.audience.clone());
         let challenges = Challenges::new(&realm, metadata.as_ref().map(ResourceMetadata::url))
             .ok_or(ConfigError::Realm { value: realm })?;
+        check_unique(&self.issuers)?;
         let mut trusted: Vec<Trusted> = Vec::new();
         for issuer in self.issuers {
-            let Issuer { identifier, source, mut audiences, algorithms } = issuer;
-            if trusted.iter().any(|other| other.policy.issuer == identifier) {
-                return Err(ConfigError::DuplicateIssuer { value: identifier.into() });
-            }
+            let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer;
             if algorithms.is_empty() {
-                return Err(ConfigError::NoAlgorithm { issuer: identifier.into() });
+                return Err(ConfigError::NoAlgorithm { issuer: identities.name().to_owned() });
+            }
+            if matches!(&subjects, Subjects::These(these) if these.is_empty()) {
+                return Err(ConfigError::NoSubject { issuer: identities.name().to_owned() });
             }
             audiences.iter().try_for_each(|audience| check_audience(audience))?;
             if audiences.is_empty() {
                 audiences.push(self.audience.as_str().into());
             }
-            let keys = KeyStore::new(&identifier, source, Arc::clone(&self.clock));
-            let policy =
-                Policy { issuer: identifier, audiences, algorithms, profile: self.profile, leeway: self.leeway };
+            let recipient = match clients {
+                None => Recipient::Audience(audiences),
+                Some(clients) => {
+                    check_clients(identities.name(), &clients)?;
+                    Recipient::Client { clients, audiences }
+                }
+            };
+            let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock));
+            let policy = Policy {
+                issuer: identities,
+                recipient,
+                subjects,
+                dialect,
+                algorithms,
+                profile: self.profile,
+                leeway: self.leeway,
+            };
             trusted.push(Trusted { policy, keys });
         }
         Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata))
@@ -162,9 +178,28 @@ impl Builder<Trusting> {
         if let Some(scope) = metadata.odd_scope() {
             return Err(ConfigError::MetadataScope { value: scope.to_owned() });
         }
-        let identifiers = self.issuers.iter().map(|issuer| &*issuer.identifier);
+        let identifiers = self.issuers.iter().flat_map(|issuer| issuer.identities.iter());
         let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
+    }
+}
+
+/// A token's `iss` must lead to one issuer, and through all the identifiers of all of them.
+fn check_unique(issuers: &[Issuer]) -> Result<(), ConfigError> {
+    let mut known = BTreeSet::new();
+    match issuers.iter().flat_map(|issuer| issuer.identities.iter()).find(|identifier| !known.insert(*identifier)) {
+        Some(twice) => Err(ConfigError::DuplicateIssuer { value: twice.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn check_clients(issuer: &str, clients: &[Box<str>]) -> Result<(), ConfigError> {
+    if clients.is_empty() {
+        return Err(ConfigError::NoClient { issuer: issuer.to_owned() });
+    }
+    match clients.iter().find(|client| client.is_empty()) {
+        Some(_) => Err(ConfigError::EmptyClient { issuer: issuer.to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ mod config_error;
 mod context;
 mod credentials;
 pub(crate) mod issuer;
+mod presets;
 pub(crate) mod resource_server;
 mod token_source;
 

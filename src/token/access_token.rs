@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use super::claims::{self, ClaimsError, ParseClaims, ParsedClaims};
+use super::dialect::ClientClaim;
 use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
@@ -58,16 +59,18 @@ impl AccessToken {
         verified: Verified,
         claims: RegisteredClaims,
         scope: Scope,
+        client_claim: ClientClaim,
         parse_claims: Option<ParseClaims>,
         judge: Judge,
     ) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::Missing { claim };
         let payload = verified.into_payload();
+        let client = claims.client(client_claim).map(Into::into);
         Ok(Self(Arc::new(Inner {
             issuer: claims.iss.ok_or(missing("iss"))?,
             subject: claims.sub.ok_or(missing("sub"))?,
-            client_id: claims.client_id.or(claims.azp),
-            audience: claims.aud.ok_or(missing("aud"))?,
+            client_id: client,
+            audience: claims.aud.unwrap_or_default(),
             scope,
             id: claims.jti,
             issued_at: claims.iat,
@@ -93,13 +96,15 @@ impl AccessToken {
         &self.0.subject
     }
 
-    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp` where an issuer writes that instead.
+    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp`, or what else the issuer's
+    /// [preset](crate::Issuer#presets) says that it writes instead.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.0.client_id.as_deref()
     }
 
-    /// Whom the token is for (`aud`): this server, and possibly others.
+    /// Whom the token is for (`aud`): this server, and possibly others. Nobody at all only if the issuer is one that names
+    /// its [clients instead](crate::Issuer::clients_instead_of_audience).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(|audience| &**audience)
     }

@@ -2,8 +2,11 @@
 
 pub(crate) mod access_token;
 pub(crate) mod claims;
+mod dialect;
 mod error;
+mod identity;
 mod numeric_date;
+mod recipient;
 mod registered;
 pub(crate) mod scope;
 mod validator;
@@ -15,4 +18,7 @@ pub use scope::InvalidScope;
 pub use validator::Profile;
 
 pub(crate) use access_token::Judge;
-pub(crate) use validator::{Candidate, Policy};
+pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
+pub(crate) use identity::Identities;
+pub(crate) use recipient::Recipient;
+pub(crate) use validator::{Candidate, Policy, Subjects};

@@ -1,5 +1,6 @@
 use serde::de::{Error as _, MapAccess};
 
+use super::dialect::ClientClaim;
 use super::numeric_date::NumericDate;
 use crate::jose::{JsonError, Member, Members, Strings, read_object};
 
@@ -15,6 +16,11 @@ pub(crate) struct RegisteredClaims {
     pub(super) jti: Option<Box<str>>,
     pub(super) client_id: Option<Box<str>>,
     pub(super) azp: Option<Box<str>>,
+    /// Where some providers name the client. Others use the name for something else, so it may hold anything.
+    pub(super) appid: Option<Strings>,
+    pub(super) cid: Option<Strings>,
+    /// Where Microsoft names the tenant.
+    pub(super) tid: Option<Strings>,
     pub(super) scope: Option<Strings>,
     pub(super) scp: Option<Strings>,
     pub(super) scopes: Option<Strings>,
@@ -33,6 +39,19 @@ impl RegisteredClaims {
         read_object(payload, &mut claims)?;
         Ok(claims)
     }
+
+    /// The client that the token was issued to.
+    pub(super) fn client(&self, claim: ClientClaim) -> Option<&str> {
+        match claim {
+            ClientClaim::Standard => self.client_id.as_deref().or(self.azp.as_deref()),
+            ClientClaim::AppId => one(self.appid.as_ref()),
+            ClientClaim::Cid => one(self.cid.as_ref()),
+        }
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        one(self.tid.as_ref())
+    }
 }
 
 impl<'de> Members<'de> for RegisteredClaims {
@@ -47,6 +66,9 @@ impl<'de> Members<'de> for RegisteredClaims {
             "jti" => self.jti = Some(member.read()?),
             "client_id" => self.client_id = Some(member.read()?),
             "azp" => self.azp = Some(member.read()?),
+            "appid" => self.appid = Some(member.strings()?),
+            "cid" => self.cid = Some(member.strings()?),
+            "tid" => self.tid = Some(member.strings()?),
             "scope" => self.scope = Some(member.strings()?),
             "scp" => self.scp = Some(member.strings()?),
             "scopes" => self.scopes = Some(member.strings()?),
@@ -72,6 +94,13 @@ impl<'de> Members<'de> for RegisteredClaims {
 /// ID tokens (OpenID Connect Core §3.3.2.11, FAPI), security events and logout tokens (RFC 8417 §2.2), DPoP proofs
 /// (RFC 9449 §4.2).
 const FOREIGN: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
+
+fn one(strings: Option<&Strings>) -> Option<&str> {
+    match strings {
+        Some(Strings::One(text)) => Some(text),
+        _ => None,
+    }
+}
 
 /// One string or an array of them (RFC 7519 §4.1.3).
 fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Vec<Box<str>>, A::Error> {

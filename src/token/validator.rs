@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use super::access_token::{AccessToken, Judge};
 use super::claims::ParseClaims;
+use super::dialect::Dialect;
 use super::error::TokenError;
+use super::identity::Identities;
 use super::numeric_date::NumericDate;
+use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
 use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified};
@@ -28,12 +31,20 @@ pub enum Profile {
 /// What the tokens of one issuer must satisfy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) issuer: Box<str>,
-    /// Whoever of these the token names.
-    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) issuer: Identities,
+    pub(crate) recipient: Recipient,
+    pub(crate) subjects: Subjects,
+    pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
+}
+
+/// Who may be the subject of an issuer's tokens.
+#[derive(Clone, Debug)]
+pub(crate) enum Subjects {
+    Any,
+    These(Vec<Box<str>>),
 }
 
 /// A token that was read and not yet believed.
@@ -64,23 +75,24 @@ impl<'t> Candidate<'t> {
         self.algorithm_is_allowed(policy)?;
         self.type_is_access_token(policy)?;
         self.is_no_other_kind_of_token()?;
+        policy.dialect.marks_access_tokens(&self.claims)?;
         self.is_not_bound()?;
         self.names_its_subject()?;
+        self.subject_is_let_in(policy)?;
         self.has_profile_claims(policy)?;
         self.audience_matches(policy)?;
         self.has_not_expired(policy, now)?;
         self.is_valid_already(policy, now)?;
         self.was_issued_in_the_past(policy, now)?;
         let scope = self.scope(policy)?;
-        Ok(Plausible { candidate: self, scope })
+        Ok(Plausible { candidate: self, scope, dialect: policy.dialect })
     }
 
     /// RFC 9068 §4: code point by code point.
     fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
-        match self.issuer()? {
-            issuer if issuer == &*policy.issuer => Ok(()),
-            other => Err(TokenError::Issuer { found: other.into() }),
-        }
+        let issuer = self.issuer()?;
+        let identity = policy.issuer.get(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
+        identity.tenant_matches(&self.claims)
     }
 
     /// RFC 8725 §3.1: an allowlist for each issuer.
@@ -129,6 +141,15 @@ impl<'t> Candidate<'t> {
         present("sub", self.claims.sub.as_deref())
     }
 
+    /// RFC 8725 §3.8: a list for issuers that vouch for anybody.
+    fn subject_is_let_in(&self, policy: &Policy) -> Result<(), TokenError> {
+        match (&policy.subjects, &self.claims.sub) {
+            (Subjects::Any, _) => Ok(()),
+            (Subjects::These(these), Some(subject)) if these.contains(subject) => Ok(()),
+            (Subjects::These(_), _) => Err(TokenError::Subject),
+        }
+    }
+
     /// RFC 9068 §2.2: the claims that only the strict profile requires.
     fn has_profile_claims(&self, policy: &Policy) -> Result<(), TokenError> {
         if policy.profile == Profile::Generic {
@@ -141,11 +162,8 @@ impl<'t> Candidate<'t> {
 
     /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
     fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
-        let found = self.claims.aud.as_ref().ok_or(TokenError::Missing { claim: "aud" })?;
-        if found.iter().any(|audience| policy.audiences.contains(audience)) {
-            return Ok(());
-        }
-        Err(TokenError::Audience { found: found.clone(), expected: policy.audiences.clone() })
+        let client = self.claims.client(policy.dialect.client);
+        policy.recipient.is_named(&self.claims, client, policy.profile)
     }
 
     /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone. An absent
@@ -195,6 +213,7 @@ impl<'t> Candidate<'t> {
 pub(crate) struct Plausible<'t> {
     candidate: Candidate<'t>,
     scope: Scope,
+    dialect: Dialect,
 }
 
 impl Plausible<'_> {
@@ -210,13 +229,13 @@ impl Plausible<'_> {
         parse_claims: Option<ParseClaims>,
         judge: Judge,
     ) -> Result<AccessToken, TokenError> {
-        let Self { candidate: Candidate { jws, claims }, scope } = self;
+        let Self { candidate: Candidate { jws, claims }, scope, dialect } = self;
         let algorithm = jws.header().algorithm;
-        let verified = jws.verify(keys).map_err(|error| match error {
+        let verified = jws.verify(keys, |key| dialect.lets_sign(key, &claims)).map_err(|error| match error {
             SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
             SignatureError::Mismatch => TokenError::Signature,
         })?;
-        AccessToken::new(verified, claims, scope, parse_claims, judge)
+        AccessToken::new(verified, claims, scope, dialect.client, parse_claims, judge)
     }
 }
 
