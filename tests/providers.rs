@@ -277,12 +277,12 @@ fn auth0_tokens_for_others() {
 
 // Microsoft Entra ID
 
-const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-const PARTNER: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
+const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+const PARTNER: &str = "22222222-2222-4222-8222-222222222222";
 const STRANGE_TENANT: &str = "82229342-1101-4ab6-817b-70c0747630f3";
 /// Of everybody who has a personal account.
 const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-const ENTRA_API: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+const ENTRA_API: &str = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 
 fn v2(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
@@ -659,16 +659,16 @@ fn c4_the_strict_profile_needs_an_audience_in_any_case() {
 
 fn google() -> Provider {
     Provider::new(
-        Issuer::google(["113774264463038321964", "2"]).unwrap(),
+        Issuer::google(["100000000000000000001", "2"]).unwrap(),
         AUDIENCE,
         json!({ "typ": "JWT" }),
         json!({
             "aud": AUDIENCE,
-            "azp": "113774264463038321964",
+            "azp": "100000000000000000001",
             "email": "worker@shop.iam.gserviceaccount.com",
             "email_verified": true,
             "iss": "https://accounts.google.com",
-            "sub": "113774264463038321964",
+            "sub": "100000000000000000001",
         }),
     )
 }
@@ -677,7 +677,7 @@ fn google() -> Provider {
 fn google_tokens_of_service_accounts() {
     let provider = google();
     let token = provider.accepts(&json!({}));
-    assert_eq!((token.subject(), token.client_id()), ("113774264463038321964", Some("113774264463038321964")));
+    assert_eq!((token.subject(), token.client_id()), ("100000000000000000001", Some("100000000000000000001")));
     assert!(token.scope().is_empty());
     provider.accepts(&json!({ "sub": "2", "azp": "2" }));
     provider.refuses_strangers();
@@ -689,7 +689,7 @@ fn google_vouches_for_anybody() {
     let client = "32555940559.apps.googleusercontent.com";
     google().refuses([
         ("somebody else's service account", json!({ "sub": "3", "azp": "3" }), TokenError::Subject),
-        ("who says that he is another", json!({ "sub": "3", "azp": "113774264463038321964" }), TokenError::Subject),
+        ("who says that he is another", json!({ "sub": "3", "azp": "100000000000000000001" }), TokenError::Subject),
         ("a user's, with an access token", json!({ "at_hash": "x" }), other_kind("at_hash")),
         ("a user's, for an application", json!({ "aud": client, "azp": client }), audience([client], AUDIENCE)),
         ("another service's", json!({ "aud": "https://other.run.app" }), audience(["https://other.run.app"], AUDIENCE)),
@@ -798,7 +798,7 @@ async fn d12_no_forged_token_buys_a_fetch() {
         (okta(), Issuer::okta("shop.okta.com", "default"), "api://default", json!({ "cid": null })),
         (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "client_id": "x" })),
         (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "token_use": null })),
-        (google(), Issuer::google(["113774264463038321964"]), AUDIENCE, json!({ "sub": "3" })),
+        (google(), Issuer::google(["100000000000000000001"]), AUDIENCE, json!({ "sub": "3" })),
         (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
     ];
     for (provider, preset, audience, wrong) in cases {

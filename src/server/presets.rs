@@ -33,18 +33,12 @@ impl Issuer {
     /// [`keys_from`](Self::keys_from).
     ///
     /// ```
-    /// use serde::Deserialize;
-    /// use tower_bearer::{Issuer, ResourceServer};
-    ///
-    /// #[derive(Deserialize)]
-    /// struct Realm { realm_access: Roles } // Claims<Realm> in a handler
-    /// #[derive(Deserialize)]
-    /// struct Roles { roles: Vec<String> }
+    /// use tower_bearer::{Issuer, Require, ResourceServer};
     ///
     /// let api = ResourceServer::builder("https://api.example.com")
     ///     .trust(Issuer::keycloak("https://id.example.com", "shop")?)
-    ///     .claims::<Realm>()
     ///     .build()?;
+    /// let administration = Require::token().claim_contains("/realm_access/roles", "admin");
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
@@ -108,8 +102,8 @@ impl Issuer {
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
-    /// let api = ResourceServer::builder("6e74172b-be56-4843-9ff4-e66a39bb12e3")
-    ///     .trust(Issuer::entra("72f988bf-86f1-41af-91ab-2d7cd011db47")?)
+    /// let api = ResourceServer::builder("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
+    ///     .trust(Issuer::entra("11111111-1111-4111-8111-111111111111")?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -138,8 +132,8 @@ impl Issuer {
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
-    /// let customers = ["72f988bf-86f1-41af-91ab-2d7cd011db47", "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"];
-    /// let api = ResourceServer::builder("6e74172b-be56-4843-9ff4-e66a39bb12e3")
+    /// let customers = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    /// let api = ResourceServer::builder("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
     ///     .trust(Issuer::entra_tenants(customers)?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
@@ -171,8 +165,8 @@ impl Issuer {
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
-    /// let api = ResourceServer::builder("api://6e74172b-be56-4843-9ff4-e66a39bb12e3")
-    ///     .trust(Issuer::entra_v1("72f988bf-86f1-41af-91ab-2d7cd011db47")?)
+    /// let api = ResourceServer::builder("api://aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
+    ///     .trust(Issuer::entra_v1("11111111-1111-4111-8111-111111111111")?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -270,7 +264,7 @@ impl Issuer {
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
     /// let api = ResourceServer::builder("https://api.example.com")
-    ///     .trust(Issuer::google(["113774264463038321964"])?)
+    ///     .trust(Issuer::google(["100000000000000000001"])?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -298,8 +292,8 @@ impl Issuer {
     /// - **To be set up**: applications and service users must have the access token type JWT, otherwise their tokens
     ///   are opaque and refused. The audience is the project's identifier; others ask for it with the scope
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
-    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted.
-    ///   There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
+    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted: see
+    ///   [`Require::claim_has_member`](crate::Require::claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -452,8 +446,8 @@ fn parse_pool(pool: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-    const OTHER: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
+    const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+    const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 
     fn identifiers(issuer: &Issuer) -> Vec<&str> {
         issuer.identities.iter().collect()
@@ -487,8 +481,8 @@ mod tests {
         );
         openid(
             Issuer::entra(TENANT).unwrap(),
-            "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
-            "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0/.well-known/openid-configuration",
+            "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0",
+            "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0/.well-known/openid-configuration",
         );
         openid(
             Issuer::okta("shop.okta.com", "default").unwrap(),
@@ -496,7 +490,7 @@ mod tests {
             "https://shop.okta.com/oauth2/default/.well-known/openid-configuration",
         );
         openid(
-            Issuer::google(["113774264463038321964"]).unwrap(),
+            Issuer::google(["100000000000000000001"]).unwrap(),
             "https://accounts.google.com",
             "https://accounts.google.com/.well-known/openid-configuration",
         );
@@ -519,16 +513,16 @@ mod tests {
         jwks(
             Issuer::entra_tenants([OTHER, TENANT]).unwrap(),
             &[
-                "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
-                "https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0",
+                "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0",
+                "https://login.microsoftonline.com/22222222-2222-4222-8222-222222222222/v2.0",
             ],
             "https://login.microsoftonline.com/{tenantid}/v2.0",
             "https://login.microsoftonline.com/common/discovery/v2.0/keys",
         );
         jwks(
             Issuer::entra_v1(TENANT).unwrap(),
-            &["https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/"],
-            "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+            &["https://sts.windows.net/11111111-1111-4111-8111-111111111111/"],
+            "https://sts.windows.net/11111111-1111-4111-8111-111111111111/",
             "https://login.microsoftonline.com/common/discovery/keys",
         );
         jwks(
@@ -601,12 +595,12 @@ mod tests {
             "organizations",
             "contoso.onmicrosoft.com",
             "72F988BF-86F1-41AF-91AB-2D7CD011DB47",
-            "{72f988bf-86f1-41af-91ab-2d7cd011db47}",
+            "{11111111-1111-4111-8111-111111111111}",
             "72f988bf86f141af91ab2d7cd011db47",
             "72f988bf086f1041af091ab02d7cd011db47",
             "72f988bf/86f1/41af/91ab/2d7cd011db47",
             "72f988bf-86f1-41af-91ab-2d7cd011db4",
-            "72f988bf-86f1-41af-91ab-2d7cd011db47/",
+            "11111111-1111-4111-8111-111111111111/",
             "72f988bf-86f1-41af-91ab-2d7cd011db4/",
             "{tenantid}",
         ];
