@@ -13,7 +13,6 @@ use crate::peer::{App, Guard, Handler, Peer};
 
 pub struct Peered(Arc<OAuthValidator>);
 
-#[expect(clippy::unused_async, reason = "every peer is started alike")]
 pub async fn start(setup: Setup) -> Peered {
     let config = OAuthConfig {
         enabled: true,

@@ -21,81 +21,99 @@ const JWKS_DELAY: Duration = Duration::from_millis(200);
 const FLOOD: usize = 1_000;
 const FLOOD_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How long the keys have been in when they are replaced.
-const BEFORE_ROTATION: Duration = Duration::from_secs(2);
+/// Longer than those who fetch once a minute at most need to be ready for another.
+const LONG: Duration = Duration::from_secs(65);
+const SHORT: Duration = Duration::from_secs(2);
 const AFTER_ROTATION: usize = 500;
 const ROTATION_INTERVAL: Duration = Duration::from_millis(10);
 
-struct Counts {
-    herd: Herd,
-    flood: Flood,
-    rotation: Rotation,
-    rotation_after_junk: Rotation,
+/// How the issuer's key is replaced by another.
+#[derive(Clone, Copy)]
+enum Rotation {
+    /// All at once, so long after the keys came in.
+    Abrupt { after: Duration },
+    /// The same, and a second before there was one token of a key that nobody has heard of.
+    AbruptAfterJunk { after: Duration },
+    /// The new one was published beside the old one so long before it signed anything.
+    Announced { ahead: Duration },
 }
+
+const ROTATIONS: [(&str, Rotation); 4] = [
+    ("at once, 2 s after the keys came in", Rotation::Abrupt { after: SHORT }),
+    ("at once, 65 s after", Rotation::Abrupt { after: LONG }),
+    ("the same, one junk kid 1 s before", Rotation::AbruptAfterJunk { after: LONG }),
+    ("published 65 s before it signs", Rotation::Announced { ahead: LONG }),
+];
 
 struct Herd {
     jwks_requests: usize,
-    refused: Statuses,
+    verdicts: Vec<Verdict>,
     started_after: Duration,
-    slowest: Duration,
 }
 
 struct Flood {
     jwks_requests: usize,
-    statuses: Statuses,
+    verdicts: Vec<Verdict>,
 }
 
-struct Rotation {
+struct Rotated {
     jwks_requests: usize,
-    refused: Statuses,
-    /// When the first token of the new key was sent that was accepted.
-    accepted_after: Option<Duration>,
+    verdicts: Vec<Verdict>,
 }
 
 pub fn run() {
-    // Most of this is waiting, so that all can wait at once, each for an issuer of its own.
-    let counted: Vec<_> = thread::scope(|scope| {
-        let rows = ROWS.iter().filter(|row| row.kind == Kind::Peer);
-        let running: Vec<_> = rows.map(|row| (row, scope.spawn(|| count(row)))).collect();
-        running.into_iter().map(|(row, counts)| (row, counts.join().expect("no row panics"))).collect()
+    // Nearly all of this is waiting, so that all can wait at once, each for an issuer of its own.
+    let (mut asked, mut rotated) = (asked(), rotated());
+    eprintln!("counts: this takes {} s", LONG.as_secs() + 10);
+    thread::scope(|scope| {
+        let peers = || ROWS.iter().filter(|row| row.kind == Kind::Peer);
+        let counts: Vec<_> = peers()
+            .map(|row| {
+                let herd = scope.spawn(|| herd(row));
+                let flood = scope.spawn(|| flood(row));
+                let rotations = ROTATIONS.map(|(_, kind)| scope.spawn(move || rotation(row, kind)));
+                (row, herd, flood, rotations)
+            })
+            .collect();
+        for (row, herd, flood, rotations) in counts {
+            let herd = herd.join().expect("no row panics");
+            let flood = flood.join().expect("no row panics");
+            asked.row(vec![
+                row.title(),
+                herd.jwks_requests.to_string(),
+                refused(&herd.verdicts),
+                format!("{} ms", herd.started_after.as_millis()),
+                format!("{} ms", slowest(&herd.verdicts).as_millis()),
+                flood.jwks_requests.to_string(),
+                describe(&statuses(&flood.verdicts)),
+                format!("{} ms", slowest(&flood.verdicts).as_millis()),
+            ]);
+            let rotations = rotations.map(|rotation| rotation.join().expect("no row panics").describe());
+            rotated.row([row.title()].into_iter().chain(rotations).collect());
+        }
     });
+    println!("## What the issuer is asked\n\n{asked}");
+    println!(
+        "## Requests refused when the key is replaced, of {AFTER_ROTATION} in 5 s (JWKS requests meanwhile)\n\n{rotated}"
+    );
+}
 
-    let mut table = Table::new([
+fn asked() -> Table {
+    Table::new([
         "",
         "cold herd of 200: JWKS requests",
         "refused",
-        "start took, then the slowest",
-        "1,000 unknown kids: JWKS requests",
+        "start took",
+        "then the slowest",
+        "1,000 unknown kids in 2 s: JWKS requests",
         "answers",
-        "rotation: refused of 500",
-        "JWKS requests",
-        "rotation after one junk kid: refused of 500",
-        "JWKS requests",
-    ]);
-    for (row, Counts { herd, flood, rotation, rotation_after_junk }) in &counted {
-        table.row(vec![
-            row.title(),
-            herd.jwks_requests.to_string(),
-            describe(&herd.refused),
-            format!("{} ms, {} ms", herd.started_after.as_millis(), herd.slowest.as_millis()),
-            flood.jwks_requests.to_string(),
-            describe(&flood.statuses),
-            rotation.describe(),
-            rotation.jwks_requests.to_string(),
-            rotation_after_junk.describe(),
-            rotation_after_junk.jwks_requests.to_string(),
-        ]);
-    }
-    println!("## What the issuer is asked, and who is refused\n\n{table}");
+        "the slowest",
+    ])
 }
 
-fn count(row: &'static Row) -> Counts {
-    Counts {
-        herd: herd(row),
-        flood: flood(row),
-        rotation: rotation(row, false),
-        rotation_after_junk: rotation(row, true),
-    }
+fn rotated() -> Table {
+    let [first, second, third, fourth] = ROTATIONS.map(|(name, _)| name);
+    Table::new(["", first, second, third, fourth])
 }
 
 /// The server has just started, and 200 clients with good tokens do not wait; the issuer is slow.
@@ -105,52 +123,62 @@ fn herd(row: &'static Row) -> Herd {
     let clients = issuer::distinct(&issuer, ALGORITHM, HERD);
     let mut worker = Worker::start(row, &Setup::new(&issuer, ALGORITHM));
     let verdicts = worker.ask(clients, Duration::ZERO);
-    Herd {
-        jwks_requests: issuer.requests(Endpoint::Jwks),
-        refused: refusals(&verdicts),
-        started_after: worker.started_after,
-        slowest: verdicts.iter().map(|verdict| verdict.after).max().unwrap_or_default(),
-    }
+    Herd { jwks_requests: issuer.requests(Endpoint::Jwks), verdicts, started_after: worker.started_after }
 }
 
 /// Tokens that are good but for their keys, whose names are all different: one every 2 ms, whether or not the last one was
-/// answered.
+/// answered, and the keys have been in for so long that whoever asks for others at all may ask again.
 fn flood(row: &'static Row) -> Flood {
     let issuer = issuer::start(ALGORITHM);
     let junk = issuer::of_unknown_keys(&issuer, ALGORITHM, FLOOD);
     let mut worker = warm(row, &issuer);
+    live(&mut worker, &issuer::good(&issuer, ALGORITHM).sign(), LONG);
     let before = issuer.requests(Endpoint::Jwks);
     let verdicts = worker.ask(junk, FLOOD_INTERVAL);
-    Flood { jwks_requests: issuer.requests(Endpoint::Jwks) - before, statuses: statuses(&verdicts) }
+    Flood { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
 }
 
-/// Two seconds after the keys came in they are replaced, without any consideration, and from then on only the new one signs:
-/// a token every 10 ms for 5 s.
-fn rotation(row: &'static Row, after_junk: bool) -> Rotation {
+/// From the rotation on, only the new key signs: a token every 10 ms for 5 s.
+fn rotation(row: &'static Row, kind: Rotation) -> Rotated {
     let issuer = issuer::start(ALGORITHM);
     let mut worker = warm(row, &issuer);
-    thread::sleep(BEFORE_ROTATION / 2);
-    if after_junk {
-        worker.ask(issuer::of_unknown_keys(&issuer, ALGORITHM, 1), Duration::ZERO);
+    let old = issuer::good(&issuer, ALGORITHM).sign();
+    let live = |worker: &mut Worker, time| live(worker, &old, time);
+    match kind {
+        Rotation::Abrupt { after } => {
+            live(&mut worker, after);
+            issuer.rotate();
+        }
+        Rotation::AbruptAfterJunk { after } => {
+            let second = Duration::from_secs(1);
+            live(&mut worker, after - second);
+            worker.ask(issuer::of_unknown_keys(&issuer, ALGORITHM, 1), Duration::ZERO);
+            live(&mut worker, second);
+            issuer.rotate();
+        }
+        Rotation::Announced { ahead } => {
+            issuer.publish_next();
+            live(&mut worker, ahead);
+            issuer.sign_with_next();
+        }
     }
-    thread::sleep(BEFORE_ROTATION / 2);
-    issuer.rotate();
     let new = issuer::distinct(&issuer, ALGORITHM, AFTER_ROTATION);
     let before = issuer.requests(Endpoint::Jwks);
     let verdicts = worker.ask(new, ROTATION_INTERVAL);
-    let first = verdicts.iter().position(|verdict| verdict.status == 200);
-    Rotation {
-        jwks_requests: issuer.requests(Endpoint::Jwks) - before,
-        refused: refusals(&verdicts),
-        accepted_after: first.and_then(|first| Some(ROTATION_INTERVAL * u32::try_from(first).ok()?)),
-    }
+    Rotated { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
 }
 
-impl Rotation {
+impl Rotated {
     fn describe(&self) -> String {
-        match self.accepted_after {
-            Some(Duration::ZERO) | None => describe(&self.refused),
-            Some(after) => format!("{}, until {:.1} s", describe(&self.refused), after.as_secs_f64()),
+        let requests = self.jwks_requests;
+        let accepted = self.verdicts.iter().rposition(|verdict| verdict.status != 200).map(|last| last + 1);
+        match accepted {
+            None => format!("0 ({requests})"),
+            Some(AFTER_ROTATION) => format!("{} ({requests})", refused(&self.verdicts)),
+            Some(first) => {
+                let after = ROTATION_INTERVAL * u32::try_from(first).expect("a small number");
+                format!("{}, until {:.1} s ({requests})", refused(&self.verdicts), after.as_secs_f64())
+            }
         }
     }
 }
@@ -161,6 +189,14 @@ fn warm(row: &'static Row, issuer: &TestIssuer) -> Worker {
     worker
 }
 
+/// Sends a good token each second. Some refresh their keys only when they are used.
+fn live(worker: &mut Worker, token: &str, time: Duration) {
+    let second = Duration::from_secs(1);
+    let seconds = usize::try_from(time.as_secs()).expect("a small number");
+    worker.ask(vec![token.to_owned(); seconds], second);
+    thread::sleep(second);
+}
+
 fn statuses(verdicts: &[Verdict]) -> Statuses {
     let mut statuses = Statuses::new();
     for verdict in verdicts {
@@ -169,10 +205,14 @@ fn statuses(verdicts: &[Verdict]) -> Statuses {
     statuses
 }
 
-fn refusals(verdicts: &[Verdict]) -> Statuses {
+fn refused(verdicts: &[Verdict]) -> String {
     let mut statuses = statuses(verdicts);
     statuses.remove(&200);
-    statuses
+    describe(&statuses)
+}
+
+fn slowest(verdicts: &[Verdict]) -> Duration {
+    verdicts.iter().map(|verdict| verdict.after).max().unwrap_or_default()
 }
 
 fn describe(statuses: &Statuses) -> String {
