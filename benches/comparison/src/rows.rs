@@ -35,11 +35,13 @@ pub static ROWS: &[Row] = &[
     Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
     Row::new("jsonwebtoken", "11", AWS_LC_RS, Kind::Reference, || work_bare(references::Decode::new)),
     Row::new("no protection", "", "", Kind::Reference, || work(async |_| references::Open)),
-    // The row with the token cache off goes here: `ours::start(|builder| builder.token_cache(TokenCache::off()))`, as
-    // `Kind::Again`, and `.variant("token cache off")`.
+    // Here goes the row with `ours::start(|builder| builder.token_cache(TokenCache::off()))`, a `Kind::Again` and the
+    // variant "token cache off".
     Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || work(ours::start(|builder| builder))),
-    Row::new("axum-jwt-auth", "", AWS_LC_RS, Kind::Peer, || work(axum_jwt_auth::with_aws_lc_rs)),
-    Row::new("axum-jwt-auth", "", RUST_CRYPTO, Kind::Again, || work(axum_jwt_auth::with_rust_crypto)),
+    Row::new("axum-jwt-auth", "", AWS_LC_RS, Kind::Peer, || work(axum_jwt_auth::with_aws_lc_rs))
+        .variant("an extractor"),
+    Row::new("axum-jwt-auth", "", RUST_CRYPTO, Kind::Again, || work(axum_jwt_auth::with_rust_crypto))
+        .variant("an extractor"),
     Row::new("tower-oauth2-resource-server", "", AWS_LC_RS, Kind::Peer, || work(tower_oauth2::with_aws_lc_rs)),
     Row::new("tower-oauth2-resource-server", "", RUST_CRYPTO, Kind::Again, || work(tower_oauth2::with_rust_crypto)),
     Row::new("jwt-authorizer", "", RING, Kind::Peer, || work(jwt_authorizer::start)),
@@ -58,7 +60,6 @@ impl Row {
         Self { name, version, variant: "", backend, kind, work }
     }
 
-    #[expect(dead_code, reason = "for the row that is to come")]
     const fn variant(mut self, variant: &'static str) -> Self {
         self.variant = variant;
         self
@@ -81,8 +82,9 @@ impl Row {
             .filter(|package| package.lines().any(|line| line == format!("name = \"{}\"", self.name)))
             .filter_map(|package| package.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"')))
             .find(|version| version.starts_with(self.version));
-        let parts = [Some(self.name), version, Some(self.variant).filter(|variant| !variant.is_empty())];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let version = version.map(|version| format!(" {version}")).unwrap_or_default();
+        let separator = if self.variant.is_empty() { "" } else { ", " };
+        format!("{}{version}{separator}{}", self.name, self.variant)
     }
 
     pub fn work(&self) {

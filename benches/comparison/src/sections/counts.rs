@@ -15,6 +15,9 @@ use crate::table::Table;
 /// Keys of it are made in no time.
 const ALGORITHM: Algorithm = Algorithm::ES256;
 
+/// For the requests to the issuer that nobody waited for.
+const SETTLE: Duration = Duration::from_secs(1);
+
 const HERD: usize = 200;
 const JWKS_DELAY: Duration = Duration::from_millis(200);
 
@@ -45,18 +48,8 @@ const ROTATIONS: [(&str, Rotation); 4] = [
     ("published 65 s before it signs", Rotation::Announced { ahead: LONG }),
 ];
 
-struct Herd {
-    jwks_requests: usize,
-    verdicts: Vec<Verdict>,
-    started_after: Duration,
-}
-
-struct Flood {
-    jwks_requests: usize,
-    verdicts: Vec<Verdict>,
-}
-
-struct Rotated {
+/// What the issuer was asked, and what the clients got.
+struct Counted {
     jwks_requests: usize,
     verdicts: Vec<Verdict>,
 }
@@ -76,19 +69,19 @@ pub fn run() {
             })
             .collect();
         for (row, herd, flood, rotations) in counts {
-            let herd = herd.join().expect("no row panics");
+            let (started_after, herd) = herd.join().expect("no row panics");
             let flood = flood.join().expect("no row panics");
             asked.row(vec![
                 row.title(),
                 herd.jwks_requests.to_string(),
                 refused(&herd.verdicts),
-                format!("{} ms", herd.started_after.as_millis()),
+                format!("{} ms", started_after.as_millis()),
                 format!("{} ms", slowest(&herd.verdicts).as_millis()),
                 flood.jwks_requests.to_string(),
                 describe(&statuses(&flood.verdicts)),
                 format!("{} ms", slowest(&flood.verdicts).as_millis()),
             ]);
-            let rotations = rotations.map(|rotation| rotation.join().expect("no row panics").describe());
+            let rotations = rotations.map(|rotation| describe_rotation(&rotation.join().expect("no row panics")));
             rotated.row([row.title()].into_iter().chain(rotations).collect());
         }
     });
@@ -117,29 +110,31 @@ fn rotated() -> Table {
 }
 
 /// The server has just started, and 200 clients with good tokens do not wait; the issuer is slow.
-fn herd(row: &'static Row) -> Herd {
+fn herd(row: &'static Row) -> (Duration, Counted) {
     let issuer = issuer::start(ALGORITHM);
     issuer.fail(Endpoint::Jwks, Fault::Delay(JWKS_DELAY));
     let clients = issuer::distinct(&issuer, ALGORITHM, HERD);
     let mut worker = Worker::start(row, &Setup::new(&issuer, ALGORITHM));
     let verdicts = worker.ask(clients, Duration::ZERO);
-    Herd { jwks_requests: issuer.requests(Endpoint::Jwks), verdicts, started_after: worker.started_after }
+    thread::sleep(SETTLE);
+    (worker.started_after, Counted { jwks_requests: issuer.requests(Endpoint::Jwks), verdicts })
 }
 
 /// Tokens that are good but for their keys, whose names are all different: one every 2 ms, whether or not the last one was
 /// answered, and the keys have been in for so long that whoever asks for others at all may ask again.
-fn flood(row: &'static Row) -> Flood {
+fn flood(row: &'static Row) -> Counted {
     let issuer = issuer::start(ALGORITHM);
     let junk = issuer::of_unknown_keys(&issuer, ALGORITHM, FLOOD);
     let mut worker = warm(row, &issuer);
     live(&mut worker, &issuer::good(&issuer, ALGORITHM).sign(), LONG);
     let before = issuer.requests(Endpoint::Jwks);
     let verdicts = worker.ask(junk, FLOOD_INTERVAL);
-    Flood { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
+    thread::sleep(SETTLE);
+    Counted { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
 }
 
 /// From the rotation on, only the new key signs: a token every 10 ms for 5 s.
-fn rotation(row: &'static Row, kind: Rotation) -> Rotated {
+fn rotation(row: &'static Row, kind: Rotation) -> Counted {
     let issuer = issuer::start(ALGORITHM);
     let mut worker = warm(row, &issuer);
     let old = issuer::good(&issuer, ALGORITHM).sign();
@@ -165,20 +160,16 @@ fn rotation(row: &'static Row, kind: Rotation) -> Rotated {
     let new = issuer::distinct(&issuer, ALGORITHM, AFTER_ROTATION);
     let before = issuer.requests(Endpoint::Jwks);
     let verdicts = worker.ask(new, ROTATION_INTERVAL);
-    Rotated { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
+    Counted { jwks_requests: issuer.requests(Endpoint::Jwks) - before, verdicts }
 }
 
-impl Rotated {
-    fn describe(&self) -> String {
-        let requests = self.jwks_requests;
-        let accepted = self.verdicts.iter().rposition(|verdict| verdict.status != 200).map(|last| last + 1);
-        match accepted {
-            None => format!("0 ({requests})"),
-            Some(AFTER_ROTATION) => format!("{} ({requests})", refused(&self.verdicts)),
-            Some(first) => {
-                let after = ROTATION_INTERVAL * u32::try_from(first).expect("a small number");
-                format!("{}, until {:.1} s ({requests})", refused(&self.verdicts), after.as_secs_f64())
-            }
+fn describe_rotation(Counted { jwks_requests, verdicts }: &Counted) -> String {
+    match verdicts.iter().rposition(|verdict| verdict.status != 200) {
+        None => format!("0 ({jwks_requests})"),
+        Some(last) if last + 1 == AFTER_ROTATION => format!("{} ({jwks_requests})", refused(verdicts)),
+        Some(last) => {
+            let after = ROTATION_INTERVAL * u32::try_from(last).expect("a small number");
+            format!("{}, until {:.2} s ({jwks_requests})", refused(verdicts), after.as_secs_f64())
         }
     }
 }
