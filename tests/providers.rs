@@ -277,8 +277,8 @@ fn auth0_tokens_for_others() {
 
 // Microsoft Entra ID
 
-const TENANT: &str = "11111111-1111-4111-8111-111111111111";
-const PARTNER: &str = "22222222-2222-4222-8222-222222222222";
+const TENANT: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
+const PARTNER: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
 const STRANGE_TENANT: &str = "82229342-1101-4ab6-817b-70c0747630f3";
 /// Of everybody who has a personal account.
 const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";

@@ -103,7 +103,7 @@ impl Issuer {
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
     /// let api = ResourceServer::builder("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
-    ///     .trust(Issuer::entra("11111111-1111-4111-8111-111111111111")?)
+    ///     .trust(Issuer::entra("1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a")?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -132,7 +132,7 @@ impl Issuer {
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
-    /// let customers = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    /// let customers = ["1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a", "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b"];
     /// let api = ResourceServer::builder("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
     ///     .trust(Issuer::entra_tenants(customers)?)
     ///     .build()?;
@@ -166,7 +166,7 @@ impl Issuer {
     /// use tower_bearer::{Issuer, ResourceServer};
     ///
     /// let api = ResourceServer::builder("api://aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
-    ///     .trust(Issuer::entra_v1("11111111-1111-4111-8111-111111111111")?)
+    ///     .trust(Issuer::entra_v1("1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a")?)
     ///     .build()?;
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -446,8 +446,8 @@ fn parse_pool(pool: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    const TENANT: &str = "11111111-1111-4111-8111-111111111111";
-    const OTHER: &str = "22222222-2222-4222-8222-222222222222";
+    const TENANT: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
+    const OTHER: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
 
     fn identifiers(issuer: &Issuer) -> Vec<&str> {
         issuer.identities.iter().collect()
@@ -481,8 +481,8 @@ mod tests {
         );
         openid(
             Issuer::entra(TENANT).unwrap(),
-            "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0",
-            "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0/.well-known/openid-configuration",
+            "https://login.microsoftonline.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0",
+            "https://login.microsoftonline.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0/.well-known/openid-configuration",
         );
         openid(
             Issuer::okta("shop.okta.com", "default").unwrap(),
@@ -513,16 +513,16 @@ mod tests {
         jwks(
             Issuer::entra_tenants([OTHER, TENANT]).unwrap(),
             &[
-                "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0",
-                "https://login.microsoftonline.com/22222222-2222-4222-8222-222222222222/v2.0",
+                "https://login.microsoftonline.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0",
+                "https://login.microsoftonline.com/2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b/v2.0",
             ],
             "https://login.microsoftonline.com/{tenantid}/v2.0",
             "https://login.microsoftonline.com/common/discovery/v2.0/keys",
         );
         jwks(
             Issuer::entra_v1(TENANT).unwrap(),
-            &["https://sts.windows.net/11111111-1111-4111-8111-111111111111/"],
-            "https://sts.windows.net/11111111-1111-4111-8111-111111111111/",
+            &["https://sts.windows.net/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/"],
+            "https://sts.windows.net/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/",
             "https://login.microsoftonline.com/common/discovery/keys",
         );
         jwks(
@@ -595,12 +595,12 @@ mod tests {
             "organizations",
             "contoso.onmicrosoft.com",
             "72F988BF-86F1-41AF-91AB-2D7CD011DB47",
-            "{11111111-1111-4111-8111-111111111111}",
+            "{1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a}",
             "72f988bf86f141af91ab2d7cd011db47",
             "72f988bf086f1041af091ab02d7cd011db47",
             "72f988bf/86f1/41af/91ab/2d7cd011db47",
             "72f988bf-86f1-41af-91ab-2d7cd011db4",
-            "11111111-1111-4111-8111-111111111111/",
+            "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/",
             "72f988bf-86f1-41af-91ab-2d7cd011db4/",
             "{tenantid}",
         ];
