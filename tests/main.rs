@@ -20,6 +20,7 @@ mod rotation;
 mod runtimes;
 mod sources;
 mod stampede;
+mod token_cache;
 mod tower_contract;
 mod unusable_keys;
 mod verify;

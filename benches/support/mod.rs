@@ -73,7 +73,8 @@ pub fn large(issuer: &TestIssuer, algorithm: Algorithm) -> TokenBuilder {
 
 /// The same token `count` times, each with another `jti` of the same length.
 pub fn distinct(token: &TokenBuilder, count: usize) -> impl Iterator<Item = String> {
-    (0..count).map(move |number| token.clone().claim("jti", format!("AT.n2m4v6b8-c0x1z3l5-k7j9h2g4-{number:07}")).sign())
+    (0..count)
+        .map(move |number| token.clone().claim("jti", format!("AT.n2m4v6b8-c0x1z3l5-k7j9h2g4-{number:07}")).sign())
 }
 
 /// A signature with a key that was parsed before: nobody can verify a token with less.
@@ -171,12 +172,16 @@ pub fn inner() -> Inner {
 }
 
 /// [`Inner`] behind the layer.
-pub fn protected(api: &ResourceServer) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> + Clone {
+pub fn protected(
+    api: &ResourceServer,
+) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> + Clone {
     ServiceBuilder::new().layer(api.layer()).service(inner())
 }
 
 /// [`Inner`] behind the layer and a requirement.
-pub fn required(api: &ResourceServer) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> + Clone {
+pub fn required(
+    api: &ResourceServer,
+) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> + Clone {
     ServiceBuilder::new().layer(api.layer()).layer(Require::scope("read:me")).service(inner())
 }
 

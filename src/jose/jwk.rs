@@ -79,6 +79,21 @@ impl JwkSet {
         self.keys.iter().filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
     }
 
+    /// Whether `key` is one of the usable keys: the same material under the same name for the same algorithms.
+    pub(crate) fn holds(&self, key: &Arc<VerifyingKey>) -> bool {
+        self.keys.iter().any(|own| Arc::ptr_eq(own, key)) || self.keys.contains(key)
+    }
+
+    /// Takes over the keys that `held` has too, so that what stays the same also stays in the same place: it is found at
+    /// once, and nothing that refers to it keeps a copy alive.
+    pub(crate) fn take_over(&mut self, held: &Self) {
+        for key in &mut self.keys {
+            if let Some(same) = held.keys.iter().find(|other| *other == key) {
+                *key = Arc::clone(same);
+            }
+        }
+    }
+
     /// Whether the usable keys are the same, in whatever order.
     pub(crate) fn same_keys(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len() && self.keys.iter().all(|key| other.keys.contains(key))

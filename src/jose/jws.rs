@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use serde::de::MapAccess;
 
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::jwk::JwkSet;
+use super::key::VerifyingKey;
 use super::strict_json::{JsonError, Member, Members, read_object};
 
 /// The most keys that are tried for one token.
@@ -44,14 +47,14 @@ impl<'t> Unverified<'t> {
 
     /// The payload, if a key of the set made the signature: one that bears the header's `kid`, or any if it names none, and
     /// that serves its `alg` (RFC 7515 §5.2, appendix D).
-    pub(crate) fn verify(self, keys: &JwkSet) -> Result<Verified, SignatureError> {
+    pub(crate) fn verify(self, keys: &JwkSet) -> Result<(Verified, &Arc<VerifyingKey>), SignatureError> {
         let Self { header, signing_input, payload, signature } = self;
         let mut keys = keys.candidates(header.kid.as_deref(), header.algorithm).take(MAX_TRIED_KEYS).peekable();
         if keys.peek().is_none() {
             return Err(SignatureError::NoKey);
         }
-        let good = keys.any(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature));
-        if good { Ok(Verified { payload }) } else { Err(SignatureError::Mismatch) }
+        let key = keys.find(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature));
+        key.map(|key| (Verified { payload }, key)).ok_or(SignatureError::Mismatch)
     }
 }
 
@@ -271,7 +274,10 @@ mod tests {
             let jws = Unverified::parse(token).unwrap();
             assert_eq!(jws.header().algorithm.name(), algorithm);
             let claimed = jws.unverified_payload().to_vec();
-            assert!(jws.verify(&keys(jwk)).is_ok_and(|verified| verified.into_payload() == claimed), "{algorithm}");
+            assert!(
+                jws.verify(&keys(jwk)).is_ok_and(|(verified, _)| verified.into_payload() == claimed),
+                "{algorithm}"
+            );
         }
     }
 
@@ -279,8 +285,9 @@ mod tests {
     #[test]
     fn the_published_examples_fail_when_anything_is_changed() {
         for (algorithm, jwk, token) in PUBLISHED {
+            let keys = keys(jwk);
             let refused = |token: &str| {
-                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                let verified = Unverified::parse(token).unwrap().verify(&keys);
                 matches!(verified, Err(SignatureError::Mismatch))
             };
             let (input, signature) = token.rsplit_once('.').unwrap();
@@ -312,7 +319,8 @@ mod tests {
             let (input, signature) = token.rsplit_once('.').unwrap();
             let zeros = base64url::encode(vec![0; base64url::decode(signature).unwrap().len()]);
             let jws = format!("{input}.{zeros}");
-            let verified = Unverified::parse(&jws).unwrap().verify(&keys(jwk));
+            let keys = keys(jwk);
+            let verified = Unverified::parse(&jws).unwrap().verify(&keys);
             assert!(matches!(verified, Err(SignatureError::Mismatch)), "{algorithm}");
         }
     }
@@ -321,7 +329,8 @@ mod tests {
     fn d2_a_key_of_another_kind_is_not_even_tried() {
         for (algorithm, _, token) in PUBLISHED {
             for (other, jwk, _) in PUBLISHED.into_iter().filter(|(other, ..)| *other != algorithm) {
-                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                let keys = keys(jwk);
+                let verified = Unverified::parse(token).unwrap().verify(&keys);
                 assert!(matches!(verified, Err(SignatureError::NoKey)), "{algorithm} by {other}");
             }
         }

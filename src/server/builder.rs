@@ -9,6 +9,7 @@ use super::claims_extension::ClaimsExtension;
 use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
+use super::token_cache::TokenCache;
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::KeyStore;
@@ -29,6 +30,7 @@ pub struct Builder<State> {
     leeway: Duration,
     clock: Arc<dyn Clock>,
     claims: Option<ClaimsExtension>,
+    token_cache: TokenCache,
     state: PhantomData<State>,
 }
 
@@ -50,6 +52,7 @@ impl Builder<NeedsIssuer> {
             leeway: DEFAULT_LEEWAY,
             clock: Arc::new(SystemClock),
             claims: None,
+            token_cache: TokenCache::default(),
             state: PhantomData,
         }
     }
@@ -59,8 +62,8 @@ impl<State> Builder<State> {
     /// Accepts the tokens of `issuer`. Call it again for others: each has its own keys, audiences and algorithms.
     pub fn trust(mut self, issuer: Issuer) -> Builder<Trusting> {
         self.issuers.push(issuer);
-        let Self { audience, realm, issuers, profile, leeway, clock, claims, state: _ } = self;
-        Builder { audience, realm, issuers, profile, leeway, clock, claims, state: PhantomData }
+        let Self { audience, realm, issuers, profile, leeway, clock, claims, token_cache, state: _ } = self;
+        Builder { audience, realm, issuers, profile, leeway, clock, claims, token_cache, state: PhantomData }
     }
 
     /// The `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
@@ -104,6 +107,15 @@ impl<State> Builder<State> {
         self.claims = Some(ClaimsExtension::of::<T>());
         self
     }
+
+    /// How much is remembered of the tokens that were verified, so that their signatures need not be verified at every request.
+    ///
+    /// Default: [on](TokenCache::default), with at most 10,000 tokens and 16 MiB. Nothing that would be refused without it
+    /// passes with it: see [`TokenCache`].
+    pub fn token_cache(mut self, token_cache: TokenCache) -> Self {
+        self.token_cache = token_cache;
+        self
+    }
 }
 
 impl Builder<Trusting> {
@@ -137,7 +149,7 @@ impl Builder<Trusting> {
                 Policy { issuer: identifier, audiences, algorithms, profile: self.profile, leeway: self.leeway };
             trusted.push(Trusted { policy, keys });
         }
-        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims))
+        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, &self.token_cache))
     }
 }
 

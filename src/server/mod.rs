@@ -7,10 +7,12 @@ mod context;
 mod credentials;
 pub(crate) mod issuer;
 pub(crate) mod resource_server;
+mod token_cache;
 
 pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
 pub use resource_server::VerifyError;
+pub use token_cache::{TokenCache, TokenCacheStatus};
 
 pub(crate) use context::{Access, Context};
 pub(crate) use resource_server::{Admission, Pending};

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
@@ -9,6 +9,7 @@ use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
+use super::validity::Validity;
 use crate::jose::Verified;
 
 /// A validated access token: its existence is the proof.
@@ -25,8 +26,7 @@ struct Inner {
     audience: Vec<Box<str>>,
     scope: Scope,
     id: Option<Box<str>>,
-    issued_at: Option<NumericDate>,
-    expires_at: NumericDate,
+    validity: Validity,
     payload: Vec<u8>,
     parsed_claims: Option<ParsedClaims>,
 }
@@ -36,6 +36,7 @@ impl AccessToken {
         verified: Verified,
         claims: RegisteredClaims,
         scope: Scope,
+        validity: Validity,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::Missing { claim };
@@ -47,8 +48,7 @@ impl AccessToken {
             audience: claims.aud.ok_or(missing("aud"))?,
             scope,
             id: claims.jti,
-            issued_at: claims.iat,
-            expires_at: claims.exp.ok_or(missing("exp"))?,
+            validity,
             parsed_claims: parse_claims.map(|parse| parse(&payload)).transpose()?,
             payload,
         })))
@@ -87,13 +87,13 @@ impl AccessToken {
     /// When the token ends (`exp`), the leeway not counted.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.expires_at.into()
+        self.0.validity.exp.into()
     }
 
     /// When the token was issued (`iat`).
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.0.issued_at.map(Into::into)
+        self.0.validity.iat.map(Into::into)
     }
 
     /// The token's own identifier (`jti`), unique within the [issuer](Self::issuer).
@@ -109,6 +109,22 @@ impl AccessToken {
     /// When the claims are no `T`.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         claims::read(&self.0.payload)
+    }
+
+    /// Whether the token, which was good before, is so at the time `now` too.
+    pub(crate) fn check_validity(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+        self.0.validity.check(leeway, now)
+    }
+
+    /// About how many bytes of memory the token and its clones take together. What the application's own claims hold on to is
+    /// taken to be as much as they were parsed from.
+    pub(crate) fn footprint(&self) -> usize {
+        let Inner { issuer, subject, client_id, audience, scope, id, payload, parsed_claims, validity: _ } = &*self.0;
+        let texts =
+            [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref()].into_iter().flatten().chain(audience);
+        let texts: usize = texts.map(|text| text.len() + size_of::<Box<str>>()).sum();
+        let parsed = parsed_claims.as_ref().map_or(0, |parsed| size_of_val(&**parsed) + payload.len());
+        size_of::<Inner>() + texts + scope.as_str().len() + payload.capacity() + parsed
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {

@@ -7,6 +7,7 @@ mod numeric_date;
 mod registered;
 pub(crate) mod scope;
 mod validator;
+mod validity;
 
 pub use claims::ClaimsError;
 pub use error::TokenError;
@@ -14,4 +15,4 @@ pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 pub use validator::Profile;
 
-pub(crate) use validator::{Candidate, Policy};
+pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy};

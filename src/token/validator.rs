@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access_token::AccessToken;
@@ -6,10 +7,11 @@ use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
-use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified};
+use super::validity::Validity;
+use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified, VerifyingKey};
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
-const MAX_TOKEN_LENGTH: usize = 16 * 1024;
+pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// How closely a token must follow RFC 9068.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,11 +70,9 @@ impl<'t> Candidate<'t> {
         self.names_its_subject()?;
         self.has_profile_claims(policy)?;
         self.audience_matches(policy)?;
-        self.has_not_expired(policy, now)?;
-        self.is_valid_already(policy, now)?;
-        self.was_issued_in_the_past(policy, now)?;
+        let validity = self.is_valid_now(policy, now)?;
         let scope = self.scope(policy)?;
-        Ok(Plausible { candidate: self, scope })
+        Ok(Plausible { candidate: self, scope, validity })
     }
 
     /// RFC 9068 §4: code point by code point.
@@ -167,27 +167,11 @@ impl<'t> Candidate<'t> {
         granted.ok_or_else(|| TokenError::Payload(JsonError::WrongType { name: name.into() }))
     }
 
-    /// RFC 7519 §4.1.4.
-    fn has_not_expired(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+    /// RFC 7519 §4.1.4 to §4.1.6; RFC 9068 §2.2 requires `exp`.
+    fn is_valid_now(&self, policy: &Policy, now: NumericDate) -> Result<Validity, TokenError> {
         let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
-        if now < exp.plus(policy.leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
-    }
-
-    /// RFC 7519 §4.1.5.
-    fn is_valid_already(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        match self.claims.nbf {
-            Some(nbf) if nbf > now.plus(policy.leeway) => Err(TokenError::NotYetValid { nbf, now }),
-            _ => Ok(()),
-        }
-    }
-
-    /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
-    /// trust with `exp`.
-    fn was_issued_in_the_past(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        match self.claims.iat {
-            Some(iat) if iat > now.plus(policy.leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
-            _ => Ok(()),
-        }
+        let validity = Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat };
+        validity.check(policy.leeway, now).map(|()| validity)
     }
 }
 
@@ -195,6 +179,7 @@ impl<'t> Candidate<'t> {
 pub(crate) struct Plausible<'t> {
     candidate: Candidate<'t>,
     scope: Scope,
+    validity: Validity,
 }
 
 impl Plausible<'_> {
@@ -203,15 +188,20 @@ impl Plausible<'_> {
         self.candidate.jws.header().kid.as_deref()
     }
 
-    /// The access token, if its issuer's `keys` bear it out.
-    pub(crate) fn verify(self, keys: &JwkSet, parse_claims: Option<ParseClaims>) -> Result<AccessToken, TokenError> {
-        let Self { candidate: Candidate { jws, claims }, scope } = self;
+    /// The access token and the key that bears it out, if one of its issuer's `keys` does.
+    pub(crate) fn verify(
+        self,
+        keys: &JwkSet,
+        parse_claims: Option<ParseClaims>,
+    ) -> Result<(AccessToken, Arc<VerifyingKey>), TokenError> {
+        let Self { candidate: Candidate { jws, claims }, scope, validity } = self;
         let algorithm = jws.header().algorithm;
-        let verified = jws.verify(keys).map_err(|error| match error {
+        let (verified, key) = jws.verify(keys).map_err(|error| match error {
             SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
             SignatureError::Mismatch => TokenError::Signature,
         })?;
-        AccessToken::new(verified, claims, scope, parse_claims)
+        let token = AccessToken::new(verified, claims, scope, validity, parse_claims)?;
+        Ok((token, Arc::clone(key)))
     }
 }
 
