@@ -7,9 +7,23 @@
 
 mod support;
 
-use std::time::Instant;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::sync::{Barrier, Mutex};
+use std::time::{Duration, Instant};
 
-use support::{ALGORITHMS, Floor, Jsonwebtoken, bearer, call, inner, issuer, large, protected, server, small};
+use http::{HeaderValue, Request, Response};
+use siphasher::sip128::SipHasher24;
+use tower::Service;
+use tower_bearer::ResourceServer;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::server::TokenCache;
+use tower_bearer::testing::TestIssuer;
+
+use support::{
+    ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
+    server, small,
+};
 
 /// How long one case is measured at a time, in nanoseconds.
 const SLICE: f64 = 3e6;
@@ -63,33 +77,215 @@ impl Case<'_> {
 }
 
 fn main() {
-    first_sight();
+    let issuer = issuer();
+    let parts: [(&str, fn(&TestIssuer)); 4] =
+        [("first_sight", first_sight), ("repeats", repeats), ("refusals", refusals), ("two_threads", two_threads)];
+    // `cargo bench --bench ratios -- repeats` measures one part alone.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (name, measure) in parts {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            measure(&issuer);
+        }
+    }
 }
 
-fn first_sight() {
-    let issuer = issuer();
-    println!("\nfirst sight, through the layer\n");
+fn first_sight(issuer: &TestIssuer) {
+    println!("\nFirst sight, through the layer; times the bare verification\n");
+    println!("| token | octets | bare, ns | jsonwebtoken | cache off | cache on | off, ns more | on, ns more |");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for algorithm in ALGORITHMS {
-        for (size, token) in [("small", small(&issuer, algorithm)), ("large", large(&issuer, algorithm))] {
-            let token = token.sign();
-            let floor = Floor::of(&issuer, algorithm, &token);
-            let api = server(&issuer).build().unwrap();
-            let jwt = Jsonwebtoken::new(&issuer, algorithm);
-            let credentials = bearer(&token);
-            let (mut plain, mut layer) = (inner(), protected(&api));
+        for (size, token) in [("small", small(issuer, algorithm)), ("large", large(issuer, algorithm))] {
+            // Each comes once: the doorkeeper has forgotten it when it comes again.
+            let tokens: Vec<String> = distinct(&token, 500).collect();
+            let octets = tokens[0].len();
+            let floors: Vec<Floor> = tokens.iter().map(|token| Floor::of(issuer, algorithm, token)).collect();
+            let credentials: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
+            let off = server(issuer).token_cache(TokenCache::off()).build().unwrap();
+            // With as few entries as this no token is still known when it comes again.
+            let on = server(issuer).token_cache(TokenCache::default().entries(16)).build().unwrap();
+            let jwt = Jsonwebtoken::new(issuer, algorithm);
+            let (mut layer_off, mut layer_on) = (protected(&off), protected(&on));
+            let mut next = [0; 4].map(|_| (0..500).cycle());
+            let [floor_next, jwt_next, off_next, on_next] = &mut next;
             let mut cases = Cases::default();
-            cases.add("floor", || floor.verify());
-            cases.add("jsonwebtoken", || jwt.decode(&token));
-            cases.add("service", || assert_eq!(call(&mut plain, &credentials), 200));
-            cases.add("layer", || assert_eq!(call(&mut layer, &credentials), 200));
+            cases.add("floor", || floors[floor_next.next().unwrap()].verify());
+            cases.add("jwt", || jwt.decode(&tokens[jwt_next.next().unwrap()]));
+            cases.add("off", || assert_eq!(call(&mut layer_off, &credentials[off_next.next().unwrap()]), 200));
+            cases.add("on", || assert_eq!(call(&mut layer_on, &credentials[on_next.next().unwrap()]), 200));
             cases.measure(101);
-            let floor = cases.median("floor");
-            print!("{algorithm} {size} {}:", token.len());
-            for case in &cases.0 {
-                let median = cases.median(&case.name);
-                print!("  {} {median:.0} ns {:.3}", case.name, median / floor);
-            }
-            println!();
+            let [floor, jwt, off_ns, on_ns] = ["floor", "jwt", "off", "on"].map(|name| cases.median(name));
+            drop(cases);
+            let hits = on.token_cache_status().unwrap().hit_rate();
+            assert!(hits < 0.02, "{hits}");
+            println!(
+                "| {algorithm} {size} | {octets} | {floor:.0} | {:.3} | {:.3} | {:.3} | {:.0} | {:.0} |",
+                jwt / floor,
+                off_ns / floor,
+                on_ns / floor,
+                off_ns - floor,
+                on_ns - floor
+            );
         }
+    }
+}
+
+fn repeats(issuer: &TestIssuer) {
+    println!("\nRepeats through the layer, large ES256 tokens\n");
+    println!(
+        "| distinct tokens | service alone, ns | behind the layer, ns more | and `Require` | hash alone | hit rate |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|");
+    for count in [1, 1000, 100_000] {
+        let credentials: Vec<HeaderValue> =
+            distinct(&large(issuer, Algorithm::ES256), count).map(|token| bearer(&token)).collect();
+        let room = TokenCache::default().entries(400_000).bytes(1 << 30);
+        let api = server(issuer).token_cache(room).build().unwrap();
+        let (mut plain, mut layer, mut require) = (inner(), protected(&api), required(&api));
+        for _ in 0..3 {
+            credentials.iter().for_each(|credentials| assert_eq!(call(&mut layer, credentials), 200));
+        }
+        let before = api.token_cache_status().unwrap();
+        let mut random = [1, 2, 3, 4, 5].map(fastrand::Rng::with_seed);
+        let [one, two, three, four, five] = &mut random;
+        let hasher = SipHasher24::new_with_key(&[7; 16]);
+        let mut cases = Cases::default();
+        cases.add("service", || assert_eq!(call(&mut plain, &copy(one.choice(&credentials).unwrap())), 200));
+        cases.add("layer", || assert_eq!(call(&mut layer, &copy(two.choice(&credentials).unwrap())), 200));
+        cases.add("require", || assert_eq!(call(&mut require, &copy(three.choice(&credentials).unwrap())), 200));
+        cases.add("copy", || drop(std::hint::black_box(copy(five.choice(&credentials).unwrap()))));
+        cases.add("hash", || {
+            let credentials = copy(four.choice(&credentials).unwrap());
+            std::hint::black_box(hasher.hash(&credentials.as_bytes()[7..]));
+        });
+        cases.measure(101);
+        let [copied, service, layer, require, hash] =
+            ["copy", "service", "layer", "require", "hash"].map(|name| cases.median(name));
+        drop(cases);
+        let after = api.token_cache_status().unwrap();
+        let hits = (after.hits - before.hits) as f64;
+        println!(
+            "| {count} | {service:.0} | {:.0} | {:.0} | {:.0} | {:.4} |",
+            layer - service,
+            require - service,
+            hash - copied,
+            hits / (hits + (after.misses - before.misses) as f64)
+        );
+    }
+}
+
+/// The same credentials as if they had been read from a socket: wherever they were before, their bytes are near now.
+fn copy(credentials: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(credentials.as_bytes()).unwrap()
+}
+
+fn refusals(issuer: &TestIssuer) {
+    println!("\nRefusals through the layer, large ES256 tokens, ns\n");
+    let token = large(issuer, Algorithm::ES256);
+    let api = server(issuer).build().unwrap();
+    let forger = support::issuer();
+    let kinds = [
+        ("no credentials", None),
+        ("garbage", Some(bearer("abc"))),
+        ("expired, never good", Some(bearer(&token.clone().expired_for(Duration::from_secs(600)).sign()))),
+        ("wrong audience", Some(bearer(&token.clone().audience("https://other.example.com").sign()))),
+        ("a kid that was absent a moment ago", Some(bearer(&token.clone().header("kid", "absent").sign()))),
+        ("bad signature", Some(bearer(&token.clone().signed_by(&forger).sign()))),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    // It is looked for once, and then known to be absent for 5 seconds.
+    let absent = kinds[4].1.as_ref().unwrap().to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+    runtime.block_on(async { api.verify(&absent).await.unwrap_err() });
+    for (kind, credentials) in kinds {
+        let mut layer = protected(&api);
+        let mut cases = Cases::default();
+        cases.add(kind, || {
+            let status = match &credentials {
+                Some(credentials) => call(&mut layer, credentials),
+                None => call_bare(&mut layer),
+            };
+            assert_eq!(status, 401);
+        });
+        cases.measure(31);
+        println!("{kind}: {:.0}", cases.median(kind));
+    }
+}
+
+/// Runs `work` on so many threads, each with an index, and returns how often all of them together did it in a second.
+fn rate(threads: usize, work: impl Fn(usize) + Sync) -> f64 {
+    const TIME: Duration = Duration::from_millis(20);
+    let barrier = Barrier::new(threads);
+    let (barrier, work) = (&barrier, &work);
+    std::thread::scope(|scope| {
+        let run = |thread: usize| {
+            move || {
+                barrier.wait();
+                let (start, mut count) = (Instant::now(), 0_u32);
+                while start.elapsed() < TIME {
+                    (0..50).for_each(|_| work(thread));
+                    count += 50;
+                }
+                f64::from(count) / start.elapsed().as_secs_f64()
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(run(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+fn two_threads(issuer: &TestIssuer) {
+    println!("\nTwo threads, times what one does; repeats of large ES256 tokens\n");
+    let api = server(issuer).build().unwrap();
+    let credentials: Vec<HeaderValue> =
+        distinct(&large(issuer, Algorithm::ES256), 1000).map(|token| bearer(&token)).collect();
+    for _ in 0..3 {
+        credentials.iter().for_each(|credentials| assert_eq!(call(&mut protected(&api), credentials), 200));
+    }
+    let hasher = SipHasher24::new_with_key(&[7; 16]);
+    let hash = |credentials: &HeaderValue| {
+        std::hint::black_box(hasher.hash(&credentials.as_bytes()[7..]));
+    };
+    thread_local! {
+        static RANDOM: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::new());
+    }
+    for count in [1, 1000] {
+        let credentials = &credentials[..count];
+        let any = |_| RANDOM.with_borrow_mut(|random| random.choice(credentials).unwrap());
+        let service = || LayerPerThread::new(&api);
+        let (one, two) = (service(), service());
+        let layer = |thread: usize| one.or(&two, thread).send(any(thread));
+        let mut rounds: Vec<[f64; 4]> = (0..101)
+            .map(|_| {
+                let hash = |thread| hash(any(thread));
+                [rate(1, hash), rate(2, hash), rate(1, layer), rate(2, layer)]
+            })
+            .collect();
+        let mut median = |of: fn(&[f64; 4]) -> f64| {
+            rounds.sort_by(|a, b| of(a).total_cmp(&of(b)));
+            of(&rounds[rounds.len() / 2])
+        };
+        let [hash, layer] = [median(|r| r[1] / r[0]), median(|r| r[3] / r[2])];
+        println!("{count} tokens: hash alone {hash:.3}, layer {layer:.3}: {:.3}", layer / hash);
+    }
+}
+
+/// A service that only one thread at a time calls, as a server's connection does.
+struct LayerPerThread<S>(Mutex<S>);
+
+impl LayerPerThread<()> {
+    fn new(
+        api: &ResourceServer,
+    ) -> LayerPerThread<impl Service<Request<()>, Response = Response<()>, Error = Infallible>> {
+        LayerPerThread(Mutex::new(protected(api)))
+    }
+}
+
+impl<S: Service<Request<()>, Response = Response<()>, Error = Infallible>> LayerPerThread<S> {
+    fn or<'a>(&'a self, other: &'a Self, thread: usize) -> &'a Self {
+        if thread == 0 { self } else { other }
+    }
+
+    fn send(&self, credentials: &HeaderValue) {
+        assert_eq!(call(&mut *self.0.lock().unwrap(), credentials), 200);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::key::{Curve, Material, VerifyingKey};
+use super::key::{Curve, KeyIdentity, Material, VerifyingKey};
 use super::strict_json::read_struct;
 use super::unusable_jwk::UnusableJwk;
 
@@ -79,13 +79,13 @@ impl JwkSet {
         self.keys.iter().filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
     }
 
-    /// Whether `key` is one of the usable keys: the same material under the same name for the same algorithms.
-    pub(crate) fn holds(&self, key: &Arc<VerifyingKey>) -> bool {
-        self.keys.iter().any(|own| Arc::ptr_eq(own, key)) || self.keys.contains(key)
+    /// The usable key with this identity.
+    pub(crate) fn get(&self, identity: KeyIdentity) -> Option<&Arc<VerifyingKey>> {
+        self.keys.iter().find(|key| key.identity() == identity)
     }
 
-    /// Takes over the keys that `held` has too, so that what stays the same also stays in the same place: it is found at
-    /// once, and nothing that refers to it keeps a copy alive.
+    /// Takes over the keys that `held` has too, so that what is the same keeps its identity: the same material under the same
+    /// name for the same algorithms.
     pub(crate) fn take_over(&mut self, held: &Self) {
         for key in &mut self.keys {
             if let Some(same) = held.keys.iter().find(|other| *other == key) {

@@ -11,6 +11,7 @@ use super::credentials::bearer_token;
 use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
 use crate::clock::Clock;
+use crate::jose::Scratch;
 use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
 use crate::rejection::RejectionKind;
 use crate::require::Shortfall;
@@ -208,7 +209,7 @@ impl ResourceServer {
         match self.judge_again(&entry, arrived) {
             Some(Ok(())) => {
                 place.cache.hit();
-                Judgement::Passed(Ok(entry.token.clone()))
+                Judgement::Passed(Ok(entry.token))
             }
             Some(Err(error)) => Judgement::Passed(Err(error.into())),
             None => {
@@ -233,7 +234,7 @@ impl ResourceServer {
         let Trusted { policy, keys } = self.0.trusted.get(*issuer)?;
         let verdict = token.check_validity(policy.leeway, self.now().into());
         // The same order as at first: a token that has expired is bad, whatever its key.
-        if verdict.is_err() || keys.still_holds(key, now) { Some(verdict) } else { None }
+        if verdict.is_err() || keys.still_holds(*key, now) { Some(verdict) } else { None }
     }
 
     /// Judges a token by all there is to it.
@@ -245,7 +246,8 @@ impl ResourceServer {
     }
 
     fn try_judge(&self, token: &str, arrived: Instant, place: Option<Place<'_>>) -> Result<Judgement, TokenError> {
-        let candidate = Candidate::parse(token)?;
+        let mut scratch = Scratch::default();
+        let candidate = Candidate::parse(token, &mut scratch)?;
         let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
         let plausible = candidate.check(&trusted.policy, self.now().into())?;
         match trusted.keys.look_up(plausible.kid(), arrived) {

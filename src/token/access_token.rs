@@ -9,8 +9,9 @@ use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
+use super::text::Text;
 use super::validity::Validity;
-use crate::jose::Verified;
+use crate::jose::{Strings, Verified};
 
 /// A validated access token: its existence is the proof.
 ///
@@ -20,62 +21,64 @@ use crate::jose::Verified;
 pub struct AccessToken(Arc<Inner>);
 
 struct Inner {
-    issuer: Box<str>,
-    subject: Box<str>,
-    client_id: Option<Box<str>>,
-    audience: Vec<Box<str>>,
+    issuer: Text,
+    subject: Text,
+    client_id: Option<Text>,
+    audience: Box<[Text]>,
     scope: Scope,
-    id: Option<Box<str>>,
+    id: Option<Text>,
     validity: Validity,
-    payload: Vec<u8>,
+    payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
 }
 
 impl AccessToken {
     pub(super) fn new(
-        verified: Verified,
-        claims: RegisteredClaims,
+        verified: &Verified<'_>,
+        claims: RegisteredClaims<'_>,
         scope: Scope,
         validity: Validity,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::Missing { claim };
-        let payload = verified.into_payload();
+        let payload = verified.payload();
+        let kept = |text| Text::new(text, payload);
+        let audience = claims.aud.as_ref().and_then(Strings::as_slice).ok_or(missing("aud"))?;
         Ok(Self(Arc::new(Inner {
-            issuer: claims.iss.ok_or(missing("iss"))?,
-            subject: claims.sub.ok_or(missing("sub"))?,
-            client_id: claims.client_id.or(claims.azp),
-            audience: claims.aud.ok_or(missing("aud"))?,
+            issuer: claims.iss.map(kept).ok_or(missing("iss"))?,
+            subject: claims.sub.map(kept).ok_or(missing("sub"))?,
+            client_id: claims.client_id.or(claims.azp).map(kept),
+            audience: audience.iter().cloned().map(kept).collect(),
             scope,
-            id: claims.jti,
+            id: claims.jti.map(kept),
             validity,
-            parsed_claims: parse_claims.map(|parse| parse(&payload)).transpose()?,
-            payload,
+            parsed_claims: parse_claims.map(|parse| parse(payload)).transpose()?,
+            payload: payload.into(),
         })))
     }
 
     /// Who issued the token (`iss`): one of the issuers that the server trusts.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.issuer
+        self.text(&self.0.issuer)
     }
 
     /// On whose behalf the client acts (`sub`), never empty. Unique within the [issuer](Self::issuer) only, and not
     /// necessarily a person: with the client-credentials grant it is the client itself (RFC 9068 §2.2, §6).
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.0.subject
+        self.text(&self.0.subject)
     }
 
     /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp` where an issuer writes that instead.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.as_deref()
+        self.0.client_id.as_ref().map(|client_id| self.text(client_id))
     }
 
     /// Whom the token is for (`aud`): this server, and possibly others.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.0.audience.iter().map(|audience| &**audience)
+        self.0.audience.iter().map(|audience| self.text(audience))
     }
 
     /// What the token grants.
@@ -99,7 +102,7 @@ impl AccessToken {
     /// The token's own identifier (`jti`), unique within the [issuer](Self::issuer).
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.0.id.as_deref()
+        self.0.id.as_ref().map(|id| self.text(id))
     }
 
     /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
@@ -122,9 +125,13 @@ impl AccessToken {
         let Inner { issuer, subject, client_id, audience, scope, id, payload, parsed_claims, validity: _ } = &*self.0;
         let texts =
             [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref()].into_iter().flatten().chain(audience);
-        let texts: usize = texts.map(|text| text.len() + size_of::<Box<str>>()).sum();
+        let texts: usize = texts.map(Text::apart).sum();
         let parsed = parsed_claims.as_ref().map_or(0, |parsed| size_of_val(&**parsed) + payload.len());
-        size_of::<Inner>() + texts + scope.as_str().len() + payload.capacity() + parsed
+        size_of::<Inner>() + size_of_val(&**audience) + texts + scope.as_str().len() + payload.len() + parsed
+    }
+
+    fn text<'a>(&'a self, text: &'a Text) -> &'a str {
+        text.get(&self.0.payload)
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {

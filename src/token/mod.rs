@@ -6,6 +6,7 @@ mod error;
 mod numeric_date;
 mod registered;
 pub(crate) mod scope;
+mod text;
 mod validator;
 mod validity;
 

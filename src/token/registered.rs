@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::de::{Error as _, MapAccess};
 
 use super::numeric_date::NumericDate;
@@ -5,51 +7,51 @@ use crate::jose::{JsonError, Member, Members, Strings, read_object};
 
 /// The claims that the rules need, as they stand in a payload: typed, and otherwise unjudged.
 #[derive(Default)]
-pub(crate) struct RegisteredClaims {
-    pub(super) iss: Option<Box<str>>,
-    pub(super) sub: Option<Box<str>>,
-    pub(super) aud: Option<Vec<Box<str>>>,
+pub(crate) struct RegisteredClaims<'t> {
+    pub(super) iss: Option<Cow<'t, str>>,
+    pub(super) sub: Option<Cow<'t, str>>,
+    pub(super) aud: Option<Strings<'t>>,
     pub(super) exp: Option<NumericDate>,
     pub(super) nbf: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
-    pub(super) jti: Option<Box<str>>,
-    pub(super) client_id: Option<Box<str>>,
-    pub(super) azp: Option<Box<str>>,
-    pub(super) scope: Option<Strings>,
-    pub(super) scp: Option<Strings>,
-    pub(super) scopes: Option<Strings>,
-    pub(super) typ: Option<Box<str>>,
-    pub(super) token_use: Option<Box<str>>,
+    pub(super) jti: Option<Cow<'t, str>>,
+    pub(super) client_id: Option<Cow<'t, str>>,
+    pub(super) azp: Option<Cow<'t, str>>,
+    pub(super) scope: Option<Strings<'t>>,
+    pub(super) scp: Option<Strings<'t>>,
+    pub(super) scopes: Option<Strings<'t>>,
+    pub(super) typ: Option<Cow<'t, str>>,
+    pub(super) token_use: Option<Cow<'t, str>>,
     pub(super) has_cnf: bool,
     /// A claim that only tokens of other kinds have.
     pub(super) foreign: Option<&'static str>,
 }
 
-impl RegisteredClaims {
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, JsonError> {
+impl<'t> RegisteredClaims<'t> {
+    pub(super) fn parse(payload: &'t [u8]) -> Result<Self, JsonError> {
         let mut claims = Self::default();
         read_object(payload, &mut claims)?;
         Ok(claims)
     }
 }
 
-impl<'de> Members<'de> for RegisteredClaims {
+impl<'de> Members<'de> for RegisteredClaims<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
         match name {
-            "iss" => self.iss = Some(member.read()?),
-            "sub" => self.sub = Some(member.read()?),
+            "iss" => self.iss = Some(member.text()?),
+            "sub" => self.sub = Some(member.text()?),
             "aud" => self.aud = Some(audience(member)?),
             "exp" => self.exp = Some(member.read()?),
             "nbf" => self.nbf = Some(member.read()?),
             "iat" => self.iat = Some(member.read()?),
-            "jti" => self.jti = Some(member.read()?),
-            "client_id" => self.client_id = Some(member.read()?),
-            "azp" => self.azp = Some(member.read()?),
+            "jti" => self.jti = Some(member.text()?),
+            "client_id" => self.client_id = Some(member.text()?),
+            "azp" => self.azp = Some(member.text()?),
             "scope" => self.scope = Some(member.strings()?),
             "scp" => self.scp = Some(member.strings()?),
             "scopes" => self.scopes = Some(member.strings()?),
-            "typ" => self.typ = Some(member.read()?),
-            "token_use" => self.token_use = Some(member.read()?),
+            "typ" => self.typ = Some(member.text()?),
+            "token_use" => self.token_use = Some(member.text()?),
             "cnf" => {
                 self.has_cnf = true;
                 member.skip()?;
@@ -68,10 +70,9 @@ impl<'de> Members<'de> for RegisteredClaims {
 const FOREIGN: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
 
 /// One string or an array of them (RFC 7519 §4.1.3).
-fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Vec<Box<str>>, A::Error> {
+fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Strings<'de>, A::Error> {
     match member.strings()? {
-        Strings::One(audience) => Ok(vec![audience]),
-        Strings::Many(audiences) => Ok(audiences),
         Strings::Other => Err(A::Error::custom("neither a string nor an array of strings")),
+        audience => Ok(audience),
     }
 }

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::access_token::AccessToken;
@@ -8,7 +7,7 @@ use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
 use super::validity::Validity;
-use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified, VerifyingKey};
+use crate::jose::{AlgorithmSet, JsonError, JwkSet, KeyIdentity, Scratch, SignatureError, Strings, Unverified};
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -41,15 +40,15 @@ pub(crate) struct Policy {
 /// A token that was read and not yet believed.
 pub(crate) struct Candidate<'t> {
     jws: Unverified<'t>,
-    claims: RegisteredClaims,
+    claims: RegisteredClaims<'t>,
 }
 
 impl<'t> Candidate<'t> {
-    pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
         }
-        let jws = Unverified::parse(token)?;
+        let jws = Unverified::parse(token, scratch)?;
         let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
         Ok(Self { jws, claims })
     }
@@ -141,11 +140,12 @@ impl<'t> Candidate<'t> {
 
     /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
     fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
-        let found = self.claims.aud.as_ref().ok_or(TokenError::Missing { claim: "aud" })?;
-        if found.iter().any(|audience| policy.audiences.contains(audience)) {
+        let found = self.claims.aud.as_ref().and_then(Strings::as_slice).ok_or(TokenError::Missing { claim: "aud" })?;
+        if found.iter().any(|audience| policy.audiences.iter().any(|expected| **expected == **audience)) {
             return Ok(());
         }
-        Err(TokenError::Audience { found: found.clone(), expected: policy.audiences.clone() })
+        let found = found.iter().map(|audience| (&**audience).into()).collect();
+        Err(TokenError::Audience { found, expected: policy.audiences.clone() })
     }
 
     /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone. An absent
@@ -188,20 +188,20 @@ impl Plausible<'_> {
         self.candidate.jws.header().kid.as_deref()
     }
 
-    /// The access token and the key that bears it out, if one of its issuer's `keys` does.
+    /// The access token, and which of its issuer's `keys` bears it out, if one does.
     pub(crate) fn verify(
         self,
         keys: &JwkSet,
         parse_claims: Option<ParseClaims>,
-    ) -> Result<(AccessToken, Arc<VerifyingKey>), TokenError> {
+    ) -> Result<(AccessToken, KeyIdentity), TokenError> {
         let Self { candidate: Candidate { jws, claims }, scope, validity } = self;
         let algorithm = jws.header().algorithm;
         let (verified, key) = jws.verify(keys).map_err(|error| match error {
             SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
             SignatureError::Mismatch => TokenError::Signature,
         })?;
-        let token = AccessToken::new(verified, claims, scope, validity, parse_claims)?;
-        Ok((token, Arc::clone(key)))
+        let token = AccessToken::new(&verified, claims, scope, validity, parse_claims)?;
+        Ok((token, key.identity()))
     }
 }
 

@@ -9,7 +9,6 @@ mod doorkeeper;
 mod settings;
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 
 use moka::sync::Cache;
 use siphasher::sip128::SipHasher24;
@@ -17,7 +16,7 @@ use siphasher::sip128::SipHasher24;
 use self::counters::Counters;
 use self::doorkeeper::Doorkeeper;
 use crate::AccessToken;
-use crate::jose::VerifyingKey;
+use crate::jose::KeyIdentity;
 
 pub use settings::{TokenCache, TokenCacheStatus};
 
@@ -28,7 +27,7 @@ const OVERHEAD: usize = 350;
 /// The verified tokens of one server. Its policies never change, so the index of an issuer stands for the rules that a token
 /// was judged by.
 pub(super) struct VerifiedTokens {
-    entries: Cache<Fingerprint, Arc<Entry>, AsItIs>,
+    entries: Cache<Fingerprint, Entry, AsItIs>,
     /// Holds a key of this cache alone, so that nobody outside can make two tokens collide.
     hasher: SipHasher24,
     doorkeeper: Doorkeeper,
@@ -40,10 +39,11 @@ pub(super) struct VerifiedTokens {
 pub(super) struct Fingerprint(u128);
 
 /// A token and what its being good depends on.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) token: AccessToken,
     /// The key that verified it.
-    pub(super) key: Arc<VerifyingKey>,
+    pub(super) key: KeyIdentity,
     /// The index of its issuer among those that are trusted.
     pub(super) issuer: usize,
 }
@@ -58,7 +58,7 @@ impl VerifiedTokens {
         }
         // One bound serves as both: if no entry counts for less than its share, there are never more entries than shares.
         let share = u32::try_from(bytes.div_ceil(entries)).unwrap_or(u32::MAX);
-        let weight = move |_: &Fingerprint, entry: &Arc<Entry>| entry.bytes().max(share);
+        let weight = move |_: &Fingerprint, entry: &Entry| entry.bytes().max(share);
         Some(Self {
             entries: Cache::builder().max_capacity(bytes).weigher(weight).build_with_hasher(AsItIs),
             hasher: SipHasher24::new_with_key(&key),
@@ -71,7 +71,7 @@ impl VerifiedTokens {
         Fingerprint(self.hasher.hash(token.as_bytes()).as_u128())
     }
 
-    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Arc<Entry>> {
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
         self.entries.get(&fingerprint)
     }
 
@@ -85,7 +85,7 @@ impl VerifiedTokens {
     pub(super) fn verified(&self, fingerprint: Fingerprint, entry: Entry) {
         self.counters.miss();
         if self.doorkeeper.has_seen(fingerprint.0) {
-            self.entries.insert(fingerprint, Arc::new(entry));
+            self.entries.insert(fingerprint, entry);
         }
     }
 
