@@ -16,17 +16,21 @@ use http::{HeaderValue, Request, Response};
 use siphasher::sip128::SipHasher24;
 use tower::Service;
 use tower_bearer::ResourceServer;
+use tower_bearer::clock::Clock as _;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::server::TokenCache;
-use tower_bearer::testing::TestIssuer;
+use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
 
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
     server, small,
 };
 
-/// How long one case is measured at a time, in nanoseconds.
-const SLICE: f64 = 3e6;
+/// How long one case is measured at a time, in nanoseconds: shorter than what a scheduler gives, so that most slices are
+/// not interrupted.
+const SLICE: f64 = 4e5;
+/// How often every case is measured.
+const ROUNDS: usize = 601;
 
 /// Something to measure.
 struct Case<'a> {
@@ -112,7 +116,7 @@ fn first_sight(issuer: &TestIssuer) {
             cases.add("jwt", || jwt.decode(&tokens[jwt_next.next().unwrap()]));
             cases.add("off", || assert_eq!(call(&mut layer_off, &credentials[off_next.next().unwrap()]), 200));
             cases.add("on", || assert_eq!(call(&mut layer_on, &credentials[on_next.next().unwrap()]), 200));
-            cases.measure(101);
+            cases.measure(ROUNDS);
             let [floor, jwt, off_ns, on_ns] = ["floor", "jwt", "off", "on"].map(|name| cases.median(name));
             drop(cases);
             let hits = on.token_cache_status().unwrap().hit_rate();
@@ -157,7 +161,7 @@ fn repeats(issuer: &TestIssuer) {
             let credentials = copy(four.choice(&credentials).unwrap());
             std::hint::black_box(hasher.hash(&credentials.as_bytes()[7..]));
         });
-        cases.measure(101);
+        cases.measure(ROUNDS);
         let [copied, service, layer, require, hash] =
             ["copy", "service", "layer", "require", "hash"].map(|name| cases.median(name));
         drop(cases);
@@ -179,13 +183,25 @@ fn copy(credentials: &HeaderValue) -> HeaderValue {
 }
 
 fn refusals(issuer: &TestIssuer) {
-    println!("\nRefusals through the layer, large ES256 tokens, ns\n");
-    let token = large(issuer, Algorithm::ES256);
+    println!("\nRefusals through the layer, ES256 tokens, ns, the request itself counted\n");
+    for (size, token) in [("small", small(issuer, Algorithm::ES256)), ("large", large(issuer, Algorithm::ES256))] {
+        refusals_of(issuer, size, &token);
+    }
+}
+
+fn refusals_of(issuer: &TestIssuer, size: &str, token: &TokenBuilder) {
+    let clock = TestClock::new();
     let api = server(issuer).build().unwrap();
+    let later = server(issuer).clock(clock.clone()).build().unwrap();
     let forger = support::issuer();
+    let good = token.sign();
+    (0..3).for_each(|_| drop(later.try_verify(&good).unwrap()));
+    // The keys stay fresh: only the time of day moves.
+    clock.set(clock.now() + Duration::from_secs(25 * 60 * 60));
     let kinds = [
         ("no credentials", None),
         ("garbage", Some(bearer("abc"))),
+        ("expired, good before", Some(bearer(&good))),
         ("expired, never good", Some(bearer(&token.clone().expired_for(Duration::from_secs(600)).sign()))),
         ("wrong audience", Some(bearer(&token.clone().audience("https://other.example.com").sign()))),
         ("a kid that was absent a moment ago", Some(bearer(&token.clone().header("kid", "absent").sign()))),
@@ -194,10 +210,10 @@ fn refusals(issuer: &TestIssuer) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     // It is looked for once, and then known to be absent for 5 seconds.
-    let absent = kinds[4].1.as_ref().unwrap().to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+    let absent = kinds[5].1.as_ref().unwrap().to_str().unwrap().trim_start_matches("Bearer ").to_owned();
     runtime.block_on(async { api.verify(&absent).await.unwrap_err() });
     for (kind, credentials) in kinds {
-        let mut layer = protected(&api);
+        let mut layer = protected(if kind == "expired, good before" { &later } else { &api });
         let mut cases = Cases::default();
         cases.add(kind, || {
             let status = match &credentials {
@@ -206,14 +222,14 @@ fn refusals(issuer: &TestIssuer) {
             };
             assert_eq!(status, 401);
         });
-        cases.measure(31);
-        println!("{kind}: {:.0}", cases.median(kind));
+        cases.measure(ROUNDS);
+        println!("{size} {kind}: {:.0}", cases.median(kind));
     }
 }
 
 /// Runs `work` on so many threads, each with an index, and returns how often all of them together did it in a second.
 fn rate(threads: usize, work: impl Fn(usize) + Sync) -> f64 {
-    const TIME: Duration = Duration::from_millis(20);
+    const TIME: Duration = Duration::from_millis(3);
     let barrier = Barrier::new(threads);
     let (barrier, work) = (&barrier, &work);
     std::thread::scope(|scope| {
@@ -254,7 +270,7 @@ fn two_threads(issuer: &TestIssuer) {
         let service = || LayerPerThread::new(&api);
         let (one, two) = (service(), service());
         let layer = |thread: usize| one.or(&two, thread).send(any(thread));
-        let mut rounds: Vec<[f64; 4]> = (0..101)
+        let mut rounds: Vec<[f64; 4]> = (0..ROUNDS)
             .map(|_| {
                 let hash = |thread| hash(any(thread));
                 [rate(1, hash), rate(2, hash), rate(1, layer), rate(2, layer)]
