@@ -3,13 +3,21 @@
 //! All cases are measured in turn, a few milliseconds each, round after round, and the figures are medians over the rounds:
 //! what else the machine does then troubles all of them alike.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
-#![expect(clippy::cast_precision_loss, reason = "nanoseconds of a bench")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "nanoseconds and counts of a bench"
+)]
 
 mod support;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::sync::{Barrier, Mutex};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request, Response};
@@ -80,10 +88,19 @@ impl Case<'_> {
     }
 }
 
+/// What is measured together.
+type Part = fn(&TestIssuer);
+
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, fn(&TestIssuer)); 4] =
-        [("first_sight", first_sight), ("repeats", repeats), ("refusals", refusals), ("two_threads", two_threads)];
+    let parts: [(&str, Part); 6] = [
+        ("first_sight", first_sight),
+        ("repeats", repeats),
+        ("slowest", slowest),
+        ("refusals", refusals),
+        ("two_threads", two_threads),
+        ("end_to_end", end_to_end),
+    ];
     // `cargo bench --bench ratios -- repeats` measures one part alone.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, measure) in parts {
@@ -136,9 +153,9 @@ fn first_sight(issuer: &TestIssuer) {
 fn repeats(issuer: &TestIssuer) {
     println!("\nRepeats through the layer, large ES256 tokens\n");
     println!(
-        "| distinct tokens | service alone, ns | behind the layer, ns more | and `Require` | hash alone | hit rate |"
+        "| distinct tokens | service alone, ns | behind the layer, ns more | and `Require` | hash alone | `moka` alone | hit rate |"
     );
-    println!("|---:|---:|---:|---:|---:|---:|");
+    println!("|---:|---:|---:|---:|---:|---:|---:|");
     for count in [1, 1000, 100_000] {
         let credentials: Vec<HeaderValue> =
             distinct(&large(issuer, Algorithm::ES256), count).map(|token| bearer(&token)).collect();
@@ -146,33 +163,167 @@ fn repeats(issuer: &TestIssuer) {
         let api = server(issuer).token_cache(room).build().unwrap();
         let (mut plain, mut layer, mut require) = (inner(), protected(&api), required(&api));
         for _ in 0..3 {
-            credentials.iter().for_each(|credentials| assert_eq!(call(&mut layer, credentials), 200));
+            for credentials in &credentials {
+                assert_eq!(call(&mut layer, credentials), 200);
+            }
         }
         let before = api.token_cache_status().unwrap();
-        let mut random = [1, 2, 3, 4, 5].map(fastrand::Rng::with_seed);
-        let [one, two, three, four, five] = &mut random;
+        let mut random = [1, 2, 3, 4, 5, 6].map(fastrand::Rng::with_seed);
+        let [one, two, three, four, five, six] = &mut random;
+        let found: moka::sync::Cache<u128, Arc<[u8; 1000]>> = moka::sync::Cache::new(400_000);
+        (0..count as u128).for_each(|key| found.insert(key, Arc::new([0; 1000])));
+        found.run_pending_tasks();
         let hasher = SipHasher24::new_with_key(&[7; 16]);
         let mut cases = Cases::default();
         cases.add("service", || assert_eq!(call(&mut plain, &copy(one.choice(&credentials).unwrap())), 200));
         cases.add("layer", || assert_eq!(call(&mut layer, &copy(two.choice(&credentials).unwrap())), 200));
         cases.add("require", || assert_eq!(call(&mut require, &copy(three.choice(&credentials).unwrap())), 200));
+        cases.add("moka", || {
+            let found = found.get(&six.u128(..count as u128));
+            std::hint::black_box(found.as_deref().map(|entry| entry[0]));
+        });
         cases.add("copy", || drop(std::hint::black_box(copy(five.choice(&credentials).unwrap()))));
         cases.add("hash", || {
             let credentials = copy(four.choice(&credentials).unwrap());
             std::hint::black_box(hasher.hash(&credentials.as_bytes()[7..]));
         });
         cases.measure(ROUNDS);
-        let [copied, service, layer, require, hash] =
-            ["copy", "service", "layer", "require", "hash"].map(|name| cases.median(name));
+        let [copied, service, layer, require, hash, moka] =
+            ["copy", "service", "layer", "require", "hash", "moka"].map(|name| cases.median(name));
         drop(cases);
         let after = api.token_cache_status().unwrap();
         let hits = (after.hits - before.hits) as f64;
         println!(
-            "| {count} | {service:.0} | {:.0} | {:.0} | {:.0} | {:.4} |",
+            "| {count} | {service:.0} | {:.0} | {:.0} | {:.0} | {moka:.0} | {:.4} |",
             layer - service,
             require - service,
             hash - copied,
             hits / (hits + (after.misses - before.misses) as f64)
+        );
+    }
+}
+
+/// Single requests, because a median hides what happens now and then.
+fn slowest(issuer: &TestIssuer) {
+    println!("\nRepeats one by one, 1,000 large ES256 tokens, ns, the request itself counted\n");
+    let api = server(issuer).build().unwrap();
+    let credentials: Vec<HeaderValue> =
+        distinct(&large(issuer, Algorithm::ES256), 1000).map(|token| bearer(&token)).collect();
+    let (mut plain, mut layer) = (inner(), protected(&api));
+    for _ in 0..3 {
+        for credentials in &credentials {
+            assert_eq!(call(&mut layer, credentials), 200);
+        }
+    }
+    let mut times = [Vec::new(), Vec::new()];
+    for credentials in credentials.iter().cycle().take(200_000) {
+        let start = Instant::now();
+        call(&mut plain, credentials);
+        let middle = Instant::now();
+        call(&mut layer, credentials);
+        times[0].push((middle - start).as_nanos());
+        times[1].push(middle.elapsed().as_nanos());
+    }
+    for (name, mut times) in ["service alone", "behind the layer"].into_iter().zip(times) {
+        times.sort_unstable();
+        let [median, p99, p999] = [50.0, 99.0, 99.9].map(|part| times[(times.len() as f64 * part / 100.0) as usize]);
+        println!("{name}: median {median}, p99 {p99}, p99.9 {p999}");
+    }
+}
+
+/// An axum server with one worker, and clients that keep their connections.
+struct Served {
+    connections: Vec<TcpStream>,
+    request: Vec<u8>,
+    /// Where the system says how long the worker has run, if it does.
+    schedule: PathBuf,
+}
+
+impl Served {
+    fn start(app: axum::Router, credentials: &HeaderValue) -> Self {
+        let (ready, started) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let thread = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+                ready.send((listener.local_addr().unwrap(), thread)).unwrap();
+                axum::serve(listener, app).await.unwrap();
+            });
+        });
+        let (address, thread) = started.recv().unwrap();
+        let request = format!(
+            "GET /me HTTP/1.1\r\nhost: api.example.com\r\naccept: */*\r\nauthorization: {}\r\n\r\n",
+            credentials.to_str().unwrap()
+        );
+        let connect = |_| {
+            let connection = TcpStream::connect(address).unwrap();
+            connection.set_nodelay(true).unwrap();
+            connection
+        };
+        let connections = (0..16).map(connect).collect();
+        Self { connections, request: request.into(), schedule: Path::new("/proc").join(thread).join("schedstat") }
+    }
+
+    /// One request on each connection.
+    fn round(&mut self) {
+        for connection in &mut self.connections {
+            connection.write_all(&self.request).unwrap();
+        }
+        for connection in &mut self.connections {
+            let mut answer = [0; 1024];
+            let length = connection.read(&mut answer).unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200") && answer[..length].ends_with(b"hello"), "a whole answer");
+        }
+    }
+
+    /// Microseconds of wall time for each request, and of the worker's own time.
+    fn slice(&mut self) -> (f64, f64) {
+        const ROUNDS: u32 = 40;
+        let (start, before) = (Instant::now(), self.worked());
+        (0..ROUNDS).for_each(|_| self.round());
+        let requests = f64::from(ROUNDS) * self.connections.len() as f64;
+        (start.elapsed().as_secs_f64() * 1e6 / requests, (self.worked() - before) / 1e3 / requests)
+    }
+
+    /// How long the worker has run, in nanoseconds; 0 where the system does not say.
+    fn worked(&self) -> f64 {
+        let schedule = std::fs::read_to_string(&self.schedule).unwrap_or_default();
+        schedule.split(' ').next().and_then(|run| run.parse().ok()).unwrap_or_default()
+    }
+}
+
+fn end_to_end(issuer: &TestIssuer) {
+    println!("\nEnd to end: axum, one worker, 16 connections that are kept, one large ES256 token\n");
+    let credentials = bearer(&large(issuer, Algorithm::ES256).sign());
+    let app = || axum::Router::new().route("/me", axum::routing::get(async || "hello"));
+    let (on, off) = (server(issuer).build().unwrap(), server(issuer).token_cache(TokenCache::off()).build().unwrap());
+    let kinds = ["without the layer", "with it", "with it, cache off"];
+    let mut served =
+        [app(), app().layer(on.layer()), app().layer(off.layer())].map(|app| Served::start(app, &credentials));
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for served in &mut served {
+        served.slice();
+    }
+    for _ in 0..ROUNDS {
+        for (served, times) in served.iter_mut().zip(&mut times) {
+            times.push(served.slice());
+        }
+    }
+    let median = |mut rounds: Vec<f64>| {
+        rounds.sort_by(f64::total_cmp);
+        rounds[ROUNDS / 2]
+    };
+    let alone = times[0].clone();
+    for (kind, times) in kinds.iter().zip(&times) {
+        let rate = 1e6 / median(times.iter().map(|(wall, _)| *wall).collect());
+        let worked = median(times.iter().map(|(_, worked)| *worked).collect());
+        // Round by round, so that both had the same neighbours.
+        let more =
+            |of: fn(&(f64, f64)) -> f64| median(times.iter().zip(&alone).map(|(one, two)| of(one) - of(two)).collect());
+        let (wall_more, worked_more) = (more(|times| times.0), more(|times| times.1));
+        println!(
+            "{kind}: {rate:.0} requests/s, {wall_more:.2} µs more; the worker {worked:.2} µs, {worked_more:.2} more"
         );
     }
 }
@@ -192,10 +343,10 @@ fn refusals(issuer: &TestIssuer) {
 fn refusals_of(issuer: &TestIssuer, size: &str, token: &TokenBuilder) {
     let clock = TestClock::new();
     let api = server(issuer).build().unwrap();
-    let later = server(issuer).clock(clock.clone()).build().unwrap();
+    let next_day = server(issuer).clock(clock.clone()).build().unwrap();
     let forger = support::issuer();
     let good = token.sign();
-    (0..3).for_each(|_| drop(later.try_verify(&good).unwrap()));
+    (0..3).for_each(|_| drop(next_day.try_verify(&good).unwrap()));
     // The keys stay fresh: only the time of day moves.
     clock.set(clock.now() + Duration::from_secs(25 * 60 * 60));
     let kinds = [
@@ -213,7 +364,7 @@ fn refusals_of(issuer: &TestIssuer, size: &str, token: &TokenBuilder) {
     let absent = kinds[5].1.as_ref().unwrap().to_str().unwrap().trim_start_matches("Bearer ").to_owned();
     runtime.block_on(async { api.verify(&absent).await.unwrap_err() });
     for (kind, credentials) in kinds {
-        let mut layer = protected(if kind == "expired, good before" { &later } else { &api });
+        let mut layer = protected(if kind == "expired, good before" { &next_day } else { &api });
         let mut cases = Cases::default();
         cases.add(kind, || {
             let status = match &credentials {
@@ -255,7 +406,9 @@ fn two_threads(issuer: &TestIssuer) {
     let credentials: Vec<HeaderValue> =
         distinct(&large(issuer, Algorithm::ES256), 1000).map(|token| bearer(&token)).collect();
     for _ in 0..3 {
-        credentials.iter().for_each(|credentials| assert_eq!(call(&mut protected(&api), credentials), 200));
+        for credentials in &credentials {
+            assert_eq!(call(&mut protected(&api), credentials), 200);
+        }
     }
     let hasher = SipHasher24::new_with_key(&[7; 16]);
     let hash = |credentials: &HeaderValue| {

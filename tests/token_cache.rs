@@ -93,7 +93,7 @@ fn a_cached_token_is_refused_at_exp_plus_leeway() {
     let exp = clock.now() + 300 * SECOND;
     let token = good(&issuer).claim("exp", seconds(exp)).sign();
     remember(&api, &token);
-    clock.set(exp + LEEWAY - Duration::from_nanos(1000));
+    clock.set(exp + LEEWAY - Duration::from_micros(1));
     remember(&api, &token);
     clock.set(exp + LEEWAY);
     let hits = status(&api).hits;
@@ -305,7 +305,9 @@ async fn two_issuers_with_one_kid_keep_their_tokens_apart() {
         .unwrap();
     api.ready().await;
     let tokens = [&one, &two].map(|issuer| good(issuer).expires_in(24 * HOUR).sign());
-    tokens.iter().for_each(|token| remember(&api, token));
+    for token in &tokens {
+        remember(&api, token);
+    }
     // The second issuer's key stands for the first one's tokens now, and the first one's for none.
     first.set(Fetch::Keys(keys(&two), None));
     sleep(10 * MINUTE).await;

@@ -60,6 +60,7 @@ fn is_b64token(token: &[u8]) -> bool {
 
 /// The same in ranges, because a search through a list costs more than everything else that is done to a cached token:
 /// `+ - . /` and the digits are neighbours but for the comma among them.
+#[expect(clippy::needless_bitwise_bool, reason = "a jump cannot become a vector instruction")]
 fn is_b64token_char(octet: u8) -> bool {
     let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
     let digit_or_sign = (octet.wrapping_sub(b'+') < 15) & (octet != b',');

@@ -230,9 +230,13 @@ impl ResourceServer {
 
     /// Judges a token that was good before by what may have changed since. `None` if its key is not in use any more, or nobody
     /// can tell.
-    fn judge_again(&self, Entry { token, key, issuer }: &Entry, now: Instant) -> Option<Result<(), TokenError>> {
+    fn judge_again(
+        &self,
+        Entry { validity, key, issuer, token: _ }: &Entry,
+        now: Instant,
+    ) -> Option<Result<(), TokenError>> {
         let Trusted { policy, keys } = self.0.trusted.get(*issuer)?;
-        let verdict = token.check_validity(policy.leeway, self.now().into());
+        let verdict = validity.check(policy.leeway, self.now().into());
         // The same order as at first: a token that has expired is bad, whatever its key.
         if verdict.is_err() || keys.still_holds(*key, now) { Some(verdict) } else { None }
     }
@@ -258,7 +262,8 @@ impl ResourceServer {
                 }
                 let (token, key) = verified?;
                 if let Some(Place { cache, fingerprint }) = place {
-                    cache.verified(fingerprint, Entry { token: token.clone(), key, issuer });
+                    cache
+                        .verified(fingerprint, Entry { validity: token.validity(), token: token.clone(), key, issuer });
                 }
                 Ok(Judgement::Passed(Ok(token)))
             }

@@ -1,12 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 
 use super::claims::{self, ClaimsError, ParseClaims, ParsedClaims};
 use super::error::TokenError;
-use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
 use super::text::Text;
@@ -114,9 +113,9 @@ impl AccessToken {
         claims::read(&self.0.payload)
     }
 
-    /// Whether the token, which was good before, is so at the time `now` too.
-    pub(crate) fn check_validity(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
-        self.0.validity.check(leeway, now)
+    /// What of the token depends on the time.
+    pub(crate) fn validity(&self) -> Validity {
+        self.0.validity
     }
 
     /// About how many bytes of memory the token and its clones take together. What the application's own claims hold on to is

@@ -17,3 +17,4 @@ pub use scope::InvalidScope;
 pub use validator::Profile;
 
 pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy};
+pub(crate) use validity::Validity;

@@ -5,14 +5,14 @@ use super::numeric_date::NumericDate;
 
 /// What of a token depends on the time: judged when it is verified, and again whenever a verified one is used once more.
 #[derive(Clone, Copy)]
-pub(super) struct Validity {
+pub(crate) struct Validity {
     pub(super) exp: NumericDate,
     pub(super) nbf: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
 }
 
 impl Validity {
-    pub(super) fn check(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    pub(crate) fn check(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
         self.has_not_expired(leeway, now)?;
         self.is_valid_already(leeway, now)?;
         self.was_issued_in_the_past(leeway, now)
