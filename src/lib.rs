@@ -57,6 +57,10 @@
 //!
 //! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer.
 //!
+//! A token that passed twice is remembered, so that its signature need not be verified and its claims need not be parsed
+//! again. What may have changed since is judged at every request: 6, and whether the very key of 7 is still its issuer's. See
+//! [`TokenCache`](server::TokenCache).
+//!
 //! # Features
 //!
 //! None is on by default, and none changes what the others do.

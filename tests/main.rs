@@ -25,6 +25,7 @@ mod rotation;
 mod runtimes;
 mod sources;
 mod stampede;
+mod token_cache;
 mod token_sources;
 mod tower_contract;
 mod unusable_keys;

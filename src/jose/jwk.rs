@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::key::{Curve, Material, VerifyingKey};
+use super::key::{Curve, KeyIdentity, Material, VerifyingKey};
 use super::strict_json::read_struct;
 use super::unusable_jwk::UnusableJwk;
 
@@ -78,6 +78,21 @@ impl JwkSet {
         algorithm: Algorithm,
     ) -> impl Iterator<Item = &Arc<VerifyingKey>> {
         self.keys.iter().filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
+    }
+
+    /// The usable key with this identity.
+    pub(crate) fn get(&self, identity: KeyIdentity) -> Option<&Arc<VerifyingKey>> {
+        self.keys.iter().find(|key| key.identity() == identity)
+    }
+
+    /// Takes over the keys that `held` has too, so that what is the same keeps its identity: the same material under the same
+    /// name for the same algorithms.
+    pub(crate) fn take_over(&mut self, held: &Self) {
+        for key in &mut self.keys {
+            if let Some(same) = held.keys.iter().find(|other| *other == key) {
+                *key = Arc::clone(same);
+            }
+        }
     }
 
     /// Whether the usable keys are the same, in whatever order.

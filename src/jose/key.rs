@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
@@ -12,6 +13,7 @@ use super::unusable_jwk::UnusableJwk;
 /// It is of one kind (RSA, one elliptic curve, one ML-DSA parameter set) and serves only the algorithms of that kind,
 /// or the single one that its JWK names (RFC 8725 §3.1).
 pub struct VerifyingKey {
+    identity: KeyIdentity,
     id: Option<Box<str>>,
     issuer: Option<Box<str>>,
     thumbprint: Thumbprint,
@@ -36,7 +38,8 @@ impl VerifyingKey {
             .filter(|algorithm| declared.is_none_or(|declared| declared.same_scheme(*algorithm)))
             .map(|algorithm| Ok((algorithm, material.parse(algorithm)?)))
             .collect::<Result<_, UnusableJwk>>()?;
-        Ok(Self { id, issuer: None, thumbprint: material.thumbprint(), parsed })
+        let identity = KeyIdentity::next();
+        Ok(Self { identity, id, issuer: None, thumbprint: material.thumbprint(), parsed })
     }
 
     pub(super) fn of_issuer(self, issuer: Option<Box<str>>) -> Self {
@@ -65,6 +68,11 @@ impl VerifyingKey {
         &self.thumbprint
     }
 
+    /// Tells the key from every other that was ever parsed.
+    pub(crate) fn identity(&self) -> KeyIdentity {
+        self.identity
+    }
+
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         self.algorithms().any(|served| served == algorithm)
     }
@@ -75,6 +83,20 @@ impl VerifyingKey {
             .iter()
             .find(|(served, _)| *served == algorithm)
             .is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+    }
+}
+
+/// Which of all keys that were ever parsed in this process one is: a number that is never given twice.
+///
+/// What was verified with a key remembers it by this. It needs no look at the key and keeps none alive, and a key that was
+/// withdrawn, or one that has the same name, cannot be mistaken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyIdentity(u64);
+
+impl KeyIdentity {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

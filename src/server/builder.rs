@@ -10,6 +10,7 @@ use super::claims_extension::ClaimsExtension;
 use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
+use super::token_cache::TokenCache;
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::{self, KeyStore};
@@ -32,6 +33,7 @@ pub struct Builder<State> {
     clock: Arc<dyn Clock>,
     claims: Option<ClaimsExtension>,
     metadata: Option<Metadata>,
+    token_cache: TokenCache,
     state: PhantomData<State>,
 }
 
@@ -54,6 +56,7 @@ impl Builder<NeedsIssuer> {
             clock: Arc::new(SystemClock),
             claims: None,
             metadata: None,
+            token_cache: TokenCache::default(),
             state: PhantomData,
         }
     }
@@ -63,8 +66,8 @@ impl<State> Builder<State> {
     /// Accepts the tokens of `issuer`. Call it again for others: each has its own keys, audiences and algorithms.
     pub fn trust(mut self, issuer: Issuer) -> Builder<Trusting> {
         self.issuers.push(issuer);
-        let Self { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: _ } = self;
-        Builder { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: PhantomData }
+        let Self { audience, realm, issuers, profile, leeway, clock, claims, metadata, token_cache, state: _ } = self;
+        Builder { audience, realm, issuers, profile, leeway, clock, claims, metadata, token_cache, state: PhantomData }
     }
 
     /// The `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
@@ -117,6 +120,15 @@ impl<State> Builder<State> {
         self.claims = Some(ClaimsExtension::of::<T>());
         self
     }
+
+    /// How much is remembered of the tokens that were verified, so that their signatures need not be verified at every request.
+    ///
+    /// Default: [on](TokenCache::default), with at most 10,000 tokens and 16 MiB. Nothing that would be refused without it
+    /// passes with it: see [`TokenCache`].
+    pub fn token_cache(mut self, token_cache: TokenCache) -> Self {
+        self.token_cache = token_cache;
+        self
+    }
 }
 
 impl Builder<Trusting> {
@@ -167,7 +179,7 @@ impl Builder<Trusting> {
             };
             trusted.push(Trusted { policy, keys });
         }
-        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata))
+        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata, &self.token_cache))
     }
 
     fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {

@@ -54,7 +54,17 @@ pub(super) fn is_tchar(octet: u8) -> bool {
 pub(super) fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|octet| **octet == b'=').count();
     let body = &token[..token.len() - padding];
-    !body.is_empty() && body.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet))
+    // All of it, without leaving at the first fault: so it becomes vector instructions, on the way of every good request.
+    !body.is_empty() && body.iter().fold(true, |good, octet| good & is_b64token_char(*octet))
+}
+
+/// The same in ranges, because a search through a list costs more than everything else that is done to a cached token:
+/// `+ - . /` and the digits are neighbours but for the comma among them.
+#[expect(clippy::needless_bitwise_bool, reason = "a jump cannot become a vector instruction")]
+fn is_b64token_char(octet: u8) -> bool {
+    let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+    let digit_or_sign = (octet.wrapping_sub(b'+') < 15) & (octet != b',');
+    letter | digit_or_sign | (octet == b'_') | (octet == b'~')
 }
 
 #[cfg(test)]
@@ -67,6 +77,14 @@ mod tests {
             ["Bearer t.o-k_e~n+/==", "bEaReR t.o-k_e~n+/==", "Bearer   t.o-k_e~n+/==", " \t Bearer t.o-k_e~n+/== \t"]
         {
             assert_eq!(bearer_credentials(good.as_bytes()), Ok(Some("t.o-k_e~n+/==")), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a4_every_octet_is_judged_as_the_grammar_has_it() {
+        for octet in 0..=u8::MAX {
+            let listed = octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
+            assert_eq!(is_b64token_char(octet), listed, "{octet:#x}");
         }
     }
 

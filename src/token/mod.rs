@@ -9,7 +9,9 @@ mod numeric_date;
 mod recipient;
 mod registered;
 pub(crate) mod scope;
+mod text;
 mod validator;
+mod validity;
 
 pub use claims::ClaimsError;
 pub use error::TokenError;
@@ -21,4 +23,5 @@ pub(crate) use access_token::Judge;
 pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
 pub(crate) use identity::Identities;
 pub(crate) use recipient::Recipient;
-pub(crate) use validator::{Candidate, Policy, Subjects};
+pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy, Subjects};
+pub(crate) use validity::Validity;

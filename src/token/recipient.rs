@@ -1,6 +1,9 @@
+use std::borrow::Cow;
+
 use super::error::TokenError;
 use super::registered::RegisteredClaims;
 use super::validator::Profile;
+use crate::jose::Strings;
 
 /// How a token says that it is meant for this server.
 #[derive(Clone, Debug)]
@@ -20,7 +23,7 @@ impl Recipient {
         client: Option<&str>,
         profile: Profile,
     ) -> Result<(), TokenError> {
-        let aud = claims.aud.as_deref();
+        let aud = claims.aud.as_ref().and_then(Strings::as_slice);
         match self {
             Self::Audience(expected) => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, expected),
             Self::Client { clients, audiences } => {
@@ -37,9 +40,10 @@ impl Recipient {
     }
 }
 
-fn names(found: &[Box<str>], expected: &[Box<str>]) -> Result<(), TokenError> {
-    if found.iter().any(|audience| expected.contains(audience)) {
+fn names(found: &[Cow<'_, str>], expected: &[Box<str>]) -> Result<(), TokenError> {
+    if found.iter().any(|audience| expected.iter().any(|expected| **expected == **audience)) {
         return Ok(());
     }
-    Err(TokenError::Audience { found: found.to_vec(), expected: expected.to_vec() })
+    let found = found.iter().map(|audience| (&**audience).into()).collect();
+    Err(TokenError::Audience { found, expected: expected.to_vec() })
 }
