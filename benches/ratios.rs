@@ -119,7 +119,7 @@ fn first_sight(issuer: &TestIssuer) {
             // Each comes once: the doorkeeper has forgotten it when it comes again.
             let tokens: Vec<String> = distinct(&token, 500).collect();
             let octets = tokens[0].len();
-            let floors: Vec<Floor> = tokens.iter().map(|token| Floor::of(issuer, algorithm, token)).collect();
+            let floors = Floor::of_all(issuer, algorithm, &tokens);
             let credentials: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
             let off = server(issuer).token_cache(TokenCache::off()).build().unwrap();
             // With as few entries as this no token is still known when it comes again.

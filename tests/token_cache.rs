@@ -427,10 +427,10 @@ fn a_working_set_stays_while_nine_tenths_are_one_time_tokens() {
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..4000 {
         let yesterdays = good(&issuer).sign();
-        (0..2).for_each(|_| drop(api.try_verify(&yesterdays).unwrap()));
+        (0..6).for_each(|_| drop(api.try_verify(&yesterdays).unwrap()));
     }
     let working_set: Vec<String> = (0..1000).map(|_| good(&issuer).sign()).collect();
-    for token in working_set.iter().cycle().take(12 * working_set.len()) {
+    for token in working_set.iter().cycle().take(3 * working_set.len()) {
         api.try_verify(token).unwrap();
     }
     let before = status(&api);
@@ -530,16 +530,19 @@ async fn what_races_a_withdrawal_does_not_survive_it() {
     issuer.rotate();
     source.set(Fetch::Keys(keys(&issuer), None));
     clock.advance(11 * MINUTE);
-    while source.fetches() < 2 {
-        drop(api.try_verify(&token));
+    // Until it has landed; far more often than that takes, and not for ever.
+    for _ in 0..1_000_000 {
+        if api.try_verify(&token).is_err() {
+            break;
+        }
         tokio::task::yield_now().await;
     }
-    // By the keys that were fetched at the latest.
-    drop(api.verify(&token).await);
+    let fetches = source.fetches();
     let refused = (0..100).all(|_| api.try_verify(&token).is_err());
     done.store(true, Ordering::Relaxed);
     for thread in hammer {
         tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
     }
-    assert!(refused && api.try_verify(&token).is_err());
+    assert_eq!((refused, api.try_verify(&token).is_ok()), (true, false));
+    assert!(fetches >= 2);
 }

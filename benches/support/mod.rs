@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ pub(crate) fn distinct(token: &TokenBuilder, count: usize) -> impl Iterator<Item
 
 /// A signature with a key that was parsed before: nobody can verify a token with less.
 pub(crate) struct Floor {
-    key: ParsedPublicKey,
+    key: Arc<ParsedPublicKey>,
     message: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -83,9 +84,18 @@ pub(crate) struct Floor {
 impl Floor {
     /// The floor under `token`.
     pub(crate) fn of(issuer: &TestIssuer, algorithm: Algorithm, token: &str) -> Self {
-        let (message, signature) = token.rsplit_once('.').unwrap();
-        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        Self { key: parsed_key(issuer, algorithm), message: message.into(), signature }
+        Self::of_all(issuer, algorithm, &[token.to_owned()]).remove(0)
+    }
+
+    /// The floors under `tokens`, which have one key.
+    pub(crate) fn of_all(issuer: &TestIssuer, algorithm: Algorithm, tokens: &[String]) -> Vec<Self> {
+        let key = Arc::new(parsed_key(issuer, algorithm));
+        let floor = |token: &String| {
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            Self { key: Arc::clone(&key), message: message.into(), signature }
+        };
+        tokens.iter().map(floor).collect()
     }
 
     /// Verifies the signature.

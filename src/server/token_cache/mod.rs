@@ -10,6 +10,7 @@ mod settings;
 
 use std::hash::{BuildHasher, Hasher};
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use siphasher::sip128::SipHasher24;
 
@@ -63,7 +64,13 @@ impl VerifiedTokens {
         let share = u32::try_from(bytes.div_ceil(entries)).unwrap_or(u32::MAX);
         let weight = move |_: &Fingerprint, entry: &Entry| entry.bytes().max(share);
         Some(Self {
-            entries: Cache::builder().max_capacity(bytes).weigher(weight).build_with_hasher(AsItIs),
+            // Not by frequency, which is the other choice: a token that was used often is dead an hour later, and would keep
+            // the one that takes its place out for as long again. What comes once the doorkeeper keeps out.
+            entries: Cache::builder()
+                .eviction_policy(EvictionPolicy::lru())
+                .max_capacity(bytes)
+                .weigher(weight)
+                .build_with_hasher(AsItIs),
             hasher: SipHasher24::new_with_key(&key),
             doorkeeper: Doorkeeper::for_entries(entries),
             counters: Counters::default(),

@@ -27,7 +27,7 @@ impl TokenCache {
         Self { entries: 0, bytes: 0 }
     }
 
-    /// The most tokens that are kept. Beyond it those go that are asked for least. `0` is [off](Self::off).
+    /// The most tokens that are kept. Beyond it those go that have not come for the longest time. `0` is [off](Self::off).
     ///
     /// Default: 10,000, about the clients that one instance has to do with during the lifetime of a token.
     pub const fn entries(mut self, entries: u64) -> Self {
