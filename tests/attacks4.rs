@@ -3,13 +3,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use axum::routing::get;
-use tower_bearer::Require;
-use tower_bearer::rejection::RejectionKind;
+use http::{Request, StatusCode};
+use serde_json::json;
+use tower::ServiceExt;
+use tower_bearer::rejection::{Grpc, RejectionKind};
 use tower_bearer::require::Lack;
 use tower_bearer::testing::TestClock;
+use tower_bearer::{AccessToken, Rejection, Require};
 
-use crate::harness::{builder_with_keys, good, small_issuer};
+use crate::harness::{builder_with_keys, good, server, small_issuer};
 
 /// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
 #[tokio::test]
@@ -31,4 +37,41 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
     // What it lacks besides is for later: the client has to get another token first.
     let shortfall = Require::scope("pay").acr("mfa").check(&token, SystemTime::now() + Duration::from_secs(3600));
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
+}
+
+/// gRPC over HTTP/2: a server does not answer 200 to a caller that does not speak gRPC, who would take it for success.
+#[tokio::test]
+async fn who_does_not_speak_grpc_is_not_told_200() {
+    let issuer = small_issuer();
+    let late = async |_: AccessToken| -> Result<(), Rejection> { Ok(()) };
+    let app = Router::new()
+        .route("/me", get(late).layer(Require::scope("absent")))
+        .layer(server(&issuer).layer().respond_with(Grpc));
+    let ask = async |content_type: Option<&str>, token: Option<String>| -> Response {
+        let mut request = Request::get("/me");
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    for (token, status, code) in
+        [(None, 401, "16"), (Some("x".to_owned()), 401, "16"), (Some(good(&issuer).sign()), 403, "7")]
+    {
+        for content_type in [None, Some("application/json"), Some("application/grpcx"), Some("text/html")] {
+            let response = ask(content_type, token.clone()).await;
+            assert_eq!(response.status().as_u16(), status, "{content_type:?}");
+            assert!(response.headers().contains_key("www-authenticate"));
+        }
+        for content_type in
+            ["application/grpc", "application/grpc+proto", "Application/gRPC;x=y", "application/grpc-web"]
+        {
+            let response = ask(Some(content_type), token.clone()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{content_type}");
+            assert_eq!(response.headers()["grpc-status"], code);
+            assert!(response.headers().contains_key("www-authenticate"));
+        }
+    }
 }
