@@ -75,3 +75,34 @@ async fn who_does_not_speak_grpc_is_not_told_200() {
         }
     }
 }
+
+/// A number among other things is still there.
+#[tokio::test]
+async fn a_number_is_found_whatever_stands_beside_it() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let seven = Require::token().claim_contains("/levels", 7);
+    for (levels, holds) in [
+        (json!(["a", 7]), true),
+        (json!([null, {"x": 7}, [7], 7]), true),
+        (json!([1.5, 7]), true),
+        (json!(7), true),
+        (json!([-7, 70, 7.5, "7", [7], {"7": 7}]), false),
+        (json!(["7"]), false),
+        (json!("7"), false),
+        (json!({"7": 7}), false),
+        (json!(77), false),
+        (json!([]), false),
+        (json!(null), false),
+    ] {
+        let token = api.verify(&good(&issuer).claim("levels", &levels).sign()).await.unwrap();
+        assert_eq!(api.check(&token, &seven).is_ok(), holds, "{levels}");
+        // The value alone, and of its type.
+        let is_seven = Require::token().claim_equals("/levels", 7);
+        assert_eq!(api.check(&token, &is_seven).is_ok(), levels == json!(7), "{levels}");
+        let mixed = good(&issuer).claim("outer", json!({"before": "x", "levels": levels, "after": ["y"]}));
+        let token = api.verify(&mixed.sign()).await.unwrap();
+        let nested = Require::token().claim_contains("/outer/levels", 7);
+        assert_eq!(api.check(&token, &nested).is_ok(), holds, "{levels}");
+    }
+}
