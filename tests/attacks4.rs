@@ -106,3 +106,21 @@ async fn a_number_is_found_whatever_stands_beside_it() {
         assert_eq!(api.check(&token, &nested).is_ok(), holds, "{levels}");
     }
 }
+
+/// Entra ID is asked for one context at a time: for one that is lacking, or the client would get the same again for ever.
+#[tokio::test]
+async fn a_client_is_sent_for_the_context_that_it_lacks() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let both = Require::token().auth_context("c1").auth_context("c2");
+    for (has, lacks) in [(json!([]), "c1"), (json!(["c1"]), "c2"), (json!(["c2"]), "c1")] {
+        let token = api.verify(&good(&issuer).claim("acrs", &has).sign()).await.unwrap();
+        let shortfall = both.check(&token, SystemTime::now()).unwrap_err();
+        assert_eq!(shortfall.auth_context(), Some(lacks), "{has}");
+    }
+    // One that is there is not asked for where something else is lacking.
+    let token = api.verify(&good(&issuer).claim("acrs", ["c1"]).sign()).await.unwrap();
+    let recent = Require::token().auth_context("c1").max_age(Duration::from_secs(300));
+    let rejection = api.check(&token, &recent).unwrap_err();
+    assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
+}

@@ -155,7 +155,7 @@ impl Needs {
             scope: both(self.scope, other.scope, |a, b| a.and(&b)),
             acr_values: both(self.acr_values, other.acr_values, |a, b| a.in_common_with(&b)),
             max_age: both(self.max_age, other.max_age, Duration::min),
-            // Entra ID is asked for one at a time.
+            // Entra ID is asked for one at a time, the first that is lacking.
             auth_context: self.auth_context.or(other.auth_context),
         }
     }
