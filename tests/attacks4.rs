@@ -10,10 +10,12 @@ use axum::routing::get;
 use http::{Request, StatusCode};
 use serde_json::json;
 use tower::ServiceExt;
+use tower_bearer::metadata::Metadata;
 use tower_bearer::rejection::{Grpc, RejectionKind};
 use tower_bearer::require::Lack;
+use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestClock;
-use tower_bearer::{AccessToken, Rejection, Require};
+use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
 
 use crate::harness::{builder_with_keys, good, server, small_issuer};
 
@@ -123,4 +125,22 @@ async fn a_client_is_sent_for_the_context_that_it_lacks() {
     let recent = Require::token().auth_context("c1").max_age(Duration::from_secs(300));
     let rejection = api.check(&token, &recent).unwrap_err();
     assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
+}
+
+/// K4: a client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+#[test]
+fn a_resource_that_is_only_a_url_after_repair_is_none() {
+    let issuer = small_issuer();
+    for bad in [
+        "https:api.example.com",
+        "https:\\\\api.example.com",
+        " https://api.example.com",
+        "https://api.example.com/a b",
+        "https://api.exa\tmple.com",
+        "HTTPS://api.example.com\n",
+    ] {
+        let metadata = Metadata::new().resource(bad);
+        let refused = ResourceServer::builder("a").trust(issuer.issuer()).metadata(metadata).build().unwrap_err();
+        assert!(matches!(refused, ConfigError::Resource { .. }), "{bad:?}");
+    }
 }
