@@ -17,7 +17,7 @@ use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestClock;
 use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
 
-use crate::harness::{builder_with_keys, good, server, small_issuer};
+use crate::harness::{builder_with_keys, good, present, server, small_issuer};
 
 /// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
 #[tokio::test]
@@ -142,5 +142,44 @@ fn a_resource_that_is_only_a_url_after_repair_is_none() {
         let metadata = Metadata::new().resource(bad);
         let refused = ResourceServer::builder("a").trust(issuer.issuer()).metadata(metadata).build().unwrap_err();
         assert!(matches!(refused, ConfigError::Resource { .. }), "{bad:?}");
+    }
+}
+
+/// What cannot be written in a header or read back is not in a challenge, whoever wrote it.
+#[tokio::test]
+async fn every_challenge_is_read_back_as_it_was_meant() {
+    let issuer = small_issuer();
+    let (realm, resource) = (r#"a "b", Bearer error=\"x\" \ ="#, r#"https://api.example.com/%22,"x"?q="a\b"#);
+    let api = ResourceServer::builder(crate::harness::AUDIENCE)
+        .trust(issuer.issuer())
+        .realm(realm)
+        .metadata(Metadata::new().resource(resource))
+        .build()
+        .unwrap();
+    let metadata = api.metadata().unwrap().url().to_owned();
+    let odd = r#"!#$%&'()*+,-./:;<=>?@[]^_`{|}~"#;
+    let requirement = Require::scope(odd).acr(odd).max_age(Duration::MAX).auth_context("\"\r\n\u{e9}");
+    let app = Router::new().route("/me", get(async || ())).layer(api.layer().require(requirement));
+    for (answer, names) in [
+        (crate::harness::send(&app, "/me", []).await, &["realm", "resource_metadata", "scope"][..]),
+        (
+            present(&app, &good(&issuer).sign()).await,
+            &["realm", "resource_metadata", "error", "error_description", "acr_values", "max_age", "claims", "scope"],
+        ),
+    ] {
+        let challenges = http_auth::parse_challenges(answer.challenge().unwrap()).unwrap();
+        assert_eq!((challenges.len(), challenges[0].scheme), (1, "Bearer"));
+        let read: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
+        assert_eq!(read, names);
+        for (name, value) in &challenges[0].params {
+            let expected = match *name {
+                "realm" => realm,
+                "resource_metadata" => &metadata,
+                "acr_values" | "scope" => odd,
+                "max_age" => "18446744073709551615",
+                _ => continue,
+            };
+            assert_eq!(value.to_unescaped(), expected, "{name}");
+        }
     }
 }
