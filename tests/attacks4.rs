@@ -1,6 +1,7 @@
 //! What must not get past a requirement, and what a refusal must not lose: attacks on the language of requirements, the
 //! challenges, the sources and the responders.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -12,10 +13,10 @@ use serde_json::json;
 use tower::ServiceExt;
 use tower_bearer::metadata::Metadata;
 use tower_bearer::rejection::{Grpc, RejectionKind};
-use tower_bearer::require::Lack;
+use tower_bearer::require::{Lack, Shortfall};
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestClock;
-use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
+use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
 use crate::harness::{builder_with_keys, good, present, server, small_issuer};
 
@@ -125,6 +126,23 @@ async fn a_client_is_sent_for_the_context_that_it_lacks() {
     let recent = Require::token().auth_context("c1").max_age(Duration::from_secs(300));
     let rejection = api.check(&token, &recent).unwrap_err();
     assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
+    let rejection = api.check(&token, &Require::scope("pay").auth_context("c1")).unwrap_err();
+    assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InsufficientScope, Some("insufficient_scope")));
+}
+
+/// A rule that says now this and now that refuses, and does not stand in for what a client can do something about.
+#[tokio::test]
+async fn a_fickle_rule_is_the_last_that_a_client_is_told_of() {
+    let issuer = small_issuer();
+    let token = server(&issuer).verify(&good(&issuer).sign()).await.unwrap();
+    let asked = AtomicUsize::new(0);
+    let fickle = Require::token().custom(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) % 2 {
+        0 => Err(Shortfall::denied("no")),
+        _ => Ok(()),
+    });
+    let delegating = Require::token().custom(move |token, now| fickle.check(token, now));
+    let shortfall = delegating.or(Require::scope("pay")).check(&token, SystemTime::now()).unwrap_err();
+    assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
 }
 
 /// K4: a client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
@@ -182,4 +200,38 @@ async fn every_challenge_is_read_back_as_it_was_meant() {
             assert_eq!(value.to_unescaped(), expected, "{name}");
         }
     }
+}
+
+/// What is told of several rules of a kind is what satisfies all of them, and what is told of is only what is asked for.
+#[tokio::test]
+async fn rules_of_a_kind_are_told_together() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let age = Duration::from_secs;
+    let token = api.verify(&good(&issuer).sign()).await.unwrap();
+    let told = |requirement: Require| requirement.check(&token, SystemTime::now()).unwrap_err();
+    for (one, other) in [(60, 300), (300, 60)] {
+        assert_eq!(told(Require::token().max_age(age(one)).max_age(age(other))).max_age(), Some(age(60)));
+    }
+    assert_eq!(told(Require::token().acr("a b c").acr("c b")).acr_values().unwrap().as_str(), "b c");
+    let denied = |words| move |_: &AccessToken, _: SystemTime| Err(Shortfall::denied(words));
+    let twice = Require::token().custom(denied("first")).custom(denied("second"));
+    assert_eq!(told(twice.clone()).description(), Some("first"));
+
+    // A reason of the application's own is not the reason to authenticate again.
+    let rejection = api.check(&token, &twice.acr("mfa")).unwrap_err();
+    assert_eq!(rejection.description(), Some("The request needs a stronger or more recent authentication"));
+    assert!(!rejection.challenge().unwrap().to_str().unwrap().contains("first"));
+
+    // And a token that a refreshed one replaces is no reason to go anywhere.
+    let old = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 100;
+    let old = api.verify(&good(&issuer).claim("iat", old).sign()).await.unwrap();
+    let all = Require::scope("pay").acr("mfa").max_age(age(1)).auth_context("c1").max_token_age(age(60));
+    let rejection = api.check(&old, &all).unwrap_err();
+    let shortfall = rejection.shortfall().unwrap();
+    assert_eq!((shortfall.scope(), shortfall.acr_values(), shortfall.max_age()), (None, None, None));
+    assert_eq!(shortfall.auth_context(), None);
+    let challenges = http_auth::parse_challenges(rejection.challenge().unwrap().to_str().unwrap()).unwrap();
+    let names: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["realm", "error", "error_description"]);
 }

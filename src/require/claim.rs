@@ -70,7 +70,7 @@ impl ClaimRule {
     }
 
     /// Whether the token's claim is there and as it must be. It is sought in the payload as it stands, so nothing is
-    /// allocated unless a text in it is written with escapes.
+    /// allocated unless a text in it is written with escapes, or a number is sought among arrays and objects.
     pub(super) fn holds(&self, token: &AccessToken) -> bool {
         let mut json = serde_json::Deserializer::from_slice(token.payload());
         // An error is a claim of another type than the condition's.
