@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::{Request, StatusCode};
@@ -46,12 +47,17 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
 #[tokio::test]
 async fn who_does_not_speak_grpc_is_not_told_200() {
     let issuer = small_issuer();
-    let late = async |_: AccessToken| -> Result<(), Rejection> { Ok(()) };
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| -> Result<(), Rejection> {
+        api.check(&token, &Require::scope("absent"))
+    };
     let app = Router::new()
-        .route("/me", get(late).layer(Require::scope("absent")))
-        .layer(server(&issuer).layer().respond_with(Grpc));
-    let ask = async |content_type: Option<&str>, token: Option<String>| -> Response {
-        let mut request = Request::get("/me");
+        .route("/me", get(async || ()).layer(Require::scope("absent")))
+        .route("/late", get(late))
+        .with_state(api.clone())
+        .layer(api.layer().respond_with(Grpc));
+    let ask = async |path: &str, content_type: Option<&str>, token: Option<String>| -> Response {
+        let mut request = Request::get(path);
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
@@ -60,18 +66,21 @@ async fn who_does_not_speak_grpc_is_not_told_200() {
         }
         app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     };
-    for (token, status, code) in
-        [(None, 401, "16"), (Some("x".to_owned()), 401, "16"), (Some(good(&issuer).sign()), 403, "7")]
-    {
+    for (path, token, status, code) in [
+        ("/me", None, 401, "16"),
+        ("/me", Some("x".to_owned()), 401, "16"),
+        ("/me", Some(good(&issuer).sign()), 403, "7"),
+        ("/late", Some(good(&issuer).sign()), 403, "7"),
+    ] {
         for content_type in [None, Some("application/json"), Some("application/grpcx"), Some("text/html")] {
-            let response = ask(content_type, token.clone()).await;
+            let response = ask(path, content_type, token.clone()).await;
             assert_eq!(response.status().as_u16(), status, "{content_type:?}");
             assert!(response.headers().contains_key("www-authenticate"));
         }
         for content_type in
             ["application/grpc", "application/grpc+proto", "Application/gRPC;x=y", "application/grpc-web"]
         {
-            let response = ask(Some(content_type), token.clone()).await;
+            let response = ask(path, Some(content_type), token.clone()).await;
             assert_eq!(response.status(), StatusCode::OK, "{content_type}");
             assert_eq!(response.headers()["grpc-status"], code);
             assert!(response.headers().contains_key("www-authenticate"));
@@ -175,7 +184,7 @@ async fn every_challenge_is_read_back_as_it_was_meant() {
         .build()
         .unwrap();
     let metadata = api.metadata().unwrap().url().to_owned();
-    let odd = r#"!#$%&'()*+,-./:;<=>?@[]^_`{|}~"#;
+    let odd = r"!#$%&'()*+,-./:;<=>?@[]^_`{|}~";
     let requirement = Require::scope(odd).acr(odd).max_age(Duration::MAX).auth_context("\"\r\n\u{e9}");
     let app = Router::new().route("/me", get(async || ())).layer(api.layer().require(requirement));
     for (answer, names) in [

@@ -181,7 +181,7 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
         };
         let found = <&RawValue>::deserialize(json)?.get();
         match self {
-            Self::Claim(_, Condition::Contains(_)) if found.starts_with('[') => {
+            Self::Claim(..) if found.starts_with('[') => {
                 serde_json::Deserializer::from_str(found).deserialize_seq(self).map_err(D::Error::custom)
             }
             _ => Ok(found.parse() == Ok(*wanted)),
