@@ -19,7 +19,7 @@ use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestClock;
 use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
-use crate::harness::{builder_with_keys, good, present, server, small_issuer};
+use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer};
 
 /// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
 #[tokio::test]
@@ -177,7 +177,7 @@ fn a_resource_that_is_only_a_url_after_repair_is_none() {
 async fn every_challenge_is_read_back_as_it_was_meant() {
     let issuer = small_issuer();
     let (realm, resource) = (r#"a "b", Bearer error=\"x\" \ ="#, r#"https://api.example.com/%22,"x"?q="a\b"#);
-    let api = ResourceServer::builder(crate::harness::AUDIENCE)
+    let api = ResourceServer::builder(AUDIENCE)
         .trust(issuer.issuer())
         .realm(realm)
         .metadata(Metadata::new().resource(resource))
@@ -188,7 +188,7 @@ async fn every_challenge_is_read_back_as_it_was_meant() {
     let requirement = Require::scope(odd).acr(odd).max_age(Duration::MAX).auth_context("\"\r\n\u{e9}");
     let app = Router::new().route("/me", get(async || ())).layer(api.layer().require(requirement));
     for (answer, names) in [
-        (crate::harness::send(&app, "/me", []).await, &["realm", "resource_metadata", "scope"][..]),
+        (send(&app, "/me", []).await, &["realm", "resource_metadata", "scope"][..]),
         (
             present(&app, &good(&issuer).sign()).await,
             &["realm", "resource_metadata", "error", "error_description", "acr_values", "max_age", "claims", "scope"],
@@ -243,4 +243,39 @@ async fn rules_of_a_kind_are_told_together() {
     let challenges = http_auth::parse_challenges(rejection.challenge().unwrap().to_str().unwrap()).unwrap();
     let names: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["realm", "error", "error_description"]);
+}
+
+/// P3: the scope that the application names is what a request without a token is told, whatever is required here.
+#[tokio::test]
+async fn the_scope_to_ask_for_is_the_one_that_was_named() {
+    let issuer = small_issuer();
+    let named = || server(&issuer).layer().challenge_scope("files:read files:list".parse().unwrap());
+    let inner = Router::new().route("/me", get(async || ()).layer(Require::scope("read:me")));
+    for layer in [named(), named().require(Require::scope("read:me"))] {
+        let app = inner.clone().layer(layer);
+        send(&app, "/me", []).await.assert_bare_with_scope("files:read files:list");
+        present(&app, "x").await.assert_invalid_token();
+        present(&app, &good(&issuer).scope("x").sign()).await.assert_insufficient_scope("read:me");
+    }
+}
+
+/// The body of a late refusal is made anew, so what described the one before goes; what does not describe it stays.
+#[tokio::test]
+async fn nothing_describes_a_body_that_is_gone() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| {
+        let rejection = api.check(&token, &Require::scope("absent")).unwrap_err();
+        let described =
+            [("content-type", "text/csv"), ("content-length", "5"), ("content-encoding", "gzip"), ("x-kept", "yes")];
+        (StatusCode::OK, described, rejection)
+    };
+    let app = Router::new().route("/me", get(late)).with_state(api.clone()).layer(api.layer());
+    let answer = present(&app, &good(&issuer).sign()).await;
+    answer.assert_insufficient_scope("absent");
+    assert_eq!(answer.headers["x-kept"], "yes");
+    for gone in ["content-type", "content-encoding"] {
+        assert!(!answer.headers.contains_key(gone), "{gone}");
+    }
+    assert!(answer.headers.get("content-length").is_none_or(|length| length == "0"));
 }
