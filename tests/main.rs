@@ -3,6 +3,7 @@
 
 mod architecture;
 mod attacks;
+mod attacks4;
 mod discovery;
 mod example_me;
 mod extractors;

@@ -27,12 +27,7 @@ enum WellKnown {
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
     pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
-        let url = fetchable(identifier)?;
-        // The parser repairs what no issuer writes, and then no token's `iss` would be this.
-        let is_as_written = identifier.starts_with("https://") || identifier.starts_with("http://");
-        if !is_as_written || !identifier.bytes().all(|octet| octet.is_ascii_graphic()) {
-            return Err(UrlError::NotAUrl);
-        }
+        let url = identifying(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
         }
@@ -93,6 +88,15 @@ impl IssuerUrl {
         }
         Ok(())
     }
+}
+
+/// A URL that identifies an issuer or a resource, by its text: others compare it byte for byte. The parser repairs what
+/// nobody else writes, and then no token's `iss` and no client's `resource` would be this.
+pub(crate) fn identifying(text: &str) -> Result<Url, UrlError> {
+    let url = fetchable(text)?;
+    let is_as_written = text.starts_with("https://") || text.starts_with("http://");
+    let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic());
+    if is_as_written && is_plain { Ok(url) } else { Err(UrlError::NotAUrl) }
 }
 
 /// A URL that keys or metadata may be fetched from.

@@ -36,7 +36,7 @@ use crate::{AccessToken, Scope};
 ///
 /// | the token | the answer |
 /// |---|---|
-/// | is older than [`max_token_age`](Self::max_token_age) | 401 `invalid_token`: a refreshed one will do |
+/// | has expired, or is older than [`max_token_age`](Self::max_token_age) | 401 `invalid_token`: a refreshed one will do |
 /// | lacks the [`acr`](Self::acr), the [`max_age`](Self::max_age) or the [`auth_context`](Self::auth_context) | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope`, each if the requirement names it (RFC 9470 §3) |
 /// | lacks a scope | 403 `insufficient_scope` with the whole `scope` that is needed (RFC 6750 §3.1) |
 /// | lacks a role or whatever else | 403 `insufficient_scope` |
@@ -227,7 +227,8 @@ impl Require {
         Self(Arc::new(Rule::Any(rules.into())))
     }
 
-    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated.
+    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated. A token that has expired
+    /// by then satisfies none: it may have been good when the request came, and the conversation outlived it.
     ///
     /// A handler that decides late uses [`ResourceServer::check`](crate::ResourceServer::check), which knows the time and
     /// makes a response of it.
@@ -236,6 +237,9 @@ impl Require {
     ///
     /// What is missing.
     pub fn check(&self, token: &AccessToken, now: SystemTime) -> Result<(), Shortfall> {
+        if token.has_expired(now) {
+            return Err(Shortfall::EXPIRED);
+        }
         if self.0.holds(token, now) {
             return Ok(());
         }

@@ -186,7 +186,7 @@ impl Builder<Trusting> {
         let Some(metadata) = self.metadata.clone() else { return Ok(None) };
         let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
         let url =
-            keys::fetchable(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
+            keys::identifying(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
         if let Some(scope) = metadata.odd_scope() {
             return Err(ConfigError::MetadataScope { value: scope.to_owned() });
         }

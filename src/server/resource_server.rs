@@ -133,8 +133,8 @@ impl ResourceServer {
         self.0.metadata.as_ref()
     }
 
-    /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. What it returns is
-    /// the response to send.
+    /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. A token that has
+    /// expired since it came is refused with 401 `invalid_token`. What it returns is the response to send.
     ///
     /// ```
     /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};

@@ -155,10 +155,8 @@ impl AccessToken {
     pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
         let token = self.clone();
         async move {
-            let Judge { clock, leeway } = &token.0.judge;
-            let end = token.0.validity.exp.plus(*leeway);
             loop {
-                let left = end.seconds() - NumericDate::from(clock.now()).seconds();
+                let left = token.end().seconds() - NumericDate::from(token.0.judge.clock.now()).seconds();
                 if left <= 0.0 {
                     return;
                 }
@@ -199,6 +197,16 @@ impl AccessToken {
     /// The claims as they were signed: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
+    }
+
+    /// RFC 7519 §4.1.4, as when the token was validated.
+    pub(crate) fn has_expired(&self, now: SystemTime) -> bool {
+        NumericDate::from(now) >= self.end()
+    }
+
+    /// `exp` and the leeway.
+    fn end(&self) -> NumericDate {
+        self.0.validity.exp.plus(self.0.judge.leeway)
     }
 
     /// Whether the user was authenticated at most `age` ago.
