@@ -9,17 +9,19 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use http::{Request, StatusCode};
+use http::header::COOKIE;
+use http::{Request, StatusCode, request};
+use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
 use tower_bearer::metadata::Metadata;
-use tower_bearer::rejection::{Grpc, RejectionKind};
+use tower_bearer::rejection::{Grpc, RejectionKind, Respond};
 use tower_bearer::require::{Lack, Shortfall};
-use tower_bearer::server::ConfigError;
+use tower_bearer::server::{ConfigError, TokenSource};
 use tower_bearer::testing::TestClock;
-use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
+use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scope};
 
-use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer};
+use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer, with_raw_member};
 
 /// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
 #[tokio::test]
@@ -278,4 +280,90 @@ async fn nothing_describes_a_body_that_is_gone() {
         assert!(!answer.headers.contains_key(gone), "{gone}");
     }
     assert!(answer.headers.get("content-length").is_none_or(|length| length == "0"));
+}
+
+/// One place is one place, however often it is named, and what stands there is not printed by layers within.
+#[tokio::test]
+async fn a_source_that_is_named_twice_holds_one_token() {
+    let issuer = small_issuer();
+    let source = || TokenSource::websocket_protocol("bearer");
+    let shown = async |parts: request::Parts| format!("{:?}", parts.headers);
+    let layer = server(&issuer).layer().token_from(source()).token_from(source());
+    let app = Router::new().route("/me", get(shown)).layer(layer);
+    let offered = format!("chat, bearer.{}", good(&issuer).sign());
+    let request = Request::get("/me").header("sec-websocket-protocol", offered).body(Body::empty()).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&body).contains("eyJ"));
+}
+
+#[test]
+#[should_panic(expected = "holds more than a token")]
+fn cookies_are_looked_at_by_name() {
+    let _ = TokenSource::header(COOKIE);
+}
+
+#[test]
+#[should_panic(expected = "cannot stand in a subprotocol")]
+fn a_subprotocol_is_one_word() {
+    let _ = TokenSource::websocket_protocol("a b");
+}
+
+/// gRPC over HTTP/2, "Responses": the message is percent-encoded, so it is read back as it was meant.
+#[tokio::test]
+async fn a_grpc_message_is_read_back_as_it_was_meant() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let token = api.verify(&good(&issuer).sign()).await.unwrap();
+    let denied = Require::token().custom(|_, _| Err(Shortfall::denied("100 % é\r\nx")));
+    let rejection = api.check(&token, &denied).unwrap_err();
+    let response: Response = Grpc.respond(&rejection);
+    assert_eq!(response.headers()["grpc-message"], "100 %25 %C3%A9%0D%0Ax");
+    let status = tonic::Status::from_header_map(response.headers()).unwrap();
+    assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "100 % é\r\nx"));
+}
+
+/// A mistake of the server's is not the client's in any protocol.
+#[tokio::test]
+async fn a_server_that_is_set_up_wrongly_says_internal_error() {
+    let issuer = small_issuer();
+    let handler = get(async |_: Claims<serde_json::Value>| ());
+    let app = Router::new().route("/me", handler).layer(server(&issuer).layer().respond_with(Grpc));
+    let bearer = format!("Bearer {}", good(&issuer).sign());
+    let request = Request::get("/me").header("authorization", bearer).header("content-type", "application/grpc");
+    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "13");
+}
+
+/// E4, E29: what is no reason to refuse a token is still read as strictly as the rest of it.
+#[tokio::test]
+async fn leniency_lets_no_ambiguity_through() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for name in ["acr", "auth_time"] {
+        for (value, passes) in [
+            (r#"{"a":1,"b":[{"a":1}]}"#.to_owned(), true),
+            ("null".into(), true),
+            ("[true, 1.5]".into(), true),
+            (nested(31), true),
+            (nested(32), false),
+            (nested(10_000 / 2), false),
+            (r#"{"a":1,"a":1}"#.into(), false),
+            (r#"[{"b":{"a":1,"\u0061":1}}]"#.into(), false),
+            (r#""\ud800""#.into(), false),
+            ("01".into(), false),
+            ("nul".into(), false),
+            (format!(r#"1,"{name}":1"#), false),
+        ] {
+            let token = with_raw_member(&good(&issuer), &format!(r#""{name}":{value}"#));
+            let verdict = api.verify(&token.sign()).await;
+            assert_eq!(verdict.is_ok(), passes, "{name} {}", &value[..value.len().min(40)]);
+            if let Ok(token) = verdict {
+                assert!(api.check(&token, &Require::token().acr("a null").max_age(Duration::MAX)).is_err());
+            }
+        }
+    }
 }
