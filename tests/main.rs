@@ -3,7 +3,7 @@
 
 mod architecture;
 mod attacks;
-mod attacks4;
+mod attacks_on_requirements;
 mod discovery;
 mod example_me;
 mod extractors;

@@ -7,7 +7,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::future::{Caching, Manner, Parked, ResponseFuture};
-use crate::rejection::{Caller, Empty, Respond};
+use crate::rejection::{Empty, Respond};
 use crate::server::{Admission, Context, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
@@ -174,7 +174,8 @@ where
         let settings = Arc::clone(&self.settings);
         Context::clear(request.extensions_mut());
         settings.sources.mark_sensitive(request.headers_mut());
-        let mut manner = Manner { caller: Caller::of(request.headers()), caching: Caching::AsIs };
+        let mut manner =
+            Manner { caller: settings.responder.protocol().caller(request.headers()), caching: Caching::AsIs };
         let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
             return ResponseFuture::refused(settings.server.invalid_request(), manner, settings);
         };

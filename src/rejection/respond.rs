@@ -70,6 +70,14 @@ impl Protocol {
     const HTTP: Self = Self(StatusIn::StatusLine);
     pub(super) const GRPC: Self = Self(StatusIn::GrpcHeaders);
 
+    /// What the client speaks, as far as it matters.
+    pub(crate) fn caller(self, request: &HeaderMap) -> Caller {
+        match self.0 {
+            StatusIn::StatusLine => Caller::Http,
+            StatusIn::GrpcHeaders => Caller::of(request),
+        }
+    }
+
     /// gRPC over HTTP/2, "Requests": 200 is for those who know where else to look; to others it would be a success.
     pub(super) fn status(self, status: StatusCode, caller: Caller) -> StatusCode {
         match (self.0, caller) {
@@ -89,7 +97,7 @@ pub(crate) enum Caller {
 impl Caller {
     /// gRPC over HTTP/2, "Requests": by the content type, which is `application/grpc`, alone or with `+`, `;` or, on the web,
     /// `-web` behind it.
-    pub(crate) fn of(request: &HeaderMap) -> Self {
+    fn of(request: &HeaderMap) -> Self {
         const GRPC: &[u8] = b"application/grpc";
         let content_type = request.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         match content_type.split_at_checked(GRPC.len()) {

@@ -10,8 +10,8 @@ mod settings;
 
 use std::hash::{BuildHasher, Hasher};
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
 use siphasher::sip128::SipHasher24;
 
 use self::counters::Counters;
@@ -29,7 +29,7 @@ const OVERHEAD: usize = 350;
 /// The verified tokens of one server. Its policies never change, so the index of an issuer stands for the rules that a token
 /// was judged by.
 pub(super) struct VerifiedTokens {
-    entries: Cache<Fingerprint, Entry, AsItIs>,
+    entries: Cache<Fingerprint, Entry, Share, AsItIs>,
     /// Holds a key of this cache alone, so that nobody outside can make two tokens collide.
     hasher: SipHasher24,
     doorkeeper: Doorkeeper,
@@ -60,17 +60,16 @@ impl VerifiedTokens {
         if entries == 0 || bytes == 0 || aws_lc_rs::rand::fill(&mut key).is_err() {
             return None;
         }
-        // One bound serves as both: if no entry counts for less than its share, there are never more entries than shares.
-        let share = u32::try_from(bytes.div_ceil(entries)).unwrap_or(u32::MAX);
-        let weight = move |_: &Fingerprint, entry: &Entry| entry.bytes().max(share);
+        let options = OptionsBuilder::new()
+            .weight_capacity(bytes)
+            .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
+            // The rest is for what is new. A token that was used often is dead an hour later, and must not keep the one that
+            // takes its place out; what comes once the doorkeeper keeps out.
+            .hot_allocation(0.7)
+            .build()
+            .ok()?;
         Some(Self {
-            // Not by frequency, which is the other choice: a token that was used often is dead an hour later, and would keep
-            // the one that takes its place out for as long again. What comes once the doorkeeper keeps out.
-            entries: Cache::builder()
-                .eviction_policy(EvictionPolicy::lru())
-                .max_capacity(bytes)
-                .weigher(weight)
-                .build_with_hasher(AsItIs),
+            entries: Cache::with_options(options, Share(bytes.div_ceil(entries)), AsItIs, DefaultLifecycle::default()),
             hasher: SipHasher24::new_with_key(&key),
             doorkeeper: Doorkeeper::for_entries(entries),
             counters: Counters::default(),
@@ -101,20 +100,28 @@ impl VerifiedTokens {
 
     /// The token was good once and is no more. Nothing depends on this but room for others.
     pub(super) fn forget(&self, fingerprint: Fingerprint) {
-        self.entries.invalidate(&fingerprint);
+        self.entries.remove(&fingerprint);
     }
 
     pub(super) fn status(&self) -> TokenCacheStatus {
-        // What was inserted a moment ago is not counted before.
-        self.entries.run_pending_tasks();
         let (hits, misses) = self.counters.read();
-        TokenCacheStatus { entries: self.entries.entry_count(), bytes: self.entries.weighted_size(), hits, misses }
+        TokenCacheStatus { entries: self.entries.len() as u64, bytes: self.entries.weight(), hits, misses }
     }
 }
 
 impl Entry {
-    fn bytes(&self) -> u32 {
-        u32::try_from(OVERHEAD + size_of::<Self>() + self.token.footprint()).unwrap_or(u32::MAX)
+    fn bytes(&self) -> u64 {
+        (OVERHEAD + size_of::<Self>() + self.token.footprint()) as u64
+    }
+}
+
+/// The bytes that an entry counts for at least. So one bound serves as both: there are never more entries than shares.
+#[derive(Clone)]
+struct Share(u64);
+
+impl Weighter<Fingerprint, Entry> for Share {
+    fn weight(&self, _: &Fingerprint, entry: &Entry) -> u64 {
+        entry.bytes().max(self.0)
     }
 }
 
