@@ -7,6 +7,9 @@ use http::header::AUTHORIZATION;
 pub(crate) struct MalformedCredentials;
 
 /// The Bearer token of a request, if it has one (RFC 6750 §2.1). Credentials of another scheme count as none (§3.1).
+///
+/// That it [is a b64token](is_b64token) is not looked at here: every good token is one, so it matters only to how a bad one is
+/// refused.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredentials> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
@@ -31,7 +34,7 @@ fn bearer_credentials(value: &[u8]) -> Result<Option<&str>, MalformedCredentials
     }
     let spaces = rest.iter().take_while(|octet| **octet == b' ').count();
     let token = &rest[spaces..];
-    if spaces == 0 || !is_b64token(token) {
+    if spaces == 0 || token.is_empty() {
         return Err(MalformedCredentials);
     }
     std::str::from_utf8(token).map(Some).map_err(|_| MalformedCredentials)
@@ -90,26 +93,29 @@ mod tests {
 
     #[test]
     fn a5_a6_what_is_malformed() {
-        let bad: [&[u8]; 16] = [
+        let bad: [&[u8]; 9] = [
             b"",
             b"Bearer",
             b"Bearer ",
             b"Bearer\tt",
-            b"Bearer \tt",
-            b"Bearer t, Bearer t",
-            b"Bearer t x",
-            b"Bearer \"t\"",
-            b"Bearer t,",
             b"Bearer,t",
             b"Bearer=t",
             b"Bearer\xa0t",
             b"Bearer t\xff",
-            b"Bearer =",
-            b"Bearer t=t",
             b"\"Bearer\" t",
         ];
         for value in bad {
             assert_eq!(bearer_credentials(value), Err(MalformedCredentials), "{:?}", value.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn a5_what_is_no_token() {
+        for good in ["t", "t.o-k_e~n+/==", "t="] {
+            assert!(is_b64token(good.as_bytes()), "{good:?}");
+        }
+        for bad in ["", "t, Bearer t", "t x", "\"t\"", "t,", "=", "t=t", "\tt", "\u{e9}"] {
+            assert!(!is_b64token(bad.as_bytes()), "{bad:?}");
         }
     }
 

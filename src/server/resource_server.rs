@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, NeedsIssuer};
 use super::claims_extension::ClaimsExtension;
+use super::credentials::is_b64token;
 use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
 use crate::clock::Clock;
@@ -162,12 +163,12 @@ impl ResourceServer {
         let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(Ok(token)) => Admission::Granted(token),
-            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error)),
+            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error, token)),
             Judgement::Wait(waiting) => {
                 let (server, token) = (self.clone(), Box::<str>::from(token));
                 Admission::Pending(Box::pin(async move {
                     let verdict = server.wait_and_judge(waiting, &token, arrived).await;
-                    verdict.map_err(|error| server.reject(&error))
+                    verdict.map_err(|error| server.reject(&error, &token))
                 }))
             }
         }
@@ -187,9 +188,13 @@ impl ResourceServer {
     }
 
     /// What the client is told of it.
-    fn reject(&self, error: &VerifyError) -> Rejection {
+    fn reject(&self, error: &VerifyError, token: &str) -> Rejection {
         tracing::debug!(%error, "request refused");
         match error {
+            // RFC 6750 §2.1, §3.1: what is no b64token makes a malformed request rather than a bad token.
+            VerifyError::Token(error) if error.concerns_spelling() && !is_b64token(token.as_bytes()) => {
+                self.invalid_request()
+            }
             VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token()),
             VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
         }

@@ -126,3 +126,10 @@ pub enum TokenError {
     #[error(transparent)]
     Claims(#[from] ClaimsError),
 }
+
+impl TokenError {
+    /// Whether the token may hold characters that no JWT has: it was refused before all of them were looked at, or for them.
+    pub(crate) fn concerns_spelling(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::Jws(JwsError::Parts { .. } | JwsError::Encoding))
+    }
+}
