@@ -1,5 +1,7 @@
 //! The rows of every table.
 
+use tower_bearer::server::TokenCache;
+
 use crate::peers::{axum_jwt_auth, huskarl, jwt_authorizer, oauth_resource_server, ours, references, tower_oauth2};
 use crate::worker::{work, work_bare};
 
@@ -35,9 +37,9 @@ pub static ROWS: &[Row] = &[
     Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
     Row::new("jsonwebtoken", "11", AWS_LC_RS, Kind::Reference, || work_bare(references::Decode::new)),
     Row::new("no protection", "", "", Kind::Reference, || work(async |_| references::Open)),
-    // Here goes the row with `ours::start(|builder| builder.token_cache(TokenCache::off()))`, a `Kind::Again` and the
-    // variant "token cache off".
     Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || work(ours::start(|builder| builder))),
+    Row::new(OURS, "", AWS_LC_RS, Kind::Again, || work(ours::start(|builder| builder.token_cache(TokenCache::off()))))
+        .variant("token cache off"),
     Row::new("axum-jwt-auth", "", AWS_LC_RS, Kind::Peer, || work(axum_jwt_auth::with_aws_lc_rs))
         .variant("an extractor"),
     Row::new("axum-jwt-auth", "", RUST_CRYPTO, Kind::Again, || work(axum_jwt_auth::with_rust_crypto))
