@@ -8,6 +8,7 @@ use super::algorithm::Algorithm;
 use super::base64url;
 use super::jwk::JwkSet;
 use super::key::VerifyingKey;
+use super::known_headers::KnownHeaders;
 use super::strict_json::{JsonError, Member, Members, read_object};
 
 /// The most keys that are tried for one token.
@@ -20,13 +21,14 @@ pub(crate) struct Scratch(SmallVec<[u8; 1536]>);
 /// A JWS in compact form (RFC 7515 §7.1), decoded, its signature not yet verified: nothing in it may be believed.
 pub(crate) struct Unverified<'t> {
     header: Header<'t>,
+    known: &'t KnownHeaders,
     signing_input: &'t str,
     payload: &'t [u8],
     signature: &'t [u8],
 }
 
 impl<'t> Unverified<'t> {
-    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, JwsError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, JwsError> {
         let parts = || JwsError::Parts { found: token.split('.').count() };
         let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
         let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
@@ -43,8 +45,11 @@ impl<'t> Unverified<'t> {
         };
         let payload = decode(payload, payload_octets)?;
         let signature = decode(signature, signature_octets)?;
-        let header = Header::parse(decode(header, header_octets)?)?;
-        Ok(Self { header, signing_input, payload, signature })
+        let header = match known.get(header) {
+            Some(header) => header,
+            None => Header::parse(decode(header, header_octets)?)?,
+        };
+        Ok(Self { header, known, signing_input, payload, signature })
     }
 
     pub(crate) fn header(&self) -> &Header<'t> {
@@ -63,14 +68,18 @@ impl<'t> Unverified<'t> {
         keys: &'k JwkSet,
         may_sign: impl Fn(&VerifyingKey) -> bool,
     ) -> Result<(Verified<'t>, &'k Arc<VerifyingKey>), SignatureError> {
-        let Self { header, signing_input, payload, signature } = self;
+        let Self { header, known, signing_input, payload, signature } = self;
         let fitting = keys.candidates(header.kid.as_deref(), header.algorithm).filter(|key| may_sign(key));
         let mut keys = fitting.take(MAX_TRIED_KEYS).peekable();
         if keys.peek().is_none() {
             return Err(SignatureError::NoKey);
         }
         let key = keys.find(|key| key.verify(header.algorithm, signing_input.as_bytes(), signature));
-        key.map(|key| (Verified { payload }, key)).ok_or(SignatureError::Mismatch)
+        let key = key.ok_or(SignatureError::Mismatch)?;
+        if let Some((text, _)) = signing_input.split_once('.') {
+            known.learn(text, header);
+        }
+        Ok((Verified { payload }, key))
     }
 }
 
@@ -215,13 +224,13 @@ mod tests {
     fn e1_three_parts() {
         for (text, found) in [("", 1), ("abc", 1), ("a.b", 2), ("a.b.c.d", 4), ("a.b.c.d.e", 5), ("a.b.c.d.e.f", 6)] {
             assert_eq!(
-                Unverified::parse(text, &mut Scratch::default()).err(),
+                Unverified::parse(text, &mut Scratch::default(), &KnownHeaders::default()).err(),
                 Some(JwsError::Parts { found }),
                 "{text}"
             );
         }
         for text in ["..", ".e30.AA", ". . "] {
-            assert!(Unverified::parse(text, &mut Scratch::default()).is_err(), "{text}");
+            assert!(Unverified::parse(text, &mut Scratch::default(), &KnownHeaders::default()).is_err(), "{text}");
         }
     }
 
@@ -291,8 +300,8 @@ mod tests {
     #[test]
     fn the_published_examples_verify() {
         for (algorithm, jwk, token) in PUBLISHED {
-            let (mut scratch, keys) = (Scratch::default(), keys(jwk));
-            let jws = Unverified::parse(token, &mut scratch).unwrap();
+            let (mut scratch, known, keys) = (Scratch::default(), KnownHeaders::default(), keys(jwk));
+            let jws = Unverified::parse(token, &mut scratch, &known).unwrap();
             assert_eq!(jws.header().algorithm.name(), algorithm);
             let payload = jws.verify(&keys, |_| true).ok().map(|(verified, _)| verified.payload());
             assert_eq!(payload, Some(jws.unverified_payload()), "{algorithm}");
@@ -305,8 +314,8 @@ mod tests {
         for (algorithm, jwk, token) in PUBLISHED {
             let keys = keys(jwk);
             let refused = |token: &str| {
-                let mut scratch = Scratch::default();
-                let verified = Unverified::parse(token, &mut scratch).unwrap().verify(&keys, |_| true);
+                let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
+                let verified = Unverified::parse(token, &mut scratch, &known).unwrap().verify(&keys, |_| true);
                 matches!(verified, Err(SignatureError::Mismatch))
             };
             let (input, signature) = token.rsplit_once('.').unwrap();
@@ -338,8 +347,8 @@ mod tests {
             let (input, signature) = token.rsplit_once('.').unwrap();
             let zeros = base64url::encode(vec![0; base64url::decode(signature).unwrap().len()]);
             let jws = format!("{input}.{zeros}");
-            let (mut scratch, keys) = (Scratch::default(), keys(jwk));
-            let verified = Unverified::parse(&jws, &mut scratch).unwrap().verify(&keys, |_| true);
+            let (mut scratch, known, keys) = (Scratch::default(), KnownHeaders::default(), keys(jwk));
+            let verified = Unverified::parse(&jws, &mut scratch, &known).unwrap().verify(&keys, |_| true);
             assert!(matches!(verified, Err(SignatureError::Mismatch)), "{algorithm}");
         }
     }
@@ -348,8 +357,8 @@ mod tests {
     fn d2_a_key_of_another_kind_is_not_even_tried() {
         for (algorithm, _, token) in PUBLISHED {
             for (other, jwk, _) in PUBLISHED.into_iter().filter(|(other, ..)| *other != algorithm) {
-                let (mut scratch, keys) = (Scratch::default(), keys(jwk));
-                let verified = Unverified::parse(token, &mut scratch).unwrap().verify(&keys, |_| true);
+                let (mut scratch, known, keys) = (Scratch::default(), KnownHeaders::default(), keys(jwk));
+                let verified = Unverified::parse(token, &mut scratch, &known).unwrap().verify(&keys, |_| true);
                 assert!(matches!(verified, Err(SignatureError::NoKey)), "{algorithm} by {other}");
             }
         }

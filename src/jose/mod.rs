@@ -7,6 +7,7 @@ mod base64url;
 mod jwk;
 mod jws;
 mod key;
+mod known_headers;
 mod strict_json;
 mod unusable_jwk;
 
@@ -22,4 +23,5 @@ pub(crate) use algorithm::AlgorithmSet;
 pub(crate) use base64url::encode as encode_base64url;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use key::KeyIdentity;
+pub(crate) use known_headers::KnownHeaders;
 pub(crate) use strict_json::{Member, Members, Strings, read_object, read_struct};

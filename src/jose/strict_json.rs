@@ -207,7 +207,8 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
             walk.names.push(name);
         }
         let own = &mut walk.names[first..];
-        own.sort_unstable();
+        // By length first, which tells most of them apart.
+        own.sort_unstable_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
         if let Some(pair) = own.windows(2).find(|pair| pair[0] == pair[1]) {
             let name = pair[0].clone().into_owned();
             return Err(walk.refuse(JsonError::Duplicate { name }));

@@ -9,7 +9,7 @@ use super::credentials::is_b64token;
 use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
 use crate::clock::Clock;
-use crate::jose::Scratch;
+use crate::jose::{KnownHeaders, Scratch};
 use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
 use crate::metadata::ResourceMetadata;
 use crate::rejection::RejectionKind;
@@ -42,6 +42,7 @@ struct Inner {
     challenges: Challenges,
     claims: Option<ClaimsExtension>,
     metadata: Option<ResourceMetadata>,
+    headers: KnownHeaders,
     verified: Option<VerifiedTokens>,
 }
 
@@ -69,7 +70,8 @@ impl ResourceServer {
         token_cache: &TokenCache,
     ) -> Self {
         let verified = VerifiedTokens::new(token_cache);
-        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata, verified }))
+        let headers = KnownHeaders::default();
+        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata, headers, verified }))
     }
 
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
@@ -212,7 +214,7 @@ impl ResourceServer {
                     return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
                 }
                 // A moment ago the token was not one that is remembered, or its key was not to be had.
-                match self.judge_anew(token, arrived, self.place(token)) {
+                match self.judge_anew(token, arrived, None) {
                     Judgement::Passed(verdict) => return verdict,
                     Judgement::Wait(next) => waiting = next,
                 }
@@ -224,30 +226,30 @@ impl ResourceServer {
 
     /// Judges a token that has `arrived` now.
     fn judge(&self, token: &str, arrived: Instant) -> Judgement {
-        let Some(place) = self.place(token) else { return self.judge_anew(token, arrived, None) };
-        let Some(entry) = place.cache.get(place.fingerprint) else {
-            return self.judge_anew(token, arrived, Some(place));
-        };
+        let Some((cache, fingerprint)) = self.place(token) else { return self.judge_anew(token, arrived, None) };
+        let Some(entry) = cache.get(fingerprint) else { return self.judge_anew(token, arrived, Some(fingerprint)) };
         match self.judge_again(&entry, arrived) {
             Some(Ok(())) => {
-                place.cache.hit();
+                cache.hit();
                 Judgement::Passed(Ok(entry.token))
             }
             Some(Err(error)) => Judgement::Passed(Err(error.into())),
             None => {
-                let judgement = self.judge_anew(token, arrived, Some(place));
+                let judgement = self.judge_anew(token, arrived, Some(fingerprint));
                 if let Judgement::Passed(Err(VerifyError::Token(_))) = judgement {
-                    place.cache.forget(place.fingerprint);
+                    cache.forget(fingerprint);
                 }
                 judgement
             }
         }
     }
 
-    /// Where the token is remembered, if any is. What is too long is refused for that, at no cost.
-    fn place(&self, token: &str) -> Option<Place<'_>> {
-        let cache = self.0.verified.as_ref().filter(|_| token.len() <= MAX_TOKEN_LENGTH)?;
-        Some(Place { cache, fingerprint: cache.fingerprint(token) })
+    /// Where the token would be remembered. What is too long, or has a header that no good token had, is remembered nowhere,
+    /// and need not be hashed to find that out.
+    fn place(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
+        let may_be_there = token.len() <= MAX_TOKEN_LENGTH && self.0.headers.may_have_led(token);
+        let cache = self.0.verified.as_ref().filter(|_| may_be_there)?;
+        Some((cache, cache.fingerprint(token)))
     }
 
     /// Judges a token that was good before by what may have changed since. `None` if its key is not in use any more, or nobody
@@ -264,16 +266,22 @@ impl ResourceServer {
     }
 
     /// Judges a token by all there is to it.
-    fn judge_anew(&self, token: &str, arrived: Instant, place: Option<Place<'_>>) -> Judgement {
-        match self.try_judge(token, arrived, place) {
+    fn judge_anew(&self, token: &str, arrived: Instant, fingerprint: Option<Fingerprint>) -> Judgement {
+        match self.try_judge(token, arrived, fingerprint) {
             Ok(judgement) => judgement,
             Err(error) => Judgement::Passed(Err(VerifyError::Token(error))),
         }
     }
 
-    fn try_judge(&self, token: &str, arrived: Instant, place: Option<Place<'_>>) -> Result<Judgement, TokenError> {
+    /// `fingerprint` is the token's, if it was needed already.
+    fn try_judge(
+        &self,
+        text: &str,
+        arrived: Instant,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Judgement, TokenError> {
         let mut scratch = Scratch::default();
-        let candidate = Candidate::parse(token, &mut scratch)?;
+        let candidate = Candidate::parse(text, &mut scratch, &self.0.headers)?;
         let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
         let plausible = candidate.check(&trusted.policy, self.0.clock.now().into())?;
         match trusted.keys.look_up(plausible.kid(), arrived) {
@@ -287,9 +295,10 @@ impl ResourceServer {
                     trusted.keys.doubt();
                 }
                 let (token, key) = verified?;
-                if let Some(Place { cache, fingerprint }) = place {
-                    cache
-                        .verified(fingerprint, Entry { validity: token.validity(), token: token.clone(), key, issuer });
+                if let Some(cache) = &self.0.verified {
+                    let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
+                    let entry = Entry { validity: token.validity(), token: token.clone(), key, issuer };
+                    cache.verified(fingerprint, entry);
                 }
                 Ok(Judgement::Passed(Ok(token)))
             }
@@ -314,13 +323,6 @@ impl fmt::Debug for ResourceServer {
         let policies: Vec<_> = self.0.trusted.iter().map(|trusted| &trusted.policy).collect();
         f.debug_struct("ResourceServer").field("trusted", &policies).finish_non_exhaustive()
     }
-}
-
-/// Where a token is remembered, or may be from now on.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    cache: &'a VerifiedTokens,
-    fingerprint: Fingerprint,
 }
 
 /// What is known about a token so far.

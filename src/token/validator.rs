@@ -10,7 +10,9 @@ use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
 use super::validity::Validity;
-use crate::jose::{AlgorithmSet, JsonError, JwkSet, KeyIdentity, Scratch, SignatureError, Strings, Unverified};
+use crate::jose::{
+    AlgorithmSet, JsonError, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Strings, Unverified,
+};
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -55,11 +57,11 @@ pub(crate) struct Candidate<'t> {
 }
 
 impl<'t> Candidate<'t> {
-    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
         }
-        let jws = Unverified::parse(token, scratch)?;
+        let jws = Unverified::parse(token, scratch, known)?;
         let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
         Ok(Self { jws, claims })
     }
