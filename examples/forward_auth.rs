@@ -1,5 +1,5 @@
 //! The crate in front of a service in any language: a proxy asks it about every request before it passes one on. It answers
-//! as nginx `auth_request`, Traefik ForwardAuth and Envoy `ext_authz` over HTTP expect it: `cargo run --example forward_auth`.
+//! as nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz` expect it: `cargo run --example forward_auth`.
 //!
 //! | the proxy asks for | and a good token gets |
 //! |---|---|

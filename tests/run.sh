@@ -26,6 +26,10 @@ done
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 
+step nginx
+# In front of examples/forward_auth, as in its documentation.
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
+
 step tests
 cargo test --locked --all-features
 
