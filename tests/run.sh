@@ -33,6 +33,9 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-
 step tests
 cargo test --locked --all-features
 
+step other issuers and clients
+./tests/interop/run.sh
+
 step examples
 cargo run --locked --quiet --example me -- --once
 cargo run --locked --quiet --example me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
