@@ -65,6 +65,11 @@ struct Proxied {
 
 impl Proxied {
     async fn start(issuer: &TestIssuer) -> Self {
+        Self::start_with(issuer, str::to_owned).await
+    }
+
+    /// With the documented configuration as `edit` leaves it.
+    async fn start_with(issuer: &TestIssuer, edit: impl FnOnce(&str) -> String) -> Self {
         let forward_auth = ForwardAuth::start(issuer);
         let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let service_url = format!("http://{}", service.local_addr().unwrap());
@@ -73,7 +78,7 @@ impl Proxied {
         let address = free_address();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{}", address.port()));
         fs::create_dir_all(&folder).unwrap();
-        let configuration = configuration(address, &folder, &forward_auth.url, &service_url);
+        let configuration = edit(&configuration(address, &folder, &forward_auth.url, &service_url));
         fs::write(folder.join("nginx.conf"), configuration).unwrap();
         let mut process = Command::new(nginx());
         let process = process.arg("-e").arg("stderr").arg("-p").arg(&folder).arg("-c").arg(folder.join("nginx.conf"));
@@ -306,4 +311,30 @@ async fn a_client_of_nginx_neither_asks_by_itself_nor_chooses_the_scope() {
     let request = proxied.get("/api/me").bearer_auth(&other);
     let request = request.header("X-Original-URI", "/scope/other").header("X-Forwarded-Uri", "/scope/other");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn nginx_may_ask_for_several_scopes() {
+    let issuer = small_issuer();
+    let several =
+        |shown: &str| shown.replace("auth_request /_scope/read:me;", r#"auth_request "/_scope/read:me write:me";"#);
+    let proxied = Proxied::start_with(&issuer, several).await;
+    let both = proxied.get("/api/me").bearer_auth(good(&issuer).scope("read:me write:me").sign());
+    assert_eq!(both.send().await.unwrap().status(), StatusCode::OK);
+    let refused = proxied.get("/api/me").bearer_auth(good(&issuer).sign()).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert!(the(&refused, WWW_AUTHENTICATE).ends_with(r#"scope="read:me write:me""#));
+}
+
+#[tokio::test]
+async fn nginx_lets_nobody_through_while_the_example_is_gone() {
+    let issuer = small_issuer();
+    let gone = format!("http://{}", free_address());
+    let proxied = Proxied::start_with(&issuer, |shown| {
+        let (before, after) = shown.split_once("proxy_pass http://").unwrap();
+        let (_, path) = after.split_once("/scope/").unwrap();
+        format!("{before}proxy_pass {gone}/scope/{path}")
+    });
+    let response = proxied.await.get("/api/me").bearer_auth(good(&issuer).sign()).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
