@@ -140,7 +140,8 @@ impl ResourceMetadata {
         self.url.as_str()
     }
 
-    /// The path to serve it at (RFC 9728 §3.1).
+    /// The path to serve it at (RFC 9728 §3.1). It is a literal one. axum takes a segment that starts with `:` or `*` for a
+    /// mistake, and then wants to be told otherwise: see its `Router::without_v07_checks`.
     #[must_use]
     pub fn path(&self) -> &str {
         self.url.path()

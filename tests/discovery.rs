@@ -12,6 +12,7 @@ use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use tower_bearer::keys::RemoteKeys;
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
@@ -144,6 +145,43 @@ async fn i2_i3_i4_the_places_are_tried_in_order() {
         site.reset();
         ask(&issuer).await.assert_keys_unavailable();
         assert_eq!(site.log(), places, "nothing anywhere");
+    }
+}
+
+/// Some issuers refuse what they do not know, so for those the other places are not asked at all.
+#[tokio::test]
+async fn i1_i3_the_place_of_openid_alone() {
+    let site = Site::start().await;
+    for path in ["", "/", "/t1", "/t1/"] {
+        let issuer = format!("{}{path}", site.origin);
+        let place = format!("{}{OPENID}", path.trim_end_matches('/'));
+        let keys = || RemoteKeys::discover_openid(&issuer).unwrap();
+        let api = || {
+            let trusted = Issuer::keys(&issuer, keys()).unwrap();
+            app(&ResourceServer::builder(AUDIENCE).trust(trusted).build().unwrap())
+        };
+        let token = || good(&ISSUER).claim("iss", &issuer).sign();
+        for unknown in [400, 401, 403, 404] {
+            site.reset();
+            for other in places(path).iter().filter(|other| **other != place) {
+                site.put(other, Page::status(unknown));
+            }
+            site.put(&place, site.metadata(&issuer));
+            present(&api(), &token()).await.assert_ok();
+            assert_eq!(site.log(), [place.clone(), "/jwks".to_owned()]);
+        }
+        // The document must be the issuer's own, there as anywhere.
+        for other in [format!("{issuer}x"), format!("{}/{{tenantid}}/v2.0", site.origin)] {
+            site.put(&place, site.metadata(&other));
+            present(&api(), &token()).await.assert_keys_unavailable();
+            assert_eq!(site.log().concat(), place);
+        }
+        site.reset();
+        for other in places(path).iter().filter(|other| **other != place) {
+            site.put(other, site.metadata(&issuer));
+        }
+        present(&api(), &token()).await.assert_keys_unavailable();
+        assert_eq!(site.log(), [place]);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod attacks;
+mod attacks_on_requirements;
 mod discovery;
 mod example_me;
 mod extractors;
@@ -13,6 +14,7 @@ mod keys_lifetime;
 mod memory_source;
 mod outage;
 mod policies;
+mod providers;
 mod require;
 mod responders;
 mod rfc6750_bearer;
@@ -25,6 +27,7 @@ mod rotation;
 mod runtimes;
 mod sources;
 mod stampede;
+mod token_cache;
 mod token_sources;
 mod tower_contract;
 mod unusable_keys;

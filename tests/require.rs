@@ -293,6 +293,12 @@ fn a_choice_between_nothing_is_a_mistake_of_the_programmers() {
 }
 
 #[test]
+#[should_panic(expected = "no clients")]
+fn a_choice_between_no_clients_is_one_too() {
+    let _ = Require::token().clients([]);
+}
+
+#[test]
 #[should_panic(expected = "\"roles\" is not a JSON pointer")]
 fn a_literal_that_is_no_pointer_is_a_mistake_of_the_programmers() {
     let _ = Require::token().claim_contains("roles", "admin");

@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::key::{Curve, Material, VerifyingKey};
+use super::key::{Curve, KeyIdentity, Material, VerifyingKey};
 use super::strict_json::read_struct;
 use super::unusable_jwk::UnusableJwk;
 
@@ -79,6 +80,21 @@ impl JwkSet {
         self.keys.iter().filter(move |key| kid.is_none_or(|kid| key.id() == Some(kid)) && key.serves(algorithm))
     }
 
+    /// The usable key with this identity.
+    pub(crate) fn get(&self, identity: KeyIdentity) -> Option<&Arc<VerifyingKey>> {
+        self.keys.iter().find(|key| key.identity() == identity)
+    }
+
+    /// Takes over the keys that `held` has too, so that what is the same keeps its identity: the same material under the same
+    /// name for the same algorithms.
+    pub(crate) fn take_over(&mut self, held: &Self) {
+        for key in &mut self.keys {
+            if let Some(same) = held.keys.iter().find(|other| *other == key) {
+                *key = Arc::clone(same);
+            }
+        }
+    }
+
     /// Whether the usable keys are the same, in whatever order.
     pub(crate) fn same_keys(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len() && self.keys.iter().all(|key| other.keys.contains(key))
@@ -147,6 +163,8 @@ struct Jwk {
     #[serde(rename = "use")]
     usage: Option<Box<str>>,
     key_ops: Option<Vec<Box<str>>>,
+    /// Microsoft's own, and anything where others write it.
+    issuer: Option<Value>,
     crv: Option<Box<str>>,
     n: Option<Box<str>>,
     e: Option<Box<str>>,
@@ -188,7 +206,9 @@ impl Jwk {
         }
         let material = self.material()?;
         let declared = self.algorithm()?;
-        VerifyingKey::new(self.kid, &material, declared)
+        // What is no string names nobody whose tokens the key could sign.
+        let issuer = self.issuer.map(|issuer| issuer.as_str().unwrap_or_default().into());
+        Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
     }
 
     fn material(&self) -> Result<Material, UnusableJwk> {

@@ -1,67 +1,86 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::de::MapAccess;
+use smallvec::SmallVec;
 
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::jwk::JwkSet;
+use super::key::VerifyingKey;
 use super::strict_json::{JsonError, Member, Members, read_object};
 
 /// The most keys that are tried for one token.
 const MAX_TRIED_KEYS: usize = 4;
 
+/// Where a token is decoded: on the stack, unless it is a large one.
+#[derive(Default)]
+pub(crate) struct Scratch(SmallVec<[u8; 1536]>);
+
 /// A JWS in compact form (RFC 7515 §7.1), decoded, its signature not yet verified: nothing in it may be believed.
 pub(crate) struct Unverified<'t> {
-    header: Header,
+    header: Header<'t>,
     signing_input: &'t str,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+    payload: &'t [u8],
+    signature: &'t [u8],
 }
 
 impl<'t> Unverified<'t> {
-    pub(crate) fn parse(token: &'t str) -> Result<Self, JwsError> {
-        let mut parts = token.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(JwsError::Parts { found: token.split('.').count() });
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, JwsError> {
+        let parts = || JwsError::Parts { found: token.split('.').count() };
+        let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
+        let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
+        // Another dot would be in the payload, where it is no character of base64url: it need not be looked for.
+        let wrong = || if payload.contains('.') { parts() } else { JwsError::Encoding };
+
+        let lengths = [header, payload, signature].map(|part| base64url::decoded_length(part.len()));
+        scratch.0.resize(lengths.iter().sum(), 0);
+        let (header_octets, rest) = scratch.0.split_at_mut(lengths[0]);
+        let (payload_octets, signature_octets) = rest.split_at_mut(lengths[1]);
+        let decode = |part: &str, octets: &'t mut [u8]| {
+            let is_good = base64url::decode_into(part.as_bytes(), octets);
+            is_good.then_some(&*octets).ok_or_else(wrong)
         };
-        let decode = |part| base64url::decode(part).ok_or(JwsError::Encoding);
-        Ok(Self {
-            header: Header::parse(&decode(header)?)?,
-            signing_input: &token[..header.len() + 1 + payload.len()],
-            payload: decode(payload)?,
-            signature: decode(signature)?,
-        })
+        let payload = decode(payload, payload_octets)?;
+        let signature = decode(signature, signature_octets)?;
+        let header = Header::parse(decode(header, header_octets)?)?;
+        Ok(Self { header, signing_input, payload, signature })
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header<'t> {
         &self.header
     }
 
     /// The payload, which anybody may have written.
-    pub(crate) fn unverified_payload(&self) -> &[u8] {
-        &self.payload
+    pub(crate) fn unverified_payload(&self) -> &'t [u8] {
+        self.payload
     }
 
     /// The payload, if a key of the set made the signature: one that bears the header's `kid`, or any if it names none, and
-    /// that serves its `alg` (RFC 7515 §5.2, appendix D).
-    pub(crate) fn verify(self, keys: &JwkSet) -> Result<Verified, SignatureError> {
+    /// that serves its `alg` (RFC 7515 §5.2, appendix D), as far as they `may_sign`.
+    pub(crate) fn verify<'k>(
+        &self,
+        keys: &'k JwkSet,
+        may_sign: impl Fn(&VerifyingKey) -> bool,
+    ) -> Result<(Verified<'t>, &'k Arc<VerifyingKey>), SignatureError> {
         let Self { header, signing_input, payload, signature } = self;
-        let mut keys = keys.candidates(header.kid.as_deref(), header.algorithm).take(MAX_TRIED_KEYS).peekable();
+        let fitting = keys.candidates(header.kid.as_deref(), header.algorithm).filter(|key| may_sign(key));
+        let mut keys = fitting.take(MAX_TRIED_KEYS).peekable();
         if keys.peek().is_none() {
             return Err(SignatureError::NoKey);
         }
-        let good = keys.any(|key| key.verify(header.algorithm, signing_input.as_bytes(), &signature));
-        if good { Ok(Verified { payload }) } else { Err(SignatureError::Mismatch) }
+        let key = keys.find(|key| key.verify(header.algorithm, signing_input.as_bytes(), signature));
+        key.map(|key| (Verified { payload }, key)).ok_or(SignatureError::Mismatch)
     }
 }
 
 /// A payload whose signature was verified. Only [`Unverified::verify`] makes one.
-pub(crate) struct Verified {
-    payload: Vec<u8>,
+pub(crate) struct Verified<'t> {
+    payload: &'t [u8],
 }
 
-impl Verified {
-    pub(crate) fn into_payload(self) -> Vec<u8> {
+impl<'t> Verified<'t> {
+    pub(crate) fn payload(&self) -> &'t [u8] {
         self.payload
     }
 }
@@ -76,27 +95,27 @@ pub(crate) enum SignatureError {
 
 /// The members of a JOSE header that matter here. All others are ignored (RFC 7515 §4), those that would bring a key
 /// along among them: `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10).
-pub(crate) struct Header {
+pub(crate) struct Header<'t> {
     pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<Box<str>>,
-    pub(crate) typ: Option<Box<str>>,
+    pub(crate) kid: Option<Cow<'t, str>>,
+    pub(crate) typ: Option<Cow<'t, str>>,
 }
 
-impl Header {
-    fn parse(header: &[u8]) -> Result<Self, JwsError> {
+impl<'t> Header<'t> {
+    fn parse(header: &'t [u8]) -> Result<Self, JwsError> {
         let mut raw = RawHeader::default();
         read_object(header, &mut raw).map_err(JwsError::Header)?;
         refuse_extensions(&raw)?;
         refuse_nested_tokens(&raw)?;
         let name = raw.alg.ok_or(JwsError::NoAlgorithm)?;
-        let algorithm = name.parse().map_err(|_| JwsError::Algorithm { found: name })?;
+        let algorithm = name.parse().map_err(|_| JwsError::Algorithm { found: name.into() })?;
         Ok(Self { algorithm, kid: raw.kid, typ: raw.typ })
     }
 }
 
 /// No extension is understood here, so a header that marks one as critical is refused, whatever it names (RFC 7515
 /// §4.1.11). An unencoded payload is none for a JWT, marked or not (RFC 7797 §7).
-fn refuse_extensions(header: &RawHeader) -> Result<(), JwsError> {
+fn refuse_extensions(header: &RawHeader<'_>) -> Result<(), JwsError> {
     if header.has_crit {
         return Err(JwsError::Critical);
     }
@@ -104,7 +123,7 @@ fn refuse_extensions(header: &RawHeader) -> Result<(), JwsError> {
 }
 
 /// A JWT within a JWT is not unwrapped (RFC 7519 §5.2), and `enc` marks a JWE (RFC 7516 §9).
-fn refuse_nested_tokens(header: &RawHeader) -> Result<(), JwsError> {
+fn refuse_nested_tokens(header: &RawHeader<'_>) -> Result<(), JwsError> {
     let nested = |cty: &str| cty.eq_ignore_ascii_case("jwt") || cty.eq_ignore_ascii_case("application/jwt");
     if header.cty.as_deref().is_some_and(nested) {
         return Err(JwsError::Nested);
@@ -113,23 +132,23 @@ fn refuse_nested_tokens(header: &RawHeader) -> Result<(), JwsError> {
 }
 
 #[derive(Default)]
-struct RawHeader {
-    alg: Option<Box<str>>,
-    kid: Option<Box<str>>,
-    typ: Option<Box<str>>,
-    cty: Option<Box<str>>,
+struct RawHeader<'t> {
+    alg: Option<Cow<'t, str>>,
+    kid: Option<Cow<'t, str>>,
+    typ: Option<Cow<'t, str>>,
+    cty: Option<Cow<'t, str>>,
     has_crit: bool,
     has_enc: bool,
     unencoded: bool,
 }
 
-impl<'de> Members<'de> for RawHeader {
+impl<'de> Members<'de> for RawHeader<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
         match name {
-            "alg" => self.alg = Some(member.read()?),
-            "kid" => self.kid = Some(member.read()?),
-            "typ" => self.typ = Some(member.read()?),
-            "cty" => self.cty = Some(member.read()?),
+            "alg" => self.alg = Some(member.text()?),
+            "kid" => self.kid = Some(member.text()?),
+            "typ" => self.typ = Some(member.text()?),
+            "cty" => self.cty = Some(member.text()?),
             "b64" => self.unencoded = !member.read::<bool>()?,
             "crit" => {
                 self.has_crit = true;
@@ -188,17 +207,21 @@ pub enum JwsError {
 mod tests {
     use super::*;
 
-    fn parse(header: &str) -> Result<Header, JwsError> {
+    fn parse(header: &str) -> Result<Header<'_>, JwsError> {
         Header::parse(header.as_bytes())
     }
 
     #[test]
     fn e1_three_parts() {
         for (text, found) in [("", 1), ("abc", 1), ("a.b", 2), ("a.b.c.d", 4), ("a.b.c.d.e", 5), ("a.b.c.d.e.f", 6)] {
-            assert_eq!(Unverified::parse(text).err(), Some(JwsError::Parts { found }), "{text}");
+            assert_eq!(
+                Unverified::parse(text, &mut Scratch::default()).err(),
+                Some(JwsError::Parts { found }),
+                "{text}"
+            );
         }
         for text in ["..", ".e30.AA", ". . "] {
-            assert!(Unverified::parse(text).is_err(), "{text}");
+            assert!(Unverified::parse(text, &mut Scratch::default()).is_err(), "{text}");
         }
     }
 
@@ -268,10 +291,11 @@ mod tests {
     #[test]
     fn the_published_examples_verify() {
         for (algorithm, jwk, token) in PUBLISHED {
-            let jws = Unverified::parse(token).unwrap();
+            let (mut scratch, keys) = (Scratch::default(), keys(jwk));
+            let jws = Unverified::parse(token, &mut scratch).unwrap();
             assert_eq!(jws.header().algorithm.name(), algorithm);
-            let claimed = jws.unverified_payload().to_vec();
-            assert!(jws.verify(&keys(jwk)).is_ok_and(|verified| verified.into_payload() == claimed), "{algorithm}");
+            let payload = jws.verify(&keys, |_| true).ok().map(|(verified, _)| verified.payload());
+            assert_eq!(payload, Some(jws.unverified_payload()), "{algorithm}");
         }
     }
 
@@ -279,8 +303,10 @@ mod tests {
     #[test]
     fn the_published_examples_fail_when_anything_is_changed() {
         for (algorithm, jwk, token) in PUBLISHED {
+            let keys = keys(jwk);
             let refused = |token: &str| {
-                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                let mut scratch = Scratch::default();
+                let verified = Unverified::parse(token, &mut scratch).unwrap().verify(&keys, |_| true);
                 matches!(verified, Err(SignatureError::Mismatch))
             };
             let (input, signature) = token.rsplit_once('.').unwrap();
@@ -312,7 +338,8 @@ mod tests {
             let (input, signature) = token.rsplit_once('.').unwrap();
             let zeros = base64url::encode(vec![0; base64url::decode(signature).unwrap().len()]);
             let jws = format!("{input}.{zeros}");
-            let verified = Unverified::parse(&jws).unwrap().verify(&keys(jwk));
+            let (mut scratch, keys) = (Scratch::default(), keys(jwk));
+            let verified = Unverified::parse(&jws, &mut scratch).unwrap().verify(&keys, |_| true);
             assert!(matches!(verified, Err(SignatureError::Mismatch)), "{algorithm}");
         }
     }
@@ -321,7 +348,8 @@ mod tests {
     fn d2_a_key_of_another_kind_is_not_even_tried() {
         for (algorithm, _, token) in PUBLISHED {
             for (other, jwk, _) in PUBLISHED.into_iter().filter(|(other, ..)| *other != algorithm) {
-                let verified = Unverified::parse(token).unwrap().verify(&keys(jwk));
+                let (mut scratch, keys) = (Scratch::default(), keys(jwk));
+                let verified = Unverified::parse(token, &mut scratch).unwrap().verify(&keys, |_| true);
                 assert!(matches!(verified, Err(SignatureError::NoKey)), "{algorithm} by {other}");
             }
         }

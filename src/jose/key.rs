@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
@@ -12,7 +13,9 @@ use super::unusable_jwk::UnusableJwk;
 /// It is of one kind (RSA, one elliptic curve, one ML-DSA parameter set) and serves only the algorithms of that kind,
 /// or the single one that its JWK names (RFC 8725 §3.1).
 pub struct VerifyingKey {
+    identity: KeyIdentity,
     id: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     thumbprint: Thumbprint,
     /// One parsed key for each algorithm it may serve.
     parsed: Box<[(Algorithm, ParsedPublicKey)]>,
@@ -35,7 +38,12 @@ impl VerifyingKey {
             .filter(|algorithm| declared.is_none_or(|declared| declared.same_scheme(*algorithm)))
             .map(|algorithm| Ok((algorithm, material.parse(algorithm)?)))
             .collect::<Result<_, UnusableJwk>>()?;
-        Ok(Self { id, thumbprint: material.thumbprint(), parsed })
+        let identity = KeyIdentity::next();
+        Ok(Self { identity, id, issuer: None, thumbprint: material.thumbprint(), parsed })
+    }
+
+    pub(super) fn of_issuer(self, issuer: Option<Box<str>>) -> Self {
+        Self { issuer, ..self }
     }
 
     /// The key ID (`kid`), if the JWK has one (RFC 7517 §4.5).
@@ -49,10 +57,20 @@ impl VerifyingKey {
         self.parsed.iter().map(|(algorithm, _)| *algorithm)
     }
 
+    /// Whose key it is, by the JWK's `issuer`: a member that no standard knows, and that Microsoft writes.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// What identifies the key material, whatever its `kid` (RFC 7638).
     #[must_use]
     pub fn thumbprint(&self) -> &Thumbprint {
         &self.thumbprint
+    }
+
+    /// Tells the key from every other that was ever parsed.
+    pub(crate) fn identity(&self) -> KeyIdentity {
+        self.identity
     }
 
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
@@ -68,10 +86,27 @@ impl VerifyingKey {
     }
 }
 
-/// The same material under the same name for the same algorithms.
+/// Which of all keys that were ever parsed in this process one is: a number that is never given twice.
+///
+/// What was verified with a key remembers it by this. It needs no look at the key and keeps none alive, and a key that was
+/// withdrawn, or one that has the same name, cannot be mistaken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyIdentity(u64);
+
+impl KeyIdentity {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The same material under the same name for the same algorithms and issuer.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.thumbprint == other.thumbprint && self.algorithms().eq(other.algorithms())
+        self.id == other.id
+            && self.issuer == other.issuer
+            && self.thumbprint == other.thumbprint
+            && self.algorithms().eq(other.algorithms())
     }
 }
 

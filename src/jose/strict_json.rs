@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 /// How deep objects and arrays may nest, the outermost object counted.
 const MAX_DEPTH: u8 = 32;
@@ -59,7 +60,7 @@ pub(crate) trait Members<'de> {
 pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut walk = Walk { names: Vec::new(), fault: None };
+    let mut walk = Walk { names: SmallVec::new(), fault: None };
     let read = Object { members, walk: &mut walk, depth: 1 }.deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| match error.classify() {
         Category::Data => walk.fault.unwrap_or(JsonError::NotAnObject),
@@ -75,8 +76,8 @@ pub(crate) fn read_struct<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T
 
 /// What is carried through the whole text.
 struct Walk<'de> {
-    /// The names of all objects that are open, in one vector.
-    names: Vec<Cow<'de, str>>,
+    /// The names of all objects that are open, in one vector. Few tokens have more than it holds without an allocation.
+    names: SmallVec<[Cow<'de, str>; 24]>,
     /// The first thing found wrong; serde's own error is a string and cannot carry it.
     fault: Option<JsonError>,
 }
@@ -107,8 +108,13 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
         self.map.next_value()
     }
 
+    /// The value as a string, borrowed from the text unless it holds an escape.
+    pub(crate) fn text(self) -> Result<Cow<'de, str>, A::Error> {
+        self.map.next_value_seed(Text(PhantomData))
+    }
+
     /// The value as one string or several; whatever else it is, it is still checked.
-    pub(crate) fn strings(self) -> Result<Strings, A::Error> {
+    pub(crate) fn strings(self) -> Result<Strings<'de>, A::Error> {
         self.map.next_value_seed(ReadStrings { walk: self.walk, depth: self.depth })
     }
 
@@ -131,11 +137,30 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
 
 /// A value that may be a string or an array of them.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Strings {
-    One(Box<str>),
-    Many(Vec<Box<str>>),
+pub(crate) enum Strings<'de> {
+    One(Cow<'de, str>),
+    Many(Vec<Cow<'de, str>>),
     /// Neither, or an array that holds something else.
     Other,
+}
+
+impl<'de> Strings<'de> {
+    /// All of them, if it is strings.
+    pub(crate) fn as_slice(&self) -> Option<&[Cow<'de, str>]> {
+        match self {
+            Self::One(text) => Some(std::slice::from_ref(text)),
+            Self::Many(texts) => Some(texts),
+            Self::Other => None,
+        }
+    }
+
+    /// The string, if it is a single one.
+    pub(crate) fn into_one(self) -> Option<Cow<'de, str>> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::Many(_) | Self::Other => None,
+        }
+    }
 }
 
 /// The members of an object that nobody asked for.
@@ -173,7 +198,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
         let Self { members, walk, depth } = self;
         let inner = walk.deeper(depth)?;
         let first = walk.names.len();
-        while let Some(name) = map.next_key_seed(Name(PhantomData))? {
+        while let Some(name) = map.next_key_seed(Text(PhantomData))? {
             let read = members.member(&name, Member { map: &mut map, walk, depth: inner });
             if let Err(error) = read {
                 walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into_owned() });
@@ -228,25 +253,29 @@ struct ReadStrings<'m, 'de> {
 }
 
 impl<'de> DeserializeSeed<'de> for ReadStrings<'_, 'de> {
-    type Value = Strings;
+    type Value = Strings<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Strings, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Strings<'de>, D::Error> {
         json.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for ReadStrings<'_, 'de> {
-    type Value = Strings;
+    type Value = Strings<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Strings, E> {
-        Ok(Strings::One(text.into()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Strings<'de>, E> {
+        Ok(Strings::One(Cow::Borrowed(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Strings, A::Error> {
+    fn visit_str<E>(self, text: &str) -> Result<Strings<'de>, E> {
+        Ok(Strings::One(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Strings<'de>, A::Error> {
         let depth = self.walk.deeper(self.depth)?;
         let mut strings = Some(Vec::new());
         while let Some(element) = seq.next_element_seed(ReadStrings { walk: self.walk, depth })? {
@@ -258,35 +287,35 @@ impl<'de> Visitor<'de> for ReadStrings<'_, 'de> {
         Ok(strings.map_or(Strings::Other, Strings::Many))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strings, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strings<'de>, A::Error> {
         Object { members: &mut Skip, walk: self.walk, depth: self.depth }.visit_map(map).map(|()| Strings::Other)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Strings, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Strings<'de>, E> {
         Ok(Strings::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Strings, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Strings<'de>, E> {
         Ok(Strings::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Strings, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Strings<'de>, E> {
         Ok(Strings::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Strings, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Strings<'de>, E> {
         Ok(Strings::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<Strings, E> {
+    fn visit_unit<E>(self) -> Result<Strings<'de>, E> {
         Ok(Strings::Other)
     }
 }
 
-/// A member name, borrowed from the text unless it holds an escape.
-struct Name<'de>(PhantomData<&'de str>);
+/// A string, borrowed from the text unless it holds an escape: the name of a member, or the value of one.
+struct Text<'de>(PhantomData<&'de str>);
 
-impl<'de> DeserializeSeed<'de> for Name<'de> {
+impl<'de> DeserializeSeed<'de> for Text<'de> {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Cow<'de, str>, D::Error> {
@@ -294,19 +323,19 @@ impl<'de> DeserializeSeed<'de> for Name<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Name<'de> {
+impl<'de> Visitor<'de> for Text<'de> {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
+        f.write_str("a string")
     }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(name))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(name.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text.to_owned()))
     }
 }
 

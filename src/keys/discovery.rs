@@ -1,6 +1,5 @@
 //! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
@@ -13,21 +12,30 @@ use crate::jose::read_struct;
 pub(super) struct IssuerUrl {
     identifier: Box<str>,
     url: Url,
+    well_known: WellKnown,
+}
+
+/// Where an issuer's metadata may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WellKnown {
+    /// At any of the places that RFC 8414 §5 knows.
+    Anywhere,
+    /// After the path, and nowhere else (OpenID Connect Discovery §4.1).
+    OpenId,
 }
 
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
     pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
-        let url = fetchable(identifier)?;
-        // The parser repairs what no issuer writes, and then no token's `iss` would be this.
-        let is_as_written = identifier.starts_with("https://") || identifier.starts_with("http://");
-        if !is_as_written || !identifier.bytes().all(|octet| octet.is_ascii_graphic()) {
-            return Err(UrlError::NotAUrl);
-        }
+        let url = identifying(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
         }
-        Ok(Self { identifier: identifier.into(), url })
+        Ok(Self { identifier: identifier.into(), url, well_known: WellKnown::Anywhere })
+    }
+
+    pub(super) fn openid_only(self) -> Self {
+        Self { well_known: WellKnown::OpenId, ..self }
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -41,7 +49,10 @@ impl IssuerUrl {
         let oauth = format!("/.well-known/oauth-authorization-server{path}");
         let openid_inserted = format!("/.well-known/openid-configuration{path}");
         let openid_appended = format!("{path}/.well-known/openid-configuration");
-        let mut paths = vec![oauth, openid_inserted, openid_appended];
+        let mut paths = match self.well_known {
+            WellKnown::Anywhere => vec![oauth, openid_inserted, openid_appended],
+            WellKnown::OpenId => vec![openid_appended],
+        };
         paths.dedup(); // Without a path the two OpenID forms are one.
         let at = |path: String| {
             let mut url = self.url.clone();
@@ -79,10 +90,13 @@ impl IssuerUrl {
     }
 }
 
-impl fmt::Debug for IssuerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.identifier.fmt(f)
-    }
+/// A URL that identifies an issuer or a resource, by its text: others compare it byte for byte. The parser repairs what
+/// nobody else writes, and then no token's `iss` and no client's `resource` would be this.
+pub(crate) fn identifying(text: &str) -> Result<Url, UrlError> {
+    let url = fetchable(text)?;
+    let is_as_written = text.starts_with("https://") || text.starts_with("http://");
+    let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic());
+    if is_as_written && is_plain { Ok(url) } else { Err(UrlError::NotAUrl) }
 }
 
 /// A URL that keys or metadata may be fetched from.
@@ -197,6 +211,8 @@ mod tests {
         ];
         assert_eq!(urls("https://h.example:8443/t/1"), path);
         assert_eq!(urls("https://h.example:8443/t/1/"), path);
+        let openid = IssuerUrl::parse("https://h.example:8443/t/1").unwrap().openid_only();
+        assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
     }
 
     #[test]

@@ -53,6 +53,6 @@ pub use file::KeyFile;
 pub use source::RemoteKeys;
 pub use status::IssuerStatus;
 
-pub(crate) use discovery::fetchable;
+pub(crate) use discovery::{fetchable, identifying};
 pub(crate) use store::{KeyStore, Lookup};
 pub(crate) use waiting_room::Waiting;

@@ -72,6 +72,17 @@ impl RemoteKeys {
         Ok(Self::new(Place::Discovered { issuer, found: Mutex::new(None) }))
     }
 
+    /// The keys of an issuer whose metadata is where OpenID Connect Discovery 1.0 §4.1 puts it, and is looked for nowhere
+    /// else: for one that answers neither 200 nor 404 at the places of RFC 8414.
+    ///
+    /// # Errors
+    ///
+    /// As for [`discover`](Self::discover).
+    pub fn discover_openid(issuer: &str) -> Result<Self, UrlError> {
+        let issuer = IssuerUrl::parse(issuer)?.openid_only();
+        Ok(Self::new(Place::Discovered { issuer, found: Mutex::new(None) }))
+    }
+
     /// The keys at a URL.
     ///
     /// # Errors
@@ -204,10 +215,13 @@ impl KeySource for RemoteKeys {
 
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urls = |urls: Vec<Url>| urls.into_iter().map(String::from).collect::<Vec<_>>();
+        let mut keys = f.debug_struct("RemoteKeys");
         match &self.place {
-            Place::At(url) => f.debug_tuple("RemoteKeys").field(&url.as_str()).finish(),
-            Place::Discovered { issuer, .. } => f.debug_tuple("RemoteKeys").field(issuer).finish(),
+            Place::At(url) => keys.field("jwks", &url.as_str()),
+            Place::Discovered { issuer, .. } => keys.field("metadata", &urls(issuer.metadata_urls())),
         }
+        .finish_non_exhaustive()
     }
 }
 

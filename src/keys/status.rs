@@ -7,7 +7,8 @@ use crate::jose::SkippedJwk;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IssuerStatus {
-    /// The issuer's identifier.
+    /// The issuer's identifier; or, if it has several that share these keys, the template that they follow, as in
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`.
     pub issuer: Box<str>,
     /// Whether its tokens can be judged now: there are keys, and they are not too old.
     pub is_usable: bool,

@@ -15,7 +15,7 @@ use super::pilot::Pilot;
 use super::status::IssuerStatus;
 use super::waiting_room::{Waiting, WaitingRoom};
 use crate::clock::Clock;
-use crate::jose::JwkSet;
+use crate::jose::{JwkSet, KeyIdentity};
 
 /// When to come back if there is no runtime to fetch on.
 const SOON: Duration = Duration::from_secs(1);
@@ -119,6 +119,18 @@ impl KeyStore {
             (Decision::Refuse, _) => Lookup::Unknown,
             (Decision::Unavailable { retry_after }, _) => Lookup::Unavailable { retry_after },
         }
+    }
+
+    /// Whether `key` may be used for a token that it has verified before: it is one of the keys at hand `now`, and they are not
+    /// too old. Never waits; a fetch that is due is started as by any other look.
+    pub(crate) fn still_holds(&self, key: KeyIdentity, now: Instant) -> bool {
+        let shared = &self.0;
+        // In this order, as above.
+        let is_settled = shared.is_settled(now);
+        let keys = shared.keys.load();
+        // A key that has gone is no reason to fetch: what its token costs is for a full look to say.
+        let Some(found) = keys.get(key) else { return false };
+        is_settled || matches!(self.look_up(found.id(), now), Lookup::Keys(keys) if keys.get(key).is_some())
     }
 
     /// A token's signature did not fit the key that it names. Starts the fetch, if there may be one, that finds out whether
@@ -249,7 +261,8 @@ impl Shared {
         if !state.cache.landed(number, lifetime, changed) {
             return;
         }
-        if let Some(keys) = keys {
+        if let Some(mut keys) = keys {
+            keys.take_over(&held);
             state.validators = validators;
             self.keys.store(Arc::new(keys));
         }

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::protect::Settings;
 use crate::Rejection;
-use crate::rejection::{Respond, Unrendered};
+use crate::rejection::{Caller, Respond, Unrendered};
 use crate::server::Pending;
 
 pin_project! {
@@ -24,7 +24,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future>,
-        caching: Caching,
+        manner: Manner,
         settings: Arc<Settings<R>>,
     }
 }
@@ -37,6 +37,13 @@ pin_project! {
         Pending { pending: Pending, parked: Option<Parked<S, B>> },
         Admitted { service: S, request: Option<Request<B>> },
     }
+}
+
+/// How the request wants to be answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) caller: Caller,
+    pub(super) caching: Caching,
 }
 
 /// What the answer to a good request says to caches.
@@ -55,21 +62,16 @@ pub(super) struct Parked<S, B> {
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
-    pub(super) fn inner(future: S::Future, caching: Caching, settings: Arc<Settings<R>>) -> Self {
-        Self { state: State::Inner { future }, caching, settings }
+    pub(super) fn inner(future: S::Future, manner: Manner, settings: Arc<Settings<R>>) -> Self {
+        Self { state: State::Inner { future }, manner, settings }
     }
 
-    pub(super) fn refused(rejection: Rejection, settings: Arc<Settings<R>>) -> Self {
-        Self { state: State::Refused { rejection: Some(rejection) }, caching: Caching::AsIs, settings }
+    pub(super) fn refused(rejection: Rejection, manner: Manner, settings: Arc<Settings<R>>) -> Self {
+        Self { state: State::Refused { rejection: Some(rejection) }, manner, settings }
     }
 
-    pub(super) fn pending(
-        pending: Pending,
-        parked: Parked<S, B>,
-        caching: Caching,
-        settings: Arc<Settings<R>>,
-    ) -> Self {
-        Self { state: State::Pending { pending, parked: Some(parked) }, caching, settings }
+    pub(super) fn pending(pending: Pending, parked: Parked<S, B>, manner: Manner, settings: Arc<Settings<R>>) -> Self {
+        Self { state: State::Pending { pending, parked: Some(parked) }, manner, settings }
     }
 }
 
@@ -86,14 +88,14 @@ where
             let next = match this.state.as_mut().project() {
                 StateProjection::Inner { future } => {
                     let mut response = ready!(future.poll(cx))?;
-                    if *this.caching == Caching::Private && response.status().is_success() {
+                    if this.manner.caching == Caching::Private && response.status().is_success() {
                         keep_private(response.headers_mut());
                     }
-                    return Poll::Ready(Ok(render(response, &this.settings.responder)));
+                    return Poll::Ready(Ok(render(response, &this.settings.responder, this.manner.caller)));
                 }
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(rejection.respond(&this.settings.responder)));
+                    return Poll::Ready(Ok(rejection.respond(&this.settings.responder, this.manner.caller)));
                 }
                 StateProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
@@ -115,14 +117,14 @@ where
 
 /// A refusal from within gets its body here, so that one responder shapes them all. What layers in between have added to it,
 /// such as CORS headers, stays.
-fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R) -> Response<B> {
+fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R, caller: Caller) -> Response<B> {
     let Some(Unrendered(rejection)) = response.extensions_mut().remove() else { return response };
     let (mut parts, _) = response.into_parts();
     // They describe the body that goes.
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
         parts.headers.remove(name);
     }
-    let (rendered, body) = rejection.respond(responder).into_parts();
+    let (rendered, body) = rejection.respond(responder, caller).into_parts();
     for name in rendered.headers.keys() {
         parts.headers.remove(name);
     }

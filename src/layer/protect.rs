@@ -6,7 +6,7 @@ use http::{Extensions, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{Caching, Parked, ResponseFuture};
+use super::future::{Caching, Manner, Parked, ResponseFuture};
 use crate::rejection::{Empty, Respond};
 use crate::server::{Admission, Context, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
@@ -174,25 +174,29 @@ where
         let settings = Arc::clone(&self.settings);
         Context::clear(request.extensions_mut());
         settings.sources.mark_sensitive(request.headers_mut());
+        let mut manner =
+            Manner { caller: settings.responder.protocol().caller(request.headers()), caching: Caching::AsIs };
         let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
-            return ResponseFuture::refused(settings.server.invalid_request(), settings);
+            return ResponseFuture::refused(settings.server.invalid_request(), manner, settings);
         };
         let Some(presented) = presented else {
             if let Err(rejection) = settings.admit_anonymous(&mut request) {
-                return ResponseFuture::refused(rejection, settings);
+                return ResponseFuture::refused(rejection, manner, settings);
             }
-            return ResponseFuture::inner(self.inner.call(request), Caching::AsIs, settings);
+            return ResponseFuture::inner(self.inner.call(request), manner, settings);
         };
-        let caching = if presented.in_query { Caching::Private } else { Caching::AsIs };
+        if presented.in_query {
+            manner.caching = Caching::Private;
+        }
         match settings.server.admit(&presented.token) {
             Admission::Granted(token) => match settings.grant(token, request.extensions_mut()) {
-                Ok(()) => ResponseFuture::inner(self.inner.call(request), caching, settings),
-                Err(rejection) => ResponseFuture::refused(rejection, settings),
+                Ok(()) => ResponseFuture::inner(self.inner.call(request), manner, settings),
+                Err(rejection) => ResponseFuture::refused(rejection, manner, settings),
             },
-            Admission::Refused(rejection) => ResponseFuture::refused(rejection, settings),
+            Admission::Refused(rejection) => ResponseFuture::refused(rejection, manner, settings),
             Admission::Pending(pending) => {
                 let parked = Parked { service: self.inner.clone(), request };
-                ResponseFuture::pending(pending, parked, caching, settings)
+                ResponseFuture::pending(pending, parked, manner, settings)
             }
         }
     }

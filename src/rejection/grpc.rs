@@ -5,7 +5,8 @@ use super::respond::{Protocol, Respond};
 use crate::Rejection;
 
 /// A refusal that gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response with the
-/// status 200, as gRPC has it, and the challenge in its metadata.
+/// status 200, as gRPC has it, and the challenge in its metadata. A client that does not speak gRPC, by the content type of its
+/// request, gets the HTTP status instead, because it would take 200 for success.
 ///
 /// | HTTP | gRPC |
 /// |---|---|

@@ -12,3 +12,4 @@ pub use problem::Problem;
 pub use respond::{Empty, Respond};
 
 pub(crate) use refusal::Unrendered;
+pub(crate) use respond::Caller;

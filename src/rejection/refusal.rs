@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::kind::RejectionKind;
-use super::respond::{Empty, Respond};
+use super::respond::{Caller, Empty, Respond};
 use crate::challenge::ErrorCode;
 use crate::require::{Lack, Shortfall};
 
@@ -114,15 +114,15 @@ impl Rejection {
     /// An axum handler returns the rejection itself.
     #[must_use]
     pub fn response<B: Default>(self) -> Response<B> {
-        let mut response = self.clone().respond(&Empty);
+        let mut response = self.clone().respond(&Empty, Caller::Http);
         response.extensions_mut().insert(Unrendered(self));
         response
     }
 
     /// The response, its headers and body made by `responder`, its status and challenge by nobody else than this.
-    pub(crate) fn respond<B, R: Respond<B>>(self, responder: &R) -> Response<B> {
+    pub(crate) fn respond<B, R: Respond<B>>(self, responder: &R, caller: Caller) -> Response<B> {
         let mut response = responder.respond(&self);
-        *response.status_mut() = responder.protocol().status(self.status());
+        *response.status_mut() = responder.protocol().status(self.status(), caller);
         self.write_headers(response.headers_mut());
         response.extensions_mut().insert(self);
         response

@@ -1,4 +1,5 @@
-use http::{Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::Rejection;
 
@@ -69,10 +70,39 @@ impl Protocol {
     const HTTP: Self = Self(StatusIn::StatusLine);
     pub(super) const GRPC: Self = Self(StatusIn::GrpcHeaders);
 
-    pub(super) fn status(self, status: StatusCode) -> StatusCode {
+    /// What the client speaks, as far as it matters.
+    pub(crate) fn caller(self, request: &HeaderMap) -> Caller {
         match self.0 {
-            StatusIn::StatusLine => status,
-            StatusIn::GrpcHeaders => StatusCode::OK,
+            StatusIn::StatusLine => Caller::Http,
+            StatusIn::GrpcHeaders => Caller::of(request),
+        }
+    }
+
+    /// gRPC over HTTP/2, "Requests": 200 is for those who know where else to look; to others it would be a success.
+    pub(super) fn status(self, status: StatusCode, caller: Caller) -> StatusCode {
+        match (self.0, caller) {
+            (StatusIn::GrpcHeaders, Caller::Grpc) => StatusCode::OK,
+            (StatusIn::StatusLine, _) | (StatusIn::GrpcHeaders, Caller::Http) => status,
+        }
+    }
+}
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Http,
+    Grpc,
+}
+
+impl Caller {
+    /// gRPC over HTTP/2, "Requests": by the content type, which is `application/grpc`, alone or with `+`, `;` or, on the web,
+    /// `-web` behind it.
+    fn of(request: &HeaderMap) -> Self {
+        const GRPC: &[u8] = b"application/grpc";
+        let content_type = request.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        match content_type.split_at_checked(GRPC.len()) {
+            Some((start, [] | [b'+' | b';' | b'-', ..])) if start.eq_ignore_ascii_case(GRPC) => Self::Grpc,
+            _ => Self::Http,
         }
     }
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::AccessToken;
 
@@ -68,7 +70,7 @@ impl ClaimRule {
     }
 
     /// Whether the token's claim is there and as it must be. It is sought in the payload as it stands, so nothing is
-    /// allocated unless a text in it is written with escapes.
+    /// allocated unless a text in it is written with escapes, or a number is sought among arrays and objects.
     pub(super) fn holds(&self, token: &AccessToken) -> bool {
         let mut json = serde_json::Deserializer::from_slice(token.payload());
         // An error is a claim of another type than the condition's.
@@ -140,7 +142,6 @@ impl<'r> Seek<'r> {
             Self::Value(wanted) | Self::Claim([], Condition::Contains(wanted) | Condition::Equals(wanted)) => {
                 match (wanted, value) {
                     (Value::Text(wanted), Found::Text(text)) => **wanted == **text,
-                    (Value::Number(wanted), Found::Number(number)) => wanted == number,
                     (Value::Bool(wanted), Found::Bool(truth)) => wanted == truth,
                     _ => false,
                 }
@@ -157,26 +158,33 @@ fn is_index(token: &str, index: usize) -> bool {
     plain && token.parse() == Ok(index)
 }
 
-/// A value that is neither object nor array.
+/// A value that is neither object nor array; a number that is sought is found before it comes to this.
 enum Found<'v> {
     Text(&'v str),
-    Number(i64),
+    Number,
     Bool(bool),
     Null,
-    Other,
 }
 
 impl<'de> DeserializeSeed<'de> for Seek<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
+        // A number is compared as it is written. serde_json's `arbitrary_precision`, which any crate in the build may switch on,
+        // hands out numbers as maps where it is not asked for a number, and to ask for one where there is something else is
+        // an error, which would end the search.
+        let (Self::Value(Value::Number(wanted))
+        | Self::Claim([], Condition::Equals(Value::Number(wanted)) | Condition::Contains(Value::Number(wanted)))) =
+            self
+        else {
+            return json.deserialize_any(self);
+        };
+        let found = <&RawValue>::deserialize(json)?.get();
         match self {
-            // serde_json's `arbitrary_precision`, which any crate in the build may switch on, hands out numbers as maps where
-            // it is not asked for a number.
-            Self::Value(Value::Number(_)) | Self::Claim([], Condition::Equals(Value::Number(_))) => {
-                json.deserialize_i64(self)
+            Self::Claim(..) if found.starts_with('[') => {
+                serde_json::Deserializer::from_str(found).deserialize_seq(self).map_err(D::Error::custom)
             }
-            _ => json.deserialize_any(self),
+            _ => Ok(found.parse() == Ok(*wanted)),
         }
     }
 }
@@ -212,16 +220,16 @@ impl<'de> Visitor<'de> for Seek<'_> {
         Ok(self.is(&Found::Text(text)))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<bool, E> {
-        Ok(self.is(&Found::Number(number)))
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(self.is(&Found::Number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<bool, E> {
-        Ok(self.is(&i64::try_from(number).map_or(Found::Other, Found::Number)))
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(self.is(&Found::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-        Ok(self.is(&Found::Other))
+        Ok(self.is(&Found::Number))
     }
 
     fn visit_bool<E>(self, truth: bool) -> Result<bool, E> {

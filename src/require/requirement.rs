@@ -36,7 +36,7 @@ use crate::{AccessToken, Scope};
 ///
 /// | the token | the answer |
 /// |---|---|
-/// | is older than [`max_token_age`](Self::max_token_age) | 401 `invalid_token`: a refreshed one will do |
+/// | has expired, or is older than [`max_token_age`](Self::max_token_age) | 401 `invalid_token`: a refreshed one will do |
 /// | lacks the [`acr`](Self::acr), the [`max_age`](Self::max_age) or the [`auth_context`](Self::auth_context) | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope`, each if the requirement names it (RFC 9470 §3) |
 /// | lacks a scope | 403 `insufficient_scope` with the whole `scope` that is needed (RFC 6750 §3.1) |
 /// | lacks a role or whatever else | 403 `insufficient_scope` |
@@ -70,7 +70,7 @@ impl Require {
         let parsed: Result<Vec<Scope>, InvalidScope> = scopes.into_iter().map(str::parse).collect();
         let alternatives = parsed.unwrap_or_else(|invalid| panic!("{invalid}")).into_iter().map(Self::from);
         let any = alternatives.reduce(Self::or);
-        any.unwrap_or_else(|| panic!("a choice between no scopes can never be satisfied"))
+        any.unwrap_or_else(|| no_choice("scopes"))
     }
 
     /// A valid token and nothing else: what the other rules are added to where no scope is needed.
@@ -172,15 +172,25 @@ impl Require {
     }
 
     /// The token was issued to one of these [clients](AccessToken::client_id).
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     #[must_use]
+    #[track_caller]
     pub fn clients<'a>(self, clients: impl IntoIterator<Item = &'a str>) -> Self {
-        self.with(Rule::Clients(clients.into_iter().map(Into::into).collect()))
+        self.with(Rule::Clients(some("clients", clients)))
     }
 
     /// The token was issued by one of these [issuers](AccessToken::issuer), of those that the server trusts.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     #[must_use]
+    #[track_caller]
     pub fn issuers<'a>(self, issuers: impl IntoIterator<Item = &'a str>) -> Self {
-        self.with(Rule::Issuers(issuers.into_iter().map(Into::into).collect()))
+        self.with(Rule::Issuers(some("issuers", issuers)))
     }
 
     /// A rule of the application's own. Its refusal is [one of its own](Shortfall::denied), or what another requirement's
@@ -227,7 +237,8 @@ impl Require {
         Self(Arc::new(Rule::Any(rules.into())))
     }
 
-    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated.
+    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated. A token that has expired
+    /// by then satisfies none: it may have been good when the request came, and the conversation outlived it.
     ///
     /// A handler that decides late uses [`ResourceServer::check`](crate::ResourceServer::check), which knows the time and
     /// makes a response of it.
@@ -236,6 +247,9 @@ impl Require {
     ///
     /// What is missing.
     pub fn check(&self, token: &AccessToken, now: SystemTime) -> Result<(), Shortfall> {
+        if token.has_expired(now) {
+            return Err(Shortfall::EXPIRED);
+        }
         if self.0.holds(token, now) {
             return Ok(());
         }
@@ -267,6 +281,17 @@ impl Require {
             Err(invalid) => panic!("{invalid}"),
         }
     }
+}
+
+#[track_caller]
+fn some<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
+    let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
+    if names.is_empty() { no_choice(what) } else { names }
+}
+
+#[track_caller]
+fn no_choice(what: &str) -> ! {
+    panic!("a choice between no {what} can never be satisfied")
 }
 
 /// All scope tokens of the scope.

@@ -69,6 +69,8 @@ impl Rule {
                 .min_by_key(|shortfall| shortfall.lacks)
                 .unwrap_or(shortfall(Lacks::OTHER, Needs::default())),
             Self::Custom(custom) => custom(token, now).err().unwrap_or(shortfall(Lacks::NOTHING, Needs::default())),
+            // Entra ID is asked for one context at a time. If it were one that is there, the client would come back for ever.
+            Self::AuthContext { claim, .. } if claim.holds(token) => shortfall(Lacks::NOTHING, Needs::default()),
             leaf if leaf.holds(token, now) => shortfall(Lacks::NOTHING, leaf.needs()),
             leaf => shortfall(leaf.kind(), leaf.needs()),
         }

@@ -16,7 +16,7 @@ pub struct Shortfall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lack {
-    /// The token is too old for the operation; a refreshed one will do.
+    /// The token has expired, or is too old for the operation; a refreshed one will do.
     Freshness,
     /// The user was not authenticated as the operation needs it: the client has to send them to authenticate again
     /// (RFC 9470).
@@ -26,6 +26,9 @@ pub enum Lack {
 }
 
 impl Shortfall {
+    /// Validity outranks everything else, so nothing else is said.
+    pub(super) const EXPIRED: Self = Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None };
+
     /// A refusal that no better token would change, for a [custom](crate::Require::custom) rule: 403, with `description` for
     /// the client's developer. It says nothing secret; what cannot stand in a header is replaced.
     #[must_use]
@@ -145,12 +148,14 @@ pub(super) struct Needs {
 }
 
 impl Needs {
+    const NOTHING: Self = Self { scope: None, acr_values: None, max_age: None, auth_context: None };
+
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             scope: both(self.scope, other.scope, |a, b| a.and(&b)),
             acr_values: both(self.acr_values, other.acr_values, |a, b| a.in_common_with(&b)),
             max_age: both(self.max_age, other.max_age, Duration::min),
-            // Entra ID is asked for one at a time.
+            // Entra ID is asked for one at a time, the first that is lacking.
             auth_context: self.auth_context.or(other.auth_context),
         }
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,11 +10,12 @@ use super::claims_extension::ClaimsExtension;
 use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
+use super::token_cache::TokenCache;
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::{self, KeyStore};
 use crate::metadata::{Metadata, ResourceMetadata};
-use crate::token::{Policy, Profile};
+use crate::token::{Policy, Profile, Recipient, Subjects};
 
 /// The leeway when none is set.
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -31,6 +33,7 @@ pub struct Builder<State> {
     clock: Arc<dyn Clock>,
     claims: Option<ClaimsExtension>,
     metadata: Option<Metadata>,
+    token_cache: TokenCache,
     state: PhantomData<State>,
 }
 
@@ -53,6 +56,7 @@ impl Builder<NeedsIssuer> {
             clock: Arc::new(SystemClock),
             claims: None,
             metadata: None,
+            token_cache: TokenCache::default(),
             state: PhantomData,
         }
     }
@@ -62,8 +66,8 @@ impl<State> Builder<State> {
     /// Accepts the tokens of `issuer`. Call it again for others: each has its own keys, audiences and algorithms.
     pub fn trust(mut self, issuer: Issuer) -> Builder<Trusting> {
         self.issuers.push(issuer);
-        let Self { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: _ } = self;
-        Builder { audience, realm, issuers, profile, leeway, clock, claims, metadata, state: PhantomData }
+        let Self { audience, realm, issuers, profile, leeway, clock, claims, metadata, token_cache, state: _ } = self;
+        Builder { audience, realm, issuers, profile, leeway, clock, claims, metadata, token_cache, state: PhantomData }
     }
 
     /// The `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
@@ -116,6 +120,15 @@ impl<State> Builder<State> {
         self.claims = Some(ClaimsExtension::of::<T>());
         self
     }
+
+    /// How much is remembered of the tokens that were verified, so that their signatures need not be verified at every request.
+    ///
+    /// Default: [on](TokenCache::default), with at most 10,000 tokens and 16 MiB. Nothing that would be refused without it
+    /// passes with it: see [`TokenCache`].
+    pub fn token_cache(mut self, token_cache: TokenCache) -> Self {
+        self.token_cache = token_cache;
+        self
+    }
 }
 
 impl Builder<Trusting> {
@@ -133,38 +146,72 @@ impl Builder<Trusting> {
         let realm = self.realm.unwrap_or_else(|| self.audience.clone());
         let challenges = Challenges::new(&realm, metadata.as_ref().map(ResourceMetadata::url))
             .ok_or(ConfigError::Realm { value: realm })?;
+        check_unique(&self.issuers)?;
         let mut trusted: Vec<Trusted> = Vec::new();
         for issuer in self.issuers {
-            let Issuer { identifier, source, mut audiences, algorithms } = issuer;
-            if trusted.iter().any(|other| other.policy.issuer == identifier) {
-                return Err(ConfigError::DuplicateIssuer { value: identifier.into() });
-            }
+            let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer;
             if algorithms.is_empty() {
-                return Err(ConfigError::NoAlgorithm { issuer: identifier.into() });
+                return Err(ConfigError::NoAlgorithm { issuer: identities.name().to_owned() });
+            }
+            if matches!(&subjects, Subjects::These(these) if these.is_empty()) {
+                return Err(ConfigError::NoSubject { issuer: identities.name().to_owned() });
             }
             audiences.iter().try_for_each(|audience| check_audience(audience))?;
             if audiences.is_empty() {
                 audiences.push(self.audience.as_str().into());
             }
-            let keys = KeyStore::new(&identifier, source, Arc::clone(&self.clock));
-            let policy =
-                Policy { issuer: identifier, audiences, algorithms, profile: self.profile, leeway: self.leeway };
+            let recipient = match clients {
+                None => Recipient::Audience(audiences),
+                Some(clients) => {
+                    check_clients(identities.name(), &clients)?;
+                    Recipient::Client { clients, audiences }
+                }
+            };
+            let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock));
+            let policy = Policy {
+                issuer: identities,
+                recipient,
+                subjects,
+                dialect,
+                algorithms,
+                profile: self.profile,
+                leeway: self.leeway,
+            };
             trusted.push(Trusted { policy, keys });
         }
-        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata))
+        Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata, &self.token_cache))
     }
 
     fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
         let Some(metadata) = self.metadata.clone() else { return Ok(None) };
         let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
         let url =
-            keys::fetchable(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
+            keys::identifying(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
         if let Some(scope) = metadata.odd_scope() {
             return Err(ConfigError::MetadataScope { value: scope.to_owned() });
         }
-        let identifiers = self.issuers.iter().map(|issuer| &*issuer.identifier);
+        let identifiers = self.issuers.iter().flat_map(|issuer| issuer.identities.iter());
         let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
+    }
+}
+
+/// A token's `iss` must lead to one issuer, and through all the identifiers of all of them.
+fn check_unique(issuers: &[Issuer]) -> Result<(), ConfigError> {
+    let mut known = BTreeSet::new();
+    match issuers.iter().flat_map(|issuer| issuer.identities.iter()).find(|identifier| !known.insert(*identifier)) {
+        Some(twice) => Err(ConfigError::DuplicateIssuer { value: twice.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn check_clients(issuer: &str, clients: &[Box<str>]) -> Result<(), ConfigError> {
+    if clients.is_empty() {
+        return Err(ConfigError::NoClient { issuer: issuer.to_owned() });
+    }
+    match clients.iter().find(|client| client.is_empty()) {
+        Some(_) => Err(ConfigError::EmptyClient { issuer: issuer.to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -57,6 +57,34 @@ pub enum ConfigError {
         /// The issuer.
         value: String,
     },
+    /// An argument of a [preset](crate::Issuer#presets) that makes no issuer of that kind.
+    #[error("the {argument} {value:?} is not {expected}")]
+    Preset {
+        /// What the argument is.
+        argument: &'static str,
+        /// What was given.
+        value: String,
+        /// What was to be given.
+        expected: &'static str,
+    },
+    /// An issuer that names clients instead of an audience, and none of them.
+    #[error("the issuer {issuer:?} is to name its clients instead of an audience, and there are none")]
+    NoClient {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A client without an identifier.
+    #[error("a client of the issuer {issuer:?} has an empty identifier")]
+    EmptyClient {
+        /// The issuer.
+        issuer: String,
+    },
+    /// An issuer none of whose subjects is let in.
+    #[error("the issuer {issuer:?} may have no subject at all")]
+    NoSubject {
+        /// The issuer.
+        issuer: String,
+    },
     /// An issuer none of whose tokens could pass.
     #[error("the issuer {issuer:?} may use no algorithm at all")]
     NoAlgorithm {

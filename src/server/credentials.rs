@@ -7,6 +7,9 @@ use http::header::AUTHORIZATION;
 pub(crate) struct MalformedCredentials;
 
 /// The Bearer token of a request, if it has one (RFC 6750 §2.1). Credentials of another scheme count as none (§3.1).
+///
+/// That it [is a b64token](is_b64token) is not looked at here: every good token is one, so it matters only to how a bad one is
+/// refused.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredentials> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
@@ -31,7 +34,7 @@ fn bearer_credentials(value: &[u8]) -> Result<Option<&str>, MalformedCredentials
     }
     let spaces = rest.iter().take_while(|octet| **octet == b' ').count();
     let token = &rest[spaces..];
-    if spaces == 0 || !is_b64token(token) {
+    if spaces == 0 || token.is_empty() {
         return Err(MalformedCredentials);
     }
     std::str::from_utf8(token).map(Some).map_err(|_| MalformedCredentials)
@@ -54,7 +57,17 @@ pub(super) fn is_tchar(octet: u8) -> bool {
 pub(super) fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|octet| **octet == b'=').count();
     let body = &token[..token.len() - padding];
-    !body.is_empty() && body.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet))
+    // All of it, without leaving at the first fault: so it becomes vector instructions, on the way of every good request.
+    !body.is_empty() && body.iter().fold(true, |good, octet| good & is_b64token_char(*octet))
+}
+
+/// The same in ranges, because a search through a list costs more than everything else that is done to a cached token:
+/// `+ - . /` and the digits are neighbours but for the comma among them.
+#[expect(clippy::needless_bitwise_bool, reason = "a jump cannot become a vector instruction")]
+fn is_b64token_char(octet: u8) -> bool {
+    let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+    let digit_or_sign = (octet.wrapping_sub(b'+') < 15) & (octet != b',');
+    letter | digit_or_sign | (octet == b'_') | (octet == b'~')
 }
 
 #[cfg(test)]
@@ -71,27 +84,38 @@ mod tests {
     }
 
     #[test]
+    fn a4_every_octet_is_judged_as_the_grammar_has_it() {
+        for octet in 0..=u8::MAX {
+            let listed = octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
+            assert_eq!(is_b64token_char(octet), listed, "{octet:#x}");
+        }
+    }
+
+    #[test]
     fn a5_a6_what_is_malformed() {
-        let bad: [&[u8]; 16] = [
+        let bad: [&[u8]; 9] = [
             b"",
             b"Bearer",
             b"Bearer ",
             b"Bearer\tt",
-            b"Bearer \tt",
-            b"Bearer t, Bearer t",
-            b"Bearer t x",
-            b"Bearer \"t\"",
-            b"Bearer t,",
             b"Bearer,t",
             b"Bearer=t",
             b"Bearer\xa0t",
             b"Bearer t\xff",
-            b"Bearer =",
-            b"Bearer t=t",
             b"\"Bearer\" t",
         ];
         for value in bad {
             assert_eq!(bearer_credentials(value), Err(MalformedCredentials), "{:?}", value.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn a5_what_is_no_token() {
+        for good in ["t", "t.o-k_e~n+/==", "t="] {
+            assert!(is_b64token(good.as_bytes()), "{good:?}");
+        }
+        for bad in ["", "t, Bearer t", "t x", "\"t\"", "t,", "=", "t=t", "\tt", "\u{e9}"] {
+            assert!(!is_b64token(bad.as_bytes()), "{bad:?}");
         }
     }
 

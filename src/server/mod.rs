@@ -6,12 +6,15 @@ mod config_error;
 mod context;
 mod credentials;
 pub(crate) mod issuer;
+mod presets;
 pub(crate) mod resource_server;
+mod token_cache;
 mod token_source;
 
 pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
 pub use resource_server::VerifyError;
+pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use token_source::TokenSource;
 
 pub(crate) use context::{Access, Context};

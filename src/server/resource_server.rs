@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, NeedsIssuer};
 use super::claims_extension::ClaimsExtension;
+use super::credentials::is_b64token;
+use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
 use crate::clock::Clock;
+use crate::jose::Scratch;
 use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
 use crate::metadata::ResourceMetadata;
 use crate::rejection::RejectionKind;
-use crate::token::{Candidate, Judge, Policy, TokenError};
+use crate::token::{Candidate, Judge, MAX_TOKEN_LENGTH, Policy, TokenError};
 use crate::{AccessToken, Rejection, Require, Scope};
 
 /// The most that a request waits for a key, a little more than one fetch may take.
@@ -39,6 +42,7 @@ struct Inner {
     challenges: Challenges,
     claims: Option<ClaimsExtension>,
     metadata: Option<ResourceMetadata>,
+    verified: Option<VerifiedTokens>,
 }
 
 /// One issuer: the rules for its tokens and its keys, so that no rule or key serves another's.
@@ -62,8 +66,10 @@ impl ResourceServer {
         challenges: Challenges,
         claims: Option<ClaimsExtension>,
         metadata: Option<ResourceMetadata>,
+        token_cache: &TokenCache,
     ) -> Self {
-        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata }))
+        let verified = VerifiedTokens::new(token_cache);
+        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata, verified }))
     }
 
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
@@ -115,14 +121,21 @@ impl ResourceServer {
         self.0.trusted.iter().map(|trusted| trusted.keys.status()).collect()
     }
 
+    /// What is remembered of verified tokens, and how often that helped; `None` if nothing is to be. Cheap enough to ask for
+    /// every second.
+    #[must_use]
+    pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
+        self.0.verified.as_ref().map(VerifiedTokens::status)
+    }
+
     /// The metadata document, if the server was built [with metadata](Builder::metadata).
     #[must_use]
     pub fn metadata(&self) -> Option<&ResourceMetadata> {
         self.0.metadata.as_ref()
     }
 
-    /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. What it returns is
-    /// the response to send.
+    /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. A token that has
+    /// expired since it came is refused with 401 `invalid_token`. What it returns is the response to send.
     ///
     /// ```
     /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
@@ -150,12 +163,12 @@ impl ResourceServer {
         let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(Ok(token)) => Admission::Granted(token),
-            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error)),
+            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error, token)),
             Judgement::Wait(waiting) => {
                 let (server, token) = (self.clone(), Box::<str>::from(token));
                 Admission::Pending(Box::pin(async move {
                     let verdict = server.wait_and_judge(waiting, &token, arrived).await;
-                    verdict.map_err(|error| server.reject(&error))
+                    verdict.map_err(|error| server.reject(&error, &token))
                 }))
             }
         }
@@ -175,9 +188,13 @@ impl ResourceServer {
     }
 
     /// What the client is told of it.
-    fn reject(&self, error: &VerifyError) -> Rejection {
+    fn reject(&self, error: &VerifyError, token: &str) -> Rejection {
         tracing::debug!(%error, "request refused");
         match error {
+            // RFC 6750 §2.1, §3.1: what is no b64token makes a malformed request rather than a bad token.
+            VerifyError::Token(error) if error.concerns_spelling() && !is_b64token(token.as_bytes()) => {
+                self.invalid_request()
+            }
             VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token()),
             VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
         }
@@ -194,7 +211,8 @@ impl ResourceServer {
                 if waiting.landed().await.is_err() {
                     return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
                 }
-                match self.judge(token, arrived) {
+                // A moment ago the token was not one that is remembered, or its key was not to be had.
+                match self.judge_anew(token, arrived, self.place(token)) {
                     Judgement::Passed(verdict) => return verdict,
                     Judgement::Wait(next) => waiting = next,
                 }
@@ -204,16 +222,59 @@ impl ResourceServer {
         tokio::time::timeout(MAX_WAIT, verdict).await.unwrap_or(late)
     }
 
+    /// Judges a token that has `arrived` now.
     fn judge(&self, token: &str, arrived: Instant) -> Judgement {
-        match self.try_judge(token, arrived) {
+        let Some(place) = self.place(token) else { return self.judge_anew(token, arrived, None) };
+        let Some(entry) = place.cache.get(place.fingerprint) else {
+            return self.judge_anew(token, arrived, Some(place));
+        };
+        match self.judge_again(&entry, arrived) {
+            Some(Ok(())) => {
+                place.cache.hit();
+                Judgement::Passed(Ok(entry.token))
+            }
+            Some(Err(error)) => Judgement::Passed(Err(error.into())),
+            None => {
+                let judgement = self.judge_anew(token, arrived, Some(place));
+                if let Judgement::Passed(Err(VerifyError::Token(_))) = judgement {
+                    place.cache.forget(place.fingerprint);
+                }
+                judgement
+            }
+        }
+    }
+
+    /// Where the token is remembered, if any is. What is too long is refused for that, at no cost.
+    fn place(&self, token: &str) -> Option<Place<'_>> {
+        let cache = self.0.verified.as_ref().filter(|_| token.len() <= MAX_TOKEN_LENGTH)?;
+        Some(Place { cache, fingerprint: cache.fingerprint(token) })
+    }
+
+    /// Judges a token that was good before by what may have changed since. `None` if its key is not in use any more, or nobody
+    /// can tell.
+    fn judge_again(
+        &self,
+        Entry { validity, key, issuer, token: _ }: &Entry,
+        now: Instant,
+    ) -> Option<Result<(), TokenError>> {
+        let Trusted { policy, keys } = self.0.trusted.get(*issuer)?;
+        let verdict = validity.check(policy.leeway, self.0.clock.now().into());
+        // The same order as at first: a token that has expired is bad, whatever its key.
+        if verdict.is_err() || keys.still_holds(*key, now) { Some(verdict) } else { None }
+    }
+
+    /// Judges a token by all there is to it.
+    fn judge_anew(&self, token: &str, arrived: Instant, place: Option<Place<'_>>) -> Judgement {
+        match self.try_judge(token, arrived, place) {
             Ok(judgement) => judgement,
             Err(error) => Judgement::Passed(Err(VerifyError::Token(error))),
         }
     }
 
-    fn try_judge(&self, token: &str, arrived: Instant) -> Result<Judgement, TokenError> {
-        let candidate = Candidate::parse(token)?;
-        let trusted = self.trusted(candidate.issuer()?)?;
+    fn try_judge(&self, token: &str, arrived: Instant, place: Option<Place<'_>>) -> Result<Judgement, TokenError> {
+        let mut scratch = Scratch::default();
+        let candidate = Candidate::parse(token, &mut scratch)?;
+        let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
         let plausible = candidate.check(&trusted.policy, self.0.clock.now().into())?;
         match trusted.keys.look_up(plausible.kid(), arrived) {
             Lookup::Keys(keys) => {
@@ -225,7 +286,12 @@ impl ResourceServer {
                 if let Err(TokenError::Signature | TokenError::KeyMismatch { .. }) = &verified {
                     trusted.keys.doubt();
                 }
-                Ok(Judgement::Passed(Ok(verified?)))
+                let (token, key) = verified?;
+                if let Some(Place { cache, fingerprint }) = place {
+                    cache
+                        .verified(fingerprint, Entry { validity: token.validity(), token: token.clone(), key, issuer });
+                }
+                Ok(Judgement::Passed(Ok(token)))
             }
             Lookup::Unknown => Err(TokenError::UnknownKey { kid: plausible.kid().map(Into::into) }),
             Lookup::Wait(waiting) => Ok(Judgement::Wait(waiting)),
@@ -236,8 +302,9 @@ impl ResourceServer {
     }
 
     /// RFC 8725 §3.8: the issuer is one of those trusted, before anything is fetched.
-    fn trusted(&self, issuer: &str) -> Result<&Trusted, TokenError> {
-        let trusted = self.0.trusted.iter().find(|trusted| &*trusted.policy.issuer == issuer);
+    fn trusted(&self, issuer: &str) -> Result<(usize, &Trusted), TokenError> {
+        let mut trusted = self.0.trusted.iter().enumerate();
+        let trusted = trusted.find(|(_, trusted)| trusted.policy.issuer.get(issuer).is_some());
         trusted.ok_or_else(|| TokenError::Issuer { found: issuer.into() })
     }
 }
@@ -247,6 +314,13 @@ impl fmt::Debug for ResourceServer {
         let policies: Vec<_> = self.0.trusted.iter().map(|trusted| &trusted.policy).collect();
         f.debug_struct("ResourceServer").field("trusted", &policies).finish_non_exhaustive()
     }
+}
+
+/// Where a token is remembered, or may be from now on.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    cache: &'a VerifiedTokens,
+    fingerprint: Fingerprint,
 }
 
 /// What is known about a token so far.

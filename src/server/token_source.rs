@@ -132,9 +132,12 @@ impl TokenSources {
 
     /// Lets layers within not print what may be a token.
     pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
-        let names = self.0.iter().filter_map(TokenSource::header_name).chain([&AUTHORIZATION]);
-        for name in names {
-            if let http::header::Entry::Occupied(mut lines) = headers.entry(name) {
+        // A request with a second line of it is refused.
+        if let Some(line) = headers.get_mut(AUTHORIZATION) {
+            line.set_sensitive(true);
+        }
+        for name in self.0.iter().filter_map(TokenSource::header_name) {
+            if let Ok(http::header::Entry::Occupied(mut lines)) = headers.try_entry(name) {
                 lines.iter_mut().for_each(|line: &mut HeaderValue| line.set_sensitive(true));
             }
         }

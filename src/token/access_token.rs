@@ -5,12 +5,15 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use super::claims::{self, ClaimsError, ParseClaims, ParsedClaims};
+use super::dialect::ClientClaim;
 use super::error::TokenError;
 use super::numeric_date::NumericDate;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
+use super::text::Text;
+use super::validity::Validity;
 use crate::clock::Clock;
-use crate::jose::Verified;
+use crate::jose::{Strings, Verified};
 
 /// How long [`AccessToken::expires`] sleeps without a look at the time of day.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -23,18 +26,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 pub struct AccessToken(Arc<Inner>);
 
 struct Inner {
-    issuer: Box<str>,
-    subject: Box<str>,
-    client_id: Option<Box<str>>,
-    audience: Vec<Box<str>>,
+    issuer: Text,
+    subject: Text,
+    client_id: Option<Text>,
+    audience: Box<[Text]>,
     scope: Scope,
-    id: Option<Box<str>>,
-    issued_at: Option<NumericDate>,
-    expires_at: NumericDate,
-    acr: Option<Box<str>>,
+    id: Option<Text>,
+    validity: Validity,
+    acr: Option<Text>,
     auth_time: Option<NumericDate>,
     judge: Judge,
-    payload: Vec<u8>,
+    payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
 }
 
@@ -55,53 +57,59 @@ impl Judge {
 
 impl AccessToken {
     pub(super) fn new(
-        verified: Verified,
-        claims: RegisteredClaims,
+        verified: &Verified<'_>,
+        mut claims: RegisteredClaims<'_>,
         scope: Scope,
+        validity: Validity,
+        client_claim: ClientClaim,
         parse_claims: Option<ParseClaims>,
         judge: Judge,
     ) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::Missing { claim };
-        let payload = verified.into_payload();
+        let payload = verified.payload();
+        let kept = |text| Text::new(text, payload);
+        let client = claims.take_client(client_claim);
+        let audience = claims.aud.as_ref().and_then(Strings::as_slice).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
-            issuer: claims.iss.ok_or(missing("iss"))?,
-            subject: claims.sub.ok_or(missing("sub"))?,
-            client_id: claims.client_id.or(claims.azp),
-            audience: claims.aud.ok_or(missing("aud"))?,
+            issuer: claims.iss.map(kept).ok_or(missing("iss"))?,
+            subject: claims.sub.map(kept).ok_or(missing("sub"))?,
+            client_id: client.map(kept),
+            audience: audience.iter().cloned().map(kept).collect(),
             scope,
-            id: claims.jti,
-            issued_at: claims.iat,
-            expires_at: claims.exp.ok_or(missing("exp"))?,
-            acr: claims.acr,
+            id: claims.jti.map(kept),
+            validity,
+            acr: claims.acr.and_then(Strings::into_one).map(kept),
             auth_time: claims.auth_time,
             judge,
-            parsed_claims: parse_claims.map(|parse| parse(&payload)).transpose()?,
-            payload,
+            parsed_claims: parse_claims.map(|parse| parse(payload)).transpose()?,
+            payload: payload.into(),
         })))
     }
 
     /// Who issued the token (`iss`): one of the issuers that the server trusts.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.issuer
+        self.text(&self.0.issuer)
     }
 
     /// On whose behalf the client acts (`sub`), never empty. Unique within the [issuer](Self::issuer) only, and not
     /// necessarily a person: with the client-credentials grant it is the client itself (RFC 9068 §2.2, §6).
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.0.subject
+        self.text(&self.0.subject)
     }
 
-    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp` where an issuer writes that instead.
+    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp`, or what else the issuer's
+    /// [preset](crate::Issuer#presets) says that it writes instead.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.as_deref()
+        self.0.client_id.as_ref().map(|client_id| self.text(client_id))
     }
 
-    /// Whom the token is for (`aud`): this server, and possibly others.
+    /// Whom the token is for (`aud`): this server, and possibly others. Nobody at all only if the issuer is one that names
+    /// its [clients instead](crate::Issuer::clients_instead_of_audience).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.0.audience.iter().map(|audience| &**audience)
+        self.0.audience.iter().map(|audience| self.text(audience))
     }
 
     /// What the token grants.
@@ -113,13 +121,13 @@ impl AccessToken {
     /// When the token ends (`exp`), the leeway not counted.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.expires_at.into()
+        self.0.validity.exp.into()
     }
 
     /// When the token was issued (`iat`).
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.0.issued_at.map(Into::into)
+        self.0.validity.iat.map(Into::into)
     }
 
     /// Ends when the token does: at [`expires_at`](Self::expires_at) plus the server's leeway, by its clock. What outlives the
@@ -147,10 +155,8 @@ impl AccessToken {
     pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
         let token = self.clone();
         async move {
-            let Judge { clock, leeway } = &token.0.judge;
-            let end = token.0.expires_at.plus(*leeway);
             loop {
-                let left = end.seconds() - NumericDate::from(clock.now()).seconds();
+                let left = token.end().seconds() - NumericDate::from(token.0.judge.clock.now()).seconds();
                 if left <= 0.0 {
                     return;
                 }
@@ -164,7 +170,7 @@ impl AccessToken {
     /// as a whole (RFC 9068 §2.2.1). `None` also where it is no string.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
-        self.0.acr.as_deref()
+        self.0.acr.as_ref().map(|acr| self.text(acr))
     }
 
     /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). `None` also where it is no number.
@@ -176,7 +182,7 @@ impl AccessToken {
     /// The token's own identifier (`jti`), unique within the [issuer](Self::issuer).
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.0.id.as_deref()
+        self.0.id.as_ref().map(|id| self.text(id))
     }
 
     /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
@@ -193,6 +199,16 @@ impl AccessToken {
         &self.0.payload
     }
 
+    /// RFC 7519 §4.1.4, as when the token was validated.
+    pub(crate) fn has_expired(&self, now: SystemTime) -> bool {
+        NumericDate::from(now) >= self.end()
+    }
+
+    /// `exp` and the leeway.
+    fn end(&self) -> NumericDate {
+        self.0.validity.exp.plus(self.0.judge.leeway)
+    }
+
     /// Whether the user was authenticated at most `age` ago.
     pub(crate) fn was_authenticated_within(&self, age: Duration, now: SystemTime) -> bool {
         self.0.judge.finds_recent(self.0.auth_time, age, now)
@@ -200,7 +216,26 @@ impl AccessToken {
 
     /// Whether the token was issued at most `age` ago.
     pub(crate) fn was_issued_within(&self, age: Duration, now: SystemTime) -> bool {
-        self.0.judge.finds_recent(self.0.issued_at, age, now)
+        self.0.judge.finds_recent(self.0.validity.iat, age, now)
+    }
+
+    /// What of the token depends on the time.
+    pub(crate) fn validity(&self) -> Validity {
+        self.0.validity
+    }
+
+    /// About how many bytes of memory the token and its clones take together. What the application's own claims hold on to is
+    /// taken to be as much as they were parsed from.
+    pub(crate) fn footprint(&self) -> usize {
+        let Inner { issuer, subject, client_id, audience, scope, id, acr, payload, parsed_claims, .. } = &*self.0;
+        let texts = [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref(), acr.as_ref()];
+        let texts: usize = texts.into_iter().flatten().chain(audience).map(Text::apart).sum();
+        let parsed = parsed_claims.as_ref().map_or(0, |parsed| size_of_val(&**parsed) + payload.len());
+        size_of::<Inner>() + size_of_val(&**audience) + texts + scope.as_str().len() + payload.len() + parsed
+    }
+
+    fn text<'a>(&'a self, text: &'a Text) -> &'a str {
+        text.get(&self.0.payload)
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {

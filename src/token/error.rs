@@ -64,6 +64,25 @@ pub enum TokenError {
         /// Who this is.
         expected: Vec<Box<str>>,
     },
+    /// The token was issued to a client whose tokens are not for this server.
+    #[error("the client {found:?} is none of {expected:?}")]
+    Client {
+        /// The client.
+        found: Box<str>,
+        /// Those whose tokens are.
+        expected: Vec<Box<str>>,
+    },
+    /// The tenant that the token names is not that of its issuer.
+    #[error("the tenant {found:?} is not {expected:?}, whom the issuer stands for")]
+    Tenant {
+        /// The `tid`.
+        found: Box<str>,
+        /// The tenant in the `iss`.
+        expected: Box<str>,
+    },
+    /// The `sub` is none of those that are let in; it is not told, because it may be a person's.
+    #[error("the subject is none of those that are let in")]
+    Subject,
     /// Past its `exp` (RFC 7519 §4.1.4).
     #[error("expired at {exp}, and it is {now}")]
     Expired {
@@ -94,8 +113,8 @@ pub enum TokenError {
         /// The `kid`.
         kid: Option<Box<str>>,
     },
-    /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1).
-    #[error("the issuer's key is not one for {algorithm}")]
+    /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1), or not one for the token's tenant.
+    #[error("the issuer's key is not one for {algorithm}, or not for this tenant")]
     KeyMismatch {
         /// The `alg`.
         algorithm: Algorithm,
@@ -106,4 +125,11 @@ pub enum TokenError {
     /// The claims are not what the application asked for.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
+}
+
+impl TokenError {
+    /// Whether the token may hold characters that no JWT has: it was refused before all of them were looked at, or for them.
+    pub(crate) fn concerns_spelling(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::Jws(JwsError::Parts { .. } | JwsError::Encoding))
+    }
 }

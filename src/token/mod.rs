@@ -2,11 +2,16 @@
 
 pub(crate) mod access_token;
 pub(crate) mod claims;
+mod dialect;
 mod error;
+mod identity;
 mod numeric_date;
+mod recipient;
 mod registered;
 pub(crate) mod scope;
+mod text;
 mod validator;
+mod validity;
 
 pub use claims::ClaimsError;
 pub use error::TokenError;
@@ -15,4 +20,8 @@ pub use scope::InvalidScope;
 pub use validator::Profile;
 
 pub(crate) use access_token::Judge;
-pub(crate) use validator::{Candidate, Policy};
+pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
+pub(crate) use identity::Identities;
+pub(crate) use recipient::Recipient;
+pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy, Subjects};
+pub(crate) use validity::Validity;

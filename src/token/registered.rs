@@ -1,60 +1,93 @@
+use std::borrow::Cow;
+
 use serde::de::{Error as _, MapAccess};
 
+use super::dialect::ClientClaim;
 use super::numeric_date::NumericDate;
 use crate::jose::{JsonError, Member, Members, Strings, read_object};
 
 /// The claims that the rules need, as they stand in a payload: typed, and otherwise unjudged.
 #[derive(Default)]
-pub(crate) struct RegisteredClaims {
-    pub(super) iss: Option<Box<str>>,
-    pub(super) sub: Option<Box<str>>,
-    pub(super) aud: Option<Vec<Box<str>>>,
+pub(crate) struct RegisteredClaims<'t> {
+    pub(super) iss: Option<Cow<'t, str>>,
+    pub(super) sub: Option<Cow<'t, str>>,
+    pub(super) aud: Option<Strings<'t>>,
     pub(super) exp: Option<NumericDate>,
     pub(super) nbf: Option<NumericDate>,
     pub(super) iat: Option<NumericDate>,
-    pub(super) jti: Option<Box<str>>,
-    pub(super) client_id: Option<Box<str>>,
-    pub(super) azp: Option<Box<str>>,
-    pub(super) scope: Option<Strings>,
-    pub(super) scp: Option<Strings>,
-    pub(super) scopes: Option<Strings>,
-    pub(super) typ: Option<Box<str>>,
-    pub(super) token_use: Option<Box<str>>,
-    pub(super) acr: Option<Box<str>>,
+    pub(super) jti: Option<Cow<'t, str>>,
+    pub(super) client_id: Option<Cow<'t, str>>,
+    pub(super) azp: Option<Cow<'t, str>>,
+    /// Where some providers name the client. Others use the name for something else, so it may hold anything.
+    pub(super) appid: Option<Strings<'t>>,
+    pub(super) cid: Option<Strings<'t>>,
+    /// Where Microsoft names the tenant.
+    pub(super) tid: Option<Strings<'t>>,
+    pub(super) scope: Option<Strings<'t>>,
+    pub(super) scp: Option<Strings<'t>>,
+    pub(super) scopes: Option<Strings<'t>>,
+    pub(super) typ: Option<Cow<'t, str>>,
+    pub(super) token_use: Option<Cow<'t, str>>,
+    pub(super) acr: Option<Strings<'t>>,
     pub(super) auth_time: Option<NumericDate>,
     pub(super) has_cnf: bool,
     /// A claim that only tokens of other kinds have.
     pub(super) foreign: Option<&'static str>,
 }
 
-impl RegisteredClaims {
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, JsonError> {
+impl<'t> RegisteredClaims<'t> {
+    pub(super) fn parse(payload: &'t [u8]) -> Result<Self, JsonError> {
         let mut claims = Self::default();
         read_object(payload, &mut claims)?;
         Ok(claims)
     }
+
+    /// The client that the token was issued to.
+    pub(super) fn client(&self, claim: ClientClaim) -> Option<&str> {
+        match claim {
+            ClientClaim::Standard => self.client_id.as_deref().or(self.azp.as_deref()),
+            ClientClaim::AppId => one(self.appid.as_ref()),
+            ClientClaim::Cid => one(self.cid.as_ref()),
+        }
+    }
+
+    /// The same, taken out.
+    pub(super) fn take_client(&mut self, claim: ClientClaim) -> Option<Cow<'t, str>> {
+        match claim {
+            ClientClaim::Standard => self.client_id.take().or(self.azp.take()),
+            ClientClaim::AppId => self.appid.take().and_then(Strings::into_one),
+            ClientClaim::Cid => self.cid.take().and_then(Strings::into_one),
+        }
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        one(self.tid.as_ref())
+    }
 }
 
-impl<'de> Members<'de> for RegisteredClaims {
+impl<'de> Members<'de> for RegisteredClaims<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
         match name {
-            "iss" => self.iss = Some(member.read()?),
-            "sub" => self.sub = Some(member.read()?),
+            "iss" => self.iss = Some(member.text()?),
+            "sub" => self.sub = Some(member.text()?),
             "aud" => self.aud = Some(audience(member)?),
             "exp" => self.exp = Some(member.read()?),
             "nbf" => self.nbf = Some(member.read()?),
             "iat" => self.iat = Some(member.read()?),
-            "jti" => self.jti = Some(member.read()?),
-            "client_id" => self.client_id = Some(member.read()?),
-            "azp" => self.azp = Some(member.read()?),
+            "jti" => self.jti = Some(member.text()?),
+            "client_id" => self.client_id = Some(member.text()?),
+            "azp" => self.azp = Some(member.text()?),
+            "appid" => self.appid = Some(member.strings()?),
+            "cid" => self.cid = Some(member.strings()?),
+            "tid" => self.tid = Some(member.strings()?),
             "scope" => self.scope = Some(member.strings()?),
             "scp" => self.scp = Some(member.strings()?),
             "scopes" => self.scopes = Some(member.strings()?),
-            "typ" => self.typ = Some(member.read()?),
-            "token_use" => self.token_use = Some(member.read()?),
+            "typ" => self.typ = Some(member.text()?),
+            "token_use" => self.token_use = Some(member.text()?),
             // Nothing needs them but a requirement, which a malformed one does not satisfy (RFC 9470 §6.1); some issuers write
             // a date as text.
-            "acr" => self.acr = member.read_leniently()?,
+            "acr" => self.acr = Some(member.strings()?),
             "auth_time" => self.auth_time = member.read_leniently()?,
             "cnf" => {
                 self.has_cnf = true;
@@ -73,11 +106,17 @@ impl<'de> Members<'de> for RegisteredClaims {
 /// (RFC 9449 §4.2).
 const FOREIGN: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
 
+fn one<'a>(strings: Option<&'a Strings<'_>>) -> Option<&'a str> {
+    match strings {
+        Some(Strings::One(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// One string or an array of them (RFC 7519 §4.1.3).
-fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Vec<Box<str>>, A::Error> {
+fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Strings<'de>, A::Error> {
     match member.strings()? {
-        Strings::One(audience) => Ok(vec![audience]),
-        Strings::Many(audiences) => Ok(audiences),
         Strings::Other => Err(A::Error::custom("neither a string nor an array of strings")),
+        audience => Ok(audience),
     }
 }

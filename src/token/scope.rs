@@ -61,7 +61,7 @@ impl Scope {
 
     /// What a token's claim grants. A string splits at the space and nowhere else; what is then no scope token grants nothing,
     /// in particular not the words in it.
-    pub(super) fn granted(value: &Strings) -> Option<Self> {
+    pub(super) fn granted(value: &Strings<'_>) -> Option<Self> {
         match value {
             Strings::One(text) => Some(text.parse().unwrap_or_else(|_| Self::of(text.split(' ')))),
             Strings::Many(tokens) => Some(Self::of(tokens.iter().map(AsRef::as_ref))),

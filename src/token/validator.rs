@@ -2,14 +2,18 @@ use std::time::Duration;
 
 use super::access_token::{AccessToken, Judge};
 use super::claims::ParseClaims;
+use super::dialect::Dialect;
 use super::error::TokenError;
+use super::identity::Identities;
 use super::numeric_date::NumericDate;
+use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
 use super::scope::Scope;
-use crate::jose::{AlgorithmSet, JsonError, JwkSet, SignatureError, Strings, Unverified};
+use super::validity::Validity;
+use crate::jose::{AlgorithmSet, JsonError, JwkSet, KeyIdentity, Scratch, SignatureError, Strings, Unverified};
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
-const MAX_TOKEN_LENGTH: usize = 16 * 1024;
+pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// How closely a token must follow RFC 9068.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,26 +32,34 @@ pub enum Profile {
 /// What the tokens of one issuer must satisfy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) issuer: Box<str>,
-    /// Whoever of these the token names.
-    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) issuer: Identities,
+    pub(crate) recipient: Recipient,
+    pub(crate) subjects: Subjects,
+    pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
 }
 
+/// Who may be the subject of an issuer's tokens.
+#[derive(Clone, Debug)]
+pub(crate) enum Subjects {
+    Any,
+    These(Vec<Box<str>>),
+}
+
 /// A token that was read and not yet believed.
 pub(crate) struct Candidate<'t> {
     jws: Unverified<'t>,
-    claims: RegisteredClaims,
+    claims: RegisteredClaims<'t>,
 }
 
 impl<'t> Candidate<'t> {
-    pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
         }
-        let jws = Unverified::parse(token)?;
+        let jws = Unverified::parse(token, scratch)?;
         let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
         Ok(Self { jws, claims })
     }
@@ -64,23 +76,22 @@ impl<'t> Candidate<'t> {
         self.algorithm_is_allowed(policy)?;
         self.type_is_access_token(policy)?;
         self.is_no_other_kind_of_token()?;
+        policy.dialect.marks_access_tokens(&self.claims)?;
         self.is_not_bound()?;
         self.names_its_subject()?;
+        self.subject_is_let_in(policy)?;
         self.has_profile_claims(policy)?;
         self.audience_matches(policy)?;
-        self.has_not_expired(policy, now)?;
-        self.is_valid_already(policy, now)?;
-        self.was_issued_in_the_past(policy, now)?;
+        let validity = self.is_valid_now(policy, now)?;
         let scope = self.scope(policy)?;
-        Ok(Plausible { candidate: self, scope })
+        Ok(Plausible { candidate: self, scope, validity, dialect: policy.dialect })
     }
 
     /// RFC 9068 §4: code point by code point.
     fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
-        match self.issuer()? {
-            issuer if issuer == &*policy.issuer => Ok(()),
-            other => Err(TokenError::Issuer { found: other.into() }),
-        }
+        let issuer = self.issuer()?;
+        let identity = policy.issuer.get(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
+        identity.tenant_matches(&self.claims)
     }
 
     /// RFC 8725 §3.1: an allowlist for each issuer.
@@ -129,6 +140,15 @@ impl<'t> Candidate<'t> {
         present("sub", self.claims.sub.as_deref())
     }
 
+    /// RFC 8725 §3.8: a list for issuers that vouch for anybody.
+    fn subject_is_let_in(&self, policy: &Policy) -> Result<(), TokenError> {
+        match (&policy.subjects, &self.claims.sub) {
+            (Subjects::Any, _) => Ok(()),
+            (Subjects::These(these), Some(subject)) if these.iter().any(|known| **known == **subject) => Ok(()),
+            (Subjects::These(_), _) => Err(TokenError::Subject),
+        }
+    }
+
     /// RFC 9068 §2.2: the claims that only the strict profile requires.
     fn has_profile_claims(&self, policy: &Policy) -> Result<(), TokenError> {
         if policy.profile == Profile::Generic {
@@ -141,11 +161,8 @@ impl<'t> Candidate<'t> {
 
     /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
     fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
-        let found = self.claims.aud.as_ref().ok_or(TokenError::Missing { claim: "aud" })?;
-        if found.iter().any(|audience| policy.audiences.contains(audience)) {
-            return Ok(());
-        }
-        Err(TokenError::Audience { found: found.clone(), expected: policy.audiences.clone() })
+        let client = self.claims.client(policy.dialect.client);
+        policy.recipient.is_named(&self.claims, client, policy.profile)
     }
 
     /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone. An absent
@@ -167,27 +184,11 @@ impl<'t> Candidate<'t> {
         granted.ok_or_else(|| TokenError::Payload(JsonError::WrongType { name: name.into() }))
     }
 
-    /// RFC 7519 §4.1.4.
-    fn has_not_expired(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+    /// RFC 7519 §4.1.4 to §4.1.6; RFC 9068 §2.2 requires `exp`.
+    fn is_valid_now(&self, policy: &Policy, now: NumericDate) -> Result<Validity, TokenError> {
         let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
-        if now < exp.plus(policy.leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
-    }
-
-    /// RFC 7519 §4.1.5.
-    fn is_valid_already(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        match self.claims.nbf {
-            Some(nbf) if nbf > now.plus(policy.leeway) => Err(TokenError::NotYetValid { nbf, now }),
-            _ => Ok(()),
-        }
-    }
-
-    /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
-    /// trust with `exp`.
-    fn was_issued_in_the_past(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        match self.claims.iat {
-            Some(iat) if iat > now.plus(policy.leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
-            _ => Ok(()),
-        }
+        let validity = Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat };
+        validity.check(policy.leeway, now).map(|()| validity)
     }
 }
 
@@ -195,6 +196,8 @@ impl<'t> Candidate<'t> {
 pub(crate) struct Plausible<'t> {
     candidate: Candidate<'t>,
     scope: Scope,
+    validity: Validity,
+    dialect: Dialect,
 }
 
 impl Plausible<'_> {
@@ -203,20 +206,21 @@ impl Plausible<'_> {
         self.candidate.jws.header().kid.as_deref()
     }
 
-    /// The access token, if its issuer's `keys` bear it out.
+    /// The access token, and which of its issuer's `keys` bears it out, if one does.
     pub(crate) fn verify(
         self,
         keys: &JwkSet,
         parse_claims: Option<ParseClaims>,
         judge: Judge,
-    ) -> Result<AccessToken, TokenError> {
-        let Self { candidate: Candidate { jws, claims }, scope } = self;
+    ) -> Result<(AccessToken, KeyIdentity), TokenError> {
+        let Self { candidate: Candidate { jws, claims }, scope, validity, dialect } = self;
         let algorithm = jws.header().algorithm;
-        let verified = jws.verify(keys).map_err(|error| match error {
+        let (verified, key) = jws.verify(keys, |key| dialect.lets_sign(key, &claims)).map_err(|error| match error {
             SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
             SignatureError::Mismatch => TokenError::Signature,
         })?;
-        AccessToken::new(verified, claims, scope, parse_claims, judge)
+        let token = AccessToken::new(&verified, claims, scope, validity, dialect.client, parse_claims, judge)?;
+        Ok((token, key.identity()))
     }
 }
 

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use huskarl_axum::layers::ValidatorLayer;
+use huskarl_axum::resource_server::core::jwk::JwksSource;
+use huskarl_axum::resource_server::core::server_metadata::AuthorizationServerMetadata;
+use huskarl_axum::resource_server::validator::rfc9068::Rfc9068Validator;
+use huskarl_reqwest::ReqwestClient;
+use huskarl_reqwest::mtls::NoMtls;
+use tower::Layer as _;
+
+use crate::link::Setup;
+use crate::peer::{App, Guard, Handler, Peer};
+
+pub struct Huskarl(ValidatorLayer<Rfc9068Validator>);
+
+pub async fn start(setup: Setup) -> Huskarl {
+    let client = ReqwestClient::builder().mtls(NoMtls).build().await.expect("an HTTP client");
+    let metadata = AuthorizationServerMetadata::fetch().http_client(&client).issuer(&setup.issuer).call().await;
+    let validator: Rfc9068Validator = Rfc9068Validator::builder_from_metadata(&metadata.expect("an issuer that is up"))
+        .audience(setup.audience)
+        .jws_verifier_factory(Arc::new(JwksSource::builder().http_client(client).build()))
+        .build()
+        .await
+        .expect("keys at the start");
+    Huskarl(ValidatorLayer::builder().validator(validator).build())
+}
+
+impl Peer for Huskarl {
+    type Body = Body;
+
+    fn guard(&self) -> impl Guard<Body> + use<> {
+        self.0.authenticated().layer(Handler::new())
+    }
+
+    fn app(&self) -> App {
+        App::V8(Router::new().route("/", get(|| async { "ok" })).layer(self.0.authenticated()))
+    }
+}

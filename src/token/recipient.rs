@@ -1,0 +1,49 @@
+use std::borrow::Cow;
+
+use super::error::TokenError;
+use super::registered::RegisteredClaims;
+use super::validator::Profile;
+use crate::jose::Strings;
+
+/// How a token says that it is meant for this server.
+#[derive(Clone, Debug)]
+pub(crate) enum Recipient {
+    /// `aud` names one of these, whoever else it names.
+    Audience(Vec<Box<str>>),
+    /// It was issued to one of these clients. The issuer may leave `aud` out; one that is there names one of the
+    /// audiences all the same, because such a token says whom it is for, and an ID token names its client.
+    Client { clients: Vec<Box<str>>, audiences: Vec<Box<str>> },
+}
+
+impl Recipient {
+    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
+    pub(super) fn is_named(
+        &self,
+        claims: &RegisteredClaims,
+        client: Option<&str>,
+        profile: Profile,
+    ) -> Result<(), TokenError> {
+        let aud = claims.aud.as_ref().and_then(Strings::as_slice);
+        match self {
+            Self::Audience(expected) => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, expected),
+            Self::Client { clients, audiences } => {
+                match client.ok_or(TokenError::Missing { claim: "client_id" })? {
+                    found if clients.iter().any(|client| &**client == found) => {}
+                    other => return Err(TokenError::Client { found: other.into(), expected: clients.clone() }),
+                }
+                match aud {
+                    None | Some([]) if profile == Profile::Generic => Ok(()),
+                    aud => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, audiences),
+                }
+            }
+        }
+    }
+}
+
+fn names(found: &[Cow<'_, str>], expected: &[Box<str>]) -> Result<(), TokenError> {
+    if found.iter().any(|audience| expected.iter().any(|expected| **expected == **audience)) {
+        return Ok(());
+    }
+    let found = found.iter().map(|audience| (&**audience).into()).collect();
+    Err(TokenError::Audience { found, expected: expected.to_vec() })
+}

@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use super::error::TokenError;
+use super::numeric_date::NumericDate;
+
+/// What of a token depends on the time: judged when it is verified, and again whenever a verified one is used once more.
+#[derive(Clone, Copy)]
+pub(crate) struct Validity {
+    pub(super) exp: NumericDate,
+    pub(super) nbf: Option<NumericDate>,
+    pub(super) iat: Option<NumericDate>,
+}
+
+impl Validity {
+    pub(crate) fn check(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+        self.has_not_expired(leeway, now)?;
+        self.is_valid_already(leeway, now)?;
+        self.was_issued_in_the_past(leeway, now)
+    }
+
+    /// RFC 7519 §4.1.4.
+    fn has_not_expired(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+        let exp = self.exp;
+        if now < exp.plus(leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
+    }
+
+    /// RFC 7519 §4.1.5.
+    fn is_valid_already(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+        match self.nbf {
+            Some(nbf) if nbf > now.plus(leeway) => Err(TokenError::NotYetValid { nbf, now }),
+            _ => Ok(()),
+        }
+    }
+
+    /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
+    /// trust with `exp`.
+    fn was_issued_in_the_past(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+        match self.iat {
+            Some(iat) if iat > now.plus(leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What must not get past a requirement, and what a refusal must not lose: attacks on the language of requirements, the
+//! challenges, the sources and the responders.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use http::header::COOKIE;
+use http::{Request, StatusCode, request};
+use http_body_util::BodyExt;
+use serde_json::json;
+use tower::ServiceExt;
+use tower_bearer::metadata::Metadata;
+use tower_bearer::rejection::{Grpc, RejectionKind, Respond};
+use tower_bearer::require::{Lack, Shortfall};
+use tower_bearer::server::{ConfigError, TokenSource};
+use tower_bearer::testing::TestClock;
+use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scope};
+
+use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer, with_raw_member};
+
+/// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
+#[tokio::test]
+async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
+    let issuer = small_issuer();
+    let clock = TestClock::new();
+    let api = builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone()).build().unwrap();
+    let token = good(&issuer).expires_in(Duration::from_secs(300));
+    let token = api.verify(&token.sign()).await.unwrap();
+    let requirement = Require::scope("read:me").or(Require::token());
+    clock.advance(Duration::from_secs(300 + 28));
+    assert!(api.check(&token, &requirement).is_ok(), "within the leeway");
+    clock.advance(Duration::from_secs(3));
+    let rejection = api.check(&token, &requirement).unwrap_err();
+    assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InvalidToken, Some("invalid_token")));
+    assert!(rejection.challenge().unwrap().to_str().unwrap().contains(r#"error="invalid_token""#));
+    let shortfall = requirement.check(&token, SystemTime::now() + Duration::from_secs(3600)).unwrap_err();
+    assert_eq!((shortfall.lack(), shortfall.scope()), (Lack::Freshness, None));
+    // What it lacks besides is for later: the client has to get another token first.
+    let shortfall = Require::scope("pay").acr("mfa").check(&token, SystemTime::now() + Duration::from_secs(3600));
+    assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
+}
+
+/// gRPC over HTTP/2: a server does not answer 200 to a caller that does not speak gRPC, who would take it for success.
+#[tokio::test]
+async fn who_does_not_speak_grpc_is_not_told_200() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| -> Result<(), Rejection> {
+        api.check(&token, &Require::scope("absent"))
+    };
+    let app = Router::new()
+        .route("/me", get(async || ()).layer(Require::scope("absent")))
+        .route("/late", get(late))
+        .with_state(api.clone())
+        .layer(api.layer().respond_with(Grpc));
+    let ask = async |path: &str, content_type: Option<&str>, token: Option<String>| -> Response {
+        let mut request = Request::get(path);
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    for (path, token, status, code) in [
+        ("/me", None, 401, "16"),
+        ("/me", Some("x".to_owned()), 401, "16"),
+        ("/me", Some(good(&issuer).sign()), 403, "7"),
+        ("/late", Some(good(&issuer).sign()), 403, "7"),
+    ] {
+        for content_type in [None, Some("application/json"), Some("application/grpcx"), Some("text/html")] {
+            let response = ask(path, content_type, token.clone()).await;
+            assert_eq!(response.status().as_u16(), status, "{content_type:?}");
+            assert!(response.headers().contains_key("www-authenticate"));
+        }
+        for content_type in
+            ["application/grpc", "application/grpc+proto", "Application/gRPC;x=y", "application/grpc-web"]
+        {
+            let response = ask(path, Some(content_type), token.clone()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{content_type}");
+            assert_eq!(response.headers()["grpc-status"], code);
+            assert!(response.headers().contains_key("www-authenticate"));
+        }
+    }
+}
+
+/// A number among other things is still there.
+#[tokio::test]
+async fn a_number_is_found_whatever_stands_beside_it() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let seven = Require::token().claim_contains("/levels", 7);
+    for (levels, holds) in [
+        (json!(["a", 7]), true),
+        (json!([null, {"x": 7}, [7], 7]), true),
+        (json!([1.5, 7]), true),
+        (json!(7), true),
+        (json!([-7, 70, 7.5, "7", [7], {"7": 7}]), false),
+        (json!(["7"]), false),
+        (json!("7"), false),
+        (json!({"7": 7}), false),
+        (json!(77), false),
+        (json!([]), false),
+        (json!(null), false),
+    ] {
+        let token = api.verify(&good(&issuer).claim("levels", &levels).sign()).await.unwrap();
+        assert_eq!(api.check(&token, &seven).is_ok(), holds, "{levels}");
+        // The value alone, and of its type.
+        let is_seven = Require::token().claim_equals("/levels", 7);
+        assert_eq!(api.check(&token, &is_seven).is_ok(), levels == json!(7), "{levels}");
+        let mixed = good(&issuer).claim("outer", json!({"before": "x", "levels": levels, "after": ["y"]}));
+        let token = api.verify(&mixed.sign()).await.unwrap();
+        let nested = Require::token().claim_contains("/outer/levels", 7);
+        assert_eq!(api.check(&token, &nested).is_ok(), holds, "{levels}");
+    }
+}
+
+/// Entra ID is asked for one context at a time: for one that is lacking, or the client would get the same again for ever.
+#[tokio::test]
+async fn a_client_is_sent_for_the_context_that_it_lacks() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let both = Require::token().auth_context("c1").auth_context("c2");
+    for (has, lacks) in [(json!([]), "c1"), (json!(["c1"]), "c2"), (json!(["c2"]), "c1")] {
+        let token = api.verify(&good(&issuer).claim("acrs", &has).sign()).await.unwrap();
+        let shortfall = both.check(&token, SystemTime::now()).unwrap_err();
+        assert_eq!(shortfall.auth_context(), Some(lacks), "{has}");
+    }
+    // One that is there is not asked for where something else is lacking.
+    let token = api.verify(&good(&issuer).claim("acrs", ["c1"]).sign()).await.unwrap();
+    let recent = Require::token().auth_context("c1").max_age(Duration::from_secs(300));
+    let rejection = api.check(&token, &recent).unwrap_err();
+    assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
+    let rejection = api.check(&token, &Require::scope("pay").auth_context("c1")).unwrap_err();
+    assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InsufficientScope, Some("insufficient_scope")));
+}
+
+/// A rule that says now this and now that refuses, and does not stand in for what a client can do something about.
+#[tokio::test]
+async fn a_fickle_rule_is_the_last_that_a_client_is_told_of() {
+    let issuer = small_issuer();
+    let token = server(&issuer).verify(&good(&issuer).sign()).await.unwrap();
+    let asked = AtomicUsize::new(0);
+    let fickle = Require::token().custom(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) % 2 {
+        0 => Err(Shortfall::denied("no")),
+        _ => Ok(()),
+    });
+    let delegating = Require::token().custom(move |token, now| fickle.check(token, now));
+    let shortfall = delegating.or(Require::scope("pay")).check(&token, SystemTime::now()).unwrap_err();
+    assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
+}
+
+/// K4: a client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+#[test]
+fn a_resource_that_is_only_a_url_after_repair_is_none() {
+    let issuer = small_issuer();
+    for bad in [
+        "https:api.example.com",
+        "https:\\\\api.example.com",
+        " https://api.example.com",
+        "https://api.example.com/a b",
+        "https://api.exa\tmple.com",
+        "HTTPS://api.example.com\n",
+    ] {
+        let metadata = Metadata::new().resource(bad);
+        let refused = ResourceServer::builder("a").trust(issuer.issuer()).metadata(metadata).build().unwrap_err();
+        assert!(matches!(refused, ConfigError::Resource { .. }), "{bad:?}");
+    }
+}
+
+/// What cannot be written in a header or read back is not in a challenge, whoever wrote it.
+#[tokio::test]
+async fn every_challenge_is_read_back_as_it_was_meant() {
+    let issuer = small_issuer();
+    let (realm, resource) = (r#"a "b", Bearer error=\"x\" \ ="#, r#"https://api.example.com/%22,"x"?q="a\b"#);
+    let api = ResourceServer::builder(AUDIENCE)
+        .trust(issuer.issuer())
+        .realm(realm)
+        .metadata(Metadata::new().resource(resource))
+        .build()
+        .unwrap();
+    let metadata = api.metadata().unwrap().url().to_owned();
+    let odd = r"!#$%&'()*+,-./:;<=>?@[]^_`{|}~";
+    let requirement = Require::scope(odd).acr(odd).max_age(Duration::MAX).auth_context("\"\r\n\u{e9}");
+    let app = Router::new().route("/me", get(async || ())).layer(api.layer().require(requirement));
+    for (answer, names) in [
+        (send(&app, "/me", []).await, &["realm", "resource_metadata", "scope"][..]),
+        (
+            present(&app, &good(&issuer).sign()).await,
+            &["realm", "resource_metadata", "error", "error_description", "acr_values", "max_age", "claims", "scope"],
+        ),
+    ] {
+        let challenges = http_auth::parse_challenges(answer.challenge().unwrap()).unwrap();
+        assert_eq!((challenges.len(), challenges[0].scheme), (1, "Bearer"));
+        let read: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
+        assert_eq!(read, names);
+        for (name, value) in &challenges[0].params {
+            let expected = match *name {
+                "realm" => realm,
+                "resource_metadata" => &metadata,
+                "acr_values" | "scope" => odd,
+                "max_age" => "18446744073709551615",
+                _ => continue,
+            };
+            assert_eq!(value.to_unescaped(), expected, "{name}");
+        }
+    }
+}
+
+/// What is told of several rules of a kind is what satisfies all of them, and what is told of is only what is asked for.
+#[tokio::test]
+async fn rules_of_a_kind_are_told_together() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let age = Duration::from_secs;
+    let token = api.verify(&good(&issuer).sign()).await.unwrap();
+    let told = |requirement: Require| requirement.check(&token, SystemTime::now()).unwrap_err();
+    for (one, other) in [(60, 300), (300, 60)] {
+        assert_eq!(told(Require::token().max_age(age(one)).max_age(age(other))).max_age(), Some(age(60)));
+    }
+    assert_eq!(told(Require::token().acr("a b c").acr("c b")).acr_values().unwrap().as_str(), "b c");
+    let denied = |words| move |_: &AccessToken, _: SystemTime| Err(Shortfall::denied(words));
+    let twice = Require::token().custom(denied("first")).custom(denied("second"));
+    assert_eq!(told(twice.clone()).description(), Some("first"));
+
+    // A reason of the application's own is not the reason to authenticate again.
+    let rejection = api.check(&token, &twice.acr("mfa")).unwrap_err();
+    assert_eq!(rejection.description(), Some("The request needs a stronger or more recent authentication"));
+    assert!(!rejection.challenge().unwrap().to_str().unwrap().contains("first"));
+
+    // And a token that a refreshed one replaces is no reason to go anywhere.
+    let old = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 100;
+    let old = api.verify(&good(&issuer).claim("iat", old).sign()).await.unwrap();
+    let all = Require::scope("pay").acr("mfa").max_age(age(1)).auth_context("c1").max_token_age(age(60));
+    let rejection = api.check(&old, &all).unwrap_err();
+    let shortfall = rejection.shortfall().unwrap();
+    assert_eq!((shortfall.scope(), shortfall.acr_values(), shortfall.max_age()), (None, None, None));
+    assert_eq!(shortfall.auth_context(), None);
+    let challenges = http_auth::parse_challenges(rejection.challenge().unwrap().to_str().unwrap()).unwrap();
+    let names: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["realm", "error", "error_description"]);
+}
+
+/// P3: the scope that the application names is what a request without a token is told, whatever is required here.
+#[tokio::test]
+async fn the_scope_to_ask_for_is_the_one_that_was_named() {
+    let issuer = small_issuer();
+    let named = || server(&issuer).layer().challenge_scope("files:read files:list".parse().unwrap());
+    let inner = Router::new().route("/me", get(async || ()).layer(Require::scope("read:me")));
+    for layer in [named(), named().require(Require::scope("read:me"))] {
+        let app = inner.clone().layer(layer);
+        send(&app, "/me", []).await.assert_bare_with_scope("files:read files:list");
+        present(&app, "x").await.assert_invalid_token();
+        present(&app, &good(&issuer).scope("x").sign()).await.assert_insufficient_scope("read:me");
+    }
+}
+
+/// The body of a late refusal is made anew, so what described the one before goes; what does not describe it stays.
+#[tokio::test]
+async fn nothing_describes_a_body_that_is_gone() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| {
+        let rejection = api.check(&token, &Require::scope("absent")).unwrap_err();
+        let described =
+            [("content-type", "text/csv"), ("content-length", "5"), ("content-encoding", "gzip"), ("x-kept", "yes")];
+        (StatusCode::OK, described, rejection)
+    };
+    let app = Router::new().route("/me", get(late)).with_state(api.clone()).layer(api.layer());
+    let answer = present(&app, &good(&issuer).sign()).await;
+    answer.assert_insufficient_scope("absent");
+    assert_eq!(answer.headers["x-kept"], "yes");
+    for gone in ["content-type", "content-encoding"] {
+        assert!(!answer.headers.contains_key(gone), "{gone}");
+    }
+    assert!(answer.headers.get("content-length").is_none_or(|length| length == "0"));
+}
+
+/// One place is one place, however often it is named, and what stands there is not printed by layers within.
+#[tokio::test]
+async fn a_source_that_is_named_twice_holds_one_token() {
+    let issuer = small_issuer();
+    let source = || TokenSource::websocket_protocol("bearer");
+    let shown = async |parts: request::Parts| format!("{:?}", parts.headers);
+    let layer = server(&issuer).layer().token_from(source()).token_from(source());
+    let app = Router::new().route("/me", get(shown)).layer(layer);
+    let offered = format!("chat, bearer.{}", good(&issuer).sign());
+    let request = Request::get("/me").header("sec-websocket-protocol", offered).body(Body::empty()).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&body).contains("eyJ"));
+}
+
+#[test]
+#[should_panic(expected = "holds more than a token")]
+fn cookies_are_looked_at_by_name() {
+    let _ = TokenSource::header(COOKIE);
+}
+
+#[test]
+#[should_panic(expected = "cannot stand in a subprotocol")]
+fn a_subprotocol_is_one_word() {
+    let _ = TokenSource::websocket_protocol("a b");
+}
+
+/// gRPC over HTTP/2, "Responses": the message is percent-encoded, so it is read back as it was meant.
+#[tokio::test]
+async fn a_grpc_message_is_read_back_as_it_was_meant() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let token = api.verify(&good(&issuer).sign()).await.unwrap();
+    let denied = Require::token().custom(|_, _| Err(Shortfall::denied("100 % é\r\nx")));
+    let rejection = api.check(&token, &denied).unwrap_err();
+    let response: Response = Grpc.respond(&rejection);
+    assert_eq!(response.headers()["grpc-message"], "100 %25 %C3%A9%0D%0Ax");
+    let status = tonic::Status::from_header_map(response.headers()).unwrap();
+    assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "100 % é\r\nx"));
+}
+
+/// A mistake of the server's is not the client's in any protocol.
+#[tokio::test]
+async fn a_server_that_is_set_up_wrongly_says_internal_error() {
+    let issuer = small_issuer();
+    let handler = get(async |_: Claims<serde_json::Value>| ());
+    let app = Router::new().route("/me", handler).layer(server(&issuer).layer().respond_with(Grpc));
+    let bearer = format!("Bearer {}", good(&issuer).sign());
+    let request = Request::get("/me").header("authorization", bearer).header("content-type", "application/grpc");
+    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "13");
+}
+
+/// E4, E29: what is no reason to refuse a token is still read as strictly as the rest of it.
+#[tokio::test]
+async fn leniency_lets_no_ambiguity_through() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for name in ["acr", "auth_time"] {
+        for (value, passes) in [
+            (r#"{"a":1,"b":[{"a":1}]}"#.to_owned(), true),
+            ("null".into(), true),
+            ("[true, 1.5]".into(), true),
+            (nested(31), true),
+            (nested(32), false),
+            (nested(10_000 / 2), false),
+            (r#"{"a":1,"a":1}"#.into(), false),
+            (r#"[{"b":{"a":1,"\u0061":1}}]"#.into(), false),
+            (r#""\ud800""#.into(), false),
+            ("01".into(), false),
+            ("nul".into(), false),
+            (format!(r#"1,"{name}":1"#), false),
+        ] {
+            let token = with_raw_member(&good(&issuer), &format!(r#""{name}":{value}"#));
+            let verdict = api.verify(&token.sign()).await;
+            assert_eq!(verdict.is_ok(), passes, "{name} {}", &value[..value.len().min(40)]);
+            if let Ok(token) = verdict {
+                assert!(api.check(&token, &Require::token().acr("a null").max_age(Duration::MAX)).is_err());
+            }
+        }
+    }
+}
