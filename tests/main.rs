@@ -8,6 +8,7 @@ mod discovery;
 mod example_me;
 mod extractors;
 mod flood;
+mod forward_auth;
 mod harness;
 mod keys_lifetime;
 mod memory_source;

@@ -26,8 +26,15 @@ done
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 
+step nginx
+# In front of examples/forward_auth, as in its documentation.
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
+
 step tests
 cargo test --locked --all-features
+
+step other issuers and clients
+./tests/interop/run.sh
 
 step examples
 cargo run --locked --quiet --example me -- --once

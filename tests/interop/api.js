@@ -1,0 +1,46 @@
+// The API under test: examples/me, a process of its own.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill()));
+// Else a signal would end this process without that.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+export class Api {
+  #process;
+
+  /** Starts the API, which trusts `issuer` and listens on `address`. `profile` is how closely tokens must follow RFC 9068. */
+  static async start({ issuer, audience, profile, address = '127.0.0.1:0' }) {
+    const flags = ['--issuer', issuer, '--audience', audience, '--scope', 'read:me', '--profile', profile];
+    flags.push('--listen', address);
+    const api = new Api();
+    api.#process = spawn(process.env.EXAMPLE_ME, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+    running.add(api.#process);
+    api.url = await new Promise((resolve, reject) => {
+      api.#process.once('error', reject);
+      api.#process.once('exit', (code) => reject(new Error(`the API ended with ${code}`)));
+      // Read to the end: its standard output must not fill up.
+      createInterface({ input: api.#process.stdout }).on('line', (line) => {
+        const [, url] = /^The API is at (\S+)$/.exec(line) ?? [];
+        if (url) resolve(new URL(url));
+      });
+    });
+    return api;
+  }
+
+  stop() {
+    this.#process.removeAllListeners('exit');
+    this.#process.kill();
+    running.delete(this.#process);
+  }
+}
+
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
