@@ -11,6 +11,7 @@ mod api;
 mod authorization_server;
 mod client_app;
 mod demonstration;
+mod walk;
 
 use std::error::Error;
 use std::io;
@@ -33,6 +34,7 @@ use tower_bearer::{Issuer, ResourceServer, Scope};
 use crate::api::Needs;
 use crate::authorization_server::AuthorizationServer;
 use crate::client_app::ClientApp;
+use crate::walk::Walk;
 
 /// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
 #[derive(Parser)]
@@ -139,7 +141,11 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     println!("The client app is at {app_url}/");
     println!("The API is at {url}/api/me\n");
 
-    let as_expected = true;
+    let walk = Walk { server: &authorization_server, redirect_uri: &redirect_uri, api: url, audience, needs: &needs };
+    let as_expected = walk.run().await?;
+    if !arguments.once {
+        println!("\nOpen {app_url}/ in a browser: the same, step by step.");
+    }
     finish(arguments, as_expected, serving).await
 }
 

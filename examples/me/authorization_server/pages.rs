@@ -66,7 +66,7 @@ pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) ->
 
 /// For what must not go back to the client.
 pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {
-    let body = html! { h1 { "This does not work" } p.banner role="alert" { (reason) } };
+    let body = html! { h1 { "This does not work" } p.banner.bad role="alert" { (reason) } };
     page(status, "This does not work", &body, None)
 }
 
@@ -79,7 +79,7 @@ fn meaning(scope: &str) -> &'static str {
 }
 
 fn alert(banner: Banner) -> Markup {
-    html! { @if let Some(text) = banner { p.banner role="alert" { (text) } } }
+    html! { @if let Some(text) = banner { p.banner.bad role="alert" { (text) } } }
 }
 
 fn csrf(session: &Session) -> Markup {
@@ -98,12 +98,14 @@ fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&
                 link rel="stylesheet" href="/style.css";
                 link rel="icon" href="data:,";
             }
-            body.authorization-server {
-                main { section.card { (content) } }
-                footer.muted {
-                    strong { "For development only." }
-                    " This authorization server shows its password and its one-time codes, forgets everything when it ends, "
-                    "and must never guard anything."
+            body {
+                main.card {
+                    (content)
+                    footer.muted {
+                        strong { "For development only." }
+                        " This authorization server shows its password and its one-time codes, forgets everything when it "
+                        "ends, and must never guard anything."
+                    }
                 }
             }
         }

@@ -91,7 +91,7 @@ impl AuthorizationServer {
             verifier: form.text("code_verifier"),
         };
         let (grant, refresh_token) = self.memory().grants.redeem(&redemption, SystemTime::now())?;
-        Ok(mint::for_user(&self.issuer, &self.audience, &grant, refresh_token, true))
+        Ok(mint::for_user(&self.issuer, &self.audience, &grant, refresh_token.as_deref(), true))
     }
 
     /// RFC 6749 §6. The user was not authenticated anew, so `acr` and `auth_time` stay what they were.
@@ -100,7 +100,7 @@ impl AuthorizationServer {
         let token = form.text("refresh_token");
         let refreshed = self.memory().grants.refresh(token, client.id, scope.as_ref(), SystemTime::now());
         let (grant, next) = refreshed?;
-        Ok(mint::for_user(&self.issuer, &self.audience, &grant, Some(next), false))
+        Ok(mint::for_user(&self.issuer, &self.audience, &grant, Some(&next), false))
     }
 
     /// RFC 6749 §4.4, for the API alone: there is no user whom an ID token or a refresh token could be about.
