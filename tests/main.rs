@@ -3,6 +3,8 @@
 
 mod architecture;
 mod attacks;
+mod authorization_server;
+mod authorization_server_grants;
 mod discovery;
 mod example_me;
 mod extractors;

@@ -44,7 +44,7 @@ impl ClientApp<'_> {
         Router::new()
             .route("/", get(async || file("text/html; charset=utf-8", include_str!("app/index.html"))))
             .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("app/app.js"))))
-            .route("/icon.svg", get(async || file("image/svg+xml", include_str!("app/icon.svg"))))
+            .route("/icon.svg", get(icon))
             .route("/style.css", get(style))
             .route("/config.json", get(async move || Json(config)))
             .layer(
@@ -57,9 +57,13 @@ impl ClientApp<'_> {
     }
 }
 
-/// The authorization server's pages share it.
+/// The authorization server's pages share this and the next.
 pub(crate) async fn style() -> impl IntoResponse {
     file("text/css; charset=utf-8", include_str!("app/style.css"))
+}
+
+pub(crate) async fn icon() -> impl IntoResponse {
+    file("image/svg+xml", include_str!("app/icon.svg"))
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {

@@ -14,7 +14,7 @@ mod demonstration;
 mod walk;
 
 use std::error::Error;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,7 +86,8 @@ impl From<ProfileName> for Profile {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
     run(Arguments::parse()).await.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE

@@ -102,7 +102,8 @@ impl AuthorizationServer {
             .route("/authorize", get(authorize::begin))
             .route("/interaction/{id}", get(authorize::show))
             .route("/interaction/{id}/{step}", post(authorize::submit))
-            .route("/style.css", get(client_app::style));
+            .route("/style.css", get(client_app::style))
+            .route("/icon.svg", get(client_app::icon));
         for_pages.merge(for_users).with_state(self)
     }
 

@@ -57,7 +57,6 @@ pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) ->
         form method="post" action=(format!("/interaction/{id}/consent")) {
             (csrf(session))
             button #consent-allow .button.primary type="submit" name="decision" value="allow" { "Allow" }
-            " "
             button #consent-deny .button type="submit" name="decision" value="deny" { "Deny" }
         }
     };
@@ -96,7 +95,7 @@ fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&
                 meta name="color-scheme" content="light dark";
                 title { (title) " · Example authorization server" }
                 link rel="stylesheet" href="/style.css";
-                link rel="icon" href="data:,";
+                link rel="icon" href="/icon.svg";
             }
             body {
                 main.card {
@@ -119,7 +118,7 @@ pub(super) fn headers(interaction: Option<&Interaction>) -> HeaderMap {
     let client = interaction.and_then(|interaction| Url::parse(&interaction.request.client.redirect_uri).ok());
     let client = client.map_or_else(String::new, |uri| format!(" {}", uri.origin().ascii_serialization()));
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'{client}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{client}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut headers = HeaderMap::new();
     headers.extend(HeaderValue::try_from(policy).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));

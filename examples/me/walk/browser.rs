@@ -7,7 +7,7 @@ use url::{Url, form_urlencoded};
 
 pub(crate) struct Browser {
     http: Client,
-    cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 /// Where the user is led.

@@ -64,7 +64,7 @@ impl Walk<'_> {
         else {
             return Ok(None);
         };
-        let outcome = log_in(&mut browser, &login).await;
+        let outcome = log_in(&mut browser, &login, "consent-allow").await;
         let Some(consent) = report.step("The user logs in", outcome) else { return Ok(None) };
         let outcome = allow(&mut browser, &consent).await;
         let Some(answer) = report.step("The user consents, and is redirected to the client with a code", outcome)
@@ -100,7 +100,7 @@ impl Walk<'_> {
             return Ok(None);
         };
         let flow = app.authorize(self.server.scopes.as_str(), &refusal.demands());
-        let outcome = arrive(&mut browser, &flow, "otp").await;
+        let outcome = arrive_to_step_up(&mut browser, &flow).await;
         let Some(page) = report.step("The client sends the user to /authorize with what the API wants", outcome) else {
             return Ok(None);
         };
@@ -144,9 +144,18 @@ async fn arrive(browser: &mut Browser, flow: &Flow, id: &str) -> Outcome<Page> {
     Ok((page, vec![format!("GET {}", flow.url)]))
 }
 
-async fn log_in(browser: &mut Browser, page: &Page) -> Outcome<Page> {
+/// To the page for the one-time code. If the login of before is too old already, the user logs in on the way.
+async fn arrive_to_step_up(browser: &mut Browser, flow: &Flow) -> Outcome<Page> {
+    let line = format!("GET {}", flow.url);
+    let page = browser.open(&flow.url).await?.page()?;
+    let page = if page.has("username") { log_in(browser, &page, "otp").await?.0 } else { page };
+    Ok((at(Arrival::Page(page), "otp")?, vec![line]))
+}
+
+/// To the page with the element of this id.
+async fn log_in(browser: &mut Browser, page: &Page, id: &str) -> Outcome<Page> {
     let fields = [("username", users::ALICE.name), ("password", users::ALICE.password)];
-    Ok((at(browser.submit(page, &fields).await?, "consent-allow")?, Vec::new()))
+    Ok((at(browser.submit(page, &fields).await?, id)?, Vec::new()))
 }
 
 async fn allow(browser: &mut Browser, page: &Page) -> Outcome<Url> {
