@@ -15,19 +15,33 @@ use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
 /// A running example, ended when dropped.
-struct Example {
+pub(crate) struct Example {
     process: Child,
     resource: String,
+    /// What stands before the URL of the resource.
+    lines: Vec<String>,
 }
 
 impl Example {
-    fn start(flags: &[&str]) -> Self {
-        let mut process = Command::new(program()).args(flags).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let resource = lines.find_map(|line| line.strip_prefix("The API is at ").map(ToOwned::to_owned)).unwrap();
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let mut process =
+            Command::new(program()).args(flags).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let (mut lines, mut resource) = (Vec::new(), None);
+        while resource.is_none() {
+            let line = output.next().unwrap();
+            resource = line.strip_prefix("The API is at ").map(ToOwned::to_owned);
+            lines.push(line);
+        }
         // Its standard output must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, resource }
+        std::thread::spawn(move || output.for_each(drop));
+        Self { process, resource: resource.unwrap(), lines }
+    }
+
+    /// What a line that begins so says where it is.
+    pub(crate) fn url_of(&self, what: &str) -> &str {
+        let line = self.lines.iter().find(|line| line.starts_with(what)).unwrap();
+        line.split_once(" is at ").unwrap().1
     }
 
     async fn get(&self, token: &str) -> Response {

@@ -4,6 +4,8 @@
 mod architecture;
 mod attacks;
 mod attacks_on_requirements;
+mod authorization_server;
+mod authorization_server_grants;
 mod discovery;
 mod example_me;
 mod extractors;

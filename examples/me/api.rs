@@ -33,7 +33,7 @@ impl Needs {
     }
 }
 
-pub(crate) fn router(server: &ResourceServer, needs: &Needs, cors_origin: Option<HeaderValue>) -> Router {
+pub(crate) fn router(server: &ResourceServer, needs: &Needs, origins: Vec<HeaderValue>) -> Router {
     let mut app = Router::new()
         .route("/api/me", get(me).layer(Require::from(needs.scope.clone())))
         .route("/api/transfer", get(transfer).post(transfer).layer(needs.transfer()))
@@ -42,11 +42,11 @@ pub(crate) fn router(server: &ResourceServer, needs: &Needs, cors_origin: Option
     if let Some(metadata) = server.metadata() {
         app = app.route_service(metadata.path(), metadata.service());
     }
-    if let Some(origin) = cors_origin {
+    if !origins.is_empty() {
         // Outside the protecting layer: preflights bring no token, and refusals have to be readable too.
         app = app.layer(
             CorsLayer::new()
-                .allow_origin(origin)
+                .allow_origin(origins)
                 .allow_methods([Method::GET, Method::POST])
                 .allow_headers([AUTHORIZATION, CONTENT_TYPE])
                 .expose_headers([WWW_AUTHENTICATE]),

@@ -50,6 +50,7 @@ impl TestIssuer {
         TestIssuerBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             path: String::new(),
+            url: None,
             algorithms: Algorithm::ALL.to_vec(),
             clock: Arc::new(SystemClock),
         }
@@ -208,6 +209,7 @@ impl fmt::Debug for TestIssuer {
 pub struct TestIssuerBuilder {
     listen: SocketAddr,
     path: String,
+    url: Option<String>,
     algorithms: Vec<Algorithm>,
     clock: Arc<dyn Clock>,
 }
@@ -237,6 +239,14 @@ impl TestIssuerBuilder {
         self
     }
 
+    /// The issuer's identifier, if something else serves its documents there: an authorization server around this issuer
+    /// publishes its [`metadata`](TestIssuer::metadata) and [`jwks`](TestIssuer::jwks) beside endpoints of its own.
+    /// Default: the URL that is listened on.
+    pub fn url(mut self, url: &str) -> Self {
+        self.url = Some(url.to_owned());
+        self
+    }
+
     /// Makes the keys and starts serving.
     ///
     /// # Panics
@@ -244,11 +254,11 @@ impl TestIssuerBuilder {
     /// If the address cannot be had, or there are no algorithms.
     #[must_use]
     pub fn start(self) -> TestIssuer {
-        let Self { listen, path, algorithms, clock } = self;
+        let Self { listen, path, url, algorithms, clock } = self;
         assert!(!algorithms.is_empty(), "an issuer needs a key");
         let keys = Keys { generation: 1, current: generate(&algorithms, 1), next: None };
         let (endpoints, alive) = Endpoints::serve(listen, path.clone());
-        let url = format!("{}{path}", endpoints.origin());
+        let url = url.unwrap_or_else(|| format!("{}{path}", endpoints.origin()));
         let issuer = TestIssuer {
             algorithms,
             clock,

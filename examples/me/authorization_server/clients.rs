@@ -1,0 +1,48 @@
+//! The clients that are registered, each with its one redirect URI.
+
+use super::secrets;
+
+pub(crate) const APP: &str = "demo-app";
+pub(crate) const SERVICE: &str = "demo-service";
+pub(crate) const SERVICE_SECRET: &str = "a-secret-that-everybody-knows";
+pub(crate) const SERVICE_REDIRECT_URI: &str = "https://service.example.test/callback";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    /// Compared as a string, not as a pattern (RFC 9700 §2.1).
+    pub(crate) redirect_uri: String,
+    /// A client without one is public: it runs where it could keep none (RFC 6749 §2.1).
+    secret: Option<&'static str>,
+}
+
+pub(crate) struct Clients(Vec<Client>);
+
+impl Clients {
+    pub(crate) fn new(app_redirect_uri: &str) -> Self {
+        let app = Client { id: APP, name: "Example app", redirect_uri: app_redirect_uri.to_owned(), secret: None };
+        let redirect_uri = SERVICE_REDIRECT_URI.to_owned();
+        let service = Client { id: SERVICE, name: "Example service", redirect_uri, secret: Some(SERVICE_SECRET) };
+        Self(vec![app, service])
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Client> {
+        self.0.iter().find(|client| client.id == id)
+    }
+}
+
+impl Client {
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// A public client has nothing to show, and one that shows something is not that client.
+    pub(crate) fn is_authenticated_by(&self, secret: Option<&str>) -> bool {
+        match (self.secret, secret) {
+            (None, None) => true,
+            (Some(own), Some(shown)) => secrets::are_equal(own, shown),
+            _ => false,
+        }
+    }
+}

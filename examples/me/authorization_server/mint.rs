@@ -1,0 +1,80 @@
+//! Tokens, signed by the test issuer.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tower_bearer::Scope;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::{TestIssuer, TokenBuilder};
+
+use super::grants::Grant;
+use super::secrets;
+
+/// What OpenID Connect expects of every provider, and a key of another kind than that of the access tokens.
+pub(crate) const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::RS256;
+
+/// Of an access token and of an ID token, in seconds.
+const LIFETIME: u64 = 300;
+
+/// The answer of RFC 6749 §5.1 for a user's grant, with an ID token if it is the first of an OpenID request.
+pub(crate) fn for_user(
+    issuer: &TestIssuer,
+    audience: &str,
+    grant: &Grant,
+    refresh_token: Option<&str>,
+    with_id_token: bool,
+) -> Value {
+    let token = access_token(issuer, audience, &grant.subject, &grant.client_id, &grant.scope);
+    let access_token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time)).sign();
+    let id_token = (with_id_token && grant.scope.contains("openid")).then(|| id_token(issuer, grant, &access_token));
+    let mut answer = answer(&access_token, &grant.scope);
+    answer["refresh_token"] = json!(refresh_token);
+    answer["id_token"] = json!(id_token);
+    without_nulls(answer)
+}
+
+/// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and nobody was authenticated.
+pub(crate) fn for_client(issuer: &TestIssuer, audience: &str, client_id: &str, scope: &Scope) -> Value {
+    answer(&access_token(issuer, audience, client_id, client_id, scope).sign(), scope)
+}
+
+/// RFC 9068 §2.
+fn access_token(issuer: &TestIssuer, audience: &str, subject: &str, client_id: &str, scope: &Scope) -> TokenBuilder {
+    let token = with_times(issuer.token()).audience(audience).subject(subject).client_id(client_id);
+    token.scope(scope.as_str()).claim("jti", secrets::random())
+}
+
+fn with_times(token: TokenBuilder) -> TokenBuilder {
+    let now = seconds(SystemTime::now());
+    token.claim("iat", now).claim("exp", now + LIFETIME)
+}
+
+fn answer(access_token: &str, scope: &Scope) -> Value {
+    json!({ "access_token": access_token, "token_type": "Bearer", "expires_in": LIFETIME, "scope": scope.as_str() })
+}
+
+/// OpenID Connect Core §2 and §3.1.3.6.
+fn id_token(issuer: &TestIssuer, grant: &Grant, access_token: &str) -> String {
+    let digest = secrets::sha256(access_token);
+    let half = &digest.as_ref()[..16];
+    let token =
+        issuer.token_by(ID_TOKEN_ALGORITHM).header("typ", "JWT").without_claim("client_id").without_claim("jti");
+    let token = token.audience(&grant.client_id).subject(&grant.subject).claim("at_hash", secrets::base64url(half));
+    let token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time));
+    match &grant.nonce {
+        Some(nonce) => token.claim("nonce", nonce),
+        None => token,
+    }
+    .sign()
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn without_nulls(mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    answer
+}

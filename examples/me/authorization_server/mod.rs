@@ -1,0 +1,121 @@
+//! An authorization server, **for development only**: one user whose password stands on the login page, one-time codes that
+//! are shown where they are asked for, registered clients whose secrets everybody knows, plain http, and everything in memory,
+//! without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
+//!
+//! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
+//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009). A
+//! [`TestIssuer`] signs the tokens.
+
+mod authorize;
+pub(crate) mod clients;
+mod grants;
+mod metadata;
+mod mint;
+mod pages;
+mod parameters;
+mod pkce;
+mod request;
+mod secrets;
+mod sessions;
+mod token;
+pub(crate) mod users;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
+use serde_json::Value;
+use tower_bearer::Scope;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::require::AcrValues;
+use tower_bearer::testing::TestIssuer;
+use tower_http::cors::CorsLayer;
+
+use self::clients::Clients;
+use self::grants::Grants;
+use self::sessions::Sessions;
+use crate::client_app;
+
+pub(crate) struct AuthorizationServer {
+    pub(crate) issuer: TestIssuer,
+    /// The API that the access tokens are for, and what its scopes are.
+    audience: String,
+    api_scopes: Scope,
+    /// All that can be granted.
+    pub(crate) scopes: Scope,
+    /// What being authenticated with a second factor is called.
+    strong: AcrValues,
+    clients: Clients,
+    memory: Mutex<Memory>,
+}
+
+/// What changes.
+#[derive(Default)]
+struct Memory {
+    sessions: Sessions,
+    grants: Grants,
+}
+
+impl AuthorizationServer {
+    /// `origin` is where it will be reached, and its issuer identifier.
+    pub(crate) fn new(
+        origin: &str,
+        audience: &str,
+        api_scopes: &Scope,
+        strong: &AcrValues,
+        app_redirect_uri: &str,
+    ) -> Arc<Self> {
+        tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
+        let issuer = TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(origin).start();
+        let scopes = format!("openid offline_access {api_scopes}");
+        let server = Self {
+            issuer,
+            audience: audience.to_owned(),
+            api_scopes: api_scopes.clone(),
+            scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
+            strong: strong.clone(),
+            clients: Clients::new(app_redirect_uri),
+            memory: Mutex::default(),
+        };
+        server.issuer.set_metadata(metadata::document(&server));
+        Arc::new(server)
+    }
+
+    /// The page of `app` may call what pages call; where users go themselves, no other page has any business.
+    pub(crate) fn router(self: Arc<Self>, app: HeaderValue) -> Router {
+        let for_pages = Router::new()
+            .route("/.well-known/oauth-authorization-server", get(metadata))
+            .route("/.well-known/openid-configuration", get(metadata))
+            .route("/jwks", get(jwks))
+            .route("/token", post(token::token))
+            .route("/revoke", post(token::revoke))
+            .layer(
+                CorsLayer::new()
+                    .allow_origin(app)
+                    .allow_methods([Method::GET, Method::POST])
+                    .allow_headers([CONTENT_TYPE]),
+            );
+        let for_users = Router::new()
+            .route("/authorize", get(authorize::begin))
+            .route("/interaction/{id}", get(authorize::show))
+            .route("/interaction/{id}/{step}", post(authorize::submit))
+            .route("/style.css", get(client_app::style))
+            .route("/icon.svg", get(client_app::icon));
+        for_pages.merge(for_users).with_state(self)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn metadata(State(server): State<Arc<AuthorizationServer>>) -> Json<Value> {
+    Json(server.issuer.metadata())
+}
+
+async fn jwks(State(server): State<Arc<AuthorizationServer>>) -> Json<Value> {
+    Json(server.issuer.jwks())
+}

@@ -1,0 +1,130 @@
+//! What the user sees.
+
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use maud::{DOCTYPE, Markup, html};
+use url::Url;
+
+use super::sessions::{Interaction, Session};
+use super::users::ALICE;
+
+/// Something that went wrong at the last attempt.
+pub(super) type Banner = Option<&'static str>;
+
+pub(super) fn login(id: &str, session: &Session, interaction: &Interaction, banner: Banner) -> Response {
+    let form = html! {
+        h1 { "Sign in" }
+        p.muted { "to continue to " strong { (interaction.request.client.name) } }
+        (alert(banner))
+        form method="post" action=(format!("/interaction/{id}/login")) {
+            (csrf(session))
+            label.field { "User name" input #username name="username" autocomplete="username" required autofocus; }
+            label.field { "Password" input #password type="password" name="password" autocomplete="current-password" required; }
+            button #login .button.primary type="submit" { "Sign in" }
+        }
+        p.muted { "The only user is " code { (ALICE.name) } ", with the password " code { (ALICE.password) } "." }
+    };
+    let status = if banner.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    page(status, "Sign in", &form, Some(interaction))
+}
+
+pub(super) fn second_factor(id: &str, session: &Session, interaction: &Interaction, banner: Banner) -> Response {
+    let form = html! {
+        h1 { "One more step" }
+        p.muted { strong { (interaction.request.client.name) } " asks for a stronger proof that it is you." }
+        (alert(banner))
+        form method="post" action=(format!("/interaction/{id}/second-factor")) {
+            (csrf(session))
+            label.field {
+                "One-time code"
+                input #otp name="otp" inputmode="numeric" autocomplete="one-time-code" required autofocus;
+            }
+            button #otp-submit .button.primary type="submit" { "Confirm" }
+        }
+        p.muted { "Your phone would show " code #otp-hint { (interaction.one_time_code) } "." }
+    };
+    let status = if banner.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    page(status, "One more step", &form, Some(interaction))
+}
+
+pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) -> Response {
+    let request = &interaction.request;
+    let form = html! {
+        h1 { "Allow access?" }
+        p { strong { (request.client.name) } " would like to:" }
+        ul { @for scope in request.scope.iter() { li { (meaning(scope)) " " code.muted { (scope) } } } }
+        form method="post" action=(format!("/interaction/{id}/consent")) {
+            (csrf(session))
+            button #consent-allow .button.primary type="submit" name="decision" value="allow" { "Allow" }
+            button #consent-deny .button type="submit" name="decision" value="deny" { "Deny" }
+        }
+    };
+    page(StatusCode::OK, "Allow access?", &form, Some(interaction))
+}
+
+/// For what must not go back to the client.
+pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {
+    let body = html! { h1 { "This does not work" } p.banner.bad role="alert" { (reason) } };
+    page(status, "This does not work", &body, None)
+}
+
+fn meaning(scope: &str) -> &'static str {
+    match scope {
+        "openid" => "know who you are",
+        "offline_access" => "keep its access while you are away",
+        _ => "use the API for you",
+    }
+}
+
+fn alert(banner: Banner) -> Markup {
+    html! { @if let Some(text) = banner { p.banner.bad role="alert" { (text) } } }
+}
+
+fn csrf(session: &Session) -> Markup {
+    html! { input type="hidden" name="csrf" value=(session.csrf); }
+}
+
+fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&Interaction>) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Example authorization server" }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="/icon.svg";
+            }
+            body {
+                main.card {
+                    (content)
+                    footer.muted {
+                        strong { "For development only." }
+                        " This authorization server shows its password and its one-time codes, forgets everything when it "
+                        "ends, and must never guard anything."
+                    }
+                }
+            }
+        }
+    };
+    (status, headers(interaction), Html(page.into_string())).into_response()
+}
+
+/// No other page may frame, read or remember these, and they run no scripts.
+pub(super) fn headers(interaction: Option<&Interaction>) -> HeaderMap {
+    // Browsers apply `form-action` to where a form's answer redirects, too, so the client it ends at must stand there.
+    let client = interaction.and_then(|interaction| Url::parse(&interaction.request.client.redirect_uri).ok());
+    let client = client.map_or_else(String::new, |uri| format!(" {}", uri.origin().ascii_serialization()));
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{client}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let mut headers = HeaderMap::new();
+    headers.extend(HeaderValue::try_from(policy).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+}

@@ -1,0 +1,139 @@
+//! The authorization request (RFC 6749 §4.1.1), and what is wrong with one.
+
+use std::time::Duration;
+
+use tower_bearer::Scope;
+use tower_bearer::require::AcrValues;
+
+use super::clients::{Client, Clients};
+use super::parameters::Parameters;
+use super::pkce::Challenge;
+
+pub(crate) const PASSWORD: &str = "urn:example:pwd";
+
+#[derive(Clone, Debug)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client: Client,
+    pub(crate) state: Option<String>,
+    pub(crate) scope: Scope,
+    pub(crate) challenge: Challenge,
+    pub(crate) nonce: Option<String>,
+    /// The one of the `acr_values` that this server prefers to give.
+    pub(crate) acr: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) prompt: Prompt,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Prompt {
+    pub(crate) none: bool,
+    pub(crate) login: bool,
+    pub(crate) consent: bool,
+}
+
+/// Whom to tell.
+pub(crate) enum Refused {
+    /// The user, on a page: where the client is in doubt, a redirect would serve whoever made the request up (RFC 6749
+    /// §4.1.2.1).
+    OnPage(&'static str),
+    /// The client.
+    ByRedirect(ErrorResponse),
+}
+
+/// RFC 6749 §4.1.2.1.
+pub(crate) struct ErrorResponse {
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) error: &'static str,
+    pub(crate) description: &'static str,
+}
+
+impl AuthorizationRequest {
+    /// `scopes` is all that can be granted, `strong` what a second factor is called here.
+    pub(crate) fn parse(query: &str, clients: &Clients, scopes: &Scope, strong: &AcrValues) -> Result<Self, Refused> {
+        let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
+            return Err(Refused::OnPage("A parameter of the request is repeated."));
+        };
+        let Some(client) = clients.get(parameters.text("client_id")) else {
+            return Err(Refused::OnPage("No such client is registered here."));
+        };
+        if parameters.text("redirect_uri") != client.redirect_uri {
+            return Err(Refused::OnPage("The client is registered with another redirect URI."));
+        }
+        let state = parameters.get("state").map(ToOwned::to_owned);
+        Self::of_client(client, &parameters, scopes, strong).map_err(|(error, description)| {
+            let redirect_uri = client.redirect_uri.clone();
+            Refused::ByRedirect(ErrorResponse { redirect_uri, state, error, description })
+        })
+    }
+
+    fn of_client(
+        client: &Client,
+        parameters: &Parameters,
+        scopes: &Scope,
+        strong: &AcrValues,
+    ) -> Result<Self, (&'static str, &'static str)> {
+        let invalid = |description| ("invalid_request", description);
+        for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+            if parameters.get(name).is_some() {
+                return Err((error, "parameters are taken from the query alone"));
+            }
+        }
+        match parameters.get("response_type") {
+            Some("code") => {}
+            Some(_) => return Err(("unsupported_response_type", "response_type must be code")),
+            None => return Err(invalid("response_type is required")),
+        }
+        if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
+            return Err(invalid("response_mode must be query"));
+        }
+        let challenge = Challenge::parse(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
+            .map_err(invalid)?;
+        let scope = granted_scope(parameters.get("scope"), scopes)?;
+        let max_age = parameters.get("max_age").map(str::parse).transpose();
+        let max_age = max_age.map_err(|_| invalid("max_age must be a number of seconds"))?.map(Duration::from_secs);
+        Ok(Self {
+            client: client.clone(),
+            state: parameters.get("state").map(ToOwned::to_owned),
+            scope,
+            challenge,
+            nonce: parameters.get("nonce").map(ToOwned::to_owned),
+            acr: parameters.get("acr_values").map(|values| preferred_acr(values, strong)).transpose()?,
+            max_age,
+            prompt: Prompt::parse(parameters.text("prompt"))?,
+        })
+    }
+}
+
+/// There is no default scope: a client says what it wants (RFC 6749 §3.3).
+pub(crate) fn granted_scope(requested: Option<&str>, available: &Scope) -> Result<Scope, (&'static str, &'static str)> {
+    let scope: Option<Scope> = requested.and_then(|scope| scope.parse().ok());
+    match scope {
+        Some(scope) if !scope.is_empty() && available.includes(&scope) => Ok(scope),
+        _ => Err(("invalid_scope", "scope is missing, malformed, or more than this client can have")),
+    }
+}
+
+/// The client's values stand in the order of its preference; if none of them can be had, it is told so (RFC 9470 §5).
+fn preferred_acr(values: &str, strong: &AcrValues) -> Result<String, (&'static str, &'static str)> {
+    let known = values.split(' ').find(|value| *value == PASSWORD || strong.contains(value));
+    known.map(ToOwned::to_owned).ok_or(("unmet_authentication_requirements", "none of the acr_values can be had here"))
+}
+
+impl Prompt {
+    fn parse(text: &str) -> Result<Self, (&'static str, &'static str)> {
+        let mut prompt = Self::default();
+        for word in text.split_ascii_whitespace() {
+            match word {
+                "none" => prompt.none = true,
+                "login" => prompt.login = true,
+                "consent" => prompt.consent = true,
+                _ => return Err(("invalid_request", "prompt must be of none, login and consent")),
+            }
+        }
+        if prompt.none && (prompt.login || prompt.consent) {
+            return Err(("invalid_request", "prompt=none goes with nothing else"));
+        }
+        Ok(prompt)
+    }
+}

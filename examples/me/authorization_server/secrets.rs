@@ -1,0 +1,32 @@
+//! Random values, digests, and a comparison that takes no longer for a better guess.
+
+use aws_lc_rs::{constant_time, digest, rand};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// 256 random bits, as they may stand in a URL, a form and a cookie.
+pub(crate) fn random() -> String {
+    let mut octets = [0; 32];
+    rand::fill(&mut octets).expect("the system has random numbers");
+    base64url(&octets)
+}
+
+/// Six digits, for a user to type.
+pub(crate) fn one_time_code() -> String {
+    let mut octets = [0; 8];
+    rand::fill(&mut octets).expect("the system has random numbers");
+    format!("{:06}", u64::from_le_bytes(octets) % 1_000_000)
+}
+
+/// Whether two secrets are one. Their digests are compared, so that not even their lengths show.
+pub(crate) fn are_equal(one: &str, other: &str) -> bool {
+    constant_time::verify_slices_are_equal(sha256(one).as_ref(), sha256(other).as_ref()).is_ok()
+}
+
+pub(crate) fn sha256(text: &str) -> digest::Digest {
+    digest::digest(&digest::SHA256, text.as_bytes())
+}
+
+pub(crate) fn base64url(octets: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(octets)
+}

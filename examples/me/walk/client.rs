@@ -1,0 +1,134 @@
+//! The client's part, played by the `oauth2` crate: what it accepts was not written to please this authorization server.
+
+use std::error::Error;
+
+use http::{Request, Response};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+pub(super) type Tokens = StandardTokenResponse<OpenId, BasicTokenType>;
+
+/// What an OpenID provider adds to the answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct OpenId {
+    pub(super) id_token: Option<String>,
+}
+
+impl ExtraTokenFields for OpenId {}
+
+type Inner = oauth2::Client<
+    BasicErrorResponse,
+    Tokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+pub(super) struct Client {
+    inner: Inner,
+    issuer: String,
+    http: reqwest::Client,
+}
+
+/// What a client keeps of the request that it sent a user off with.
+pub(super) struct Flow {
+    pub(super) url: Url,
+    pub(super) state: CsrfToken,
+    verifier: PkceCodeVerifier,
+}
+
+/// Why an answer is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOurs {
+    #[error("it bears a foreign state")]
+    ForeignState,
+    #[error("it is that of another authorization server")]
+    OtherIssuer,
+    #[error("it says {0}")]
+    Refused(String),
+    #[error("it has no code")]
+    NoCode,
+}
+
+impl Client {
+    /// `metadata` is the authorization server's.
+    pub(super) fn new(metadata: &Value, id: &str, redirect_uri: &str) -> Result<Self, Box<dyn Error>> {
+        let member = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+        let inner = oauth2::Client::new(ClientId::new(id.to_owned()))
+            .set_auth_uri(AuthUrl::new(member("authorization_endpoint"))?)
+            .set_token_uri(TokenUrl::new(member("token_endpoint"))?)
+            .set_redirect_uri(RedirectUrl::new(redirect_uri.to_owned())?);
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { inner, issuer: member("issuer"), http })
+    }
+
+    pub(super) fn with_secret(mut self, secret: &str) -> Self {
+        self.inner = self.inner.set_client_secret(ClientSecret::new(secret.to_owned()));
+        self.inner = self.inner.set_auth_type(AuthType::BasicAuth);
+        self
+    }
+
+    pub(super) fn authorize(&self, scope: &str, demands: &[(&'static str, String)]) -> Flow {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let request = self.inner.authorize_url(CsrfToken::new_random).set_pkce_challenge(challenge);
+        let request = request.add_scopes(scope.split(' ').map(|scope| Scope::new(scope.to_owned())));
+        let demands = demands.iter().map(|(name, value)| (*name, value.as_str()));
+        let (url, state) = demands.fold(request, |request, (name, value)| request.add_extra_param(name, value)).url();
+        Flow { url, state, verifier }
+    }
+
+    /// The code, if the answer is one to this very request (RFC 6749 §10.12) from the server that was asked (RFC 9207).
+    pub(super) fn code(&self, flow: &Flow, answer: &Url) -> Result<AuthorizationCode, NotOurs> {
+        let parameter =
+            |name: &str| answer.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned());
+        if parameter("state").as_ref() != Some(flow.state.secret()) {
+            return Err(NotOurs::ForeignState);
+        }
+        if parameter("iss").as_ref() != Some(&self.issuer) {
+            return Err(NotOurs::OtherIssuer);
+        }
+        if let Some(error) = parameter("error") {
+            return Err(NotOurs::Refused(error));
+        }
+        parameter("code").map(AuthorizationCode::new).ok_or(NotOurs::NoCode)
+    }
+
+    pub(super) async fn redeem(&self, flow: Flow, code: AuthorizationCode) -> Result<Tokens, Box<dyn Error>> {
+        let http = |request| send(self.http.clone(), request);
+        Ok(self.inner.exchange_code(code).set_pkce_verifier(flow.verifier).request_async(&http).await?)
+    }
+
+    pub(super) async fn refresh(&self, token: &RefreshToken) -> Result<Tokens, Box<dyn Error>> {
+        let http = |request| send(self.http.clone(), request);
+        Ok(self.inner.exchange_refresh_token(token).request_async(&http).await?)
+    }
+
+    pub(super) async fn client_credentials(&self, scope: &str) -> Result<Tokens, Box<dyn Error>> {
+        let http = |request| send(self.http.clone(), request);
+        let scopes = scope.split(' ').map(|scope| Scope::new(scope.to_owned()));
+        Ok(self.inner.exchange_client_credentials().add_scopes(scopes).request_async(&http).await?)
+    }
+}
+
+async fn send(http: reqwest::Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, reqwest::Error> {
+    let mut answer = http.execute(request.try_into()?).await?;
+    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+    let mut response = Response::new(answer.bytes().await?.to_vec());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}

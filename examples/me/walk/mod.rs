@@ -1,0 +1,243 @@
+//! The whole sequence without a browser: what a client and its user do, and what each server answers.
+
+mod api;
+mod browser;
+mod client;
+mod report;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use oauth2::{RefreshToken, TokenResponse};
+use serde_json::Value;
+use url::Url;
+
+use self::api::{Api, claims};
+use self::browser::{Arrival, Browser, Page};
+use self::client::{Client, Flow, Tokens};
+use self::report::{Outcome, Report};
+use crate::api::Needs;
+use crate::authorization_server::clients::{APP, SERVICE, SERVICE_REDIRECT_URI, SERVICE_SECRET};
+use crate::authorization_server::{AuthorizationServer, users};
+
+pub(crate) struct Walk<'a> {
+    pub(crate) server: &'a AuthorizationServer,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) api: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) needs: &'a Needs,
+}
+
+impl Walk<'_> {
+    /// Whether every step went as expected.
+    pub(crate) async fn run(&self) -> Result<bool, Box<dyn Error>> {
+        let mut report = Report::default();
+        let token = self.steps(&mut report).await?;
+        let as_expected = report.sum_up(token.is_some());
+        if let Some(token) = token {
+            println!(
+                "\nTry it yourself for five minutes:\n\ncurl -i {}/api/me -H 'Authorization: Bearer {token}'",
+                self.api
+            );
+        }
+        Ok(as_expected)
+    }
+
+    /// An access token with everything in it, if no step failed that others build on.
+    async fn steps(&self, report: &mut Report) -> Result<Option<String>, Box<dyn Error>> {
+        let api = Api::new(self.api)?;
+        let mut browser = Browser::new()?;
+
+        let outcome = api.get("/api/me", None, StatusCode::UNAUTHORIZED).await;
+        let Some(refusal) = report.step("The client calls the API without a token, and is refused", outcome) else {
+            return Ok(None);
+        };
+        let outcome = api.discover(&refusal, self.server.issuer.url()).await;
+        let Some(metadata) = report.step("It finds the authorization server", outcome) else { return Ok(None) };
+        let app = Client::new(&metadata, APP, self.redirect_uri)?;
+
+        let flow = app.authorize(self.server.scopes.as_str(), &[]);
+        let outcome = arrive(&mut browser, &flow, "username").await;
+        let Some(login) = report.step("It sends the user to /authorize, with a PKCE challenge and a state", outcome)
+        else {
+            return Ok(None);
+        };
+        let outcome = log_in(&mut browser, &login, "consent-allow").await;
+        let Some(consent) = report.step("The user logs in", outcome) else { return Ok(None) };
+        let outcome = allow(&mut browser, &consent).await;
+        let Some(answer) = report.step("The user consents, and is redirected to the client with a code", outcome)
+        else {
+            return Ok(None);
+        };
+        let outcome = refuses_foreign_answers(&app, &flow, &answer);
+        report.step("The client refuses the same answer with a foreign state, or from another server", outcome);
+        let outcome = redeem(&app, flow, &answer).await;
+        let Some(first) = report.step("It redeems the code, with the PKCE verifier, for tokens", outcome) else {
+            return Ok(None);
+        };
+        let outcome = api.get("/api/me", Some(first.access_token().secret()), StatusCode::OK).await;
+        report.step("It calls the API with the access token", outcome);
+
+        let Some(fresh) = report.step("It refreshes the access token", refresh(&app, &first).await) else {
+            return Ok(None);
+        };
+        let access_token = fresh.access_token().secret();
+        let outcome = api.get("/api/me", Some(access_token), StatusCode::OK).await;
+        report.step("It calls the API with the new one", outcome);
+
+        let service = Client::new(&metadata, SERVICE, SERVICE_REDIRECT_URI)?.with_secret(SERVICE_SECRET);
+        let outcome = client_credentials(&service, self.needs.scope.as_str()).await;
+        if let Some(own) = report.step("A service gets a token for itself, with client credentials", outcome) {
+            let outcome = api.get("/api/me", Some(own.access_token().secret()), StatusCode::OK).await;
+            report.step("It calls the API as nobody but itself", outcome);
+        }
+
+        let outcome = api.ask(Method::POST, "/api/transfer", Some(access_token), StatusCode::UNAUTHORIZED).await;
+        let Some(refusal) = report.step("The user wants to transfer money: the API wants more of a login", outcome)
+        else {
+            return Ok(None);
+        };
+        let flow = app.authorize(self.server.scopes.as_str(), &refusal.demands());
+        let outcome = arrive_to_step_up(&mut browser, &flow).await;
+        let Some(page) = report.step("The client sends the user to /authorize with what the API wants", outcome) else {
+            return Ok(None);
+        };
+        let outcome = confirm(&mut browser, &page).await;
+        let Some(answer) = report.step("The user types the one-time code, and is redirected", outcome) else {
+            return Ok(None);
+        };
+        let outcome = redeem(&app, flow, &answer).await;
+        let Some(stronger) = report.step("The client redeems the code", outcome) else { return Ok(None) };
+        let stepped_up = stronger.access_token().secret();
+        let outcome = api.ask(Method::POST, "/api/transfer", Some(stepped_up), StatusCode::OK).await;
+        report.step("The transfer succeeds", outcome);
+
+        self.refusals(report, &api, &first).await;
+        let outcome = reuse(&app, &first, &fresh).await;
+        report.step("A refresh token that was used before is refused, and ends its successor too", outcome);
+        Ok(Some(stepped_up.clone()))
+    }
+
+    /// What an API must not take, each of them well signed.
+    async fn refusals(&self, report: &mut Report, api: &Api, tokens: &Tokens) {
+        let token = || self.server.issuer.token().audience(self.audience).scope(self.needs.scope.as_str());
+        let id_token = tokens.extra_fields().id_token.clone().unwrap_or_default();
+        let expired = token().expired_for(Duration::from_secs(60)).sign();
+        let foreign = token().audience("https://other.example.test").sign();
+        for (what, token, status) in [
+            ("an expired token", expired, StatusCode::UNAUTHORIZED),
+            ("a token for another API", foreign, StatusCode::UNAUTHORIZED),
+            ("the ID token", id_token, StatusCode::UNAUTHORIZED),
+            ("a token with another scope", token().scope("openid").sign(), StatusCode::FORBIDDEN),
+        ] {
+            let outcome = api.get("/api/me", Some(&token), status).await;
+            report.step(&format!("The API refuses {what}"), outcome);
+        }
+    }
+}
+
+/// To the page with the element of this id.
+async fn arrive(browser: &mut Browser, flow: &Flow, id: &str) -> Outcome<Page> {
+    let page = at(browser.open(&flow.url).await?, id)?;
+    Ok((page, vec![format!("GET {}", flow.url)]))
+}
+
+/// To the page for the one-time code. If the login of before is too old already, the user logs in on the way.
+async fn arrive_to_step_up(browser: &mut Browser, flow: &Flow) -> Outcome<Page> {
+    let line = format!("GET {}", flow.url);
+    let page = browser.open(&flow.url).await?.page()?;
+    let page = if page.has("username") { log_in(browser, &page, "otp").await?.0 } else { page };
+    Ok((at(Arrival::Page(page), "otp")?, vec![line]))
+}
+
+/// To the page with the element of this id.
+async fn log_in(browser: &mut Browser, page: &Page, id: &str) -> Outcome<Page> {
+    let fields = [("username", users::ALICE.name), ("password", users::ALICE.password)];
+    Ok((at(browser.submit(page, &fields).await?, id)?, Vec::new()))
+}
+
+async fn allow(browser: &mut Browser, page: &Page) -> Outcome<Url> {
+    let url = browser.submit(page, &[("decision", "allow")]).await?.elsewhere()?;
+    let line = format!("GET {url}");
+    Ok((url, vec![line]))
+}
+
+async fn confirm(browser: &mut Browser, page: &Page) -> Outcome<Url> {
+    let code = page.text_of("otp-hint").ok_or("the page shows no code")?;
+    let url = browser.submit(page, &[("otp", code)]).await?.elsewhere()?;
+    let line = format!("GET {url}");
+    Ok((url, vec![line]))
+}
+
+fn at(arrival: Arrival, id: &str) -> Result<Page, String> {
+    let page = arrival.page()?;
+    if page.has(id) { Ok(page) } else { Err(format!("{}: not the page that has #{id}", page.url)) }
+}
+
+fn refuses_foreign_answers(client: &Client, flow: &Flow, answer: &Url) -> Outcome<()> {
+    let mut lines = Vec::new();
+    for changed in ["state", "iss"] {
+        let mut foreign = answer.clone();
+        let attacker = || Cow::from("https://attacker.example.test");
+        let parameters = answer.query_pairs();
+        let parameters =
+            parameters.map(|(name, value)| if name == changed { (name, attacker()) } else { (name, value) });
+        foreign.query_pairs_mut().clear().extend_pairs(parameters);
+        match client.code(flow, &foreign) {
+            Ok(_) => return Err(format!("it takes an answer with a foreign {changed}").into()),
+            Err(error) => lines.push(format!("refused: {error}")),
+        }
+    }
+    Ok(((), lines))
+}
+
+async fn redeem(client: &Client, flow: Flow, answer: &Url) -> Outcome<Tokens> {
+    let code = client.code(&flow, answer)?;
+    let tokens = client.redeem(flow, code).await?;
+    let id_token = tokens.extra_fields().id_token.as_deref().ok_or("no ID token")?;
+    let lines = vec![
+        format!("access token: {}", claims(tokens.access_token().secret())?),
+        format!("ID token: {}", claims(id_token)?),
+        format!("refresh token: {}", if tokens.refresh_token().is_some() { "yes" } else { "no" }),
+    ];
+    Ok((tokens, lines))
+}
+
+async fn refresh(client: &Client, tokens: &Tokens) -> Outcome<Tokens> {
+    let refreshed = client.refresh(refresh_token(tokens)?).await?;
+    let (old, new) = (claims(tokens.access_token().secret())?, claims(refreshed.access_token().secret())?);
+    // The user was not authenticated again.
+    if old["jti"] == new["jti"] || old["auth_time"] != new["auth_time"] {
+        return Err(format!("{new} after {old}").into());
+    }
+    if refresh_token(tokens)?.secret() == refresh_token(&refreshed)?.secret() {
+        return Err("the refresh token stays the same".into());
+    }
+    Ok((refreshed, vec![format!("access token: {new}")]))
+}
+
+async fn client_credentials(client: &Client, scope: &str) -> Outcome<Tokens> {
+    let tokens = client.client_credentials(scope).await?;
+    let claims = claims(tokens.access_token().secret())?;
+    if tokens.refresh_token().is_some() || claims["sub"] != claims["client_id"] || claims["acr"] != Value::Null {
+        return Err(format!("more than a client's own token: {claims}").into());
+    }
+    Ok((tokens, vec![format!("access token: {claims}")]))
+}
+
+async fn reuse(client: &Client, used: &Tokens, successor: &Tokens) -> Outcome<()> {
+    let mut lines = Vec::new();
+    for tokens in [used, successor] {
+        match client.refresh(refresh_token(tokens)?).await {
+            Ok(_) => return Err("the token server gives out tokens".into()),
+            Err(error) => lines.push(format!("refused: {error}")),
+        }
+    }
+    Ok(((), lines))
+}
+
+fn refresh_token(tokens: &Tokens) -> Result<&RefreshToken, &'static str> {
+    tokens.refresh_token().ok_or("no refresh token")
+}

@@ -1,0 +1,118 @@
+//! The codes and refresh tokens of the authorization server in `examples/me`: what becomes of them in time.
+
+use std::time::{Duration, SystemTime};
+
+use self::grants::{Authorization, CODE_LIFETIME, Grant, GrantError, Grants, REFRESH_LIFETIME, Redemption};
+use self::pkce::Challenge;
+
+#[path = "../examples/me/authorization_server/grants.rs"]
+#[allow(dead_code, reason = "it is the example that needs all of it")]
+mod grants;
+#[path = "../examples/me/authorization_server/pkce.rs"]
+mod pkce;
+#[path = "../examples/me/authorization_server/secrets.rs"]
+#[allow(dead_code, reason = "it is the example that needs all of it")]
+mod secrets;
+
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const REDIRECT_URI: &str = "https://app.example.test/";
+
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+const SECOND: Duration = Duration::from_secs(1);
+
+fn authorization() -> Authorization {
+    let grant = Grant {
+        client_id: "app".to_owned(),
+        subject: "alice".to_owned(),
+        scope: "offline_access read:me".parse().unwrap(),
+        acr: "urn:example:pwd".to_owned(),
+        auth_time: NOW,
+        nonce: None,
+    };
+    let challenge = Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap();
+    Authorization { grant, redirect_uri: REDIRECT_URI.to_owned(), challenge }
+}
+
+fn redemption(code: &str) -> Redemption<'_> {
+    Redemption { code, client_id: "app", redirect_uri: REDIRECT_URI, verifier: VERIFIER }
+}
+
+/// The first refresh token of a new grant, and its code.
+fn redeemed(grants: &mut Grants) -> (String, String) {
+    let code = grants.issue_code(authorization(), NOW);
+    let (_, token) = grants.redeem(&redemption(&code), NOW).unwrap();
+    (token.unwrap(), code)
+}
+
+#[test]
+fn a_code_dies_after_a_minute() {
+    let mut grants = Grants::default();
+    let [young, old] = [(); 2].map(|()| grants.issue_code(authorization(), NOW));
+    assert!(grants.redeem(&redemption(&young), NOW + CODE_LIFETIME - SECOND).is_ok());
+    let late = grants.redeem(&redemption(&old), NOW + CODE_LIFETIME);
+    assert_eq!(late.unwrap_err(), GrantError::ExpiredCode);
+    assert_eq!(CODE_LIFETIME, Duration::from_secs(60));
+}
+
+#[test]
+fn a_replay_revokes_however_late_it_comes() {
+    let mut grants = Grants::default();
+    let (mut token, code) = redeemed(&mut grants);
+    let later = NOW + REFRESH_LIFETIME - SECOND;
+    for now in [NOW, later] {
+        token = grants.refresh(&token, "app", None, now).unwrap().1;
+        // Another code has the old ones looked through.
+        grants.issue_code(authorization(), now);
+    }
+    assert_eq!(grants.redeem(&redemption(&code), later).unwrap_err(), GrantError::SpentCode);
+    assert_eq!(grants.refresh(&token, "app", None, later).unwrap_err(), GrantError::UnknownToken);
+}
+
+#[test]
+fn every_wrong_attempt_spends_the_code() {
+    let good = redemption("");
+    let wrong = [
+        (Redemption { client_id: "other", ..good }, GrantError::OtherClient),
+        (Redemption { redirect_uri: "https://app.example.test", ..good }, GrantError::OtherRedirectUri),
+        (Redemption { verifier: "", ..good }, GrantError::WrongVerifier),
+        (Redemption { verifier: CHALLENGE, ..good }, GrantError::WrongVerifier),
+    ];
+    for (attempt, expected) in wrong {
+        let mut grants = Grants::default();
+        let code = grants.issue_code(authorization(), NOW);
+        let attempt = Redemption { code: &code, ..attempt };
+        assert_eq!(grants.redeem(&attempt, NOW).unwrap_err(), expected);
+        assert_eq!(grants.redeem(&redemption(&code), NOW).unwrap_err(), GrantError::SpentCode);
+    }
+}
+
+#[test]
+fn a_family_of_refresh_tokens_ends_by_itself() {
+    let mut grants = Grants::default();
+    let (token, _) = redeemed(&mut grants);
+    let (_, token) = grants.refresh(&token, "app", None, NOW + REFRESH_LIFETIME - SECOND).unwrap();
+    let late = grants.refresh(&token, "app", None, NOW + REFRESH_LIFETIME);
+    assert_eq!(late.unwrap_err(), GrantError::UnknownToken);
+}
+
+#[test]
+fn a_refresh_token_in_foreign_hands_ends_its_family() {
+    let mut grants = Grants::default();
+    let (token, _) = redeemed(&mut grants);
+    assert_eq!(grants.refresh(&token, "other", None, NOW).unwrap_err(), GrantError::OtherClient);
+    assert_eq!(grants.refresh(&token, "app", None, NOW).unwrap_err(), GrantError::UnknownToken);
+}
+
+#[test]
+fn a_wider_scope_is_refused_and_costs_nothing() {
+    let mut grants = Grants::default();
+    let (token, _) = redeemed(&mut grants);
+    let [wider, narrower] = ["read:me write:me", "read:me"].map(|scope| scope.parse().unwrap());
+    assert_eq!(grants.refresh(&token, "app", Some(&wider), NOW).unwrap_err(), GrantError::WiderScope);
+    let (grant, token) = grants.refresh(&token, "app", Some(&narrower), NOW).unwrap();
+    assert_eq!(grant.scope, narrower);
+    let (grant, _) = grants.refresh(&token, "app", None, NOW).unwrap();
+    assert_eq!(grant.scope, authorization().grant.scope, "a narrow access token does not narrow the grant");
+}
