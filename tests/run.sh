@@ -23,6 +23,10 @@ for features in "" axum testing axum,testing; do
     cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
 done
 
+step comparison
+cargo fmt --check --manifest-path benches/comparison/Cargo.toml
+cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
+
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 
