@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+export DEBIAN_FRONTEND=noninteractive
+
 step() { printf '\n== %s\n' "$*"; }
 
 step toolchain
