@@ -42,6 +42,9 @@ cargo test --locked --all-features
 step other issuers and clients
 ./tests/interop/run.sh
 
+step browser
+./tests/browser/run.sh
+
 step examples
 cargo run --locked --quiet --example me -- --once
 cargo run --locked --quiet --example me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
