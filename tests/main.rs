@@ -4,6 +4,7 @@
 mod architecture;
 mod attacks;
 mod attacks_on_requirements;
+mod attacks_on_the_cache;
 mod authorization_server;
 mod authorization_server_grants;
 mod discovery;

@@ -26,6 +26,9 @@ pub use settings::{TokenCache, TokenCacheStatus};
 /// allocator keep for it. Measured as the growth of a process, by `cargo bench --bench memory`.
 const OVERHEAD: usize = 350;
 
+/// The least that an entry can count for: what it costs beside the token.
+const SMALLEST: u64 = (OVERHEAD + size_of::<Entry>()) as u64;
+
 /// The verified tokens of one server. Its policies never change, so the index of an issuer stands for the rules that a token
 /// was judged by.
 pub(super) struct VerifiedTokens {
@@ -60,6 +63,9 @@ impl VerifiedTokens {
         if entries == 0 || bytes == 0 || aws_lc_rs::rand::fill(&mut key).is_err() {
             return None;
         }
+        // For every two entries that it expects, the cache remembers one that is gone, and that is in none of its weights: so
+        // it must not expect more than there is room for.
+        let entries = entries.min(bytes / SMALLEST).max(1);
         let options = OptionsBuilder::new()
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))

@@ -40,8 +40,8 @@ impl TokenCache {
     /// A token takes the size of its payload, about 0.7 KB for its fields and the cache's own, and with
     /// [`Builder::claims`](crate::server::Builder::claims) the size of `T` and that of the payload once more, an estimate of
     /// what `T` holds on to. Each is counted as its share of the whole at least (`bytes / entries`), which is how both bounds
-    /// hold. Beside that there are 8 bytes for each of the [entries](Self::entries), to know a token when it comes for the
-    /// second time.
+    /// hold. Beside that there are 8 to 16 bytes for each of the [entries](Self::entries) that there is room for, to know a
+    /// token when it comes for the second time.
     ///
     /// Default: 16 MiB, which is 10,000 tokens of 1.3 KB, and little beside what a server needs anyway.
     pub const fn bytes(mut self, bytes: u64) -> Self {
