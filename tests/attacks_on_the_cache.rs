@@ -40,3 +40,14 @@ fn bytes_are_a_bound_whatever_the_entries() {
         assert!(status(&api).entries > 20, "{:?}", status(&api));
     }
 }
+
+/// The cache adds weights before it compares them with the bound.
+#[test]
+fn no_bound_of_bytes_is_too_large_to_be_added_up() {
+    let issuer = small_issuer();
+    for entries in [2, 5, 60, 1000] {
+        let api = server(&issuer, TokenCache::default().entries(entries).bytes(u64::MAX));
+        present_distinct(&api, &issuer, 200);
+        assert!((1..=entries).contains(&status(&api).entries), "{:?}", status(&api));
+    }
+}

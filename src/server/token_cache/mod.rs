@@ -26,6 +26,8 @@ pub use settings::{TokenCache, TokenCacheStatus};
 /// allocator keep for it. Measured as the growth of a process, by `cargo bench --bench memory`.
 const OVERHEAD: usize = 350;
 
+/// More than any machine has, and little enough for the cache to add weights up before it compares them with the bound.
+const MAX_BYTES: u64 = 1 << 60;
 /// The least that an entry can count for: what it costs beside the token.
 const SMALLEST: u64 = (OVERHEAD + size_of::<Entry>()) as u64;
 
@@ -59,6 +61,7 @@ impl VerifiedTokens {
     /// `None` if nothing is to be kept, or if the system has no randomness for a key.
     pub(super) fn new(settings: &TokenCache) -> Option<Self> {
         let TokenCache { entries, bytes } = *settings;
+        let bytes = bytes.min(MAX_BYTES);
         let mut key = [0; 16];
         if entries == 0 || bytes == 0 || aws_lc_rs::rand::fill(&mut key).is_err() {
             return None;
