@@ -51,3 +51,14 @@ fn no_bound_of_bytes_is_too_large_to_be_added_up() {
         assert!((1..=entries).contains(&status(&api).entries), "{:?}", status(&api));
     }
 }
+
+#[test]
+fn a_cache_of_one_entry_keeps_one() {
+    let issuer = small_issuer();
+    let api = server(&issuer, TokenCache::default().entries(1));
+    for _ in 0..3 {
+        let token = good(&issuer).sign();
+        (0..3).for_each(|_| drop(api.try_verify(&token).unwrap()));
+    }
+    assert_eq!((status(&api).entries, status(&api).hits), (1, 3));
+}

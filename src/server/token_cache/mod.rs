@@ -73,8 +73,9 @@ impl VerifiedTokens {
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
             // The rest is for what is new. A token that was used often is dead an hour later, and must not keep the one that
-            // takes its place out; what comes once the doorkeeper keeps out.
-            .hot_allocation(0.7)
+            // takes its place out; what comes once the doorkeeper keeps out. No entry may be larger than this part, and a
+            // single one counts as much as the whole.
+            .hot_allocation(if entries == 1 { 1.0 } else { 0.7 })
             .build()
             .ok()?;
         Some(Self {
