@@ -62,3 +62,13 @@ fn a_cache_of_one_entry_keeps_one() {
     }
     assert_eq!((status(&api).entries, status(&api).hits), (1, 3));
 }
+
+/// However many cores share the cache out among them.
+#[test]
+fn a_large_token_is_kept_where_there_is_room_for_it() {
+    let issuer = small_issuer();
+    let api = server(&issuer, TokenCache::default().bytes(64 * KIBIBYTE));
+    let token = good(&issuer).claim("x", "x".repeat(11 * 1024)).sign();
+    (0..3).for_each(|_| drop(api.try_verify(&token).unwrap()));
+    assert_eq!((status(&api).entries, status(&api).hits), (1, 1));
+}

@@ -9,6 +9,8 @@ mod doorkeeper;
 mod settings;
 
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
@@ -26,6 +28,9 @@ pub use settings::{TokenCache, TokenCacheStatus};
 /// allocator keep for it. Measured as the growth of a process, by `cargo bench --bench memory`.
 const OVERHEAD: usize = 350;
 
+/// The least that a shard is given, if there is as much: with less, the largest tokens would fit in none. They have 16 KiB, of
+/// which their payloads are 12, and those count twice with [`Claims`](crate::Claims).
+const SHARD: u64 = 64 * 1024;
 /// More than any machine has, and little enough for the cache to add weights up before it compares them with the bound.
 const MAX_BYTES: u64 = 1 << 60;
 /// The least that an entry can count for: what it costs beside the token.
@@ -70,6 +75,7 @@ impl VerifiedTokens {
         // it must not expect more than there is room for.
         let entries = entries.min(bytes / SMALLEST).max(1);
         let options = OptionsBuilder::new()
+            .shards(shards(bytes))
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
             // The rest is for what is new. A token that was used often is dead an hour later, and must not keep the one that
@@ -123,6 +129,13 @@ impl Entry {
     fn bytes(&self) -> u64 {
         (OVERHEAD + size_of::<Self>() + self.token.footprint()) as u64
     }
+}
+
+/// As many as the cache would make, four for each core, unless they would be too small.
+fn shards(bytes: u64) -> usize {
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let fitting = 1 << (bytes / SHARD).max(1).ilog2().min(16);
+    (4 * cores).min(fitting)
 }
 
 /// The bytes that an entry counts for at least. So one bound serves as both: there are never more entries than shares.
