@@ -31,8 +31,8 @@ use crate::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
 
 /// A clock that is read and then, before the reader goes on, everything else happens.
 #[derive(Clone)]
-struct Interrupted {
-    clock: TestClock,
+pub(crate) struct Interrupted {
+    pub(crate) clock: TestClock,
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
 
@@ -43,11 +43,11 @@ struct Meanwhile {
 }
 
 impl Interrupted {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { clock: TestClock::new(), meanwhile: Arc::default() }
     }
 
-    fn after(&self, readings: usize, then: impl FnOnce() + Send + 'static) {
+    pub(crate) fn after(&self, readings: usize, then: impl FnOnce() + Send + 'static) {
         *self.meanwhile.lock().unwrap() = Some(Meanwhile { readings, then: Box::new(then) });
     }
 }

@@ -1,11 +1,17 @@
 //! What no setting of the token cache and no traffic may lead to: memory beyond the bound, a panic, or a cache that keeps
-//! nothing.
+//! nothing; and what may happen to a key between two looks at it.
 
-use tower_bearer::ResourceServer;
-use tower_bearer::server::{TokenCache, TokenCacheStatus};
+use tokio::runtime;
+use tokio::time::sleep;
+use tower_bearer::jose::JwkSet;
+use tower_bearer::server::{TokenCache, TokenCacheStatus, VerifyError};
 use tower_bearer::testing::TestIssuer;
+use tower_bearer::token::TokenError;
+use tower_bearer::{Issuer, ResourceServer};
 
-use crate::harness::{builder_with_keys, good, small_issuer};
+use crate::attacks::Interrupted;
+use crate::harness::{AUDIENCE, app, builder_with_keys, good, present, small_issuer};
+use crate::memory_source::{Fetch, HOUR, MINUTE, Setup, keys, settle};
 
 const KIBIBYTE: u64 = 1024;
 
@@ -71,4 +77,68 @@ fn a_large_token_is_kept_where_there_is_room_for_it() {
     let token = good(&issuer).claim("x", "x".repeat(11 * 1024)).sign();
     (0..3).for_each(|_| drop(api.try_verify(&token).unwrap()));
     assert_eq!((status(&api).entries, status(&api).hits), (1, 1));
+}
+
+/// A hit finds its key, is held up, and before it looks again the issuer has another key of that name.
+#[test]
+fn a_key_that_is_replaced_between_two_looks_counts_no_more() {
+    for readings in 0..2 {
+        let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
+        let clock = Interrupted::new();
+        let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
+        let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
+        let token = good(&issuer).expires_in(24 * HOUR).sign();
+        let runtime = runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async { api.verify(&token).await.map(drop).unwrap() });
+        (0..2).for_each(|_| drop(api.try_verify(&token).unwrap()));
+        assert_eq!(status(&api).hits, 1);
+        // Every issuer of this kind calls its first key the same.
+        source.set(Fetch::Keys(keys(&small_issuer()), None));
+        clock.clock.advance(11 * MINUTE);
+        clock.after(readings, {
+            let (api, token) = (api.clone(), token.clone());
+            move || {
+                runtime.block_on(async {
+                    drop(api.try_verify(&token));
+                    settle().await;
+                });
+            }
+        });
+        let verdict = api.try_verify(&token);
+        assert_eq!(source.fetches(), 2);
+        assert!(
+            matches!(verdict, Err(VerifyError::Token(TokenError::Signature))),
+            "after {readings} readings: {verdict:?}"
+        );
+    }
+}
+
+/// A token names its key, so a key that has another name now is not the one that the token means.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_renamed_is_another_key() {
+    let setup = Setup::warm(None).await;
+    let token = setup.token();
+    (0..3).for_each(|_| drop(setup.api.try_verify(&token).unwrap()));
+    assert_eq!(status(&setup.api).hits, 1);
+    let mut jwks = setup.issuer.jwks();
+    jwks["keys"][0]["kid"] = "renamed".into();
+    setup.source.set(Fetch::Keys(JwkSet::from_json(jwks.to_string().as_bytes()).unwrap(), None));
+    sleep(10 * MINUTE).await;
+    assert_eq!(setup.source.fetches(), 2);
+    let verdict = setup.api.verify(&token).await;
+    assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
+    setup.api.verify(&setup.token_by("renamed")).await.unwrap();
+    assert_eq!(status(&setup.api).hits, 1);
+}
+
+/// What is too long is not read, and what is no b64token is a malformed request all the same (RFC 6750 §2.1, §3.1).
+#[tokio::test]
+async fn a5_a_long_token_is_judged_by_its_characters_too() {
+    let issuer = small_issuer();
+    let app = app(&builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap());
+    let long = "x".repeat(20_000);
+    present(&app, &long).await.assert_invalid_token();
+    for odd in [format!("{long} x"), format!("{long},"), format!("\"{long}\"")] {
+        present(&app, &odd).await.assert_invalid_request();
+    }
 }
