@@ -412,12 +412,18 @@ fn host_and_port<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, 
     let text = format!("https://{value}/");
     let is_host = |url: &Url| {
         let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
-        url.as_str() == text && is_bare && url.domain().is_some_and(|domain| domain.contains('.'))
+        let is_domain = |domain: &str| domain.contains('.') && domain.split('.').all(is_label);
+        url.as_str() == text && is_bare && url.domain().is_some_and(is_domain)
     };
     match Url::parse(&text).ok().filter(is_host) {
         Some(_) => Ok(value),
         None => Err(refuse(argument, value, "a domain in lower case, without scheme and slash")),
     }
+}
+
+/// What stands between the dots of a domain. URLs may hold more, such as a placeholder that was never filled in.
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
 }
 
 /// The identifier of a tenant as tokens have it: 8, 4, 4, 4 and 12 hexadecimal digits.
@@ -561,6 +567,13 @@ mod tests {
             "shop.example.com\n",
             "127.0.0.1",
             "[::1]",
+            "{domain}.example.com",
+            "$domain.example.com",
+            "*.example.com",
+            "shop.example.com,other.example.com",
+            "shop.example.com.",
+            "shop..example.com",
+            ".example.com",
             "b\u{fc}cher.example.com",
         ];
         assert_refused(Issuer::auth0, &odd);
