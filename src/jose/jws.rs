@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::de::MapAccess;
 use smallvec::SmallVec;
@@ -67,7 +66,7 @@ impl<'t> Unverified<'t> {
         &self,
         keys: &'k JwkSet,
         may_sign: impl Fn(&VerifyingKey) -> bool,
-    ) -> Result<(Verified<'t>, &'k Arc<VerifyingKey>), SignatureError> {
+    ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
         let Self { header, known, signing_input, payload, signature } = self;
         let fitting = keys.candidates(header.kid.as_deref(), header.algorithm).filter(|key| may_sign(key));
         let mut keys = fitting.take(MAX_TRIED_KEYS).peekable();

@@ -89,7 +89,7 @@ impl Dialect {
 }
 
 impl ClientClaim {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Standard => "azp",
             Self::AppId => "appid",

@@ -128,6 +128,37 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// A word for it that stays the same, for logs and as the label of a metric.
+    ///
+    /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
+    /// `client`, `tenant`, `subject`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`, `key_mismatch`,
+    /// `signature` or `claims`.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "too_long",
+            Self::Jws(_) => "malformed",
+            Self::Payload(_) => "payload",
+            Self::Missing { .. } => "missing_claim",
+            Self::Issuer { .. } => "issuer",
+            Self::Algorithm { .. } => "algorithm",
+            Self::Type { .. } => "type",
+            Self::NotAnAccessToken { .. } => "other_kind",
+            Self::Bound => "bound",
+            Self::Audience { .. } => "audience",
+            Self::Client { .. } => "client",
+            Self::Tenant { .. } => "tenant",
+            Self::Subject => "subject",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::IssuedInTheFuture { .. } => "issued_in_the_future",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::KeyMismatch { .. } => "key_mismatch",
+            Self::Signature => "signature",
+            Self::Claims(_) => "claims",
+        }
+    }
+
     /// Whether the token may hold characters that no JWT has: it was refused before all of them were looked at, or for them.
     pub(crate) fn concerns_spelling(&self) -> bool {
         matches!(self, Self::TooLong { .. } | Self::Jws(JwsError::Parts { .. } | JwsError::Encoding))

@@ -8,10 +8,12 @@ use super::identity::Identities;
 use super::numeric_date::NumericDate;
 use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
+use super::rule::Rule;
 use super::scope::Scope;
 use super::validity::Validity;
 use crate::jose::{
-    AlgorithmSet, JsonError, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Strings, Unverified,
+    Algorithm, AlgorithmSet, JsonError, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Strings,
+    Unverified, Verified, VerifyingKey,
 };
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
@@ -52,8 +54,8 @@ pub(crate) enum Subjects {
 
 /// A token that was read and not yet believed.
 pub(crate) struct Candidate<'t> {
-    jws: Unverified<'t>,
-    claims: RegisteredClaims<'t>,
+    pub(super) jws: Unverified<'t>,
+    pub(super) claims: RegisteredClaims<'t>,
 }
 
 impl<'t> Candidate<'t> {
@@ -71,39 +73,29 @@ impl<'t> Candidate<'t> {
         self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
     }
 
-    /// All rules but the signature. They come first because they are cheap, and so that a token that could not pass anyway
-    /// never costs a request to the issuer.
+    /// All [rules](Rule) but the signature. They come first because they are cheap, and so that a token that could not pass
+    /// anyway never costs a request to the issuer.
     pub(crate) fn check(self, policy: &Policy, now: NumericDate) -> Result<Plausible<'t>, TokenError> {
-        self.issuer_matches(policy)?;
-        self.algorithm_is_allowed(policy)?;
-        self.type_is_access_token(policy)?;
-        self.is_no_other_kind_of_token()?;
-        policy.dialect.marks_access_tokens(&self.claims)?;
-        self.is_not_bound()?;
-        self.names_its_subject()?;
-        self.subject_is_let_in(policy)?;
-        self.has_profile_claims(policy)?;
-        self.audience_matches(policy)?;
-        let validity = self.is_valid_now(policy, now)?;
-        let scope = self.scope(policy)?;
+        Rule::ALL.into_iter().try_for_each(|rule| rule.check(&self, policy, now))?;
+        let (scope, validity) = (self.scope(policy), self.validity()?);
         Ok(Plausible { candidate: self, scope, validity, dialect: policy.dialect })
     }
 
     /// RFC 9068 §4: code point by code point.
-    fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
         let issuer = self.issuer()?;
         let identity = policy.issuer.get(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
         identity.tenant_matches(&self.claims)
     }
 
     /// RFC 8725 §3.1: an allowlist for each issuer.
-    fn algorithm_is_allowed(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn algorithm_is_allowed(&self, policy: &Policy) -> Result<(), TokenError> {
         let found = self.jws.header().algorithm;
         if policy.algorithms.contains(found) { Ok(()) } else { Err(TokenError::Algorithm { found }) }
     }
 
     /// RFC 9068 §4, RFC 8725 §3.11; media types compare in any case (RFC 7515 §4.1.9).
-    fn type_is_access_token(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn type_is_access_token(&self, policy: &Policy) -> Result<(), TokenError> {
         let is = |typ: &str, expected: &str| typ.eq_ignore_ascii_case(expected);
         match (self.jws.header().typ.as_deref(), policy.profile) {
             (Some(typ), _) if is(typ, "at+jwt") || is(typ, "application/at+jwt") => Ok(()),
@@ -114,7 +106,7 @@ impl<'t> Candidate<'t> {
     }
 
     /// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
-    fn is_no_other_kind_of_token(&self) -> Result<(), TokenError> {
+    pub(super) fn is_no_other_kind_of_token(&self) -> Result<(), TokenError> {
         let claims = &self.claims;
         if let Some(claim) = claims.foreign {
             return Err(TokenError::NotAnAccessToken { claim });
@@ -132,18 +124,23 @@ impl<'t> Candidate<'t> {
         Ok(())
     }
 
+    /// RFC 8725 §3.12: it has what every access token of its provider has.
+    pub(super) fn has_the_providers_mark(&self, policy: &Policy) -> Result<(), TokenError> {
+        policy.dialect.marks_access_tokens(&self.claims)
+    }
+
     /// RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3: a confirmation that cannot be checked is not ignored.
-    fn is_not_bound(&self) -> Result<(), TokenError> {
+    pub(super) fn is_not_bound(&self) -> Result<(), TokenError> {
         if self.claims.has_cnf { Err(TokenError::Bound) } else { Ok(()) }
     }
 
     /// RFC 9068 §2.2. It is asked for in every profile, because handlers key their data by it.
-    fn names_its_subject(&self) -> Result<(), TokenError> {
+    pub(super) fn names_its_subject(&self) -> Result<(), TokenError> {
         present("sub", self.claims.sub.as_deref())
     }
 
     /// RFC 8725 §3.8: a list for issuers that vouch for anybody.
-    fn subject_is_let_in(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn subject_is_let_in(&self, policy: &Policy) -> Result<(), TokenError> {
         match (&policy.subjects, &self.claims.sub) {
             (Subjects::Any, _) => Ok(()),
             (Subjects::These(these), Some(subject)) if these.iter().any(|known| **known == **subject) => Ok(()),
@@ -152,7 +149,7 @@ impl<'t> Candidate<'t> {
     }
 
     /// RFC 9068 §2.2: the claims that only the strict profile requires.
-    fn has_profile_claims(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn has_profile_claims(&self, policy: &Policy) -> Result<(), TokenError> {
         if policy.profile == Profile::Generic {
             return Ok(());
         }
@@ -162,35 +159,78 @@ impl<'t> Candidate<'t> {
     }
 
     /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
-    fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
+    pub(super) fn audience_matches(&self, policy: &Policy) -> Result<(), TokenError> {
         let client = self.claims.client(policy.dialect.client);
         policy.recipient.is_named(&self.claims, client, policy.profile)
     }
 
-    /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone. An absent
-    /// scope grants nothing; a malformed one makes a bad token, not a token without scopes.
-    fn scope(&self, policy: &Policy) -> Result<Scope, TokenError> {
-        let claims = &self.claims;
-        let (name, value) = match policy.profile {
-            Profile::Rfc9068 => ("scope", claims.scope.as_ref()),
-            Profile::Generic => [("scope", &claims.scope), ("scp", &claims.scp), ("scopes", &claims.scopes)]
-                .into_iter()
-                .find_map(|(name, value)| value.as_ref().map(|value| (name, Some(value))))
-                .unwrap_or_default(),
-        };
-        let granted = match (policy.profile, value) {
-            (_, None) => Some(Scope::none()),
-            (Profile::Rfc9068, Some(Strings::Many(_))) => None,
-            (_, Some(value)) => Scope::granted(value),
-        };
-        granted.ok_or_else(|| TokenError::Payload(JsonError::WrongType { name: name.into() }))
+    /// RFC 7515 §5.2: the payload, if one of its issuer's `keys` made the signature, and which.
+    pub(crate) fn verify<'k>(
+        &self,
+        keys: &'k JwkSet,
+        dialect: Dialect,
+    ) -> Result<(Verified<'t>, &'k VerifyingKey), TokenError> {
+        self.jws.verify(keys, |key| dialect.lets_sign(key, &self.claims)).map_err(|error| match error {
+            SignatureError::NoKey => TokenError::KeyMismatch { algorithm: self.algorithm() },
+            SignatureError::Mismatch => TokenError::Signature,
+        })
     }
 
-    /// RFC 7519 §4.1.4 to §4.1.6; RFC 9068 §2.2 requires `exp`.
-    fn is_valid_now(&self, policy: &Policy, now: NumericDate) -> Result<Validity, TokenError> {
+    /// The name of the key that the token claims to be signed with.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.jws.header().kid.as_deref()
+    }
+
+    /// The algorithm that it claims to be signed with.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.jws.header().algorithm
+    }
+
+    /// RFC 7519 §4.1.4; RFC 9068 §2.2 requires `exp`.
+    pub(super) fn has_not_expired(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        self.validity()?.has_not_expired(policy.leeway, now)
+    }
+
+    /// RFC 7519 §4.1.5.
+    pub(super) fn is_valid_already(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        self.validity()?.is_valid_already(policy.leeway, now)
+    }
+
+    /// RFC 7519 §4.1.6, FAPI 2.0 §5.3.2.1.
+    pub(super) fn was_issued_in_the_past(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        self.validity()?.was_issued_in_the_past(policy.leeway, now)
+    }
+
+    fn validity(&self) -> Result<Validity, TokenError> {
         let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
-        let validity = Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat };
-        validity.check(policy.leeway, now).map(|()| validity)
+        Ok(Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat })
+    }
+
+    /// RFC 9068 §2.2.3: an absent scope grants nothing; a malformed one makes a bad token, not a token without scopes.
+    pub(super) fn scope_is_well_formed(&self, policy: &Policy) -> Result<(), TokenError> {
+        match (self.scope_claim(policy), policy.profile) {
+            ((name, Some(Strings::Other)), _) | ((name, Some(Strings::Many(_))), Profile::Rfc9068) => {
+                Err(TokenError::Payload(JsonError::WrongType { name: name.into() }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn scope(&self, policy: &Policy) -> Scope {
+        let (_, value) = self.scope_claim(policy);
+        value.and_then(Scope::granted).unwrap_or_else(Scope::none)
+    }
+
+    /// RFC 9068 §2.2.3, and what issuers write instead: the first of `scope`, `scp` and `scopes` counts, alone.
+    pub(super) fn scope_claim(&self, policy: &Policy) -> (&'static str, Option<&Strings<'t>>) {
+        let claims = &self.claims;
+        let places = [("scope", &claims.scope), ("scp", &claims.scp), ("scopes", &claims.scopes)];
+        let places = match policy.profile {
+            Profile::Rfc9068 => &places[..1],
+            Profile::Generic => &places[..],
+        };
+        let first = places.iter().find(|(_, value)| value.is_some()).unwrap_or(&places[0]);
+        (first.0, first.1.as_ref())
     }
 }
 
@@ -205,7 +245,7 @@ pub(crate) struct Plausible<'t> {
 impl Plausible<'_> {
     /// The name of the key that the token claims to be signed with.
     pub(crate) fn kid(&self) -> Option<&str> {
-        self.candidate.jws.header().kid.as_deref()
+        self.candidate.kid()
     }
 
     /// The access token, and which of its issuer's `keys` bears it out, if one does.
@@ -215,12 +255,9 @@ impl Plausible<'_> {
         parse_claims: Option<ParseClaims>,
         judge: Judge,
     ) -> Result<(AccessToken, KeyIdentity), TokenError> {
-        let Self { candidate: Candidate { jws, claims }, scope, validity, dialect } = self;
-        let algorithm = jws.header().algorithm;
-        let (verified, key) = jws.verify(keys, |key| dialect.lets_sign(key, &claims)).map_err(|error| match error {
-            SignatureError::NoKey => TokenError::KeyMismatch { algorithm },
-            SignatureError::Mismatch => TokenError::Signature,
-        })?;
+        let Self { candidate, scope, validity, dialect } = self;
+        let (verified, key) = candidate.verify(keys, dialect)?;
+        let claims = candidate.claims;
         let token = AccessToken::new(&verified, claims, scope, validity, dialect.client, parse_claims, judge)?;
         Ok((token, key.identity()))
     }

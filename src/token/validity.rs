@@ -19,13 +19,13 @@ impl Validity {
     }
 
     /// RFC 7519 §4.1.4.
-    fn has_not_expired(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    pub(super) fn has_not_expired(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
         let exp = self.exp;
         if now < exp.plus(leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
     }
 
     /// RFC 7519 §4.1.5.
-    fn is_valid_already(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    pub(super) fn is_valid_already(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
         match self.nbf {
             Some(nbf) if nbf > now.plus(leeway) => Err(TokenError::NotYetValid { nbf, now }),
             _ => Ok(()),
@@ -34,7 +34,7 @@ impl Validity {
 
     /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
     /// trust with `exp`.
-    fn was_issued_in_the_past(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    pub(super) fn was_issued_in_the_past(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
         match self.iat {
             Some(iat) if iat > now.plus(leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
             _ => Ok(()),

@@ -1,0 +1,262 @@
+use std::fmt::{self, Display};
+use std::time::SystemTime;
+
+use super::dialect::Mark;
+use super::error::TokenError;
+use super::numeric_date::NumericDate;
+use super::recipient::Recipient;
+use super::validator::{Candidate, Policy, Profile, Subjects};
+use crate::jose::{Algorithm, Strings};
+
+/// A rule that a token is judged by, whoever signed it. The rules about its form come before, those about its key after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Issuer,
+    Algorithm,
+    Type,
+    Kind,
+    Mark,
+    Binding,
+    Subject,
+    Subjects,
+    Profile,
+    Audience,
+    Expiry,
+    NotBefore,
+    IssuedAt,
+    Scope,
+}
+
+impl Rule {
+    /// In the order in which a token is judged: the first that does not hold is why it is refused.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Issuer,
+        Self::Algorithm,
+        Self::Type,
+        Self::Kind,
+        Self::Mark,
+        Self::Binding,
+        Self::Subject,
+        Self::Subjects,
+        Self::Profile,
+        Self::Audience,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::Scope,
+    ];
+
+    /// Whether the rule holds for the token.
+    pub(crate) fn check(self, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        match self {
+            Self::Issuer => token.issuer_matches(policy),
+            Self::Algorithm => token.algorithm_is_allowed(policy),
+            Self::Type => token.type_is_access_token(policy),
+            Self::Kind => token.is_no_other_kind_of_token(),
+            Self::Mark => token.has_the_providers_mark(policy),
+            Self::Binding => token.is_not_bound(),
+            Self::Subject => token.names_its_subject(),
+            Self::Subjects => token.subject_is_let_in(policy),
+            Self::Profile => token.has_profile_claims(policy),
+            Self::Audience => token.audience_matches(policy),
+            Self::Expiry => token.has_not_expired(policy, now),
+            Self::NotBefore => token.is_valid_already(policy, now),
+            Self::IssuedAt => token.was_issued_in_the_past(policy, now),
+            Self::Scope => token.scope_is_well_formed(policy),
+        }
+    }
+
+    /// Whether the policy asks for anything by this rule.
+    pub(crate) fn applies(self, policy: &Policy) -> bool {
+        match self {
+            Self::Mark => policy.dialect.mark != Mark::None,
+            Self::Subjects => matches!(policy.subjects, Subjects::These(_)),
+            Self::Profile => policy.profile != Profile::Generic,
+            _ => true,
+        }
+    }
+
+    /// What the rule is about: a header parameter, a claim, or a word for several.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "iss",
+            Self::Algorithm => "alg",
+            Self::Type => "typ",
+            Self::Kind => "kind",
+            Self::Mark => "provider",
+            Self::Binding => "cnf",
+            Self::Subject => "sub",
+            Self::Subjects => "subjects",
+            Self::Profile => "profile",
+            Self::Audience => "aud",
+            Self::Expiry => "exp",
+            Self::NotBefore => "nbf",
+            Self::IssuedAt => "iat",
+            Self::Scope => "scope",
+        }
+    }
+
+    /// Where the rule comes from.
+    pub(crate) const fn source(self) -> &'static str {
+        match self {
+            Self::Issuer | Self::Audience => "RFC 9068 §4",
+            Self::Algorithm => "RFC 8725 §3.1",
+            Self::Type => "RFC 9068 §4, RFC 8725 §3.11",
+            Self::Kind | Self::Mark => "RFC 8725 §3.12",
+            Self::Binding => "RFC 7800 §3.1",
+            Self::Subject | Self::Profile => "RFC 9068 §2.2",
+            Self::Subjects => "RFC 8725 §3.8",
+            Self::Expiry => "RFC 7519 §4.1.4",
+            Self::NotBefore => "RFC 7519 §4.1.5",
+            Self::IssuedAt => "RFC 7519 §4.1.6",
+            Self::Scope => "RFC 9068 §2.2.3",
+        }
+    }
+
+    /// What the rule asks for, in words for a developer.
+    pub(crate) fn expected(self, policy: &Policy, now: NumericDate) -> String {
+        let leeway = policy.leeway.as_secs_f64();
+        match self {
+            Self::Issuer => list(policy.issuer.iter()),
+            Self::Algorithm => {
+                list(Algorithm::ALL.into_iter().filter(|it| policy.algorithms.contains(*it)).map(Algorithm::name))
+            }
+            Self::Type => match policy.profile {
+                Profile::Rfc9068 => "at+jwt".to_owned(),
+                Profile::Generic => "at+jwt, JWT or none".to_owned(),
+            },
+            Self::Kind => "no mark of an ID, refresh, logout or other token".to_owned(),
+            Self::Mark => match policy.dialect.mark {
+                Mark::None => "nothing".to_owned(),
+                Mark::TokenUse => "token_use \"access\"".to_owned(),
+                Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
+                Mark::Client => policy.dialect.client.name().to_owned(),
+                Mark::Id => "jti".to_owned(),
+            },
+            Self::Binding => "none".to_owned(),
+            Self::Subject => "any".to_owned(),
+            Self::Subjects => match &policy.subjects {
+                Subjects::Any => "any".to_owned(),
+                Subjects::These(these) => format!("one of {}", these.len()),
+            },
+            Self::Profile => "client_id, jti and iat".to_owned(),
+            Self::Audience => match &policy.recipient {
+                Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
+                Recipient::Client { clients, audiences } => format!(
+                    "one of the clients {}, and if there is an aud, {}",
+                    list(clients.iter().map(|it| &**it)),
+                    list(audiences.iter().map(|it| &**it))
+                ),
+            },
+            Self::Expiry => format!("later than {leeway} s before {}", Date(now)),
+            Self::NotBefore | Self::IssuedAt => format!("none, or no later than {leeway} s after {}", Date(now)),
+            Self::Scope => match policy.profile {
+                Profile::Rfc9068 => "none, or a string in scope".to_owned(),
+                Profile::Generic => "none, or a string or strings, in the first of scope, scp and scopes".to_owned(),
+            },
+        }
+    }
+
+    /// What there is in the token instead. The subject is not told: it may be a person's.
+    pub(crate) fn found(self, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> String {
+        let (header, claims) = (token.jws.header(), &token.claims);
+        let presence = |is_there| if is_there { "there" } else { "none" }.to_owned();
+        let date = |date: Option<NumericDate>| date.map_or("none".to_owned(), |date| relative(date, now));
+        match self {
+            Self::Issuer => shown(claims.iss.as_deref()),
+            Self::Algorithm => header.algorithm.to_string(),
+            Self::Type => shown(header.typ.as_deref()),
+            Self::Kind => match self.check(token, policy, now) {
+                Err(TokenError::NotAnAccessToken { claim: "token_use" }) => {
+                    format!("token_use {}", shown(claims.token_use.as_deref()))
+                }
+                Err(TokenError::NotAnAccessToken { claim: "typ" }) => format!("typ {}", shown(claims.typ.as_deref())),
+                Err(TokenError::NotAnAccessToken { claim }) => claim.to_owned(),
+                _ => "none".to_owned(),
+            },
+            Self::Mark => match policy.dialect.mark {
+                Mark::None => "nothing".to_owned(),
+                Mark::TokenUse => shown(claims.token_use.as_deref()),
+                Mark::Bearer => shown(claims.typ.as_deref()),
+                Mark::Client => shown(claims.client(policy.dialect.client)),
+                Mark::Id => presence(claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+            },
+            Self::Binding => presence(claims.has_cnf),
+            Self::Subject => presence(self.check(token, policy, now).is_ok()),
+            Self::Subjects => if self.check(token, policy, now).is_ok() { "one of them" } else { "another" }.to_owned(),
+            Self::Profile => {
+                let client = claims.client_id.as_deref().filter(|client| !client.is_empty()).map(|_| "client_id");
+                let id = claims.jti.as_deref().filter(|id| !id.is_empty()).map(|_| "jti");
+                list([client, id, claims.iat.map(|_| "iat")].into_iter().flatten())
+            }
+            Self::Audience => {
+                let aud = strings(claims.aud.as_ref());
+                match &policy.recipient {
+                    Recipient::Audience(_) => aud,
+                    Recipient::Client { .. } => {
+                        format!("the client {}, aud {aud}", shown(claims.client(policy.dialect.client)))
+                    }
+                }
+            }
+            Self::Expiry => date(claims.exp),
+            Self::NotBefore => date(claims.nbf),
+            Self::IssuedAt => date(claims.iat),
+            Self::Scope => match token.scope_claim(policy) {
+                (_, None) => "none".to_owned(),
+                (name, value) => format!("{} in {name}", strings(value)),
+            },
+        }
+    }
+}
+
+/// The most characters of one text of a token that are shown.
+const SHOWN: usize = 200;
+
+/// A text of a token, which anybody may have written: escaped, and not at any length.
+pub(crate) fn shown(text: Option<&str>) -> String {
+    let Some(text) = text else { return "none".to_owned() };
+    match text.char_indices().nth(SHOWN) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut shown: Vec<String> = texts.take(SHOWN).map(|it| shown(Some(it))).collect();
+    match shown.len() {
+        0 => "none".to_owned(),
+        1 => shown.remove(0),
+        _ => format!("[{}]", shown.join(", ")),
+    }
+}
+
+fn strings(strings: Option<&Strings<'_>>) -> String {
+    match strings {
+        None => "none".to_owned(),
+        Some(Strings::Other) => "neither a string nor strings".to_owned(),
+        Some(Strings::One(one)) => shown(Some(one)),
+        Some(Strings::Many(many)) if many.is_empty() => "[]".to_owned(),
+        Some(Strings::Many(many)) => list(many.iter().map(|it| &**it)),
+    }
+}
+
+fn relative(date: NumericDate, now: NumericDate) -> String {
+    let ahead = date.seconds() - now.seconds();
+    let distance = if ahead < 0.0 { format!("{:.0} s ago", -ahead) } else { format!("in {ahead:.0} s") };
+    format!("{} ({distance})", Date(date))
+}
+
+/// A date as people read it, if it is in a year of four digits.
+struct Date(NumericDate);
+
+impl Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// 9999-12-31T23:59:59Z.
+        const LAST: f64 = 253_402_300_799.0;
+        if (0.0..LAST).contains(&self.0.seconds()) {
+            f.write_str(&httpdate::fmt_http_date(SystemTime::from(self.0)))
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
