@@ -68,6 +68,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -79,6 +80,11 @@ pub mod jose;
 pub mod keys;
 pub mod layer;
 pub mod metadata;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/off.rs"]
+mod metrics;
 pub mod rejection;
 pub mod require;
 pub mod server;

@@ -16,6 +16,7 @@ use super::status::IssuerStatus;
 use super::waiting_room::{Waiting, WaitingRoom};
 use crate::clock::Clock;
 use crate::jose::{JwkSet, KeyIdentity};
+use crate::metrics;
 
 /// When to come back if there is no runtime to fetch on.
 const SOON: Duration = Duration::from_secs(1);
@@ -140,6 +141,11 @@ impl KeyStore {
         let mut state = self.0.state();
         let flight = state.cache.second_look(now);
         self.launch(state, flight, now);
+    }
+
+    /// The keys at hand, whether or not they may be used.
+    pub(crate) fn at_hand(&self) -> Keys {
+        Keys(self.0.keys.load())
     }
 
     /// Waits until there are usable keys, however long that takes.
@@ -267,9 +273,11 @@ impl Shared {
             self.keys.store(Arc::new(keys));
         }
         let recovered = state.last_error.take().is_some();
+        let age = state.cache.age(now).map_or(Duration::ZERO, |(age, _)| age);
         self.end_flight(state, now);
 
         let keys = self.keys.load();
+        metrics::keys_fetched(&self.issuer, keys.keys().len(), self.clock.now() - age);
         tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
         if recovered {
             tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");
@@ -295,6 +303,7 @@ impl Shared {
         state.failures += 1;
         state.last_error = Some(error.clone());
         self.end_flight(state, now);
+        metrics::keys_not_fetched(&self.issuer);
         tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
     }
 

@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE
 use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
+use tracing::Span;
 
 use super::protect::Settings;
 use crate::Rejection;
@@ -24,8 +25,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future>,
-        manner: Manner,
-        settings: Arc<Settings<R>>,
+        exchange: Exchange<R>,
     }
 }
 
@@ -39,11 +39,24 @@ pin_project! {
     }
 }
 
-/// How the request wants to be answered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+/// How a request wants to be answered, and where it is told how it was.
+pub(super) struct Exchange<R> {
+    pub(super) settings: Arc<Settings<R>>,
     pub(super) caller: Caller,
     pub(super) caching: Caching,
+    /// What it comes to unless somebody refuses it.
+    pub(super) outcome: &'static str,
+    pub(super) span: Span,
+}
+
+impl<R> Exchange<R> {
+    fn refuse<B>(&self, rejection: Rejection) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        self.span.record("outcome", rejection.kind().name());
+        rejection.respond(&self.settings.responder, self.caller)
+    }
 }
 
 /// What the answer to a good request says to caches.
@@ -62,16 +75,16 @@ pub(super) struct Parked<S, B> {
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
-    pub(super) fn inner(future: S::Future, manner: Manner, settings: Arc<Settings<R>>) -> Self {
-        Self { state: State::Inner { future }, manner, settings }
+    pub(super) fn inner(future: S::Future, exchange: Exchange<R>) -> Self {
+        Self { state: State::Inner { future }, exchange }
     }
 
-    pub(super) fn refused(rejection: Rejection, manner: Manner, settings: Arc<Settings<R>>) -> Self {
-        Self { state: State::Refused { rejection: Some(rejection) }, manner, settings }
+    pub(super) fn refused(rejection: Rejection, exchange: Exchange<R>) -> Self {
+        Self { state: State::Refused { rejection: Some(rejection) }, exchange }
     }
 
-    pub(super) fn pending(pending: Pending, parked: Parked<S, B>, manner: Manner, settings: Arc<Settings<R>>) -> Self {
-        Self { state: State::Pending { pending, parked: Some(parked) }, manner, settings }
+    pub(super) fn pending(pending: Pending, parked: Parked<S, B>, exchange: Exchange<R>) -> Self {
+        Self { state: State::Pending { pending, parked: Some(parked) }, exchange }
     }
 }
 
@@ -84,23 +97,25 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let exchange = this.exchange;
+        let _within = exchange.span.enter();
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Inner { future } => {
                     let mut response = ready!(future.poll(cx))?;
-                    if this.manner.caching == Caching::Private && response.status().is_success() {
+                    if exchange.caching == Caching::Private && response.status().is_success() {
                         keep_private(response.headers_mut());
                     }
-                    return Poll::Ready(Ok(render(response, &this.settings.responder, this.manner.caller)));
+                    return Poll::Ready(Ok(render(response, exchange)));
                 }
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(rejection.respond(&this.settings.responder, this.manner.caller)));
+                    return Poll::Ready(Ok(exchange.refuse(rejection)));
                 }
                 StateProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
                     let Parked { service, mut request } = parked.take().expect("polled after it was ready");
-                    match verdict.and_then(|token| this.settings.grant(token, request.extensions_mut())) {
+                    match verdict.and_then(|token| exchange.grant(token, request.extensions_mut())) {
                         Ok(()) => State::Admitted { service, request: Some(request) },
                         Err(rejection) => State::Refused { rejection: Some(rejection) },
                     }
@@ -117,14 +132,17 @@ where
 
 /// A refusal from within gets its body here, so that one responder shapes them all. What layers in between have added to it,
 /// such as CORS headers, stays.
-fn render<B, R: Respond<B>>(mut response: Response<B>, responder: &R, caller: Caller) -> Response<B> {
-    let Some(Unrendered(rejection)) = response.extensions_mut().remove() else { return response };
+fn render<B, R: Respond<B>>(mut response: Response<B>, exchange: &Exchange<R>) -> Response<B> {
+    let Some(Unrendered(rejection)) = response.extensions_mut().remove() else {
+        exchange.span.record("outcome", exchange.outcome);
+        return response;
+    };
     let (mut parts, _) = response.into_parts();
     // They describe the body that goes.
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
         parts.headers.remove(name);
     }
-    let (rendered, body) = rejection.respond(responder, caller).into_parts();
+    let (rendered, body) = exchange.refuse(rejection).into_parts();
     for name in rendered.headers.keys() {
         parts.headers.remove(name);
     }

@@ -5,8 +5,9 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{Extensions, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::field;
 
-use super::future::{Caching, Manner, Parked, ResponseFuture};
+use super::future::{Caching, Exchange, Parked, ResponseFuture};
 use crate::rejection::{Empty, Respond};
 use crate::server::{Admission, Context, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
@@ -30,6 +31,7 @@ impl ResourceServer {
                 preflight: Preflight::Judged,
                 requirement: None,
                 challenge_scope: None,
+                tracing: Tracing::WithoutSubject,
                 responder: Empty,
             },
         }
@@ -51,6 +53,7 @@ pub(super) struct Settings<R> {
     preflight: Preflight,
     requirement: Option<Require>,
     challenge_scope: Option<Scope>,
+    tracing: Tracing,
     pub(super) responder: R,
 }
 
@@ -64,6 +67,12 @@ enum Credentials {
 enum Preflight {
     Judged,
     Admitted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tracing {
+    WithoutSubject,
+    WithSubject,
 }
 
 impl<R> ProtectLayer<R> {
@@ -124,14 +133,23 @@ impl<R> ProtectLayer<R> {
         self
     }
 
+    /// Records the subject of good tokens in the span of their request too: see [`layer`](crate::layer#tracing).
+    ///
+    /// Default: not recorded, because it may be a person's, and traces go where not everybody may see who did what.
+    pub fn trace_subject(mut self) -> Self {
+        self.settings.tracing = Tracing::WithSubject;
+        self
+    }
+
     /// Lets `responder` make the body of every refusal, also those of a [`Require`](crate::Require) or an extractor within:
     /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a function of yours.
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
-        let Settings { server, sources, credentials, preflight, requirement, challenge_scope, responder: _ } =
+        let Settings { server, sources, credentials, preflight, requirement, challenge_scope, tracing, responder: _ } =
             self.settings;
-        let settings = Settings { server, sources, credentials, preflight, requirement, challenge_scope, responder };
+        let settings =
+            Settings { server, sources, credentials, preflight, requirement, challenge_scope, tracing, responder };
         ProtectLayer { settings }
     }
 }
@@ -171,47 +189,75 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let settings = Arc::clone(&self.settings);
         Context::clear(request.extensions_mut());
-        settings.sources.mark_sensitive(request.headers_mut());
-        let mut manner =
-            Manner { caller: settings.responder.protocol().caller(request.headers()), caching: Caching::AsIs };
-        let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
-            return ResponseFuture::refused(settings.server.invalid_request(), manner, settings);
+        let mut exchange = Exchange::begin::<ReqB, ResB>(&self.settings, &mut request);
+        let span = exchange.span.clone();
+        let _within = span.enter();
+        let Ok(presented) = exchange.settings.sources.find(request.headers(), request.uri()) else {
+            return ResponseFuture::refused(exchange.settings.server.invalid_request(), exchange);
         };
         let Some(presented) = presented else {
-            if let Err(rejection) = settings.admit_anonymous(&mut request) {
-                return ResponseFuture::refused(rejection, manner, settings);
+            if let Err(rejection) = exchange.settings.admit_anonymous(&mut request) {
+                return ResponseFuture::refused(rejection, exchange);
             }
-            return ResponseFuture::inner(self.inner.call(request), manner, settings);
+            exchange.outcome = "anonymous";
+            return ResponseFuture::inner(self.inner.call(request), exchange);
         };
         if presented.in_query {
-            manner.caching = Caching::Private;
+            exchange.caching = Caching::Private;
         }
-        match settings.server.admit(&presented.token) {
-            Admission::Granted(token) => match settings.grant(token, request.extensions_mut()) {
-                Ok(()) => ResponseFuture::inner(self.inner.call(request), manner, settings),
-                Err(rejection) => ResponseFuture::refused(rejection, manner, settings),
+        match exchange.settings.server.admit(&presented.token, &span) {
+            Admission::Granted(token) => match exchange.grant(token, request.extensions_mut()) {
+                Ok(()) => ResponseFuture::inner(self.inner.call(request), exchange),
+                Err(rejection) => ResponseFuture::refused(rejection, exchange),
             },
-            Admission::Refused(rejection) => ResponseFuture::refused(rejection, manner, settings),
+            Admission::Refused(rejection) => ResponseFuture::refused(rejection, exchange),
             Admission::Pending(pending) => {
                 let parked = Parked { service: self.inner.clone(), request };
-                ResponseFuture::pending(pending, parked, manner, settings)
+                ResponseFuture::pending(pending, parked, exchange)
             }
         }
     }
 }
 
-impl<R> Settings<R> {
-    /// Hands a good token on, if it is good enough.
-    pub(super) fn grant(&self, token: AccessToken, extensions: &mut Extensions) -> Result<(), Rejection> {
-        if let Some(requirement) = &self.requirement {
-            self.server.check(&token, requirement)?;
+impl<R> Exchange<R> {
+    /// A request has come.
+    fn begin<B, ResB>(settings: &Arc<Settings<R>>, request: &mut Request<B>) -> Self
+    where
+        R: Respond<ResB>,
+    {
+        settings.sources.mark_sensitive(request.headers_mut());
+        Self {
+            caller: settings.responder.protocol().caller(request.headers()),
+            caching: Caching::AsIs,
+            outcome: "granted",
+            span: tracing::debug_span!(
+                "bearer",
+                issuer = field::Empty,
+                subject = field::Empty,
+                outcome = field::Empty,
+                reason = field::Empty
+            ),
+            settings: Arc::clone(settings),
         }
-        Context::grant(self.server.clone(), token, extensions);
-        Ok(())
     }
 
+    /// Hands a good token on, if it is good enough.
+    pub(super) fn grant(&self, token: AccessToken, extensions: &mut Extensions) -> Result<(), Rejection> {
+        let Settings { server, requirement, tracing, .. } = &*self.settings;
+        self.span.record("issuer", token.issuer());
+        if *tracing == Tracing::WithSubject {
+            self.span.record("subject", token.subject());
+        }
+        if let Some(requirement) = requirement {
+            server.check(&token, requirement)?;
+        }
+        Context::grant(server.clone(), token, extensions);
+        Ok(())
+    }
+}
+
+impl<R> Settings<R> {
     /// Lets a request without credentials pass, if that is allowed.
     fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
         let optional = self.credentials == Credentials::Optional && self.requirement.is_none();

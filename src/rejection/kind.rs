@@ -20,3 +20,20 @@ pub enum RejectionKind {
     /// A handler or a requirement asked for a token where no layer protects it: 500. A mistake of the server's.
     Unprotected,
 }
+
+impl RejectionKind {
+    /// A word for it that stays the same, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
+    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable` or `unprotected`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientAuthentication => "insufficient_authentication",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::Unprotected => "unprotected",
+        }
+    }
+}

@@ -7,6 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::kind::RejectionKind;
 use super::respond::{Caller, Empty, Respond};
 use crate::challenge::ErrorCode;
+use crate::metrics;
 use crate::require::{Lack, Shortfall};
 
 /// A refusal as the client sees it: a status, a challenge, and nothing that tells what exactly was wrong.
@@ -55,6 +56,7 @@ impl Rejection {
     }
 
     fn without_challenge(kind: RejectionKind) -> Self {
+        metrics::request_refused(kind.name());
         Self { kind, challenge: None, retry_after: None, shortfall: None }
     }
 

@@ -5,6 +5,7 @@ mod claims_extension;
 mod config_error;
 mod context;
 mod credentials;
+mod explanation;
 pub(crate) mod issuer;
 mod presets;
 pub(crate) mod resource_server;
@@ -13,6 +14,7 @@ mod token_source;
 
 pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
+pub use explanation::{Explanation, Step};
 pub use resource_server::VerifyError;
 pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use token_source::TokenSource;

@@ -3,6 +3,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Span;
+
 use super::builder::{Builder, NeedsIssuer};
 use super::claims_extension::ClaimsExtension;
 use super::credentials::is_b64token;
@@ -12,6 +14,7 @@ use crate::clock::Clock;
 use crate::jose::{KnownHeaders, Scratch};
 use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
 use crate::metadata::ResourceMetadata;
+use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::token::{Candidate, Judge, MAX_TOKEN_LENGTH, Policy, TokenError};
 use crate::{AccessToken, Rejection, Require, Scope};
@@ -34,15 +37,15 @@ const RETRY_AFTER_WAITING: Duration = Duration::from_secs(5);
 /// # Ok::<(), tower_bearer::server::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct ResourceServer(Arc<Inner>);
+pub struct ResourceServer(pub(super) Arc<Inner>);
 
-struct Inner {
-    trusted: Vec<Trusted>,
-    clock: Arc<dyn Clock>,
+pub(super) struct Inner {
+    pub(super) trusted: Vec<Trusted>,
+    pub(super) clock: Arc<dyn Clock>,
     challenges: Challenges,
     claims: Option<ClaimsExtension>,
     metadata: Option<ResourceMetadata>,
-    headers: KnownHeaders,
+    pub(super) headers: KnownHeaders,
     verified: Option<VerifiedTokens>,
 }
 
@@ -83,6 +86,12 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or that nobody can tell.
     pub async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        let verdict = self.verify_uncounted(token).await;
+        count(&verdict);
+        verdict
+    }
+
+    pub(super) async fn verify_uncounted(&self, token: &str) -> Result<AccessToken, VerifyError> {
         let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(verdict) => verdict,
@@ -97,10 +106,12 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or that nobody can tell.
     pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        match self.judge(token, self.0.clock.monotonic()) {
+        let verdict = match self.judge(token, self.0.clock.monotonic()) {
             Judgement::Passed(verdict) => verdict,
             Judgement::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: Duration::from_secs(1) }),
-        }
+        };
+        count(&verdict);
+        verdict
     }
 
     /// Waits until the keys of every issuer are at hand, however long that takes: for a process that wants to be asked only
@@ -160,17 +171,19 @@ impl ResourceServer {
         })
     }
 
-    /// Judges the token of a request.
-    pub(crate) fn admit(&self, token: &str) -> Admission {
+    /// Judges the token of a request. Why it is refused is told to the request's `span`.
+    pub(crate) fn admit(&self, token: &str, span: &Span) -> Admission {
         let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
-            Judgement::Passed(Ok(token)) => Admission::Granted(token),
-            Judgement::Passed(Err(error)) => Admission::Refused(self.reject(&error, token)),
+            Judgement::Passed(verdict) => match self.conclude(verdict, token, span) {
+                Ok(token) => Admission::Granted(token),
+                Err(rejection) => Admission::Refused(rejection),
+            },
             Judgement::Wait(waiting) => {
-                let (server, token) = (self.clone(), Box::<str>::from(token));
+                let (server, token, span) = (self.clone(), Box::<str>::from(token), span.clone());
                 Admission::Pending(Box::pin(async move {
                     let verdict = server.wait_and_judge(waiting, &token, arrived).await;
-                    verdict.map_err(|error| server.reject(&error, &token))
+                    server.conclude(verdict, &token, &span)
                 }))
             }
         }
@@ -189,17 +202,28 @@ impl ResourceServer {
         self.0.claims.as_ref()
     }
 
-    /// What the client is told of it.
-    fn reject(&self, error: &VerifyError, token: &str) -> Rejection {
-        tracing::debug!(%error, "request refused");
-        match error {
-            // RFC 6750 §2.1, §3.1: what is no b64token makes a malformed request rather than a bad token.
-            VerifyError::Token(error) if error.concerns_spelling() && !is_b64token(token.as_bytes()) => {
-                self.invalid_request()
+    /// What the client is told of the verdict on its token, if it is a refusal.
+    fn conclude(
+        &self,
+        verdict: Result<AccessToken, VerifyError>,
+        token: &str,
+        span: &Span,
+    ) -> Result<AccessToken, Rejection> {
+        count(&verdict);
+        verdict.map_err(|error| {
+            tracing::debug!(%error, "request refused");
+            match error {
+                VerifyError::Token(error) => {
+                    span.record("reason", error.reason());
+                    // RFC 6750 §2.1, §3.1: what is no b64token makes a malformed request rather than a bad token.
+                    if error.concerns_spelling() && !is_b64token(token.as_bytes()) {
+                        return self.invalid_request();
+                    }
+                    Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token())
+                }
+                VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(retry_after),
             }
-            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token()),
-            VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
-        }
+        })
     }
 
     async fn wait_and_judge(
@@ -311,10 +335,19 @@ impl ResourceServer {
     }
 
     /// RFC 8725 §3.8: the issuer is one of those trusted, before anything is fetched.
-    fn trusted(&self, issuer: &str) -> Result<(usize, &Trusted), TokenError> {
+    pub(super) fn trusted(&self, issuer: &str) -> Result<(usize, &Trusted), TokenError> {
         let mut trusted = self.0.trusted.iter().enumerate();
         let trusted = trusted.find(|(_, trusted)| trusted.policy.issuer.get(issuer).is_some());
         trusted.ok_or_else(|| TokenError::Issuer { found: issuer.into() })
+    }
+}
+
+/// One more token was judged.
+fn count(verdict: &Result<AccessToken, VerifyError>) {
+    match verdict {
+        Ok(_) => metrics::accepted(),
+        Err(VerifyError::Token(error)) => metrics::refused(error.reason()),
+        Err(VerifyError::KeysUnavailable { .. }) => metrics::undecided(),
     }
 }
 

@@ -20,6 +20,7 @@ use self::counters::Counters;
 use self::doorkeeper::Doorkeeper;
 use crate::AccessToken;
 use crate::jose::KeyIdentity;
+use crate::metrics;
 use crate::token::Validity;
 
 pub use settings::{TokenCache, TokenCacheStatus};
@@ -103,12 +104,14 @@ impl VerifiedTokens {
     /// An entry was good enough.
     pub(super) fn hit(&self) {
         self.counters.hit();
+        metrics::token_remembered();
     }
 
     /// A token was verified by its signature. It is kept from the second time on: most tokens that come once never come
     /// again, and each would cost as much as two dozen look-ups and displace another.
     pub(super) fn verified(&self, fingerprint: Fingerprint, entry: Entry) {
         self.counters.miss();
+        metrics::token_verified();
         if self.doorkeeper.has_seen(fingerprint.0) {
             self.entries.insert(fingerprint, entry);
         }

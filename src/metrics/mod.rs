@@ -1,0 +1,90 @@
+//! What is counted (feature `metrics`), for whatever recorder of the [`metrics`](::metrics) facade the application installs.
+//!
+//! The names and labels are stable: they change with a major version only. No label holds anything that a client chose, so
+//! their number is bounded by the code and by the issuers that are trusted.
+//!
+//! | name | kind | labels | what |
+//! |---|---|---|---|
+//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were judged, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::token::TokenError::reason), or `undecided` because the issuer's keys were not to be had |
+//! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that were refused, by the [kind](crate::rejection::RejectionKind::name) of the refusal: by the layer, or with a good token by what a route requires |
+//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that needed no verification (`hit`), or one (`miss`) |
+//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
+//! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys at hand |
+//! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
+//!
+//! What to look at:
+//!
+//! ```text
+//! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer is out of reach: its keys age
+//! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or about to be
+//! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are turned away: wake somebody
+//! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # somebody forges, or a key was replaced
+//! ```
+//!
+//! `examples/metrics.rs` is an API that Prometheus can scrape. An event costs what the recorder makes of it: with none
+//! installed, a few nanoseconds. For a readiness check ask [`status`](crate::ResourceServer::status) instead.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+/// Tokens that were judged, by `result` and `reason`.
+pub const TOKENS: &str = "tower_bearer_tokens_total";
+/// Requests that were refused, by `kind`.
+pub const REFUSALS: &str = "tower_bearer_refusals_total";
+/// Good tokens, by whether they were remembered (`result`).
+pub const TOKEN_CACHE: &str = "tower_bearer_token_cache_total";
+/// Fetches of keys that have ended, by `issuer` and `result`.
+pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
+/// Usable keys at hand, by `issuer`.
+pub const KEYS: &str = "tower_bearer_keys";
+/// When the keys at hand were current, by `issuer`.
+pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
+
+/// Tells the recorder that is installed what each name means.
+///
+/// Nobody has to call it; a scrape then says it in its `HELP` lines.
+pub fn describe() {
+    describe_counter!(TOKENS, "Tokens that were judged, by result and reason");
+    describe_counter!(REFUSALS, "Requests that were refused, by kind");
+    describe_counter!(TOKEN_CACHE, "Good tokens, by whether they were remembered");
+    describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");
+    describe_gauge!(KEYS, "Usable keys of an issuer");
+    describe_gauge!(KEYS_TIMESTAMP, Unit::Seconds, "When the keys of an issuer were current, since 1970");
+}
+
+pub(crate) fn accepted() {
+    counter!(TOKENS, "result" => "accepted", "reason" => "").increment(1);
+}
+
+pub(crate) fn refused(reason: &'static str) {
+    counter!(TOKENS, "result" => "refused", "reason" => reason).increment(1);
+}
+
+pub(crate) fn undecided() {
+    counter!(TOKENS, "result" => "undecided", "reason" => "").increment(1);
+}
+
+pub(crate) fn request_refused(kind: &'static str) {
+    counter!(REFUSALS, "kind" => kind).increment(1);
+}
+
+pub(crate) fn token_remembered() {
+    counter!(TOKEN_CACHE, "result" => "hit").increment(1);
+}
+
+pub(crate) fn token_verified() {
+    counter!(TOKEN_CACHE, "result" => "miss").increment(1);
+}
+
+/// There are `keys` of the issuer, current at the time `at`.
+pub(crate) fn keys_fetched(issuer: &str, keys: usize, at: SystemTime) {
+    counter!(KEY_FETCHES, "issuer" => issuer.to_owned(), "result" => "success").increment(1);
+    gauge!(KEYS, "issuer" => issuer.to_owned()).set(u32::try_from(keys).unwrap_or(u32::MAX));
+    let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(at);
+}
+
+pub(crate) fn keys_not_fetched(issuer: &str) {
+    counter!(KEY_FETCHES, "issuer" => issuer.to_owned(), "result" => "failure").increment(1);
+}

@@ -1,0 +1,19 @@
+//! The feature `metrics` is off: nothing is counted.
+
+use std::time::SystemTime;
+
+pub(crate) fn accepted() {}
+
+pub(crate) fn refused(_reason: &'static str) {}
+
+pub(crate) fn undecided() {}
+
+pub(crate) fn request_refused(_kind: &'static str) {}
+
+pub(crate) fn token_remembered() {}
+
+pub(crate) fn token_verified() {}
+
+pub(crate) fn keys_fetched(_issuer: &str, _keys: usize, _at: SystemTime) {}
+
+pub(crate) fn keys_not_fetched(_issuer: &str) {}

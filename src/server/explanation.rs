@@ -1,0 +1,231 @@
+use std::fmt;
+
+use super::resource_server::{ResourceServer, Trusted, VerifyError};
+use crate::AccessToken;
+use crate::jose::{JwsError, Scratch};
+use crate::keys::KeyStore;
+use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, TokenError, shown};
+
+/// What was checked of a token, what was found and what was expected, step by step: for the developer who wonders about a 401,
+/// in logs and in tests. Never for clients: it tells an attacker what to try next.
+///
+/// [`ResourceServer::explain`](crate::ResourceServer::explain) makes one. Its text is a table:
+///
+/// ```text
+/// refused: the audience ["https://other.example.test"] has none of ["https://api.example.test"]
+/// pass  size       at most 16384 octets        613 octets
+/// pass  iss        "https://login.example.test"  "https://login.example.test"
+/// FAIL  aud        "https://api.example.test"  "https://other.example.test"
+/// …
+/// ```
+///
+/// Neither the token nor its subject is in it. Texts of the token are shown escaped and cut off, so that they cannot forge
+/// lines of a log.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    pub(super) verdict: Result<AccessToken, VerifyError>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One rule, and how a token fared by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// What the rule is about: a claim, a header parameter, or a word such as `signature`.
+    pub name: &'static str,
+    /// Where the rule comes from: an RFC and its section.
+    pub source: &'static str,
+    /// What the rule asks for.
+    pub expected: String,
+    /// What there was.
+    pub found: String,
+    /// Whether that will do.
+    pub holds: bool,
+}
+
+impl Explanation {
+    /// What [`verify`](crate::ResourceServer::verify) says to the token.
+    ///
+    /// # Errors
+    ///
+    /// Why the token is refused, or that nobody can tell.
+    pub fn verdict(&self) -> Result<&AccessToken, &VerifyError> {
+        self.verdict.as_ref()
+    }
+
+    /// The steps, in the order in which they are taken. A token is refused by the first that does not hold, and all others that
+    /// can be taken without it are taken too: a token may be wrong in more than one way. Where a step needs what an earlier one
+    /// did not find, such as an issuer's rules or keys, the list ends.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The steps that do not hold.
+    pub fn failures(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.holds)
+    }
+}
+
+impl ResourceServer {
+    /// Judges a token as [`verify`](Self::verify) does, and tells of every rule what it asked for and what there was: for the
+    /// developer who wonders about a 401, in logs and in tests. What it returns is never for clients.
+    ///
+    /// It costs several times as much as `verify`, so it has no place on the way of every request.
+    ///
+    /// ```
+    /// use tower_bearer::ResourceServer;
+    /// use tower_bearer::testing::TestIssuer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = TestIssuer::start();
+    /// let api = ResourceServer::builder("https://api.example.test").trust(issuer.issuer()).build()?;
+    ///
+    /// let explanation = api.explain(&issuer.token().audience("https://other.example.test").sign()).await;
+    /// println!("{explanation}");
+    /// let failed: Vec<_> = explanation.failures().map(|step| step.name).collect();
+    /// assert_eq!(failed, ["aud"]);
+    /// # Ok(()) }
+    /// ```
+    pub async fn explain(&self, token: &str) -> Explanation {
+        let verdict = self.verify_uncounted(token).await;
+        Explanation { steps: self.steps(token), verdict }
+    }
+
+    fn steps(&self, token: &str) -> Vec<Step> {
+        let mut scratch = Scratch::default();
+        let candidate = Candidate::parse(token, &mut scratch, &self.0.headers);
+        let mut steps = of_form(token, candidate.as_ref().err());
+        let Ok(candidate) = candidate else { return steps };
+        let now = NumericDate::from(self.0.clock.now());
+        let Ok((_, Trusted { policy, keys })) = candidate.issuer().and_then(|issuer| self.trusted(issuer)) else {
+            steps.extend(of_unknown_issuer(&candidate, self.0.trusted.iter().map(|trusted| &trusted.policy), now));
+            return steps;
+        };
+        let rules = Rule::ALL.into_iter().filter(|rule| rule.applies(policy));
+        steps.extend(rules.map(|rule| of_rule(rule, &candidate, policy, now)));
+        steps.extend(of_key(&candidate, keys, policy.dialect));
+        // Nothing is parsed for the application that its issuer did not sign.
+        if let (Some(claims), Ok((verified, _))) =
+            (self.claims_extension(), candidate.verify(&keys.at_hand(), policy.dialect))
+        {
+            let parsed = (claims.parse)(verified.payload()).map(|_| "they are".to_owned());
+            steps.push(Step {
+                name: "claims",
+                source: "Builder::claims",
+                expected: "to be what the application asked for".to_owned(),
+                holds: parsed.is_ok(),
+                found: parsed.unwrap_or_else(|error| error.to_string()),
+            });
+        }
+        steps
+    }
+}
+
+/// The steps that a token takes before it can be read, up to the `fault` if there is one.
+fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
+    let steps = [
+        ("size", "RFC 9700 §4", format!("at most {MAX_TOKEN_LENGTH} octets"), format!("{} octets", token.len())),
+        ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "that".to_owned()),
+        ("header", "RFC 7515 §4", "a known alg, nothing critical, nested or encrypted".to_owned(), "that".to_owned()),
+        (
+            "payload",
+            "RFC 7519 §7.2",
+            "a JSON object, no name twice, claims of their types".to_owned(),
+            "that".to_owned(),
+        ),
+    ];
+    let failed = match fault {
+        Some(TokenError::TooLong { .. }) => 0,
+        Some(TokenError::Jws(JwsError::Parts { .. } | JwsError::Encoding)) => 1,
+        Some(TokenError::Jws(_)) => 2,
+        Some(_) => 3,
+        None => steps.len(),
+    };
+    let has_scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let found = |error: &TokenError| match error {
+        TokenError::Jws(JwsError::Algorithm { found }) => format!("alg {}", shown(Some(found))),
+        _ if has_scheme => "the scheme Bearer before it, which is no part of a token".to_owned(),
+        error => error.to_string(),
+    };
+    let steps = steps.into_iter().enumerate().take(failed + 1);
+    let step = |(at, (name, source, expected, as_it_is))| {
+        let fault = fault.filter(|_| at == failed);
+        Step { name, source, expected, found: fault.map_or(as_it_is, found), holds: fault.is_none() }
+    };
+    steps.map(step).collect()
+}
+
+fn of_rule(rule: Rule, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> Step {
+    Step {
+        name: rule.name(),
+        source: rule.source(),
+        expected: rule.expected(policy, now),
+        found: rule.found(token, policy, now),
+        holds: rule.check(token, policy, now).is_ok(),
+    }
+}
+
+/// The token is none of these policies'.
+fn of_unknown_issuer<'p>(
+    token: &Candidate<'_>,
+    policies: impl Iterator<Item = &'p Policy>,
+    now: NumericDate,
+) -> Option<Step> {
+    let steps = policies.map(|policy| of_rule(Rule::Issuer, token, policy, now));
+    steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
+}
+
+/// The steps that need the issuer's keys, as they are at hand.
+fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step> {
+    let (keys, status) = (store.at_hand(), store.status());
+    let age =
+        status.age.map_or("no keys".to_owned(), |age| format!("{} keys, {} s old", keys.keys().len(), age.as_secs()));
+    let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
+    let at_hand = Step {
+        name: "keys",
+        source: "RFC 9068 §4",
+        expected: "keys of the issuer that are not too old".to_owned(),
+        found: age + &trouble,
+        holds: status.is_usable,
+    };
+    if !at_hand.holds {
+        return vec![at_hand];
+    }
+    let verified = token.verify(&keys, dialect);
+    let names = keys.keys().iter().map(|key| {
+        let algorithms: Vec<_> = key.algorithms().map(|algorithm| algorithm.name()).collect();
+        format!("{} for {}", shown(key.id()), algorithms.join(", "))
+    });
+    let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
+    let kid = Step {
+        name: "kid",
+        source: "RFC 7515 §4.1.4",
+        expected: format!("a key {} for {}", shown(token.kid()), token.algorithm()),
+        found: names.chain(skipped).collect::<Vec<_>>().join("; "),
+        holds: !matches!(verified, Err(TokenError::KeyMismatch { .. })),
+    };
+    let signature = kid.holds.then(|| Step {
+        name: "signature",
+        source: "RFC 7515 §5.2",
+        expected: "one by that key".to_owned(),
+        found: if verified.is_ok() { "one" } else { "another" }.to_owned(),
+        holds: verified.is_ok(),
+    });
+    [at_hand, kid].into_iter().chain(signature).collect()
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Ok(_) => f.write_str("accepted")?,
+            Err(VerifyError::Token(error)) => write!(f, "refused: {error}")?,
+            Err(error @ VerifyError::KeysUnavailable { .. }) => write!(f, "undecided: {error}")?,
+        }
+        for Step { name, source, expected, found, holds } in &self.steps {
+            let mark = if *holds { "pass" } else { "FAIL" };
+            write!(f, "\n{mark}  {name:<9}  expected {expected}; found {found}  ({source})")?;
+        }
+        Ok(())
+    }
+}
