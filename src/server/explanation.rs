@@ -55,7 +55,8 @@ impl Explanation {
 
     /// The steps, in the order in which they are taken. A token is refused by the first that does not hold, and all others that
     /// can be taken without it are taken too: a token may be wrong in more than one way. Where a step needs what an earlier one
-    /// did not find, such as an issuer's rules or keys, the list ends.
+    /// did not find, such as an issuer's rules or keys, the list ends. A token that is bad by what stands in it costs no fetch, so
+    /// the steps about its key are there only if the keys were at hand.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -66,6 +67,9 @@ impl Explanation {
         self.steps.iter().filter(|step| !step.holds)
     }
 }
+
+/// The step that finds the issuer's keys at hand, or not.
+const KEYS: &str = "keys";
 
 impl ResourceServer {
     /// Judges a token as [`verify`](Self::verify) does, and tells of every rule what it asked for and what there was: for the
@@ -89,7 +93,12 @@ impl ResourceServer {
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
         let verdict = self.verify_uncounted(token).await;
-        Explanation { steps: self.steps(token), verdict }
+        let mut steps = self.steps(token);
+        if !matches!(verdict, Err(VerifyError::KeysUnavailable { .. })) {
+            // A token that is bad anyway costs no fetch, and then it is no fault of its issuer's that there are no keys.
+            steps.retain(|step| step.name != KEYS || step.holds);
+        }
+        Explanation { steps, verdict }
     }
 
     fn steps(&self, token: &str) -> Vec<Step> {
@@ -183,7 +192,7 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step
         status.age.map_or("no keys".to_owned(), |age| format!("{} keys, {} s old", keys.keys().len(), age.as_secs()));
     let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
     let at_hand = Step {
-        name: "keys",
+        name: KEYS,
         source: "RFC 9068 §4",
         expected: "keys of the issuer that are not too old".to_owned(),
         found: age + &trouble,

@@ -1,0 +1,208 @@
+//! What a developer is told about a token: every rule, what it asked for and what there was.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::server::{Explanation, VerifyError};
+use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
+use tower_bearer::token::TokenError;
+use tower_bearer::{Issuer, ResourceServer};
+
+use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, server, small_issuer, strict_server, with_raw_member};
+
+fn failed(explanation: &Explanation) -> Vec<&'static str> {
+    explanation.failures().map(|step| step.name).collect()
+}
+
+fn reason(error: Option<&VerifyError>) -> Option<&'static str> {
+    match error {
+        Some(VerifyError::Token(error)) => Some(error.reason()),
+        Some(_) => Some("undecided"),
+        None => None,
+    }
+}
+
+/// That the explanation and the verdict are of one mind.
+async fn assert_consistent(api: &ResourceServer, token: &str, what: &str) -> Explanation {
+    let explanation = api.explain(token).await;
+    assert_eq!(reason(explanation.verdict().err()), reason(api.verify(token).await.as_ref().err()), "{what}");
+    assert_eq!(explanation.verdict().is_ok(), explanation.failures().next().is_none(), "{what}:\n{explanation}");
+    explanation
+}
+
+#[tokio::test]
+async fn a_good_token_passes_every_step() {
+    for api in [server(&ISSUER), strict_server(&ISSUER)] {
+        let explanation = assert_consistent(&api, &good(&ISSUER).sign(), "good").await;
+        assert!(explanation.to_string().starts_with("accepted\npass  size"), "{explanation}");
+        assert_eq!(explanation.steps().last().map(|step| step.name), Some("signature"));
+    }
+}
+
+#[tokio::test]
+async fn each_rule_says_that_it_is_the_one() {
+    let api = server(&ISSUER);
+    api.ready().await;
+    let token = good(&ISSUER);
+    let other = small_issuer();
+    let rows: [(&str, TokenBuilder); 17] = [
+        ("header", token.clone().header("alg", "none")),
+        ("header", token.clone().header("crit", ["x"])),
+        ("payload", token.clone().claim("iss", 1)),
+        ("payload", with_raw_member(&token, r#""jti":"again""#)),
+        ("iss", token.clone().claim("iss", "https://other.example.test")),
+        ("iss", token.clone().without_claim("iss")),
+        ("typ", token.clone().header("typ", "logout+jwt")),
+        ("kind", token.clone().claim("at_hash", "x")),
+        ("cnf", token.clone().claim("cnf", json!({}))),
+        ("sub", token.clone().subject("")),
+        ("aud", token.clone().audience("https://other.example.test")),
+        ("exp", token.clone().expired_for(Duration::from_secs(90))),
+        ("nbf", token.clone().claim("nbf", 9_000_000_000_u64)),
+        ("iat", token.clone().claim("iat", 9_000_000_000_u64)),
+        ("scope", token.clone().claim("scope", 1)),
+        ("kid", token.clone().header("kid", "absent")),
+        ("signature", token.clone().signed_by(&other)),
+    ];
+    for (name, token) in rows {
+        let explanation = assert_consistent(&api, &token.sign(), name).await;
+        assert_eq!(failed(&explanation), [name], "{explanation}");
+    }
+    for (name, text) in [("size", "a".repeat(16 * 1024 + 1)), ("form", "a.b".to_owned())] {
+        assert_eq!(failed(&assert_consistent(&api, &text, name).await), [name]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_several_ways_is_told_in_all_of_them() {
+    let api = strict_server(&ISSUER);
+    let token =
+        good(&ISSUER).header("typ", "JWT").audience("x").without_claim("jti").expired_for(Duration::from_secs(90));
+    let token = token.signed_by(&small_issuer()).sign();
+    let explanation = assert_consistent(&api, &token, "several").await;
+    assert_eq!(failed(&explanation), ["typ", "profile", "aud", "exp"], "no key was needed to know that it is bad");
+    api.ready().await;
+    let explanation = assert_consistent(&api, &token, "several").await;
+    assert_eq!(failed(&explanation), ["typ", "profile", "aud", "exp", "signature"]);
+    let text = explanation.to_string();
+    assert!(text.starts_with("refused: the type Some(\"JWT\")"), "{text}");
+    let audience = format!("FAIL  aud        expected {AUDIENCE:?}; found \"x\"  (RFC 9068 §4)");
+    assert!(text.contains(&audience), "{text}");
+    assert!(text.contains(" GMT (9") && text.contains(" s ago)  (RFC 7519 §4.1.4)"), "{text}");
+}
+
+#[tokio::test]
+async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
+    let keys = ISSUER.jwks();
+    let keys = || tower_bearer::jose::JwkSet::from_json(keys.to_string().as_bytes()).unwrap();
+    let issuer = || Issuer::keys(ISSUER.url(), keys()).unwrap();
+    let build = |issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap();
+
+    let subjects = build(issuer().subjects(["user-2"]));
+    assert_eq!(failed(&assert_consistent(&subjects, &good(&ISSUER).sign(), "subjects").await), ["subjects"]);
+    let clients = build(issuer().clients_instead_of_audience(["client-2"]));
+    let explanation = assert_consistent(&clients, &good(&ISSUER).sign(), "clients").await;
+    assert_eq!(failed(&explanation), ["aud"]);
+    assert!(explanation.to_string().contains("found the client \"client-1\""), "{explanation}");
+    let algorithms = build(issuer().algorithms([Algorithm::PS256]));
+    assert_eq!(failed(&assert_consistent(&algorithms, &good(&ISSUER).sign(), "algorithms").await), ["alg"]);
+
+    // A preset's mark, at a realm whose keys are this issuer's.
+    let keycloak = Issuer::keycloak("https://id.example.test", "shop").unwrap().keys_from(keys());
+    let token = good(&ISSUER).claim("iss", "https://id.example.test/realms/shop").claim("typ", "Serialized-ID");
+    let explanation = assert_consistent(&build(keycloak), &token.sign(), "mark").await;
+    assert_eq!(failed(&explanation), ["provider"]);
+    assert!(explanation.to_string().contains("found \"Serialized-ID\""), "{explanation}");
+}
+
+#[tokio::test]
+async fn claims_that_are_not_the_applications_are_told_last_and_only_if_they_are_signed() {
+    #[derive(serde::Deserialize)]
+    struct Own {
+        #[expect(dead_code, reason = "it is there to be missing")]
+        tenant: String,
+    }
+    let api = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).claims::<Own>().build().unwrap();
+    assert_eq!(failed(&assert_consistent(&api, &good(&ISSUER).sign(), "claims").await), ["claims"]);
+    let forged = good(&ISSUER).signed_by(&small_issuer()).sign();
+    assert_eq!(failed(&assert_consistent(&api, &forged, "forged").await), ["signature"]);
+    assert!(api.explain(&good(&ISSUER).claim("tenant", "t").sign()).await.verdict().is_ok());
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_out_of_reach_leaves_it_undecided() {
+    let issuer = small_issuer();
+    issuer.fail(Endpoint::Jwks, Fault::Status(500));
+    let explanation = server(&issuer).explain(&good(&issuer).sign()).await;
+    assert!(matches!(explanation.verdict(), Err(VerifyError::KeysUnavailable { .. })));
+    assert_eq!(failed(&explanation), ["keys"]);
+    let text = explanation.to_string();
+    assert!(
+        text.starts_with("undecided: ") && text.contains("the last fetch failed: ") && text.contains("500"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_used_is_told_with_its_reason() {
+    let issuer = small_issuer();
+    let mut jwks = issuer.jwks();
+    let mut odd = jwks["keys"][0].clone();
+    odd["kid"] = json!("odd");
+    odd["use"] = json!("enc");
+    jwks["keys"].as_array_mut().unwrap().push(odd);
+    issuer.set_jwks(jwks);
+    let explanation = server(&issuer).explain(&good(&issuer).header("kid", "odd").sign()).await;
+    assert_eq!(failed(&explanation), ["kid"]);
+    assert!(
+        explanation.to_string().contains(r#"entry 1 (kid "odd"): not for signatures: use is "enc""#),
+        "{explanation}"
+    );
+}
+
+#[tokio::test]
+async fn the_scheme_is_no_part_of_a_token() {
+    let explanation = server(&ISSUER).explain(&format!("Bearer {}", good(&ISSUER).sign())).await;
+    assert!(explanation.to_string().contains("found the scheme Bearer before it"), "{explanation}");
+}
+
+/// It is for logs: what a stranger writes forges no lines, is not shown at any length, and no token or person is in it.
+#[tokio::test]
+async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_cut_off() {
+    let api = server(&ISSUER);
+    let token = good(&ISSUER).subject("user-of-no-concern").sign();
+    let shown = format!("{0}\n{0:?}", api.explain(&token).await);
+    for part in token.split('.').chain(["user-of-no-concern"]) {
+        assert!(!shown.contains(part), "{shown}");
+    }
+    let odd = "x\nERROR forged ".to_owned() + &"long".repeat(2000);
+    let token = good(&ISSUER).header("kid", &odd).claim("aud", [&odd, &odd]).header("typ", "\u{1b}[31m");
+    let explanation = api.explain(&token.sign()).await;
+    let rows: Vec<_> = explanation.steps().iter().map(|step| format!("{} {}", step.expected, step.found)).collect();
+    for row in rows {
+        assert!(row.len() < 2000 && !row.contains(['\n', '\u{1b}']), "{row}");
+    }
+}
+
+#[test]
+fn every_error_has_a_reason_in_a_word() {
+    let rows = [
+        (TokenError::Bound, "bound"),
+        (TokenError::Signature, "signature"),
+        (TokenError::Missing { claim: "exp" }, "missing_claim"),
+        (TokenError::Audience { found: Vec::new(), expected: Vec::new() }, "audience"),
+    ];
+    for (error, reason) in rows {
+        assert_eq!(error.reason(), reason);
+    }
+}
+
+#[tokio::test]
+async fn several_trusted_issuers_are_all_expected() {
+    let other = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
+    let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).trust(other.issuer()).build().unwrap();
+    let explanation = api.explain(&good(&ISSUER).claim("iss", "https://x.example.test").sign()).await;
+    let expected = format!("expected {:?} or {:?}; found \"https://x.example.test\"", ISSUER.url(), other.url());
+    assert!(explanation.to_string().contains(&expected), "{explanation}");
+}

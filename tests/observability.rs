@@ -1,0 +1,258 @@
+//! What an operator sees of it: counts (feature `metrics`) and spans, and nothing in them that a log must not hold.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tower_bearer::rejection::RejectionKind;
+use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
+use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::harness::{app, good, present, send, server, small_issuer};
+
+/// What a scrape says after `story`, which happens on this thread alone.
+fn scrape_after(story: impl Future<Output = ()>) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle: PrometheusHandle = recorder.handle();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    ::metrics::with_local_recorder(&recorder, || {
+        metrics::describe();
+        runtime.block_on(story);
+    });
+    handle.render()
+}
+
+/// The lines of a scrape about a metric, without its name.
+fn lines<'s>(scrape: &'s str, name: &str) -> Vec<&'s str> {
+    let mut lines: Vec<_> = scrape.lines().filter_map(|line| line.strip_prefix(name)).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn tokens_refusals_and_the_cache_are_counted() {
+    let issuer = small_issuer();
+    let scrape = scrape_after(async {
+        let app = app(&server(&issuer));
+        let token = good(&issuer).sign();
+        for _ in 0..3 {
+            present(&app, &token).await.assert_ok();
+        }
+        present(&app, &good(&issuer).expired_for(Duration::from_secs(90)).sign()).await.assert_invalid_token();
+        present(&app, &good(&issuer).audience("x").sign()).await.assert_invalid_token();
+        present(&app, &good(&issuer).scope("other").sign()).await.assert_insufficient_scope("read:me");
+        present(&app, "a,b").await.assert_invalid_request();
+        send(&app, "/me", []).await.assert_bare();
+        send(&app, "/me", [&b"Bearer"[..]]).await.assert_invalid_request();
+    });
+    assert_eq!(
+        lines(&scrape, metrics::TOKENS),
+        [
+            r#"{result="accepted",reason=""} 4"#,
+            r#"{result="refused",reason="audience"} 1"#,
+            r#"{result="refused",reason="expired"} 1"#,
+            r#"{result="refused",reason="malformed"} 1"#,
+        ]
+    );
+    assert_eq!(
+        lines(&scrape, metrics::REFUSALS),
+        [
+            r#"{kind="insufficient_scope"} 1"#,
+            r#"{kind="invalid_request"} 2"#,
+            r#"{kind="invalid_token"} 2"#,
+            r#"{kind="no_credentials"} 1"#,
+        ]
+    );
+    assert_eq!(lines(&scrape, metrics::TOKEN_CACHE), [r#"{result="hit"} 1"#, r#"{result="miss"} 3"#]);
+    assert!(scrape.contains(&format!("# HELP {} ", metrics::TOKENS)), "{scrape}");
+}
+
+#[test]
+fn keys_and_their_age_are_told_for_each_issuer() {
+    let (clock, issuer) = (TestClock::new(), small_issuer());
+    let api = ResourceServer::builder("https://api.example.test").trust(issuer.issuer()).clock(clock.clone());
+    let api = api.build().unwrap();
+    let began = std::time::SystemTime::now();
+    let scrape = scrape_after(async {
+        let token = good(&issuer).expires_in(Duration::from_secs(3600)).sign();
+        assert!(api.verify(&token).await.is_ok());
+        issuer.fail(Endpoint::Jwks, Fault::Status(500));
+        clock.advance(Duration::from_secs(601));
+        // A fetch is due, in the background.
+        while api.status()[0].failures == 0 {
+            assert!(api.try_verify(&token).is_ok());
+            tokio::task::yield_now().await;
+        }
+    });
+    let url = issuer.url();
+    assert_eq!(
+        lines(&scrape, metrics::KEY_FETCHES),
+        [format!(r#"{{issuer="{url}",result="failure"}} 1"#), format!(r#"{{issuer="{url}",result="success"}} 1"#)]
+    );
+    assert_eq!(lines(&scrape, &format!("{}{{", metrics::KEYS)), [format!(r#"issuer="{url}"}} 1"#)]);
+    let timestamps = lines(&scrape, metrics::KEYS_TIMESTAMP);
+    let current: f64 = timestamps[0].rsplit(' ').next().unwrap().parse().unwrap();
+    let began = began.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((current - began).abs() < 60.0, "when they were fetched, not when that failed: {current} {began}");
+}
+
+#[test]
+fn what_nobody_can_tell_is_counted_as_undecided() {
+    let issuer = small_issuer();
+    issuer.fail(Endpoint::Jwks, Fault::Status(500));
+    let scrape = scrape_after(async {
+        present(&app(&server(&issuer)), &good(&issuer).sign()).await.assert_keys_unavailable();
+    });
+    assert_eq!(lines(&scrape, metrics::TOKENS), [r#"{result="undecided",reason=""} 1"#]);
+    assert_eq!(lines(&scrape, metrics::REFUSALS), [r#"{kind="keys_unavailable"} 1"#]);
+}
+
+/// An explanation is no decision.
+#[test]
+fn nothing_is_counted_for_an_explanation() {
+    let issuer = small_issuer();
+    let scrape = scrape_after(async {
+        let api = server(&issuer);
+        assert!(api.explain(&good(&issuer).sign()).await.verdict().is_ok());
+    });
+    assert_eq!(lines(&scrape, metrics::TOKENS), [""; 0]);
+}
+
+/// The labels are words of the crate's own, or trusted issuers.
+#[test]
+fn strangers_make_no_series() {
+    let issuer = small_issuer();
+    let scrape = scrape_after(async {
+        let app = app(&server(&issuer));
+        for number in 0..200 {
+            let odd = format!("https://{number}.example.test");
+            for token in
+                [good(&issuer).claim("iss", &odd), good(&issuer).header("kid", &odd), good(&issuer).header("alg", &odd)]
+            {
+                let _ = present(&app, &token.claim("nbf", 1).expired_for(Duration::from_secs(90)).sign()).await;
+            }
+        }
+    });
+    assert!(!scrape.contains("199.example.test"), "{scrape}");
+    assert_eq!(lines(&scrape, metrics::TOKENS).len(), 3, "{scrape}");
+}
+
+#[test]
+fn the_names_of_refusals_are_all_different() {
+    let kinds = [
+        RejectionKind::NoCredentials,
+        RejectionKind::InvalidRequest,
+        RejectionKind::InvalidToken,
+        RejectionKind::InsufficientAuthentication,
+        RejectionKind::InsufficientScope,
+        RejectionKind::KeysUnavailable,
+        RejectionKind::Unprotected,
+    ];
+    let names: std::collections::BTreeSet<_> = kinds.iter().map(|kind| kind.name()).collect();
+    assert_eq!(names.len(), kinds.len());
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a log at the most talkative level holds after `story`, which happens on this thread alone.
+fn logged(story: impl Future<Output = ()>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
+    let octets = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    String::from_utf8(octets).unwrap()
+}
+
+/// The lines with which spans of requests ended, from their fields on.
+fn spans(log: &str) -> Vec<&str> {
+    let ends = log.lines().filter(|line| line.contains("close"));
+    ends.filter_map(|line| Some(line.split_once("bearer{")?.1.split_once('}')?.0)).collect()
+}
+
+fn layered(api: &ResourceServer, issuer: &TestIssuer) -> (Router, String) {
+    let handler = async |_: AccessToken| tracing::info!("handled");
+    let routes = Router::new().route("/me", get(handler).layer(Require::scope("read:me")));
+    (routes.layer(api.layer()), format!("issuer=\"{}\"", issuer.url()))
+}
+
+#[test]
+fn a_span_tells_issuer_outcome_and_reason() {
+    let issuer = small_issuer();
+    let (app, from) = layered(&server(&issuer), &issuer);
+    let log = logged(async {
+        present(&app, &good(&issuer).sign()).await.assert_ok();
+        present(&app, &good(&issuer).scope("x").sign()).await.assert_insufficient_scope("read:me");
+        present(&app, &good(&issuer).audience("x").sign()).await.assert_invalid_token();
+        send(&app, "/me", []).await.assert_bare();
+        let _ = present(&app, "a,b").await;
+    });
+    assert_eq!(
+        spans(&log),
+        [
+            format!(r#"{from} outcome="granted""#),
+            format!(r#"{from} outcome="insufficient_scope""#),
+            r#"reason="audience" outcome="invalid_token""#.to_owned(),
+            r#"outcome="no_credentials""#.to_owned(),
+            r#"reason="malformed" outcome="invalid_request""#.to_owned(),
+        ],
+        "{log}"
+    );
+    let handled = log.lines().find(|line| line.contains("handled")).unwrap();
+    assert!(handled.contains(&format!("bearer{{{from}")), "what happens within happens in the span: {handled}");
+}
+
+#[test]
+fn an_anonymous_request_is_told_as_one() {
+    let issuer = small_issuer();
+    let app = Router::new().route("/me", get(async || ())).layer(server(&issuer).layer().optional());
+    let log = logged(async { send(&app, "/me", []).await.assert_ok() });
+    assert_eq!(spans(&log), [r#"outcome="anonymous""#]);
+}
+
+#[test]
+fn a20_no_log_holds_a_token_and_a_subject_only_on_request() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let plain = Router::new().route("/me", get(async || ())).layer(api.layer());
+    let with_subject = Router::new().route("/me", get(async || ())).layer(api.layer().trace_subject());
+    for (app, subject_is_shown) in [(plain, false), (with_subject, true)] {
+        let good = good(&issuer).subject("user-of-no-concern");
+        let tokens = [good.clone(), good.clone().expired_for(Duration::from_secs(90)), good.signed_by(&small_issuer())];
+        let tokens = tokens.map(|token| token.sign());
+        let log = logged(async {
+            for token in &tokens {
+                let _ = present(&app, token).await;
+            }
+        });
+        assert_eq!(spans(&log).len(), 3);
+        for part in tokens.iter().flat_map(|token| token.split('.').skip(1)) {
+            assert!(!log.contains(part), "{log}");
+        }
+        assert_eq!(log.contains("subject=\"user-of-no-concern\" outcome=\"granted\""), subject_is_shown, "{log}");
+        assert_eq!(log.matches("user-of-no-concern").count(), usize::from(subject_is_shown), "{log}");
+    }
+}
