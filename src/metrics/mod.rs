@@ -1,4 +1,4 @@
-//! What is counted (feature `metrics`), for whatever recorder of the [`metrics`](::metrics) facade the application installs.
+//! What is counted (feature `metrics`), for whatever recorder of the [`metrics`](https://docs.rs/metrics) facade the application installs.
 //!
 //! The names and labels are stable: they change with a major version only. No label holds anything that a client chose, so
 //! their number is bounded by the code and by the issuers that are trusted.

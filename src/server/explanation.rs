@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::resource_server::{ResourceServer, Trusted, VerifyError};
 use crate::AccessToken;
-use crate::jose::{JwsError, Scratch};
+use crate::jose::{Algorithm, JwsError, Scratch};
 use crate::keys::KeyStore;
 use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, TokenError, shown};
 
@@ -98,7 +98,7 @@ impl ResourceServer {
             // A token that is bad anyway costs no fetch, and then it is no fault of its issuer's that there are no keys.
             steps.retain(|step| step.name != KEYS || step.holds);
         }
-        Explanation { steps, verdict }
+        Explanation { verdict, steps }
     }
 
     fn steps(&self, token: &str) -> Vec<Step> {
@@ -203,7 +203,7 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step
     }
     let verified = token.verify(&keys, dialect);
     let names = keys.keys().iter().map(|key| {
-        let algorithms: Vec<_> = key.algorithms().map(|algorithm| algorithm.name()).collect();
+        let algorithms: Vec<_> = key.algorithms().map(Algorithm::name).collect();
         format!("{} for {}", shown(key.id()), algorithms.join(", "))
     });
     let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
