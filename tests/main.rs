@@ -18,6 +18,7 @@ mod keys_lifetime;
 mod memory_source;
 mod observability;
 mod outage;
+mod packaging;
 mod policies;
 mod providers;
 mod require;
