@@ -86,7 +86,7 @@ async fn what_is_wrong_in_several_ways_is_told_in_all_of_them() {
     let explanation = assert_consistent(&api, &token, "several").await;
     assert_eq!(failed(&explanation), ["typ", "profile", "aud", "exp", "signature"]);
     let text = explanation.to_string();
-    assert!(text.starts_with("refused: the type Some(\"JWT\")"), "{text}");
+    assert!(text.starts_with("refused: type\n"), "{text}");
     let audience = format!("FAIL  aud        expected {AUDIENCE:?}; found \"x\"  (RFC 9068 §4)");
     assert!(text.contains(&audience), "{text}");
     assert!(text.contains(" GMT (9") && text.contains(" s ago)  (RFC 7519 §4.1.4)"), "{text}");
@@ -179,10 +179,9 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
     let odd = "x\nERROR forged ".to_owned() + &"long".repeat(2000);
     let token = good(&ISSUER).header("kid", &odd).claim("aud", [&odd, &odd]).header("typ", "\u{1b}[31m");
     let explanation = api.explain(&token.sign()).await;
-    let rows: Vec<_> = explanation.steps().iter().map(|step| format!("{} {}", step.expected, step.found)).collect();
-    for row in rows {
-        assert!(row.len() < 2000 && !row.contains(['\n', '\u{1b}']), "{row}");
-    }
+    let shown = explanation.to_string();
+    assert_eq!(shown.lines().count(), 1 + explanation.steps().len(), "{shown}");
+    assert!(shown.lines().all(|line| line.len() < 1000 && !line.contains('\u{1b}')), "{shown}");
 }
 
 #[test]

@@ -12,10 +12,12 @@ use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Ru
 /// [`ResourceServer::explain`](crate::ResourceServer::explain) makes one. Its text is a table:
 ///
 /// ```text
-/// refused: the audience ["https://other.example.test"] has none of ["https://api.example.test"]
-/// pass  size       at most 16384 octets        613 octets
-/// pass  iss        "https://login.example.test"  "https://login.example.test"
-/// FAIL  aud        "https://api.example.test"  "https://other.example.test"
+/// refused: audience
+/// pass  size       expected at most 16384 octets; found 383 octets  (a bound of this crate)
+/// …
+/// pass  iss        expected "https://login.example.test"; found "https://login.example.test"  (RFC 9068 §4)
+/// FAIL  aud        expected "https://api.example.test"; found "https://other.example.test"  (RFC 9068 §4)
+/// FAIL  exp        expected later than 30 s before Thu, 26 Nov 2026 03:36:11 GMT; found Thu, 26 Nov 2026 03:34:41 GMT (91 s ago)  (RFC 7519 §4.1.4)
 /// …
 /// ```
 ///
@@ -33,7 +35,7 @@ pub struct Explanation {
 pub struct Step {
     /// What the rule is about: a claim, a header parameter, or a word such as `signature`.
     pub name: &'static str,
-    /// Where the rule comes from: an RFC and its section.
+    /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,
     /// What the rule asks for.
     pub expected: String,
@@ -134,7 +136,7 @@ impl ResourceServer {
 /// The steps that a token takes before it can be read, up to the `fault` if there is one.
 fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let steps = [
-        ("size", "RFC 9700 §4", format!("at most {MAX_TOKEN_LENGTH} octets"), format!("{} octets", token.len())),
+        ("size", "a bound of this crate", format!("at most {MAX_TOKEN_LENGTH} octets"), format!("{} octets", token.len())),
         ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "that".to_owned()),
         ("header", "RFC 7515 §4", "a known alg, nothing critical, nested or encrypted".to_owned(), "that".to_owned()),
         (
@@ -228,7 +230,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Ok(_) => f.write_str("accepted")?,
-            Err(VerifyError::Token(error)) => write!(f, "refused: {error}")?,
+            Err(VerifyError::Token(error)) => write!(f, "refused: {}", error.reason())?,
             Err(error @ VerifyError::KeysUnavailable { .. }) => write!(f, "undecided: {error}")?,
         }
         for Step { name, source, expected, found, holds } in &self.steps {
