@@ -118,10 +118,10 @@ fn every_link_to_a_source_leads_to_the_file_that_it_names() {
 
 /// The pages of the manual, and the papers at the top of the repository.
 fn pages() -> Vec<String> {
-    let manual = fs::read_dir("src/manual").unwrap().map(|entry| entry.unwrap().path().display().to_string());
-    let mut pages: Vec<_> = manual.filter(|path| path.ends_with(".md")).collect();
-    pages.extend(["SECURITY.md", "CONTRIBUTING.md"].map(String::from));
-    pages
+    let manual = fs::read_dir("src/manual").unwrap().map(|entry| entry.unwrap().path());
+    let pages = manual.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let papers = ["SECURITY.md", "CONTRIBUTING.md"].map(String::from);
+    pages.map(|path| path.display().to_string()).chain(papers).collect()
 }
 
 /// The files, folders and items that a text names between backticks.
@@ -152,25 +152,20 @@ fn is_test(name: &str) -> bool {
     let Ok(source) = fs::read_to_string(file) else { return false };
     let Some(line) = definition(&source, item) else { return false };
     let before: Vec<_> = source.lines().take(line).collect();
-    let attributes = before.iter().rev().take_while(|line| {
-        let line = line.trim_start();
-        line.starts_with("#[") || line.starts_with("//")
-    });
-    attributes.into_iter().any(|line| line.contains("#[test]") || line.contains("#[tokio::test"))
+    let lines_before = before.iter().rev().map(|line| line.trim_start());
+    let mut attributes = lines_before.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+    attributes.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
 }
 
 /// The line, from 0, on which a source defines the item.
 fn definition(source: &str, item: &str) -> Option<usize> {
     const KINDS: [&str; 5] = ["fn ", "struct ", "enum ", "trait ", "const "];
+    let is_qualifier = |word: &str| word.starts_with("pub") || ["async", "const"].contains(&word);
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
     source.lines().position(|line| {
-        let code = line.trim_start();
-        let rest = KINDS.iter().find_map(|kind| code.split_once(kind).map(|(before, rest)| (before, rest)));
-        rest.is_some_and(|(before, rest)| {
-            let words = before
-                .split_whitespace()
-                .all(|word| ["async", "const", "unsafe"].contains(&word) || word.starts_with("pub"));
-            let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
-            words && rest.strip_prefix(item).is_some_and(ends)
+        let split = KINDS.iter().find_map(|kind| line.split_once(kind));
+        split.is_some_and(|(before, after)| {
+            before.split_whitespace().all(is_qualifier) && after.strip_prefix(item).is_some_and(ends)
         })
     })
 }
