@@ -26,6 +26,10 @@
 //! handler reads `request.extensions().get::<AccessToken>()`. What is no HTTP request goes to
 //! [`ResourceServer::verify`]. A server that is to be [found](metadata) by clients that know nothing but its URL has metadata.
 //!
+//! The [`manual`] has a page for each task, and those that a reviewer wants to see: the [defaults](manual::defaults)
+//! and their reasons, the [threat model](manual::threat_model), what it does [not do](manual::limits), and the
+//! [architecture](manual::architecture), which leads from here to any rule.
+//!
 //! # What it decides
 //!
 //! Every request gets one of these answers, and the inner service sees only the first:
@@ -79,6 +83,9 @@ pub mod clock;
 pub mod jose;
 pub mod keys;
 pub mod layer;
+// Pages, and nothing that a build needs.
+#[cfg(any(doc, doctest))]
+pub mod manual;
 pub mod metadata;
 #[cfg(feature = "metrics")]
 pub mod metrics;

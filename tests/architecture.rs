@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("layer", &["metadata", "rejection", "require", "server", "token"]),
     ("axum", &["rejection", "server", "token"]),
     ("testing", &["clock", "jose", "server", "token"]),
+    ("manual", &[]),
     ("lib", &[]),
 ];
 
@@ -142,7 +143,7 @@ fn module_of(path: &Path) -> String {
 }
 
 /// Every Rust file below `root`, its path from there and its text, in the order of the paths.
-fn sources(root: &Path) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(root: &Path) -> Vec<(PathBuf, String)> {
     fn collect(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

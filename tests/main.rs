@@ -15,6 +15,7 @@ mod flood;
 mod forward_auth;
 mod harness;
 mod keys_lifetime;
+mod manual;
 mod memory_source;
 mod observability;
 mod outage;

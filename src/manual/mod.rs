@@ -1,0 +1,43 @@
+#![doc = include_str!("manual.md")]
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
+
+#[doc = include_str!("threat_model.md")]
+pub mod threat_model {}
+
+#[doc = include_str!("limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("axum.md")]
+pub mod axum {}
+
+#[doc = include_str!("hyper.md")]
+pub mod hyper {}
+
+#[doc = include_str!("tonic.md")]
+pub mod tonic {}
+
+#[doc = include_str!("proxies.md")]
+pub mod proxies {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("providers.md")]
+pub mod providers {}
+
+#[doc = include_str!("mcp.md")]
+pub mod mcp {}
+
+#[doc = include_str!("step_up.md")]
+pub mod step_up {}
+
+#[doc = include_str!("messages.md")]
+pub mod messages {}
+
+#[doc = include_str!("migrating.md")]
+pub mod migrating {}
