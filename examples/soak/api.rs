@@ -51,8 +51,7 @@ fn router(api: &ResourceServer) -> Router {
         .route("/pay/{number}", get(me).layer(Require::token().acr("urn:example:mfa")))
         .route("/slow/{number}", get(slow))
         .layer(api.layer().respond_with(Problem));
-    let optional =
-        Router::new().route("/open/{number}", get(open)).layer(api.layer().optional().respond_with(Problem));
+    let optional = Router::new().route("/open/{number}", get(open)).layer(api.layer().optional().respond_with(Problem));
     Router::new().route("/status", get(status)).with_state(api.clone()).merge(protected).merge(optional)
 }
 

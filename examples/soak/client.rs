@@ -81,7 +81,9 @@ pub(crate) async fn run(shared: Arc<Shared>, seed: u64, pause: Duration) {
     let mut kept = None;
     while !shared.is_over.load(Ordering::Relaxed) {
         let presentation = shared.supply.next(&mut random);
-        let cut = (random.u32(..100) < 6).then(|| Cut::any(&mut random));
+        // Who waits for a slow handler hangs up more often.
+        let impatience = if presentation.path == "/slow" { 30 } else { 5 };
+        let cut = (random.u32(..100) < impatience).then(|| Cut::any(&mut random));
         kept = ask(&shared, kept, presentation, cut, &mut random).await;
         if !shared.is_burst.load(Ordering::Relaxed) {
             tokio::time::sleep(pause.mul_f64(2.0 * random.f64())).await;

@@ -45,9 +45,11 @@ impl Connection {
                 None => self.receive_some().await?,
             }
         };
-        let (status, headers) = std::str::from_utf8(&self.received[..head]).ok().and_then(parse).ok_or(ErrorKind::InvalidData)?;
+        let (status, headers) =
+            std::str::from_utf8(&self.received[..head]).ok().and_then(parse).ok_or(ErrorKind::InvalidData)?;
         let mut response = Response { status, headers, body: String::new() };
-        let length: usize = response.all("content-length").next().map_or(Ok(0), str::parse).map_err(io::Error::other)?;
+        let length: usize =
+            response.all("content-length").next().map_or(Ok(0), str::parse).map_err(io::Error::other)?;
         while self.received.len() < head + length {
             self.receive_some().await?;
         }

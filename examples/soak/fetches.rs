@@ -9,9 +9,9 @@ use crate::realm::{ENDPOINTS, History, Published, Realm};
 use crate::timeline::Span;
 
 /// How long an issuer takes at most to read what it is to answer with, once it was asked.
-const READ: Duration = Duration::from_millis(500);
+const READ: Duration = Duration::from_millis(100);
 /// How long the API takes at most to make keys of an answer.
-const LANDING: Duration = Duration::from_millis(1_500);
+const LANDING: Duration = Duration::from_millis(600);
 /// When a fetch is given up, as the documentation of `keys` has it; some of that may have gone to the metadata.
 const GIVEN_UP: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(5)];
 

@@ -1,9 +1,9 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
-//! `cargo run --example soak -- --seconds 60`.
+//! `cargo run --example soak -- --seconds 75`.
 //!
-//! Three issuers are trusted. One is restless: it announces new keys or does not, withdraws some by mistake, replaces one
-//! under its name, and answers late, wrongly or not at all. Its twin has keys of the same names and no trouble ever. The third
-//! is away for longer than its keys are fresh. Clients present good tokens, tokens of past keys, and bad ones of every kind,
+//! Four issuers are trusted. Two are restless: they announce new keys or do not, withdraw some by mistake, replace one under
+//! its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for longer
+//! than its keys are fresh. Clients present good tokens, tokens of past keys, and bad ones of every kind,
 //! and hang up in the middle of a request, while they wait and in the middle of an answer.
 //!
 //! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
@@ -49,16 +49,16 @@ use crate::connection::Connection;
 use crate::memory::Memory;
 use crate::oracle::Oracle;
 use crate::presentation::Supply;
-use crate::realm::Realm;
+use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
 use crate::report::Report;
-use crate::schedule::Schedule;
+use crate::schedule::{Deck, Schedule};
 use crate::totals::judge_all;
 
 /// The layer under load, with issuers that misbehave and clients that hang up, and an oracle for every answer
 #[derive(Parser)]
 struct Arguments {
     /// How long to run; within an hour, because keys are used for no longer than two
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(10..=3600))]
+    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u64).range(10..=3600))]
     seconds: u64,
     /// What everything random comes from; without it, another one each time
     #[arg(long)]
@@ -67,7 +67,7 @@ struct Arguments {
     #[arg(long, default_value_t = 96)]
     clients: u64,
     /// How many milliseconds each pauses after an answer, on average
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 30)]
     pause: u64,
     /// Print what the issuers go through
     #[arg(long)]
@@ -91,13 +91,13 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("seed {seed}, {} s, {} clients", arguments.seconds, arguments.clients);
     let mut random = fastrand::Rng::with_seed(seed);
-    let realms = Arc::new(["restless", "twin", "away"].map(Realm::start));
+    let realms = Arc::new(NAMES.map(Realm::start));
     let stranger = Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start());
-    for realm in &realms[1..] {
-        realm.set_cache_control("max-age=60", Duration::from_secs(60));
+    for realm in [TWIN, AWAY] {
+        realms[realm].set_cache_control("max-age=60", Duration::from_secs(60));
     }
 
-    let mut api = Api::start(&realms)?;
+    let mut api = Api::start(&*realms)?;
     let mut memory = Memory::of(api.process.id());
     let start = Instant::now();
     memory.sample(Duration::ZERO);
@@ -108,10 +108,12 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let oracle = Oracle::new(Arc::clone(&realms));
     let judge = thread::spawn(move || judge_all(oracle, received, start));
     let pause = Duration::from_millis(arguments.pause);
-    let clients: Vec<_> = (0..arguments.clients)
-        .map(|_| tokio::spawn(client::run(Arc::clone(&shared), random.u64(..), pause)))
-        .collect();
-    let mut schedule = || Schedule {
+    let clients: Vec<_> =
+        (0..arguments.clients).map(|_| tokio::spawn(client::run(Arc::clone(&shared), random.u64(..), pause))).collect();
+    let deck = Arc::new(Deck::default());
+    let mut schedule = |realm| Schedule {
+        realm,
+        deck: Arc::clone(&deck),
         realms: Arc::clone(&realms),
         stranger: Arc::clone(&stranger),
         shared: Arc::clone(&shared),
@@ -119,7 +121,8 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         start,
         is_verbose: arguments.verbose,
     };
-    let schedules = [tokio::spawn(schedule().restless()), tokio::spawn(schedule().away())];
+    let [first, second] = RESTLESS.map(&mut schedule).map(|schedule| tokio::spawn(schedule.restless()));
+    let schedules = [first, second, tokio::spawn(schedule(AWAY).away())];
 
     let length = Duration::from_secs(arguments.seconds);
     while start.elapsed() < length {
@@ -141,7 +144,8 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     memory.sample(start.elapsed());
     let survived = api.stop()?;
 
-    let report = Report { length: arguments.seconds, start, end, oracle, totals, memory, cuts, broken, status, survived };
+    let report =
+        Report { length: arguments.seconds, start, end, oracle, totals, memory, cuts, broken, status, survived };
     print!("{report}");
     let wrongs = report.wrongs();
     for wrong in &wrongs {

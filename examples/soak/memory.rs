@@ -19,7 +19,8 @@ impl Memory {
 
     pub(crate) fn sample(&mut self, at: Duration) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
         self.samples.extend(resident.map(|resident| (at, resident)));
     }
 

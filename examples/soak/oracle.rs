@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::answer::Answer;
 use crate::fetches::{Fetch, Log, Outcome};
 use crate::presentation::{Presentation, Rule, Token, Validity};
-use crate::realm::{Key, Name, Published, Realm};
+use crate::realm::{Key, NAMES, Name, Published, Realms};
 use crate::timeline::Span;
 
 /// How late an answer may be that nothing has to be waited for: the machine has other things to do.
@@ -74,13 +74,13 @@ enum Word {
 }
 
 pub(crate) struct Oracle {
-    pub(crate) realms: Arc<[Realm; 3]>,
-    pub(crate) logs: [Log; 3],
+    pub(crate) realms: Arc<Realms>,
+    pub(crate) logs: [Log; NAMES.len()],
     looked: Instant,
 }
 
 impl Oracle {
-    pub(crate) fn new(realms: Arc<[Realm; 3]>) -> Self {
+    pub(crate) fn new(realms: Arc<Realms>) -> Self {
         Self { realms, logs: Default::default(), looked: Instant::now() }
     }
 

@@ -11,7 +11,7 @@ use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 use crate::answer::Answer;
 use crate::forgeries::{FORGERIES, UNREADABLE};
-use crate::realm::{Key, Name, Realm, Signer};
+use crate::realm::{AWAY, Key, NAMES, Name, RESTLESS, Realms, Signer, TWIN};
 use crate::timeline::Span;
 
 /// What the API allows for clocks that differ.
@@ -99,9 +99,9 @@ impl Presentation {
 
 /// Everything that there is to present.
 pub(crate) struct Supply {
-    realms: Arc<[Realm; 3]>,
+    realms: Arc<Realms>,
     stranger: Arc<TestIssuer>,
-    kept: [Mutex<Kept>; 3],
+    kept: [Mutex<Kept>; NAMES.len()],
     numbers: AtomicU64,
 }
 
@@ -114,13 +114,12 @@ struct Kept {
 }
 
 impl Supply {
-    pub(crate) fn new(realms: Arc<[Realm; 3]>, stranger: Arc<TestIssuer>) -> Self {
+    pub(crate) fn new(realms: Arc<Realms>, stranger: Arc<TestIssuer>) -> Self {
         Self { realms, stranger, kept: Default::default(), numbers: AtomicU64::new(0) }
     }
 
     pub(crate) fn next(&self, random: &mut fastrand::Rng) -> Presentation {
-        // The restless issuer, its twin, and the one that is away.
-        let realm = [0, 0, 0, 1, 1, 2][random.usize(..6)];
+        let realm = [RESTLESS[0], RESTLESS[0], RESTLESS[1], RESTLESS[1], TWIN, AWAY][random.usize(..6)];
         match random.u32(..1000) {
             0..150 => self.forgery(realm, random),
             150..170 => self.without_token(random),
@@ -149,7 +148,7 @@ impl Supply {
             0 => self.ask("scope lacking", "/admin", &token, Answer::InsufficientScope),
             1 => self.ask("step-up lacking", "/pay", &token, Answer::StepUp),
             2 => self.present("good, optional", "/open", &token),
-            3 => self.present("good, slow", "/slow", &token),
+            3..6 => self.present("good, slow", "/slow", &token),
             _ => self.present("good", "/me", &token),
         }
     }
@@ -216,17 +215,18 @@ impl Supply {
         self.present(kind, "/me", &Arc::new(token(realm, key, number, &text)))
     }
 
-    /// A token of the restless issuer that another issuer signed, under a name that both have.
+    /// A token of a restless issuer that another issuer signed, under a name that both have.
     fn misattributed(&self, random: &mut fastrand::Rng) -> Presentation {
+        let realm = RESTLESS[random.usize(..2)];
         let number = self.number();
-        let (builder, key) = self.builder(0, number);
+        let (builder, key) = self.builder(realm, number);
         let (kind, signer, other) = if random.bool() {
             ("signed by a stranger", Signer::Stranger, &*self.stranger)
         } else {
-            ("signed by another issuer", Signer::Twin, &self.realms[1].issuer)
+            ("signed by another issuer", Signer::Neighbour, &self.realms[TWIN].issuer)
         };
         let key = Key { signer, ..key };
-        self.present(kind, "/me", &Arc::new(token(0, key, number, &builder.signed_by(other).sign())))
+        self.present(kind, "/me", &Arc::new(token(realm, key, number, &builder.signed_by(other).sign())))
     }
 
     /// A token that no key makes good.
@@ -261,7 +261,13 @@ impl Supply {
 
     fn ask(&self, kind: &'static str, path: &'static str, token: &Arc<Token>, granted: Answer) -> Presentation {
         let lines = vec![format!("Bearer {}", token.text)];
-        Presentation { kind, path, lines, rule: Rule::ByToken { token: Arc::clone(token), granted }, number: self.number() }
+        Presentation {
+            kind,
+            path,
+            lines,
+            rule: Rule::ByToken { token: Arc::clone(token), granted },
+            number: self.number(),
+        }
     }
 
     fn refused<const N: usize>(

@@ -61,7 +61,9 @@ fn within_budget(outcomes: &[Outcome]) -> Option<(Instant, &'static str)> {
             let failures = keys[first..=last].iter().filter(|outcome| outcome.may_have_failed).count();
             last - first + 1 > budget(length, failures)
         };
-        (first..keys.len()).any(stretch).then(|| (keys[first].fetch.arrived.from, "more fetches from then on than there may be"))
+        (first..keys.len())
+            .any(stretch)
+            .then(|| (keys[first].fetch.arrived.from, "more fetches from then on than there may be"))
     })
 }
 
@@ -91,7 +93,9 @@ fn in_time(outcomes: &[Outcome], end: Instant) -> Vec<(Instant, &'static str)> {
     let mut refresh_at = None;
     let mut failures = 0;
     let mut broken = Vec::new();
-    for (arrived, outcome) in outcomes.iter().map(|outcome| (outcome.fetch.arrived.from, Some(outcome))).chain([(end, None)]) {
+    for (arrived, outcome) in
+        outcomes.iter().map(|outcome| (outcome.fetch.arrived.from, Some(outcome))).chain([(end, None)])
+    {
         if due.is_some_and(|due| arrived > due + SLACK) {
             broken.push((arrived, "not asked for in time"));
         }

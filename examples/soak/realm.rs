@@ -59,11 +59,20 @@ pub(crate) enum Signer {
     Own,
     /// A key of an issuer that is not trusted. It counts while this issuer publishes it under a name of its own.
     Stranger,
-    /// A key of the other issuer that is trusted and has keys of the same names.
-    Twin,
+    /// A key of another issuer that is trusted too.
+    Neighbour,
     /// The signature fits no key: something was changed afterwards.
     Nobody,
 }
+
+/// The issuers that are trusted, by their places: two that are restless, …
+pub(crate) const RESTLESS: [usize; 2] = [0, 1];
+/// … one that has keys of the same names as the first and no trouble ever, …
+pub(crate) const TWIN: usize = 2;
+/// … and one that is away for longer than its keys are fresh.
+pub(crate) const AWAY: usize = 3;
+pub(crate) const NAMES: [&str; 4] = ["restless", "moody", "twin", "away"];
+pub(crate) type Realms = [Realm; NAMES.len()];
 
 /// What an endpoint is numbered among the faults.
 pub(crate) const ENDPOINTS: [Endpoint; 2] = [Endpoint::OAuthMetadata, Endpoint::Jwks];
@@ -131,7 +140,8 @@ impl Realm {
         let mut history = self.history();
         let Name::Generation(current) = history.signing.name else { return };
         let kept = current.saturating_sub(count) + 1..=current;
-        let entries: Vec<_> = kept.clone().filter_map(|generation| entry(history.documents.get(&generation)?)).collect();
+        let entries: Vec<_> =
+            kept.clone().filter_map(|generation| entry(history.documents.get(&generation)?)).collect();
         let (since, ()) = Span::of(|| self.issuer.set_jwks(json!({ "keys": entries })));
         history.signing.signer = Signer::Own;
         history.keys.change(since, Arc::new(kept.map(|generation| (generation, Signer::Own)).collect()));

@@ -1,24 +1,34 @@
-//! What the issuers go through: every episode once in random order, and again, until the time is over.
+//! What the issuers go through: every episode once in random order, and again, until the time is over. Whichever issuer is
+//! through with one takes the next.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_bearer::testing::{Fault, TestIssuer};
 
 use crate::client::{self, Cut, Shared};
-use crate::realm::Realm;
+use crate::realm::{ENDPOINTS, RESTLESS, Realm, Realms, TWIN};
 
 /// How many clients come in a flood.
 const FLOOD: usize = 400;
-/// How long the third issuer is away at a time: longer than its keys are fresh.
+/// How long an issuer is away at a time: longer than its keys are fresh.
 const ABSENCE: Duration = Duration::from_secs(68);
+/// The longest that a fetch may have to wait for its turn.
+const AT_LAST: Duration = Duration::from_secs(7);
 const METADATA: usize = 0;
 const KEYS: usize = 1;
 
+/// Episodes, of which the last comes next.
+pub(crate) type Deck = Mutex<Vec<Episode>>;
+
 pub(crate) struct Schedule {
-    pub(crate) realms: Arc<[Realm; 3]>,
+    pub(crate) realms: Arc<Realms>,
+    /// Whose it is.
+    pub(crate) realm: usize,
+    /// What is still to come, for all.
+    pub(crate) deck: Arc<Deck>,
     pub(crate) stranger: Arc<TestIssuer>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) random: fastrand::Rng,
@@ -26,9 +36,9 @@ pub(crate) struct Schedule {
     pub(crate) is_verbose: bool,
 }
 
-/// What may happen to the restless issuer. Its twin has keys of the same names, and no trouble ever.
+/// What may happen to a restless issuer.
 #[derive(Clone, Copy, Debug)]
-enum Episode {
+pub(crate) enum Episode {
     AnnouncedRotation,
     Rotation,
     RotationAmidFlood,
@@ -39,7 +49,7 @@ enum Episode {
 
 /// What goes wrong with the key set.
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     Status,
     Delay,
     Hang,
@@ -76,16 +86,13 @@ const CACHE_CONTROL: [(&str, u64); 5] =
 impl Schedule {
     /// Everything once, then again in another order.
     pub(crate) async fn restless(mut self) {
-        let mut deck = Vec::new();
+        // As many connections as there will ever be: what they take does not count as growth.
+        self.flood(FLOOD + FLOOD / 2);
         loop {
-            let episode = deck.pop().unwrap_or_else(|| {
-                deck.extend(EPISODES);
-                self.random.shuffle(&mut deck);
-                EPISODES[0]
-            });
+            let episode = self.deal();
             let (cache_control, seconds) = CACHE_CONTROL[self.random.usize(..CACHE_CONTROL.len())];
             self.realm().set_cache_control(cache_control, Duration::from_secs(seconds));
-            // Without junk a new key is found at once; amid junk it waits for its turn.
+            // Amid junk a new key waits for its turn.
             let is_noisy = self.random.bool();
             if is_noisy {
                 self.flood(8);
@@ -99,42 +106,44 @@ impl Schedule {
     async fn go_through(&mut self, episode: Episode) {
         match episode {
             Episode::AnnouncedRotation => {
-                self.realm().publish_next();
-                self.twin().publish_next();
+                self.each(Realm::publish_next);
                 self.pause(0.0, 2.0).await;
-                self.realm().sign_with_next();
-                self.twin().sign_with_next();
+                self.each(Realm::sign_with_next);
                 self.burst().await;
-                self.pause(0.0, 2.0).await;
+                self.until_asked(KEYS).await;
                 self.realm().publish_newest(1);
             }
             Episode::Rotation => {
                 self.rotate();
                 self.burst().await;
+                self.until_asked(KEYS).await;
             }
             Episode::RotationAmidFlood => {
                 self.flood(FLOOD);
                 self.pause(0.0, 0.5).await;
                 self.rotate();
                 self.flood(FLOOD / 2);
-                self.pause(1.0, 3.0).await;
+                self.until_asked(KEYS).await;
             }
             Episode::KeyWithdrawnByMistake => {
                 self.realm().withdraw_current();
                 self.flood(1);
-                self.pause(1.0, 6.0).await;
-                self.realm().publish_newest(2);
+                self.until_asked(KEYS).await;
                 self.pause(0.5, 2.0).await;
+                self.realm().publish_newest(2);
+                self.until_asked(KEYS).await;
+                self.pause(0.5, 1.0).await;
                 self.realm().publish_newest(1);
             }
             Episode::KeyReplacedUnderItsName => {
                 self.realm().replace_current(&self.stranger);
-                self.pause(1.0, 4.0).await;
                 self.flood(1);
-                self.pause(1.0, 3.0).await;
+                self.until_asked(KEYS).await;
+                self.pause(1.0, 2.0).await;
                 self.realm().publish_newest(1);
                 self.flood(1);
-                self.pause(0.5, 2.0).await;
+                self.until_asked(KEYS).await;
+                self.pause(0.5, 1.0).await;
                 self.rotate();
             }
             Episode::RotationDuring(trouble) => {
@@ -148,30 +157,34 @@ impl Schedule {
                 self.pause(0.0, 0.3).await;
                 self.rotate();
                 self.burst().await;
-                self.pause(1.0, 4.0).await;
+                self.until_asked(KEYS).await;
+                if matches!(trouble, Trouble::MetadataToo) {
+                    self.until_asked(METADATA).await;
+                }
+                self.pause(0.0, 3.0).await;
                 self.realm().recover();
-                self.pause(0.5, 2.0).await;
+                self.pause(0.5, 1.5).await;
             }
         }
     }
 
-    /// The third issuer is away for longer than its keys are fresh, as often as there is time, and comes back with a new one.
+    /// An issuer is away for longer than its keys are fresh, as often as there is time, and comes back with a new one.
     pub(crate) async fn away(mut self) {
         // It is there for long enough to be asked once.
         self.pause(2.0, 3.0).await;
         loop {
-            self.note("the third issuer is gone");
+            self.note("gone");
             let fault = if self.random.bool() { Fault::Hang } else { Fault::Disconnect };
-            self.realms[2].fail(KEYS, fault);
-            self.realms[2].fail(METADATA, Fault::Status(502));
+            self.realm().fail(KEYS, fault);
+            self.realm().fail(METADATA, Fault::Status(502));
             sleep(ABSENCE).await;
-            self.realms[2].recover();
-            self.note("the third issuer is back");
+            self.realm().recover();
+            self.note("back");
             self.pause(40.0, 70.0).await;
-            self.realms[2].publish_next();
-            self.realms[2].sign_with_next();
+            self.realm().publish_next();
+            self.realm().sign_with_next();
             self.pause(10.0, 20.0).await;
-            self.realms[2].publish_newest(1);
+            self.realm().publish_newest(1);
         }
     }
 
@@ -184,28 +197,46 @@ impl Schedule {
             Trouble::Garbage => Fault::Body(b"<html>Bad gateway</html>".into()),
             Trouble::NoKeys => Fault::Body(br#"{"keys":[]}"#.into()),
             // Where keys of the same names are.
-            Trouble::Redirect => Fault::Redirect(self.realms[1].issuer.jwks_url()),
+            Trouble::Redirect => Fault::Redirect(self.realms[TWIN].issuer.jwks_url()),
             Trouble::Disconnect => Fault::Disconnect,
             Trouble::Truncate => Fault::Truncate,
         }
     }
 
-    /// The twin has a key of the same name, told of beforehand or not, and keeps the one before.
-    fn rotate(&mut self) {
+    fn rotate(&self) {
         self.realm().rotate();
-        self.twin().publish_next();
-        self.twin().sign_with_next();
+        if self.realm == RESTLESS[0] {
+            self.realms[TWIN].publish_next();
+            self.realms[TWIN].sign_with_next();
+        }
+    }
+
+    /// The twin keeps step with the first, so that its keys have the same names.
+    fn each(&self, happen: impl Fn(&Realm)) {
+        happen(self.realm());
+        if self.realm == RESTLESS[0] {
+            happen(&self.realms[TWIN]);
+        }
+    }
+
+    /// Until the next request, or until there will be none.
+    async fn until_asked(&self, endpoint: usize) {
+        let asked = || self.realm().issuer.requests(ENDPOINTS[endpoint]);
+        let (before, since) = (asked(), Instant::now());
+        while asked() == before && since.elapsed() < AT_LAST {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Tokens with names of keys that nobody has, each on a connection of its own, of which many are cut.
     fn flood(&mut self, count: usize) {
         for _ in 0..count {
             let shared = Arc::clone(&self.shared);
-            let mut random = self.random.fork();
+            let (realm, mut random) = (self.realm, self.random.fork());
             tokio::spawn(async move {
                 sleep(Duration::from_millis(random.u64(..300))).await;
                 let cut = (random.u32(..10) < 3).then(|| Cut::any(&mut random));
-                let presentation = shared.supply.unheard(0);
+                let presentation = shared.supply.unheard(realm);
                 client::ask(&shared, None, presentation, cut, &mut random).await;
             });
         }
@@ -221,17 +252,22 @@ impl Schedule {
         sleep(Duration::from_secs_f64(least + (most - least) * self.random.f64())).await;
     }
 
-    fn realm(&self) -> &Realm {
-        &self.realms[0]
+    fn deal(&mut self) -> Episode {
+        let mut deck = self.deck.lock().unwrap_or_else(PoisonError::into_inner);
+        if deck.is_empty() {
+            deck.extend(EPISODES);
+            self.random.shuffle(&mut deck);
+        }
+        deck.pop().unwrap_or(Episode::Rotation)
     }
 
-    fn twin(&self) -> &Realm {
-        &self.realms[1]
+    fn realm(&self) -> &Realm {
+        &self.realms[self.realm]
     }
 
     fn note(&self, what: &str) {
         if self.is_verbose {
-            println!("{:8.3} {what}", self.start.elapsed().as_secs_f64());
+            println!("{:8.3} {}: {what}", self.start.elapsed().as_secs_f64(), self.realm().name);
         }
     }
 }
