@@ -15,10 +15,13 @@ use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
 use crate::realm::AUDIENCE;
 
+/// How long a slow handler takes.
+pub(crate) const SLOW: Duration = Duration::from_millis(20);
+
 /// Serves until its standard input ends, and says on its standard output where.
 #[tokio::main]
-pub(crate) async fn serve(issuers: Vec<String>) -> Result<(), Box<dyn Error>> {
-    let [first, rest @ ..] = &*issuers else { return Err("no issuer".into()) };
+pub(crate) async fn serve(issuers: &[String]) -> Result<(), Box<dyn Error>> {
+    let [first, rest @ ..] = issuers else { return Err("no issuer".into()) };
     // Full within the first seconds, so that its growth is not mistaken for a leak.
     let cache = TokenCache::default().entries(200).bytes(512 * 1024);
     let mut builder = ResourceServer::builder(AUDIENCE).trust(Issuer::discover(first)?).token_cache(cache);
@@ -39,7 +42,7 @@ pub(crate) async fn serve(issuers: Vec<String>) -> Result<(), Box<dyn Error>> {
 fn router(api: &ResourceServer) -> Router {
     let me = async |token: AccessToken, Path(number): Path<u64>| format!("{} {number}", token.subject());
     let slow = async |token: AccessToken, Path(number): Path<u64>| {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(SLOW).await;
         format!("{} {number}", token.subject())
     };
     let open = async |token: Option<AccessToken>, Path(number): Path<u64>| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 use crate::answer::Answer;
+use crate::api;
 use crate::connection::Connection;
 use crate::oracle::Answered;
 use crate::presentation::{Presentation, Supply};
@@ -81,13 +82,21 @@ pub(crate) async fn run(shared: Arc<Shared>, seed: u64, pause: Duration) {
     let mut kept = None;
     while !shared.is_over.load(Ordering::Relaxed) {
         let presentation = shared.supply.next(&mut random);
-        // Who waits for a slow handler hangs up more often.
-        let impatience = if presentation.path == "/slow" { 30 } else { 5 };
-        let cut = (random.u32(..100) < impatience).then(|| Cut::any(&mut random));
+        let cut = (random.u32(..100) < 6).then(|| Cut::any(&mut random));
         kept = ask(&shared, kept, presentation, cut, &mut random).await;
         if !shared.is_burst.load(Ordering::Relaxed) {
             tokio::time::sleep(pause.mul_f64(2.0 * random.f64())).await;
         }
+    }
+}
+
+/// Hangs up on a handler each time, while that is at work.
+pub(crate) async fn run_impatient(shared: Arc<Shared>, seed: u64, pause: Duration) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    while !shared.is_over.load(Ordering::Relaxed) {
+        let cut = Cut::Waiting(api::SLOW.mul_f64(random.f64()));
+        ask(&shared, None, shared.supply.slow(&mut random), Some(cut), &mut random).await;
+        tokio::time::sleep(pause.mul_f64(2.0 * random.f64())).await;
     }
 }
 

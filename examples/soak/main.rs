@@ -82,7 +82,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if arguments.serve.is_empty() {
         return soak(&arguments);
     }
-    api::serve(arguments.serve)?;
+    api::serve(&arguments.serve)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -131,11 +131,10 @@ impl Oracle {
             answers.push(Answer::Unavailable);
         }
         let case = match &*words {
-            [] => Case::Unknown,
             [first, rest @ ..] if rest.iter().any(|word| word != first) || held.may_be_nothing => Case::Unclear,
             [Word::Verifies, ..] => Case::Known,
             [Word::IsAnother, ..] => Case::Replaced,
-            [Word::Unknown, ..] => Case::Unknown,
+            [] | [Word::Unknown, ..] => Case::Unknown,
         };
         Right { answers, within: if unknown { PATIENCE + AT_ONCE } else { AT_ONCE }, case }
     }
@@ -158,7 +157,7 @@ impl Oracle {
     }
 
     /// What happened at an issuer lately, for whoever looks into a wrong answer.
-    pub(crate) fn circumstances(&self, realm: usize, during: Span, start: Instant) -> String {
+    pub(crate) fn circumstances(&self, realm: usize, during: Span, start: Instant) -> Vec<String> {
         let at = |instant: Instant| format!("{:.3}", instant.saturating_duration_since(start).as_secs_f64());
         let tell = |outcome: &Outcome| {
             let Fetch { endpoint, arrived } = outcome.fetch;
@@ -166,7 +165,7 @@ impl Oracle {
             let keys: Vec<_> = outcome.keys.iter().map(|keys| format!("{keys:?}")).collect();
             let failed = if outcome.may_have_failed { " or failed" } else { "" };
             format!(
-                "      {what} asked for at {}–{}, landed at {}–{}: {}{failed}\n",
+                "      {what} asked for at {}–{}, landed at {}–{}: {}{failed}",
                 at(arrived.from),
                 at(arrived.to),
                 at(outcome.landed.from),

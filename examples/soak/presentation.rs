@@ -141,16 +141,26 @@ impl Supply {
         self.present("unheard key", "/me", &Arc::new(token(realm, key, number, &builder.sign())))
     }
 
+    /// A good token for a handler that takes its time.
+    pub(crate) fn slow(&self, random: &mut fastrand::Rng) -> Presentation {
+        let token = self.fresh_or_kept(TWIN, random);
+        self.present("good, slow", "/slow", &token)
+    }
+
     fn good(&self, realm: usize, random: &mut fastrand::Rng) -> Presentation {
-        let again = (random.u32(..10) < 6).then(|| pick(&self.kept(realm).current, random)).flatten();
-        let token = again.unwrap_or_else(|| self.issue(realm, random));
+        let token = self.fresh_or_kept(realm, random);
         match random.u32(..20) {
             0 => self.ask("scope lacking", "/admin", &token, Answer::InsufficientScope),
             1 => self.ask("step-up lacking", "/pay", &token, Answer::StepUp),
             2 => self.present("good, optional", "/open", &token),
-            3..6 => self.present("good, slow", "/slow", &token),
+            3 => self.present("good, slow", "/slow", &token),
             _ => self.present("good", "/me", &token),
         }
+    }
+
+    fn fresh_or_kept(&self, realm: usize, random: &mut fastrand::Rng) -> Arc<Token> {
+        let again = (random.u32(..10) < 6).then(|| pick(&self.kept(realm).current, random)).flatten();
+        again.unwrap_or_else(|| self.issue(realm, random))
     }
 
     /// A good token, now and then one that soon becomes valid or soon ceases to be.
@@ -166,7 +176,7 @@ impl Supply {
         }
         // Whole seconds, as issuers write them, and what that comes to on this clock.
         let (now, instant) = (unix_time(), Instant::now());
-        let valid_until = whole(now + until) - LEEWAY;
+        let valid_until = whole(now + until).saturating_sub(LEEWAY);
         builder = builder.claim("exp", valid_until.as_secs());
         let valid_from = from.map(|from| whole(now + from) + LEEWAY);
         if let Some(nbf) = valid_from {

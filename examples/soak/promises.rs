@@ -1,5 +1,6 @@
 //! What the documentation of `keys` promises to an issuer, checked against what the issuer was asked for.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::fetches::{Fetch, Log, Outcome};
@@ -37,11 +38,15 @@ pub(crate) fn account(realm: &Realm, log: &Log, start: Instant, end: Instant) ->
     broken.extend(left_alone_after_failures(&outcomes));
     broken.extend(in_time(&outcomes, end));
     let failures = outcomes.iter().filter(|outcome| outcome.may_have_failed).count();
-    let tell = |what: (Instant, &str)| {
-        let at = what.0.saturating_duration_since(start).as_secs_f64();
-        format!("{} at {at:.3}: {}", realm.name, what.1)
+    let mut by_promise = BTreeMap::<_, Vec<_>>::new();
+    for (at, promise) in broken {
+        by_promise.entry(promise).or_default().push(at);
+    }
+    let tell = |(promise, times): (_, Vec<Instant>)| {
+        let first = times[0].saturating_duration_since(start).as_secs_f64();
+        format!("{}: {promise}, {} times, first at {first:.3}", realm.name, times.len())
     };
-    let broken = broken.into_iter().map(tell).collect();
+    let broken = by_promise.into_iter().map(tell).collect();
     Account { fetches: log.keys(), budget: budget(end - start, failures), failures, broken }
 }
 

@@ -12,7 +12,7 @@ use crate::client::{self, Cut, Shared};
 use crate::realm::{ENDPOINTS, RESTLESS, Realm, Realms, TWIN};
 
 /// How many clients come in a flood.
-const FLOOD: usize = 400;
+const FLOOD: usize = 150;
 /// How long an issuer is away at a time: longer than its keys are fresh.
 const ABSENCE: Duration = Duration::from_secs(68);
 /// The longest that a fetch may have to wait for its turn.

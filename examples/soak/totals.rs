@@ -94,16 +94,14 @@ fn tell(oracle: &Oracle, answered: &Answered, right: &Right, start: Instant) -> 
     let Answered { presentation, during, answer, text } = answered;
     let at = during.from.saturating_duration_since(start).as_secs_f64();
     let wait = (during.to - during.from).as_secs_f64();
-    let mut told = format!(
-        "   {} at {at:.3} for {wait:.3} s: {answer:?}, where {:?} is right within {:?} ({:?})\n",
+    let mut told = vec![format!(
+        "   {} at {at:.3} for {wait:.3} s: {answer:?}, where {:?} is right within {:?} ({:?})",
         presentation.kind, right.answers, right.within, right.case
-    );
-    if let Some(text) = text {
-        told += &format!("      {text}\n");
-    }
+    )];
+    told.extend(text.as_ref().map(|text| format!("      {text}")));
     if let Rule::ByToken { token, .. } = &presentation.rule {
-        told += &format!("      {:?} of {}\n", token.key, oracle.realms[token.realm].name);
-        told += &oracle.circumstances(token.realm, *during, start);
+        told.push(format!("      {:?} of {}", token.key, oracle.realms[token.realm].name));
+        told.extend(oracle.circumstances(token.realm, *during, start));
     }
-    told
+    told.join("\n") + "\n"
 }
