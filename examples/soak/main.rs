@@ -54,6 +54,9 @@ use crate::report::Report;
 use crate::schedule::{Deck, Schedule};
 use crate::totals::judge_all;
 
+/// For how many clients there is one that only hangs up.
+const IMPATIENT: u64 = 8;
+
 /// The layer under load, with issuers that misbehave and clients that hang up, and an oracle for every answer
 #[derive(Parser)]
 struct Arguments {
@@ -108,8 +111,14 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let oracle = Oracle::new(Arc::clone(&realms));
     let judge = thread::spawn(move || judge_all(oracle, received, start));
     let pause = Duration::from_millis(arguments.pause);
-    let clients: Vec<_> =
-        (0..arguments.clients).map(|_| tokio::spawn(client::run(Arc::clone(&shared), random.u64(..), pause))).collect();
+    let mut clients = Vec::new();
+    for number in 0..arguments.clients {
+        let seed = random.u64(..);
+        clients.push(tokio::spawn(client::run(Arc::clone(&shared), seed, pause)));
+        if number % IMPATIENT == 0 {
+            clients.push(tokio::spawn(client::run_impatient(Arc::clone(&shared), !seed, pause)));
+        }
+    }
     let deck = Arc::new(Deck::default());
     let mut schedule = |realm| Schedule {
         realm,
