@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tower_bearer::testing::Fault;
 
 use crate::realm::{ENDPOINTS, History, Published, Realm};
+use crate::slowness::Slowness;
 use crate::timeline::Span;
 
 /// How long an issuer takes at most to read what it is to answer with, once it was asked.
@@ -64,22 +65,25 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(fetch: Fetch, history: &History) -> Self {
+    pub(crate) fn of(fetch: Fetch, history: &History, slowness: &Slowness) -> Self {
         let arrived = fetch.arrived;
+        let slow = |at: Span| slowness.during(at);
+        let late = slow(arrived.later(Duration::ZERO, READ + LANDING));
         let mut outcome = Self {
             fetch,
             keys: Vec::new(),
             may_have_failed: false,
             may_lead_on: false,
             is_slow: false,
-            landed: arrived.later(Duration::ZERO, READ + LANDING),
+            landed: arrived.later(Duration::ZERO, READ + LANDING + late),
             lifetime: Duration::ZERO,
         };
         let is_for_keys = fetch.endpoint == 1;
         let faults: Vec<_> = history.faults[fetch.endpoint].during(arrived).collect();
         if let [Some(Fault::Hang | Fault::Delay(_))] = &*faults {
             // Not earlier, at least.
-            let least = if let Some(Fault::Delay(delay)) = faults[0] { *delay } else { GIVEN_UP[0] };
+            let least =
+                if let Some(Fault::Delay(delay)) = faults[0] { *delay } else { GIVEN_UP[0].saturating_sub(late) };
             outcome.landed.from += least;
         }
         for fault in faults {
@@ -87,7 +91,8 @@ impl Outcome {
                 None => Duration::ZERO,
                 Some(Fault::Delay(delay)) => *delay,
                 Some(Fault::Hang) => {
-                    outcome.fail(arrived.to + GIVEN_UP[1] + LANDING);
+                    let given_up = arrived.later(GIVEN_UP[0], GIVEN_UP[1] + LANDING);
+                    outcome.fail(given_up.to + slow(given_up));
                     outcome.is_slow = true;
                     continue;
                 }
@@ -98,6 +103,8 @@ impl Outcome {
             };
             outcome.is_slow |= !delay.is_zero();
             let read = arrived.later(delay, delay + READ);
+            let late = slow(read.later(Duration::ZERO, LANDING));
+            let read = read.later(Duration::ZERO, late);
             outcome.landed.to = outcome.landed.to.max(read.to + LANDING);
             outcome.may_lead_on |= !is_for_keys;
             if is_for_keys {

@@ -27,6 +27,7 @@ mod promises;
 mod realm;
 mod report;
 mod schedule;
+mod slowness;
 mod timeline;
 mod totals;
 
@@ -52,6 +53,7 @@ use crate::presentation::Supply;
 use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
 use crate::report::Report;
 use crate::schedule::{Deck, Schedule};
+use crate::slowness::Slowness;
 use crate::totals::judge_all;
 
 /// For how many clients there is one that only hangs up.
@@ -108,7 +110,12 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let (answers, received) = mpsc::channel(4096);
     let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger));
     let shared = Arc::new(Shared::new(api.address, supply, answers));
-    let oracle = Oracle::new(Arc::clone(&realms));
+    let slowness = Arc::new(Slowness::new());
+    let watch = tokio::spawn({
+        let (slowness, address) = (Arc::clone(&slowness), api.address);
+        async move { slowness.watch(address).await }
+    });
+    let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&slowness));
     let judge = thread::spawn(move || judge_all(oracle, received, start));
     let pause = Duration::from_millis(arguments.pause);
     let mut clients = Vec::new();
@@ -147,6 +154,8 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         client.await?;
     }
     let (cuts, broken) = Shared::closed(shared).await;
+    watch.abort();
+    slowness.is_over();
     let (oracle, totals) = judge.join().map_err(|_| "the oracle panicked")?;
     let end = Instant::now();
     let status = api.status().await?;

@@ -30,6 +30,11 @@ impl Memory {
         found.map_or(0, |(_, resident)| *resident)
     }
 
+    pub(crate) fn minutes(&self) -> Vec<u64> {
+        let length = self.samples.last().map_or(0, |(at, _)| at.as_secs() / 60);
+        (0..=length).map(|minute| self.at(Duration::from_secs(60 * minute))).collect()
+    }
+
     pub(crate) fn most(&self) -> u64 {
         self.samples.iter().map(|(_, resident)| *resident).max().unwrap_or_default()
     }

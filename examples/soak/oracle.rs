@@ -22,10 +22,11 @@ use crate::answer::Answer;
 use crate::fetches::{Fetch, Log, Outcome};
 use crate::presentation::{Presentation, Rule, Token, Validity};
 use crate::realm::{Key, NAMES, Name, Published, Realms};
+use crate::slowness::Slowness;
 use crate::timeline::Span;
 
-/// How late an answer may be that nothing has to be waited for: the machine has other things to do.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// How late an answer may be that nothing has to be waited for, on an idle machine.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long a request waits for a key at most …
 const PATIENCE: Duration = Duration::from_secs(6);
 /// … give or take.
@@ -76,26 +77,33 @@ enum Word {
 pub(crate) struct Oracle {
     pub(crate) realms: Arc<Realms>,
     pub(crate) logs: [Log; NAMES.len()],
+    pub(crate) slowness: Arc<Slowness>,
     looked: Instant,
 }
 
 impl Oracle {
-    pub(crate) fn new(realms: Arc<Realms>) -> Self {
-        Self { realms, logs: Default::default(), looked: Instant::now() }
+    pub(crate) fn new(realms: Arc<Realms>, slowness: Arc<Slowness>) -> Self {
+        Self { realms, logs: Default::default(), slowness, looked: Instant::now() }
     }
 
-    /// Sees what the issuers were asked for until now. Returns until when everything is seen.
+    /// Sees what the issuers were asked for until now. Returns until when everything is known.
     pub(crate) fn look(&mut self) -> Instant {
         let now = Instant::now();
         for (log, realm) in self.logs.iter_mut().zip(self.realms.iter()) {
             log.look(realm, self.looked);
         }
         self.looked = now;
-        now
+        now.min(self.slowness.known_until())
     }
 
-    /// To be asked once everything is seen until the answer came.
+    /// To be asked once everything is known until the answer came.
     pub(crate) fn right(&self, answered: &Answered) -> Right {
+        let mut right = self.right_in_time(answered);
+        right.within += self.slowness.during(answered.during);
+        right
+    }
+
+    fn right_in_time(&self, answered: &Answered) -> Right {
         let (token, granted) = match &answered.presentation.rule {
             Rule::Always(answer) => return Right { answers: vec![*answer], within: AT_ONCE, case: Case::NoKey },
             Rule::ByToken { token, granted } => (token, *granted),
@@ -145,7 +153,7 @@ impl Oracle {
         let history = self.realms[realm].history();
         let mut recent = Vec::new();
         for fetch in self.logs[realm].fetches.iter().rev() {
-            let outcome = Outcome::of(*fetch, &history);
+            let outcome = Outcome::of(*fetch, &history, &self.slowness);
             let is_enough = outcome.surely_brought_keys() && outcome.landed.to + ABSENT + AT_ONCE < during.from;
             recent.push(outcome);
             if is_enough {

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use crate::fetches::{Fetch, Log, Outcome};
 use crate::oracle::{BACK_OFF, back_off};
 use crate::realm::Realm;
+use crate::slowness::Slowness;
+use crate::timeline::Span;
 
-/// How late a fetch may be, because the machine has other things to do.
+/// How late a fetch may be on an idle machine.
 const SLACK: Duration = Duration::from_secs(3);
 /// How many fetches for unknown keys may follow one another, and how often one more becomes possible.
 const MISSES: (f64, f64) = (2.0, 5.0);
@@ -30,13 +32,13 @@ pub(crate) struct Account {
     pub(crate) broken: Vec<String>,
 }
 
-pub(crate) fn account(realm: &Realm, log: &Log, start: Instant, end: Instant) -> Account {
+pub(crate) fn account(realm: &Realm, log: &Log, slowness: &Slowness, start: Instant, end: Instant) -> Account {
     let history = realm.history();
-    let outcomes: Vec<_> = log.fetches.iter().map(|fetch| Outcome::of(*fetch, &history)).collect();
+    let outcomes: Vec<_> = log.fetches.iter().map(|fetch| Outcome::of(*fetch, &history, slowness)).collect();
     let mut broken = Vec::new();
     broken.extend(within_budget(&outcomes));
     broken.extend(left_alone_after_failures(&outcomes));
-    broken.extend(in_time(&outcomes, end));
+    broken.extend(in_time(&outcomes, slowness, end));
     let failures = outcomes.iter().filter(|outcome| outcome.may_have_failed).count();
     let mut by_promise = BTreeMap::<_, Vec<_>>::new();
     for (at, promise) in broken {
@@ -93,7 +95,7 @@ fn left_alone_after_failures(outcomes: &[Outcome]) -> Vec<(Instant, &'static str
 }
 
 /// Keys are refreshed in time without anybody asking, and after a failure as soon as the issuer need not be left alone.
-fn in_time(outcomes: &[Outcome], end: Instant) -> Vec<(Instant, &'static str)> {
+fn in_time(outcomes: &[Outcome], slowness: &Slowness, end: Instant) -> Vec<(Instant, &'static str)> {
     let mut due: Option<Instant> = None;
     let mut refresh_at = None;
     let mut failures = 0;
@@ -101,7 +103,8 @@ fn in_time(outcomes: &[Outcome], end: Instant) -> Vec<(Instant, &'static str)> {
     for (arrived, outcome) in
         outcomes.iter().map(|outcome| (outcome.fetch.arrived.from, Some(outcome))).chain([(end, None)])
     {
-        if due.is_some_and(|due| arrived > due + SLACK) {
+        let late = |due| SLACK + slowness.during(Span { from: due, to: due + SLACK });
+        if due.is_some_and(|due| arrived > due + late(due)) {
             broken.push((arrived, "not asked for in time"));
         }
         let Some(outcome) = outcome else { break };

@@ -69,7 +69,7 @@ impl Report {
 
     fn accounts(&self) -> Vec<Account> {
         let logs = self.oracle.realms.iter().zip(&self.oracle.logs);
-        logs.map(|(realm, log)| account(realm, log, self.start, self.end)).collect()
+        logs.map(|(realm, log)| account(realm, log, &self.oracle.slowness, self.start, self.end)).collect()
     }
 
     /// What the fetches met with, by kind.
@@ -124,9 +124,11 @@ impl fmt::Display for Report {
         writeln!(f, "by what was known of the key: {:?}", totals.cases)?;
         writeln!(
             f,
-            "longest wait: {:.3} s, with the key at hand: {:.3} s; good tokens that waited for their key: {}",
+            "longest wait: {:.3} s, with the key at hand: {:.3} s, without the layer: {:.3} s; good tokens that waited for \
+             their key: {}",
             totals.longest_wait.as_secs_f64(),
             totals.longest_wait_with_key.as_secs_f64(),
+            self.oracle.slowness.most().as_secs_f64(),
             totals.found
         )?;
         let cuts: Vec<_> = Cut::NAMES.iter().zip(self.cuts).map(|(name, count)| format!("{count} {name}")).collect();
@@ -151,6 +153,7 @@ impl fmt::Display for Report {
             memory.at(Duration::from_secs(60)),
             memory.at(Duration::MAX),
             memory.most(),
-        )
+        )?;
+        writeln!(f, "minute by minute: {:?}", memory.minutes())
     }
 }
