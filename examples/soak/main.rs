@@ -29,6 +29,7 @@ mod report;
 mod schedule;
 mod slowness;
 mod timeline;
+mod tokens;
 mod totals;
 
 use std::error::Error;

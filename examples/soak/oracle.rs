@@ -20,10 +20,11 @@ use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
 use crate::fetches::{Fetch, Log, Outcome};
-use crate::presentation::{Presentation, Rule, Token, Validity};
+use crate::presentation::{Presentation, Rule};
 use crate::realm::{Key, NAMES, Name, Published, Realms};
 use crate::slowness::Slowness;
 use crate::timeline::Span;
+use crate::tokens::{Token, Validity};
 
 /// How late an answer may be that nothing has to be waited for, on an idle machine.
 const AT_ONCE: Duration = Duration::from_secs(1);

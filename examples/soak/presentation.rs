@@ -1,6 +1,5 @@
 //! What clients present: good tokens, old ones, and bad ones of every kind.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +11,11 @@ use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use crate::answer::Answer;
 use crate::forgeries::{FORGERIES, UNREADABLE};
 use crate::realm::{AWAY, Key, NAMES, Name, RESTLESS, Realms, Signer, TWIN};
-use crate::timeline::Span;
+use crate::tokens::{Kept, Token, pick};
 
 /// What the API allows for clocks that differ.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// How far apart the clock of dates and the one that measures may drift during a run.
-const DRIFT: Duration = Duration::from_millis(100);
-/// How many tokens are kept to be presented again, of each issuer.
-const KEPT: usize = 200;
-/// How many of them are of a kind that comes up now and then.
+/// One token in so many is of a kind that comes up now and then.
 const RARE: usize = 40;
 
 /// One request to come.
@@ -40,41 +35,6 @@ pub(crate) enum Rule {
     Always(Answer),
     /// It depends on what the key of the token is worth; if it is good, it is this one.
     ByToken { token: Arc<Token>, granted: Answer },
-}
-
-/// A token that is good but perhaps for its time and its key.
-pub(crate) struct Token {
-    text: String,
-    subject: String,
-    /// Of which issuer, by its place.
-    pub(crate) realm: usize,
-    pub(crate) key: Key,
-    /// From when on it is valid, if it was not always.
-    from: Option<Instant>,
-    until: Instant,
-}
-
-/// What the time says to a token.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Validity {
-    Future,
-    Present,
-    Past,
-    /// It changed about then.
-    Unclear,
-}
-
-impl Token {
-    pub(crate) fn validity(&self, during: Span) -> Validity {
-        let began = self.from.is_none_or(|from| from + DRIFT < during.from);
-        let is_future = self.from.is_some_and(|from| from > during.to + DRIFT);
-        match (is_future, began, self.until) {
-            (true, _, _) => Validity::Future,
-            (_, _, until) if until + DRIFT < during.from => Validity::Past,
-            (_, true, until) if until > during.to + DRIFT => Validity::Present,
-            _ => Validity::Unclear,
-        }
-    }
 }
 
 impl Presentation {
@@ -103,14 +63,6 @@ pub(crate) struct Supply {
     stranger: Arc<TestIssuer>,
     kept: [Mutex<Kept>; NAMES.len()],
     numbers: AtomicU64,
-}
-
-/// Tokens to present again: so many at most.
-#[derive(Default)]
-struct Kept {
-    current: VecDeque<Arc<Token>>,
-    /// Those whose key signs no more.
-    past: VecDeque<Arc<Token>>,
 }
 
 impl Supply {
@@ -302,24 +254,6 @@ impl Supply {
     fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
-}
-
-impl Kept {
-    fn keep(&mut self, token: &Arc<Token>) {
-        if self.current.back().is_some_and(|last| last.key != token.key) {
-            self.past.extend(self.current.drain(..));
-        }
-        self.current.push_back(Arc::clone(token));
-        for kept in [&mut self.current, &mut self.past] {
-            while kept.len() > KEPT {
-                kept.pop_front();
-            }
-        }
-    }
-}
-
-fn pick(kept: &VecDeque<Arc<Token>>, random: &mut fastrand::Rng) -> Option<Arc<Token>> {
-    kept.get(random.usize(..kept.len().max(1))).cloned()
 }
 
 /// One that is valid for as long as it is of any use here.

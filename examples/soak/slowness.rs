@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// What is too quick to count.
 const QUICK: Duration = Duration::from_millis(50);
 /// How many slow answers are remembered.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 65_536;
 /// How much longer another request may take than the slowest that was sent about then.
 const FACTOR: u32 = 4;
 /// What counts as about then.
