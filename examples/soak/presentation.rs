@@ -79,7 +79,7 @@ impl Supply {
             180..200 => self.past(realm, random),
             200..260 => self.altered(realm, random),
             260..300 => self.misattributed(random),
-            300..301 => self.unheard(realm),
+            300..301 => self.unheard(RESTLESS[random.usize(..2)]),
             _ => self.good(realm, random),
         }
     }
