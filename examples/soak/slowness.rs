@@ -13,7 +13,7 @@ const QUICK: Duration = Duration::from_millis(50);
 /// How many slow answers are remembered.
 const REMEMBERED: usize = 65_536;
 /// How much longer another request may take than the slowest that was sent about then.
-const FACTOR: u32 = 4;
+const FACTOR: u32 = 2;
 /// What counts as about then.
 const ABOUT: Duration = Duration::from_secs(1);
 
