@@ -14,7 +14,7 @@ use crate::presentation::{Presentation, Supply};
 use crate::timeline::Span;
 
 /// Longer than any answer may take.
-const HOPELESS: Duration = Duration::from_secs(20);
+const HOPELESS: Duration = Duration::from_secs(120);
 
 /// What all clients have in common.
 pub(crate) struct Shared {

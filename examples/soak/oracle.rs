@@ -32,6 +32,12 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// … give or take.
 const ABOUT: Duration = Duration::from_millis(200);
+/// From when on a machine is so slow that a fetch may take longer than the rest of that.
+const SLOW: Duration = Duration::from_millis(300);
+/// From when on it stands still, in which a fetch may fail through no fault of its issuer …
+const STANDSTILL: Duration = Duration::from_secs(2);
+/// … and for how long that may matter.
+const AFTERMATH: Duration = Duration::from_secs(15);
 /// How long a name that was not found is known not to exist.
 const ABSENT: Duration = Duration::from_secs(5);
 /// How long an issuer is left alone after its first failure, and at most.
@@ -136,7 +142,7 @@ impl Oracle {
         if is_refused || words.contains(&Word::IsAnother) {
             answers.push(Answer::InvalidToken);
         }
-        if unknown && (is_left_alone(&recent, during) || is_kept_waiting(&recent, during)) {
+        if unknown && (is_left_alone(&recent, during) || self.is_kept_waiting(&recent, during)) {
             answers.push(Answer::Unavailable);
         }
         let case = match &*words {
@@ -146,6 +152,23 @@ impl Oracle {
             [] | [Word::Unknown, ..] => Case::Unknown,
         };
         Right { answers, within: if unknown { PATIENCE + AT_ONCE } else { AT_ONCE }, case }
+    }
+
+    /// Whether the request was given up after its time because the issuer took its own, or the machine: the turn of a fetch
+    /// may come so late that only a second is left for it.
+    fn is_kept_waiting(&self, recent: &[Outcome], during: Span) -> bool {
+        let is_slow = |outcome: &Outcome| {
+            outcome.is_slow && outcome.fetch.arrived.from <= during.to && outcome.landed.to >= during.from
+        };
+        let was_slow = || recent.iter().any(is_slow) || self.slowness.during(during) >= SLOW;
+        during.to - during.from + ABOUT >= PATIENCE && was_slow()
+    }
+
+    /// Whether the machine stood still about then: fetches may have ended that never reached an issuer, and nobody can say what
+    /// is right but that nothing bad may be granted.
+    pub(crate) fn stood_still(&self, during: Span) -> bool {
+        let from = during.from.checked_sub(AFTERMATH).unwrap_or(during.from);
+        self.slowness.during(Span { from, ..during }) >= STANDSTILL
     }
 
     /// What the issuer was asked for, the oldest first: back to the last time when it surely brought keys, long enough ago
@@ -248,12 +271,4 @@ fn is_left_alone(recent: &[Outcome], during: Span) -> bool {
 /// How long an issuer is left alone at most that has failed so often before.
 pub(crate) fn back_off(failures: u32) -> Duration {
     (BACK_OFF[0] * (1 << failures.min(6))).min(BACK_OFF[1])
-}
-
-/// Whether the request was given up after its time because the issuer took its own.
-fn is_kept_waiting(recent: &[Outcome], during: Span) -> bool {
-    let is_slow = |outcome: &Outcome| {
-        outcome.is_slow && outcome.fetch.arrived.from <= during.to && outcome.landed.to >= during.from
-    };
-    during.to - during.from + ABOUT >= PATIENCE && recent.iter().any(is_slow)
 }

@@ -11,6 +11,8 @@ use crate::timeline::Span;
 
 /// How late a fetch may be on an idle machine.
 const SLACK: Duration = Duration::from_secs(3);
+/// For how long before that the machine may have been the reason.
+const BEFORE: Duration = Duration::from_secs(15);
 /// How many fetches for unknown keys may follow one another, and how often one more becomes possible.
 const MISSES: (f64, f64) = (2.0, 5.0);
 /// The same for bad signatures under a known key.
@@ -103,7 +105,9 @@ fn in_time(outcomes: &[Outcome], slowness: &Slowness, end: Instant) -> Vec<(Inst
     for (arrived, outcome) in
         outcomes.iter().map(|outcome| (outcome.fetch.arrived.from, Some(outcome))).chain([(end, None)])
     {
-        let late = |due| SLACK + slowness.during(Span { from: due, to: due + SLACK });
+        let late = |due: Instant| {
+            SLACK + slowness.during(Span { from: due.checked_sub(BEFORE).unwrap_or(due), to: due + SLACK })
+        };
         if due.is_some_and(|due| arrived > due + late(due)) {
             broken.push((arrived, "not asked for in time"));
         }

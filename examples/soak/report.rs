@@ -16,6 +16,8 @@ use crate::totals::Totals;
 /// A run shorter than this need not have met everything.
 const FULL: u64 = 75;
 
+/// Less than one answer in so many may be excused.
+const EXCUSABLE: u64 = 50;
 /// How many ways to fail a run must meet, of seven.
 const FAULTS: usize = 4;
 
@@ -40,6 +42,7 @@ impl Report {
         let mut wrongs: Vec<_> = self.accounts().into_iter().flat_map(|account| account.broken).collect();
         let mut must = |is_so: bool, otherwise: String| wrongs.extend((!is_so).then_some(otherwise));
         must(wrong == 0, format!("{wrong} answers, {wrong_accepts} of them accepts"));
+        must(self.totals.excused * EXCUSABLE < self.totals.requests(), "too much is excused to show anything".into());
         must(self.broken == 0, format!("{} connections broke", self.broken));
         must(self.survived, "the API ended".into());
         must(self.memory.is_bounded(), "the API's memory grows".into());
@@ -117,8 +120,8 @@ impl fmt::Display for Report {
         let requests = totals.requests();
         writeln!(
             f,
-            "\n\nrequests: {requests}, wrong answers: {}, wrong accepts: {}",
-            totals.wrong, totals.wrong_accepts
+            "\n\nrequests: {requests}, wrong answers: {}, wrong accepts: {}; excused because the machine stood still: {}",
+            totals.wrong, totals.wrong_accepts, totals.excused
         )?;
         totals.told.iter().try_for_each(|told| write!(f, "{told}"))?;
         writeln!(f, "by what was known of the key: {:?}", totals.cases)?;
