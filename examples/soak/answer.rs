@@ -1,0 +1,106 @@
+use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::connection::Response;
+use crate::presentation::Presentation;
+
+/// What a request was answered with, as the table of answers has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Answer {
+    /// 200 for the token's own subject.
+    Granted,
+    /// 401 without an error.
+    NoCredentials,
+    /// 400 `invalid_request`.
+    InvalidRequest,
+    /// 401 `invalid_token`.
+    InvalidToken,
+    /// 403 `insufficient_scope`.
+    InsufficientScope,
+    /// 401 `insufficient_user_authentication`.
+    StepUp,
+    /// 503 with `Retry-After` and without an error.
+    Unavailable,
+    /// 200 for somebody else, or for another request.
+    Anothers,
+    /// Nothing that the layer may ever answer.
+    Nonsense,
+}
+
+impl Answer {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Granted,
+        Self::NoCredentials,
+        Self::InvalidRequest,
+        Self::InvalidToken,
+        Self::InsufficientScope,
+        Self::StepUp,
+        Self::Unavailable,
+        Self::Anothers,
+        Self::Nonsense,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Granted => "200",
+            Self::NoCredentials => "401",
+            Self::InvalidRequest => "400",
+            Self::InvalidToken => "401 token",
+            Self::InsufficientScope => "403",
+            Self::StepUp => "401 acr",
+            Self::Unavailable => "503",
+            Self::Anothers => "another's",
+            Self::Nonsense => "nonsense",
+        }
+    }
+
+    /// The answer that a response is, down to its challenge and its body.
+    pub(crate) fn of(response: &Response, presentation: &Presentation) -> Self {
+        let challenges: Vec<_> = response.all(WWW_AUTHENTICATE.as_str()).collect();
+        match (response.status, &*challenges) {
+            (200, []) if response.body == presentation.echo() => Self::Granted,
+            (200, []) => Self::Anothers,
+            (503, []) => Self::unavailable(response),
+            (status @ (400 | 401 | 403), [challenge]) => Self::refusal(status, challenge, response),
+            _ => Self::Nonsense,
+        }
+    }
+
+    fn unavailable(response: &Response) -> Self {
+        let after = response.all(RETRY_AFTER.as_str()).next().and_then(|seconds| seconds.parse().ok());
+        let is_sound = matches!(after, Some(1..=60)) && !response.body.contains("\"error\"") && is_not_stored(response);
+        if is_sound { Self::Unavailable } else { Self::Nonsense }
+    }
+
+    fn refusal(status: u16, challenge: &str, response: &Response) -> Self {
+        let Ok(challenges) = http_auth::parse_challenges(challenge) else { return Self::Nonsense };
+        let [challenge] = &*challenges else { return Self::Nonsense };
+        let parameter = |name: &str| {
+            let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.to_unescaped())
+        };
+        let is_sound = challenge.scheme.eq_ignore_ascii_case("Bearer")
+            && parameter("realm").as_deref() == Some(crate::realm::AUDIENCE)
+            && parameter("error").is_none_or(|error| response.body.contains(&format!("\"error\":\"{error}\"")))
+            && !response.body.contains("user-")
+            && is_not_stored(response);
+        match (status, parameter("error").as_deref()) {
+            _ if !is_sound => Self::Nonsense,
+            (401, None) => Self::NoCredentials,
+            (400, Some("invalid_request")) => Self::InvalidRequest,
+            (401, Some("invalid_token")) => Self::InvalidToken,
+            (403, Some("insufficient_scope")) if parameter("scope").as_deref() == Some("admin") => {
+                Self::InsufficientScope
+            }
+            (401, Some("insufficient_user_authentication"))
+                if parameter("acr_values").as_deref() == Some("urn:example:mfa") =>
+            {
+                Self::StepUp
+            }
+            _ => Self::Nonsense,
+        }
+    }
+}
+
+fn is_not_stored(response: &Response) -> bool {
+    response.all(CACHE_CONTROL.as_str()).any(|value| value == "no-store")
+}
