@@ -33,7 +33,7 @@ step minimum supported Rust version
 # tests/packaging.rs holds the dependencies to it and clippy the code; the compiler itself, where it is to be had.
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 if rustup toolchain list 2>/dev/null | grep -q "^$msrv" || rustup toolchain install --profile minimal "$msrv" 2>/dev/null; then
-    cargo "+$msrv" check --locked --lib --all-features
+    CARGO_TARGET_DIR=target/msrv cargo "+$msrv" check --locked --lib --all-features
 else
     echo "NOT CHECKED: the toolchain $msrv is not to be had here"
 fi

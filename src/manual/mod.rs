@@ -39,5 +39,8 @@ pub mod step_up {}
 #[doc = include_str!("messages.md")]
 pub mod messages {}
 
+#[doc = include_str!("observability.md")]
+pub mod observability {}
+
 #[doc = include_str!("migrating.md")]
 pub mod migrating {}
