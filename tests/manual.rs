@@ -178,14 +178,11 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     rows.map(|(line, _)| line.trim_matches('|').split(" | ").map(str::trim).collect())
 }
 
-/// The functions that `Candidate::check` calls, one for each rule.
+/// The functions that `Rule::check` calls, one for each rule.
 fn rules() -> Vec<String> {
-    let source = read("src/token/validator.rs");
-    let (_, from_check) = source.split_once("fn check(self").unwrap();
-    let (check, _) = from_check.split_once("\n    }\n").unwrap();
-    let calls = check.split(['=', ';', '\n']).map(str::trim);
-    let own = calls.filter_map(|call| call.strip_prefix("self.").or(call.strip_prefix("policy.dialect.")));
-    own.filter_map(|call| call.split_once('(')).map(|(name, _)| name.to_owned()).collect()
+    let source = read("src/token/rule.rs");
+    let calls = source.lines().filter_map(|line| line.trim().split_once("=> token.")?.1.split_once('('));
+    calls.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The number of an item of the decision list.

@@ -19,24 +19,23 @@ if ! advisories=$(cargo deny --locked check advisories 2>&1); then
     echo "NOT CHECKED: the advisory database is out of reach; run 'cargo deny check advisories' where it is not"
 fi
 
-step minimal versions
-# Of the crate's own dependencies, each at the oldest that Cargo.toml allows, and without what only the tests need.
+step minimum supported Rust version and minimal versions
+# The oldest compiler with the oldest of the crate's own dependencies that Cargo.toml allows, and without what only the tests need.
+# tests/packaging.rs holds newer dependencies to that compiler by what they say of themselves.
+msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+compiler="+$msrv"
+if ! cargo "$compiler" --version 2>/dev/null && ! rustup toolchain install --profile minimal "$msrv"; then
+    echo "NOT CHECKED: the toolchain $msrv is not to be had here; the one at hand builds the minimal versions"
+    compiler="+$(rustup show active-toolchain | cut -d ' ' -f 1)"
+fi
 minimal=target/minimal-versions/package
 rm -rf "$minimal" && mkdir -p "$minimal"
 git ls-files -z src examples benches tests README.md | xargs -0 cp --parents -t "$minimal"
 awk '/^\[/ { skip = ($0 == "[dev-dependencies]") } !skip' Cargo.toml >"$minimal/Cargo.toml"
 # The flag is one of the resolver's, unstable as yet; what it resolved is built as ever.
 (cd "$minimal" && RUSTC_BOOTSTRAP=1 cargo update --quiet -Zdirect-minimal-versions)
-CARGO_TARGET_DIR=target/minimal-versions cargo check --locked --lib --all-features --manifest-path "$minimal/Cargo.toml"
-
-step minimum supported Rust version
-# tests/packaging.rs holds the dependencies to it and clippy the code; the compiler itself, where it is to be had.
-msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-if rustup toolchain list 2>/dev/null | grep -q "^$msrv" || rustup toolchain install --profile minimal "$msrv" 2>/dev/null; then
-    CARGO_TARGET_DIR=target/msrv cargo "+$msrv" check --locked --lib --all-features
-else
-    echo "NOT CHECKED: the toolchain $msrv is not to be had here"
-fi
+CARGO_TARGET_DIR=target/minimal-versions \
+    cargo "$compiler" check --locked --lib --all-features --manifest-path "$minimal/Cargo.toml"
 
 step semantic versioning
 # Against the last release, once there is one.

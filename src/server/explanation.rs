@@ -136,7 +136,12 @@ impl ResourceServer {
 /// The steps that a token takes before it can be read, up to the `fault` if there is one.
 fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let steps = [
-        ("size", "a bound of this crate", format!("at most {MAX_TOKEN_LENGTH} octets"), format!("{} octets", token.len())),
+        (
+            "size",
+            "a bound of this crate",
+            format!("at most {MAX_TOKEN_LENGTH} octets"),
+            format!("{} octets", token.len()),
+        ),
         ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "that".to_owned()),
         ("header", "RFC 7515 §4", "a known alg, nothing critical, nested or encrypted".to_owned(), "that".to_owned()),
         (
