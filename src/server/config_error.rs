@@ -98,3 +98,26 @@ pub enum ConfigError {
         value: Duration,
     },
 }
+
+#[cfg(feature = "serde")]
+impl ConfigError {
+    /// The same error, with its value as `shown` makes it.
+    pub(crate) fn map_value(mut self, shown: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Audience { value }
+            | Self::Realm { value }
+            | Self::Resource { value, .. }
+            | Self::MetadataScope { value }
+            | Self::Issuer { value, .. }
+            | Self::JwksUrl { value, .. }
+            | Self::DuplicateIssuer { value }
+            | Self::Preset { value, .. }
+            | Self::NoClient { issuer: value }
+            | Self::EmptyClient { issuer: value }
+            | Self::NoSubject { issuer: value }
+            | Self::NoAlgorithm { issuer: value } => *value = shown(value),
+            Self::EmptyIssuer | Self::Leeway { .. } => {}
+        }
+        self
+    }
+}
