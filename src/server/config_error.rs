@@ -19,7 +19,7 @@ pub enum ConfigError {
         value: String,
     },
     /// A resource that has metadata and is not identified by a URL.
-    #[error("the resource {value:?} has metadata, and its identifier is {reason}")]
+    #[error("the resource {value:?} has metadata, and its identifier will not do: {reason}")]
     Resource {
         /// The identifier.
         value: String,
