@@ -73,6 +73,7 @@
 //! |---|---|
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
+//! | `serde` | [`config`](crate::config): the whole [`ResourceServer`] from a configuration file or from environment variables |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -80,6 +81,8 @@
 pub mod axum;
 mod challenge;
 pub mod clock;
+#[cfg(feature = "serde")]
+pub mod config;
 pub mod jose;
 pub mod keys;
 pub mod layer;

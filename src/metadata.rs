@@ -96,14 +96,12 @@ impl Metadata {
         self
     }
 
-    /// A scope among those supported that should not be there (RFC 6749 §3.3).
-    pub(crate) fn odd_scope(&self) -> Option<&str> {
-        let scopes = self.parameters.get("scopes_supported").and_then(Value::as_array)?;
-        let is_odd = |scope: &&str| {
-            let parsed = scope.parse::<Scope>();
-            scope.contains(' ') || parsed.is_err() || *scope == "offline_access"
-        };
-        scopes.iter().filter_map(Value::as_str).find(is_odd)
+    /// The scopes among those supported that should not be there (RFC 6749 §3.3), and where they stand.
+    pub(crate) fn odd_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
+        let scopes = self.parameters.get("scopes_supported").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let is_odd = |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == "offline_access";
+        let texts = scopes.iter().enumerate().filter_map(|(at, scope)| Some((at, scope.as_str()?)));
+        texts.filter(move |(_, scope)| is_odd(scope))
     }
 }
 

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,28 +10,27 @@ use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
 use super::token_cache::TokenCache;
-use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
-use crate::keys::{self, KeyStore};
-use crate::metadata::{Metadata, ResourceMetadata};
-use crate::token::{Policy, Profile, Recipient, Subjects};
+use crate::keys::KeyStore;
+use crate::metadata::Metadata;
+use crate::token::{Policy, Profile, Recipient};
 
 /// The leeway when none is set.
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 /// The most leeway there may be.
-const MAX_LEEWAY: Duration = Duration::from_secs(60);
+pub(super) const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 /// Makes a [`ResourceServer`]. It starts without an issuer, and cannot be built before one is [trusted](Self::trust).
 #[must_use]
 pub struct Builder<State> {
-    audience: String,
-    realm: Option<String>,
-    issuers: Vec<Issuer>,
+    pub(super) audience: String,
+    pub(super) realm: Option<String>,
+    pub(super) issuers: Vec<Issuer>,
     profile: Profile,
-    leeway: Duration,
+    pub(super) leeway: Duration,
     clock: Arc<dyn Clock>,
     claims: Option<ClaimsExtension>,
-    metadata: Option<Metadata>,
+    pub(super) metadata: Option<Metadata>,
     token_cache: TokenCache,
     state: PhantomData<State>,
 }
@@ -138,88 +136,32 @@ impl Builder<Trusting> {
     ///
     /// The first setting that makes no sense.
     pub fn build(self) -> Result<ResourceServer, ConfigError> {
-        if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::Leeway { value: self.leeway });
+        if let Some(first) = self.mistakes().into_iter().next() {
+            return Err(first.error);
         }
-        check_audience(&self.audience)?;
         let metadata = self.resource_metadata()?;
-        let realm = self.realm.unwrap_or_else(|| self.audience.clone());
-        let challenges = Challenges::new(&realm, metadata.as_ref().map(ResourceMetadata::url))
-            .ok_or(ConfigError::Realm { value: realm })?;
-        check_unique(&self.issuers)?;
-        let mut trusted: Vec<Trusted> = Vec::new();
-        for issuer in self.issuers {
-            let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer;
-            if algorithms.is_empty() {
-                return Err(ConfigError::NoAlgorithm { issuer: identities.name().to_owned() });
-            }
-            if matches!(&subjects, Subjects::These(these) if these.is_empty()) {
-                return Err(ConfigError::NoSubject { issuer: identities.name().to_owned() });
-            }
-            audiences.iter().try_for_each(|audience| check_audience(audience))?;
-            if audiences.is_empty() {
-                audiences.push(self.audience.as_str().into());
-            }
-            let recipient = match clients {
-                None => Recipient::Audience(audiences),
-                Some(clients) => {
-                    check_clients(identities.name(), &clients)?;
-                    Recipient::Client { clients, audiences }
-                }
-            };
-            let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock));
-            let policy = Policy {
-                issuer: identities,
-                recipient,
-                subjects,
-                dialect,
-                algorithms,
-                profile: self.profile,
-                leeway: self.leeway,
-            };
-            trusted.push(Trusted { policy, keys });
-        }
+        let challenges = self.challenges(metadata.as_ref())?;
+        let trusted = self.issuers.iter().map(|issuer| self.trusted(issuer)).collect();
         Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata, &self.token_cache))
     }
 
-    fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
-        let Some(metadata) = self.metadata.clone() else { return Ok(None) };
-        let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
-        let url =
-            keys::identifying(&resource).map_err(|reason| ConfigError::Resource { value: resource.clone(), reason })?;
-        if let Some(scope) = metadata.odd_scope() {
-            return Err(ConfigError::MetadataScope { value: scope.to_owned() });
+    /// An issuer whose settings make sense.
+    fn trusted(&self, issuer: &Issuer) -> Trusted {
+        let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer.clone();
+        if audiences.is_empty() {
+            audiences.push(self.audience.as_str().into());
         }
-        let identifiers = self.issuers.iter().flat_map(|issuer| issuer.identities.iter());
-        let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
-        Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
+        let recipient = match clients {
+            None => Recipient::Audience(audiences),
+            Some(clients) => Recipient::Client { clients, audiences },
+        };
+        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock));
+        let (profile, leeway) = (self.profile, self.leeway);
+        Trusted {
+            policy: Policy { issuer: identities, recipient, subjects, dialect, algorithms, profile, leeway },
+            keys,
+        }
     }
-}
-
-/// A token's `iss` must lead to one issuer, and through all the identifiers of all of them.
-fn check_unique(issuers: &[Issuer]) -> Result<(), ConfigError> {
-    let mut known = BTreeSet::new();
-    match issuers.iter().flat_map(|issuer| issuer.identities.iter()).find(|identifier| !known.insert(*identifier)) {
-        Some(twice) => Err(ConfigError::DuplicateIssuer { value: twice.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-fn check_clients(issuer: &str, clients: &[Box<str>]) -> Result<(), ConfigError> {
-    if clients.is_empty() {
-        return Err(ConfigError::NoClient { issuer: issuer.to_owned() });
-    }
-    match clients.iter().find(|client| client.is_empty()) {
-        Some(_) => Err(ConfigError::EmptyClient { issuer: issuer.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-fn check_audience(audience: &str) -> Result<(), ConfigError> {
-    if !audience.is_empty() && audience.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
-        return Ok(());
-    }
-    Err(ConfigError::Audience { value: audience.to_owned() })
 }
 
 impl<State> fmt::Debug for Builder<State> {

@@ -19,7 +19,7 @@ pub enum ConfigError {
         value: String,
     },
     /// A resource that has metadata and is not identified by a URL.
-    #[error("the resource {value:?} has metadata, and its identifier is {reason}")]
+    #[error("the resource {value:?} has metadata, and its identifier will not do: {reason}")]
     Resource {
         /// The identifier.
         value: String,
@@ -97,4 +97,27 @@ pub enum ConfigError {
         /// The leeway.
         value: Duration,
     },
+}
+
+#[cfg(feature = "serde")]
+impl ConfigError {
+    /// The same error, with its value as `shown` makes it.
+    pub(crate) fn map_value(mut self, shown: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Audience { value }
+            | Self::Realm { value }
+            | Self::Resource { value, .. }
+            | Self::MetadataScope { value }
+            | Self::Issuer { value, .. }
+            | Self::JwksUrl { value, .. }
+            | Self::DuplicateIssuer { value }
+            | Self::Preset { value, .. }
+            | Self::NoClient { issuer: value }
+            | Self::EmptyClient { issuer: value }
+            | Self::NoSubject { issuer: value }
+            | Self::NoAlgorithm { issuer: value } => *value = shown(value),
+            Self::EmptyIssuer | Self::Leeway { .. } => {}
+        }
+        self
+    }
 }

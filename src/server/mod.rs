@@ -1,6 +1,7 @@
 //! The resource server: credentials, keys and the time go in, a verdict comes out.
 
 mod builder;
+mod checks;
 mod claims_extension;
 mod config_error;
 mod context;
@@ -19,6 +20,8 @@ pub use resource_server::VerifyError;
 pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use token_source::TokenSource;
 
+#[cfg(feature = "serde")]
+pub(crate) use checks::{Mistake, Place};
 pub(crate) use context::{Access, Context};
 pub(crate) use resource_server::{Admission, Pending};
 pub(crate) use token_source::TokenSources;
