@@ -17,6 +17,7 @@ mod keys_lifetime;
 mod memory_source;
 mod outage;
 mod policies;
+mod properties;
 mod providers;
 mod require;
 mod responders;
