@@ -1,6 +1,6 @@
 //! Good tokens of every shape, written in every way.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
@@ -261,7 +261,7 @@ impl Writer<'_> {
         }
         self.text.push('"');
         for unit in text.encode_utf16() {
-            self.text.push_str(&format!("\\u{unit:04x}"));
+            write!(self.text, "\\u{unit:04x}").unwrap();
         }
         self.text.push('"');
     }

@@ -85,12 +85,15 @@ impl Rule {
     }
 
     pub(super) fn all() -> Vec<Self> {
-        [header(), json(), required_claims(), values(), times(), kinds(), of_rfc9068()].into_iter().flatten().collect()
+        [signatures(), header(), json(), required_claims(), values(), times(), kinds(), of_rfc9068()]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
-/// RFC 7515 §4, RFC 8725 §3.
-fn header() -> Vec<Rule> {
+/// RFC 8725 §3.1, RFC 7515 §4.1.1, §4.1.4 and §5.2.
+fn signatures() -> Vec<Rule> {
     vec![
         header_rule!(
             "alg is another one",
@@ -132,16 +135,6 @@ fn header() -> Vec<Rule> {
             },
             TokenError::Jws(JwsError::NoAlgorithm)
         ),
-        rule!(
-            "a header parameter is of the wrong type",
-            |mut token, _, random| {
-                let name = *random.choice(&["alg", "kid", "typ", "cty", "b64"]).unwrap();
-                let value = if name == "b64" { not(Value::is_boolean, random) } else { not(Value::is_string, random) };
-                token.header.insert(name.into(), value);
-                token.sign(random)
-            },
-            TokenError::Jws(JwsError::Header(JsonError::WrongType { .. }))
-        ),
         header_rule!("kid is unknown", "kid", |_, random| word(random).into(), TokenError::UnknownKey { .. }),
         header_rule!(
             "kid is that of a key of another kind",
@@ -159,6 +152,22 @@ fn header() -> Vec<Rule> {
             "another one signed it",
             |token, setting, random| token.sign_by(setting.stranger, random),
             TokenError::Signature
+        ),
+    ]
+}
+
+/// RFC 7515 §4, RFC 8725 §3.11, RFC 7519 §5.2, RFC 7797 §7.
+fn header() -> Vec<Rule> {
+    vec![
+        rule!(
+            "a header parameter is of the wrong type",
+            |mut token, _, random| {
+                let name = *random.choice(&["alg", "kid", "typ", "cty", "b64"]).unwrap();
+                let value = if name == "b64" { not(Value::is_boolean, random) } else { not(Value::is_string, random) };
+                token.header.insert(name.into(), value);
+                token.sign(random)
+            },
+            TokenError::Jws(JwsError::Header(JsonError::WrongType { .. }))
         ),
         header_rule!(
             "typ is another one",

@@ -241,7 +241,9 @@ fn d19_the_published_json_serializations_are_refused() {
 fn e16_e20_the_published_keys_that_no_set_should_have() {
     let with = |jwk: &str, members: &[(&str, &str)]| {
         let mut jwk: Value = serde_json::from_str(jwk).unwrap();
-        members.iter().for_each(|(name, value)| jwk[*name] = json!(value));
+        for (name, value) in members {
+            jwk[*name] = json!(value);
+        }
         jwk.to_string()
     };
     let ec = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"}"#;
