@@ -41,7 +41,7 @@ fn the_token_cache_changes_no_verdict() {
         });
     }
     println!("{hits} hits; {verdicts:?}");
-    assert!(hits >= 2_000, "{hits}");
+    assert!(hits >= 1_000, "{hits}");
     let all = [Said::Good, Said::Expired, Said::NotYet, Said::UnknownKey, Said::Signature, Said::Unavailable];
     for verdict in all {
         assert!(verdicts.get(&verdict).is_some_and(|count| *count >= 50), "{verdict:?}: {verdicts:?}");
