@@ -22,6 +22,7 @@ mod observability;
 mod outage;
 mod packaging;
 mod policies;
+mod properties;
 mod providers;
 mod require;
 mod responders;

@@ -10,6 +10,8 @@ mod key;
 mod known_headers;
 mod strict_json;
 mod unusable_jwk;
+#[cfg(test)]
+mod vectors;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use jwk::{JwkSet, JwkSetError, SkippedJwk};
