@@ -1,0 +1,40 @@
+//! Inputs that say what a request looks like: a line each, with tokens named where they stand.
+
+use std::sync::LazyLock;
+
+use tower_bearer::jose::Algorithm;
+
+use crate::world::AUDIENCE;
+use crate::world::{KEYS, STRANGER, good};
+
+/// The one good token that there is.
+pub static GOOD: LazyLock<String> = LazyLock::new(|| good(Algorithm::ES256).sign());
+
+/// What stands for which token.
+static NAMES: LazyLock<[(&'static [u8], String); 4]> = LazyLock::new(|| {
+    let strange = STRANGER.token_by(Algorithm::ES256).audience(AUDIENCE).sign();
+    let elsewhere = KEYS.token_by(Algorithm::ES256).audience("https://other.example.test").sign();
+    let unknown = good(Algorithm::ES256).header("kid", "unknown").sign();
+    [(b"$GOOD", GOOD.clone()), (b"$STRANGE", strange), (b"$ELSEWHERE", elsewhere), (b"$UNKNOWN", unknown)]
+});
+
+/// The lines, with the tokens in the place of their names.
+pub fn lines(input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    input.split(|octet| *octet == b'\n').map(|line| {
+        let mut text = Vec::new();
+        let mut rest = line;
+        while let Some((first, after)) = rest.split_first() {
+            match NAMES.iter().find(|(name, _)| rest.starts_with(name)) {
+                Some((name, token)) => {
+                    text.extend_from_slice(token.as_bytes());
+                    rest = &rest[name.len()..];
+                }
+                None => {
+                    text.push(*first);
+                    rest = after;
+                }
+            }
+        }
+        text
+    })
+}
