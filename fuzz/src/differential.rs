@@ -1,4 +1,4 @@
-//! The same tokens, the same keys and another verifier: `jsonwebtoken` with the cryptography of RustCrypto, used as its
+//! The same tokens, the same keys and another verifier: `jsonwebtoken` with the cryptography of `RustCrypto`, used as its
 //! documentation has it, with everything required that it can require.
 //!
 //! Nothing panics, and every difference between the two verdicts has a name and is looked up in the token:
@@ -62,7 +62,7 @@ pub fn run(recipe: &[u8]) {
             assert!(is_explained, "{error}, and found was {:?}: {}", opinion.flaws, shown());
         }
         (Ok(_), Err(error)) => {
-            assert!(refusal(&error, &opinion).is_some(), "accepted, and not for {error:?}: {}", shown())
+            assert!(refusal(&error, &opinion).is_some(), "accepted, and not for {error:?}: {}", shown());
         }
     }
 }

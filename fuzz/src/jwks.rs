@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tower_bearer::jose::{Algorithm, JwkSet, JwkSetError, SkippedJwk, VerifyingKey};
 
 use crate::json::Json;
+use crate::template::{filled, number};
 use crate::world::KEYS;
 
 /// The octets of the public keys, by the name of the key and of the member: `rsa-1.n`.
@@ -71,36 +72,25 @@ pub fn run(input: &[u8]) {
 }
 
 fn with_material(template: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(template.len());
-    let mut parts = template.split(|octet| *octet == b'$');
-    text.extend_from_slice(parts.next().unwrap_or_default());
-    for part in parts {
-        let known = MATERIAL.iter().find_map(|(name, octets)| Some((octets, part.strip_prefix(name.as_bytes())?)));
-        let Some((octets, mut rest)) = known else {
-            text.push(b'$');
-            text.extend_from_slice(part);
-            continue;
-        };
-        let mut octets = octets.clone();
+    filled(template, |part| {
+        let known = |(name, octets): (&String, &Vec<u8>)| Some((octets.clone(), part.strip_prefix(name.as_bytes())?));
+        let (mut octets, mut rest) = MATERIAL.iter().find_map(known)?;
         while let [sign @ (b'~' | b'<' | b'^'), after @ ..] = rest {
-            let digits = after.iter().take_while(|octet| octet.is_ascii_digit()).take(5).count();
-            let number: usize =
-                std::str::from_utf8(&after[..digits]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            let (place, after) = number(after, 5);
+            let place = place.unwrap_or(0);
             match sign {
                 b'^' => octets.insert(0, 0),
-                b'<' => octets.truncate(number),
+                b'<' => octets.truncate(place),
                 _ => {
-                    if let Some(octet) = octets.get_mut(number / 8) {
-                        *octet ^= 1 << (number % 8);
+                    if let Some(octet) = octets.get_mut(place / 8) {
+                        *octet ^= 1 << (place % 8);
                     }
                 }
             }
-            rest = &after[digits..];
+            rest = after;
         }
-        text.extend(URL_SAFE_NO_PAD.encode(octets).bytes());
-        text.extend_from_slice(rest);
-    }
-    text
+        Some((URL_SAFE_NO_PAD.encode(octets).into_bytes(), rest))
+    })
 }
 
 /// What a usable entry is.

@@ -18,6 +18,7 @@ pub mod model;
 pub mod recipe;
 pub mod requests;
 pub mod sources;
+pub mod template;
 pub mod token;
 pub mod world;
 

@@ -13,6 +13,7 @@ use url::{Host, Url};
 
 use crate::discovery::IssuerUrl;
 use crate::json::Json;
+use crate::template::filled;
 
 /// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.
 pub fn run(input: &[u8]) {
@@ -39,22 +40,8 @@ pub fn run(input: &[u8]) {
 }
 
 fn with_identifier(document: &[u8], identifier: &str) -> Vec<u8> {
-    let escaped = identifier.replace('\\', "\\\\").replace('"', "\\\"");
-    let mut text = Vec::new();
-    let mut rest = document;
-    while let Some((first, after)) = rest.split_first() {
-        match rest.strip_prefix(b"$ISS") {
-            Some(after) => {
-                text.extend_from_slice(escaped.as_bytes());
-                rest = after;
-            }
-            None => {
-                text.push(*first);
-                rest = after;
-            }
-        }
-    }
-    text
+    let escaped = identifier.replace('\\', "\\\\").replace('"', "\\\"").into_bytes();
+    filled(document, |part| Some((escaped.clone(), part.strip_prefix(b"ISS")?)))
 }
 
 fn assert_metadata_urls(issuer: &IssuerUrl, identifier: &str) {

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_bearer::jose::Algorithm;
 
 use crate::model::Opinion;
+use crate::template::number;
 use crate::world::{KEYS, STRANGER, with_times};
 
 /// A token that was made by a recipe.
@@ -73,9 +74,9 @@ fn signer(line: &[u8]) -> Option<(Algorithm, bool)> {
 /// Places beyond the end count on from the start.
 fn edited(token: String, edit: &[u8]) -> String {
     let Some((sign, rest)) = edit.split_first() else { return token };
-    let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).take(6).count();
-    let number: usize = std::str::from_utf8(&rest[..digits]).ok().and_then(|number| number.parse().ok()).unwrap_or(0);
-    let text = rest[digits..].strip_prefix(b" ").unwrap_or_default();
+    let (place, rest) = number(rest, 6);
+    let number = place.unwrap_or(0);
+    let text = rest.strip_prefix(b" ").unwrap_or_default();
     let mut octets = token.clone().into_bytes();
     let place = number % octets.len().max(1);
     match sign {

@@ -131,15 +131,12 @@ fn decoded(text: &str) -> Vec<u8> {
             [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)),
             _ => None,
         };
-        match escaped {
-            Some((high, low)) => {
-                octets.push(high << 4 | low);
-                rest = &after[2..];
-            }
-            None => {
-                octets.push(if *first == b'+' { b' ' } else { *first });
-                rest = after;
-            }
+        if let Some((high, low)) = escaped {
+            octets.push(high << 4 | low);
+            rest = &after[2..];
+        } else {
+            octets.push(if *first == b'+' { b' ' } else { *first });
+            rest = after;
         }
     }
     octets

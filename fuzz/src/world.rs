@@ -13,6 +13,8 @@ use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
+use crate::template::{filled, number};
+
 /// The issuer whose tokens are good.
 pub const ISSUER: &str = "https://issuer.example.test";
 /// For whom they are good.
@@ -82,6 +84,7 @@ pub fn good(algorithm: Algorithm) -> TokenBuilder {
 }
 
 /// Tells the subject of the token that a request came with.
+#[must_use]
 pub fn whoami<B>() -> impl Service<Request<B>, Response = Response<String>, Error = Infallible, Future: Send> + Clone
 where
     B: Send + 'static,
@@ -106,19 +109,10 @@ pub fn runtime() -> Runtime {
 /// Writes the seconds since 1970 in the place of `$` and so many seconds from [`NOW`] on, as in `{"exp":$300}`.
 #[must_use]
 pub fn with_times(template: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(template.len() + 16);
-    let mut parts = template.split(|octet| *octet == b'$');
-    text.extend_from_slice(parts.next().unwrap_or_default());
-    for part in parts {
-        let sign = usize::from(part.starts_with(b"-"));
-        let digits = part[sign..].iter().take_while(|octet| octet.is_ascii_digit()).take(9).count();
-        let (offset, rest) = part.split_at(if digits == 0 { 0 } else { sign + digits });
-        let offset = std::str::from_utf8(offset).ok().and_then(|offset| offset.parse::<i64>().ok());
-        match offset {
-            Some(offset) => text.extend(seconds_from_now(offset).to_string().bytes()),
-            None => text.push(b'$'),
-        }
-        text.extend_from_slice(rest);
-    }
-    text
+    filled(template, |part| {
+        let (sign, digits) = part.strip_prefix(b"-").map_or((1, part), |digits| (-1, digits));
+        let (offset, rest) = number(digits, 9);
+        let time = seconds_from_now(sign * i64::try_from(offset?).ok()?);
+        Some((time.to_string().into(), rest))
+    })
 }
