@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # Only sanitizers need a nightly toolchain; the crate has no unsafe code of its own.
-cargo fuzz build --fuzz-dir . --sanitizer none
+(cd .. && cargo fuzz build --sanitizer none)
 
 echo "fuzzing with -seed=$seed"
 for target in $targets; do
