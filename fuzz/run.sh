@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs every target for some seconds (10 by default) from its committed corpus. What is missing is installed, or this fails.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+seconds=${1:-10}
+# One for all, so that a run can be had again: `SEED=… ./run.sh`.
+seed=${SEED:-$RANDOM}
+export DEBIAN_FRONTEND=noninteractive
+
+# libFuzzer is C++.
+command -v g++ >/dev/null || (apt-get update && apt-get install -y g++)
+cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+
+targets=$(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' Cargo.toml)
+triple=$(rustc -vV | sed -n 's/^host: //p')
+# What is found beyond the corpus goes away again: the work tree stays as it is.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# Only sanitizers need a nightly toolchain; the crate has no unsafe code of its own.
+(cd .. && cargo fuzz build --sanitizer none)
+
+echo "fuzzing with -seed=$seed"
+for target in $targets; do
+    mkdir -p "$scratch/$target" "artifacts/$target"
+    # Without a limit of its own, as much memory as a runaway would take is a finding.
+    if ! "target/$triple/release/$target" "$scratch/$target" "corpus/$target" \
+        -max_total_time="$seconds" -seed="$seed" -dict=dictionary.txt -timeout=20 -rss_limit_mb=2048 \
+        -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$scratch/$target.log" 2>&1; then
+        tail -n 60 "$scratch/$target.log"
+        echo "$target: a finding, see artifacts/$target" >&2
+        exit 1
+    fi
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/$target.log")
+    # A target that tries nothing promises nothing.
+    [ "${executions:-0}" -gt 0 ] || { tail -n 20 "$scratch/$target.log"; exit 1; }
+    printf '%-14s %10s executions\n' "$target" "$executions"
+done

@@ -1,0 +1,70 @@
+//! What the fuzz targets promise: a module for each, with a function `run` that takes any octets and panics if the promise is
+//! broken. `cargo fuzz` drives them, and so do the tests, with the committed corpora and changes of these.
+
+#![forbid(unsafe_code)]
+
+use std::{env, fs};
+
+pub mod authentication;
+pub mod authorization;
+pub mod challenge;
+pub mod claims;
+pub mod differential;
+pub mod json;
+pub mod jwks;
+pub mod lines;
+pub mod metadata;
+pub mod model;
+pub mod recipe;
+pub mod requests;
+pub mod sources;
+pub mod template;
+pub mod token;
+pub mod world;
+
+/// Sources of the crate that it keeps to itself: see [`metadata`].
+#[path = "../../src/keys/discovery.rs"]
+#[expect(dead_code, reason = "the crate uses all of it")]
+mod discovery;
+mod jose;
+
+/// A target: what it is called, and what is done with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 8] = [
+    ("authorization", authorization::run),
+    ("challenge", challenge::run),
+    ("claims", claims::run),
+    ("differential", differential::run),
+    ("jwks", jwks::run),
+    ("metadata", metadata::run),
+    ("sources", sources::run),
+    ("token", token::run),
+];
+
+/// Makes a program of a target: libFuzzer's where cargo-fuzz builds it, else one that tries the files it is given.
+#[macro_export]
+macro_rules! target {
+    ($name:ident) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|input: &[u8]| $crate::$name::run(input));
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            $crate::try_files($crate::$name::run);
+        }
+    };
+}
+
+/// Tries the files that are named as arguments.
+///
+/// # Panics
+///
+/// If one cannot be read, or is a finding.
+pub fn try_files(run: fn(&[u8])) {
+    for path in env::args().skip(1) {
+        run(&fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+        println!("{path}: as promised");
+    }
+}

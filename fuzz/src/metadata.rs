@@ -1,0 +1,92 @@
+//! Discovery documents, and the identifiers of the issuers that they are to be of.
+//!
+//! - Nothing panics.
+//! - A document leads to keys only if its one `issuer` is the issuer's identifier, code point by code point.
+//! - Keys are only ever fetched by https or, on this machine, by http; without user name, password or fragment; and from this
+//!   machine only if the issuer is here.
+//! - Metadata is only ever fetched from the issuer's own origin, and its path ends as it is to end.
+//!
+//! What reads them is none of the crate's public modules. Its source is compiled into this package as it stands, so that the
+//! crate needs no door that only fuzzing goes through, and the stable toolchain no flag.
+
+use url::{Host, Url};
+
+use crate::discovery::IssuerUrl;
+use crate::json::Json;
+use crate::template::filled;
+
+/// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.
+pub fn run(input: &[u8]) {
+    let (identifier, document) = input.split_at(input.iter().position(|octet| *octet == b'\n').unwrap_or(input.len()));
+    let Ok(identifier) = std::str::from_utf8(identifier) else { return };
+    let document = with_identifier(document.get(1..).unwrap_or_default(), identifier);
+    let parsed = IssuerUrl::parse(identifier);
+    assert_eq!(parsed.is_ok(), tower_bearer::Issuer::discover(identifier).is_ok(), "{identifier:?}");
+    let Ok(issuer) = parsed else { return };
+    assert_is_fetchable(&Url::parse(identifier).expect("a URL"), identifier);
+    let is_here = is_here(&Url::parse(identifier).expect("a URL"));
+    assert_eq!(issuer.is_loopback(), is_here, "{identifier:?}");
+    assert_metadata_urls(&issuer, identifier);
+
+    let Ok(url) = issuer.jwks_url(&document) else { return };
+    assert!(is_here || !may_be_here(&url), "{identifier:?} leads to {url}");
+    // A member that nobody reads may hold what is not quite JSON.
+    let Some(read) = Json::read(&document) else { return };
+    let issuers: Vec<_> = read.members("issuer").map(Json::text).collect();
+    assert_eq!(issuers, [Some(identifier)]);
+    let [Some(jwks_uri)] = *read.members("jwks_uri").map(Json::text).collect::<Vec<_>>() else { panic!("{read:?}") };
+    assert_eq!(Ok(&url), Url::parse(jwks_uri).as_ref());
+    assert_is_fetchable(&url, jwks_uri);
+}
+
+fn with_identifier(document: &[u8], identifier: &str) -> Vec<u8> {
+    let escaped = identifier.replace('\\', "\\\\").replace('"', "\\\"").into_bytes();
+    filled(document, |part| Some((escaped.clone(), part.strip_prefix(b"ISS")?)))
+}
+
+fn assert_metadata_urls(issuer: &IssuerUrl, identifier: &str) {
+    let own = Url::parse(identifier).expect("a URL");
+    let wherever = issuer.metadata_urls();
+    assert!((2..=3).contains(&wherever.len()), "{wherever:?}");
+    for url in wherever {
+        assert_eq!(url.origin(), own.origin());
+        let names = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+        assert!(names.iter().any(|name| url.path().starts_with(name) || url.path().ends_with(name)), "{url}");
+        assert_eq!((url.query(), url.fragment()), (None, None), "{url}");
+    }
+    let [appended] = &*issuer.clone().openid_only().metadata_urls() else { panic!("{identifier:?}") };
+    assert!(appended.path().ends_with("/.well-known/openid-configuration"), "{appended}");
+}
+
+/// By the text, which has no scheme but https where it does not lead to this machine.
+fn assert_is_fetchable(url: &Url, text: &str) {
+    let written = url.as_str();
+    let is_safe = written.starts_with("https://") || (written.starts_with("http://") && is_here(url));
+    assert!(is_safe && url.has_host(), "{text:?}");
+    let authority = written.split('/').nth(2).unwrap_or_default();
+    assert!(!authority.contains('@') && !written.contains('#'), "{text:?}");
+}
+
+/// The names and addresses that plain http is allowed for.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.octets()[0] == 127,
+        Some(Host::Ipv6(address)) => {
+            let [.., a, _] = address.segments();
+            let is_mapped = address.segments()[..6] == [0, 0, 0, 0, 0, 0xffff];
+            address.segments() == [0, 0, 0, 0, 0, 0, 0, 1] || (is_mapped && a >> 8 == 127)
+        }
+        None => false,
+    }
+}
+
+/// Whatever may lead to this machine.
+fn may_be_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let name = host.trim_end_matches('.');
+    is_here(url)
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || ["0.0.0.0", "[::]", "[::ffff:0:0]"].contains(&host)
+}
