@@ -28,7 +28,7 @@ use signature::count_of_public_material;
 use trial::Trial;
 
 /// How many requests are under way at once, and how many setups come and go at once.
-const WORKERS: usize = 6;
+const WORKERS: usize = 4;
 /// How many keys of cases one issuer publishes, each beside another of the same name; 100 is the most a set may have.
 const KEYS_AT_ONCE: usize = 40;
 
@@ -45,7 +45,7 @@ fn every_case_is_answered_as_it_should_be() {
             Place::Start(flags) => starts.push((flags, case)),
         }
     }
-    let specs: BTreeMap<String, Spec> = serde_json::from_str(include_str!("corpus/setups.json")).unwrap();
+    let specs: BTreeMap<String, Spec> = case::read_file("setups");
     for name in shared.keys() {
         assert!(specs.contains_key(name), "nobody knows the setup {name}");
     }
@@ -54,8 +54,8 @@ fn every_case_is_answered_as_it_should_be() {
         // What takes long because it waits goes on beside the rest.
         scope.spawn(|| side_by_side(&own, |(spec, case)| in_its_own_setup(spec, case, &stranger, &report)));
         for (name, cases) in &shared {
-            let setup = Setup::start(name, &specs[name], &stranger, Vec::new());
-            in_shared_setup(&setup, cases, &stranger, &report);
+            let (stranger, report, spec) = (&stranger, &report, &specs[name]);
+            scope.spawn(move || in_shared_setup(&Setup::start(name, spec, stranger, Vec::new()), cases, stranger, report));
         }
         for cases in keys.chunks(KEYS_AT_ONCE) {
             with_their_keys(cases, &stranger, &report);
@@ -76,7 +76,7 @@ fn every_row_has_a_case_or_a_reason() {
     let rows: BTreeSet<_> =
         ROWS.iter().flat_map(|(section, last)| (1..=*last).map(move |row| format!("{section}{row}"))).collect();
     let tried: BTreeSet<_> = case::load().into_iter().flat_map(|case| case.rows).collect();
-    let reasons: BTreeMap<String, String> = serde_json::from_str(include_str!("corpus/exceptions.json")).unwrap();
+    let reasons: BTreeMap<String, String> = case::read_file("exceptions");
     let excused: BTreeSet<_> = reasons.keys().cloned().collect();
     let all: BTreeSet<_> = tried.union(&excused).cloned().collect();
     assert_eq!(all.difference(&rows).collect::<Vec<_>>(), [""; 0], "no rows");

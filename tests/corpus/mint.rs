@@ -66,7 +66,7 @@ impl Recipe {
                 (input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
             }
             Some(template) => {
-                let plain = builder.header("kid", "own").signing_input();
+                let plain = builder.signing_input();
                 let (header, payload) = plain.split_once('.').unwrap();
                 let input = fill_text(template, &|place| misspelt(place, header, payload));
                 let token = setup.own.sign(&input);
@@ -107,6 +107,9 @@ impl Recipe {
             None => {}
             Some("stranger") => builder = builder.signed_by(stranger),
             Some(other) => panic!("nobody knows {other}"),
+        }
+        if self.input.is_some() {
+            builder = builder.header("kid", "own");
         }
         for (name, value) in &self.claims {
             builder = builder.claim(&fill_text(name, look_up), resolved(value, look_up));
@@ -150,6 +153,12 @@ fn rewritten(
     let members = &json[1..json.len() - 1];
     let in_text = |place: &str| match place {
         "json" => Some(json.clone().into_bytes()),
+        // With white space to a length that leaves so many octets beside whole groups of three.
+        "json to 0" | "json to 1" | "json to 2" => {
+            let rest = usize::from(place.as_bytes()[place.len() - 1] - b'0');
+            let spaces = (3 + rest - json.len() % 3) % 3;
+            Some(format!("{json}{}", &"  "[..spaces]).into_bytes())
+        }
         "members" => Some(members.as_bytes().to_vec()),
         "utf-16le" => Some(json.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         "utf-16be" => Some(json.encode_utf16().flat_map(u16::to_be_bytes).collect()),

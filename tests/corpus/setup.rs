@@ -1,6 +1,6 @@
 //! What a case is tried against: an issuer, and `examples/me` as a process of its own that trusts it.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -86,6 +86,8 @@ pub(super) struct Setup {
     /// A key of the issuer that signs whatever it is given, for tokens that no builder makes.
     pub(super) own: OwnKey,
     pub(super) example: Example,
+    /// A token that stays the same from one request to the next.
+    pub(super) kept: OnceLock<Vec<u8>>,
     /// What was sent and may not turn up again.
     pub(super) sent: Mutex<Vec<String>>,
 }
@@ -117,7 +119,7 @@ impl Setup {
             all.extend(["--profile", profile]);
         }
         let example = Example::start(&all);
-        Self { name: name.to_owned(), spec: spec.clone(), issuer, own, example, sent: Mutex::default() }
+        Self { name: name.to_owned(), spec: spec.clone(), issuer, own, example, kept: OnceLock::new(), sent: Mutex::default() }
     }
 
     pub(super) fn profile(&self) -> &str {

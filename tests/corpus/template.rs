@@ -44,7 +44,7 @@ pub(super) fn octets(hex: &str) -> Vec<u8> {
 }
 
 /// Puts values in the places of their names throughout a JSON value: a string that is a place and nothing else becomes the
-/// value, whatever it is; within a string it becomes text.
+/// value, whatever it is; within a string it becomes text. `<<name.member>>` is a member of an object.
 pub(super) fn put(json: &Value, values: &[(String, Value)]) -> Value {
     match json {
         Value::String(text) => put_into_text(text, values),
@@ -60,11 +60,14 @@ pub(super) fn put(json: &Value, values: &[(String, Value)]) -> Value {
 fn put_into_text(text: &str, values: &[(String, Value)]) -> Value {
     let mut text = text.to_owned();
     for (name, value) in values {
-        let place = format!("<<{name}>>");
-        if text == place {
-            return value.clone();
+        let members = value.as_object().into_iter().flatten();
+        let members = members.map(|(member, value)| (format!("<<{name}.{member}>>"), value));
+        for (place, value) in members.chain([(format!("<<{name}>>"), value)]) {
+            if text == place {
+                return value.clone();
+            }
+            text = text.replace(&place, &as_text(value));
         }
-        text = text.replace(&place, &as_text(value));
     }
     text.into()
 }

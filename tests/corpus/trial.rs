@@ -63,6 +63,7 @@ impl Trial<'_> {
         let minted = self.mint(step, number);
         let request = request(&step.request, &minted, &|place| match place {
             "good" => Some(self.mint_plain().token),
+            "kept" => Some(self.setup.kept.get_or_init(|| self.mint_plain().token).clone()),
             place => url_of(place, &self.setup.issuer, self.stranger),
         });
         self.setup.sent.lock().unwrap().extend(minted.secrets().cloned());
