@@ -28,7 +28,7 @@ use signature::count_of_public_material;
 use trial::Trial;
 
 /// How many requests are under way at once, and how many setups come and go at once.
-const WORKERS: usize = 4;
+const WORKERS: usize = 3;
 /// How many keys of cases one issuer publishes, each beside another of the same name; 100 is the most a set may have.
 const KEYS_AT_ONCE: usize = 40;
 
@@ -50,13 +50,15 @@ fn every_case_is_answered_as_it_should_be() {
         assert!(specs.contains_key(name), "nobody knows the setup {name}");
     }
 
+    let in_shared = |(name, cases): (&String, &Vec<Case>)| {
+        in_shared_setup(&Setup::start(name, &specs[name], &stranger, Vec::new()), cases, &stranger, &report);
+    };
     thread::scope(|scope| {
-        // What takes long because it waits goes on beside the rest.
+        // What waits, and what is tried one by one, goes on beside the rest.
         scope.spawn(|| side_by_side(&own, |(spec, case)| in_its_own_setup(spec, case, &stranger, &report)));
-        for (name, cases) in &shared {
-            let (stranger, report, spec) = (&stranger, &report, &specs[name]);
-            scope.spawn(move || in_shared_setup(&Setup::start(name, spec, stranger, Vec::new()), cases, stranger, report));
-        }
+        let (unasked, others): (Vec<_>, Vec<_>) = shared.iter().partition(|(name, _)| specs[*name].unasked);
+        scope.spawn(move || unasked.into_iter().for_each(in_shared));
+        others.into_iter().for_each(in_shared);
         for cases in keys.chunks(KEYS_AT_ONCE) {
             with_their_keys(cases, &stranger, &report);
         }
@@ -105,7 +107,8 @@ fn in_its_own_setup(spec: &Spec, case: &Case, stranger: &TestIssuer, report: &Re
 }
 
 fn with_their_keys(cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, report: &Report) {
-    let keys: Vec<_> = cases.iter().enumerate().map(|(number, (recipe, _))| key::publish(recipe, number, stranger)).collect();
+    let keys: Vec<_> =
+        cases.iter().enumerate().map(|(number, (recipe, _))| key::publish(recipe, number, stranger)).collect();
     let published = keys.iter().flat_map(|key| key.published.clone()).collect();
     let spec = Spec::default().of_all_algorithms();
     let setup = Setup::start("keys", &spec, stranger, published);

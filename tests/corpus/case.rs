@@ -178,9 +178,13 @@ fn read(mut case: Map<String, Value>) -> Vec<Case> {
     let on = take("on").map_or_else(|| vec!["generic".to_owned(), "rfc9068".to_owned()], words);
     let from = |value: Value, what: &str| format!("{what}: {value}");
     let places = if let Some(setup) = take("setup") {
-        vec![Place::Own(serde_json::from_value(setup.clone()).unwrap_or_else(|error| panic!("{error}: {}", from(setup, &what))))]
+        vec![Place::Own(
+            serde_json::from_value(setup.clone()).unwrap_or_else(|error| panic!("{error}: {}", from(setup, &what))),
+        )]
     } else if let Some(key) = take("key") {
-        vec![Place::Key(serde_json::from_value(key.clone()).unwrap_or_else(|error| panic!("{error}: {}", from(key, &what))))]
+        vec![Place::Key(
+            serde_json::from_value(key.clone()).unwrap_or_else(|error| panic!("{error}: {}", from(key, &what))),
+        )]
     } else if let Some(flags) = take("start") {
         vec![Place::Start(serde_json::from_value(flags).unwrap())]
     } else {

@@ -46,7 +46,8 @@ impl Report {
     /// After its cases a server is alive, and its log tells of no panic and shows no token.
     pub(super) fn note_end(&self, setup: &Setup) {
         let alive = exchange(setup.example.address(), b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        let is_alive = alive.is_ok_and(|reply| reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.ends_with(b"\r\n\r\nok\n"));
+        let is_alive =
+            alive.is_ok_and(|reply| reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.ends_with(b"\r\n\r\nok\n"));
         let log = setup.example.log();
         let panics = log.matches("panicked").count();
         let sent = setup.sent.lock().unwrap();

@@ -44,7 +44,10 @@ impl Spec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Action {
-    Fail { endpoint: Place, fault: Failure },
+    Fail {
+        endpoint: Place,
+        fault: Failure,
+    },
     Recover,
     Rotate,
     PublishNext,
@@ -119,7 +122,15 @@ impl Setup {
             all.extend(["--profile", profile]);
         }
         let example = Example::start(&all);
-        Self { name: name.to_owned(), spec: spec.clone(), issuer, own, example, kept: OnceLock::new(), sent: Mutex::default() }
+        Self {
+            name: name.to_owned(),
+            spec: spec.clone(),
+            issuer,
+            own,
+            example,
+            kept: OnceLock::new(),
+            sent: Mutex::default(),
+        }
     }
 
     pub(super) fn profile(&self) -> &str {

@@ -67,7 +67,8 @@ impl Trial<'_> {
             place => url_of(place, &self.setup.issuer, self.stranger),
         });
         self.setup.sent.lock().unwrap().extend(minted.secrets().cloned());
-        let verdict = exchange(self.setup.example.address(), &request).and_then(|reply| self.judge(step, &minted, &reply));
+        let verdict =
+            exchange(self.setup.example.address(), &request).and_then(|reply| self.judge(step, &minted, &reply));
         let (kinds, fault) = match verdict {
             Ok((kinds, fault)) => (kinds, fault),
             Err(fault) => (Vec::new(), Some(fault)),
@@ -127,7 +128,8 @@ impl Trial<'_> {
             }
         }
         let body = String::from_utf8_lossy(&response.body);
-        let wanted = step.body.as_ref().map(|body| fill_text(body, &|place| url_of(place, &self.setup.issuer, self.stranger)));
+        let wanted =
+            step.body.as_ref().map(|body| fill_text(body, &|place| url_of(place, &self.setup.issuer, self.stranger)));
         wanted.filter(|wanted| !body.contains(wanted)).map(|wanted| format!("the body has no {wanted:?}: {body}"))
     }
 }

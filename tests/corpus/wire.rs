@@ -46,15 +46,18 @@ impl Response {
 
     fn parse(reply: &[u8], to_head: bool) -> Result<(Self, &[u8]), String> {
         let wrong = |what: &str| format!("{what}: {}", reply.escape_ascii());
-        let end = reply.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(|| wrong("no end of the head"))?;
+        let end =
+            reply.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(|| wrong("no end of the head"))?;
         let head = &reply[..end];
         if !head.iter().all(|octet| matches!(octet, b'\r' | b'\n' | b' '..=b'~')) {
             return Err(wrong("a head that is not printable"));
         }
         let mut lines = std::str::from_utf8(head).map_err(|_| wrong("not ASCII"))?.split("\r\n");
-        let start = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")).ok_or_else(|| wrong("no status line"))?;
+        let start =
+            lines.next().and_then(|line| line.strip_prefix("HTTP/1.")).ok_or_else(|| wrong("no status line"))?;
         let status = start.get(2..5).and_then(|status| status.parse().ok()).ok_or_else(|| wrong("no status"))?;
-        let field = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        let field =
+            |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
         let headers: Vec<_> = lines.map(field).collect::<Option<_>>().ok_or_else(|| wrong("no field line"))?;
         let length = headers.iter().find(|(name, _)| name == "content-length");
         let length: usize = length.map_or(Ok(0), |(_, value)| value.parse()).map_err(|_| wrong("no length"))?;
