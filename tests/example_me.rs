@@ -1,9 +1,10 @@
 //! `examples/me` as a user runs it: a process of its own, on real sockets.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
@@ -20,12 +21,22 @@ pub(crate) struct Example {
     resource: String,
     /// What stands before the URL of the resource.
     lines: Vec<String>,
+    /// What it has written to its standard error so far.
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Example {
     pub(crate) fn start(flags: &[&str]) -> Self {
         let mut process =
-            Command::new(program()).args(flags).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            Command::new(program()).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::<Mutex<Vec<u8>>>::default();
+        let (mut errors, kept) = (process.stderr.take().unwrap(), Arc::clone(&log));
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = errors.read(&mut piece) {
+                kept.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        });
         let mut output = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let (mut lines, mut resource) = (Vec::new(), None);
         while resource.is_none() {
@@ -35,7 +46,17 @@ impl Example {
         }
         // Its standard output must not fill up.
         std::thread::spawn(move || output.for_each(drop));
-        Self { process, resource: resource.unwrap(), lines }
+        Self { process, resource: resource.unwrap(), lines, log }
+    }
+
+    /// Where it listens: host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.resource.strip_prefix("http://").unwrap().split_once('/').unwrap().0
+    }
+
+    /// What it has written to its standard error so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
     }
 
     /// What a line that begins so says where it is.
@@ -58,7 +79,7 @@ impl Drop for Example {
 }
 
 /// `cargo test` builds the examples beside the folder of the tests; with `--test` alone it does not.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("me");
     assert!(program.exists(), "`cargo build --example me` comes first");
     program

@@ -8,6 +8,7 @@ mod attacks_on_the_cache;
 mod authorization_server;
 mod authorization_server_grants;
 mod configuration;
+mod corpus;
 mod discovery;
 mod example_me;
 mod explanation;

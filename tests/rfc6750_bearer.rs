@@ -76,13 +76,13 @@ async fn authorize(address: SocketAddr, value: impl AsRef<[u8]>) -> Answer {
 /// One challenge, read by nothing but the grammar (RFC 9110 §11.2, §11.3): a scheme, then parameters, each with its
 /// value as a quoted-string, which a recipient need not expect to see in any other form.
 #[derive(Debug, PartialEq)]
-struct Challenge {
-    scheme: String,
-    parameters: Vec<(String, String)>,
+pub(crate) struct Challenge {
+    pub(crate) scheme: String,
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 impl Challenge {
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut rest = text.chars().peekable();
         let token = |rest: &mut std::iter::Peekable<std::str::Chars<'_>>| {
             let is_tchar = |c: &char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(*c);
@@ -127,7 +127,7 @@ impl Challenge {
         challenge.unwrap()
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
     }
 }

@@ -44,19 +44,19 @@ fn with_signature(input: &str, signature: impl AsRef<[u8]>) -> String {
 }
 
 /// A key of the test's own, which signs whatever stands there.
-struct OwnKey(EcdsaKeyPair);
+pub(crate) struct OwnKey(EcdsaKeyPair);
 
 impl OwnKey {
-    fn generate() -> Self {
+    pub(crate) fn generate() -> Self {
         Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let (x, y) = self.0.public_key().as_ref()[1..].split_at(32);
         json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
     }
 
-    fn sign(&self, input: &str) -> String {
+    pub(crate) fn sign(&self, input: &str) -> String {
         with_signature(input, self.0.sign(&SystemRandom::new(), input.as_bytes()).unwrap())
     }
 
@@ -436,7 +436,7 @@ async fn e32_the_signature_covers_header_and_payload() {
 }
 
 /// The order of each curve's group (SEC 2), big-endian, as long as a coordinate.
-fn orders() -> [(Algorithm, Vec<u8>); 3] {
+pub(crate) fn orders() -> [(Algorithm, Vec<u8>); 3] {
     let octets = |hex: &str| -> Vec<u8> {
         hex.as_bytes()
             .chunks(2)
@@ -460,7 +460,7 @@ fn orders() -> [(Algorithm, Vec<u8>); 3] {
 }
 
 /// `a + b`, big-endian; what does not fit is lost.
-fn add(a: &[u8], b: &[u8]) -> Vec<u8> {
+pub(crate) fn add(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut carry = 0;
     let mut sum: Vec<u8> = a
         .iter()
@@ -477,7 +477,7 @@ fn add(a: &[u8], b: &[u8]) -> Vec<u8> {
 }
 
 /// `a - b`, as `a` plus the complement of `b` plus one.
-fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
+pub(crate) fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
     let complement: Vec<u8> = b.iter().map(|octet| !octet).collect();
     let mut one = vec![0; a.len()];
     *one.last_mut().unwrap() = 1;
@@ -485,7 +485,7 @@ fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
 }
 
 /// The form that X.509 has (RFC 3279 §2.2.3) and JOSE has not.
-fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+pub(crate) fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let number: Vec<u8> = number.iter().copied().skip_while(|octet| *octet == 0).collect();
         let sign = if number[0] >= 0x80 { &[0][..] } else { &[] };

@@ -145,7 +145,7 @@ async fn d3_the_list_is_each_issuers_own() {
 }
 
 /// Whatever a confused verifier may take for the secret: the public keys of the issuer in every form there is.
-fn public_material(issuer: &TestIssuer) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn public_material(jwks: &Value) -> Vec<(String, Vec<u8>)> {
     const EC_INFO: &[u8] =
         b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
     const RSA_INFO: &[u8] =
@@ -153,11 +153,10 @@ fn public_material(issuer: &TestIssuer) -> Vec<(String, Vec<u8>)> {
     const RSA_KEY: &[u8] = b"\x30\x82\x01\x0a\x02\x82\x01\x01\x00";
     const RSA_EXPONENT: &[u8] = b"\x02\x03\x01\x00\x01";
 
-    let jwks = issuer.jwks();
     let mut material = vec![
         ("nothing".to_owned(), Vec::new()),
         ("the key set".to_owned(), jwks.to_string().into_bytes()),
-        ("the key set, pretty".to_owned(), serde_json::to_vec_pretty(&jwks).unwrap()),
+        ("the key set, pretty".to_owned(), serde_json::to_vec_pretty(jwks).unwrap()),
     ];
     for jwk in jwks["keys"].as_array().unwrap() {
         let kid = jwk["kid"].as_str().unwrap();
@@ -200,7 +199,7 @@ fn with_hmac(token: &TokenBuilder, algorithm: hmac::Algorithm, secret: &[u8]) ->
 async fn d4_no_hmac_with_public_material() {
     let issuer = rsa_and_ec_issuer();
     let api = app(&server(&issuer));
-    let forged: Vec<_> = public_material(&issuer)
+    let forged: Vec<_> = public_material(&issuer.jwks())
         .into_iter()
         .flat_map(|(what, secret)| {
             let families = [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)];
@@ -221,7 +220,7 @@ async fn d4_no_hmac_with_public_material() {
     assert_refused(&api, forged).await;
     assert_eq!(fetches(&issuer), (1, 1));
     // The tag under the name of a real algorithm.
-    let tagged = public_material(&issuer)
+    let tagged = public_material(&issuer.jwks())
         .into_iter()
         .map(|(what, secret)| (what, with_hmac(&token_by(&issuer, Algorithm::RS256), hmac::HMAC_SHA256, &secret)));
     assert_refused(&api, tagged).await;

@@ -1,0 +1,61 @@
+//! Keys that an issuer publishes for one case each.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::TestIssuer;
+
+use super::case::KeyRecipe;
+use super::setup::with_kid;
+use super::template::put;
+
+/// A key in a set, and how its tokens name it.
+pub(super) struct PublishedKey {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    /// The entries: the key, and another of the same name, so that the name is known whatever becomes of the key: then the
+    /// answer is about the key, and nobody asks for the keys again.
+    pub(super) published: [Value; 2],
+}
+
+/// Makes the entries for the `number`th case from the stranger's key, with which its token is signed.
+pub(super) fn publish(recipe: &KeyRecipe, number: usize, stranger: &TestIssuer) -> PublishedKey {
+    let algorithm: Algorithm = recipe.of.parse().unwrap();
+    let kid = format!("key-{number}");
+    let named_by_builder = stranger.token_by(algorithm).signing_input();
+    let header = URL_SAFE_NO_PAD.decode(named_by_builder.split_once('.').unwrap().0).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    let jwks = stranger.jwks();
+    let keys = jwks["keys"].as_array().unwrap();
+    let of = keys.iter().find(|jwk| jwk["kid"] == header["kid"]).unwrap();
+    let mut jwk = with_kid(of.clone(), &kid);
+    let members = jwk.as_object_mut().unwrap();
+    members.extend(recipe.set.clone());
+    for name in &recipe.without {
+        members.remove(name);
+    }
+    for (name, count) in &recipe.shorten {
+        let mut octets = octets(&members[name]);
+        match usize::try_from(*count) {
+            Ok(count) => drop(octets.drain(..count)),
+            Err(_) => octets.insert(0, 0),
+        }
+        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(octets).into());
+    }
+    for (name, bit) in &recipe.flip {
+        let mut octets = octets(&members[name]);
+        octets[bit / 8] ^= 0x80 >> (bit % 8);
+        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(octets).into());
+    }
+    let entry = match &recipe.instead {
+        None => jwk,
+        Some(instead) => put(instead, &[("jwk".to_owned(), jwk)]),
+    };
+    let namesake = keys.iter().find(|jwk| jwk["kty"] != of["kty"]).unwrap();
+    PublishedKey { published: [entry, with_kid(namesake.clone(), &kid)], kid, algorithm }
+}
+
+fn octets(member: &Value) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(member.as_str().unwrap()).unwrap()
+}

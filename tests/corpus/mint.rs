@@ -1,0 +1,239 @@
+//! From a recipe to a token.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::{Map, Number, Value};
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::{TestIssuer, TokenBuilder};
+
+use crate::harness::{AUDIENCE, decoded};
+
+use super::setup::{Setup, url_of};
+use super::signature::Signature;
+use super::template::{fill, fill_text};
+
+/// How a token differs from a good one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// The algorithm; ES256 by default.
+    pub(super) alg: Option<String>,
+    /// `stranger`: signed with the keys of an issuer that is not trusted, which have the same names.
+    pub(super) by: Option<String>,
+    pub(super) claims: Map<String, Value>,
+    pub(super) without_claims: Vec<String>,
+    pub(super) header: Map<String, Value>,
+    pub(super) without_header: Vec<String>,
+    /// What is replaced in the text of the header and of the payload.
+    header_replace: BTreeMap<String, String>,
+    payload_replace: BTreeMap<String, String>,
+    /// The text instead of that; `<<json>>` is that, `<<members>>` the same without its braces.
+    header_text: Option<String>,
+    payload_text: Option<String>,
+    /// What is signed instead of `<<h>>.<<p>>`. See [`misspelt`].
+    input: Option<String>,
+    signature: Option<Signature>,
+    /// The whole instead of `<<h>>.<<p>>.<<s>>`.
+    text: Option<String>,
+}
+
+/// A token and its parts.
+pub(super) struct Minted {
+    pub(super) token: Vec<u8>,
+    parts: [String; 3],
+}
+
+impl Minted {
+    /// What of it may not turn up again.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &String> {
+        self.parts.iter().filter(|part| part.len() >= 8)
+    }
+}
+
+impl Recipe {
+    /// Makes the token; it is the `number`th of its kind.
+    pub(super) fn mint(&self, setup: &Setup, stranger: &TestIssuer, number: usize) -> Minted {
+        let look_up = |place: &str| moment(place, number).or_else(|| url_of(place, &setup.issuer, stranger));
+        let builder = self.builder(setup, stranger, &look_up);
+        let (input, signed) = match &self.input {
+            None => {
+                let token = builder.sign();
+                let (input, signature) = token.rsplit_once('.').unwrap();
+                (input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
+            }
+            Some(template) => {
+                let plain = builder.signing_input();
+                let (header, payload) = plain.split_once('.').unwrap();
+                let input = fill_text(template, &|place| misspelt(place, header, payload));
+                let token = setup.own.sign(&input);
+                let (_, signature) = token.rsplit_once('.').unwrap();
+                (input, URL_SAFE_NO_PAD.decode(signature).unwrap())
+            }
+        };
+        let another = || {
+            let token = self.builder(setup, stranger, &look_up).claim("jti", "another").sign();
+            URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap()
+        };
+        let signature = match &self.signature {
+            None => signed,
+            Some(signature) => signature.apply(signed, self.algorithm(), &input, &setup.issuer, &another),
+        };
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        let whole = format!("{input}.{signature}");
+        let (header, payload) = input.split_once('.').unwrap_or((&input, ""));
+        let in_text = |place: &str| match place {
+            "token" => Some(whole.clone().into_bytes()),
+            "s" => Some(signature.clone().into_bytes()),
+            place => misspelt_signature(place, &signature)
+                .or_else(|| misspelt(place, header, payload))
+                .or_else(|| look_up(place)),
+        };
+        let token = self.text.as_ref().map(|text| fill(text, &in_text));
+        let token = token.unwrap_or_else(|| whole.clone().into_bytes());
+        Minted { token, parts: [header.to_owned(), payload.to_owned(), signature] }
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.alg.as_deref().map_or(Algorithm::ES256, |name| name.parse().unwrap())
+    }
+
+    fn builder(&self, setup: &Setup, stranger: &TestIssuer, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> TokenBuilder {
+        let mut builder = setup.issuer.token_by(self.algorithm()).audience(AUDIENCE).scope("read:me");
+        match self.by.as_deref() {
+            None => {}
+            Some("stranger") => builder = builder.signed_by(stranger),
+            Some(other) => panic!("nobody knows {other}"),
+        }
+        if self.input.is_some() {
+            builder = builder.header("kid", "own");
+        }
+        for (name, value) in &self.claims {
+            builder = builder.claim(&fill_text(name, look_up), resolved(value, look_up));
+        }
+        for name in &self.without_claims {
+            builder = builder.without_claim(name);
+        }
+        for (name, value) in &self.header {
+            builder = builder.header(&fill_text(name, look_up), resolved(value, look_up));
+        }
+        for name in &self.without_header {
+            builder = builder.without_header(name);
+        }
+        let [header, payload] = decoded(&builder);
+        if let Some(header) = rewritten(&header, &self.header_replace, self.header_text.as_deref(), look_up) {
+            builder = builder.raw_header(header);
+        }
+        if let Some(payload) = rewritten(&payload, &self.payload_replace, self.payload_text.as_deref(), look_up) {
+            builder = builder.raw_payload(payload);
+        }
+        builder
+    }
+}
+
+/// The text with what is to be replaced replaced, or another one, if it is not to stay as it is.
+fn rewritten(
+    json: &str,
+    replace: &BTreeMap<String, String>,
+    text: Option<&str>,
+    look_up: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    if replace.is_empty() && text.is_none() {
+        return None;
+    }
+    let mut json = json.to_owned();
+    for (from, to) in replace {
+        let from = fill_text(from, look_up);
+        assert!(json.contains(&from), "{json} has no {from}");
+        json = json.replace(&from, &fill_text(to, look_up));
+    }
+    let members = &json[1..json.len() - 1];
+    let in_text = |place: &str| match place {
+        "json" => Some(json.clone().into_bytes()),
+        // With white space to a length that leaves so many octets beside whole groups of three.
+        "json to 0" | "json to 1" | "json to 2" => {
+            let rest = usize::from(place.as_bytes()[place.len() - 1] - b'0');
+            let spaces = (3 + rest - json.len() % 3) % 3;
+            Some(format!("{json}{}", &"  "[..spaces]).into_bytes())
+        }
+        "members" => Some(members.as_bytes().to_vec()),
+        "utf-16le" => Some(json.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        "utf-16be" => Some(json.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        "utf-32le" => Some(json.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect()),
+        place => look_up(place),
+    };
+    Some(fill(text.unwrap_or("<<json>>"), &in_text))
+}
+
+/// A value with its places filled in; one that is a moment and nothing else becomes a number.
+fn resolved(value: &Value, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> Value {
+    match value {
+        Value::String(text) => {
+            let filled = fill_text(text, look_up);
+            let is_moment = text.starts_with("<<now") && text.ends_with(">>") && text.matches("<<").count() == 1;
+            if is_moment { filled.parse::<Number>().unwrap().into() } else { filled.into() }
+        }
+        Value::Array(elements) => elements.iter().map(|element| resolved(element, look_up)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), resolved(value, look_up))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// `<<now+60>>`, `<<now-0.5>>`, and `<<number>>` of those at once.
+fn moment(place: &str, number: usize) -> Option<Vec<u8>> {
+    if place == "number" {
+        return Some(number.to_string().into_bytes());
+    }
+    let distance = place.strip_prefix("now")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let text = if distance.contains('.') {
+        #[expect(clippy::cast_precision_loss, reason = "the time of day")]
+        let moment = now as f64 + distance.parse::<f64>().unwrap();
+        moment.to_string()
+    } else {
+        let distance = if distance.is_empty() { 0 } else { distance.parse().unwrap() };
+        (i64::try_from(now).unwrap() + distance).to_string()
+    };
+    Some(text.into_bytes())
+}
+
+/// A part in another spelling: `<<h>>` and `<<p>>` are the header and the payload as they should be, `<<p spare 1>>` the
+/// payload with 1 in the bits to spare.
+fn misspelt(place: &str, header: &str, payload: &str) -> Option<Vec<u8>> {
+    let (part, spelling) = place.split_once(' ').unwrap_or((place, ""));
+    let part = match part {
+        "h" => header,
+        "p" => payload,
+        _ => return None,
+    };
+    Some(spelt(part, spelling)?.into_bytes())
+}
+
+fn misspelt_signature(place: &str, signature: &str) -> Option<Vec<u8>> {
+    Some(spelt(signature, place.strip_prefix("s ")?)?.into_bytes())
+}
+
+fn spelt(part: &str, spelling: &str) -> Option<String> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let octets = || URL_SAFE_NO_PAD.decode(part).unwrap();
+    let (start, last) = part.split_at(part.len().saturating_sub(1));
+    Some(match spelling {
+        "" => part.to_owned(),
+        "padded" => URL_SAFE.encode(octets()),
+        "standard" => STANDARD_NO_PAD.encode(octets()),
+        "raw" => String::from_utf8(octets()).unwrap(),
+        "twice" => URL_SAFE_NO_PAD.encode(part),
+        "broken" => format!("{}\n{}", &part[..4], &part[4..]),
+        "cut" => start.to_owned(),
+        spare => {
+            let bits = spare.strip_prefix("spare ")?.parse::<usize>().unwrap();
+            let last = ALPHABET.find(last).unwrap() | bits;
+            format!("{start}{}", &ALPHABET[last..=last])
+        }
+    })
+}

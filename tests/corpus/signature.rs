@@ -1,0 +1,181 @@
+//! What is done to a signature.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::TestIssuer;
+
+use crate::rfc7515_jose::{add, der, orders, subtract};
+use crate::rfc8725_forgeries::public_material;
+
+use super::template::octets;
+
+/// Another signature than the good one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Signature {
+    /// Not an octet.
+    Empty,
+    /// That of another token.
+    Another,
+    /// These octets.
+    Octets(String),
+    /// As many octets, all alike.
+    Fill(u8),
+    /// One bit, counted from the front or, if negative, from the end.
+    Flip(i32),
+    CutStart(usize),
+    CutEnd(usize),
+    Prepend(String),
+    Append(String),
+    Doubled,
+    Reversed,
+    HalvesSwapped,
+    /// The two numbers of an ECDSA signature, each as it is (`r`, `s`), `0`, `1`, `n`, `n-r`, `n-s`, `r+n` or `s+n`.
+    Numbers(String, String),
+    /// ECDSA as X.509 has it.
+    Der,
+    /// The same with zeros to the proper length.
+    DerPadded,
+    /// Ed25519: the order of the group more (RFC 8032 §5.1.7).
+    PlusOrder,
+    /// RSA: the modulus more, if that fits.
+    PlusModulus,
+    /// RSA: 0, 1, n or n − 1.
+    Rsa(String),
+    /// HMAC with what everybody knows: the hash, and the number of the secret among all public material.
+    Hmac(String, usize),
+    /// HMAC with these octets.
+    HmacSecret(String),
+}
+
+impl Signature {
+    pub(super) fn apply(
+        &self,
+        signed: Vec<u8>,
+        algorithm: Algorithm,
+        input: &str,
+        issuer: &TestIssuer,
+        another: &dyn Fn() -> Vec<u8>,
+    ) -> Vec<u8> {
+        let length = signed.len();
+        let with_hmac = |algorithm: hmac::Algorithm, secret: &[u8]| {
+            hmac::sign(&hmac::Key::new(algorithm, secret), input.as_bytes()).as_ref().to_vec()
+        };
+        match self {
+            Self::Empty => Vec::new(),
+            Self::Another => another(),
+            Self::Octets(hex) => octets(hex),
+            Self::Fill(octet) => vec![*octet; length],
+            Self::Flip(bit) => {
+                let mut signed = signed;
+                let bit = usize::try_from(*bit).unwrap_or_else(|_| length * 8 - bit.unsigned_abs() as usize);
+                signed[bit / 8] ^= 0x80 >> (bit % 8);
+                signed
+            }
+            Self::CutStart(count) => signed[(*count).min(length)..].to_vec(),
+            Self::CutEnd(count) => signed[..length.saturating_sub(*count)].to_vec(),
+            Self::Prepend(hex) => [octets(hex), signed].concat(),
+            Self::Append(hex) => [signed, octets(hex)].concat(),
+            Self::Doubled => signed.repeat(2),
+            Self::Reversed => signed.into_iter().rev().collect(),
+            Self::HalvesSwapped => [&signed[length / 2..], &signed[..length / 2]].concat(),
+            Self::Numbers(first, second) => {
+                let number = |which: &str| ecdsa_number(which, &signed, algorithm);
+                [number(first), number(second)].concat()
+            }
+            Self::Der => der(&signed[..length / 2], &signed[length / 2..]),
+            Self::DerPadded => {
+                let mut padded = der(&signed[..length / 2], &signed[length / 2..]);
+                padded.resize(padded.len().max(length), 0);
+                padded
+            }
+            Self::PlusOrder => plus_order(&signed),
+            Self::PlusModulus => add_if_it_fits(&signed, &modulus(issuer)),
+            Self::Rsa(which) => rsa_number(which, &modulus(issuer)),
+            Self::Hmac(hash, secret) => {
+                let jwks = of_rsa_and_p256(&issuer.jwks());
+                let (_, secret) = public_material(&jwks).swap_remove(*secret);
+                let hash = match &**hash {
+                    "HS256" => hmac::HMAC_SHA256,
+                    "HS384" => hmac::HMAC_SHA384,
+                    _ => hmac::HMAC_SHA512,
+                };
+                with_hmac(hash, &secret)
+            }
+            Self::HmacSecret(hex) => with_hmac(hmac::HMAC_SHA256, &octets(hex)),
+        }
+    }
+}
+
+/// How much public material there is to forge with.
+pub(super) fn count_of_public_material(issuer: &TestIssuer) -> usize {
+    public_material(&of_rsa_and_p256(&issuer.jwks())).len()
+}
+
+fn of_rsa_and_p256(jwks: &Value) -> Value {
+    let keys = jwks["keys"].as_array().unwrap().iter();
+    let keys: Vec<_> = keys.filter(|jwk| jwk["kty"] == "RSA" || jwk["crv"] == "P-256").collect();
+    json!({ "keys": keys })
+}
+
+fn ecdsa_number(which: &str, signed: &[u8], algorithm: Algorithm) -> Vec<u8> {
+    let orders = orders();
+    let (_, n) = orders.iter().find(|(of, _)| *of == algorithm).unwrap();
+    let (r, s) = signed.split_at(n.len());
+    let mut number = vec![0; n.len()];
+    match which {
+        "r" => r.to_vec(),
+        "s" => s.to_vec(),
+        "n" => n.clone(),
+        "n-r" => subtract(n, r),
+        "n-s" => subtract(n, s),
+        "r+n" => add(r, n),
+        "s+n" => add(s, n),
+        small => {
+            *number.last_mut().unwrap() = small.parse().unwrap();
+            number
+        }
+    }
+}
+
+/// `s + L`, little-endian.
+fn plus_order(signed: &[u8]) -> Vec<u8> {
+    let mut order = octets("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+    let mut s = signed[32..].to_vec();
+    order.reverse();
+    s.reverse();
+    let mut sum = add(&s, &order);
+    sum.reverse();
+    [&signed[..32], &sum].concat()
+}
+
+fn modulus(issuer: &TestIssuer) -> Vec<u8> {
+    let jwks = issuer.jwks();
+    let rsa = jwks["keys"].as_array().unwrap().iter().find(|jwk| jwk["kty"] == "RSA").unwrap();
+    URL_SAFE_NO_PAD.decode(rsa["n"].as_str().unwrap()).unwrap()
+}
+
+/// One octet longer if it does not.
+fn add_if_it_fits(signed: &[u8], modulus: &[u8]) -> Vec<u8> {
+    let longer = |octets: &[u8]| [&[0], octets].concat();
+    let sum = add(&longer(signed), &longer(modulus));
+    if sum[0] == 0 { sum[1..].to_vec() } else { sum }
+}
+
+fn rsa_number(which: &str, modulus: &[u8]) -> Vec<u8> {
+    let mut number = vec![0; modulus.len()];
+    match which {
+        "n" => return modulus.to_vec(),
+        "n-1" => {
+            number.copy_from_slice(modulus);
+            // It is odd.
+            *number.last_mut().unwrap() -= 1;
+        }
+        small => *number.last_mut().unwrap() = small.parse().unwrap(),
+    }
+    number
+}
