@@ -86,8 +86,11 @@ struct Story {
     url: String,
     published: Value,
     is_down: bool,
-    /// How often the keys had been fetched when they last changed, by either.
-    heard: [u64; 2],
+    /// How often the published keys have changed, and after how many changes each server last fetched them.
+    edition: u64,
+    held: [u64; 2],
+    /// How often each had fetched them by then.
+    fetched: [u64; 2],
     tokens: Vec<(TokenBuilder, String)>,
     has_twins: bool,
     twins: u64,
@@ -120,7 +123,9 @@ impl Story {
             url,
             published,
             is_down: false,
-            heard: [0; 2],
+            edition: 0,
+            held: [0; 2],
+            fetched: [0; 2],
             tokens: Vec::new(),
             // Without them it is hits alone that keep the keys fresh.
             has_twins: random.bool(),
@@ -128,7 +133,7 @@ impl Story {
             verdicts: BTreeMap::new(),
             log: Vec::new(),
         };
-        story.heard = story.fetched();
+        story.fetched = story.count_fetches();
         story.issue(random);
         story
     }
@@ -210,20 +215,34 @@ impl Story {
         remembering
     }
 
-    /// Waits until both have heard of the last change, or neither has, and both can tell, or neither can.
+    /// Waits until both hold the same keys, and both can tell by them, or neither can.
     async fn agree(&mut self) {
         loop {
-            let fetched = self.fetched();
-            let has_heard = [0, 1].map(|server| fetched[server] > self.heard[server]);
+            self.look_who_fetched();
             let usable = self.is_usable();
-            if has_heard[0] == has_heard[1] && usable[0] == usable[1] {
+            if self.held[0] == self.held[1] && usable[0] == usable[1] {
                 return;
+            }
+            if self.is_down && self.held[0] != self.held[1] {
+                // One of them would never hear of what the other knows.
+                self.outage(false);
             }
             self.pass(MINUTE).await;
         }
     }
 
-    fn fetched(&self) -> [u64; 2] {
+    /// Whoever has fetched since the last look did so from what is published now: it is looked before each change.
+    fn look_who_fetched(&mut self) {
+        let fetched = self.count_fetches();
+        for server in [0, 1] {
+            if fetched[server] > self.fetched[server] {
+                self.held[server] = self.edition;
+            }
+        }
+        self.fetched = fetched;
+    }
+
+    fn count_fetches(&self) -> [u64; 2] {
         [&self.remembering, &self.forgetful].map(|server| {
             let status = &server.status()[0];
             status.fetches - status.failures
@@ -278,10 +297,11 @@ impl Story {
     }
 
     fn publish(&mut self, what: &str) {
+        self.look_who_fetched();
+        self.edition += 1;
         self.log.push(format!("{what}: {}", json!(self.published["keys"].as_array().unwrap().len())));
         let fetch = if self.is_down { Fetch::Fail } else { Fetch::Keys(keys(&self.published), None) };
         self.source.set(fetch);
-        self.heard = self.fetched();
     }
 
     fn seconds(&self) -> u64 {
