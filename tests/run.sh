@@ -16,13 +16,17 @@ command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 
 step format
 cargo fmt --check
+cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 step lints
 cargo clippy --locked --all-targets --all-features -- -D warnings
+# With the same target folder, so that what both need is built once.
+CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
 
 step feature combinations
-for features in "" axum testing axum,testing; do
-    cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
+# All of them: what each feature adds stands by itself.
+for features in "" {,axum}{,\ metrics}{,\ serde}{,\ testing}; do
+    cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
 done
 
 step comparison
@@ -39,6 +43,13 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-
 step tests
 cargo test --locked --all-features
 
+step soak
+# A minute of load, faults and disconnections, with an oracle that knows every right answer.
+cargo run --locked --quiet --example soak -- --seconds 60
+
+step fuzzing
+./fuzz/run.sh 10
+
 step other issuers and clients
 ./tests/interop/run.sh
 
@@ -50,3 +61,7 @@ cargo run --locked --quiet --example me -- --once
 cargo run --locked --quiet --example me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic
+cargo run --locked --quiet --example metrics -- --once >/dev/null
+
+step release
+./tests/release.sh
