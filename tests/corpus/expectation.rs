@@ -110,7 +110,7 @@ fn challenge(response: &Response) -> Result<Option<Challenge>, String> {
         return if response.status == 401 { Err("401 without a challenge".to_owned()) } else { Ok(None) };
     };
     let challenge = Challenge::parse(text).map_err(|error| format!("{error}: {text}"))?;
-    let other = http_auth::parse_challenges(text).map_err(|error| format!("{error}"))?;
+    let other = http_auth::parse_challenges(text).map_err(|error| error.to_string())?;
     if other.len() != 1 || other[0].params.len() != challenge.parameters.len() {
         return Err(format!("two parsers read it in two ways: {text}"));
     }

@@ -69,10 +69,7 @@ impl Trial<'_> {
         self.setup.sent.lock().unwrap().extend(minted.secrets().cloned());
         let verdict =
             exchange(self.setup.example.address(), &request).and_then(|reply| self.judge(step, &minted, &reply));
-        let (kinds, fault) = match verdict {
-            Ok((kinds, fault)) => (kinds, fault),
-            Err(fault) => (Vec::new(), Some(fault)),
-        };
+        let (kinds, fault) = verdict.unwrap_or_else(|fault| (Vec::new(), Some(fault)));
         self.report.answered(&self.named(), &kinds, fault);
     }
 
@@ -116,7 +113,7 @@ impl Trial<'_> {
 
     /// What else the step says of the last answer.
     fn details(&self, step: &Step, responses: &[Response]) -> Option<String> {
-        let Some(response) = responses.last() else { return None };
+        let response = responses.last()?;
         let challenge = response.header("www-authenticate").unwrap_or_default();
         for (name, value) in &step.challenge {
             let value = fill_text(value, &|place| match place {
