@@ -167,8 +167,7 @@ impl Oracle {
     /// Whether the machine stood still about then: fetches may have ended that never reached an issuer, and nobody can say what
     /// is right but that nothing bad may be granted.
     pub(crate) fn stood_still(&self, during: Span) -> bool {
-        let from = during.from.checked_sub(AFTERMATH).unwrap_or(during.from);
-        self.slowness.during(Span { from, ..during }) >= STANDSTILL
+        self.slowness.during(during.before(AFTERMATH)) >= STANDSTILL
     }
 
     /// What the issuer was asked for, the oldest first: back to the last time when it surely brought keys, long enough ago

@@ -59,7 +59,7 @@ impl Slowness {
 
     /// How much longer than on an idle machine anything may take about then.
     pub(crate) fn during(&self, span: Span) -> Duration {
-        let (from, to) = (span.from.checked_sub(ABOUT).unwrap_or(span.from), span.to + ABOUT);
+        let Span { from, to } = span.before(ABOUT).later(Duration::ZERO, ABOUT);
         let seen = self.seen();
         // The latest come first, and no older ones count than the first that ended before.
         let about_then = seen.slow.iter().rev().take_while(|slow| slow.to >= from).filter(|slow| slow.from <= to);

@@ -15,6 +15,11 @@ impl Span {
         (Self { from, to: Instant::now() }, result)
     }
 
+    /// The same, or so much earlier at most.
+    pub(crate) fn before(self, most: Duration) -> Self {
+        Self { from: self.from.checked_sub(most).unwrap_or(self.from), ..self }
+    }
+
     /// The same, so much later at least and at most.
     pub(crate) fn later(self, least: Duration, most: Duration) -> Self {
         Self { from: self.from + least, to: self.to + most }
