@@ -73,7 +73,7 @@
 //! |---|---|
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
-//! | `serde` | [`config`](crate::config): the whole [`ResourceServer`] from a configuration file or from environment variables |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

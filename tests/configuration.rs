@@ -1,6 +1,6 @@
-//! Configuration as data: every setting does what the builder's method does, and every mistake is told, at its place, at once.
+//! Configuration as data: every setting does what the builder's method does, and every mistake is told, at its place,
+//! at once.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -358,7 +358,8 @@ fn without_null(settings: Value) -> Value {
 }
 
 proptest! {
-    /// Nothing that a builder refuses is accepted as data, nothing that it accepts is refused, and what both make is the same.
+    /// Nothing that a builder refuses is accepted as data, nothing that it accepts is refused, and what both make is
+    /// the same.
     #[test]
     fn data_and_code_agree(
         audience in prop::sample::select(vec!["https://api.example.com", "api", "", "\u{e9}"]),
@@ -399,7 +400,10 @@ proptest! {
                 if let Some(resource) = resource {
                     metadata = metadata.resource(resource);
                 }
-                builder = builder.metadata(scopes.into_iter().fold(metadata, |all, scope| all.scopes_supported([scope])));
+                if let Some(scope) = scopes {
+                    metadata = metadata.scopes_supported([scope]);
+                }
+                builder = builder.metadata(metadata);
             }
             Ok(builder)
         };
@@ -454,38 +458,36 @@ fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(found.iter().next().unwrap().path(), "realm");
 }
 
-/// Each alone is one problem, which neither causes another nor hides behind one.
+/// A mistake neither causes another problem nor hides behind one.
+#[track_caller]
+fn assert_alone(document: &str, expected: &str) {
+    assert_eq!(problems(document), [expected], "{document}");
+}
+
 #[test]
-fn every_mistake_alone_is_one_problem() {
-    let differ = RefCell::new(Vec::new());
-    let alone = |document: &str, expected: &str| {
-        let found = problems(document);
-        if found != [expected] {
-            differ.borrow_mut().push(format!("{document}\n  {found:?}\n  {expected}"));
-        }
-    };
-    // Of the server.
+fn every_mistake_of_the_server_alone_is_one_problem() {
     let issuers = r#"issuers = ["https://login.example.com"]"#;
-    alone(issuers, "audience: missing, where the identifier of this server is expected");
-    alone(&format!("audience = 3\n{issuers}"), "audience: the number 3, where a text is expected");
-    alone(&format!("audience = ['a']\n{issuers}"), "audience: a list, where a text is expected");
-    alone(
+    assert_alone(issuers, "audience: missing, where the identifier of this server is expected");
+    assert_alone(&format!("audience = 3\n{issuers}"), "audience: the number 3, where a text is expected");
+    assert_alone(&format!("audience = ['a']\n{issuers}"), "audience: a list, where a text is expected");
+    assert_alone(
         &format!("audience = ''\n{issuers}\nmetadata = true"),
         r#"audience: the audience "" is empty or not printable ASCII"#,
     );
-    alone("audience = 'a'", "issuers: missing, where a list of issuers is expected");
-    alone("audience = 'a'\nissuers = []", "issuers: empty, where at least one issuer is expected");
-    alone(
+    assert_alone("audience = 'a'", "issuers: missing, where a list of issuers is expected");
+    assert_alone("audience = 'a'\nissuers = []", "issuers: empty, where at least one issuer is expected");
+    assert_alone(
         "audience = 'a'\nissuers = 'https://login.example.com'",
         r#"issuers: the text "https://login.example.com", where a list of issuers is expected"#,
     );
-    alone(
+    assert_alone(
         "audience = 'a'\n[issuers]\nissuer = 'https://a.example'",
         "issuers: a table, where a list of issuers is expected",
     );
-    alone("audience = 'a'\nissuers = [true]", "issuers[0]: true, where an identifier or a table is expected");
+    assert_alone("audience = 'a'\nissuers = [true]", "issuers[0]: true, where an identifier or a table is expected");
 
-    let server = |settings: &str, expected: &str| alone(&format!("audience = 'a'\n{issuers}\n{settings}"), expected);
+    let server =
+        |settings: &str, expected: &str| assert_alone(&format!("audience = 'a'\n{issuers}\n{settings}"), expected);
     server("realm = false", "realm: false, where a text is expected");
     server("realm = 'é'", r#"realm: the realm "é" is not printable ASCII"#);
     server("profile = 1.5", r#"profile: the number 1.5, where "generic" or "rfc9068" is expected"#);
@@ -528,29 +530,43 @@ fn every_mistake_alone_is_one_problem() {
         panic!("one problem")
     };
     assert!(own.starts_with("metadata.authorization_servers: not a setting; there are resource, "), "{own}");
+}
 
-    // Of an issuer.
-    let table = |settings: &str, expected: &str| alone(&format!("audience = 'a'\n[[issuers]]\n{settings}"), expected);
-    table("", "issuers[0].issuer: missing, where an identifier, or else a preset is expected");
-    table(
+/// A mistake in the table of the only issuer.
+#[track_caller]
+fn assert_alone_in_table(settings: &str, expected: &str) {
+    assert_alone(&format!("audience = 'a'\n[[issuers]]\n{settings}"), expected);
+}
+
+#[test]
+fn every_mistake_of_an_issuer_alone_is_one_problem() {
+    assert_alone_in_table("", "issuers[0].issuer: missing, where an identifier, or else a preset is expected");
+    assert_alone_in_table(
         "domain = 'shop.example.com'",
         "issuers[0].issuer: missing, where an identifier, or else a preset is expected",
     );
-    table("issuer = ''", r#"issuers[0].issuer: the issuer "": not an absolute URL"#);
-    table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
-    table("issuer = 'https://a.example?b'", r#"issuers[0].issuer: the issuer "https://a.example?b": has a query"#);
-    table(
+    assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "": not an absolute URL"#);
+    assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
+    assert_alone_in_table(
+        "issuer = 'https://a.example?b'",
+        r#"issuers[0].issuer: the issuer "https://a.example?b": has a query"#,
+    );
+    assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
         r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com": neither https nor, on this machine itself, http"#,
     );
-    table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: the number 1, where a text is expected");
-    table("issuer = 'x'\njwks_file = 1", "issuers[0].jwks_file: the number 1, where a text is expected");
-    table(
+    assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: the number 1, where a text is expected");
+    assert_alone_in_table(
+        "issuer = 'x'\njwks_file = 1",
+        "issuers[0].jwks_file: the number 1, where a text is expected",
+    );
+    assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'https://keys.example.com'\njwks_file = 'x'",
         "issuers[0].jwks_file: beside jwks_url, where one of the two is expected",
     );
-    let issuer =
-        |settings: &str, expected: &str| table(&format!("issuer = 'https://login.example.com'\n{settings}"), expected);
+    let issuer = |settings: &str, expected: &str| {
+        assert_alone_in_table(&format!("issuer = 'https://login.example.com'\n{settings}"), expected);
+    };
     issuer(
         "audiences = []",
         "issuers[0].audiences: empty, where at least one audience is expected, or else no such setting",
@@ -586,51 +602,52 @@ fn every_mistake_alone_is_one_problem() {
         "domain = 'x'",
         "issuers[0].domain: not a setting; there are preset, issuer, jwks_url, jwks_file, audiences, clients_instead_of_audience, subjects, algorithms",
     );
-    // Of a preset.
-    table(
+}
+
+#[test]
+fn every_mistake_of_a_preset_alone_is_one_problem() {
+    assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
         r#"issuers[0].preset: the text "keyclock", where "keycloak" or "auth0" or "entra" or "entra_tenants" or "entra_v1" or "okta" or "cognito" or "google" or "zitadel" or "kubernetes" is expected; did you mean "keycloak"?"#,
     );
-    table("preset = 'auth0'", "issuers[0].domain: missing, where a text is expected");
-    table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: the number 1, where a text is expected");
-    table(
+    assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing, where a text is expected");
+    assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: the number 1, where a text is expected");
+    assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'x'",
         r#"issuers[0].domain: the domain of Auth0 "x" is not a domain in lower case, without scheme and slash"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
         "issuers[0].issuer: not a setting; there are preset, jwks_url, jwks_file, domain, audiences, clients_instead_of_audience, subjects, algorithms",
     );
-    table(
+    assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",
         r#"issuers[0].tenants: the list of Entra tenants "" is not a list of at least one"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = ['1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a', 'common']",
         r#"issuers[0].tenants[1]: the tenant of Entra "common" is not a GUID in lower case"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'cognito'\npool = 'eu-central-1_AbC'\nclients = []",
         r#"issuers[0].clients: the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" is to name its clients instead of an audience, and there are none"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'cognito'\npool = 'eu-central-1_AbC'\nclients = ['web', '']",
         r#"issuers[0].clients[1]: a client of the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" has an empty identifier"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'google'\nsubjects = []",
         r#"issuers[0].subjects: the issuer "https://accounts.google.com" may have no subject at all"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'google'\nsubjects = ['1', 'worker@shop.example']",
         r#"issuers[0].subjects[1]: the subject at Google "worker@shop.example" is not the unique identifier of an account, a number"#,
     );
-    table(
+    assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
         r#"issuers[0].issuer: the issuer "kubernetes": not an absolute URL"#,
     );
-    let differ = differ.into_inner();
-    assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
 #[test]

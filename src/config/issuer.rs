@@ -56,7 +56,7 @@ fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
         }
         Kind::Preset(preset) => preset.read(reader, &mut table).map(|issuer| match keys {
             None => issuer,
-            Some(Keys::Url { keys, .. }) => issuer.keys_from(keys),
+            Some(Keys::Url { keys, .. }) => issuer.keys_from(*keys),
             Some(Keys::File(path)) => issuer.keys_from(KeyFile::new(path)),
         }),
         Kind::Unknown => None,
@@ -85,14 +85,11 @@ struct Identifier<'t> {
 
 impl<'t> Kind<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Self {
-        let kind = match table.get("preset") {
-            Some(node) => {
-                reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
-            }
-            None => {
-                let node = table.require(reader, "issuer", "an identifier, or else a preset");
-                node.and_then(|node| Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path })))
-            }
+        let kind = if let Some(node) = table.get("preset") {
+            reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
+        } else {
+            let node = table.require(reader, "issuer", "an identifier, or else a preset");
+            node.and_then(|node| Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path })))
         };
         kind.unwrap_or_else(|| {
             for argument in PRESETS.iter().flat_map(|preset| preset.arguments) {
@@ -109,7 +106,7 @@ impl<'t> Kind<'t> {
 
 /// Where the keys are, if they are not where the constructor says.
 enum Keys<'t> {
-    Url { url: &'t str, keys: RemoteKeys },
+    Url { url: &'t str, keys: Box<RemoteKeys> },
     File(&'t str),
 }
 
@@ -123,8 +120,8 @@ impl<'t> Keys<'t> {
             let url = reader.text(&node).unwrap_or(NOWHERE);
             let keys = RemoteKeys::at(url).map_err(|reason| ConfigError::JwksUrl { value: url.to_owned(), reason });
             return match reader.accept(&node.path, keys) {
-                Some(keys) => Some(Self::Url { url, keys }),
-                None => Some(Self::Url { url: NOWHERE, keys: RemoteKeys::at(NOWHERE).ok()? }),
+                Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
+                None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),
             };
         }
         Some(Self::File(reader.text(&file?).unwrap_or_default()))

@@ -26,7 +26,7 @@
 //! leeway = 10                                 # seconds, 60 at most; 30, if left out
 //! token_cache = { entries = 50_000, bytes = 67_108_864 } # false for none; 10,000 and 16 MiB, if left out
 //!
-//! [api.metadata]                              # no metadata document, if left out; `metadata = true` for one with no more in it
+//! [api.metadata]                              # `true` for one with no more in it; none, if left out
 //! scopes_supported = ["orders:read", "orders:write"]
 //! resource_name = "Example Orders"
 //! "resource_name#de" = "Beispielbestellungen"

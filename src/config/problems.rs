@@ -3,7 +3,8 @@ use std::fmt;
 use super::shown::Shown;
 use crate::server::ConfigError;
 
-/// Every reason why a configuration makes no server, in the order of the document. It is displayed with one line for each.
+/// Every reason why a configuration makes no server, in the order of the document. It is displayed with one line for
+/// each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
@@ -26,6 +27,7 @@ impl Problems {
     }
 
     /// One after the other; there is at least one.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.0.iter()
     }
@@ -44,7 +46,8 @@ impl Problem {
     }
 
     /// What is there, and what was expected. Where the builder refuses the same, it is the sentence of its
-    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 100 characters.
+    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 100
+    /// characters.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -9,8 +9,8 @@ use crate::server::ConfigError;
 
 /// Reads settings, and notes what is wrong with them.
 ///
-/// It never stops. Where a setting cannot be read, something that no rule minds stands in for it, so that the rest is judged
-/// as it would be without the mistake; nothing is built from that, because there is a problem.
+/// It never stops. Where a setting cannot be read, something that no rule minds stands in for it, so that the rest is
+/// judged as it would be without the mistake; nothing is built from that, because there is a problem.
 #[derive(Default)]
 pub(super) struct Reader {
     problems: Vec<(Path, String)>,
@@ -111,7 +111,8 @@ impl Reader {
         choice.map(|(_, meaning)| *meaning)
     }
 
-    /// The texts of a list, each with its place, or the words of a variable. `stand_in` is in the place of what is no text.
+    /// The texts of a list, each with its place, or the words of a variable. `stand_in` is in the place of what is no
+    /// text.
     pub(super) fn texts<'t>(&mut self, node: &Node<'t>, stand_in: &'t str) -> Vec<(Path, &'t str)> {
         if let Tree::Variable(text) = node.tree {
             let words = text.split_ascii_whitespace().enumerate();
@@ -184,8 +185,8 @@ impl<'t> Table<'t> {
         node
     }
 
-    /// Every name has been asked for: what else is there is nothing that anybody would heed. Its value may be a secret of
-    /// somebody else's, so only its name is told.
+    /// Every name has been asked for: what else is there is nothing that anybody would heed. Its value may be a secret
+    /// of somebody else's, so only its name is told.
     pub(super) fn finish(self, reader: &mut Reader) {
         for (at, (name, _)) in self.entries.iter().enumerate() {
             let path = self.path.name(name.clone());

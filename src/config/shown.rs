@@ -24,8 +24,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What stands between the first colon, the slashes after it and the last `@` may be a user's name and password, also where
-/// the rest is too broken for a parser to tell (RFC 3986 §3.2.1).
+/// What stands between the first colon, the slashes after it and the last `@` may be a user's name and password, also
+/// where the rest is too broken for a parser to tell (RFC 3986 §3.2.1).
 fn without_credentials(text: &str) -> String {
     let hidden = text.rsplit_once('@').and_then(|(before, host)| {
         let (scheme, rest) = before.split_once(':')?;

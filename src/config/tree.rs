@@ -29,8 +29,8 @@ pub(super) enum Tree {
 }
 
 impl Tree {
-    /// Where `path` leads, as the numbers of the entries on the way, which sort in the order of the document. A path that
-    /// leads out of the tree ends where it does.
+    /// Where `path` leads, as the numbers of the entries on the way, which sort in the order of the document. A path
+    /// that leads out of the tree ends where it does.
     pub(super) fn position(&self, path: &Path) -> Vec<usize> {
         let mut position = Vec::new();
         let mut tree = self;

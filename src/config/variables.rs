@@ -46,8 +46,8 @@ fn insert(table: &mut Vec<(String, Tree)>, place: &str, value: Tree, depth: usiz
     }
 }
 
-/// Tables whose names are all numbers become lists. An element that was left out is there as nothing; one that is there twice
-/// makes it no list.
+/// Tables whose names are all numbers become lists. An element that was left out is there as nothing; one that is there
+/// twice makes it no list.
 fn with_lists(tree: Tree) -> Tree {
     let Tree::Table(mut entries) = tree else { return tree };
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
