@@ -68,6 +68,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -75,6 +76,8 @@
 pub mod axum;
 mod challenge;
 pub mod clock;
+#[cfg(feature = "serde")]
+pub mod config;
 pub mod jose;
 pub mod keys;
 pub mod layer;

@@ -7,6 +7,7 @@ mod attacks_on_requirements;
 mod attacks_on_the_cache;
 mod authorization_server;
 mod authorization_server_grants;
+mod configuration;
 mod discovery;
 mod example_me;
 mod extractors;

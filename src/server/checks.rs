@@ -1,5 +1,5 @@
-//! What a server's settings must be, each rule once: [`Builder::build`] stops at the first mistake, configuration that came
-//! as data is told all of them.
+//! What a server's settings must be, each rule once: [`Builder::build`] stops at the first mistake, configuration that
+//! came as data is told all of them.
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,175 @@
+//! The settings of one issuer.
+
+use super::nearest::nearest;
+use super::path::Path;
+use super::preset::{PRESETS, Preset};
+use super::reader::{Node, Reader, Table};
+use super::shown::Shown;
+use super::tree::Tree;
+use crate::Issuer;
+use crate::jose::{Algorithm, UnknownAlgorithm};
+use crate::keys::{KeyFile, RemoteKeys};
+use crate::server::ConfigError;
+
+/// A URL behind which nothing is (RFC 6761 §6.4).
+pub(super) const NOWHERE: &str = "https://stand-in.invalid";
+
+/// Every issuer of a list, with something in the place of those that cannot be read.
+pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
+    let issuers: Vec<Issuer> = match (node.tree, node.elements()) {
+        (Tree::Variable(_), _) => {
+            let identifiers = reader.texts(node, "").into_iter().enumerate();
+            identifiers.map(|(at, (path, identifier))| discovered(reader, &path, identifier, at)).collect()
+        }
+        (_, Some(elements)) => elements.iter().enumerate().map(|(at, element)| read(reader, element, at)).collect(),
+        _ => {
+            reader.expect(node, "a list of issuers");
+            return Vec::new();
+        }
+    };
+    if issuers.is_empty() {
+        reader.refuse(&node.path, "empty, where at least one issuer is expected");
+    }
+    issuers
+}
+
+/// An issuer that nobody is, in the place of the one at `at`, which could not be read, and named for it.
+pub(super) fn stand_in(at: usize) -> Issuer {
+    Issuer::jwks(&format!("issuers[{at}]"), NOWHERE).expect("an https URL")
+}
+
+fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
+    if let Tree::Text(identifier) | Tree::Variable(identifier) = node.tree {
+        return discovered(reader, &node.path, identifier, at);
+    }
+    let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in(at) };
+    let kind = Kind::read(reader, &mut table);
+    let keys = Keys::read(reader, &mut table);
+    let issuer = match &kind {
+        Kind::Plain(identifier) => {
+            let issuer = match keys {
+                None => Issuer::discover(identifier.text),
+                Some(Keys::Url { url, .. }) => Issuer::jwks(identifier.text, url),
+                Some(Keys::File(path)) => Issuer::keys(identifier.text, KeyFile::new(path)),
+            };
+            reader.accept(&identifier.path, issuer)
+        }
+        Kind::Preset(preset) => preset.read(reader, &mut table).map(|issuer| match keys {
+            None => issuer,
+            Some(Keys::Url { keys, .. }) => issuer.keys_from(*keys),
+            Some(Keys::File(path)) => issuer.keys_from(KeyFile::new(path)),
+        }),
+        Kind::Unknown => None,
+    };
+    let issuer = with_rules(reader, &mut table, &kind, issuer.unwrap_or_else(|| stand_in(at)));
+    table.finish(reader);
+    issuer
+}
+
+fn discovered(reader: &mut Reader, path: &Path, identifier: &str, at: usize) -> Issuer {
+    reader.accept(path, Issuer::discover(identifier)).unwrap_or_else(|| stand_in(at))
+}
+
+/// Which of the constructors makes the issuer.
+enum Kind<'t> {
+    Plain(Identifier<'t>),
+    Preset(&'static Preset),
+    /// There is a problem, so that any argument may be meant.
+    Unknown,
+}
+
+struct Identifier<'t> {
+    path: Path,
+    text: &'t str,
+}
+
+impl<'t> Kind<'t> {
+    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Self {
+        let kind = if let Some(node) = table.get("preset") {
+            reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
+        } else {
+            let node = table.require(reader, "issuer", "an identifier, or else a preset");
+            node.and_then(|node| Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path })))
+        };
+        kind.unwrap_or_else(|| {
+            for argument in PRESETS.iter().flat_map(|preset| preset.arguments) {
+                table.get(argument.name);
+            }
+            Self::Unknown
+        })
+    }
+
+    fn takes(&self, argument: &str) -> bool {
+        matches!(self, Self::Preset(preset) if preset.arguments.iter().any(|known| known.name == argument))
+    }
+}
+
+/// Where the keys are, if they are not where the constructor says.
+enum Keys<'t> {
+    Url { url: &'t str, keys: Box<RemoteKeys> },
+    File(&'t str),
+}
+
+impl<'t> Keys<'t> {
+    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
+        let (url, file) = (table.get("jwks_url"), table.get("jwks_file"));
+        if let (Some(_), Some(file)) = (&url, &file) {
+            reader.refuse(&file.path, "beside jwks_url, where one of the two is expected");
+        }
+        if let Some(node) = url {
+            let url = reader.text(&node).unwrap_or(NOWHERE);
+            let keys = RemoteKeys::at(url).map_err(|reason| ConfigError::JwksUrl { value: url.to_owned(), reason });
+            return match reader.accept(&node.path, keys) {
+                Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
+                None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),
+            };
+        }
+        Some(Self::File(reader.text(&file?).unwrap_or_default()))
+    }
+}
+
+/// The settings that every issuer has. What a preset takes as an argument was read there.
+fn with_rules(reader: &mut Reader, table: &mut Table, kind: &Kind, mut issuer: Issuer) -> Issuer {
+    if let Some(node) = table.get("audiences") {
+        let audiences = reader.texts(&node, "urn:stand-in");
+        if audiences.is_empty() {
+            reader.refuse(&node.path, "empty, where at least one audience is expected, or else no such setting");
+        }
+        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.audience(audience));
+    }
+    if !kind.takes("clients")
+        && let Some(node) = table.get("clients_instead_of_audience")
+    {
+        let clients = reader.texts(&node, "stand-in").into_iter().map(|(_, client)| client);
+        issuer = issuer.clients_instead_of_audience(clients);
+    }
+    if !kind.takes("subjects")
+        && let Some(node) = table.get("subjects")
+    {
+        let subjects = reader.texts(&node, "stand-in").into_iter().map(|(_, subject)| subject);
+        issuer = issuer.subjects(subjects);
+    }
+    if let Some(node) = table.get("algorithms") {
+        let names = reader.texts(&node, Algorithm::ES256.name());
+        let algorithms: Vec<_> = names.iter().map(|(path, name)| algorithm(reader, path, name)).collect();
+        issuer = issuer.algorithms(algorithms);
+    }
+    issuer
+}
+
+fn algorithm(reader: &mut Reader, path: &Path, name: &str) -> Algorithm {
+    name.parse().unwrap_or_else(|_| {
+        let unknown = UnknownAlgorithm(Shown(name).text());
+        let is_like = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let why = if is_like("none") {
+            ": anybody can write a token that nobody signs".to_owned()
+        } else if is_like("HS") {
+            ": whoever has the secret to verify tokens with can make them".to_owned()
+        } else {
+            let meant = nearest(name, Algorithm::ALL.map(Algorithm::name));
+            meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
+        };
+        reader.refuse(path, format_args!("{unknown}{why}"));
+        Algorithm::ES256
+    })
+}

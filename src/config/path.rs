@@ -1,0 +1,53 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::shown::Shown;
+
+/// Where a setting stands in a configuration: `issuers[1].algorithms[0]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Path(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Name(Cow<'static, str>),
+    Element(usize),
+}
+
+impl Path {
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    pub(super) fn name(&self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.and(Step::Name(name.into()))
+    }
+
+    pub(super) fn element(&self, at: usize) -> Self {
+        self.and(Step::Element(at))
+    }
+
+    fn and(&self, step: Step) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+}
+
+/// As TOML writes it, with quotes about a name that needs them.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Element(element) => write!(f, "[{element}]")?,
+                Step::Name(name) => {
+                    f.write_str(if at == 0 { "" } else { "." })?;
+                    let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+                    if !name.is_empty() && name.len() <= Shown::MAX && name.bytes().all(is_bare) {
+                        f.write_str(name)?;
+                    } else {
+                        Shown(name).fmt(f)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+use std::fmt;
+
+use super::shown::Shown;
+use crate::server::ConfigError;
+
+/// Every reason why a configuration makes no server, in the order of the document. It is displayed with one line for
+/// each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+/// One reason why a configuration makes no server. It is displayed as its path, a colon and its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    path: String,
+    message: String,
+}
+
+impl Problems {
+    /// `None` if there are none.
+    pub(super) fn new(problems: Vec<Problem>) -> Option<Self> {
+        if problems.is_empty() { None } else { Some(Self(problems)) }
+    }
+
+    /// What the builder refuses for a reason that lies in no setting.
+    pub(super) fn of(error: ConfigError) -> Self {
+        Self(vec![Problem::new(String::new(), error.map_value(|value| Shown(value).text()).to_string())])
+    }
+
+    /// One after the other; there is at least one.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl Problem {
+    pub(super) fn new(path: String, message: String) -> Self {
+        Self { path, message }
+    }
+
+    /// Where it is, from the top of the [`Config`](super::Config): `issuers[1].algorithms[0]`. It is where something is
+    /// missing, too.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is there, and what was expected. Where the builder refuses the same, it is the sentence of its
+    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 100
+    /// characters.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "\n" })?;
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.path {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
