@@ -133,7 +133,8 @@ impl Trial<'_> {
 
 /// Row A20, A16: nothing of the token comes back, and nothing that its maker wrote, whose mark is `zebra`.
 fn shows_nothing_of(minted: &Minted, response: &Response, kind: Kind) -> Result<(), String> {
-    let headers: String = response.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let headers: Vec<String> = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let headers = headers.join("\n");
     let shown = format!("{headers}{}", String::from_utf8_lossy(&response.body));
     if let Some(part) = minted.secrets().find(|part| shown.contains(&***part)) {
         return Err(format!("{part} of the token comes back: {shown}"));
