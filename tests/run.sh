@@ -44,8 +44,8 @@ step tests
 cargo test --locked --all-features
 
 step soak
-# A minute of load, faults and disconnections, with an oracle that knows every right answer.
-cargo run --locked --quiet --example soak -- --seconds 60
+# Load, faults and disconnections, with an oracle that knows every right answer; for a little longer than keys are fresh.
+cargo run --locked --quiet --example soak -- --seconds 75
 
 step fuzzing
 ./fuzz/run.sh 10
