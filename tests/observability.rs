@@ -225,6 +225,34 @@ fn a_span_tells_issuer_outcome_and_reason() {
     assert!(handled.contains(&format!("bearer{{{from}")), "what happens within happens in the span: {handled}");
 }
 
+/// Also of those that were refused before anybody looked at a token.
+#[test]
+fn every_refusal_has_an_event_in_its_span_and_a_bad_token_the_reason() {
+    let issuer = small_issuer();
+    let (app, from) = layered(&server(&issuer), &issuer);
+    let optional = Router::new().route("/me", get(async || ()).layer(Require::scope("read:me")));
+    let optional = optional.layer(server(&issuer).layer().optional());
+    let log = logged(async {
+        present(&app, &good(&issuer).audience("x").sign()).await.assert_invalid_token();
+        present(&app, &good(&issuer).scope("x").sign()).await.assert_insufficient_scope("read:me");
+        send(&app, "/me", [&b"Bearer"[..]]).await.assert_invalid_request();
+        send(&app, "/me", []).await.assert_bare();
+        assert_eq!(send(&optional, "/me", []).await.status, 401);
+    });
+    let events: Vec<_> = log.lines().filter(|line| line.contains("request refused")).collect();
+    let told = [
+        r#"bearer{reason="audience"}: "#.to_owned(),
+        format!("bearer{{{from}}}: "),
+        r#"error="malformed credentials, or more than one""#.to_owned(),
+        r#"error="no credentials""#.to_owned(),
+        r#"error="no credentials""#.to_owned(),
+    ];
+    assert_eq!(events.len(), told.len(), "{log}");
+    for (event, told) in events.into_iter().zip(told) {
+        assert!(event.contains("bearer") && event.contains(&told), "{event}");
+    }
+}
+
 #[test]
 fn an_anonymous_request_is_told_as_one() {
     let issuer = small_issuer();

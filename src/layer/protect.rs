@@ -194,6 +194,7 @@ where
         let span = exchange.span.clone();
         let _within = span.enter();
         let Ok(presented) = exchange.settings.sources.find(request.headers(), request.uri()) else {
+            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
             return ResponseFuture::refused(exchange.settings.server.invalid_request(), exchange);
         };
         let Some(presented) = presented else {

@@ -191,6 +191,7 @@ impl ResourceServer {
 
     /// The refusal of a request without credentials, with the scope to ask for if that is known.
     pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> Rejection {
+        tracing::debug!(error = "no credentials", "request refused");
         Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials(scope))
     }
 
@@ -211,10 +212,13 @@ impl ResourceServer {
     ) -> Result<AccessToken, Rejection> {
         count(&verdict);
         verdict.map_err(|error| {
+            // First, so that the event has it too.
+            if let VerifyError::Token(error) = &error {
+                span.record("reason", error.reason());
+            }
             tracing::debug!(%error, "request refused");
             match error {
                 VerifyError::Token(error) => {
-                    span.record("reason", error.reason());
                     // RFC 6750 §2.1, §3.1: what is no b64token makes a malformed request rather than a bad token.
                     if error.concerns_spelling() && !is_b64token(token.as_bytes()) {
                         return self.invalid_request();
