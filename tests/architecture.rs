@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("rejection", &["challenge", "metrics", "require", "token"]),
     ("server", &["challenge", "clock", "jose", "keys", "metadata", "metrics", "rejection", "require", "token"]),
     ("config", &["jose", "keys", "metadata", "server", "token"]),
-    ("layer", &["metadata", "rejection", "require", "server", "token"]),
+    ("layer", &["metadata", "metrics", "rejection", "require", "server", "token"]),
     ("axum", &["rejection", "server", "token"]),
     ("testing", &["clock", "jose", "server", "token"]),
     ("manual", &[]),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_bearer::rejection::RejectionKind;
@@ -109,6 +110,31 @@ fn what_nobody_can_tell_is_counted_as_undecided() {
     });
     assert_eq!(lines(&scrape, metrics::TOKENS), [r#"{result="undecided",reason=""} 1"#]);
     assert_eq!(lines(&scrape, metrics::REFUSALS), [r#"{kind="keys_unavailable"} 1"#]);
+}
+
+/// A handler may ask what a token would do for, and refuse nothing.
+#[test]
+fn a_requirement_that_is_only_asked_about_counts_as_no_refusal() {
+    let issuer = small_issuer();
+    let scrape = scrape_after(async {
+        let api = server(&issuer);
+        let handler = async |State(api): State<ResourceServer>, token: AccessToken| {
+            format!("{}", api.check(&token, &Require::scope("admin")).is_ok())
+        };
+        let app = Router::new().route("/me", get(handler)).layer(api.layer()).with_state(api);
+        present(&app, &good(&issuer).sign()).await.assert_ok();
+    });
+    assert_eq!(lines(&scrape, metrics::REFUSALS), [""; 0]);
+}
+
+/// Nobody else sees these.
+#[test]
+fn a_route_that_no_layer_protects_is_counted_as_a_refusal() {
+    let scrape = scrape_after(async {
+        let app = Router::new().route("/me", get(async |_: AccessToken| ()));
+        assert_eq!(send(&app, "/me", []).await.status, 500);
+    });
+    assert_eq!(lines(&scrape, metrics::REFUSALS), [r#"{kind="unprotected"} 1"#]);
 }
 
 /// An explanation is no decision.

@@ -11,6 +11,7 @@ use tracing::Span;
 
 use super::protect::Settings;
 use crate::Rejection;
+use crate::metrics;
 use crate::rejection::{Caller, Respond, Unrendered};
 use crate::server::Pending;
 
@@ -54,7 +55,9 @@ impl<R> Exchange<R> {
     where
         R: Respond<B>,
     {
-        self.span.record("outcome", rejection.kind().name());
+        let kind = rejection.kind().name();
+        self.span.record("outcome", kind);
+        metrics::request_refused(kind);
         rejection.respond(&self.settings.responder, self.caller)
     }
 }

@@ -44,6 +44,8 @@ impl Rejection {
         tracing::error!(
             "{what} was asked for, and no layer protects this route: add `.layer(api.layer())` of a ResourceServer outside"
         );
+        // There is no layer to count it.
+        metrics::request_refused(RejectionKind::Unprotected.name());
         Self::without_challenge(RejectionKind::Unprotected)
     }
 
@@ -56,7 +58,6 @@ impl Rejection {
     }
 
     fn without_challenge(kind: RejectionKind) -> Self {
-        metrics::request_refused(kind.name());
         Self { kind, challenge: None, retry_after: None, shortfall: None }
     }
 
