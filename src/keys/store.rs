@@ -3,7 +3,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::runtime::Handle;
@@ -277,7 +277,8 @@ impl Shared {
         self.end_flight(state, now);
 
         let keys = self.keys.load();
-        metrics::keys_fetched(&self.issuer, keys.keys().len(), self.clock.now() - age);
+        let as_of = self.clock.now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        metrics::keys_fetched(&self.issuer, keys.keys().len(), as_of);
         tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
         if recovered {
             tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `issuer` | the token's, once the token is known to be good |
 //! | `subject` | likewise, and only [on request](ProtectLayer::trace_subject) |
-//! | `outcome` | once there is an answer: `granted`, `anonymous` for a request that needs no token, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of one from within |
+//! | `outcome` | once there is an answer: `granted`, `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of one from within |
 //! | `reason` | what is wrong with a bad token, [in a word](crate::token::TokenError::reason) |
 //!
 //! An event in it (debug) tells the reason of a refusal at length, with what was found and what was expected. Neither has the
