@@ -40,6 +40,24 @@ async fn a_good_token_passes_every_step() {
     }
 }
 
+/// The list in the documentation of the crate says which comes first, and so which reason a token is refused for.
+#[tokio::test]
+async fn the_steps_are_in_the_order_of_the_decision_list() {
+    let api = strict_server(&ISSUER);
+    api.ready().await;
+    let explanation = api.explain(&good(&ISSUER).sign()).await;
+    let order: Vec<_> = explanation.steps().iter().map(|step| step.name).collect();
+    let decided: [&[&str]; 6] = [
+        &["size", "form", "header", "payload"],
+        &["iss", "alg"],
+        &["typ", "kind", "profile", "scope"],
+        &["cnf"],
+        &["sub", "aud"],
+        &["exp", "nbf", "iat"],
+    ];
+    assert_eq!(order, [&decided.concat()[..], &["keys", "kid", "signature"]].concat());
+}
+
 #[tokio::test]
 async fn each_rule_says_that_it_is_the_one() {
     let api = server(&ISSUER);

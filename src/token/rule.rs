@@ -16,15 +16,15 @@ pub(crate) enum Rule {
     Type,
     Kind,
     Mark,
+    Profile,
+    Scope,
     Binding,
     Subject,
     Subjects,
-    Profile,
     Audience,
     Expiry,
     NotBefore,
     IssuedAt,
-    Scope,
 }
 
 impl Rule {
@@ -35,15 +35,15 @@ impl Rule {
         Self::Type,
         Self::Kind,
         Self::Mark,
+        Self::Profile,
+        Self::Scope,
         Self::Binding,
         Self::Subject,
         Self::Subjects,
-        Self::Profile,
         Self::Audience,
         Self::Expiry,
         Self::NotBefore,
         Self::IssuedAt,
-        Self::Scope,
     ];
 
     /// Whether the rule holds for the token.
