@@ -149,7 +149,8 @@
 //! true and `false` and `off` are not, and a list is words with spaces between, or variables with numbers where an
 //! element has a space in it. An empty variable is an empty text or list, never a setting that was left out: it must
 //! not be what lets everybody in. Choose a prefix that no other variable has: whatever else starts with it is an
-//! unknown setting. Problems tell the name of such a one, and not its value.
+//! unknown setting. Problems tell the name of such a one, and not its value. Wherever a setting comes from, they call it
+//! by its path: `issuers[1].realm` is `API_ISSUERS__1__REALM`.
 //!
 //! # Problems
 //!

@@ -85,7 +85,7 @@ impl<State> Builder<State> {
         self
     }
 
-    /// How far the issuers' clocks may be off, for `exp`, `nbf` and `iat`; at most 60 seconds.
+    /// How far the issuers' clocks may be off, for `exp`, `nbf`, `iat` and `auth_time`; at most 60 seconds.
     ///
     /// Default: 30 seconds, which clocks that are kept by NTP never need and others often do.
     pub fn leeway(mut self, leeway: Duration) -> Self {

@@ -142,13 +142,18 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
             format!("at most {MAX_TOKEN_LENGTH} octets"),
             format!("{} octets", token.len()),
         ),
-        ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "that".to_owned()),
-        ("header", "RFC 7515 §4", "a known alg, nothing critical, nested or encrypted".to_owned(), "that".to_owned()),
+        ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "as expected".to_owned()),
+        (
+            "header",
+            "RFC 7515 §4",
+            "a known alg, nothing critical, nested or encrypted".to_owned(),
+            "as expected".to_owned(),
+        ),
         (
             "payload",
             "RFC 7519 §7.2",
             "a JSON object, no name twice, claims of their types".to_owned(),
-            "that".to_owned(),
+            "as expected".to_owned(),
         ),
     ];
     let failed = match fault {
@@ -195,8 +200,9 @@ fn of_unknown_issuer<'p>(
 /// The steps that need the issuer's keys, as they are at hand.
 fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step> {
     let (keys, status) = (store.at_hand(), store.status());
-    let age =
-        status.age.map_or("no keys".to_owned(), |age| format!("{} keys, {} s old", keys.keys().len(), age.as_secs()));
+    let age = status
+        .age
+        .map_or("no keys".to_owned(), |age| format!("{} of them, {} s old", keys.keys().len(), age.as_secs()));
     let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
     let at_hand = Step {
         name: KEYS,

@@ -160,7 +160,7 @@ impl Rule {
     /// What there is in the token instead. The subject is not told: it may be a person's.
     pub(crate) fn found(self, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> String {
         let (header, claims) = (token.jws.header(), &token.claims);
-        let presence = |is_there| if is_there { "there" } else { "none" }.to_owned();
+        let presence = |is_there| if is_there { "one" } else { "none" }.to_owned();
         let date = |date: Option<NumericDate>| date.map_or("none".to_owned(), |date| relative(date, now));
         match self {
             Self::Issuer => shown(claims.iss.as_deref()),
