@@ -294,7 +294,7 @@ fn scopes_are_sets() {
 #[test]
 fn e20_every_private_member_is_private() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::RS256]).start();
-    for member in ["d", "p", "q", "dp", "dq", "qi"] {
+    for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
         let mut jwks = issuer.jwks();
         jwks["keys"][0][member] = json!("AQAB");
         assert!(JwkSet::from_json(jwks.to_string().as_bytes()).is_err(), "{member}");

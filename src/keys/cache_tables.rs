@@ -19,8 +19,13 @@ struct Story {
 impl Story {
     /// Keys of the default lifetime were fetched at 0.
     fn with_keys() -> Self {
+        Self::of_instance(0)
+    }
+
+    /// The same, of one instance of a fleet.
+    fn of_instance(seed: u64) -> Self {
         let start = Instant::now();
-        let mut story = Self { cache: Cache::new(start, 0), start };
+        let mut story = Self { cache: Cache::new(start, seed), start };
         let flight = story.takes_off("a", 0);
         assert!(story.lands(flight, 0));
         story
@@ -64,6 +69,35 @@ fn i7_i10_what_their_age_means_for_a_known_key() {
     for (age, expected) in rows {
         let decision = Story::with_keys().decide("a", true, age, age);
         assert!(expected(decision), "{age}: {decision:?}");
+    }
+}
+
+/// All of them started together, and lost their issuer at the same moment.
+#[test]
+fn i10_a_fleet_neither_refreshes_nor_returns_together() {
+    type Time = fn(&mut Story) -> Instant;
+    let refreshes: Time = |story| story.cache.next_fetch().unwrap();
+    let returns: Time = |story| {
+        // Until the back-off is that of a minute.
+        for _ in 0..7 {
+            story.cache.retry_at = None;
+            let flight = story.takes_off("x", 4300);
+            assert!(story.cache.failed(flight.number, story.at(4300)));
+        }
+        story.cache.retry_at.unwrap()
+    };
+    for (time, from, to) in [(refreshes, 420, 540), (returns, 4348, 4360)] {
+        let seconds = |seed| {
+            let mut story = Story::of_instance(seed);
+            (time(&mut story) - story.start).as_secs_f64()
+        };
+        let times: Vec<f64> = (0..100).map(seconds).collect();
+        for tenth in 0..10 {
+            let start = f64::from(from) + f64::from((to - from) * tenth) / 10.0;
+            let end = start + f64::from(to - from) / 10.0;
+            let count = times.iter().filter(|time| (start..end).contains(time)).count();
+            assert!((1..=30).contains(&count), "{count} of 100 from {start} to {end}");
+        }
     }
 }
 
