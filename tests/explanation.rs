@@ -116,6 +116,17 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     assert!(explanation.to_string().contains("found \"Serialized-ID\""), "{explanation}");
 }
 
+/// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
+#[tokio::test]
+async fn c4_a_claim_that_is_missing_is_told_by_its_own_rule_alone() {
+    for api in [server(&ISSUER), strict_server(&ISSUER)] {
+        for (claim, step) in [("exp", "exp"), ("aud", "aud"), ("sub", "sub")] {
+            let explanation = assert_consistent(&api, &good(&ISSUER).without_claim(claim).sign(), claim).await;
+            assert_eq!(failed(&explanation), [step], "{explanation}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn claims_that_are_not_the_applications_are_told_last_and_only_if_they_are_signed() {
     #[derive(serde::Deserialize)]
