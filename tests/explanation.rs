@@ -108,12 +108,33 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     let algorithms = build(issuer().algorithms([Algorithm::PS256]));
     assert_eq!(failed(&assert_consistent(&algorithms, &good(&ISSUER).sign(), "algorithms").await), ["alg"]);
 
+    // A tenant stands for an issuer's identifier, and an issuer's identifier is not enough.
+    let tenant = "11111111-2222-4333-8444-555555555555";
+    let entra = build(Issuer::entra(tenant).unwrap().keys_from(keys()));
+    let token = good(&ISSUER).claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
+    for (token, tid) in [(token.clone(), "none"), (token.claim("tid", "other"), "\"other\"")] {
+        let explanation = assert_consistent(&entra, &token.sign(), "tenant").await;
+        let step = explanation.failures().find(|step| step.name == "iss").unwrap();
+        assert_eq!(
+            step.expected,
+            format!("\"https://login.microsoftonline.com/{tenant}/v2.0\", and its tenant in tid")
+        );
+        assert!(step.found.ends_with(&format!(", tid {tid}")), "{explanation}");
+    }
+
     // A preset's mark, at a realm whose keys are this issuer's.
     let keycloak = Issuer::keycloak("https://id.example.test", "shop").unwrap().keys_from(keys());
     let token = good(&ISSUER).claim("iss", "https://id.example.test/realms/shop").claim("typ", "Serialized-ID");
     let explanation = assert_consistent(&build(keycloak), &token.sign(), "mark").await;
     assert_eq!(failed(&explanation), ["provider"]);
     assert!(explanation.to_string().contains("found \"Serialized-ID\""), "{explanation}");
+
+    // What is another kind of token has not the mark of an access token either.
+    let cognito = Issuer::cognito("eu-central-1_abc", ["client-1"]).unwrap().keys_from(keys());
+    let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc";
+    let token = good(&ISSUER).claim("iss", pool).claim("token_use", "id");
+    let explanation = assert_consistent(&build(cognito), &token.sign(), "mark").await;
+    assert_eq!(failed(&explanation), ["kind", "provider"]);
 }
 
 /// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
