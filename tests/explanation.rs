@@ -208,6 +208,17 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
     for part in token.split('.').chain(["user-of-no-concern"]) {
         assert!(!shown.contains(part), "{shown}");
     }
+    let name = format!(r#""x\nERROR forged {}""#, "long".repeat(500)).replace('\n', "\\n");
+    let twice = with_raw_member(&good(&ISSUER), &format!("{name}:1,{name}:2"));
+    for explanation in [
+        api.explain(&twice.sign()).await,
+        api.explain(&twice.raw_header(format!("{{{name}:1,{name}:2}}")).sign()).await,
+    ] {
+        let shown = explanation.to_string();
+        assert!(shown.contains(r"x\nERROR forged") && shown.contains("twice"), "{shown}");
+        assert!(shown.lines().count() == 1 + explanation.steps().len(), "{shown}");
+        assert!(shown.lines().all(|line| line.len() < 1000), "{shown}");
+    }
     let odd = "x\nERROR forged ".to_owned() + &"long".repeat(2000);
     let token = good(&ISSUER).header("kid", &odd).claim("aud", [&odd, &odd]).header("typ", "\u{1b}[31m");
     let explanation = api.explain(&token.sign()).await;
