@@ -515,6 +515,12 @@ fn every_mistake_alone_is_one_problem() {
         "scopes_supported = ['a b']",
         r#"metadata.scopes_supported[0]: the metadata names the scope "a b", which is no scope of a resource"#,
     );
+    for parameter in ["resource_signing_alg_values_supported", "dpop_signing_alg_values_supported"] {
+        metadata(
+            &format!("{parameter} = ['ES256', 'none']"),
+            &format!("metadata.{parameter}[1]: the metadata names the algorithm none, with which nothing is signed"),
+        );
+    }
     metadata("resource_name = 1", "metadata.resource_name: the number 1, where a text is expected");
     metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": the number 1, where a text is expected"#);
     metadata("resouce_name = 'x'", "metadata.resouce_name: not a setting; did you mean resource_name?");
