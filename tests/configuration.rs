@@ -677,6 +677,23 @@ fn secrets_are_not_told() {
     assert!(problems.to_string().contains(r#""https://…@keys.example.com""#), "{problems}");
 }
 
+/// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
+#[test]
+fn a_number_is_a_number_however_serde_json_hands_it_out() {
+    let leeway = |leeway: &str| {
+        let number = json!({ "$serde_json::private::Number": leeway });
+        let settings = json!({ "audience": "a", "issuers": ["https://login.example.com"], "leeway": number });
+        serde_json::from_value::<Config>(settings).unwrap().build().map(drop).map_err(|problems| problems.to_string())
+    };
+    assert_eq!(leeway("10"), Ok(()));
+    let refused = |leeway: &str| format!("leeway: {leeway}, where a whole number of seconds, at most 60, is expected");
+    for (written, told) in [("-1", "-1"), ("10.0", "10.0"), ("1e1", "10.0")] {
+        assert_eq!(leeway(written), Err(refused(&format!("the number {told}"))));
+    }
+    assert_eq!(leeway("61"), Err("leeway: a leeway of 61s, where 60 s are the most".to_owned()));
+    assert_eq!(leeway("ten"), Err(refused("a table")));
+}
+
 #[test]
 fn what_is_larger_or_deeper_than_any_configuration_is_not_read() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
