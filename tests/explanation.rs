@@ -6,7 +6,7 @@ use serde_json::json;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::server::{Explanation, VerifyError};
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
-use tower_bearer::token::TokenError;
+use tower_bearer::token::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, server, small_issuer, strict_server, with_raw_member};
@@ -105,6 +105,17 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     let explanation = assert_consistent(&clients, &good(&ISSUER).sign(), "clients").await;
     assert_eq!(failed(&explanation), ["aud"]);
     assert!(explanation.to_string().contains("found the client \"client-1\""), "{explanation}");
+    // RFC 9068 asks for an audience whoever the client is.
+    let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().clients_instead_of_audience(["client-1"]));
+    let without = good(&ISSUER).without_claim("aud").sign();
+    for (api, holds, condition) in
+        [(clients(), true, "and if there is an aud, "), (clients().profile(Profile::Rfc9068), false, "and in aud ")]
+    {
+        let explanation = assert_consistent(&api.build().unwrap(), &without, "no audience").await;
+        let step = explanation.steps().iter().find(|step| step.name == "aud").unwrap();
+        assert_eq!(step.expected, format!("one of the clients \"client-1\", {condition}{AUDIENCE:?}"));
+        assert_eq!((step.holds, &*step.found), (holds, "the client \"client-1\", aud none"));
+    }
     let algorithms = build(issuer().algorithms([Algorithm::PS256]));
     assert_eq!(failed(&assert_consistent(&algorithms, &good(&ISSUER).sign(), "algorithms").await), ["alg"]);
 

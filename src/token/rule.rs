@@ -146,8 +146,9 @@ impl Rule {
             Self::Audience => match &policy.recipient {
                 Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
                 Recipient::Client { clients, audiences } => format!(
-                    "one of the clients {}, and if there is an aud, {}",
+                    "one of the clients {}, and {} {}",
                     list(clients.iter().map(|it| &**it)),
+                    if policy.profile == Profile::Generic { "if there is an aud," } else { "in aud" },
                     list(audiences.iter().map(|it| &**it))
                 ),
             },
