@@ -98,10 +98,18 @@ impl Metadata {
 
     /// The scopes among those supported that should not be there (RFC 6749 §3.3), and where they stand.
     pub(crate) fn odd_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
-        let scopes = self.parameters.get("scopes_supported").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let is_odd = |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == "offline_access";
-        let texts = scopes.iter().enumerate().filter_map(|(at, scope)| Some((at, scope.as_str()?)));
-        texts.filter(move |(_, scope)| is_odd(scope))
+        self.texts("scopes_supported").filter(move |(_, scope)| is_odd(scope))
+    }
+
+    /// Where `none` stands among the algorithms of a parameter (RFC 9728 §2).
+    pub(crate) fn unsigned(&self, parameter: &str) -> impl Iterator<Item = usize> {
+        self.texts(parameter).filter(|(_, algorithm)| *algorithm == "none").map(|(at, _)| at)
+    }
+
+    fn texts(&self, parameter: &str) -> impl Iterator<Item = (usize, &str)> {
+        let values = self.parameters.get(parameter).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        values.iter().enumerate().filter_map(|(at, value)| Some((at, value.as_str()?)))
     }
 }
 

@@ -517,6 +517,12 @@ fn every_mistake_of_the_server_alone_is_one_problem() {
         "scopes_supported = ['a b']",
         r#"metadata.scopes_supported[0]: the metadata names the scope "a b", which is no scope of a resource"#,
     );
+    for parameter in ["resource_signing_alg_values_supported", "dpop_signing_alg_values_supported"] {
+        metadata(
+            &format!("{parameter} = ['ES256', 'none']"),
+            &format!("metadata.{parameter}[1]: the metadata names the algorithm none, with which nothing is signed"),
+        );
+    }
     metadata("resource_name = 1", "metadata.resource_name: the number 1, where a text is expected");
     metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": the number 1, where a text is expected"#);
     metadata("resouce_name = 'x'", "metadata.resouce_name: not a setting; did you mean resource_name?");
@@ -686,6 +692,23 @@ fn secrets_are_not_told() {
     let told = format!("{problems} {problems:?}");
     assert!(!told.contains("secret") && !told.contains("sec/"), "{problems}");
     assert!(problems.to_string().contains(r#""https://…@keys.example.com""#), "{problems}");
+}
+
+/// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
+#[test]
+fn a_number_is_a_number_however_serde_json_hands_it_out() {
+    let leeway = |leeway: &str| {
+        let number = json!({ "$serde_json::private::Number": leeway });
+        let settings = json!({ "audience": "a", "issuers": ["https://login.example.com"], "leeway": number });
+        serde_json::from_value::<Config>(settings).unwrap().build().map(drop).map_err(|problems| problems.to_string())
+    };
+    assert_eq!(leeway("10"), Ok(()));
+    let refused = |leeway: &str| format!("leeway: {leeway}, where a whole number of seconds, at most 60, is expected");
+    for (written, told) in [("-1", "-1"), ("10.0", "10.0"), ("1e1", "10.0")] {
+        assert_eq!(leeway(written), Err(refused(&format!("the number {told}"))));
+    }
+    assert_eq!(leeway("61"), Err("leeway: a leeway of 61s, where 60 s are the most".to_owned()));
+    assert_eq!(leeway("ten"), Err(refused("a table")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::server::{Explanation, VerifyError};
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
-use tower_bearer::token::TokenError;
+use tower_bearer::token::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, server, small_issuer, strict_server, with_raw_member};
@@ -123,8 +123,33 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     let explanation = assert_consistent(&clients, &good(&ISSUER).sign(), "clients").await;
     assert_eq!(failed(&explanation), ["aud"]);
     assert!(explanation.to_string().contains("found the client \"client-1\""), "{explanation}");
+    // RFC 9068 asks for an audience whoever the client is.
+    let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().clients_instead_of_audience(["client-1"]));
+    let without = good(&ISSUER).without_claim("aud").sign();
+    for (api, holds, condition) in
+        [(clients(), true, "and if there is an aud, "), (clients().profile(Profile::Rfc9068), false, "and in aud ")]
+    {
+        let explanation = assert_consistent(&api.build().unwrap(), &without, "no audience").await;
+        let step = explanation.steps().iter().find(|step| step.name == "aud").unwrap();
+        assert_eq!(step.expected, format!("one of the clients \"client-1\", {condition}{AUDIENCE:?}"));
+        assert_eq!((step.holds, &*step.found), (holds, "the client \"client-1\", aud none"));
+    }
     let algorithms = build(issuer().algorithms([Algorithm::PS256]));
     assert_eq!(failed(&assert_consistent(&algorithms, &good(&ISSUER).sign(), "algorithms").await), ["alg"]);
+
+    // A tenant stands for an issuer's identifier, and an issuer's identifier is not enough.
+    let tenant = "11111111-2222-4333-8444-555555555555";
+    let entra = build(Issuer::entra(tenant).unwrap().keys_from(keys()));
+    let token = good(&ISSUER).claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
+    for (token, tid) in [(token.clone(), "none"), (token.claim("tid", "other"), "\"other\"")] {
+        let explanation = assert_consistent(&entra, &token.sign(), "tenant").await;
+        let step = explanation.failures().find(|step| step.name == "iss").unwrap();
+        assert_eq!(
+            step.expected,
+            format!("\"https://login.microsoftonline.com/{tenant}/v2.0\", and its tenant in tid")
+        );
+        assert!(step.found.ends_with(&format!(", tid {tid}")), "{explanation}");
+    }
 
     // A preset's mark, at a realm whose keys are this issuer's.
     let keycloak = Issuer::keycloak("https://id.example.test", "shop").unwrap().keys_from(keys());
@@ -132,6 +157,24 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     let explanation = assert_consistent(&build(keycloak), &token.sign(), "mark").await;
     assert_eq!(failed(&explanation), ["provider"]);
     assert!(explanation.to_string().contains("found \"Serialized-ID\""), "{explanation}");
+
+    // What is another kind of token has not the mark of an access token either.
+    let cognito = Issuer::cognito("eu-central-1_abc", ["client-1"]).unwrap().keys_from(keys());
+    let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc";
+    let token = good(&ISSUER).claim("iss", pool).claim("token_use", "id");
+    let explanation = assert_consistent(&build(cognito), &token.sign(), "mark").await;
+    assert_eq!(failed(&explanation), ["kind", "provider"]);
+}
+
+/// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
+#[tokio::test]
+async fn c4_a_claim_that_is_missing_is_told_by_its_own_rule_alone() {
+    for api in [server(&ISSUER), strict_server(&ISSUER)] {
+        for (claim, step) in [("exp", "exp"), ("aud", "aud"), ("sub", "sub")] {
+            let explanation = assert_consistent(&api, &good(&ISSUER).without_claim(claim).sign(), claim).await;
+            assert_eq!(failed(&explanation), [step], "{explanation}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -193,6 +236,17 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
     let shown = format!("{0}\n{0:?}", api.explain(&token).await);
     for part in token.split('.').chain(["user-of-no-concern"]) {
         assert!(!shown.contains(part), "{shown}");
+    }
+    let name = format!(r#""x\nERROR forged {}""#, "long".repeat(500)).replace('\n', "\\n");
+    let twice = with_raw_member(&good(&ISSUER), &format!("{name}:1,{name}:2"));
+    for explanation in [
+        api.explain(&twice.sign()).await,
+        api.explain(&twice.raw_header(format!("{{{name}:1,{name}:2}}")).sign()).await,
+    ] {
+        let shown = explanation.to_string();
+        assert!(shown.contains(r"x\nERROR forged") && shown.contains("twice"), "{shown}");
+        assert!(shown.lines().count() == 1 + explanation.steps().len(), "{shown}");
+        assert!(shown.lines().all(|line| line.len() < 1000), "{shown}");
     }
     let odd = "x\nERROR forged ".to_owned() + &"long".repeat(2000);
     let token = good(&ISSUER).header("kid", &odd).claim("aud", [&odd, &odd]).header("typ", "\u{1b}[31m");

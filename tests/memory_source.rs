@@ -7,13 +7,13 @@ use axum::Router;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tower_bearer::jose::JwkSet;
+use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
 use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, good, small_issuer};
+use crate::harness::{AUDIENCE, app, good};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Enough to tell before from after: on a paused clock everything else happens at one instant.
@@ -90,9 +90,10 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(first: impl FnOnce(&TestIssuer) -> Fetch) -> Self {
-        let issuer = small_issuer();
-        let source = Source(Arc::new(Mutex::new((first(&issuer), Vec::new()))));
         let clock = TestClock::new();
+        // Its tokens are dated by the same clock, so that none is from the future however long a test takes.
+        let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
+        let source = Source(Arc::new(Mutex::new((first(&issuer), Vec::new()))));
         let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
         let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
         Self { issuer, source, api, clock }

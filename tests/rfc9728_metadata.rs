@@ -109,6 +109,17 @@ fn p8_odd_scopes_are_a_mistake_in_the_configuration() {
     }
 }
 
+#[test]
+fn k6_none_signs_nothing_and_is_a_mistake_in_the_configuration() {
+    for parameter in ["resource_signing_alg_values_supported", "dpop_signing_alg_values_supported"] {
+        let with = |algorithms: &[&str]| {
+            builder("https://api.example.com").metadata(Metadata::new().parameter(parameter, algorithms)).build()
+        };
+        assert!(with(&["ES256"]).is_ok());
+        assert_eq!(with(&["ES256", "none"]).unwrap_err(), ConfigError::MetadataAlgorithm);
+    }
+}
+
 #[tokio::test]
 async fn k5_p1_p2_from_a_challenge_to_the_document() {
     let issuer = small_issuer();

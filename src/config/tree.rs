@@ -182,6 +182,17 @@ impl<'de> Visitor<'de> for Branch<'_> {
             self.take(name.len())?;
             entries.push((name, table.next_value_seed(self.deeper()?)?));
         }
-        Ok(Tree::Table(entries))
+        Ok(written_out(&entries).unwrap_or(Tree::Table(entries)))
     }
+}
+
+/// The number that a table stands for: so `serde_json` hands out all of them if any crate in the build switches its
+/// `arbitrary_precision` on.
+fn written_out(entries: &[(String, Tree)]) -> Option<Tree> {
+    let [(name, Tree::Text(number))] = entries else { return None };
+    if name != "$serde_json::private::Number" {
+        return None;
+    }
+    let fraction = || number.parse().ok().map(Tree::Fraction);
+    number.parse().ok().map(Tree::Whole).or_else(fraction)
 }

@@ -13,6 +13,10 @@ use crate::keys;
 use crate::metadata::{Metadata, ResourceMetadata};
 use crate::token::Subjects;
 
+/// The parameters of the metadata that name algorithms.
+const SIGNED: [&[&str]; 2] =
+    [&["metadata", "resource_signing_alg_values_supported"], &["metadata", "dpop_signing_alg_values_supported"]];
+
 /// A setting that makes no sense, and where it stands.
 #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "who builds by code knows the place"))]
 pub(crate) struct Mistake {
@@ -48,6 +52,11 @@ impl Builder<Trusting> {
             for (at, scope) in metadata.odd_scopes() {
                 let error = ConfigError::MetadataScope { value: scope.to_owned() };
                 mistakes.note(Place::of(&["metadata", "scopes_supported"]).element(at), Err::<(), _>(error));
+            }
+            for setting in SIGNED {
+                for at in setting.last().into_iter().flat_map(|parameter| metadata.unsigned(parameter)) {
+                    mistakes.note(Place::of(setting).element(at), Err::<(), _>(ConfigError::MetadataAlgorithm));
+                }
             }
         }
         if self.realm.is_some() {

@@ -32,6 +32,9 @@ pub enum ConfigError {
         /// The scope.
         value: String,
     },
+    /// Metadata that names an algorithm with which nothing is signed (RFC 9728 §2, RFC 9449 §5.1).
+    #[error("the metadata names the algorithm none, with which nothing is signed")]
+    MetadataAlgorithm,
     /// An issuer whose metadata cannot be found by its identifier, or that has none.
     #[error("the issuer {value:?}: {reason}")]
     Issuer {
@@ -116,7 +119,7 @@ impl ConfigError {
             | Self::EmptyClient { issuer: value }
             | Self::NoSubject { issuer: value }
             | Self::NoAlgorithm { issuer: value } => *value = shown(value),
-            Self::EmptyIssuer | Self::Leeway { .. } => {}
+            Self::MetadataAlgorithm | Self::EmptyIssuer | Self::Leeway { .. } => {}
         }
         self
     }

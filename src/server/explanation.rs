@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::resource_server::{ResourceServer, Trusted, VerifyError};
 use crate::AccessToken;
-use crate::jose::{Algorithm, JwsError, Scratch};
+use crate::jose::{Algorithm, JsonError, JwsError, Scratch};
 use crate::keys::KeyStore;
 use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, TokenError, shown};
 
@@ -166,6 +166,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let has_scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
     let found = |error: &TokenError| match error {
         TokenError::Jws(JwsError::Algorithm { found }) => format!("alg {}", shown(Some(found))),
+        TokenError::Jws(JwsError::Header(error)) | TokenError::Payload(error) => found_in_json(error),
         _ if has_scheme => "the scheme Bearer before it, which is no part of a token".to_owned(),
         error => error.to_string(),
     };
@@ -175,6 +176,15 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
         Step { name, source, expected, found: fault.map_or(as_it_is, found), holds: fault.is_none() }
     };
     steps.map(step).collect()
+}
+
+/// What is wrong with a JSON object; a name in it is as long as its writer liked.
+fn found_in_json(error: &JsonError) -> String {
+    match error {
+        JsonError::Duplicate { name } => format!("the member {} twice", shown(Some(name))),
+        JsonError::WrongType { name } => format!("the member {} with a value of the wrong type", shown(Some(name))),
+        error => error.to_string(),
+    }
 }
 
 fn of_rule(rule: Rule, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> Step {

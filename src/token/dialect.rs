@@ -56,8 +56,7 @@ impl Dialect {
     pub(super) fn marks_access_tokens(self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         let (claim, is_there) = match self.mark {
             Mark::None => return Ok(()),
-            // The rule for everybody refuses any other value.
-            Mark::TokenUse => ("token_use", claims.token_use.is_some()),
+            Mark::TokenUse => ("token_use", claims.token_use.as_deref() == Some("access")),
             Mark::Bearer => {
                 if claims.typ.as_deref().is_some_and(|typ| !typ.eq_ignore_ascii_case("Bearer")) {
                     return Err(TokenError::NotAnAccessToken { claim: "typ" });

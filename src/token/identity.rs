@@ -49,6 +49,11 @@ impl Identities {
         self.known.iter().map(|identity| &*identity.issuer)
     }
 
+    /// Whether a token has to name its tenant besides.
+    pub(super) fn have_tenants(&self) -> bool {
+        self.known.iter().any(|identity| identity.tenant.is_some())
+    }
+
     /// The identity of that very identifier, code point by code point.
     pub(crate) fn get(&self, issuer: &str) -> Option<&Identity> {
         match &*self.known {

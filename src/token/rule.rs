@@ -117,6 +117,9 @@ impl Rule {
     pub(crate) fn expected(self, policy: &Policy, now: NumericDate) -> String {
         let leeway = policy.leeway.as_secs_f64();
         match self {
+            Self::Issuer if policy.issuer.have_tenants() => {
+                format!("{}, and its tenant in tid", list(policy.issuer.iter()))
+            }
             Self::Issuer => list(policy.issuer.iter()),
             Self::Algorithm => {
                 list(Algorithm::ALL.into_iter().filter(|it| policy.algorithms.contains(*it)).map(Algorithm::name))
@@ -143,8 +146,9 @@ impl Rule {
             Self::Audience => match &policy.recipient {
                 Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
                 Recipient::Client { clients, audiences } => format!(
-                    "one of the clients {}, and if there is an aud, {}",
+                    "one of the clients {}, and {} {}",
                     list(clients.iter().map(|it| &**it)),
+                    if policy.profile == Profile::Generic { "if there is an aud," } else { "in aud" },
                     list(audiences.iter().map(|it| &**it))
                 ),
             },
@@ -163,6 +167,9 @@ impl Rule {
         let presence = |is_there| if is_there { "one" } else { "none" }.to_owned();
         let date = |date: Option<NumericDate>| date.map_or("none".to_owned(), |date| relative(date, now));
         match self {
+            Self::Issuer if policy.issuer.have_tenants() => {
+                format!("{}, tid {}", shown(claims.iss.as_deref()), shown(claims.tenant()))
+            }
             Self::Issuer => shown(claims.iss.as_deref()),
             Self::Algorithm => header.algorithm.to_string(),
             Self::Type => shown(header.typ.as_deref()),

@@ -10,7 +10,7 @@ use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
 use super::rule::Rule;
 use super::scope::Scope;
-use super::validity::Validity;
+use super::validity::{Validity, has_not_expired, is_valid_already, was_issued_in_the_past};
 use crate::jose::{
     Algorithm, AlgorithmSet, JsonError, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Strings,
     Unverified, Verified, VerifyingKey,
@@ -188,17 +188,17 @@ impl<'t> Candidate<'t> {
 
     /// RFC 7519 §4.1.4; RFC 9068 §2.2 requires `exp`.
     pub(super) fn has_not_expired(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        self.validity()?.has_not_expired(policy.leeway, now)
+        has_not_expired(self.validity()?.exp, policy.leeway, now)
     }
 
     /// RFC 7519 §4.1.5.
     pub(super) fn is_valid_already(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        self.validity()?.is_valid_already(policy.leeway, now)
+        is_valid_already(self.claims.nbf, policy.leeway, now)
     }
 
     /// RFC 7519 §4.1.6, FAPI 2.0 §5.3.2.1.
     pub(super) fn was_issued_in_the_past(&self, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
-        self.validity()?.was_issued_in_the_past(policy.leeway, now)
+        was_issued_in_the_past(self.claims.iat, policy.leeway, now)
     }
 
     fn validity(&self) -> Result<Validity, TokenError> {

@@ -13,31 +13,34 @@ pub(crate) struct Validity {
 
 impl Validity {
     pub(crate) fn check(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
-        self.has_not_expired(leeway, now)?;
-        self.is_valid_already(leeway, now)?;
-        self.was_issued_in_the_past(leeway, now)
+        has_not_expired(self.exp, leeway, now)?;
+        is_valid_already(self.nbf, leeway, now)?;
+        was_issued_in_the_past(self.iat, leeway, now)
     }
+}
 
-    /// RFC 7519 §4.1.4.
-    pub(super) fn has_not_expired(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
-        let exp = self.exp;
-        if now < exp.plus(leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
+/// RFC 7519 §4.1.4.
+pub(super) fn has_not_expired(exp: NumericDate, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    if now < exp.plus(leeway) { Ok(()) } else { Err(TokenError::Expired { exp, now }) }
+}
+
+/// RFC 7519 §4.1.5.
+pub(super) fn is_valid_already(nbf: Option<NumericDate>, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
+    match nbf {
+        Some(nbf) if nbf > now.plus(leeway) => Err(TokenError::NotYetValid { nbf, now }),
+        _ => Ok(()),
     }
+}
 
-    /// RFC 7519 §4.1.5.
-    pub(super) fn is_valid_already(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
-        match self.nbf {
-            Some(nbf) if nbf > now.plus(leeway) => Err(TokenError::NotYetValid { nbf, now }),
-            _ => Ok(()),
-        }
-    }
-
-    /// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
-    /// trust with `exp`.
-    pub(super) fn was_issued_in_the_past(&self, leeway: Duration, now: NumericDate) -> Result<(), TokenError> {
-        match self.iat {
-            Some(iat) if iat > now.plus(leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
-            _ => Ok(()),
-        }
+/// FAPI 2.0 §5.3.2.1: RFC 7519 §4.1.6 leaves it open, and an issuer whose clock runs that far ahead is not one to
+/// trust with `exp`.
+pub(super) fn was_issued_in_the_past(
+    iat: Option<NumericDate>,
+    leeway: Duration,
+    now: NumericDate,
+) -> Result<(), TokenError> {
+    match iat {
+        Some(iat) if iat > now.plus(leeway) => Err(TokenError::IssuedInTheFuture { iat, now }),
+        _ => Ok(()),
     }
 }
