@@ -1,12 +1,12 @@
 //! What a developer is told about a token: every rule, what it asked for and what there was.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tower_bearer::jose::Algorithm;
+use tower_bearer::jose::{Algorithm, JsonError, JwsError};
 use tower_bearer::server::{Explanation, VerifyError};
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::token::{NumericDate, Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, server, small_issuer, strict_server, with_raw_member};
@@ -256,13 +256,30 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
     assert!(shown.lines().all(|line| line.len() < 1000 && !line.contains('\u{1b}')), "{shown}");
 }
 
+/// They are labels of metrics, so they stay as they are.
 #[test]
 fn every_error_has_a_reason_in_a_word() {
+    let now = NumericDate::from(SystemTime::now());
     let rows = [
-        (TokenError::Bound, "bound"),
-        (TokenError::Signature, "signature"),
+        (TokenError::TooLong { length: 2, limit: 1 }, "too_long"),
+        (JwsError::Encoding.into(), "malformed"),
+        (TokenError::Payload(JsonError::NotUtf8), "payload"),
         (TokenError::Missing { claim: "exp" }, "missing_claim"),
+        (TokenError::Issuer { found: "x".into() }, "issuer"),
+        (TokenError::Algorithm { found: Algorithm::ES256 }, "algorithm"),
+        (TokenError::Type { found: None }, "type"),
+        (TokenError::NotAnAccessToken { claim: "at_hash" }, "other_kind"),
+        (TokenError::Bound, "bound"),
         (TokenError::Audience { found: Vec::new(), expected: Vec::new() }, "audience"),
+        (TokenError::Client { found: "x".into(), expected: Vec::new() }, "client"),
+        (TokenError::Tenant { found: "x".into(), expected: "y".into() }, "tenant"),
+        (TokenError::Subject, "subject"),
+        (TokenError::Expired { exp: now, now }, "expired"),
+        (TokenError::NotYetValid { nbf: now, now }, "not_yet_valid"),
+        (TokenError::IssuedInTheFuture { iat: now, now }, "issued_in_the_future"),
+        (TokenError::UnknownKey { kid: None }, "unknown_key"),
+        (TokenError::KeyMismatch { algorithm: Algorithm::ES256 }, "key_mismatch"),
+        (TokenError::Signature, "signature"),
     ];
     for (error, reason) in rows {
         assert_eq!(error.reason(), reason);

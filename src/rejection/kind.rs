@@ -23,7 +23,8 @@ pub enum RejectionKind {
 
 impl RejectionKind {
     /// A word for it that stays the same, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
-    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable` or `unprotected`.
+    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable` or `unprotected`. It is not the
+    /// challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

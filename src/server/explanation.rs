@@ -33,7 +33,10 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
-    /// What the rule is about: a claim, a header parameter, or a word such as `signature`.
+    /// What the rule is about, in a word that stays the same: `size`, `form`, `header` and `payload` of the token as a text; then
+    /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `cnf`, `sub`,
+    /// `subjects`, `profile`, `aud`, `exp`, `nbf`, `iat` and `scope`; then `keys`, `kid`, `signature`, and `claims` for the
+    /// application's own.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,
@@ -77,7 +80,8 @@ impl ResourceServer {
     /// Judges a token as [`verify`](Self::verify) does, and tells of every rule what it asked for and what there was: for the
     /// developer who wonders about a 401, in logs and in tests. What it returns is never for clients.
     ///
-    /// It costs several times as much as `verify`, so it has no place on the way of every request.
+    /// It costs several times as much as `verify`, so it has no place on the way of every request. As with `verify`, keys are
+    /// fetched if they are needed, and the token may be remembered; but no decision is counted.
     ///
     /// ```
     /// use tower_bearer::ResourceServer;
