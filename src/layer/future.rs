@@ -45,8 +45,7 @@ pub(super) struct Exchange<R> {
     pub(super) settings: Arc<Settings<R>>,
     pub(super) caller: Caller,
     pub(super) caching: Caching,
-    /// What it comes to unless somebody refuses it.
-    pub(super) outcome: &'static str,
+    pub(super) passage: Passage,
     pub(super) span: Span,
 }
 
@@ -59,6 +58,23 @@ impl<R> Exchange<R> {
         self.span.record("outcome", kind);
         metrics::request_refused(kind);
         rejection.respond(&self.settings.responder, self.caller)
+    }
+}
+
+/// What a request is let through on, unless somebody within refuses it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Passage {
+    Token,
+    /// Nothing, because nothing is needed.
+    Anonymous,
+}
+
+impl Passage {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "granted",
+            Self::Anonymous => "anonymous",
+        }
     }
 }
 
@@ -137,7 +153,7 @@ where
 /// such as CORS headers, stays.
 fn render<B, R: Respond<B>>(mut response: Response<B>, exchange: &Exchange<R>) -> Response<B> {
     let Some(Unrendered(rejection)) = response.extensions_mut().remove() else {
-        exchange.span.record("outcome", exchange.outcome);
+        exchange.span.record("outcome", exchange.passage.name());
         return response;
     };
     let (mut parts, _) = response.into_parts();

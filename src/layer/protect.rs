@@ -7,7 +7,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::field;
 
-use super::future::{Caching, Exchange, Parked, ResponseFuture};
+use super::future::{Caching, Exchange, Parked, Passage, ResponseFuture};
 use crate::rejection::{Empty, Respond};
 use crate::server::{Admission, Context, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
@@ -201,7 +201,7 @@ where
             if let Err(rejection) = exchange.settings.admit_anonymous(&mut request) {
                 return ResponseFuture::refused(rejection, exchange);
             }
-            exchange.outcome = "anonymous";
+            exchange.passage = Passage::Anonymous;
             return ResponseFuture::inner(self.inner.call(request), exchange);
         };
         if presented.in_query {
@@ -231,7 +231,7 @@ impl<R> Exchange<R> {
         Self {
             caller: settings.responder.protocol().caller(request.headers()),
             caching: Caching::AsIs,
-            outcome: "granted",
+            passage: Passage::Token,
             span: tracing::debug_span!(
                 "bearer",
                 issuer = field::Empty,
