@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 export DEBIAN_FRONTEND=noninteractive
 
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
 
 step toolchain
 cargo --version
@@ -20,7 +20,7 @@ cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 step lints
 cargo clippy --locked --all-targets --all-features -- -D warnings
-# With the same target folder, so that what both need is built once.
+# With the same target folder, here and below, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
 
 step feature combinations
@@ -31,7 +31,7 @@ done
 
 step comparison
 cargo fmt --check --manifest-path benches/comparison/Cargo.toml
-cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
+CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
