@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::claims_extension::ClaimsExtension;
 use super::resource_server::{ResourceServer, Trusted, VerifyError};
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch};
@@ -119,20 +120,7 @@ impl ResourceServer {
         };
         let rules = Rule::ALL.into_iter().filter(|rule| rule.applies(policy));
         steps.extend(rules.map(|rule| of_rule(rule, &candidate, policy, now)));
-        steps.extend(of_key(&candidate, keys, policy.dialect));
-        // Nothing is parsed for the application that its issuer did not sign.
-        if let (Some(claims), Ok((verified, _))) =
-            (self.claims_extension(), candidate.verify(&keys.at_hand(), policy.dialect))
-        {
-            let parsed = (claims.parse)(verified.payload()).map(|_| "they are".to_owned());
-            steps.push(Step {
-                name: "claims",
-                source: "Builder::claims",
-                expected: "to be what the application asked for".to_owned(),
-                holds: parsed.is_ok(),
-                found: parsed.unwrap_or_else(|error| error.to_string()),
-            });
-        }
+        steps.extend(of_key(&candidate, keys, policy.dialect, self.claims_extension()));
         steps
     }
 }
@@ -211,8 +199,9 @@ fn of_unknown_issuer<'p>(
     steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
 }
 
-/// The steps that need the issuer's keys, as they are at hand.
-fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step> {
+/// The steps that need the issuer's keys, as they are at hand. What the application asked for is looked at last: nothing is
+/// parsed for it that its issuer did not sign.
+fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect, claims: Option<&ClaimsExtension>) -> Vec<Step> {
     let (keys, status) = (store.at_hand(), store.status());
     let age = status
         .age
@@ -248,7 +237,17 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect) -> Vec<Step
         found: if verified.is_ok() { "one" } else { "another" }.to_owned(),
         holds: verified.is_ok(),
     });
-    [at_hand, kid].into_iter().chain(signature).collect()
+    let claims = claims.zip(verified.ok()).map(|(claims, (verified, _))| {
+        let parsed = (claims.parse)(verified.payload()).map(|_| "they are".to_owned());
+        Step {
+            name: "claims",
+            source: "Builder::claims",
+            expected: "to be what the application asked for".to_owned(),
+            holds: parsed.is_ok(),
+            found: parsed.unwrap_or_else(|error| error.to_string()),
+        }
+    });
+    [at_hand, kid].into_iter().chain(signature).chain(claims).collect()
 }
 
 impl fmt::Display for Explanation {

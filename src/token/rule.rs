@@ -54,15 +54,15 @@ impl Rule {
             Self::Type => token.type_is_access_token(policy),
             Self::Kind => token.is_no_other_kind_of_token(),
             Self::Mark => token.has_the_providers_mark(policy),
+            Self::Profile => token.has_profile_claims(policy),
+            Self::Scope => token.scope_is_well_formed(policy),
             Self::Binding => token.is_not_bound(),
             Self::Subject => token.names_its_subject(),
             Self::Subjects => token.subject_is_let_in(policy),
-            Self::Profile => token.has_profile_claims(policy),
             Self::Audience => token.audience_matches(policy),
             Self::Expiry => token.has_not_expired(policy, now),
             Self::NotBefore => token.is_valid_already(policy, now),
             Self::IssuedAt => token.was_issued_in_the_past(policy, now),
-            Self::Scope => token.scope_is_well_formed(policy),
         }
     }
 
@@ -84,15 +84,15 @@ impl Rule {
             Self::Type => "typ",
             Self::Kind => "kind",
             Self::Mark => "provider",
+            Self::Profile => "profile",
+            Self::Scope => "scope",
             Self::Binding => "cnf",
             Self::Subject => "sub",
             Self::Subjects => "subjects",
-            Self::Profile => "profile",
             Self::Audience => "aud",
             Self::Expiry => "exp",
             Self::NotBefore => "nbf",
             Self::IssuedAt => "iat",
-            Self::Scope => "scope",
         }
     }
 
