@@ -35,13 +35,16 @@ pub struct FetchRequest<'a> {
     pub validators: Option<&'a Validators>,
     /// The monotonic time by the server's [clock](crate::clock::Clock).
     pub now: Instant,
+    /// Whether caches on the way must ask the issuer (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4): a token names a key that
+    /// the keys at hand lack.
+    pub bypass_caches: bool,
 }
 
 impl FetchRequest<'_> {
     /// A request for keys of which none are held: for tests of a source.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { validators: None, now }
+        Self { validators: None, now, bypass_caches: false }
     }
 }
 
@@ -51,6 +54,8 @@ pub struct Fetched {
     /// `None` if they are what they were.
     pub(super) keys: Option<JwkSet>,
     pub(super) lifetime: Option<Duration>,
+    /// How old the document was when its fetch began (RFC 9111 §5.1).
+    pub(super) age: Duration,
     pub(super) validators: Option<Validators>,
 }
 
@@ -58,13 +63,21 @@ impl Fetched {
     /// Keys.
     #[must_use]
     pub fn keys(keys: JwkSet) -> Self {
-        Self { keys: Some(keys), lifetime: None, validators: None }
+        Self { keys: Some(keys), lifetime: None, age: Duration::ZERO, validators: None }
     }
 
     /// The news that the keys are what they were when the request's validators came with them (RFC 9110 §15.4.5).
     #[must_use]
     pub fn unchanged() -> Self {
-        Self { keys: None, lifetime: None, validators: None }
+        Self { keys: None, lifetime: None, age: Duration::ZERO, validators: None }
+    }
+
+    /// How old the keys were when the fetch began, because a cache on the way answered (`Age`, RFC 9111 §5.1).
+    ///
+    /// Default: zero, the issuer itself answered.
+    #[must_use]
+    pub fn age(self, age: Duration) -> Self {
+        Self { age, ..self }
     }
 
     /// How long the issuer says that the keys are fresh; it is kept between 1 minute and 1 hour.

@@ -50,7 +50,7 @@ impl Pilot {
             return shared;
         }
         let validators = shared.validators();
-        let request = FetchRequest { validators: validators.as_ref(), now };
+        let request = FetchRequest { validators: validators.as_ref(), now, bypass_caches: false };
         match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
             Ok(Ok(fetched)) => shared.landed(number, fetched),
             // Then it is not the issuer that failed but this runtime's I/O, and the flight is abandoned.

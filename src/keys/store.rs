@@ -256,7 +256,7 @@ impl Shared {
     // Nothing foreign is called under the lock: no clock, and whoever hears an event may ask for the status.
 
     pub(super) fn landed(&self, number: u64, fetched: Fetched) {
-        let Fetched { keys, lifetime, validators } = fetched;
+        let Fetched { keys, lifetime, validators, age: _ } = fetched;
         if keys.is_none() && self.keys.load().keys().is_empty() {
             return self.failed(number, &FetchError::NothingHeld);
         }
