@@ -7,16 +7,25 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
-use cache::{Cache, Decision, Flight, KeyName};
+use clock::{Moment, SystemClock};
+use schedule::{Decision, Document, Fetch, RefreshSchedule, TokenTimes, Wait};
 
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
-#[path = "../src/keys/cache.rs"]
-mod cache;
+#[path = "../src/clock.rs"]
+mod clock;
+#[expect(dead_code, reason = "the crate uses more of it than the simulation")]
+#[path = "../src/keys/schedule.rs"]
+mod schedule;
+#[expect(dead_code, reason = "the crate uses more of it than the simulation")]
+#[path = "../src/keys/token_bucket.rs"]
+mod token_bucket;
 
 const INSTANCES: usize = 10_000;
 const FETCH: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(6);
+/// How many requests of one instance may wait for a key that is not at hand.
+const MAX_UNKNOWN: usize = 32;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -45,8 +54,8 @@ fn main() {
             ..Scenario::default()
         },
     ];
-    println!("| scenario | fetches | mean/s | peak/s | requests | 401 | 503 | longest wait |");
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    println!("| scenario | fetches | mean/s | peak/s | requests | 401 | 429 | 503 | longest wait |");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for scenario in scenarios {
         println!("{}", Fleet::new(scenario).run());
     }
@@ -76,6 +85,7 @@ impl Default for Scenario {
 struct Fleet {
     scenario: Scenario,
     start: Instant,
+    clock: Moment,
     random: fastrand::Rng,
     instances: Vec<InstanceState>,
     events: BinaryHeap<Reverse<(Instant, u64, usize, Event)>>,
@@ -83,20 +93,29 @@ struct Fleet {
     fetches: HashMap<u64, u64>,
     requests: u64,
     refused: u64,
+    busy: u64,
     unavailable: u64,
     longest_wait: Duration,
 }
 
 struct InstanceState {
-    cache: Cache,
+    schedule: RefreshSchedule,
     has_new_key: bool,
     waiting: Vec<Request>,
 }
 
 #[derive(Clone, Copy)]
 struct Request {
-    name: KeyName,
+    key: Key,
     arrived: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Old,
+    New,
+    /// One that does not exist.
+    Junk,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,20 +124,18 @@ enum Event {
     Traffic,
     Junk,
     Fetch(u64),
-    Answer { flight: u64, has_new_key: bool },
+    Answer { fetch: u64, has_new_key: bool },
     Failure(u64),
     Refresh,
 }
 
-const OLD: KeyName = 0;
-const NEW: KeyName = 1;
-
 impl Fleet {
     fn new(scenario: Scenario) -> Self {
-        let start = Instant::now();
+        let clock = Moment::of(&SystemClock);
+        let start = clock.monotonic;
         let mut random = fastrand::Rng::with_seed(1);
         let instances = (0..INSTANCES).map(|_| InstanceState {
-            cache: Cache::new(start, random.u64(..)),
+            schedule: RefreshSchedule::new(clock, random.u64(..)),
             has_new_key: false,
             waiting: Vec::new(),
         });
@@ -126,12 +143,14 @@ impl Fleet {
             instances: instances.collect(),
             scenario,
             start,
+            clock,
             random,
             events: BinaryHeap::new(),
             sequence: 0,
             fetches: HashMap::new(),
             requests: 0,
             refused: 0,
+            busy: 0,
             unavailable: 0,
             longest_wait: Duration::ZERO,
         };
@@ -165,51 +184,54 @@ impl Fleet {
             Event::Traffic => {
                 self.requests += 1;
                 let rotated = self.scenario.rotation.is_some_and(|at| now >= self.start + at);
-                self.decide(now, instance, Request { name: if rotated { NEW } else { OLD }, arrived: now });
+                self.decide(now, instance, Request { key: if rotated { Key::New } else { Key::Old }, arrived: now });
                 self.schedule(now + self.scenario.pause, instance, Event::Traffic);
             }
             Event::Junk => {
-                let name = self.random.u64(2..);
-                self.decide(now, instance, Request { name, arrived: now });
+                self.decide(now, instance, Request { key: Key::Junk, arrived: now });
                 if self.scenario.junk.is_some_and(|(_, until)| now < self.start + until) {
                     self.schedule(now + Duration::from_secs(1), instance, Event::Junk);
                 }
             }
-            Event::Fetch(flight) => {
-                if !self.instances[instance].cache.began(flight, now) {
+            Event::Fetch(fetch) => {
+                let moment = self.moment(now);
+                if !self.instances[instance].schedule.on_begin(fetch, moment) {
                     return;
                 }
                 *self.fetches.entry((now - self.start).as_secs()).or_default() += 1;
                 let is_down = self.scenario.outage.is_some_and(|(from, to)| (from..to).contains(&(now - self.start)));
                 let has_new_key = self.scenario.rotation.is_some_and(|at| now >= self.start + at);
-                let end = if is_down { Event::Failure(flight) } else { Event::Answer { flight, has_new_key } };
+                let end = if is_down { Event::Failure(fetch) } else { Event::Answer { fetch, has_new_key } };
                 self.schedule(now + if is_down { TIMEOUT } else { FETCH }, instance, end);
             }
-            Event::Answer { flight, has_new_key } => {
+            Event::Answer { fetch, has_new_key } => {
+                let moment = self.moment(now);
                 let state = &mut self.instances[instance];
-                let changed = state.has_new_key != has_new_key;
-                if state.cache.landed(flight, None, changed) {
+                let document = Document { lifetime: None, age: Duration::ZERO, has_keys: true };
+                if state.schedule.on_fetched(fetch, &document, moment) {
                     state.has_new_key = has_new_key;
                 }
-                self.flight_ended(now, instance);
+                self.fetch_ended(now, instance);
             }
-            Event::Failure(flight) => {
-                if !self.instances[instance].cache.failed(flight, now) {
+            Event::Failure(fetch) => {
+                let moment = self.moment(now);
+                if !self.instances[instance].schedule.on_failed(fetch, moment) {
                     return;
                 }
-                self.flight_ended(now, instance);
+                self.fetch_ended(now, instance);
             }
             Event::Refresh => {
-                if let Some(flight) = self.instances[instance].cache.refresh(now) {
-                    self.launch(instance, flight);
+                let moment = self.moment(now);
+                if let Some(fetch) = self.instances[instance].schedule.refresh(moment) {
+                    self.start_fetch(instance, fetch);
                 }
             }
         }
     }
 
-    fn flight_ended(&mut self, now: Instant, instance: usize) {
-        if let Some(at) = self.instances[instance].cache.next_fetch() {
-            self.schedule(at, instance, Event::Refresh);
+    fn fetch_ended(&mut self, now: Instant, instance: usize) {
+        if let Some(at) = self.instances[instance].schedule.next_fetch() {
+            self.schedule(at.monotonic, instance, Event::Refresh);
         }
         for request in std::mem::take(&mut self.instances[instance].waiting) {
             self.decide(now, instance, request);
@@ -217,34 +239,49 @@ impl Fleet {
     }
 
     fn decide(&mut self, now: Instant, instance: usize, request: Request) {
-        let is_junk = request.name > NEW;
+        let is_junk = request.key == Key::Junk;
         let waited = now - request.arrived;
+        let moment = self.moment(now);
         let state = &mut self.instances[instance];
-        let known = request.name == OLD || request.name == NEW && state.has_new_key;
+        let known = request.key == Key::Old || request.key == Key::New && state.has_new_key;
         let decision = if waited >= PATIENCE {
             Decision::Unavailable { retry_after: PATIENCE }
+        } else if known {
+            state.schedule.decide(moment)
         } else {
-            state.cache.decide(request.name, known, request.arrived, now)
+            // The tokens of a rotation are new, and those of a flood say so.
+            let times = TokenTimes { arrived: request.arrived, issued: None, leeway: Duration::ZERO };
+            state.schedule.decide_unknown(times, moment)
         };
         if !is_junk {
             self.longest_wait = self.longest_wait.max(waited.min(PATIENCE));
         }
         match decision {
             Decision::Use => {}
-            Decision::UseAndRefresh(flight) => self.launch(instance, flight),
-            Decision::Wait(flight) => {
-                state.waiting.push(request);
-                if let Some(flight) = flight {
-                    self.launch(instance, flight);
+            Decision::UseAndRefresh(fetch) => self.start_fetch(instance, fetch),
+            Decision::Wait { start, wait } => {
+                if wait == Wait::UnknownKey && state.waiting.len() >= MAX_UNKNOWN {
+                    self.busy += u64::from(!is_junk);
+                } else {
+                    state.waiting.push(request);
+                }
+                if let Some(fetch) = start {
+                    self.start_fetch(instance, fetch);
                 }
             }
             Decision::Refuse => self.refused += u64::from(!is_junk),
+            Decision::Busy { .. } => self.busy += u64::from(!is_junk),
             Decision::Unavailable { .. } => self.unavailable += u64::from(!is_junk),
         }
     }
 
-    fn launch(&mut self, instance: usize, flight: Flight) {
-        self.schedule(flight.starts_at, instance, Event::Fetch(flight.number));
+    fn start_fetch(&mut self, instance: usize, fetch: Fetch) {
+        self.schedule(fetch.starts_at.monotonic, instance, Event::Fetch(fetch.number));
+    }
+
+    /// Both clocks go alike here.
+    fn moment(&self, now: Instant) -> Moment {
+        self.clock.plus(now - self.start)
     }
 
     fn schedule(&mut self, at: Instant, instance: usize, event: Event) {
@@ -259,10 +296,11 @@ impl Fleet {
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let mean = total as f64 / self.scenario.length.saturating_sub(2 * MINUTE).as_secs_f64();
         format!(
-            "| {} | {total} | {mean:.1} | {peak} | {} | {} | {} | {:.2} s |",
+            "| {} | {total} | {mean:.1} | {peak} | {} | {} | {} | {} | {:.2} s |",
             self.scenario.name,
             self.requests,
             self.refused,
+            self.busy,
             self.unavailable,
             self.longest_wait.as_secs_f64()
         )

@@ -237,7 +237,8 @@ fn a_refresh_that_died_with_its_runtime_is_not_begun_at_every_request() {
         });
     };
     verify();
-    clock.advance(HOUR / 4);
+    // A refresh is due, and the keys are still within their lifetime.
+    clock.advance(570 * SECOND);
     for _ in 0..100 {
         verify();
     }
@@ -297,7 +298,7 @@ fn e20_every_private_member_is_private() {
     for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
         let mut jwks = issuer.jwks();
         jwks["keys"][0][member] = json!("AQAB");
-        assert!(JwkSet::from_json(jwks.to_string().as_bytes()).is_err(), "{member}");
+        assert!(JwkSet::from_json(jwks.to_string().as_bytes()).unwrap().keys().is_empty(), "{member}");
     }
 }
 

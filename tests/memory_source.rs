@@ -25,6 +25,8 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub(crate) enum Fetch {
     Keys(JwkSet, Option<Duration>),
+    /// Keys that a cache on the way held for so long.
+    Aged(JwkSet, Duration),
     Fail,
     Hang,
     Panic,
@@ -64,6 +66,7 @@ impl KeySource for Source {
             match fetch {
                 Fetch::Keys(keys, None) => Ok(Fetched::keys(keys)),
                 Fetch::Keys(keys, Some(lifetime)) => Ok(Fetched::keys(keys).lifetime(lifetime)),
+                Fetch::Aged(keys, age) => Ok(Fetched::keys(keys).age(age)),
                 Fetch::Fail => Err(FetchError::Other { reason: "on purpose".into() }),
                 Fetch::Hang => std::future::pending().await,
                 Fetch::Panic => panic!("on purpose"),

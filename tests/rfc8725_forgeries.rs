@@ -88,7 +88,7 @@ async fn d1_only_what_is_on_the_list() {
 
 #[tokio::test]
 async fn d2_a_key_serves_no_algorithm_of_another_kind() {
-    let api = app(&server(&ISSUER));
+    let api = app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap());
     let ed25519 = [Algorithm::EdDSA, Algorithm::Ed25519];
     for signed in Algorithm::ALL {
         for claimed in Algorithm::ALL {

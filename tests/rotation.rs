@@ -11,18 +11,28 @@ use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, sett
 
 const FETCH: Duration = Duration::from_millis(50);
 
-/// Sends 10,000 requests at once, one half with each token.
+/// Sends 10,000 requests: one half with the old token, all at once, the other with the new one, by as many clients as may wait for
+/// a key that is not at hand.
 async fn ten_thousand_pass(setup: &Setup, old: &str, new: &str) {
+    const CLIENTS: usize = 32;
     let app = setup.app();
-    let requests: Vec<_> = (0..10_000)
-        .map(|number| {
-            let (app, token) = (app.clone(), if number % 2 == 0 { old } else { new }.to_owned());
-            tokio::spawn(async move { present(&app, &token).await })
+    let send = |token: &str, count: usize| {
+        let (app, token) = (app.clone(), token.to_owned());
+        tokio::spawn(async move {
+            for _ in 0..count {
+                present(&app, &token).await.assert_ok();
+            }
+            count
         })
-        .collect();
-    for request in requests {
-        request.await.unwrap().assert_ok();
+    };
+    let clients: Vec<_> =
+        (0..CLIENTS).map(|client| send(new, 5_000 / CLIENTS + usize::from(client < 5_000 % CLIENTS))).collect();
+    let requests: Vec<_> = (0..5_000).map(|_| send(old, 1)).collect();
+    let mut passed = 0;
+    for request in clients.into_iter().chain(requests) {
+        passed += request.await.unwrap();
     }
+    assert_eq!(passed, 10_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -281,8 +281,8 @@ async fn hits_alone_keep_the_keys_fresh() {
         runtime().block_on(async { api.verify(&known).await.map(drop).unwrap() });
         remember(&api, &known);
         assert_eq!(source.fetches(), 1);
-        // The runtime that refreshed the keys is gone.
-        setup.clock.advance(11 * MINUTE);
+        // The runtime that refreshed the keys is gone, and a refresh is due.
+        setup.clock.advance(570 * SECOND);
         runtime().block_on(async {
             api.try_verify(&known).unwrap();
             settle().await;
@@ -529,8 +529,8 @@ async fn what_races_a_withdrawal_does_not_survive_it() {
     }
     issuer.rotate();
     source.set(Fetch::Keys(keys(&issuer), None));
-    clock.advance(11 * MINUTE);
-    // Until it has landed; far more often than that takes, and not for ever.
+    clock.advance(570 * SECOND);
+    // Until it has ended; far more often than that takes, and not for ever.
     for _ in 0..1_000_000 {
         if api.try_verify(&token).is_err() {
             break;

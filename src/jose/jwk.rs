@@ -26,12 +26,11 @@ impl JwkSet {
     /// The most entries a set may have.
     pub const MAX_KEYS: usize = 100;
 
-    /// Reads a JWK Set document and parses every usable key in it.
+    /// Reads a JWK Set document and parses every usable key in it. There may be none.
     ///
     /// # Errors
     ///
-    /// [`JwkSetError`] when the document is no JWK Set, has more than [`MAX_KEYS`](Self::MAX_KEYS) entries, or holds no
-    /// usable key at all.
+    /// [`JwkSetError`] when the document is no JWK Set, or has more than [`MAX_KEYS`](Self::MAX_KEYS) entries.
     pub fn from_json(document: &[u8]) -> Result<Self, JwkSetError> {
         #[derive(Deserialize)]
         struct Document<'a> {
@@ -46,7 +45,7 @@ impl JwkSet {
         for (index, entry) in document.keys.into_iter().enumerate() {
             set.add(index, entry.get());
         }
-        if set.keys.is_empty() { Err(JwkSetError::NoUsableKey { skipped: set.skipped }) } else { Ok(set) }
+        Ok(set)
     }
 
     pub(crate) fn empty() -> Self {
@@ -122,12 +121,6 @@ pub enum JwkSetError {
     TooManyKeys {
         /// How many there are.
         found: usize,
-    },
-    /// Not one key that could verify a token.
-    #[error("no usable key among {}", skipped.len())]
-    NoUsableKey {
-        /// What was there instead.
-        skipped: Vec<SkippedJwk>,
     },
 }
 

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::de::MapAccess;
 use smallvec::SmallVec;
@@ -6,12 +7,12 @@ use smallvec::SmallVec;
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::jwk::JwkSet;
-use super::key::VerifyingKey;
+use super::key::{KeyIdentity, VerifyingKey};
 use super::known_headers::KnownHeaders;
 use super::strict_json::{JsonError, Member, Members, read_object};
 
-/// The most keys that are tried for one token.
-const MAX_TRIED_KEYS: usize = 4;
+/// The most keys that are tried for one token beyond the first. Each costs a verification.
+const MAX_FURTHER_KEYS: usize = 16;
 
 /// Where a token is decoded: on the stack, unless it is a large one.
 #[derive(Default)]
@@ -60,25 +61,42 @@ impl<'t> Unverified<'t> {
         self.payload
     }
 
-    /// The payload, if a key of the set made the signature: one that bears the header's `kid`, or any if it names none, and
-    /// that serves its `alg` (RFC 7515 §5.2, appendix D), as far as they `may_sign`.
+    /// The payload, if a key of the set made the signature (RFC 7515 §5.2, appendix D): one that has the header's `kid`, or any if
+    /// it has none, that serves its `alg`, and that `may_sign`.
+    ///
+    /// Of several keys the one of the identity `first` comes first. Further ones are tried as long as `try_another` agrees.
     pub(crate) fn verify<'k>(
         &self,
         keys: &'k JwkSet,
         may_sign: impl Fn(&VerifyingKey) -> bool,
+        first: impl FnOnce() -> Option<KeyIdentity>,
+        try_another: impl Fn() -> bool,
     ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
         let Self { header, known, signing_input, payload, signature } = self;
         let fitting = keys.candidates(header.kid.as_deref(), header.algorithm).filter(|key| may_sign(key));
-        let mut keys = fitting.take(MAX_TRIED_KEYS).peekable();
-        if keys.peek().is_none() {
-            return Err(SignatureError::NoKey);
+        let mut fitting: SmallVec<[&Arc<VerifyingKey>; 8]> = fitting.collect();
+        if fitting.len() > 1
+            && let Some(first) = first()
+            && let Some(at) = fitting.iter().position(|key| key.identity() == first)
+        {
+            fitting.swap(0, at);
         }
-        let key = keys.find(|key| key.verify(header.algorithm, signing_input.as_bytes(), signature));
-        let key = key.ok_or(SignatureError::Mismatch)?;
-        if let Some((text, _)) = signing_input.split_once('.') {
-            known.learn(text, header);
+        for (tried, key) in fitting.iter().take(1 + MAX_FURTHER_KEYS).enumerate() {
+            if tried > 0 && !try_another() {
+                return Err(SignatureError::NoBudget);
+            }
+            if key.verify(header.algorithm, signing_input.as_bytes(), signature) {
+                if let Some((text, _)) = signing_input.split_once('.') {
+                    known.learn(text, header);
+                }
+                return Ok((Verified { payload }, key));
+            }
         }
-        Ok((Verified { payload }, key))
+        Err(match (&header.kid, fitting.len()) {
+            (None, fitting) => SignatureError::NoKid { tried: fitting.min(1 + MAX_FURTHER_KEYS), fitting },
+            (Some(_), 0) => SignatureError::NoKey,
+            (Some(_), _) => SignatureError::Mismatch,
+        })
     }
 }
 
@@ -94,11 +112,16 @@ impl<'t> Verified<'t> {
 }
 
 /// Why a signature does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureError {
-    /// No key is one for the algorithm.
+    /// No key of the token's `kid` is one for the algorithm.
     NoKey,
-    /// No key that is one made the signature.
+    /// No key of the token's `kid` made the signature.
     Mismatch,
+    /// The token names no key, and of those that fit none that was tried made the signature.
+    NoKid { tried: usize, fitting: usize },
+    /// Further keys fit, and as many verifications were made as may be for now.
+    NoBudget,
 }
 
 /// The members of a JOSE header that matter here. All others are ignored (RFC 7515 §4), those that would bring a key

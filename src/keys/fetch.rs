@@ -9,17 +9,26 @@ use crate::jose::{JwkSet, JwkSetError};
 
 /// Where an issuer's keys come from.
 ///
-/// [`RemoteKeys`](super::RemoteKeys) fetches them by HTTP and [`KeyFile`](super::KeyFile) reads a file; a [`JwkSet`] is a
-/// source too, of keys that never change. Whatever the source, the keys age, are refreshed and are given up by the same
-/// rules.
+/// [`RemoteKeys`](super::RemoteKeys) fetches them by HTTP and [`KeyFile`](super::KeyFile) reads a file. Whatever the source, the
+/// keys age, are refreshed and are given up by the same rules. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
 pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the keys. It is called for one fetch at a time, and given up after 5 seconds.
+    /// Fetches the keys. It is called for one fetch at a time, and given up after 5.5 seconds.
+    ///
+    /// A key set is the issuer's answer whatever it holds: the keys that it lacks are withdrawn. So a source that could not find out
+    /// returns an error, never a set without keys.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
 
     /// Keys that are known before the first fetch, so that the first token need not wait for it.
     ///
     /// Default: none.
     fn seed(&self) -> Option<JwkSet> {
+        None
+    }
+
+    /// Keys that never change. They are never fetched, have no end and need no runtime.
+    ///
+    /// Default: none, the keys are fetched.
+    fn fixed(&self) -> Option<JwkSet> {
         None
     }
 }
@@ -106,6 +115,10 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     fn seed(&self) -> Option<JwkSet> {
         (**self).seed()
     }
+
+    fn fixed(&self) -> Option<JwkSet> {
+        (**self).fixed()
+    }
 }
 
 impl KeySource for JwkSet {
@@ -113,7 +126,7 @@ impl KeySource for JwkSet {
         Box::pin(std::future::ready(Ok(Fetched::keys(self.clone()))))
     }
 
-    fn seed(&self) -> Option<JwkSet> {
+    fn fixed(&self) -> Option<JwkSet> {
         Some(self.clone())
     }
 }

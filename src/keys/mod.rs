@@ -1,20 +1,28 @@
 //! Where an issuer's keys come from and how long they are believed.
 //!
-//! Every issuer of a server has its own keys, and nobody but who has to waits for them:
+//! Every issuer of a server has its own keys, and only a request that needs a fetch waits for one:
 //!
-//! - **Known keys never wait.** A token whose `kid` is at hand is judged with the keys at hand, whatever else goes on.
-//! - **Keys are fetched once for all.** The first token that needs them starts the fetch, in a task of its own: whoever hangs
-//!   up cancels nothing. It is given up after 5 seconds.
-//! - **They are refreshed in time**, without anybody asking: at 80 % of the lifetime that `Cache-Control` or `Expires` state
-//!   (between 1 minute and 1 hour; 10 minutes without them), give or take 10 %, and by a conditional request. A key that has
-//!   left the set verifies nothing from then on.
-//! - **An unknown `kid` waits for one fetch** that began after its token came, and for 6 seconds at most. Such fetches are
-//!   counted by attempt: two at once, then one in 5 seconds. A name that was not found is known not to exist for 5 seconds.
-//!   No more than 16,384 names are waited for at once; beyond that, the one that has waited longest gets 503.
+//! - **Known keys do not wait.** A token whose `kid` is at hand is validated with the keys at hand, within their lifetime.
+//! - **Keys are fetched once for all.** The first token that needs them starts the fetch, in a task of its own: a caller that
+//!   hangs up cancels nothing. It is given up after 5 seconds.
+//! - **They are refreshed in time**, without a request: at 80 % of the lifetime that `Cache-Control` or `Expires` state
+//!   (between 1 minute and 1 hour; 10 minutes without them), give or take 10 %, and by a conditional request.
+//! - **A key set is the issuer's answer**, whatever it holds: a key that it lacks verifies nothing from then on. If it has no usable
+//!   key, tokens get 503, and it is asked for again as after a failure.
+//! - **An unknown `kid` waits for one fetch**, which asks caches on the way to revalidate. Such fetches are counted by attempt: two at
+//!   once, then one in 5 seconds. A request waits if the fetch runs or can start within 1 second, and for 6 seconds at most. At most
+//!   32 requests of a server wait so. Any other gets 429, with the seconds until the next fetch in `Retry-After`.
+//! - **An unknown `kid` gets 401** only from keys that are newer than its token: as of a time after it arrived, or after its `iat` and
+//!   the leeway. How old a document was when a cache handed it out (`Age`, RFC 9111 §5.1) counts.
+//! - **A token without `kid`** is tried with the key that last verified one of its algorithm, and then with at most 16 others, for which
+//!   there is a budget of 1,000 verifications a second. If none fits, it is treated as one with an unknown `kid`.
 //! - **A bad signature under a known `kid`** is refused at once, and may start one fetch a minute: the issuer may have a new
 //!   key under the old name.
 //! - **A failing issuer** is left alone for 1 second, then 2, 4 … 60, less up to a fifth. Its keys are used for up to an hour
-//!   past their lifetime, and then its tokens get 503 until it is back. Nobody gets 401 for it.
+//!   past their lifetime, as long as there is fresh evidence that it cannot be reached: an attempt that failed, or that has been
+//!   unanswered for 1 second, and that began at most 75 seconds ago. Without it, as after a suspension, a request waits for a refresh,
+//!   for 1 second at most. After the hour tokens get 503 until the issuer is back. They never get 401 for an outage.
+//! - **An age** is the larger of monotonic and wall-clock time.
 //!
 //! [`ResourceServer::ready`](crate::ResourceServer::ready) waits for the first keys,
 //! [`ResourceServer::status`](crate::ResourceServer::status) tells how they are, and `tracing` has an event for every fetch
@@ -37,15 +45,17 @@
 //! A key that nobody was told of costs each instance one fetch when its first token comes; an issuer that publishes a key ten
 //! minutes before it signs with it pays nothing.
 
-mod cache;
 mod discovery;
 mod fetch;
 mod file;
-mod pilot;
+mod key_trials;
+mod pending;
+mod refresh_task;
+mod schedule;
 mod source;
 mod status;
 mod store;
-mod waiting_room;
+mod token_bucket;
 
 pub use discovery::{DiscoveryError, UrlError};
 pub use fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};
@@ -54,5 +64,6 @@ pub use source::RemoteKeys;
 pub use status::IssuerStatus;
 
 pub(crate) use discovery::{fetchable, identifying};
+pub(crate) use pending::{PendingLookup, PendingLookups};
+pub(crate) use schedule::TokenTimes;
 pub(crate) use store::{KeyStore, Lookup};
-pub(crate) use waiting_room::Waiting;

@@ -10,11 +10,12 @@ pub struct IssuerStatus {
     /// The issuer's identifier; or, if it has several that share these keys, the template that they follow, as in
     /// `https://login.microsoftonline.com/{tenantid}/v2.0`.
     pub issuer: Box<str>,
-    /// Whether its tokens can be judged now: there are keys, and they are not too old.
+    /// Whether its tokens can be validated now: there are usable keys within their lifetime, or the issuer cannot be reached and
+    /// the hour beyond has not passed.
     pub is_usable: bool,
-    /// How old the keys are. `None` before the first.
+    /// How old the keys are, the time in caches counted. `None` before the first, and for keys that never change.
     pub age: Option<Duration>,
-    /// How long they are fresh. Past it they are stale, and used for another hour.
+    /// How old they may become before they are stale.
     pub lifetime: Option<Duration>,
     /// The names of the keys (`kid`), in the order of the set.
     pub key_ids: Vec<Box<str>>,

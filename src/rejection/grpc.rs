@@ -12,6 +12,7 @@ use crate::Rejection;
 /// |---|---|
 /// | 400, 401 | 16 `UNAUTHENTICATED` |
 /// | 403 | 7 `PERMISSION_DENIED` |
+/// | 429 | 8 `RESOURCE_EXHAUSTED` |
 /// | 503 | 14 `UNAVAILABLE` |
 /// | 500 | 13 `INTERNAL` |
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +24,7 @@ impl Grpc {
     pub fn code(rejection: &Rejection) -> i32 {
         match rejection.status() {
             StatusCode::FORBIDDEN => 7,
+            StatusCode::TOO_MANY_REQUESTS => 8,
             StatusCode::SERVICE_UNAVAILABLE => 14,
             StatusCode::INTERNAL_SERVER_ERROR => 13,
             _ => 16,

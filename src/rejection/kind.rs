@@ -17,13 +17,16 @@ pub enum RejectionKind {
     /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
     /// error code makes the client throw it away.
     KeysUnavailable,
+    /// A bound of this server is reached, so it does not say what the token is worth: 429 with `Retry-After`. The token may well be
+    /// good, so no error code makes the client throw it away.
+    TooManyRequests,
     /// A handler or a requirement asked for a token where no layer protects it: 500. A mistake of the server's.
     Unprotected,
 }
 
 impl RejectionKind {
     /// A word for it that stays the same, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
-    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable` or `unprotected`. It is not the
+    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable`, `too_many_requests` or `unprotected`. It is not the
     /// challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl RejectionKind {
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::InsufficientScope => "insufficient_scope",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::TooManyRequests => "too_many_requests",
             Self::Unprotected => "unprotected",
         }
     }

@@ -39,6 +39,10 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::KeysUnavailable) }
     }
 
+    pub(crate) fn too_many_requests(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::TooManyRequests) }
+    }
+
     /// `what` was asked for on an unprotected route.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
@@ -77,6 +81,7 @@ impl Rejection {
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InsufficientScope => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,7 +92,7 @@ impl Rejection {
         self.challenge.as_ref()
     }
 
-    /// When to come back: with every 503.
+    /// When to come back: with every 429 and 503.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -138,7 +143,10 @@ impl Rejection {
             RejectionKind::InsufficientAuthentication | RejectionKind::InsufficientScope => {
                 self.shortfall().map(ErrorCode::of)
             }
-            RejectionKind::NoCredentials | RejectionKind::KeysUnavailable | RejectionKind::Unprotected => None,
+            RejectionKind::NoCredentials
+            | RejectionKind::KeysUnavailable
+            | RejectionKind::TooManyRequests
+            | RejectionKind::Unprotected => None,
         }
     }
 

@@ -11,7 +11,7 @@ use super::issuer::Issuer;
 use super::resource_server::{ResourceServer, Trusted};
 use super::token_cache::TokenCache;
 use crate::clock::{Clock, SystemClock};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, PendingLookups};
 use crate::metadata::Metadata;
 use crate::token::{Policy, Profile, Recipient};
 
@@ -141,12 +141,13 @@ impl Builder<Trusting> {
         }
         let metadata = self.resource_metadata()?;
         let challenges = self.challenges(metadata.as_ref())?;
-        let trusted = self.issuers.iter().map(|issuer| self.trusted(issuer)).collect();
+        let pending = PendingLookups::default();
+        let trusted = self.issuers.iter().map(|issuer| self.trusted(issuer, &pending)).collect();
         Ok(ResourceServer::new(trusted, self.clock, challenges, self.claims, metadata, &self.token_cache))
     }
 
     /// An issuer whose settings make sense.
-    fn trusted(&self, issuer: &Issuer) -> Trusted {
+    fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> Trusted {
         let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer.clone();
         if audiences.is_empty() {
             audiences.push(self.audience.as_str().into());
@@ -155,7 +156,7 @@ impl Builder<Trusting> {
             None => Recipient::Audience(audiences),
             Some(clients) => Recipient::Client { clients, audiences },
         };
-        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock));
+        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock), pending.clone());
         let (profile, leeway) = (self.profile, self.leeway);
         Trusted {
             policy: Policy { issuer: identities, recipient, subjects, dialect, algorithms, profile, leeway },

@@ -3,7 +3,7 @@ use std::fmt;
 use super::claims_extension::ClaimsExtension;
 use super::resource_server::{ResourceServer, Trusted, VerifyError};
 use crate::AccessToken;
-use crate::jose::{Algorithm, JsonError, JwsError, Scratch};
+use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
 use crate::keys::KeyStore;
 use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, TokenError, shown};
 
@@ -101,7 +101,7 @@ impl ResourceServer {
     pub async fn explain(&self, token: &str) -> Explanation {
         let verdict = self.verify_uncounted(token).await;
         let mut steps = self.steps(token);
-        if !matches!(verdict, Err(VerifyError::KeysUnavailable { .. })) {
+        if matches!(verdict, Ok(_) | Err(VerifyError::Token(_))) {
             // A token that is bad anyway costs no fetch, and then it is no fault of its issuer's that there are no keys.
             steps.retain(|step| step.name != KEYS || step.holds);
         }
@@ -207,34 +207,42 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect, claims: Opt
         .age
         .map_or("no keys".to_owned(), |age| format!("{} of them, {} s old", keys.keys().len(), age.as_secs()));
     let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
+    let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
+    // Where there are usable keys, the next step names all of them.
+    let unusable = skipped.clone().filter(|_| keys.keys().is_empty()).map(|skipped| format!("; {skipped}"));
     let at_hand = Step {
         name: KEYS,
         source: "RFC 9068 §4",
         expected: "keys of the issuer that are not too old".to_owned(),
-        found: age + &trouble,
+        found: age + &trouble + &unusable.collect::<String>(),
         holds: status.is_usable,
     };
     if !at_hand.holds {
         return vec![at_hand];
     }
-    let verified = token.verify(&keys, dialect);
+    let verified = token.verify(&keys, dialect, || None, || true);
     let names = keys.keys().iter().map(|key| {
         let algorithms: Vec<_> = key.algorithms().map(Algorithm::name).collect();
         format!("{} for {}", shown(key.id()), algorithms.join(", "))
     });
-    let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
     let kid = Step {
         name: "kid",
         source: "RFC 7515 §4.1.4",
         expected: format!("a key {} for {}", shown(token.kid()), token.algorithm()),
         found: names.chain(skipped).collect::<Vec<_>>().join("; "),
-        holds: !matches!(verified, Err(TokenError::KeyMismatch { .. })),
+        holds: !matches!(verified, Err(SignatureError::NoKey | SignatureError::NoKid { fitting: 0, .. })),
     };
     let signature = kid.holds.then(|| Step {
         name: "signature",
         source: "RFC 7515 §5.2",
         expected: "one by that key".to_owned(),
-        found: if verified.is_ok() { "one" } else { "another" }.to_owned(),
+        found: match verified {
+            Ok(_) => "one".to_owned(),
+            Err(SignatureError::NoKid { tried, fitting }) => {
+                format!("none by {tried} of {fitting} keys that were tried")
+            }
+            Err(_) => "another".to_owned(),
+        },
         holds: verified.is_ok(),
     });
     let claims = claims.zip(verified.ok()).map(|(claims, (verified, _))| {
@@ -255,7 +263,7 @@ impl fmt::Display for Explanation {
         match &self.verdict {
             Ok(_) => f.write_str("accepted")?,
             Err(VerifyError::Token(error)) => write!(f, "refused: {}", error.reason())?,
-            Err(error @ VerifyError::KeysUnavailable { .. }) => write!(f, "undecided: {error}")?,
+            Err(error) => write!(f, "undecided: {error}")?,
         }
         for Step { name, source, expected, found, holds } in &self.steps {
             let mark = if *holds { "pass" } else { "FAIL" };

@@ -16,7 +16,7 @@ mod token_source;
 pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
 pub use explanation::{Explanation, Step};
-pub use resource_server::VerifyError;
+pub use resource_server::{NotTrusted, VerifyError};
 pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use token_source::TokenSource;
 

@@ -10,9 +10,9 @@ use super::claims_extension::ClaimsExtension;
 use super::credentials::is_b64token;
 use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
-use crate::clock::Clock;
-use crate::jose::{KnownHeaders, Scratch};
-use crate::keys::{IssuerStatus, KeyStore, Lookup, Waiting};
+use crate::clock::{Clock, Moment};
+use crate::jose::{KnownHeaders, Scratch, SignatureError};
+use crate::keys::{IssuerStatus, KeyStore, Lookup, PendingLookup, TokenTimes};
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
@@ -23,6 +23,8 @@ use crate::{AccessToken, Rejection, Require, Scope};
 const MAX_WAIT: Duration = Duration::from_secs(6);
 /// When to come back after that.
 const RETRY_AFTER_WAITING: Duration = Duration::from_secs(5);
+/// When to come back if the keys are being fetched, or if as many verifications were made as may be.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A protected resource's half of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and judges their access tokens.
 ///
@@ -92,10 +94,10 @@ impl ResourceServer {
     }
 
     pub(super) async fn verify_uncounted(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let arrived = self.0.clock.monotonic();
+        let arrived = self.now();
         match self.judge(token, arrived) {
             Judgement::Passed(verdict) => verdict,
-            Judgement::Wait(waiting) => self.wait_and_judge(waiting, token, arrived).await,
+            Judgement::Wait(pending) => self.wait_and_judge(pending, token, arrived.monotonic).await,
         }
     }
 
@@ -106,9 +108,9 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or that nobody can tell.
     pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = match self.judge(token, self.0.clock.monotonic()) {
+        let verdict = match self.judge(token, self.now()) {
             Judgement::Passed(verdict) => verdict,
-            Judgement::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: Duration::from_secs(1) }),
+            Judgement::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: SOON }),
         };
         count(&verdict);
         verdict
@@ -119,18 +121,42 @@ impl ResourceServer {
     ///
     /// Nobody has to call it. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
-        for trusted in &self.0.trusted {
-            // Every fetch is started at the first look, so the issuers do not wait for one another.
-            drop(trusted.keys.look_up(None, self.0.clock.monotonic()));
-        }
+        // Every fetch is started at the first look, so the issuers do not wait for one another.
+        let _ = self.is_ready();
         for trusted in &self.0.trusted {
             trusted.keys.ready().await;
         }
     }
 
+    /// Waits until the keys of one issuer are at hand, however long that takes: as [`ready`](Self::ready), for a process that does
+    /// not want to wait for all of its issuers.
+    ///
+    /// # Errors
+    ///
+    /// At once if `issuer` is not the identifier of an issuer that this server trusts.
+    pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
+        let (_, trusted) = self.trusted(issuer).map_err(|_| NotTrusted)?;
+        trusted.keys.ready().await;
+        Ok(())
+    }
+
+    /// Whether tokens of every issuer can be validated now: for a readiness probe. Cheap, and never waits.
+    ///
+    /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
+    /// ready all the same. That needs a tokio runtime with I/O and time enabled.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        // Each is asked, so that all fetches are started.
+        let missing = self.0.trusted.iter().filter(|trusted| !trusted.keys.is_ready());
+        missing.count() == 0
+    }
+
     /// How the keys of every issuer are, in the order in which they were trusted. Cheap, and never waits.
+    ///
+    /// If keys are missing, it starts their fetch, as [`is_ready`](Self::is_ready) does.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
+        let _ = self.is_ready();
         self.0.trusted.iter().map(|trusted| trusted.keys.status()).collect()
     }
 
@@ -173,16 +199,16 @@ impl ResourceServer {
 
     /// Judges the token of a request. Why it is refused is told to the request's `span`.
     pub(crate) fn admit(&self, token: &str, span: &Span) -> Admission {
-        let arrived = self.0.clock.monotonic();
+        let arrived = self.now();
         match self.judge(token, arrived) {
             Judgement::Passed(verdict) => match self.conclude(verdict, token, span) {
                 Ok(token) => Admission::Granted(token),
                 Err(rejection) => Admission::Refused(rejection),
             },
-            Judgement::Wait(waiting) => {
+            Judgement::Wait(pending) => {
                 let (server, token, span) = (self.clone(), Box::<str>::from(token), span.clone());
                 Admission::Pending(Box::pin(async move {
-                    let verdict = server.wait_and_judge(waiting, &token, arrived).await;
+                    let verdict = server.wait_and_judge(pending, &token, arrived.monotonic).await;
                     server.conclude(verdict, &token, &span)
                 }))
             }
@@ -197,6 +223,10 @@ impl ResourceServer {
 
     pub(crate) fn invalid_request(&self) -> Rejection {
         Rejection::new(RejectionKind::InvalidRequest, self.0.challenges.invalid_request())
+    }
+
+    fn now(&self) -> Moment {
+        Moment::of(&*self.0.clock)
     }
 
     pub(super) fn claims_extension(&self) -> Option<&ClaimsExtension> {
@@ -226,25 +256,24 @@ impl ResourceServer {
                     Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token())
                 }
                 VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(retry_after),
+                VerifyError::TooManyRequests { retry_after } => Rejection::too_many_requests(retry_after),
             }
         })
     }
 
     async fn wait_and_judge(
         &self,
-        mut waiting: Waiting,
+        mut pending: PendingLookup,
         token: &str,
         arrived: Instant,
     ) -> Result<AccessToken, VerifyError> {
         let verdict = async {
             loop {
-                if waiting.landed().await.is_err() {
-                    return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
-                }
-                // A moment ago the token was not one that is remembered, or its key was not to be had.
-                match self.judge_anew(token, arrived, None) {
+                pending.news().await;
+                // A moment ago the token was not one that is remembered, or its key was unavailable.
+                match self.judge_anew(token, arrived, self.now(), None) {
                     Judgement::Passed(verdict) => return verdict,
-                    Judgement::Wait(next) => waiting = next,
+                    Judgement::Wait(next) => pending = next,
                 }
             }
         };
@@ -252,18 +281,19 @@ impl ResourceServer {
         tokio::time::timeout(MAX_WAIT, verdict).await.unwrap_or(late)
     }
 
-    /// Judges a token that has `arrived` now.
-    fn judge(&self, token: &str, arrived: Instant) -> Judgement {
-        let Some((cache, fingerprint)) = self.place(token) else { return self.judge_anew(token, arrived, None) };
-        let Some(entry) = cache.get(fingerprint) else { return self.judge_anew(token, arrived, Some(fingerprint)) };
-        match self.judge_again(&entry, arrived) {
+    /// Judges a token that arrives `now`.
+    fn judge(&self, token: &str, now: Moment) -> Judgement {
+        let anew = |fingerprint| self.judge_anew(token, now.monotonic, now, fingerprint);
+        let Some((cache, fingerprint)) = self.place(token) else { return anew(None) };
+        let Some(entry) = cache.get(fingerprint) else { return anew(Some(fingerprint)) };
+        match self.judge_again(&entry, now) {
             Some(Ok(())) => {
                 cache.hit();
                 Judgement::Passed(Ok(entry.token))
             }
             Some(Err(error)) => Judgement::Passed(Err(error.into())),
             None => {
-                let judgement = self.judge_anew(token, arrived, Some(fingerprint));
+                let judgement = anew(Some(fingerprint));
                 if let Judgement::Passed(Err(VerifyError::Token(_))) = judgement {
                     cache.forget(fingerprint);
                 }
@@ -285,17 +315,17 @@ impl ResourceServer {
     fn judge_again(
         &self,
         Entry { validity, key, issuer, token: _ }: &Entry,
-        now: Instant,
+        now: Moment,
     ) -> Option<Result<(), TokenError>> {
         let Trusted { policy, keys } = self.0.trusted.get(*issuer)?;
-        let verdict = validity.check(policy.leeway, self.0.clock.now().into());
+        let verdict = validity.check(policy.leeway, now.wall.into());
         // The same order as at first: a token that has expired is bad, whatever its key.
         if verdict.is_err() || keys.still_holds(*key, now) { Some(verdict) } else { None }
     }
 
     /// Judges a token by all there is to it.
-    fn judge_anew(&self, token: &str, arrived: Instant, fingerprint: Option<Fingerprint>) -> Judgement {
-        match self.try_judge(token, arrived, fingerprint) {
+    fn judge_anew(&self, token: &str, arrived: Instant, now: Moment, fingerprint: Option<Fingerprint>) -> Judgement {
+        match self.try_judge(token, arrived, now, fingerprint) {
             Ok(judgement) => judgement,
             Err(error) => Judgement::Passed(Err(VerifyError::Token(error))),
         }
@@ -306,35 +336,53 @@ impl ResourceServer {
         &self,
         text: &str,
         arrived: Instant,
+        now: Moment,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Judgement, TokenError> {
         let mut scratch = Scratch::default();
         let candidate = Candidate::parse(text, &mut scratch, &self.0.headers)?;
         let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
-        let plausible = candidate.check(&trusted.policy, self.0.clock.now().into())?;
-        match trusted.keys.look_up(plausible.kid(), arrived) {
-            Lookup::Keys(keys) => {
-                let verified = plausible.verify(
-                    &keys,
-                    self.0.claims.map(|claims| claims.parse),
-                    Judge { clock: Arc::clone(&self.0.clock), leeway: trusted.policy.leeway },
-                );
-                if let Err(TokenError::Signature | TokenError::KeyMismatch { .. }) = &verified {
-                    trusted.keys.doubt();
+        let Trusted { policy, keys: store } = trusted;
+        let plausible = candidate.check(policy, now.wall.into())?;
+        let times = TokenTimes { arrived, issued: plausible.issued_at(), leeway: policy.leeway };
+        let mut lookup = store.look_up(plausible.kid(), times, now);
+        loop {
+            let keys = match lookup {
+                Lookup::Keys(keys) => keys,
+                Lookup::Unknown => return Err(TokenError::UnknownKey { kid: plausible.kid().map(Into::into) }),
+                Lookup::Wait(pending) => return Ok(Judgement::Wait(pending)),
+                Lookup::Unavailable { retry_after } => return Ok(Judgement::unavailable(retry_after)),
+                Lookup::Busy { retry_after } => return Ok(Judgement::too_many_requests(retry_after)),
+            };
+            let algorithm = plausible.algorithm();
+            let verified = plausible.verify(&keys, || store.last_verified(algorithm), || store.try_another_key(now));
+            let (verified, key) = match verified {
+                Ok((verified, key)) => (verified, key.identity()),
+                Err(SignatureError::NoBudget) => return Ok(Judgement::too_many_requests(SOON)),
+                Err(SignatureError::NoKid { tried, fitting }) => {
+                    // The keys have no names either, so it may be a new one that made the signature.
+                    lookup = match store.look_beyond(&keys, times, now) {
+                        Lookup::Unknown => return Err(TokenError::NoKid { tried, fitting }),
+                        other => other,
+                    };
+                    continue;
                 }
-                let (token, key) = verified?;
-                if let Some(cache) = &self.0.verified {
-                    let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
-                    let entry = Entry { validity: token.validity(), token: token.clone(), key, issuer };
-                    cache.verified(fingerprint, entry);
+                Err(error @ (SignatureError::NoKey | SignatureError::Mismatch)) => {
+                    store.on_signature_mismatch(now);
+                    return Err(TokenError::of_signature(error, algorithm));
                 }
-                Ok(Judgement::Passed(Ok(token)))
+            };
+            if plausible.kid().is_none() {
+                store.verified(algorithm, key);
             }
-            Lookup::Unknown => Err(TokenError::UnknownKey { kid: plausible.kid().map(Into::into) }),
-            Lookup::Wait(waiting) => Ok(Judgement::Wait(waiting)),
-            Lookup::Unavailable { retry_after } => {
-                Ok(Judgement::Passed(Err(VerifyError::KeysUnavailable { retry_after })))
+            let judge = Judge { clock: Arc::clone(&self.0.clock), leeway: policy.leeway };
+            let token = plausible.into_token(&verified, self.0.claims.map(|claims| claims.parse), judge)?;
+            if let Some(cache) = &self.0.verified {
+                let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
+                let entry = Entry { validity: token.validity(), token: token.clone(), key, issuer };
+                cache.verified(fingerprint, entry);
             }
+            return Ok(Judgement::Passed(Ok(token)));
         }
     }
 
@@ -351,7 +399,7 @@ fn count(verdict: &Result<AccessToken, VerifyError>) {
     match verdict {
         Ok(_) => metrics::accepted(),
         Err(VerifyError::Token(error)) => metrics::refused(error.reason()),
-        Err(VerifyError::KeysUnavailable { .. }) => metrics::undecided(),
+        Err(VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. }) => metrics::undecided(),
     }
 }
 
@@ -365,8 +413,18 @@ impl fmt::Debug for ResourceServer {
 /// What is known about a token so far.
 enum Judgement {
     Passed(Result<AccessToken, VerifyError>),
-    /// Judge again when this ends.
-    Wait(Waiting),
+    /// Judge again when this has news.
+    Wait(PendingLookup),
+}
+
+impl Judgement {
+    fn unavailable(retry_after: Duration) -> Self {
+        Self::Passed(Err(VerifyError::KeysUnavailable { retry_after }))
+    }
+
+    fn too_many_requests(retry_after: Duration) -> Self {
+        Self::Passed(Err(VerifyError::TooManyRequests { retry_after }))
+    }
 }
 
 /// What is known about a request so far.
@@ -387,9 +445,22 @@ pub enum VerifyError {
     #[error("the token is refused: {0}")]
     Token(#[from] TokenError),
     /// The token may be good: without the issuer's keys nobody can tell.
-    #[error("the issuer's keys are not to be had, try again in {retry_after:?}")]
+    #[error("the issuer's keys are unavailable, try again in {retry_after:?}")]
     KeysUnavailable {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
+    /// The token may be good: a bound of this server is reached, on requests that wait for a key or on verifications for tokens
+    /// that name no key.
+    #[error("too many tokens wait for their key, try again in {retry_after:?}")]
+    TooManyRequests {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
 }
+
+/// The issuer is not one that the server trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server does not trust an issuer of this identifier")]
+#[non_exhaustive]
+pub struct NotTrusted;

@@ -1,6 +1,6 @@
 use super::claims::ClaimsError;
 use super::numeric_date::NumericDate;
-use crate::jose::{Algorithm, JsonError, JwsError};
+use crate::jose::{Algorithm, JsonError, JwsError, SignatureError};
 
 /// What is wrong with a token, for logs and tests.
 ///
@@ -113,6 +113,14 @@ pub enum TokenError {
         /// The `kid`.
         kid: Option<Box<str>>,
     },
+    /// The token names no key, and none of the issuer's that was tried made the signature (RFC 7515 §4.1.4, appendix D).
+    #[error("no kid: {tried} of {fitting} keys tried, and none made the signature")]
+    NoKid {
+        /// How many keys were tried: at most 17.
+        tried: usize,
+        /// How many keys of the issuer are for the algorithm.
+        fitting: usize,
+    },
     /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1), or not one for the token's tenant.
     #[error("the issuer's key is not one for {algorithm}, or not for this tenant")]
     KeyMismatch {
@@ -131,8 +139,8 @@ impl TokenError {
     /// A word for it that stays the same, for logs and as the label of a metric.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
-    /// `client`, `tenant`, `subject`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`, `key_mismatch`,
-    /// `signature` or `claims`.
+    /// `client`, `tenant`, `subject`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`, `no_kid`,
+    /// `key_mismatch`, `signature` or `claims`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -153,9 +161,19 @@ impl TokenError {
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::IssuedInTheFuture { .. } => "issued_in_the_future",
             Self::UnknownKey { .. } => "unknown_key",
+            Self::NoKid { .. } => "no_kid",
             Self::KeyMismatch { .. } => "key_mismatch",
             Self::Signature => "signature",
             Self::Claims(_) => "claims",
+        }
+    }
+
+    /// Why a signature by `algorithm` does not count.
+    pub(crate) fn of_signature(error: SignatureError, algorithm: Algorithm) -> Self {
+        match error {
+            SignatureError::NoKey => Self::KeyMismatch { algorithm },
+            SignatureError::Mismatch | SignatureError::NoBudget => Self::Signature,
+            SignatureError::NoKid { tried, fitting } => Self::NoKid { tried, fitting },
         }
     }
 

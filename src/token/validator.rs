@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::access_token::{AccessToken, Judge};
 use super::claims::ParseClaims;
@@ -164,16 +164,16 @@ impl<'t> Candidate<'t> {
         policy.recipient.is_named(&self.claims, client, policy.profile)
     }
 
-    /// RFC 7515 §5.2: the payload, if one of its issuer's `keys` made the signature, and which.
+    /// RFC 7515 §5.2: the payload, if one of its issuer's `keys` made the signature, and which. The key of the identity `first` is
+    /// tried first, and further ones as long as `try_another` agrees.
     pub(crate) fn verify<'k>(
         &self,
         keys: &'k JwkSet,
         dialect: Dialect,
-    ) -> Result<(Verified<'t>, &'k VerifyingKey), TokenError> {
-        self.jws.verify(keys, |key| dialect.lets_sign(key, &self.claims)).map_err(|error| match error {
-            SignatureError::NoKey => TokenError::KeyMismatch { algorithm: self.algorithm() },
-            SignatureError::Mismatch => TokenError::Signature,
-        })
+        first: impl FnOnce() -> Option<KeyIdentity>,
+        try_another: impl Fn() -> bool,
+    ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
+        self.jws.verify(keys, |key| dialect.lets_sign(key, &self.claims), first, try_another)
     }
 
     /// The name of the key that the token claims to be signed with.
@@ -242,24 +242,41 @@ pub(crate) struct Plausible<'t> {
     dialect: Dialect,
 }
 
-impl Plausible<'_> {
+impl<'t> Plausible<'t> {
     /// The name of the key that the token claims to be signed with.
     pub(crate) fn kid(&self) -> Option<&str> {
         self.candidate.kid()
     }
 
-    /// The access token, and which of its issuer's `keys` bears it out, if one does.
-    pub(crate) fn verify(
+    /// The algorithm that the token claims to be signed with.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.candidate.algorithm()
+    }
+
+    /// When the token claims to have been issued.
+    pub(crate) fn issued_at(&self) -> Option<SystemTime> {
+        self.validity.iat.map(SystemTime::from)
+    }
+
+    /// The payload, if one of its issuer's `keys` made the signature, and which: see [`Candidate::verify`].
+    pub(crate) fn verify<'k>(
+        &self,
+        keys: &'k JwkSet,
+        first: impl FnOnce() -> Option<KeyIdentity>,
+        try_another: impl Fn() -> bool,
+    ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
+        self.candidate.verify(keys, self.dialect, first, try_another)
+    }
+
+    /// The access token, once its signature is `verified`.
+    pub(crate) fn into_token(
         self,
-        keys: &JwkSet,
+        verified: &Verified<'_>,
         parse_claims: Option<ParseClaims>,
         judge: Judge,
-    ) -> Result<(AccessToken, KeyIdentity), TokenError> {
+    ) -> Result<AccessToken, TokenError> {
         let Self { candidate, scope, validity, dialect } = self;
-        let (verified, key) = candidate.verify(keys, dialect)?;
-        let claims = candidate.claims;
-        let token = AccessToken::new(&verified, claims, scope, validity, dialect.client, parse_claims, judge)?;
-        Ok((token, key.identity()))
+        AccessToken::new(verified, candidate.claims, scope, validity, dialect.client, parse_claims, judge)
     }
 }
 

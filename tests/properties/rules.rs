@@ -109,7 +109,7 @@ fn signatures() -> Vec<Rule> {
                 let others: Vec<_> = if random.bool() { others.filter(of_rsa).collect() } else { others.collect() };
                 random.choice(others).unwrap().name().into()
             },
-            TokenError::Signature | TokenError::KeyMismatch { .. }
+            TokenError::Signature | TokenError::KeyMismatch { .. } | TokenError::NoKid { .. }
         ),
         header_rule!(
             "alg is unknown",
@@ -151,7 +151,7 @@ fn signatures() -> Vec<Rule> {
         rule!(
             "another one signed it",
             |token, setting, random| token.sign_by(setting.stranger, random),
-            TokenError::Signature
+            TokenError::Signature | TokenError::NoKid { .. }
         ),
     ]
 }

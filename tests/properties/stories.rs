@@ -63,7 +63,7 @@ impl Said {
     fn of(verdict: Result<AccessToken, VerifyError>) -> Self {
         match verdict {
             Ok(_) => Self::Good,
-            Err(VerifyError::KeysUnavailable { .. }) => Self::Unavailable,
+            Err(VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. }) => Self::Unavailable,
             Err(VerifyError::Token(error)) => match error {
                 TokenError::Expired { .. } => Self::Expired,
                 TokenError::NotYetValid { .. } | TokenError::IssuedInTheFuture { .. } => Self::NotYet,
@@ -260,7 +260,7 @@ impl Story {
         self.clock.set(self.clock.now() + duration);
     }
 
-    /// The time of day is corrected; keys do not age by it.
+    /// The time of day is corrected; keys age by it too, if it is put forward.
     fn set_clock(&mut self, random: &mut Rng) {
         let by = SECOND * random.u32(1..90);
         self.log.push(format!("the clock is corrected by up to {by:?}"));

@@ -99,7 +99,7 @@ impl Example {
 fn verify(jws: &str, keys: &JwkSet) -> Result<Vec<u8>, SignatureError> {
     let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
     let jws = Unverified::parse(jws, &mut scratch, &known).unwrap();
-    jws.verify(keys, |_| true).map(|(verified, _)| verified.payload().to_vec())
+    jws.verify(keys, |_| true, || None, || true).map(|(verified, _)| verified.payload().to_vec())
 }
 
 fn parse_error(text: &str) -> Option<JwsError> {

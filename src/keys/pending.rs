@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::schedule::Wait;
+
+/// How many requests of one server may wait for keys while none may be used, as at the start.
+pub(crate) const MAX_PENDING_REQUESTS: usize = 4096;
+/// How many requests of one server may wait for a key that the keys at hand lack. A stranger can make such requests at will, and
+/// 64 requests at once are what a small server lets in: half of them stay for everybody else.
+pub(crate) const MAX_PENDING_UNKNOWN_KEYS: usize = 32;
+
+/// The bounds of one server on requests that wait for a fetch, whichever issuer it is from. A request that finds no place is
+/// turned away; one that waits is never displaced.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingLookups {
+    keys: Arc<Semaphore>,
+    unknown_keys: Arc<Semaphore>,
+}
+
+impl Default for PendingLookups {
+    fn default() -> Self {
+        Self {
+            keys: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
+            unknown_keys: Arc::new(Semaphore::new(MAX_PENDING_UNKNOWN_KEYS)),
+        }
+    }
+}
+
+impl PendingLookups {
+    /// `None` if as many wait as may. `ended` changes when a fetch ends.
+    pub(super) fn wait(&self, wait: Wait, ended: watch::Receiver<u64>) -> Option<PendingLookup> {
+        let (bound, recheck_in) = match wait {
+            Wait::Keys => (&self.keys, None),
+            Wait::Refresh { recheck_in } => (&self.keys, Some(recheck_in)),
+            Wait::UnknownKey => (&self.unknown_keys, None),
+        };
+        let permit = Arc::clone(bound).try_acquire_owned().ok()?;
+        Some(PendingLookup { ended, recheck_in, _permit: permit })
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    fn pending(&self) -> usize {
+        MAX_PENDING_REQUESTS + MAX_PENDING_UNKNOWN_KEYS
+            - self.keys.available_permits()
+            - self.unknown_keys.available_permits()
+    }
+}
+
+/// A request that waits for a fetch. Dropping it makes room for another.
+pub(crate) struct PendingLookup {
+    ended: watch::Receiver<u64>,
+    recheck_in: Option<Duration>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl PendingLookup {
+    /// Ends when it is worth looking again.
+    pub(crate) async fn news(mut self) {
+        // An error means that nobody will ever fetch again, and the next look finds out.
+        let ended = self.ended.changed();
+        match self.recheck_in {
+            None => drop(ended.await),
+            Some(recheck_in) => drop(tokio::time::timeout(recheck_in, ended).await),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_kind_of_wait_has_a_bound_and_gives_its_place_back() {
+        let pending = PendingLookups::default();
+        let (ended, receiver) = watch::channel(0);
+        let wait = |wait| pending.wait(wait, receiver.clone());
+        let unknown: Vec<_> = std::iter::from_fn(|| wait(Wait::UnknownKey)).collect();
+        assert_eq!(unknown.len(), MAX_PENDING_UNKNOWN_KEYS);
+        let refresh = wait(Wait::Refresh { recheck_in: Duration::from_secs(1) });
+        let keys: Vec<_> = std::iter::from_fn(|| wait(Wait::Keys)).collect();
+        assert_eq!(keys.len() + 1, MAX_PENDING_REQUESTS, "they share a bound");
+        assert!(refresh.is_some() && wait(Wait::Refresh { recheck_in: Duration::ZERO }).is_none());
+        assert_eq!(pending.pending(), MAX_PENDING_REQUESTS + MAX_PENDING_UNKNOWN_KEYS);
+
+        ended.send_replace(1);
+        for lookup in unknown.into_iter().chain(keys) {
+            lookup.news().await;
+        }
+        drop(refresh);
+        assert_eq!(pending.pending(), 0);
+    }
+}

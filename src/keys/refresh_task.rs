@@ -1,0 +1,93 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::fetch::{FetchError, FetchRequest};
+use super::schedule::Fetch;
+use super::store::Shared;
+
+/// The most that one fetch may take, discovery included. [`RemoteKeys`](super::RemoteKeys) ends its own half a second sooner, and
+/// then its error names the URL.
+const FETCH_TIMEOUT: Duration = Duration::from_millis(5500);
+
+/// A task that carries out one fetch, and then those that keep the keys fresh. However a fetch ends, those who wait for it are
+/// told.
+pub(super) struct RefreshTask {
+    pub(super) shared: Arc<Shared>,
+    pub(super) fetch: Fetch,
+}
+
+impl RefreshTask {
+    /// One fetch after the other, each when it is due, until another task has taken over or the store is gone.
+    pub(super) async fn run(self) {
+        let number = self.fetch.number;
+        keep_fresh(self.run_once().await, number).await;
+    }
+
+    async fn run_once(self) -> Arc<Shared> {
+        let (shared, Fetch { number, starts_at, bypass_caches }) = (Arc::clone(&self.shared), self.fetch);
+        let pause = shared.now().until(starts_at);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let now = shared.now();
+        if !shared.on_begin(number, now) {
+            return shared;
+        }
+        let validators = shared.validators();
+        let request = FetchRequest { validators: validators.as_ref(), now: now.monotonic, bypass_caches };
+        match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
+            Ok(Ok(fetched)) => shared.on_fetched(number, fetched),
+            // Then it is not the issuer that failed but this runtime's I/O, and the fetch is cancelled.
+            Ok(Err(_)) if runtime_is_ending().await => {}
+            Ok(Err(error)) => shared.on_failed(number, &error),
+            Err(_) => shared.on_failed(number, &FetchError::TimedOut),
+        }
+        shared
+    }
+}
+
+/// Makes the fetches that are due after fetch `number`, until another task has taken over or the store is gone.
+async fn keep_fresh(mut shared: Arc<Shared>, mut number: u64) {
+    let mut newest = shared.newest.subscribe();
+    while *newest.borrow_and_update() == number {
+        let Some(pause) = shared.until_next_fetch() else { return };
+        let weak = Arc::downgrade(&shared);
+        // A handle that was kept here would keep the store alive.
+        drop(shared);
+        if tokio::time::timeout(pause, newest.changed()).await.is_ok() {
+            return;
+        }
+        let Some(again) = weak.upgrade() else { return };
+        shared = match again.start_refresh() {
+            Some(fetch) => {
+                number = fetch.number;
+                RefreshTask { shared: again, fetch }.run_once().await
+            }
+            None => again,
+        };
+    }
+}
+
+/// A runtime that is ending takes no more tasks.
+async fn runtime_is_ending() -> bool {
+    tokio::spawn(std::future::ready(())).await.is_err()
+}
+
+impl Drop for RefreshTask {
+    /// A fetch that is still open here broke off: its source panicked, which counts as a failure, or its runtime ended, and then
+    /// whoever comes next starts another.
+    fn drop(&mut self) {
+        let number = self.fetch.number;
+        if std::thread::panicking() {
+            self.shared.on_failed(number, &FetchError::Other { reason: "the source panicked".into() });
+            // The panic ends this task, so another one keeps the keys fresh.
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(keep_fresh(Arc::clone(&self.shared), number));
+            }
+        } else {
+            self.shared.on_cancelled(number);
+        }
+    }
+}

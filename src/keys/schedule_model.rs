@@ -1,0 +1,442 @@
+//! The schedule against a naive model: one that keeps all of history and looks through it at every question.
+
+use proptest::prelude::*;
+use proptest::test_runner::RngAlgorithm;
+
+use super::*;
+use crate::clock::SystemClock;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Both clocks go on.
+    Pass(Duration),
+    /// The machine is suspended: only the time of day goes on.
+    Suspend(Duration),
+    /// The time of day is set back.
+    SetBack(Duration),
+    Decide,
+    DecideUnknown {
+        waited: Duration,
+        issued_ago: Option<Duration>,
+    },
+    Mismatch,
+    Refresh,
+    Begin,
+    Answer {
+        lifetime: Option<Duration>,
+        age: Duration,
+        has_keys: bool,
+    },
+    Fail,
+    Cancel,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let milliseconds = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
+    let ages = prop_oneof![3 => Just(Duration::ZERO), 1 => milliseconds(0..100_000)];
+    let step = prop_oneof![
+        6 => milliseconds(0..3_000).prop_map(Step::Pass),
+        2 => milliseconds(0..120_000).prop_map(Step::Pass),
+        1 => milliseconds(0..8_000_000).prop_map(Step::Pass),
+        1 => milliseconds(0..8_000_000).prop_map(Step::Suspend),
+        1 => milliseconds(0..8_000_000).prop_map(Step::SetBack),
+        8 => Just(Step::Decide),
+        8 => (milliseconds(0..6_000), proptest::option::of(milliseconds(0..200_000)))
+            .prop_map(|(waited, issued_ago)| Step::DecideUnknown { waited, issued_ago }),
+        2 => Just(Step::Mismatch),
+        2 => Just(Step::Refresh),
+        6 => Just(Step::Begin),
+        6 => (proptest::option::of(milliseconds(0..10_000_000)), ages, proptest::bool::weighted(0.8))
+            .prop_map(|(lifetime, age, has_keys)| Step::Answer { lifetime, age, has_keys }),
+        3 => Just(Step::Fail),
+        1 => Just(Step::Cancel),
+    ];
+    proptest::collection::vec(step, 1..300)
+}
+
+/// Everything that ever happened.
+#[derive(Default)]
+struct History {
+    /// When each fetch was made for which an attempt was there to be spent.
+    unknown_keys: Vec<Instant>,
+    mismatches: Vec<Instant>,
+    attempts: Vec<Attempt>,
+    answers: Vec<Answer>,
+    /// Those that came after the last answer with keys.
+    failures_in_a_row: u32,
+    retry_at: Option<Moment>,
+}
+
+struct Attempt {
+    fetch: Fetch,
+    reason: Reason,
+    began: Option<Moment>,
+    end: End,
+    /// How many answers there were when it failed.
+    answers_before: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    Failed,
+    Other,
+}
+
+struct Answer {
+    began: Moment,
+    lifetime: Duration,
+    age: Duration,
+    has_keys: bool,
+    /// When the schedule wants to refresh it.
+    refresh_at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Usable,
+    Unproven,
+    Unusable,
+}
+
+fn passed(from: Moment, to: Moment) -> (f64, f64) {
+    let monotonic = to.monotonic.saturating_duration_since(from.monotonic).as_secs_f64();
+    let wall = match to.wall.duration_since(from.wall) {
+        Ok(passed) => passed.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    };
+    (monotonic, wall)
+}
+
+fn age(from: Moment, to: Moment) -> Duration {
+    let (monotonic, wall) = passed(from, to);
+    Duration::from_secs_f64(monotonic.max(wall))
+}
+
+impl History {
+    /// When one more attempt conforms, by the generic cell rate algorithm: another way to say what a token bucket does.
+    fn conforms_at(attempts: &[Instant], burst: u32, interval: Duration, now: Instant) -> Instant {
+        let Some((first, others)) = attempts.split_first() else { return now };
+        let due = others.iter().fold(*first + interval, |due, at| due.max(*at) + interval);
+        due.checked_sub(interval * (burst - 1)).map_or(now, |due| now.max(due))
+    }
+
+    fn next_for_unknown(&self, now: Moment) -> Instant {
+        Self::conforms_at(&self.unknown_keys, UNKNOWN_KEY_BURST, UNKNOWN_KEY_INTERVAL, now.monotonic)
+    }
+
+    fn next_for_mismatch(&self, now: Moment) -> Instant {
+        Self::conforms_at(&self.mismatches, 1, MISMATCH_INTERVAL, now.monotonic)
+    }
+
+    fn open(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| attempt.end == End::Open)
+    }
+
+    fn start(&mut self, fetch: Fetch, reason: Reason) {
+        let answers_before = self.answers.len();
+        if let Some(superseded) = self.attempts.last_mut().filter(|attempt| attempt.end == End::Open) {
+            superseded.end = End::Other;
+        }
+        self.attempts.push(Attempt { fetch, reason, began: None, end: End::Open, answers_before });
+    }
+
+    fn end(&mut self, end: End) -> Option<Fetch> {
+        let answers = self.answers.len();
+        let open = self.attempts.last_mut().filter(|attempt| attempt.end == End::Open)?;
+        open.end = end;
+        open.answers_before = answers;
+        Some(open.fetch)
+    }
+
+    fn forget_lost(&mut self, now: Moment) {
+        if self
+            .open()
+            .is_some_and(|open| age(open.fetch.starts_at, now) >= LOST && now.has_reached(open.fetch.starts_at))
+        {
+            self.end(End::Other);
+        }
+    }
+
+    fn retry_in(&self, now: Moment) -> Duration {
+        self.retry_at.map_or(Duration::ZERO, |at| {
+            let (monotonic, wall) = passed(now, at);
+            let behind = at.monotonic <= now.monotonic;
+            if behind { Duration::ZERO } else { Duration::from_secs_f64(monotonic.min(wall).max(0.0)) }
+        })
+    }
+
+    fn expected(&self, now: Moment) -> Expected {
+        let Some(newest) = self.answers.last().filter(|answer| answer.has_keys) else { return Expected::Unusable };
+        let old = age(newest.began, now);
+        if old < newest.lifetime {
+            return Expected::Usable;
+        }
+        if old >= newest.lifetime + GRACE {
+            return Expected::Unusable;
+        }
+        let failed = self.attempts.iter().rev().find(|attempt| attempt.end == End::Failed && attempt.began.is_some());
+        let is_evidence = |attempt: &Attempt| {
+            attempt.answers_before == self.answers.len()
+                && attempt.began.is_some_and(|began| age(began, now) < EVIDENCE)
+        };
+        let is_unanswered = |attempt: &Attempt| {
+            attempt
+                .began
+                .is_some_and(|began| passed(began, now).0 >= UNANSWERED.as_secs_f64() && age(began, now) < LOST)
+        };
+        if failed.is_some_and(is_evidence) || self.open().is_some_and(is_unanswered) {
+            Expected::Usable
+        } else {
+            Expected::Unproven
+        }
+    }
+
+    fn next_fetch(&self) -> Option<Moment> {
+        let refresh_at = self.answers.last().filter(|answer| answer.has_keys).map(|answer| answer.refresh_at);
+        match (refresh_at, self.retry_at) {
+            (Some(refresh_at), Some(retry_at)) => Some(refresh_at.latest(retry_at)),
+            (refresh_at, retry_at) => refresh_at.or(retry_at),
+        }
+    }
+
+    /// Whether the newest document proves that a key does not exist: it is as of after the arrival, or as of after the issue.
+    fn proves_absence(&self, waited: Duration, issued_ago: Option<Duration>, leeway: Duration, now: Moment) -> bool {
+        let Some(newest) = self.answers.last() else { return false };
+        let document_ago = Duration::from_secs_f64(passed(newest.began, now).0) + newest.age;
+        document_ago <= waited
+            || issued_ago.is_some_and(|issued_ago| issued_ago >= age(newest.began, now) + newest.age + leeway)
+    }
+}
+
+const LEEWAY: Duration = Duration::from_secs(30);
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        // The same cases every time.
+        rng_algorithm: RngAlgorithm::ChaCha,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(13),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_schedule_decides_as_history_demands(steps in steps(), seed in any::<u64>()) {
+        let mut now = Moment::of(&SystemClock).plus(Duration::from_secs(1_000_000));
+        let mut schedule = RefreshSchedule::new(now, seed);
+        let mut history = History::default();
+        for step in steps {
+            match step {
+                Step::Pass(duration) => { now = now.plus(duration); continue; }
+                Step::Suspend(duration) => { now.wall += duration; continue; }
+                Step::SetBack(duration) => { now.wall -= duration; continue; }
+                // Only a question looks for what is lost.
+                Step::Decide | Step::DecideUnknown { .. } | Step::Mismatch | Step::Refresh => history.forget_lost(now),
+                _ => {}
+            }
+            take(step, &mut schedule, &mut history, now)?;
+            settled(&schedule, now)?;
+        }
+    }
+}
+
+fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: Moment) -> Result<(), TestCaseError> {
+    match step {
+        Step::Pass(_) | Step::Suspend(_) | Step::SetBack(_) => {}
+        Step::Decide => {
+            let expected = history.expected(now);
+            let decision = schedule.decide(now);
+            let due = history.open().is_none() && history.next_fetch().is_some_and(|at| now.has_reached(at));
+            match expected {
+                Expected::Usable if due => {
+                    let Decision::UseAndRefresh(fetch) = decision else { return Err(unexpected(decision)) };
+                    starts(fetch, now, false, schedule)?;
+                    history.start(fetch, Reason::Age);
+                }
+                Expected::Usable => prop_assert_eq!(decision, Decision::Use),
+                _ => waits(expected, decision, schedule, history, now)?,
+            }
+        }
+        Step::DecideUnknown { waited, issued_ago } => {
+            let expected = history.expected(now);
+            let times = TokenTimes {
+                arrived: now.monotonic.checked_sub(waited).unwrap(),
+                issued: issued_ago.map(|ago| now.wall - ago),
+                leeway: LEEWAY,
+            };
+            let decision = schedule.decide_unknown(times, now);
+            if expected != Expected::Usable {
+                waits(expected, decision, schedule, history, now)?;
+            } else if history.proves_absence(waited, issued_ago, LEEWAY, now) {
+                prop_assert_eq!(decision, Decision::Refuse);
+            } else {
+                waits_for_unknown(decision, schedule, history, now)?;
+            }
+        }
+        Step::Mismatch => {
+            let may = history.open().is_none()
+                && history.retry_in(now).is_zero()
+                && history.next_for_mismatch(now) == now.monotonic;
+            let fetch = schedule.on_signature_mismatch(now);
+            prop_assert_eq!(fetch.is_some(), may);
+            if let Some(fetch) = fetch {
+                starts(fetch, now, true, schedule)?;
+                history.start(fetch, Reason::Mismatch);
+            }
+        }
+        Step::Refresh => {
+            let may = history.open().is_none() && history.next_fetch().is_some_and(|due| now.has_reached(due));
+            let fetch = schedule.refresh(now);
+            prop_assert_eq!(fetch.is_some(), may);
+            if let Some(fetch) = fetch {
+                history.start(fetch, Reason::Age);
+            }
+        }
+        Step::Begin => begin(schedule, history, now)?,
+        Step::Answer { lifetime, age, has_keys } => {
+            let Some(Attempt { began: Some(began), .. }) = history.open() else { return Ok(()) };
+            let began = *began;
+            let fetch = history.end(End::Other).unwrap();
+            let document = Document { lifetime, age, has_keys };
+            prop_assert!(schedule.on_fetched(fetch.number, &document, now));
+            prop_assert!(!schedule.on_fetched(fetch.number, &document, now), "once");
+            let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
+            let refresh_at = schedule.held.unwrap().refresh_at;
+            prop_assert!(began.plus(lifetime.mul_f64(0.7 - 1e-9)).monotonic <= refresh_at.monotonic);
+            prop_assert!(refresh_at.monotonic <= began.plus(lifetime.mul_f64(0.9 + 1e-9)).monotonic);
+            history.answers.push(Answer { began, lifetime, age, has_keys, refresh_at });
+            if has_keys {
+                history.failures_in_a_row = 0;
+                history.retry_at = None;
+            } else {
+                backs_off(schedule, history, now)?;
+            }
+        }
+        Step::Fail => {
+            let Some(fetch) = history.end(End::Failed) else { return Ok(()) };
+            prop_assert!(schedule.on_failed(fetch.number, now));
+            prop_assert!(!schedule.on_failed(fetch.number, now), "once");
+            backs_off(schedule, history, now)?;
+        }
+        Step::Cancel => {
+            let Some(has_begun) = history.open().map(|open| open.began.is_some()) else { return Ok(()) };
+            let fetch = history.end(End::Other).unwrap();
+            prop_assert!(schedule.on_cancelled(fetch.number, now));
+            prop_assert!(!schedule.on_cancelled(fetch.number, now), "once");
+            if let Some(answer) = history.answers.last_mut().filter(|_| has_begun) {
+                answer.refresh_at = answer.refresh_at.latest(now.plus(MIN_BACK_OFF));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn begin(schedule: &mut RefreshSchedule, history: &mut History, now: Moment) -> Result<(), TestCaseError> {
+    let Some(open) = history.open().filter(|open| open.began.is_none() && now.has_reached(open.fetch.starts_at)) else {
+        return Ok(());
+    };
+    prop_assert!(schedule.on_begin(open.fetch.number, now));
+    match open.reason {
+        Reason::FirstKeys | Reason::UnknownKey if history.next_for_unknown(now) == now.monotonic => {
+            history.unknown_keys.push(now.monotonic);
+        }
+        Reason::Mismatch => history.mismatches.push(now.monotonic),
+        _ => {}
+    }
+    history.attempts.last_mut().unwrap().began = Some(now);
+    Ok(())
+}
+
+/// For keys, or for a refresh.
+fn waits(
+    expected: Expected,
+    decision: Decision,
+    schedule: &RefreshSchedule,
+    history: &mut History,
+    now: Moment,
+) -> Result<(), TestCaseError> {
+    let runs = history.open().is_some_and(|open| now.has_reached(open.fetch.starts_at));
+    let retry_in = history.retry_in(now);
+    if !runs && !retry_in.is_zero() {
+        let Decision::Unavailable { retry_after } = decision else { return Err(unexpected(decision)) };
+        prop_assert!(retry_after.abs_diff(retry_in) < Duration::from_micros(1) && retry_after <= MAX_BACK_OFF);
+        return Ok(());
+    }
+    let Decision::Wait { start, wait } = decision else { return Err(unexpected(decision)) };
+    prop_assert_eq!(start.is_none(), runs);
+    let reason = match (expected, wait) {
+        (Expected::Unusable, Wait::Keys) => Reason::FirstKeys,
+        (Expected::Unproven, Wait::Refresh { recheck_in }) => {
+            prop_assert!(recheck_in <= UNANSWERED);
+            Reason::Age
+        }
+        _ => return Err(unexpected(decision)),
+    };
+    if let Some(fetch) = start {
+        starts(fetch, now, false, schedule)?;
+        history.start(fetch, reason);
+    }
+    Ok(())
+}
+
+fn waits_for_unknown(
+    decision: Decision,
+    schedule: &RefreshSchedule,
+    history: &mut History,
+    now: Moment,
+) -> Result<(), TestCaseError> {
+    let retry_in = history.retry_in(now);
+    let next = history.next_for_unknown(now).saturating_duration_since(now.monotonic).max(retry_in);
+    match decision {
+        Decision::Wait { start: None, wait: Wait::UnknownKey } => prop_assert!(history.open().is_some()),
+        Decision::Unavailable { .. } => prop_assert!(history.open().is_none() && retry_in > WORTH_WAITING),
+        Decision::Busy { retry_after } => {
+            prop_assert!(history.open().is_none() && retry_in <= WORTH_WAITING && next > WORTH_WAITING);
+            prop_assert!(retry_after <= UNKNOWN_KEY_INTERVAL && retry_after.abs_diff(next) < Duration::from_micros(1));
+        }
+        Decision::Wait { start: Some(fetch), wait: Wait::UnknownKey } => {
+            prop_assert!(history.open().is_none() && next <= WORTH_WAITING);
+            prop_assert!(now.until(fetch.starts_at).abs_diff(next) < Duration::from_micros(1));
+            starts(fetch, fetch.starts_at, true, schedule)?;
+            history.start(fetch, Reason::UnknownKey);
+        }
+        other => return Err(unexpected(other)),
+    }
+    Ok(())
+}
+
+fn starts(fetch: Fetch, at: Moment, bypasses: bool, schedule: &RefreshSchedule) -> Result<(), TestCaseError> {
+    prop_assert_eq!(fetch, Fetch { number: schedule.numbers, starts_at: at, bypass_caches: bypasses });
+    Ok(())
+}
+
+fn backs_off(schedule: &RefreshSchedule, history: &mut History, now: Moment) -> Result<(), TestCaseError> {
+    let retry_at = schedule.retry_at.unwrap();
+    let most = Duration::from_secs(2_u64.saturating_pow(history.failures_in_a_row).min(60));
+    let back_off = retry_at.monotonic - now.monotonic;
+    prop_assert!(back_off >= most.mul_f64(0.8 - 1e-9) && back_off <= most);
+    history.failures_in_a_row += 1;
+    history.retry_at = Some(retry_at);
+    Ok(())
+}
+
+/// What a reader without the lock relies on.
+fn settled(schedule: &RefreshSchedule, now: Moment) -> Result<(), TestCaseError> {
+    let Some(until) = schedule.settled_until(now) else {
+        prop_assert!(!schedule.is_usable(now));
+        return Ok(());
+    };
+    prop_assert!(schedule.is_usable(now));
+    for part in [0.0, 0.5, 0.999_999] {
+        let at = now.plus(now.until(until).mul_f64(part));
+        if !at.has_reached(until) {
+            prop_assert_eq!(schedule.clone().decide(at), Decision::Use);
+        }
+    }
+    Ok(())
+}
+
+fn unexpected(decision: Decision) -> TestCaseError {
+    TestCaseError::fail(format!("unexpected: {decision:?}"))
+}

@@ -1,0 +1,226 @@
+//! How long tokens of a withdrawn key pass: never after the issuer has answered, for a lifetime while it is not asked, and for an
+//! hour more only while it cannot be reached.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use tower_bearer::clock::Clock;
+use tower_bearer::jose::JwkSet;
+use tower_bearer::server::VerifyError;
+use tower_bearer::testing::Fault;
+
+use crate::harness::{app, good, present, server, small_issuer};
+use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
+
+/// What an issuer publishes that has withdrawn the key.
+fn replacements() -> [(&'static str, Value); 4] {
+    let other = small_issuer();
+    other.rotate();
+    let encryption = json!({ "kty": "RSA", "use": "enc", "kid": "1", "n": "AQAB", "e": "AQAB" });
+    [
+        ("an empty set", json!({ "keys": [] })),
+        ("an unsupported key", json!({ "keys": [{ "kty": "OKP", "crv": "Ed448", "x": "AAAA", "kid": "1" }] })),
+        ("an encryption key", json!({ "keys": [encryption] })),
+        ("another key", other.jwks()),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    OneRuntime,
+    RuntimePerCall,
+    /// A suspended machine: the monotonic clock stands still, and the time of day does not.
+    ClockJump,
+}
+
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+const STEP: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// The last time after the withdrawal at which a token of the withdrawn key passed.
+fn passes_for(lifetime: Duration, after: &Fetch, process: Process) -> Duration {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(lifetime)));
+    let token = setup.token();
+    let first = paused();
+    first.block_on(setup.verify()).unwrap();
+    setup.source.set(after.clone());
+    match process {
+        Process::OneRuntime => first.block_on(async {
+            let started = tokio::time::Instant::now();
+            let mut last = Duration::ZERO;
+            while started.elapsed() < LONGEST {
+                tokio::time::sleep(STEP).await;
+                if setup.api.verify(&token).await.is_ok() {
+                    last = started.elapsed();
+                }
+            }
+            last
+        }),
+        Process::RuntimePerCall => {
+            drop(first);
+            let mut last = Duration::ZERO;
+            for step in 1..LONGEST.as_secs() / STEP.as_secs() {
+                setup.clock.advance(STEP);
+                if paused().block_on(setup.api.verify(&token)).is_ok() {
+                    last = STEP * u32::try_from(step).unwrap();
+                }
+            }
+            last
+        }
+        Process::ClockJump => {
+            // The machine is suspended once, for so long; each time is a story of its own.
+            drop(first);
+            let passes = |pause: Duration| {
+                let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(lifetime)));
+                let token = setup.token();
+                let runtime = paused();
+                runtime.block_on(setup.verify()).unwrap();
+                setup.source.set(after.clone());
+                setup.clock.set(setup.clock.now() + pause);
+                runtime.block_on(setup.api.verify(&token)).is_ok()
+            };
+            let pauses =
+                (1..=LONGEST.as_secs() / MINUTE.as_secs()).map(|minutes| Duration::from_secs(minutes * 60) - SECOND);
+            pauses.filter(|pause| passes(*pause)).max().unwrap_or_default()
+        }
+    }
+}
+
+#[test]
+fn a_withdrawn_key_passes_for_a_lifetime_at_most_while_the_issuer_is_up() {
+    for (what, jwks) in replacements() {
+        let jwks = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
+        for lifetime in [MINUTE, HOUR] {
+            for process in [Process::OneRuntime, Process::RuntimePerCall, Process::ClockJump] {
+                let longest = passes_for(lifetime, &Fetch::Keys(jwks.clone(), Some(lifetime)), process);
+                println!("{what}, {} s, {process:?}: {:.1} min", lifetime.as_secs(), longest.as_secs_f64() / 60.0);
+                assert!(longest < lifetime, "{what}, {lifetime:?}, {process:?}: {longest:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_passes_for_a_lifetime_and_an_hour_at_most_while_the_issuer_is_down() {
+    for (down, lifetime) in [(Fetch::Fail, MINUTE), (Fetch::Fail, HOUR), (Fetch::Hang, MINUTE)] {
+        for process in [Process::OneRuntime, Process::RuntimePerCall, Process::ClockJump] {
+            let longest = passes_for(lifetime, &down, process);
+            println!("down, {} s, {process:?}: {:.1} min", lifetime.as_secs(), longest.as_secs_f64() / 60.0);
+            assert!(longest < lifetime + HOUR + 2 * STEP, "{lifetime:?}, {process:?}: {longest:?}");
+            assert!(longest > lifetime + HOUR - 2 * MINUTE, "and it can be survived: {process:?}: {longest:?}");
+        }
+    }
+}
+
+/// Nothing usable is left: nobody can tell, whatever the token says about when it was issued.
+#[tokio::test(start_paused = true)]
+async fn a_set_without_usable_keys_withdraws_them_at_once_and_is_asked_for_again_within_a_minute() {
+    for (what, jwks) in &replacements()[..3] {
+        let setup = Setup::warm(Some(HOUR)).await;
+        let useless = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
+        setup.source.set(Fetch::Keys(useless, Some(HOUR)));
+        // A bad signature has the keys fetched.
+        let forged = good(&setup.issuer).signed_by(&small_issuer()).sign();
+        assert!(setup.api.try_verify(&forged).is_err());
+        settle().await;
+        assert_eq!(setup.source.fetches(), 2, "{what}");
+        for token in [
+            setup.token(),
+            good(&setup.issuer).claim("iat", 1).sign(),
+            good(&setup.issuer).header("kid", "unknown").claim("iat", 1).sign(),
+            good(&setup.issuer).without_header("kid").without_claim("iat").sign(),
+        ] {
+            let verdict = setup.api.try_verify(&token);
+            assert!(matches!(verdict, Err(VerifyError::KeysUnavailable { .. })), "{what}: {verdict:?}");
+        }
+        assert!(!setup.api.status()[0].is_usable && !setup.api.is_ready());
+        tokio::time::sleep(10 * MINUTE).await;
+        let gaps = setup.source.gaps();
+        assert!(gaps[1..].iter().all(|gap| *gap <= MINUTE) && gaps.len() >= 14, "{what}: {gaps:?}");
+        setup.publish_current();
+        tokio::time::sleep(MINUTE).await;
+        setup.try_verify().unwrap();
+    }
+}
+
+/// While the keys are served on evidence, the process is frozen, and the issuer is up again when it goes on.
+#[test]
+fn a_process_that_was_frozen_during_grace_asks_the_issuer_before_it_uses_the_keys() {
+    let pauses: [fn(&Setup); 2] =
+        [|setup| setup.clock.advance(10 * MINUTE), |setup| setup.clock.set(setup.clock.now() + 10 * MINUTE)];
+    for pause in pauses {
+        let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
+        let runtime = paused();
+        runtime.block_on(async {
+            setup.verify().await.unwrap();
+            setup.source.set(Fetch::Fail);
+            tokio::time::sleep(5 * MINUTE).await;
+            setup.try_verify().expect("grace: the issuer cannot be reached");
+        });
+        let withdrawn = setup.token();
+        setup.issuer.rotate();
+        setup.publish_current();
+        pause(&setup);
+        let verdict = runtime.block_on(setup.api.verify(&withdrawn));
+        assert!(matches!(verdict, Err(VerifyError::Token(_))), "{verdict:?}");
+    }
+}
+
+/// A runtime that is not driven between calls: its attempt neither fails nor ends, and says nothing about the issuer.
+#[test]
+fn an_attempt_that_nobody_drives_is_no_evidence() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
+    let stalled = paused();
+    stalled.block_on(setup.verify()).unwrap();
+    let withdrawn = setup.token();
+    setup.issuer.rotate();
+    setup.publish_current();
+    setup.clock.advance(MINUTE - SECOND);
+    stalled.block_on(async { setup.api.try_verify(&withdrawn).unwrap() });
+    setup.clock.advance(MINUTE);
+    let verdict = paused().block_on(setup.api.verify(&withdrawn));
+    assert!(verdict.is_err(), "{verdict:?}");
+}
+
+/// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
+#[test]
+fn a_request_past_the_lifetime_waits_for_a_second_when_the_issuer_does_not_answer() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
+    paused().block_on(setup.verify()).unwrap();
+    setup.source.set(Fetch::Hang);
+    setup.clock.advance(HOUR / 2);
+    paused().block_on(async {
+        let started = tokio::time::Instant::now();
+        for waits in [SECOND, Duration::ZERO, Duration::ZERO] {
+            let before = started.elapsed();
+            setup.verify().await.unwrap();
+            let waited = started.elapsed() - before;
+            assert!(waited.abs_diff(waits) <= Duration::from_millis(2), "{waited:?}");
+        }
+    });
+}
+
+/// Over HTTP, and with the reasons told: an operator can see why nothing passes.
+#[tokio::test]
+async fn a_set_without_usable_keys_says_why_of_each_key() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let jwks = json!({ "keys": [
+        { "kty": "RSA", "alg": "RSA256", "kid": "first", "n": "AQAB", "e": "AQAB" },
+        { "kty": "EC", "use": "enc", "kid": "second" },
+    ] });
+    issuer.fail(tower_bearer::testing::Endpoint::Jwks, Fault::Body(jwks.to_string().into_bytes()));
+    let token = good(&issuer).sign();
+    present(&app(&api), &token).await.assert_keys_unavailable();
+    let skipped: Vec<_> = api.status()[0].skipped.iter().map(ToString::to_string).collect();
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped[0].contains("\"first\"") && skipped[0].contains("RSA256"), "{skipped:?}");
+    let explanation = api.explain(&token).await.to_string();
+    for reason in &skipped {
+        assert!(explanation.contains(reason.as_str()), "{reason}: {explanation}");
+    }
+}
