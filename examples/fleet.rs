@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clock::{Moment, SystemClock};
 use schedule::{Decision, Document, Fetch, RefreshSchedule, TokenTimes, Wait};
 
-#[expect(dead_code, reason = "the crate uses more of it than the simulation")]
+#[expect(unreachable_pub, reason = "in the crate it is public")]
 #[path = "../src/clock.rs"]
 mod clock;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]

@@ -62,7 +62,7 @@ async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, Ver
         assert!(retry_after <= 5 * SECOND, "{retry_after:?}");
         assert!(arrived.elapsed() < MINUTE, "it never ends");
         // Whole seconds, rounded up, as the header has it.
-        sleep(Duration::from_secs(retry_after.as_millis().div_ceil(1000) as u64)).await;
+        sleep(SECOND * u32::try_from(retry_after.as_millis().div_ceil(1000)).unwrap()).await;
     }
 }
 
@@ -114,15 +114,14 @@ async fn a_rotation_amid_a_hundred_thousand_junk_kids() {
     }
 }
 
+type Verification<'a> = Pin<Box<dyn Future<Output = Result<AccessToken, VerifyError>> + 'a>>;
+
 /// Polls each request once and drops those that have ended. Returns those that wait.
-fn begun<'a>(
-    api: &'a ResourceServer,
-    tokens: impl Iterator<Item = &'a str>,
-) -> Vec<Pin<Box<dyn Future<Output = Result<AccessToken, VerifyError>> + 'a>>> {
+fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> Vec<Verification<'a>> {
     let context = &mut Context::from_waker(Waker::noop());
     let mut waiting = Vec::new();
     for token in tokens {
-        let mut request: Pin<Box<dyn Future<Output = _>>> = Box::pin(api.verify(token));
+        let mut request: Verification<'_> = Box::pin(api.verify(token));
         match request.as_mut().poll(context) {
             Poll::Pending => waiting.push(request),
             Poll::Ready(verdict) => {

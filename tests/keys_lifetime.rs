@@ -438,7 +438,7 @@ fn try_verify_needs_no_runtime() {
 
     // A refresh is due, and again there is nobody: the keys are good for their lifetime, and nothing shows that the issuer cannot
     // be reached.
-    setup.clock.advance(DEFAULT_LIFETIME - SECOND);
+    setup.clock.advance(DEFAULT_LIFETIME.saturating_sub(SECOND));
     setup.try_verify().unwrap();
     assert_unavailable(setup.api.try_verify(&setup.token_by("unknown")));
     setup.clock.advance(SECOND);

@@ -6,7 +6,7 @@ use proptest::test_runner::RngAlgorithm;
 use super::*;
 use crate::clock::SystemClock;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// Both clocks go on.
     Pass(Duration),

@@ -94,10 +94,10 @@ impl ResourceServer {
     }
 
     pub(super) async fn verify_uncounted(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let arrived = self.now();
+        let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(verdict) => verdict,
-            Judgement::Wait(pending) => self.wait_and_judge(pending, token, arrived.monotonic).await,
+            Judgement::Wait(pending) => self.wait_and_judge(pending, token, arrived).await,
         }
     }
 
@@ -108,7 +108,7 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or that nobody can tell.
     pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = match self.judge(token, self.now()) {
+        let verdict = match self.judge(token, self.0.clock.monotonic()) {
             Judgement::Passed(verdict) => verdict,
             Judgement::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: SOON }),
         };
@@ -199,7 +199,7 @@ impl ResourceServer {
 
     /// Judges the token of a request. Why it is refused is told to the request's `span`.
     pub(crate) fn admit(&self, token: &str, span: &Span) -> Admission {
-        let arrived = self.now();
+        let arrived = self.0.clock.monotonic();
         match self.judge(token, arrived) {
             Judgement::Passed(verdict) => match self.conclude(verdict, token, span) {
                 Ok(token) => Admission::Granted(token),
@@ -208,7 +208,7 @@ impl ResourceServer {
             Judgement::Wait(pending) => {
                 let (server, token, span) = (self.clone(), Box::<str>::from(token), span.clone());
                 Admission::Pending(Box::pin(async move {
-                    let verdict = server.wait_and_judge(pending, &token, arrived.monotonic).await;
+                    let verdict = server.wait_and_judge(pending, &token, arrived).await;
                     server.conclude(verdict, &token, &span)
                 }))
             }
@@ -225,8 +225,9 @@ impl ResourceServer {
         Rejection::new(RejectionKind::InvalidRequest, self.0.challenges.invalid_request())
     }
 
-    fn now(&self) -> Moment {
-        Moment::of(&*self.0.clock)
+    /// The moment of a monotonic time that was just read. What is refused without a look at the time of day does not read that.
+    fn at(&self, monotonic: Instant) -> Moment {
+        Moment { monotonic, wall: self.0.clock.now() }
     }
 
     pub(super) fn claims_extension(&self) -> Option<&ClaimsExtension> {
@@ -271,7 +272,7 @@ impl ResourceServer {
             loop {
                 pending.news().await;
                 // A moment ago the token was not one that is remembered, or its key was unavailable.
-                match self.judge_anew(token, arrived, self.now(), None) {
+                match self.judge_anew(token, arrived, self.0.clock.monotonic(), None) {
                     Judgement::Passed(verdict) => return verdict,
                     Judgement::Wait(next) => pending = next,
                 }
@@ -282,8 +283,8 @@ impl ResourceServer {
     }
 
     /// Judges a token that arrives `now`.
-    fn judge(&self, token: &str, now: Moment) -> Judgement {
-        let anew = |fingerprint| self.judge_anew(token, now.monotonic, now, fingerprint);
+    fn judge(&self, token: &str, now: Instant) -> Judgement {
+        let anew = |fingerprint| self.judge_anew(token, now, now, fingerprint);
         let Some((cache, fingerprint)) = self.place(token) else { return anew(None) };
         let Some(entry) = cache.get(fingerprint) else { return anew(Some(fingerprint)) };
         match self.judge_again(&entry, now) {
@@ -315,16 +316,17 @@ impl ResourceServer {
     fn judge_again(
         &self,
         Entry { validity, key, issuer, token: _ }: &Entry,
-        now: Moment,
+        now: Instant,
     ) -> Option<Result<(), TokenError>> {
         let Trusted { policy, keys } = self.0.trusted.get(*issuer)?;
+        let now = self.at(now);
         let verdict = validity.check(policy.leeway, now.wall.into());
         // The same order as at first: a token that has expired is bad, whatever its key.
         if verdict.is_err() || keys.still_holds(*key, now) { Some(verdict) } else { None }
     }
 
     /// Judges a token by all there is to it.
-    fn judge_anew(&self, token: &str, arrived: Instant, now: Moment, fingerprint: Option<Fingerprint>) -> Judgement {
+    fn judge_anew(&self, token: &str, arrived: Instant, now: Instant, fingerprint: Option<Fingerprint>) -> Judgement {
         match self.try_judge(token, arrived, now, fingerprint) {
             Ok(judgement) => judgement,
             Err(error) => Judgement::Passed(Err(VerifyError::Token(error))),
@@ -336,13 +338,14 @@ impl ResourceServer {
         &self,
         text: &str,
         arrived: Instant,
-        now: Moment,
+        now: Instant,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Judgement, TokenError> {
         let mut scratch = Scratch::default();
         let candidate = Candidate::parse(text, &mut scratch, &self.0.headers)?;
         let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
         let Trusted { policy, keys: store } = trusted;
+        let now = self.at(now);
         let plausible = candidate.check(policy, now.wall.into())?;
         let times = TokenTimes { arrived, issued: plausible.issued_at(), leeway: policy.leeway };
         let mut lookup = store.look_up(plausible.kid(), times, now);
