@@ -25,6 +25,7 @@ mod packaging;
 mod policies;
 mod properties;
 mod providers;
+mod readiness;
 mod require;
 mod responders;
 mod rfc6750_bearer;

@@ -86,11 +86,20 @@ pub(super) enum Caching {
     Private,
 }
 
-/// A request that waits for its verdict, beside the service that it is for. That is not polled ready before the verdict: it
+/// A request that waits for its verdict, beside a service that it alone uses. That is not polled ready before the verdict: it
 /// may reserve a place then, which must not be kept for a token that may never turn out good.
 pub(super) struct Parked<S, B> {
     pub(super) service: S,
     pub(super) request: Request<B>,
+}
+
+/// Replaces a service that is ready, and is not called, by a clone that is not ready.
+///
+/// A service may reserve a place when it is polled ready, such as a permit of a concurrency limit or a slot of a buffer. It
+/// gives the place back when it is called or dropped, and the caller may keep its handle for ever without doing either.
+pub(super) fn release<S: Clone>(service: &mut S) {
+    let unready = service.clone();
+    drop(std::mem::replace(service, unready));
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {

@@ -7,9 +7,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::field;
 
-use super::future::{Caching, Exchange, Parked, Passage, ResponseFuture};
+use super::future::{Caching, Exchange, Parked, Passage, ResponseFuture, release};
 use crate::rejection::{Empty, Respond};
-use crate::server::{Admission, Context, TokenSource, TokenSources};
+use crate::server::{Admission, Context, Pending, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
 impl ResourceServer {
@@ -163,6 +163,10 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
 }
 
 /// A service that only requests with a good access token reach.
+///
+/// A request that is refused, or that waits for its issuer's keys, reserves nothing in the service within: the service that was
+/// ready for it is replaced by a clone and dropped. A request that waited makes a clone of its own ready once its token is
+/// known to be good.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,
@@ -193,32 +197,26 @@ where
         let mut exchange = Exchange::begin::<ReqB, ResB>(&self.settings, &mut request);
         let span = exchange.span.clone();
         let _within = span.enter();
-        let Ok(presented) = exchange.settings.sources.find(request.headers(), request.uri()) else {
-            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-            return ResponseFuture::refused(exchange.settings.server.invalid_request(), exchange);
-        };
-        let Some(presented) = presented else {
-            if let Err(rejection) = exchange.settings.admit_anonymous(&mut request) {
-                return ResponseFuture::refused(rejection, exchange);
+        match exchange.decide(&mut request) {
+            Decision::PassOn => ResponseFuture::inner(self.inner.call(request), exchange),
+            Decision::Refuse(rejection) => {
+                release(&mut self.inner);
+                ResponseFuture::refused(rejection, exchange)
             }
-            exchange.passage = Passage::Anonymous;
-            return ResponseFuture::inner(self.inner.call(request), exchange);
-        };
-        if presented.in_query {
-            exchange.caching = Caching::Private;
-        }
-        match exchange.settings.server.admit(&presented.token, &span) {
-            Admission::Granted(token) => match exchange.grant(token, request.extensions_mut()) {
-                Ok(()) => ResponseFuture::inner(self.inner.call(request), exchange),
-                Err(rejection) => ResponseFuture::refused(rejection, exchange),
-            },
-            Admission::Refused(rejection) => ResponseFuture::refused(rejection, exchange),
-            Admission::Pending(pending) => {
+            Decision::Wait(pending) => {
+                release(&mut self.inner);
                 let parked = Parked { service: self.inner.clone(), request };
                 ResponseFuture::pending(pending, parked, exchange)
             }
         }
     }
+}
+
+/// What becomes of a request, as far as it is known when it comes.
+enum Decision {
+    PassOn,
+    Refuse(Rejection),
+    Wait(Pending),
 }
 
 impl<R> Exchange<R> {
@@ -240,6 +238,32 @@ impl<R> Exchange<R> {
                 reason = field::Empty
             ),
             settings: Arc::clone(settings),
+        }
+    }
+
+    fn decide<B>(&mut self, request: &mut Request<B>) -> Decision {
+        let settings = &*self.settings;
+        let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
+            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
+            return Decision::Refuse(settings.server.invalid_request());
+        };
+        let Some(presented) = presented else {
+            if let Err(rejection) = settings.admit_anonymous(request) {
+                return Decision::Refuse(rejection);
+            }
+            self.passage = Passage::Anonymous;
+            return Decision::PassOn;
+        };
+        if presented.in_query {
+            self.caching = Caching::Private;
+        }
+        match settings.server.admit(&presented.token, &self.span) {
+            Admission::Granted(token) => match self.grant(token, request.extensions_mut()) {
+                Ok(()) => Decision::PassOn,
+                Err(rejection) => Decision::Refuse(rejection),
+            },
+            Admission::Refused(rejection) => Decision::Refuse(rejection),
+            Admission::Pending(pending) => Decision::Wait(pending),
         }
     }
 
