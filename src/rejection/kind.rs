@@ -17,7 +17,8 @@ pub enum RejectionKind {
     /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
     /// error code makes the client throw it away.
     KeysUnavailable,
-    /// A handler or a requirement asked for a token where no layer protects it: 500. A mistake of the server's.
+    /// A handler or a requirement asked for a token where no layer protects it, or had a token checked by another server than
+    /// the one that validated it: 500. A mistake in the program, logged with what is missing.
     Unprotected,
 }
 

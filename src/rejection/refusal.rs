@@ -57,6 +57,15 @@ impl Rejection {
         Self::without_challenge(RejectionKind::Unprotected)
     }
 
+    /// A server was to judge a token of `issuer` that another server has validated.
+    pub(crate) fn token_of_another_server(issuer: &str) -> Self {
+        tracing::error!(
+            issuer,
+            "check was given a token that another ResourceServer has validated: call it on the server whose layer or verify made the token, or on a clone of it"
+        );
+        Self::without_challenge(RejectionKind::Unprotected)
+    }
+
     fn without_challenge(kind: RejectionKind) -> Self {
         Self { kind, challenge: None, retry_after: None, shortfall: None }
     }
