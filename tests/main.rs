@@ -9,6 +9,7 @@ mod authorization_server;
 mod authorization_server_grants;
 mod configuration;
 mod corpus;
+mod cross_site;
 mod discovery;
 mod example_me;
 mod explanation;

@@ -39,6 +39,11 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::KeysUnavailable) }
     }
 
+    /// RFC 6750 has no error code for it, and a better token would not help.
+    pub(crate) fn cross_site() -> Self {
+        Self::without_challenge(RejectionKind::CrossSite)
+    }
+
     /// `what` was asked for on an unprotected route.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
@@ -84,13 +89,13 @@ impl Rejection {
                 StatusCode::UNAUTHORIZED
             }
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
-            RejectionKind::InsufficientScope => StatusCode::FORBIDDEN,
+            RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// The `WWW-Authenticate` of the response: with every 400, 401 and 403.
+    /// The `WWW-Authenticate` of the response: with every 400, 401 and 403, unless it is [`RejectionKind::CrossSite`].
     #[must_use]
     pub fn challenge(&self) -> Option<&HeaderValue> {
         self.challenge.as_ref()
@@ -147,7 +152,10 @@ impl Rejection {
             RejectionKind::InsufficientAuthentication | RejectionKind::InsufficientScope => {
                 self.shortfall().map(ErrorCode::of)
             }
-            RejectionKind::NoCredentials | RejectionKind::KeysUnavailable | RejectionKind::Unprotected => None,
+            RejectionKind::NoCredentials
+            | RejectionKind::CrossSite
+            | RejectionKind::KeysUnavailable
+            | RejectionKind::Unprotected => None,
         }
     }
 
