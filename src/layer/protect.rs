@@ -77,7 +77,8 @@ impl<R> ProtectLayer<R> {
     ///
     /// A handler then asks for `Option<AccessToken>`; one that asks for `AccessToken`, or lies behind a
     /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer` count as
-    /// none (RFC 6750 §3.1).
+    /// none (RFC 6750 §3.1). The answer to an anonymous request names `Authorization`, and the headers of other
+    /// [sources](Self::token_from), in `Vary`, so that no cache gives it to a client with a token (RFC 9110 §12.5.5).
     ///
     /// Default: credentials are required.
     pub fn optional(mut self) -> Self {
@@ -149,7 +150,8 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
 ///
 /// A request that is refused, or that waits for its issuer's keys, reserves nothing in the service within: the service that was
 /// ready for it is replaced by a clone and dropped. A request that waited makes a clone of its own ready once its token is
-/// known to be good.
+/// known to be good. A handle that was made ready, and is neither called nor dropped, keeps what it has reserved, as with any
+/// tower service.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,
