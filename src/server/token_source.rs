@@ -70,8 +70,8 @@ impl TokenSource {
     /// - A safe method must change nothing. What overrides the method, such as `X-HTTP-Method-Override`, is the application's:
     ///   the layer looks at the request's own method.
     /// - A page of the same origin may do everything, so keep scripts of others out of it.
-    /// - A proxy that replaces `Host` makes the server's own pages foreign to browsers without fetch metadata, which are those
-    ///   before 2023 and all of them over plain http: [allow](Self::allow_origin) its origin.
+    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. Where a browser sends no
+    ///   `Sec-Fetch-Site`, they look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
     /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name like `__Host-token` demands the first, and that no
     ///   subdomain sets it.
     ///
