@@ -8,9 +8,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::header::COOKIE;
-use http::{Request, StatusCode, request};
+use http::{Method, Request, StatusCode, Version, request};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
@@ -45,23 +45,25 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
 }
 
-/// gRPC over HTTP/2: a server does not answer 200 to a caller that does not speak gRPC, who would take it for success.
+/// gRPC over HTTP/2, "Requests": who sends anything else would take 200 for success. A page cannot send `te`, and every proxy
+/// that speaks HTTP/1.1 to a server removes it.
 #[tokio::test]
 async fn who_does_not_speak_grpc_is_not_told_200() {
+    const GRPC: &str = "application/grpc";
     let issuer = small_issuer();
     let api = server(&issuer);
     let late = async |State(api): State<ResourceServer>, token: AccessToken| -> Result<(), Rejection> {
         api.check(&token, &Require::scope("absent"))
     };
     let app = Router::new()
-        .route("/me", get(async || ()).layer(Require::scope("absent")))
-        .route("/late", get(late))
+        .route("/me", any(async || ()).layer(Require::scope("absent")))
+        .route("/late", any(late))
         .with_state(api.clone())
         .layer(api.layer().respond_with(Grpc));
-    let ask = async |path: &str, content_type: Option<&str>, token: Option<String>| -> Response {
-        let mut request = Request::get(path);
-        if let Some(content_type) = content_type {
-            request = request.header("content-type", content_type);
+    let ask = async |path: &str, token: &Option<String>, method, version, headers: &[(&str, &str)]| -> Response {
+        let mut request = Request::builder().method(method).uri(path).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -74,15 +76,39 @@ async fn who_does_not_speak_grpc_is_not_told_200() {
         ("/me", Some(good(&issuer).sign()), 403, "7"),
         ("/late", Some(good(&issuer).sign()), 403, "7"),
     ] {
-        for content_type in [None, Some("application/json"), Some("application/grpcx"), Some("text/html")] {
-            let response = ask(path, content_type, token.clone()).await;
-            assert_eq!(response.status().as_u16(), status, "{content_type:?}");
+        for (method, version, headers) in [
+            (Method::POST, Version::HTTP_2, &[("te", "trailers")][..]),
+            (Method::POST, Version::HTTP_2, &[("te", "trailers"), ("content-type", "application/json")]),
+            (Method::POST, Version::HTTP_2, &[("te", "trailers"), ("content-type", "application/grpcx")]),
+            (
+                Method::POST,
+                Version::HTTP_2,
+                &[("te", "trailers"), ("content-type", "text/html"), ("content-type", GRPC)],
+            ),
+            (Method::POST, Version::HTTP_2, &[("content-type", GRPC)]),
+            (Method::POST, Version::HTTP_2, &[("content-type", GRPC), ("te", "gzip")]),
+            (Method::POST, Version::HTTP_2, &[("content-type", GRPC), ("te", "trailersx")]),
+            (Method::POST, Version::HTTP_2, &[("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1")]),
+            (Method::POST, Version::HTTP_11, &[("content-type", GRPC), ("te", "trailers")]),
+            (Method::POST, Version::HTTP_11, &[("content-type", "application/grpc-web"), ("te", "trailers")]),
+            (Method::POST, Version::HTTP_10, &[("content-type", GRPC), ("te", "trailers")]),
+            (Method::GET, Version::HTTP_2, &[("content-type", GRPC), ("te", "trailers")]),
+            (Method::OPTIONS, Version::HTTP_2, &[("content-type", GRPC), ("te", "trailers")]),
+            (Method::GET, Version::HTTP_11, &[]),
+        ] {
+            let response = ask(path, &token, method, version, headers).await;
+            assert_eq!(response.status().as_u16(), status, "{version:?} {headers:?}");
             assert!(response.headers().contains_key("www-authenticate"));
         }
-        for content_type in
-            ["application/grpc", "application/grpc+proto", "Application/gRPC;x=y", "application/grpc-web"]
-        {
-            let response = ask(path, Some(content_type), token.clone()).await;
+        for (content_type, te) in [
+            (GRPC, "trailers"),
+            ("application/grpc+proto", "trailers"),
+            ("Application/gRPC;x=y", "Trailers"),
+            ("application/grpc-web", "trailers"),
+            (GRPC, "gzip, trailers"),
+        ] {
+            let headers = [("content-type", content_type), ("te", te)];
+            let response = ask(path, &token, Method::POST, Version::HTTP_2, &headers).await;
             assert_eq!(response.status(), StatusCode::OK, "{content_type}");
             assert_eq!(response.headers()["grpc-status"], code);
             assert!(response.headers().contains_key("www-authenticate"));
@@ -328,10 +354,11 @@ async fn a_grpc_message_is_read_back_as_it_was_meant() {
 #[tokio::test]
 async fn a_server_that_is_set_up_wrongly_says_internal_error() {
     let issuer = small_issuer();
-    let handler = get(async |_: Claims<serde_json::Value>| ());
+    let handler = any(async |_: Claims<serde_json::Value>| ());
     let app = Router::new().route("/me", handler).layer(server(&issuer).layer().respond_with(Grpc));
     let bearer = format!("Bearer {}", good(&issuer).sign());
-    let request = Request::get("/me").header("authorization", bearer).header("content-type", "application/grpc");
+    let request = Request::post("/me").version(Version::HTTP_2).header("authorization", bearer);
+    let request = request.header("content-type", "application/grpc").header("te", "trailers");
     let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["grpc-status"], "13");

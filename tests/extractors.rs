@@ -7,6 +7,7 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use serde::Deserialize;
+use tower_bearer::rejection::RejectionKind;
 use tower_bearer::{AccessToken, Claims, Require, ResourceServer};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -100,6 +101,51 @@ async fn claims_that_nobody_asked_for_fail_closed_too() {
     let answer = present(&app, &good(&issuer).claim("tenant", 7).sign()).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(log.text().contains(".claims::<"), "{}", log.text());
+}
+
+/// Two servers may trust one issuer and still be two: by audience, profile, leeway or revocations.
+#[tokio::test]
+async fn a_token_of_another_server_is_a_mistake_of_the_programmers() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let issuer = small_issuer();
+    let (mine, other) = (server(&issuer), server(&issuer));
+    let token = mine.verify(&good(&issuer).sign()).await.unwrap();
+    let (satisfied, unsatisfied) = (Require::scope("read:me"), Require::scope("absent"));
+    assert!(mine.clone().check(&token, &satisfied).is_ok(), "clones are one server");
+    assert_eq!(mine.check(&token, &unsatisfied).unwrap_err().status(), StatusCode::FORBIDDEN);
+    for requirement in [&satisfied, &unsatisfied, &Require::token()] {
+        let rejection = other.check(&token, requirement).unwrap_err();
+        assert_eq!((rejection.kind(), rejection.challenge()), (RejectionKind::Unprotected, None));
+    }
+    let errors = log.text();
+    assert_eq!(errors.matches("another ResourceServer").count(), 3, "{errors}");
+
+    // Remembered tokens remember it too, and a handler's mistake is answered as such.
+    let handler = move |token: AccessToken| async move { other.check(&token, &satisfied) };
+    let app = Router::new().route("/me", get(handler)).layer(mine.layer());
+    for _ in 0..3 {
+        let answer = present(&app, &good(&issuer).sign()).await;
+        assert_eq!((answer.status, answer.challenge()), (StatusCode::INTERNAL_SERVER_ERROR, None));
+    }
+}
+
+/// Of nested layers the inner one's server judges, and what the outer one found is not asked for.
+#[tokio::test]
+async fn each_requirement_and_extractor_is_judged_by_the_innermost_layers_server() {
+    let issuer = small_issuer();
+    let (outer, inner) = (server(&issuer), server(&issuer));
+    for inner_layer in [inner.layer(), inner.layer().optional()] {
+        let judge = inner.clone();
+        let handler = move |token: AccessToken| async move { judge.check(&token, &Require::scope("read:me")) };
+        let app = Router::new()
+            .route("/me", get(handler).layer(Require::scope("read:me")))
+            .layer(inner_layer)
+            .layer(Require::scope("read:me"))
+            .layer(outer.layer().optional());
+        present(&app, &good(&issuer).sign()).await.assert_ok();
+        present(&app, &good(&issuer).scope("other").sign()).await.assert_insufficient_scope("read:me");
+    }
 }
 
 #[derive(Clone, Default)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
-use http::{Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_bearer::testing::TestClock;
 use tower_bearer::{AccessToken, Require, ResourceServer};
@@ -60,42 +62,56 @@ async fn within_one_another_both_have_to_be_satisfied() {
     assert_eq!(present(&app, &good(&issuer).sign()).await.status, 401);
 }
 
-async fn preflight(app: &Router, headers: &[(&str, &str)]) -> StatusCode {
-    let mut request = Request::builder().method(Method::OPTIONS).uri("/me");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
-}
-
+/// Browsers send no credentials with a preflight, so a CORS layer outside answers it, and pages can read refusals. `OPTIONS`
+/// itself opens nothing, also not a handler for any method.
 #[tokio::test]
-async fn b7_preflights_pass_where_they_are_let_through() {
+async fn b7_a_cors_layer_outside_answers_preflights_and_nothing_else_passes() {
     let issuer = small_issuer();
-    let cors = || CorsLayer::new().allow_origin(tower_http::cors::Any);
-    let asking = [("origin", "https://app.example.com"), ("access-control-request-method", "GET")];
-    let within = |layer| Router::new().route("/me", get(async || ())).layer(cors()).layer(layer);
+    let cors = CorsLayer::new()
+        .allow_origin("https://app.example.com".parse::<HeaderValue>().unwrap())
+        .allow_methods([Method::GET])
+        .allow_headers([AUTHORIZATION])
+        .expose_headers([WWW_AUTHENTICATE]);
+    let handler = || any(async || "reached");
+    let routes = || {
+        let required = handler().layer(Require::scope("read:me"));
+        Router::new().route("/me", handler()).route("/required", required)
+    };
+    let layer = || server(&issuer).layer();
+    let (plain, outside, within) =
+        (routes().layer(layer()), routes().layer(layer()).layer(cors.clone()), routes().layer(cors).layer(layer()));
+    let own_requirement = routes().layer(layer().require(Require::scope("read:me")));
+    let ask = async |app: &Router, method: Method, path: &str, headers: &[(&str, &str)]| {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let preflight = [
+        ("origin", "https://app.example.com"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    for path in ["/me", "/required"] {
+        let answer = ask(&outside, Method::OPTIONS, path, &preflight).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example.com");
+        assert_eq!(answer.headers()["access-control-allow-headers"], "authorization");
+        assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), "no handler was reached");
 
-    let closed = within(server(&issuer).layer());
-    assert_eq!(preflight(&closed, &asking).await, StatusCode::UNAUTHORIZED);
-    let open = within(server(&issuer).layer().allow_preflight());
-    assert_eq!(preflight(&open, &asking).await, StatusCode::OK);
-    // What is no preflight is judged.
-    assert_eq!(preflight(&open, &asking[..1]).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(preflight(&open, &asking[1..]).await, StatusCode::UNAUTHORIZED);
-    let with_token = [asking[0], asking[1], ("authorization", "Bearer x")];
-    assert_eq!(preflight(&open, &with_token).await, StatusCode::UNAUTHORIZED);
-    let get_with_its_headers = Request::get("/me").header(asking[0].0, asking[0].1).header(asking[1].0, asking[1].1);
-    let response = open.oneshot(get_with_its_headers.body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let refused = ask(&outside, Method::GET, path, &preflight[..1]).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(refused.headers()["access-control-expose-headers"], "www-authenticate");
+        assert_eq!(refused.headers()["access-control-allow-origin"], "https://app.example.com");
 
-    // Further within it is a request without credentials.
-    let layer = server(&issuer).layer().allow_preflight();
-    for handler in [any(async || ()).layer(Require::scope("read:me")), any(async |_: AccessToken| ())] {
-        let app = Router::new().route("/me", handler).layer(layer.clone());
-        assert_eq!(preflight(&app, &asking).await, StatusCode::UNAUTHORIZED);
+        for headers in [&preflight[..], &preflight[..1], &[]] {
+            for app in [&plain, &within, &own_requirement] {
+                let refused = ask(app, Method::OPTIONS, path, headers).await;
+                assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{headers:?}");
+            }
+        }
     }
-    let app = Router::new().route("/me", any(async || ())).layer(layer.require(Require::scope("read:me")));
-    assert_eq!(preflight(&app, &asking).await, StatusCode::OK, "also where a requirement is told to the layer itself");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,10 +3,11 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, VARY};
 use http::request;
 use http::{Request, StatusCode};
 use tower::ServiceExt;
+use tower_bearer::Require;
 use tower_bearer::layer::ProtectLayer;
 use tower_bearer::server::TokenSource;
 use tower_bearer::testing::TestIssuer;
@@ -166,32 +167,89 @@ async fn a5_a10_two_tokens_or_a_malformed_one_are_refused() {
     }
 }
 
+/// The handlers say different things to caches, with different statuses.
+fn cached() -> Router {
+    let with = |status: StatusCode, value: &'static str| {
+        get(async move || (status, [(CACHE_CONTROL, HeaderValue::from_static(value))], "me"))
+    };
+    Router::new()
+        .route("/plain", get(async || "me"))
+        .route("/public", with(StatusCode::OK, "public, max-age=60"))
+        .route("/shared", with(StatusCode::OK, "max-age=60, s-maxage=600"))
+        .route("/no-cache", with(StatusCode::OK, "no-cache"))
+        .route("/private", with(StatusCode::OK, "max-age=60, Private"))
+        .route("/no-store", with(StatusCode::OK, "no-store"))
+        .route("/unchanged", with(StatusCode::NOT_MODIFIED, "max-age=60"))
+        .route("/moved", get(async || (StatusCode::MOVED_PERMANENTLY, [(LOCATION, "/users/7")])))
+        .route("/missing", get(async || StatusCode::NOT_FOUND))
+        .route("/forbidden", get(async || ()).layer(Require::scope("absent")))
+}
+
+fn said(answer: &Answer, name: &HeaderName) -> Vec<String> {
+    answer.headers.get_all(name).iter().map(|line| line.to_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test]
-async fn a11_what_came_by_query_is_private() {
+async fn a11_b6_what_did_not_come_in_authorization_is_private() {
     let fixture = Fixture::new();
     let token = fixture.token();
-    let by_query = format!("access_token={token}");
-    let cached = |value: &'static str| async move { ([(CACHE_CONTROL, HeaderValue::from_static(value))], "me") };
-    let app = Router::new()
-        .route("/plain", get(async || "me"))
-        .route("/public", get(move || cached("public, max-age=60")))
-        .route("/private", get(move || cached("max-age=60, Private")))
-        .route("/no-store", get(move || cached("no-store")))
-        .route("/missing", get(async || StatusCode::NOT_FOUND))
-        .layer(server(&fixture.issuer).layer().token_from(TokenSource::query()));
-    for (path, expected) in [
-        ("plain", Some("private")),
-        ("public", Some("private")),
-        ("private", Some("max-age=60, Private")),
-        ("no-store", Some("no-store")),
-        ("missing", None),
+    let layer = server(&fixture.issuer)
+        .layer()
+        .token_from(TokenSource::cookie("token"))
+        .token_from(assertion())
+        .token_from(TokenSource::websocket_protocol("bearer"))
+        .token_from(TokenSource::query());
+    let app = cached().layer(layer);
+    let by_query = format!("?access_token={token}");
+    for (query, headers, varies) in [
+        ("", vec![("cookie", format!("token={token}"))], vec!["cookie"]),
+        ("", vec![("cf-access-jwt-assertion", token.clone())], vec!["cf-access-jwt-assertion"]),
+        ("", vec![("sec-websocket-protocol", format!("bearer.{token}"))], vec!["sec-websocket-protocol"]),
+        (&*by_query, vec![], vec![]),
     ] {
-        let answer = ask(&app, &format!("/{path}?{by_query}"), &[]).await;
-        let found = answer.headers.get(CACHE_CONTROL).map(|value| value.to_str().unwrap());
-        assert_eq!(found, expected, "{path}");
+        for (path, expected) in [
+            ("plain", "private"),
+            ("public", "private, max-age=60"),
+            ("shared", "private, max-age=60"),
+            ("no-cache", "private, no-cache"),
+            ("private", "max-age=60, Private"),
+            ("no-store", "no-store"),
+            ("unchanged", "private, max-age=60"),
+            ("moved", "private"),
+            ("missing", "private"),
+        ] {
+            let answer = ask(&app, &format!("/{path}{query}"), &headers).await;
+            assert_eq!(said(&answer, &CACHE_CONTROL), [expected], "{path} by {headers:?}");
+            assert_eq!(said(&answer, &VARY), varies, "{path} by {headers:?}");
+        }
+        let refused = ask(&app, &format!("/forbidden{query}"), &headers).await;
+        assert_eq!(said(&refused, &CACHE_CONTROL), ["no-store"]);
     }
-    let by_header = ask(&app, "/plain", &[("authorization", format!("Bearer {token}"))]).await;
-    assert!(by_header.headers.get(CACHE_CONTROL).is_none(), "the header needs nothing of the kind");
+    for path in ["plain", "public"] {
+        let answer = ask(&app, &format!("/{path}"), &[("authorization", format!("Bearer {token}"))]).await;
+        let expected = if path == "public" { vec!["public, max-age=60"] } else { vec![] };
+        assert_eq!(
+            said(&answer, &CACHE_CONTROL),
+            expected,
+            "RFC 9111 §3.5 is enough, and the application may allow more"
+        );
+        assert_eq!(said(&answer, &VARY), [""; 0]);
+    }
+}
+
+/// A shared cache may store it, and must not give it to those who have a token.
+#[tokio::test]
+async fn b6_what_anybody_gets_varies_by_where_a_token_would_be() {
+    let fixture = Fixture::new();
+    let layer = server(&fixture.issuer)
+        .layer()
+        .optional()
+        .token_from(TokenSource::cookie("token"))
+        .token_from(assertion())
+        .token_from(TokenSource::query());
+    let answer = ask(&cached().layer(layer), "/public", &[]).await;
+    assert_eq!(said(&answer, &CACHE_CONTROL), ["public, max-age=60"]);
+    assert_eq!(said(&answer, &VARY), ["authorization, cookie, cf-access-jwt-assertion"]);
 }
 
 #[tokio::test]

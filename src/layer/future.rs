@@ -3,8 +3,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Request, Response};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::Span;
@@ -13,7 +13,7 @@ use super::protect::Settings;
 use crate::Rejection;
 use crate::metrics;
 use crate::rejection::{Caller, Respond, Unrendered};
-use crate::server::Pending;
+use crate::server::{Pending, SourceIndex};
 
 pin_project! {
     /// The response of [`Protect`](super::Protect).
@@ -44,7 +44,6 @@ pin_project! {
 pub(super) struct Exchange<R> {
     pub(super) settings: Arc<Settings<R>>,
     pub(super) caller: Caller,
-    pub(super) caching: Caching,
     pub(super) passage: Passage,
     pub(super) span: Span,
 }
@@ -64,7 +63,8 @@ impl<R> Exchange<R> {
 /// What a request is let through on, unless somebody within refuses it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Passage {
-    Token,
+    /// A token from this source; `None` is the `Authorization` header.
+    Token(Option<SourceIndex>),
     /// Nothing, because nothing is needed.
     Anonymous,
 }
@@ -72,25 +72,26 @@ pub(super) enum Passage {
 impl Passage {
     const fn name(self) -> &'static str {
         match self {
-            Self::Token => "granted",
+            Self::Token(_) => "granted",
             Self::Anonymous => "anonymous",
         }
     }
 }
 
-/// What the answer to a good request says to caches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Caching {
-    AsIs,
-    /// The URL holds the token: RFC 6750 §2.3.
-    Private,
-}
-
-/// A request that waits for its verdict, beside the service that it is for. That is not polled ready before the verdict: it
+/// A request that waits for its verdict, beside a service that it alone uses. That is not polled ready before the verdict: it
 /// may reserve a place then, which must not be kept for a token that may never turn out good.
 pub(super) struct Parked<S, B> {
     pub(super) service: S,
     pub(super) request: Request<B>,
+}
+
+/// Replaces a service that is ready, and is not called, by a clone that is not ready.
+///
+/// A service may reserve a place when it is polled ready, such as a permit of a concurrency limit or a slot of a buffer. It
+/// gives the place back when it is called or dropped, and the caller may keep its handle for ever without doing either.
+pub(super) fn release<S: Clone>(service: &mut S) {
+    let unready = service.clone();
+    drop(std::mem::replace(service, unready));
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
@@ -121,11 +122,8 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Inner { future } => {
-                    let mut response = ready!(future.poll(cx))?;
-                    if exchange.caching == Caching::Private && response.status().is_success() {
-                        keep_private(response.headers_mut());
-                    }
-                    return Poll::Ready(Ok(render(response, exchange)));
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(finish(response, exchange)));
                 }
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect("polled after it was ready");
@@ -149,13 +147,19 @@ where
     }
 }
 
+/// What the service within answered, as the client gets it.
+fn finish<B, R: Respond<B>>(mut response: Response<B>, exchange: &Exchange<R>) -> Response<B> {
+    if let Some(Unrendered(rejection)) = response.extensions_mut().remove() {
+        return render(response, rejection, exchange);
+    }
+    exchange.span.record("outcome", exchange.passage.name());
+    exchange.settings.restrict_caching(exchange.passage, response.headers_mut());
+    response
+}
+
 /// A refusal from within gets its body here, so that one responder shapes them all. What layers in between have added to it,
-/// such as CORS headers, stays.
-fn render<B, R: Respond<B>>(mut response: Response<B>, exchange: &Exchange<R>) -> Response<B> {
-    let Some(Unrendered(rejection)) = response.extensions_mut().remove() else {
-        exchange.span.record("outcome", exchange.passage.name());
-        return response;
-    };
+/// such as CORS headers, stays. No cache keeps it, whatever the token.
+fn render<B, R: Respond<B>>(response: Response<B>, rejection: Rejection, exchange: &Exchange<R>) -> Response<B> {
     let (mut parts, _) = response.into_parts();
     // They describe the body that goes.
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
@@ -169,15 +173,6 @@ fn render<B, R: Respond<B>>(mut response: Response<B>, exchange: &Exchange<R>) -
     parts.extensions.extend(rendered.extensions);
     parts.status = rendered.status;
     Response::from_parts(parts, body)
-}
-
-/// A response to a URL that holds a token is nobody else's (RFC 6750 §2.3).
-fn keep_private(headers: &mut HeaderMap) {
-    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
-    let mut directives = lines.flat_map(|line| line.split(',')).map(str::trim);
-    if !directives.any(|it| it.eq_ignore_ascii_case("private") || it.eq_ignore_ascii_case("no-store")) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    }
 }
 
 impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {

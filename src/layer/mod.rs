@@ -15,6 +15,7 @@
 //! An event in it (debug) tells the reason of a refusal at length, with what was found and what was expected. Neither has the
 //! token. What is counted is said in `metrics`, the module of the feature of that name.
 
+mod caching;
 mod future;
 mod metadata;
 mod protect;

@@ -1,20 +1,24 @@
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{Extensions, Method, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::field;
 
-use super::future::{Caching, Exchange, Parked, Passage, ResponseFuture};
+use super::caching;
+use super::future::{Exchange, Parked, Passage, ResponseFuture, release};
 use crate::rejection::{Empty, Respond};
-use crate::server::{Admission, Context, TokenSource, TokenSources};
+use crate::server::{Admission, Context, Pending, TokenSource, TokenSources};
 use crate::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
 impl ResourceServer {
     /// A layer that lets through only requests with a good access token, and hands it on as the request extension
     /// [`AccessToken`](crate::AccessToken).
+    ///
+    /// A CORS layer belongs outside of it: a browser sends no credentials with a preflight, which is refused here as any request
+    /// without credentials, and its page can read a refusal only if the answer has CORS headers
+    /// ([an example](crate::manual::axum#refusals)).
     ///
     /// Every other request is answered here: see [`RejectionKind`](crate::rejection::RejectionKind) for how. The service must
     /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that layers
@@ -28,7 +32,6 @@ impl ResourceServer {
                 server: self.clone(),
                 sources: TokenSources::default(),
                 credentials: Credentials::Required,
-                preflight: Preflight::Judged,
                 requirement: None,
                 challenge_scope: None,
                 tracing: Tracing::WithoutSubject,
@@ -50,7 +53,6 @@ pub(super) struct Settings<R> {
     server: ResourceServer,
     sources: TokenSources,
     credentials: Credentials,
-    preflight: Preflight,
     requirement: Option<Require>,
     challenge_scope: Option<Scope>,
     tracing: Tracing,
@@ -61,12 +63,6 @@ pub(super) struct Settings<R> {
 enum Credentials {
     Required,
     Optional,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Preflight {
-    Judged,
-    Admitted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +77,8 @@ impl<R> ProtectLayer<R> {
     ///
     /// A handler then asks for `Option<AccessToken>`; one that asks for `AccessToken`, or lies behind a
     /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer` count as
-    /// none (RFC 6750 §3.1).
+    /// none (RFC 6750 §3.1). The answer to an anonymous request names `Authorization`, and the headers of other
+    /// [sources](Self::token_from), in `Vary`, so that no cache gives it to a client with a token (RFC 9110 §12.5.5).
     ///
     /// Default: credentials are required.
     pub fn optional(mut self) -> Self {
@@ -121,18 +118,6 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Lets CORS preflights through: `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without credentials,
-    /// which browsers never send with it. It reaches the service within like an [anonymous](Self::optional) request.
-    ///
-    /// Needed only where a CORS layer, or a handler for `OPTIONS`, lies within this layer. One that lies outside answers
-    /// preflights itself, and also lets pages read the refusals of this layer, so that is the better place for it.
-    ///
-    /// Default: they are refused as any request without credentials.
-    pub fn allow_preflight(mut self) -> Self {
-        self.settings.preflight = Preflight::Admitted;
-        self
-    }
-
     /// Records the subject of good tokens in the span of their request too: see [`layer`](crate::layer#tracing).
     ///
     /// Default: not recorded, because it may be a person's, and traces go where not everybody may see who did what.
@@ -146,10 +131,9 @@ impl<R> ProtectLayer<R> {
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
-        let Settings { server, sources, credentials, preflight, requirement, challenge_scope, tracing, responder: _ } =
+        let Settings { server, sources, credentials, requirement, challenge_scope, tracing, responder: _ } =
             self.settings;
-        let settings =
-            Settings { server, sources, credentials, preflight, requirement, challenge_scope, tracing, responder };
+        let settings = Settings { server, sources, credentials, requirement, challenge_scope, tracing, responder };
         ProtectLayer { settings }
     }
 }
@@ -163,6 +147,11 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
 }
 
 /// A service that only requests with a good access token reach.
+///
+/// A request that is refused, or that waits for its issuer's keys, reserves nothing in the service within: the service that was
+/// ready for it is replaced by a clone and dropped. A request that waited makes a clone of its own ready once its token is
+/// known to be good. A handle that was made ready, and is neither called nor dropped, keeps what it has reserved, as with any
+/// tower service.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,
@@ -193,32 +182,26 @@ where
         let mut exchange = Exchange::begin::<ReqB, ResB>(&self.settings, &mut request);
         let span = exchange.span.clone();
         let _within = span.enter();
-        let Ok(presented) = exchange.settings.sources.find(request.headers(), request.uri()) else {
-            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-            return ResponseFuture::refused(exchange.settings.server.invalid_request(), exchange);
-        };
-        let Some(presented) = presented else {
-            if let Err(rejection) = exchange.settings.admit_anonymous(&mut request) {
-                return ResponseFuture::refused(rejection, exchange);
+        match exchange.decide(&mut request) {
+            Decision::PassOn => ResponseFuture::inner(self.inner.call(request), exchange),
+            Decision::Refuse(rejection) => {
+                release(&mut self.inner);
+                ResponseFuture::refused(rejection, exchange)
             }
-            exchange.passage = Passage::Anonymous;
-            return ResponseFuture::inner(self.inner.call(request), exchange);
-        };
-        if presented.in_query {
-            exchange.caching = Caching::Private;
-        }
-        match exchange.settings.server.admit(&presented.token, &span) {
-            Admission::Granted(token) => match exchange.grant(token, request.extensions_mut()) {
-                Ok(()) => ResponseFuture::inner(self.inner.call(request), exchange),
-                Err(rejection) => ResponseFuture::refused(rejection, exchange),
-            },
-            Admission::Refused(rejection) => ResponseFuture::refused(rejection, exchange),
-            Admission::Pending(pending) => {
+            Decision::Wait(pending) => {
+                release(&mut self.inner);
                 let parked = Parked { service: self.inner.clone(), request };
                 ResponseFuture::pending(pending, parked, exchange)
             }
         }
     }
+}
+
+/// What becomes of a request, as far as it is known when it comes.
+enum Decision {
+    PassOn,
+    Refuse(Rejection),
+    Wait(Pending),
 }
 
 impl<R> Exchange<R> {
@@ -229,9 +212,8 @@ impl<R> Exchange<R> {
     {
         settings.sources.mark_sensitive(request.headers_mut());
         Self {
-            caller: settings.responder.protocol().caller(request.headers()),
-            caching: Caching::AsIs,
-            passage: Passage::Token,
+            caller: settings.responder.protocol().caller(request),
+            passage: Passage::Token(None),
             span: tracing::debug_span!(
                 "bearer",
                 issuer = field::Empty,
@@ -240,6 +222,36 @@ impl<R> Exchange<R> {
                 reason = field::Empty
             ),
             settings: Arc::clone(settings),
+        }
+    }
+
+    fn decide<B>(&mut self, request: &mut Request<B>) -> Decision {
+        let settings = &*self.settings;
+        let Ok(presented) = settings.sources.find(request.headers(), request.uri()) else {
+            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
+            return Decision::Refuse(settings.server.invalid_request());
+        };
+        let Some(presented) = presented else {
+            if let Err(rejection) = settings.admit_anonymous(request) {
+                return Decision::Refuse(rejection);
+            }
+            self.passage = Passage::Anonymous;
+            return Decision::PassOn;
+        };
+        if let Some(source) = presented.source {
+            if let Err(found) = settings.sources.check_site(source, request) {
+                tracing::debug!(error = %found, "request refused");
+                return Decision::Refuse(Rejection::cross_site());
+            }
+            self.passage = Passage::Token(Some(source));
+        }
+        match settings.server.admit(&presented.token, &self.span) {
+            Admission::Granted(token) => match self.grant(token, request.extensions_mut()) {
+                Ok(()) => Decision::PassOn,
+                Err(rejection) => Decision::Refuse(rejection),
+            },
+            Admission::Refused(rejection) => Decision::Refuse(rejection),
+            Admission::Pending(pending) => Decision::Wait(pending),
         }
     }
 
@@ -259,22 +271,25 @@ impl<R> Exchange<R> {
 }
 
 impl<R> Settings<R> {
+    /// What an answer of the service within says to caches.
+    pub(super) fn restrict_caching(&self, passage: Passage, headers: &mut HeaderMap) {
+        match passage {
+            Passage::Token(None) => {}
+            Passage::Token(Some(source)) => {
+                caching::keep_private(headers);
+                caching::vary_by(headers, self.sources.header_name(source));
+            }
+            Passage::Anonymous => caching::vary_by(headers, self.sources.header_names()),
+        }
+    }
+
     /// Lets a request without credentials pass, if that is allowed.
     fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
-        let optional = self.credentials == Credentials::Optional && self.requirement.is_none();
-        if optional || (self.preflight == Preflight::Admitted && is_preflight(request)) {
+        if self.credentials == Credentials::Optional && self.requirement.is_none() {
             Context::anonymous(self.server.clone(), request.extensions_mut());
             return Ok(());
         }
         let of_requirement = || self.requirement.as_ref().and_then(Require::scope_to_ask_for);
         Err(self.server.no_credentials(self.challenge_scope.clone().or_else(of_requirement).as_ref()))
     }
-}
-
-/// Fetch, "CORS-preflight request".
-fn is_preflight<B>(request: &Request<B>) -> bool {
-    let headers = request.headers();
-    request.method() == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -4,7 +4,7 @@ use http::{Extensions, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::RequireFuture;
+use super::future::{RequireFuture, release};
 use crate::server::{Access, Context};
 use crate::{Rejection, Require};
 
@@ -17,6 +17,9 @@ impl<S> Layer<S> for Require {
 }
 
 /// A service that only requests reach whose token satisfies a [`Require`].
+///
+/// The service within must be `Clone`, as behind [`Protect`](super::Protect): when a request is refused, the service that was
+/// ready for it is replaced by a clone and dropped, so that it gives back what it has reserved.
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
@@ -25,7 +28,7 @@ pub struct RequireService<S> {
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for RequireService<S>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone,
     ResB: Default,
 {
     type Response = Response<ResB>;
@@ -39,7 +42,10 @@ where
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         match check(&self.requirement, request.extensions()) {
             Ok(()) => RequireFuture::inner(self.inner.call(request)),
-            Err(rejection) => RequireFuture::refused(rejection),
+            Err(rejection) => {
+                release(&mut self.inner);
+                RequireFuture::refused(rejection)
+            }
         }
     }
 }

@@ -5,8 +5,12 @@ use super::respond::{Protocol, Respond};
 use crate::Rejection;
 
 /// A refusal that gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response with the
-/// status 200, as gRPC has it, and the challenge in its metadata. A client that does not speak gRPC, by the content type of its
-/// request, gets the HTTP status instead, because it would take 200 for success.
+/// status 200, as gRPC has it, and the challenge in its metadata.
+///
+/// Only a request that no other client sends gets the 200: a `POST` over HTTP/2 with a content type of `application/grpc…`
+/// and `te: trailers`. Any other client would take it for success, so it gets the HTTP status, with the same headers. That
+/// is what gRPC-Web gets over HTTP/1.1 and from a page. Its clients map the HTTP status as gRPC does
+/// (`http-grpc-status-mapping.md`): 401 is `UNAUTHENTICATED`, 403 is `PERMISSION_DENIED`, 503 is `UNAVAILABLE`.
 ///
 /// | HTTP | gRPC |
 /// |---|---|

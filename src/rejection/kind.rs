@@ -14,20 +14,24 @@ pub enum RejectionKind {
     /// The token is valid and does not grant enough: 403 `insufficient_scope`, with the scope that would do if it is scope
     /// that is lacking.
     InsufficientScope,
+    /// The token came in a cookie with a request that another site caused: 403 without a challenge, because no other token
+    /// would do. See [`TokenSource::cookie`](crate::server::TokenSource::cookie).
+    CrossSite,
     /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
     /// error code makes the client throw it away.
     KeysUnavailable,
     /// A bound of this server is reached, so it does not say what the token is worth: 429 with `Retry-After`. The token may well be
     /// good, so no error code makes the client throw it away.
     TooManyRequests,
-    /// A handler or a requirement asked for a token where no layer protects it: 500. A mistake of the server's.
+    /// A handler or a requirement asked for a token where no layer protects it, or had a token checked by another server than
+    /// the one that validated it: 500. A mistake in the program, logged with what is missing.
     Unprotected,
 }
 
 impl RejectionKind {
     /// A word for it that stays the same, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
-    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `keys_unavailable`, `too_many_requests` or `unprotected`. It is not the
-    /// challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `cross_site`, `keys_unavailable`, `too_many_requests` or
+    /// `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,6 +40,7 @@ impl RejectionKind {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::InsufficientScope => "insufficient_scope",
+            Self::CrossSite => "cross_site",
             Self::KeysUnavailable => "keys_unavailable",
             Self::TooManyRequests => "too_many_requests",
             Self::Unprotected => "unprotected",

@@ -43,6 +43,11 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::TooManyRequests) }
     }
 
+    /// RFC 6750 has no error code for it, and a better token would not help.
+    pub(crate) fn cross_site() -> Self {
+        Self::without_challenge(RejectionKind::CrossSite)
+    }
+
     /// `what` was asked for on an unprotected route.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
@@ -58,6 +63,15 @@ impl Rejection {
     pub(crate) fn claims_not_configured<T>() -> Self {
         let wanted = std::any::type_name::<T>();
         tracing::error!("Claims<{wanted}> was asked for: add `.claims::<{wanted}>()` to the ResourceServer's builder");
+        Self::without_challenge(RejectionKind::Unprotected)
+    }
+
+    /// A server was to judge a token of `issuer` that another server has validated.
+    pub(crate) fn token_of_another_server(issuer: &str) -> Self {
+        tracing::error!(
+            issuer,
+            "check was given a token that another ResourceServer has validated: call it on the server whose layer or verify made the token, or on a clone of it"
+        );
         Self::without_challenge(RejectionKind::Unprotected)
     }
 
@@ -79,14 +93,14 @@ impl Rejection {
                 StatusCode::UNAUTHORIZED
             }
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
-            RejectionKind::InsufficientScope => StatusCode::FORBIDDEN,
+            RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// The `WWW-Authenticate` of the response: with every 400, 401 and 403.
+    /// The `WWW-Authenticate` of the response: with every 400, 401 and 403, unless it is [`RejectionKind::CrossSite`].
     #[must_use]
     pub fn challenge(&self) -> Option<&HeaderValue> {
         self.challenge.as_ref()
@@ -144,6 +158,7 @@ impl Rejection {
                 self.shortfall().map(ErrorCode::of)
             }
             RejectionKind::NoCredentials
+            | RejectionKind::CrossSite
             | RejectionKind::KeysUnavailable
             | RejectionKind::TooManyRequests
             | RejectionKind::Unprotected => None,

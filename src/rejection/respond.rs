@@ -1,5 +1,5 @@
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use crate::Rejection;
 
@@ -71,7 +71,7 @@ impl Protocol {
     pub(super) const GRPC: Self = Self(StatusIn::GrpcHeaders);
 
     /// What the client speaks, as far as it matters.
-    pub(crate) fn caller(self, request: &HeaderMap) -> Caller {
+    pub(crate) fn caller<B>(self, request: &Request<B>) -> Caller {
         match self.0 {
             StatusIn::StatusLine => Caller::Http,
             StatusIn::GrpcHeaders => Caller::of(request),
@@ -95,14 +95,31 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// gRPC over HTTP/2, "Requests": by the content type, which is `application/grpc`, alone or with `+`, `;` or, on the web,
-    /// `-web` behind it.
-    fn of(request: &HeaderMap) -> Self {
-        const GRPC: &[u8] = b"application/grpc";
-        let content_type = request.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        match content_type.split_at_checked(GRPC.len()) {
-            Some((start, [] | [b'+' | b';' | b'-', ..])) if start.eq_ignore_ascii_case(GRPC) => Self::Grpc,
-            _ => Self::Http,
-        }
+    /// gRPC over HTTP/2, "Requests": by version, method, content type and `te: trailers`, all of which a gRPC client sends. The
+    /// content type alone proves nothing. A page cannot send `te`, and a proxy that speaks HTTP/1.1 to this server removes it.
+    fn of<B>(request: &Request<B>) -> Self {
+        let headers = request.headers();
+        let is_grpc = request.version() == Version::HTTP_2
+            && request.method() == Method::POST
+            && has_grpc_content_type(headers)
+            && accepts_trailers(headers);
+        if is_grpc { Self::Grpc } else { Self::Http }
     }
+}
+
+/// It is `application/grpc`, alone or with `+`, `;` or, on the web, `-web` behind it.
+fn has_grpc_content_type(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let mut lines = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    match line.as_bytes().split_at_checked(GRPC.len()) {
+        Some((start, [] | [b'+' | b';' | b'-', ..])) => start.eq_ignore_ascii_case(GRPC),
+        _ => false,
+    }
+}
+
+/// RFC 9110 §10.1.4.
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }

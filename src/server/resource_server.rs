@@ -16,7 +16,7 @@ use crate::keys::{IssuerStatus, KeyStore, Lookup, PendingLookup, TokenTimes};
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
-use crate::token::{Candidate, Judge, MAX_TOKEN_LENGTH, Policy, TokenError};
+use crate::token::{Candidate, Judge, MAX_TOKEN_LENGTH, Policy, ServerIdentity, TokenError};
 use crate::{AccessToken, Rejection, Require, Scope};
 
 /// The most that a request waits for a key, a little more than one fetch may take.
@@ -42,6 +42,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct ResourceServer(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
+    identity: ServerIdentity,
     pub(super) trusted: Vec<Trusted>,
     pub(super) clock: Arc<dyn Clock>,
     challenges: Challenges,
@@ -76,7 +77,8 @@ impl ResourceServer {
     ) -> Self {
         let verified = VerifiedTokens::new(token_cache);
         let headers = KnownHeaders::default();
-        Self(Arc::new(Inner { trusted, clock, challenges, claims, metadata, headers, verified }))
+        let identity = ServerIdentity::next();
+        Self(Arc::new(Inner { identity, trusted, clock, challenges, claims, metadata, headers, verified }))
     }
 
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
@@ -176,6 +178,10 @@ impl ResourceServer {
     /// Whether `token` satisfies `requirement` now: for a handler that can tell only late what it needs. A token that has
     /// expired since it came is refused with 401 `invalid_token`. What it returns is the response to send.
     ///
+    /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers,
+    /// expect another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500
+    /// whatever it grants, and the mistake is logged as an error. [`Require::check`] asks nothing but the requirement.
+    ///
     /// ```
     /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
     /// # struct Payment { amount: u64 }
@@ -191,6 +197,9 @@ impl ResourceServer {
     ///
     /// The refusal: see [`Require`] for which.
     pub fn check(&self, token: &AccessToken, requirement: &Require) -> Result<(), Rejection> {
+        if !token.was_validated_by(self.0.identity) {
+            return Err(Rejection::token_of_another_server(token.issuer()));
+        }
         requirement.check(token, self.0.clock.now()).map_err(|shortfall| {
             tracing::debug!(%shortfall, "request refused");
             Rejection::falls_short(self.0.challenges.falls_short(&shortfall), shortfall)
@@ -378,7 +387,7 @@ impl ResourceServer {
             if plausible.kid().is_none() {
                 store.verified(algorithm, key);
             }
-            let judge = Judge { clock: Arc::clone(&self.0.clock), leeway: policy.leeway };
+            let judge = Judge { server: self.0.identity, clock: Arc::clone(&self.0.clock), leeway: policy.leeway };
             let token = plausible.into_token(&verified, self.0.claims.map(|claims| claims.parse), judge)?;
             if let Some(cache) = &self.0.verified {
                 let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));

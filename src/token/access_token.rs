@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -40,11 +41,25 @@ struct Inner {
     parsed_claims: Option<ParsedClaims>,
 }
 
-/// By whose time a token was judged, and will be again.
+/// Which server judged a token, and by whose time it was judged and will be again.
 #[derive(Clone)]
 pub(crate) struct Judge {
+    pub(crate) server: ServerIdentity,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) leeway: Duration,
+}
+
+/// Which of all servers that were ever built in this process one is: a number that is never given twice.
+///
+/// It is no address, so that a server may keep its identity when everything else about it is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServerIdentity(u64);
+
+impl ServerIdentity {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Judge {
@@ -197,6 +212,11 @@ impl AccessToken {
     /// The claims as they were signed: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
+    }
+
+    /// Whether it was this server that validated the token.
+    pub(crate) fn was_validated_by(&self, server: ServerIdentity) -> bool {
+        self.0.judge.server == server
     }
 
     /// RFC 7519 §4.1.4, as when the token was validated.

@@ -20,7 +20,7 @@ pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 pub use validator::Profile;
 
-pub(crate) use access_token::Judge;
+pub(crate) use access_token::{Judge, ServerIdentity};
 pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
 pub(crate) use identity::Identities;
 pub(crate) use recipient::Recipient;
