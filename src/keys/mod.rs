@@ -37,14 +37,19 @@
 //! A key that nobody was told of costs each instance one fetch when its first token comes; an issuer that publishes a key ten
 //! minutes before it signs with it pays nothing.
 
+mod address;
 mod cache;
 mod discovery;
 mod fetch;
 mod file;
+mod for_logs;
+mod freshness;
 mod pilot;
+mod resolver;
 mod source;
 mod status;
 mod store;
+mod transport;
 mod waiting_room;
 
 pub use discovery::{DiscoveryError, UrlError};
