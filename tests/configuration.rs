@@ -970,7 +970,7 @@ fn what_was_not_filled_in_is_a_problem() {
         );
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
-            [format!("issuers[0]: the issuer {value:?} {reason}")]
+            [format!("issuers[0]: the issuer {value:?}: not an absolute URL")]
         );
         for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
             assert_eq!(
@@ -988,7 +988,7 @@ fn what_was_not_filled_in_is_a_problem() {
         }
         assert_eq!(
             at(&format!("jwks_url = '{value}'")),
-            [format!("issuers[0].jwks_url: the JWKS URL {value:?} {reason}")]
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?}: not an absolute URL")]
         );
         assert_eq!(
             at(&format!("jwks_file = '{value}'")),
@@ -1000,8 +1000,6 @@ fn what_was_not_filled_in_is_a_problem() {
         let issuer = || Issuer::discover("https://a.example").unwrap();
         let text = |what: &str| format!("the {what} {value:?} {reason}");
         assert_eq!(Issuer::keys(value, keys()).unwrap_err().to_string(), text("issuer"));
-        assert_eq!(Issuer::discover(value).unwrap_err().to_string(), text("issuer"));
-        assert_eq!(Issuer::jwks("b", value).unwrap_err().to_string(), text("JWKS URL"));
         let built = |builder: Builder<Trusting>| builder.build().unwrap_err().to_string();
         assert_eq!(built(ResourceServer::builder(value).trust(issuer())), text("audience"));
         let trusting = |issuer: Issuer| built(ResourceServer::builder("a").trust(issuer));
@@ -1011,10 +1009,8 @@ fn what_was_not_filled_in_is_a_problem() {
     }
     assert_eq!(at("subjects = ['']"), [r#"issuers[0].subjects[0]: the subject "" is blank"#]);
     let server = "audience = 'https://a.example'\nissuers = ['https://a.example']";
-    assert_eq!(
-        problems(&format!("{server}\nrealm = '<realm>'")),
-        [r#"realm: the realm "<realm>" has a placeholder in it that was not filled in"#]
-    );
+    // A realm is for people to read.
+    assert!(config(&format!("{server}\nrealm = 'Users of <{{shop}}>'")).build().is_ok());
     assert_eq!(
         problems(&format!("{server}\nmetadata.resource = 'https://a.example/${{PATH}}'")),
         [
@@ -1027,6 +1023,20 @@ fn what_was_not_filled_in_is_a_problem() {
             r#"issuers[0]: the issuer "https://a.example,https://b.example" is a list of URLs, where there is one for each setting or element"#
         ]
     );
+    // What is still a URL with it.
+    for value in ["https://a.example/${PATH}", "https://a.example/$PATH", "https://a.example/{tenant}"] {
+        let reason = "has a placeholder in it that was not filled in";
+        assert_eq!(
+            problems(&format!("audience = 'a'\nissuers = ['{value}']")),
+            [format!("issuers[0]: the issuer {value:?} {reason}")]
+        );
+        assert_eq!(
+            at(&format!("jwks_url = '{value}'")),
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?} {reason}")]
+        );
+        assert_eq!(Issuer::discover(value).unwrap_err().to_string(), format!("the issuer {value:?} {reason}"));
+        assert_eq!(Issuer::jwks("b", value).unwrap_err().to_string(), format!("the JWKS URL {value:?} {reason}"));
+    }
     let common = "https://login.microsoftonline.com/common/v2.0";
     assert_eq!(
         problems(&format!("audience = 'a'\nissuers = ['{common}']")),

@@ -120,9 +120,9 @@ impl<'t> Keys<'t> {
         }
         if let Some(node) = url {
             let url = reader.text(&node).unwrap_or(NOWHERE);
-            let is_one = if url.is_empty() { Ok(()) } else { check_text("JWKS URL", url) };
             let refused = |reason| ConfigError::JwksUrl { value: url.to_owned(), reason };
-            let keys = is_one.and_then(|()| RemoteKeys::at(url).map_err(refused));
+            let keys = RemoteKeys::at(url).map_err(refused);
+            let keys = keys.and_then(|keys| check_text("JWKS URL", url).map(|()| keys));
             return match reader.accept(&node.path, keys) {
                 Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
                 None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),

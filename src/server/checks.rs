@@ -8,7 +8,7 @@ use url::Url;
 use super::builder::{Builder, MAX_LEEWAY, Trusting};
 use super::config_error::ConfigError;
 use super::issuer::Issuer;
-use super::text_error::{TextError, check_issuer, check_text, has_placeholder};
+use super::text_error::{check_issuer, check_text};
 use crate::challenge::Challenges;
 use crate::keys;
 use crate::metadata::{Metadata, ResourceMetadata};
@@ -61,8 +61,8 @@ impl Builder<Trusting> {
                 }
             }
         }
-        if let Some(realm) = &self.realm {
-            mistakes.note(Place::of(&["realm"]), self.challenges(None).and_then(|_| check_realm(realm)));
+        if self.realm.is_some() {
+            mistakes.note(Place::of(&["realm"]), self.challenges(None));
         }
         self.note_duplicates(&mut mistakes);
         for (at, issuer) in self.issuers.iter().enumerate() {
@@ -154,14 +154,6 @@ fn check_audience(audience: &str) -> Result<(), ConfigError> {
         return check_text("audience", audience);
     }
     Err(ConfigError::Audience { value: audience.to_owned() })
-}
-
-/// A realm is for people to read, and may hold what no identifier does.
-fn check_realm(realm: &str) -> Result<(), ConfigError> {
-    if has_placeholder(realm) {
-        return Err(ConfigError::Text { what: "realm", value: realm.to_owned(), reason: TextError::Placeholder });
-    }
-    Ok(())
 }
 
 #[derive(Default)]

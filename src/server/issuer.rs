@@ -49,13 +49,9 @@ impl Issuer {
     /// # Errors
     ///
     /// If `identifier` is not an https URL without query and fragment. Plain http is allowed for this machine alone:
-    /// `localhost`, `127.0.0.0/8` and `[::1]`. If it is blank, quoted or has a placeholder in it, as [`TextError`] says.
-    ///
-    /// [`TextError`]: crate::server::TextError
+    /// `localhost`, `127.0.0.0/8` and `[::1]`. Or if it has a placeholder in it, as
+    /// [`TextError`](crate::server::TextError) says.
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
-        if !identifier.is_empty() {
-            check_issuer(identifier)?;
-        }
         let keys = RemoteKeys::discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
         Self::remote(identifier, keys)
@@ -69,11 +65,9 @@ impl Issuer {
     /// If `jwks_url` is not an https URL, plain http being allowed for this machine alone, or if `identifier` is none: see
     /// [`keys`](Self::keys).
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
-        if !jwks_url.is_empty() {
-            check_text("JWKS URL", jwks_url)?;
-        }
         let keys =
             RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
+        check_text("JWKS URL", jwks_url)?;
         Self::remote(identifier, keys)
     }
 

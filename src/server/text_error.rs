@@ -52,7 +52,7 @@ pub(super) fn check_issuer(value: &str) -> Result<(), ConfigError> {
 }
 
 /// Whether a template or a shell should have put something in.
-pub(super) fn has_placeholder(text: &str) -> bool {
+fn has_placeholder(text: &str) -> bool {
     let is_between = |open, close| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
     let is_variable = |part: &str| part.starts_with('$') && part[1..].starts_with(is_letter);
     let is_windows_variable = |text: &str| {
