@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_bearer::config::{Config, Problems};
-use tower_bearer::jose::Algorithm;
+use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{KeyFile, RemoteKeys};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::server::{Builder, ConfigError, TokenCache, Trusting};
@@ -632,7 +632,7 @@ fn every_mistake_of_a_preset_alone_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = ['1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a', 'common']",
-        r#"issuers[0].tenants[1]: the tenant of Entra "common" is not a GUID in lower case"#,
+        r#"issuers[0].tenants[1]: the tenant of Entra "common" is not a GUID in lower case, but stands for any tenant: set the GUID of yours, or several with entra_tenants"#,
     );
     assert_alone_in_table(
         "preset = 'cognito'\npool = 'eu-central-1_AbC'\nclients = []",
@@ -746,7 +746,6 @@ async fn variables_are_read_as_their_settings_want_them() {
         ("API_METADATA__DPOP_BOUND_ACCESS_TOKENS_REQUIRED", "false"),
         ("API", "not ours"),
         ("OTHER_API_REALM", "not ours"),
-        ("api_realm", "not ours"),
     ];
     let api = Config::from_vars("API_", variables).build().unwrap();
     let token = |subject: &str| good(&issuer).subject(subject);
@@ -778,18 +777,25 @@ fn mistakes_in_variables() {
     ];
     let with = |name, value| problems_of_vars(&[&good[..], &[(name, value)]].concat());
     for odd in ["+1", "-1", " 1", "1 s", "1.0", "", "ten", "99999999999999999999"] {
-        let expected = format!("leeway: the text {odd:?}, where a whole number of seconds, at most 60, is expected");
+        let expected =
+            format!("leeway (API_LEEWAY): the text {odd:?}, where a whole number of seconds, at most 60, is expected");
         assert_eq!(with("API_LEEWAY", odd), [expected]);
     }
-    assert_eq!(with("API_LEEWAY", "61"), ["leeway: a leeway of 61s, where 60 s are the most"]);
-    assert_eq!(with("API_METADATA", "yes"), [r#"metadata: the text "yes", where a table, true or false is expected"#]);
+    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(
+        with("API_METADATA", "yes"),
+        [r#"metadata (API_METADATA): the text "yes", where a table, true or false is expected"#]
+    );
     assert_eq!(
         with("API_KEY", "secret"),
-        ["key: not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"]
+        ["key (API_KEY): not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"]
     );
     // What is set by itself and part by part, in either order, is set twice.
-    assert_eq!(with("API_ISSUERS__0__ISSUER", "https://other.example.com"), ["issuers: set twice"]);
-    assert_eq!(with("API_Audience", "b"), ["audience: set twice"]);
+    assert_eq!(
+        with("API_ISSUERS__0__ISSUER", "https://other.example.com"),
+        ["issuers (API_ISSUERS, API_ISSUERS__0__ISSUER): set twice"]
+    );
+    assert_eq!(with("API_Audience", "b"), ["audience (API_AUDIENCE, API_Audience): set twice"]);
 
     // Numbers leave nothing out, and none is there twice.
     let table = |name, value| {
@@ -797,34 +803,246 @@ fn mistakes_in_variables() {
     };
     assert_eq!(
         table("API_ISSUERS__2", "https://two.example.com"),
-        ["issuers[1]: nothing, where an identifier or a table is expected"]
+        [
+            "issuers[1] (API_ISSUERS__1): nothing, where an identifier or a table is expected; elements are numbered from 0 without a gap"
+        ]
     );
     assert_eq!(
         table("API_ISSUERS__0", "https://two.example.com"),
-        ["issuers: a table, where a list of issuers is expected"]
+        ["issuers (API_ISSUERS__0, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected"]
     );
     assert_eq!(
         table("API_ISSUERS__01", "https://two.example.com"),
-        ["issuers: a table, where a list of issuers is expected"]
+        ["issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected"]
     );
     // An empty list is no list that was left out.
     assert_eq!(
         table("API_ISSUERS__0__AUDIENCES", ""),
-        ["issuers[0].audiences: empty, where at least one audience is expected, or else no such setting"]
+        [
+            "issuers[0].audiences (API_ISSUERS__0__AUDIENCES): empty, where at least one audience is expected, or else no such setting"
+        ]
     );
     for (name, path) in
         [("API_ISSUERS__0__SUBJECTS", "issuers[0].subjects"), ("API_ISSUERS__0__ALGORITHMS", "issuers[0].algorithms")]
     {
         let [problem] = &table(name, " ")[..] else { panic!("one problem") };
-        assert!(problem.starts_with(&format!("{path}: ")), "{problem}");
+        assert!(problem.starts_with(&format!("{path} ({name}): ")), "{problem}");
     }
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "")]),
-        ["issuers: empty, where at least one issuer is expected"]
+        ["issuers (API_ISSUERS): empty, where at least one issuer is expected"]
     );
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "https://a.example https://a.example")]),
-        [r#"issuers[1]: the issuer "https://a.example" is trusted twice"#]
+        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice"#]
+    );
+}
+
+/// Names of variables have a case on some systems and none on others.
+#[test]
+fn a_prefix_is_found_in_any_case() {
+    let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];
+    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): a leeway of 61s, where 60 s are the most"]);
+    let twice = [("api_AUDIENCE", "a"), ("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example")];
+    assert_eq!(problems_of_vars(&twice), ["audience (API_AUDIENCE, api_AUDIENCE): set twice"]);
+    // A prefix that ends within a character of a name is none of it.
+    assert!(Config::from_vars("A", [("\u{e9}", "x"), ("A", "x")]).build().is_err());
+}
+
+#[test]
+fn problems_name_the_variable() {
+    let variables = [
+        ("API_AUDIENCE", "a"),
+        ("API_ISSUERS__0__ISSUER", "http://a.example"),
+        ("API_ISSUERS__1__PRESET", "auth0"),
+        ("API_ISSUERS__2__ISSUER", "https://b.example"),
+        ("API_ISSUERS__2__ALGORITHMS", "ES256 HS256"),
+    ];
+    let problems = Config::from_vars("API_", variables).build().unwrap_err();
+    let found: Vec<_> = problems.iter().map(|problem| (problem.path(), problem.variables().unwrap())).collect();
+    let expected = [
+        ("issuers[0].issuer", "API_ISSUERS__0__ISSUER"),
+        ("issuers[1].domain", "API_ISSUERS__1__DOMAIN"),
+        ("issuers[2].algorithms[1]", "API_ISSUERS__2__ALGORITHMS"),
+    ];
+    assert_eq!(found, expected);
+    assert!(problems.to_string().starts_with("issuers[0].issuer (API_ISSUERS__0__ISSUER): the issuer "), "{problems}");
+    assert_eq!(
+        problems_of_vars(&[("API_ISSUERS", "https://a.example")]),
+        ["audience (API_AUDIENCE): missing, where the identifier of this server is expected"]
+    );
+    let data = config("issuers = ['https://a.example']").build().unwrap_err();
+    assert!(data.iter().all(|problem| problem.variables().is_none()), "{data}");
+}
+
+#[test]
+fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
+    let with = |name, value| problems_of_vars(&[("API_AUDIENCE", "a"), (name, value)]);
+    let from_0 = "; elements are numbered from 0 without a gap";
+    assert_eq!(
+        with("API_ISSUERS__1__ISSUER", "https://a.example"),
+        [format!("issuers[0] (API_ISSUERS__0): nothing, where an identifier or a table is expected{from_0}")]
+    );
+    for (name, place) in [
+        ("API_ISSUERS_0_ISSUER", "issuers_0_issuer"),
+        ("API_ISSUERS_0__ISSUER", "issuers_0"),
+        ("API_ISSUERS_0", "issuers_0"),
+    ] {
+        let found = with(name, "https://a.example");
+        let expected = [
+            format!(
+                "{place} ({name}): not a setting; did you mean {}, with two underscores?",
+                place.to_uppercase().replace('_', "__")
+            ),
+            "issuers (API_ISSUERS): missing, where a list of issuers is expected".to_owned(),
+        ];
+        assert_eq!(BTreeSet::from_iter(found), BTreeSet::from_iter(expected), "{name}");
+    }
+    assert_eq!(
+        with("API_ISSUERS__0_ISSUER", "https://a.example"),
+        [
+            "issuers (API_ISSUERS__0_ISSUER): a table, where a list of issuers is expected; there are two underscores on either side of a number"
+        ]
+    );
+    let issuers = ("API_ISSUERS", "https://a.example");
+    assert_eq!(
+        problems_of_vars(&[("API_AUDIENCE", "a"), issuers, ("API_TOKEN_CACHE_ENTRIES", "5")]),
+        [
+            "token_cache_entries (API_TOKEN_CACHE_ENTRIES): not a setting; did you mean TOKEN_CACHE__ENTRIES, with two underscores?"
+        ]
+    );
+    // In a file there is nothing to be said of underscores.
+    assert_eq!(
+        problems("audience = 'a'\nissuers = ['https://a.example']\ntoken_cache_entries = 5"),
+        [
+            "token_cache_entries: not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"
+        ]
+    );
+}
+
+#[test]
+fn a_list_in_a_variable_has_spaces_and_no_commas() {
+    let told = "where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number";
+    for value in ["https://a.example,https://b.example", "https://a.example;https://b.example"] {
+        assert_eq!(
+            problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", value)]),
+            [format!("issuers[0] (API_ISSUERS): the text {value:?}, {told}")]
+        );
+    }
+    assert_eq!(
+        problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example, https://b.example")]),
+        [format!("issuers[0] (API_ISSUERS): the text \"https://a.example,\", {told}")]
+    );
+    let issuer = [("API_AUDIENCE", "a"), ("API_ISSUERS__0__ISSUER", "https://a.example")];
+    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "CLIENTS_INSTEAD_OF_AUDIENCE"] {
+        let name = format!("API_ISSUERS__0__{setting}");
+        let path = setting.to_lowercase();
+        assert_eq!(
+            problems_of_vars(&[issuer[0], issuer[1], (&name, "ES256,EdDSA")]),
+            [format!("issuers[0].{path}[0] ({name}): the text \"ES256,EdDSA\", {told}")]
+        );
+    }
+    // By itself it may have one.
+    let comma = ("API_ISSUERS__0__SUBJECTS__0", "a,b");
+    assert!(Config::from_vars("API_", [issuer[0], issuer[1], comma]).build().is_ok());
+    assert!(Config::from_vars("API_", [issuer[0], ("API_ISSUERS__0", "https://a.example/b,c")]).build().is_ok());
+}
+
+/// What a template, a shell or a list left of an identifier, wherever one stands; and in code, in the same words.
+#[test]
+fn what_was_not_filled_in_is_a_problem() {
+    let oddities = [
+        (" ", "is blank"),
+        ("b ", "begins or ends with white space"),
+        ("\"b\"", "begins or ends with a quotation mark, which would be a part of it"),
+        ("${VALUE}", "has a placeholder in it that was not filled in"),
+        ("$VALUE", "has a placeholder in it that was not filled in"),
+        ("{{ value }}", "has a placeholder in it that was not filled in"),
+        ("<value>", "has a placeholder in it that was not filled in"),
+    ];
+    let at =
+        |settings: &str| problems(&format!("audience = 'a'\n[[issuers]]\nissuer = 'https://a.example'\n{settings}"));
+    for (value, reason) in oddities {
+        let issuers = "issuers = ['https://a.example']";
+        assert_eq!(
+            problems(&format!("audience = '{value}'\n{issuers}")),
+            [format!("audience: the audience {value:?} {reason}")]
+        );
+        assert_eq!(
+            problems(&format!("audience = 'a'\nissuers = ['{value}']")),
+            [format!("issuers[0]: the issuer {value:?}: not an absolute URL")]
+        );
+        for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
+            assert_eq!(
+                problems(&format!("audience = 'a'\n[[issuers]]\nissuer = '{value}'\n{keys}")),
+                [format!("issuers[0].issuer: the issuer {value:?} {reason}")]
+            );
+        }
+        for (setting, what) in
+            [("audiences", "audience"), ("subjects", "subject"), ("clients_instead_of_audience", "client")]
+        {
+            assert_eq!(
+                at(&format!("{setting} = ['b', '{value}']")),
+                [format!("issuers[0].{setting}[1]: the {what} {value:?} {reason}")]
+            );
+        }
+        assert_eq!(
+            at(&format!("jwks_url = '{value}'")),
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?}: not an absolute URL")]
+        );
+        assert_eq!(
+            at(&format!("jwks_file = '{value}'")),
+            [format!("issuers[0].jwks_file: the file of keys {value:?} {reason}")]
+        );
+
+        // The builder says the same.
+        let keys = || JwkSet::from_json(small_issuer().jwks().to_string().as_bytes()).unwrap();
+        let issuer = || Issuer::discover("https://a.example").unwrap();
+        let text = |what: &str| format!("the {what} {value:?} {reason}");
+        assert_eq!(Issuer::keys(value, keys()).unwrap_err().to_string(), text("issuer"));
+        let built = |builder: Builder<Trusting>| builder.build().unwrap_err().to_string();
+        assert_eq!(built(ResourceServer::builder(value).trust(issuer())), text("audience"));
+        let trusting = |issuer: Issuer| built(ResourceServer::builder("a").trust(issuer));
+        assert_eq!(trusting(issuer().audience(value)), text("audience"));
+        assert_eq!(trusting(issuer().subjects([value])), text("subject"));
+        assert_eq!(trusting(issuer().clients_instead_of_audience([value])), text("client"));
+    }
+    assert_eq!(at("subjects = ['']"), [r#"issuers[0].subjects[0]: the subject "" is blank"#]);
+    let server = "audience = 'https://a.example'\nissuers = ['https://a.example']";
+    // A realm is for people to read.
+    assert!(config(&format!("{server}\nrealm = 'Users of <{{shop}}>'")).build().is_ok());
+    assert_eq!(
+        problems(&format!("{server}\nmetadata.resource = 'https://a.example/${{PATH}}'")),
+        [
+            r#"metadata.resource: the resource "https://a.example/${PATH}" has a placeholder in it that was not filled in"#
+        ]
+    );
+    assert_eq!(
+        problems("audience = 'a'\nissuers = ['https://a.example,https://b.example']"),
+        [
+            r#"issuers[0]: the issuer "https://a.example,https://b.example" is a list of URLs, where there is one for each setting or element"#
+        ]
+    );
+    // What is still a URL with it.
+    for value in ["https://a.example/${PATH}", "https://a.example/$PATH", "https://a.example/{tenant}"] {
+        let reason = "has a placeholder in it that was not filled in";
+        assert_eq!(
+            problems(&format!("audience = 'a'\nissuers = ['{value}']")),
+            [format!("issuers[0]: the issuer {value:?} {reason}")]
+        );
+        assert_eq!(
+            at(&format!("jwks_url = '{value}'")),
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?} {reason}")]
+        );
+        assert_eq!(Issuer::discover(value).unwrap_err().to_string(), format!("the issuer {value:?} {reason}"));
+        assert_eq!(Issuer::jwks("b", value).unwrap_err().to_string(), format!("the JWKS URL {value:?} {reason}"));
+    }
+    let common = "https://login.microsoftonline.com/common/v2.0";
+    assert_eq!(
+        problems(&format!("audience = 'a'\nissuers = ['{common}']")),
+        [format!(
+            "issuers[0]: the issuer {common:?} is no tenant's: no token names common, organizations or consumers, but the GUID of its tenant"
+        )]
     );
 }
 
@@ -841,7 +1059,7 @@ fn a_variable_that_is_not_unicode_is_no_text() {
     assert!(Config::from_vars("API_", variables.clone()).build().is_ok());
     variables.push(("API_REALM".into(), odd()));
     let problems = Config::from_vars("API_", variables).build().unwrap_err();
-    assert_eq!(lines(&problems), ["realm: a text that is not Unicode, where a text is expected"]);
+    assert_eq!(lines(&problems), ["realm (API_REALM): a text that is not Unicode, where a text is expected"]);
 }
 
 /// What the module's documentation names in its tables, and what the code knows, are the same.

@@ -1,8 +1,8 @@
 //! From an issuer's name to its keys: where they are looked for, and what stops the search.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant as StdInstant};
 
 use axum::Router;
 use axum::body::Body;
@@ -12,7 +12,7 @@ use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tower_bearer::keys::RemoteKeys;
+use tower_bearer::keys::{FetchRequest, KeySource, RemoteKeys};
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
@@ -198,12 +198,13 @@ async fn i2_i3_a_path_issuer_of_the_test_kit_is_found() {
     assert_eq!((issuer.requests(Endpoint::OpenIdMetadata), issuer.requests(Endpoint::Jwks)), (1, 2));
 }
 
-/// A failing or lying document must not lead on to one that an attacker may have put elsewhere.
+/// Gateways and providers answer anything where they have no metadata. Every location is on the issuer's own host, and every
+/// document must name the issuer.
 #[tokio::test]
-async fn i1_i4_i6_d16_anything_but_absence_ends_the_search() {
+async fn i1_i4_i6_d16_the_search_goes_on_after_an_answer_of_no_use() {
     let site = Site::start().await;
     let issuer = format!("{}/t1", site.origin);
-    let statuses = [201, 204, 206, 301, 304, 400, 401, 403, 429, 500, 502, 503].map(|status| {
+    let statuses = [201, 204, 206, 301, 304, 400, 401, 403, 405, 406, 410, 500, 502, 504].map(|status| {
         let mut page = site.metadata(&issuer);
         page.status = status;
         page
@@ -218,6 +219,10 @@ async fn i1_i4_i6_d16_anything_but_absence_ends_the_search() {
         Page::json(&json!({ "jwks_uri": format!("{}/jwks", site.origin) })),
         Page::json(&json!({ "issuer": issuer, "jwks_uri": null })),
         Page::json(&json!({ "issuer": [issuer], "jwks_uri": format!("{}/jwks", site.origin) })),
+        site.metadata("https://other.example"),
+        site.metadata(&format!("{issuer}/")),
+        site.metadata(&issuer).padded_to(MAX_DOCUMENT + 1),
+        Page::redirect("https://login.example/"),
     ];
     let jwks_uris = [
         "/jwks",
@@ -236,11 +241,70 @@ async fn i1_i4_i6_d16_anything_but_absence_ends_the_search() {
         for place in places("/t1") {
             site.put(&place, site.metadata(&issuer));
         }
-        let shown = format!("{} {}", page.status, page.body.escape_ascii());
-        site.put(&places("/t1")[0], page);
+        let shown = format!("{} {:.100}", page.status, page.body.escape_ascii());
+        site.put(&places("/t1")[0], page.clone());
+        assert_eq!(ask(&issuer).await.status, StatusCode::OK, "{shown}");
+        assert_eq!(site.log(), [&places("/t1")[..2], &["/jwks".to_owned()]].concat(), "{shown}");
+        // And at no location does such a document lead to keys.
+        for place in places("/t1") {
+            site.put(&place, page.clone());
+        }
         ask(&issuer).await.assert_keys_unavailable();
-        assert_eq!(site.log(), [places("/t1")[0].as_str()], "{shown}");
+        assert_eq!(site.log(), places("/t1"), "{shown}");
     }
+}
+
+/// Who cannot answer at one location is not asked at the next: all are on one host.
+#[tokio::test]
+async fn i1_i4_an_issuer_that_is_overloaded_or_out_of_reach_is_left_alone() {
+    let site = Site::start().await;
+    let issuer = format!("{}/t1", site.origin);
+    for status in [429, 503] {
+        site.reset();
+        for place in places("/t1") {
+            site.put(&place, site.metadata(&issuer));
+        }
+        site.put(&places("/t1")[0], Page::status(status));
+        ask(&issuer).await.assert_keys_unavailable();
+        assert_eq!(site.log(), [places("/t1")[0].as_str()], "{status}");
+    }
+    for fault in [Fault::Disconnect, Fault::Truncate] {
+        let issuer = small_issuer();
+        issuer.fail(Endpoint::OAuthMetadata, fault);
+        present(&app(&server(&issuer)), &good(&issuer).sign()).await.assert_keys_unavailable();
+        assert_eq!((issuer.requests(Endpoint::OAuthMetadata), issuer.requests(Endpoint::OpenIdMetadata)), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_search_without_result_tells_every_url_and_its_reason() {
+    let site = Site::start().await;
+    let issuer = format!("{}/t1", site.origin);
+    let [oauth, inserted, appended] = &places("/t1")[..] else { panic!("three locations") };
+    let origin = &site.origin;
+    site.put(oauth, Page::ok("<!doctype html>"));
+    site.put(inserted, Page::status(403));
+    site.put(appended, site.metadata("https://other.example"));
+    let keys = RemoteKeys::discover(&issuer).unwrap();
+    let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
+    let expected = format!(
+        "no usable metadata: {origin}{oauth}: not a metadata document with issuer and jwks_uri; \
+         {origin}{inserted}: answered 403 Forbidden; \
+         {origin}{appended}: the metadata is that of the issuer \"https://other.example\""
+    );
+    assert_eq!(error.to_string(), expected);
+
+    // What another issuer's document holds may have any length, and what a URL holds is not for logs.
+    site.put(oauth, site.metadata(&"x".repeat(10_000)));
+    let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
+    assert!(error.to_string().len() < 1000, "{error}");
+    site.put(oauth, Page::json(&json!({ "issuer": issuer, "jwks_uri": format!("{origin}/none?key=secret") })));
+    let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("{origin}/none?…: answered 404 Not Found"));
+    site.put("/none?key=secret", Page::ok("{}"));
+    let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{origin}/none?…: ")), "{error}");
+    assert!(!format!("{error:?} {keys:?}").contains("secret"), "{error:?} {keys:?}");
 }
 
 #[tokio::test]
@@ -272,7 +336,7 @@ async fn i1_another_issuers_metadata_is_of_no_use() {
                 site.put(&place, site.metadata(&other));
             }
             ask(&issuer).await.assert_keys_unavailable();
-            assert_eq!(site.log(), [places(path)[0].as_str()], "{other:?} for {issuer:?}");
+            assert_eq!(site.log(), places(path), "{other:?} for {issuer:?}");
         }
     }
 }
@@ -307,7 +371,7 @@ async fn i6_i13_a_document_has_at_most_256_kib() {
         } else {
             answer.assert_keys_unavailable();
         }
-        assert!(!site.log().contains(&OPENID.to_owned()), "no other place is tried");
+        assert_eq!(site.log().contains(&OPENID.to_owned()), metadata > MAX_DOCUMENT, "as after any answer of no use");
     }
 }
 
@@ -345,7 +409,7 @@ async fn i13_redirects_come_to_an_end() {
     site.reset();
     site.put(OAUTH, Page::redirect(OAUTH));
     ask(&site.origin).await.assert_keys_unavailable();
-    assert_eq!(site.log(), [OAUTH; 4], "once, and three times again");
+    assert_eq!(site.log(), [OAUTH, OAUTH, OAUTH, OAUTH, OPENID], "once, and three times again");
 }
 
 #[tokio::test]
@@ -354,7 +418,7 @@ async fn i13_d16_redirects_to_another_origin_are_refused() {
     let same_port = site.origin.replace("127.0.0.1", "localhost");
     let elsewhere = [other.origin.as_str(), &same_port, "https://127.0.0.1", "http://login.example", "file:///etc"];
     for elsewhere in elsewhere {
-        for (page, trail) in [(OAUTH, &[OAUTH][..]), ("/jwks", &[OAUTH, "/jwks"])] {
+        for (page, trail) in [(OAUTH, &[OAUTH, OPENID][..]), ("/jwks", &[OAUTH, "/jwks"])] {
             for site in [&site, &other] {
                 site.reset();
                 site.put("/moved", site.metadata(&site.origin));
@@ -519,7 +583,103 @@ async fn after_two_failures_the_issuer_is_asked_again_where_its_keys_are() {
     // Far beyond any lifetime, so that somebody has to wait for the next fetch.
     clock.advance(Duration::from_secs(3 * 60 * 60));
     present(&app, &token).await.assert_ok();
-    assert_eq!(site.log(), ["/new"], "where keys arrive from is remembered");
+    assert_eq!(site.log(), [OAUTH, "/new"], "where keys arrive from is remembered, and asked again after an hour");
+}
+
+/// Fetches as a server would after `later`, and says what was asked.
+async fn asked_by(site: &Site, keys: &RemoteKeys, later: Duration, bypass_caches: bool) -> (bool, Vec<String>) {
+    static START: LazyLock<StdInstant> = LazyLock::new(StdInstant::now);
+    let mut request = FetchRequest::new(*START + later);
+    request.bypass_caches = bypass_caches;
+    let fetched = keys.fetch(request).await;
+    (fetched.is_ok(), site.log())
+}
+
+fn keys_at(site: &Site, place: &str) -> Page {
+    Page::json(&json!({ "issuer": site.origin, "jwks_uri": format!("{}{place}", site.origin) }))
+}
+
+#[tokio::test]
+async fn a_jwks_uri_that_has_moved_is_followed_within_an_hour() {
+    let site = Site::start().await;
+    // The location that answered is the one that is asked again.
+    site.put(OPENID, keys_at(&site, "/old"));
+    for place in ["/old", "/new"] {
+        site.put(place, Page::json(&ISSUER.jwks()));
+    }
+    let keys = RemoteKeys::discover(&site.origin).unwrap();
+    let asked = async |minutes: u64| asked_by(&site, &keys, Duration::from_secs(minutes * 60), false).await;
+    let log = |places: &[&str]| (true, places.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>());
+    assert_eq!(asked(0).await, log(&[OAUTH, OPENID, "/old"]));
+    site.put(OPENID, keys_at(&site, "/new"));
+    assert_eq!(asked(59).await, log(&["/old"]));
+    assert_eq!(asked(60).await, log(&[OPENID, "/new"]));
+    assert_eq!(asked(61).await, log(&["/new"]));
+    assert_eq!(asked(119).await, log(&["/new"]));
+    assert_eq!(asked(120).await, log(&[OPENID, "/new"]));
+
+    // No outage of the metadata is one of the keys, and none makes it be asked with every refresh.
+    for nothing in [Page::status(404), Page::status(503), Page::ok("<html>"), site.metadata("https://other.example")] {
+        let keys = RemoteKeys::discover(&site.origin).unwrap();
+        let asked = async |minutes: u64| asked_by(&site, &keys, Duration::from_secs(minutes * 60), false).await;
+        site.put(OPENID, keys_at(&site, "/new"));
+        assert_eq!(asked(0).await, log(&[OAUTH, OPENID, "/new"]));
+        site.put(OPENID, nothing);
+        assert_eq!(asked(60).await, log(&[OPENID, "/new"]));
+        assert_eq!(asked(64).await, log(&["/new"]));
+        assert_eq!(asked(65).await, log(&[OPENID, "/new"]));
+    }
+}
+
+#[tokio::test]
+async fn a_jwks_uri_that_has_moved_is_followed_for_an_unknown_key() {
+    let site = Site::start().await;
+    site.put(OAUTH, keys_at(&site, "/old"));
+    for place in ["/old", "/new"] {
+        site.put(place, Page::json(&ISSUER.jwks()));
+    }
+    let keys = RemoteKeys::discover(&site.origin).unwrap();
+    let asked = async |seconds: u64| asked_by(&site, &keys, Duration::from_secs(seconds), true).await;
+    let log = |places: &[&str]| (true, places.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>());
+    assert_eq!(asked(0).await, log(&[OAUTH, "/old"]));
+    site.put(OAUTH, keys_at(&site, "/new"));
+    assert_eq!(asked(1).await, log(&[OAUTH, "/new"]));
+    for seconds in [2, 30, 300] {
+        assert_eq!(asked(seconds).await, log(&["/new"]), "after {seconds} s");
+    }
+    assert_eq!(asked(301).await, log(&[OAUTH, "/new"]));
+    assert_eq!(asked(302).await, log(&["/new"]));
+}
+
+/// The issuer may have left the old place because its keys are in other hands.
+#[tokio::test]
+async fn keys_that_cannot_be_fetched_from_a_new_place_are_not_fetched_from_the_old_one() {
+    let site = Site::start().await;
+    site.put(OAUTH, keys_at(&site, "/old"));
+    site.put("/old", Page::json(&ISSUER.jwks()));
+    let keys = RemoteKeys::discover(&site.origin).unwrap();
+    let asked = async |minutes: u64| asked_by(&site, &keys, Duration::from_secs(minutes * 60), false).await;
+    assert!(asked(0).await.0);
+    site.put(OAUTH, keys_at(&site, "/new"));
+    assert_eq!(asked(60).await, (false, vec![OAUTH.to_owned(), "/new".to_owned()]));
+    assert_eq!(asked(61).await, (false, vec!["/new".to_owned()]));
+    // What was a mistake is corrected as any other place without keys is.
+    site.put(OAUTH, keys_at(&site, "/old"));
+    assert_eq!(asked(65).await, (true, vec![OAUTH.to_owned(), "/old".to_owned()]));
+}
+
+/// Whoever waits for keys whose place is known does not wait in vain for metadata.
+#[tokio::test]
+async fn metadata_that_hang_leave_time_for_the_keys() {
+    let issuer = small_issuer();
+    let keys = RemoteKeys::discover(issuer.url()).unwrap();
+    let start = StdInstant::now();
+    keys.fetch(FetchRequest::new(start)).await.unwrap();
+    issuer.fail(Endpoint::OAuthMetadata, Fault::Hang);
+    let began = Instant::now();
+    keys.fetch(FetchRequest::new(start + Duration::from_secs(60 * 60))).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!((issuer.requests(Endpoint::OAuthMetadata), issuer.requests(Endpoint::Jwks)), (2, 2));
 }
 
 #[tokio::test]

@@ -53,14 +53,16 @@ async fn whatever_the_failure_good_tokens_pass_until_the_keys_are_too_old() {
     let jwks = |count: usize| json!({ "keys": vec![json!({ "kty": "x" }); count] }).to_string().into_bytes();
     let status: Expected = |error| matches!(error, FetchError::Status { .. });
     let request: Expected = |error| matches!(error, FetchError::Request { .. });
-    let not_a_set: Expected = |error| *error == FetchError::Keys(JwkSetError::NotAJwkSet);
+    let not_a_set: Expected = |error| matches!(error, FetchError::Keys { reason: JwkSetError::NotAJwkSet, .. });
     let faults = [
         (Fault::Status(500), status),
         (Fault::Disconnect, request),
         (Fault::Truncate, request),
         (Fault::Body(b"<html>".to_vec()), not_a_set),
         (Fault::Body(vec![b' '; 10_000_000]), |error| matches!(error, FetchError::TooLarge { .. })),
-        (Fault::Body(jwks(1000)), |error| *error == FetchError::Keys(JwkSetError::TooManyKeys { found: 1000 })),
+        (Fault::Body(jwks(1000)), |error| {
+            matches!(error, FetchError::Keys { reason: JwkSetError::TooManyKeys { found: 1000 }, .. })
+        }),
         (Fault::Redirect(elsewhere.jwks_url()), status),
     ];
     for (fault, expected) in faults {
@@ -97,8 +99,11 @@ async fn metadata_of_another_issuer_gives_no_keys() {
     let (app, token, right) = (app(&api), good(&issuer).sign(), issuer.metadata());
     issuer.set_metadata(json!({ "issuer": "https://other.example.test", "jwks_uri": issuer.jwks_url() }));
     present(&app, &token).await.assert_keys_unavailable();
-    let found = "https://other.example.test".into();
-    assert_eq!(api.status()[0].last_error, Some(FetchError::Discovery(DiscoveryError::Issuer { found })));
+    let attempts = ["oauth-authorization-server", "openid-configuration"].map(|place| FetchError::Metadata {
+        url: format!("{}/.well-known/{place}", issuer.url()).into(),
+        reason: DiscoveryError::Issuer { found: "https://other.example.test".into() },
+    });
+    assert_eq!(api.status()[0].last_error, Some(FetchError::Discovery { attempts: attempts.into() }));
     issuer.set_metadata(right);
     clock.advance(SECOND);
     present(&app, &token).await.assert_ok();

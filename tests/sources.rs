@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::keys::{FetchError, KeyFile, KeySource, RemoteKeys};
+use tower_bearer::keys::{FetchError, FetchRequest, KeyFile, KeySource, RemoteKeys};
 use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::token::TokenError;
@@ -199,4 +199,33 @@ async fn two_servers_share_nothing() {
     let (one, other) = (server(&issuer), server(&issuer));
     one.ready().await;
     assert_eq!((one.status()[0].fetches, other.status()[0].fetches), (1, 0));
+}
+
+/// A cache on the way answers, or is told to ask the issuer.
+#[tokio::test]
+async fn i7_a_cache_says_how_old_its_document_is_and_is_bypassed_when_that_is_wanted() {
+    let issuer = small_issuer();
+    let keys = RemoteKeys::discover(issuer.url()).unwrap();
+    let start = std::time::Instant::now();
+    let mut request = FetchRequest::new(start);
+    let fetched = keys.fetch(request).await.unwrap();
+    assert!(format!("{fetched:?}").contains("age: 0ns"), "{fetched:?}");
+    issuer.set_age(55);
+    let fetched = keys.fetch(request).await.unwrap();
+    assert!(format!("{fetched:?}").contains("age: 55s"), "{fetched:?}");
+    let bypassed = || [Endpoint::OAuthMetadata, Endpoint::Jwks].map(|endpoint| issuer.bypassed_caches(endpoint));
+    assert_eq!(bypassed(), [0, 0]);
+    request.bypass_caches = true;
+    keys.fetch(request).await.unwrap();
+    assert_eq!(bypassed(), [1, 1], "the metadata, too, come from the issuer then");
+    assert_eq!(fetches(&issuer), (2, 3));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_told_with_its_path() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-keys-{}.json", std::process::id()));
+    fs::write(&path, "{}").unwrap();
+    let error = KeyFile::new(&path).fetch(FetchRequest::new(std::time::Instant::now())).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
+    fs::remove_file(path).unwrap();
 }

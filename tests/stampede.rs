@@ -34,12 +34,13 @@ async fn a_known_key_answers_at_once_while_a_fetch_hangs() {
         let (app, token) = (app.clone(), good(&issuer).header("kid", "unknown").sign());
         async move { present(&app, &token).await }
     });
-    while fetches(&issuer) != (1, 2) {
+    // The metadata are read again too: the keys may have moved.
+    while fetches(&issuer) != (2, 2) {
         tokio::task::yield_now().await;
     }
     for _ in 0..100 {
         present(&app, &good(&issuer).sign()).await.assert_ok();
     }
     assert!(!stranger.is_finished(), "the fetch still hangs");
-    assert_eq!(fetches(&issuer), (1, 2));
+    assert_eq!(fetches(&issuer), (2, 2));
 }

@@ -9,7 +9,7 @@ use super::tree::Tree;
 use crate::Issuer;
 use crate::jose::{Algorithm, UnknownAlgorithm};
 use crate::keys::{KeyFile, RemoteKeys};
-use crate::server::ConfigError;
+use crate::server::{ConfigError, check_text};
 
 /// A URL behind which nothing is (RFC 6761 §6.4).
 pub(super) const NOWHERE: &str = "https://stand-in.invalid";
@@ -17,9 +17,11 @@ pub(super) const NOWHERE: &str = "https://stand-in.invalid";
 /// Every issuer of a list, with something in the place of those that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
     let issuers: Vec<Issuer> = match (node.tree, node.elements()) {
-        (Tree::Variable(_), _) => {
-            let identifiers = reader.texts(node, "").into_iter().enumerate();
-            identifiers.map(|(at, (path, identifier))| discovered(reader, &path, identifier, at)).collect()
+        (Tree::Variable(text), _) => {
+            let words = reader.words(node, text).into_iter().enumerate();
+            words
+                .map(|(at, (path, word))| word.map_or_else(|| stand_in(at), |word| discovered(reader, &path, word, at)))
+                .collect()
         }
         (_, Some(elements)) => elements.iter().enumerate().map(|(at, element)| read(reader, element, at)).collect(),
         _ => {
@@ -118,13 +120,20 @@ impl<'t> Keys<'t> {
         }
         if let Some(node) = url {
             let url = reader.text(&node).unwrap_or(NOWHERE);
-            let keys = RemoteKeys::at(url).map_err(|reason| ConfigError::JwksUrl { value: url.to_owned(), reason });
+            let refused = |reason| ConfigError::JwksUrl { value: url.to_owned(), reason };
+            let keys = RemoteKeys::at(url).map_err(refused);
+            let keys = keys.and_then(|keys| check_text("JWKS URL", url).map(|()| keys));
             return match reader.accept(&node.path, keys) {
                 Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
                 None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),
             };
         }
-        Some(Self::File(reader.text(&file?).unwrap_or_default()))
+        let node = file?;
+        let path = reader.text(&node);
+        if let Some(path) = path {
+            reader.accept(&node.path, check_text("file of keys", path));
+        }
+        Some(Self::File(path.unwrap_or_default()))
     }
 }
 

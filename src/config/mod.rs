@@ -115,7 +115,7 @@
 //!
 //! # From the environment
 //!
-//! [`Config::from_vars`] reads variables whose names are a prefix of yours and the name of the setting in any case,
+//! [`Config::from_vars`] reads variables whose names are a prefix of yours and the name of the setting, both in any case,
 //! with `__` before the name of a part and before the number of an element, from 0:
 //!
 //! ```
@@ -147,10 +147,11 @@
 //!
 //! A variable is a text, and its setting says how it is read: a number is digits and nothing else, `true` and `on` are
 //! true and `false` and `off` are not, and a list is words with spaces between, or variables with numbers where an
-//! element has a space in it. An empty variable is an empty text or list, never a setting that was left out: it must
+//! element has a space or a comma in it. An empty variable is an empty text or list, never a setting that was left out: it must
 //! not be what lets everybody in. Choose a prefix that no other variable has: whatever else starts with it is an
 //! unknown setting. Problems tell the name of such a one, and not its value. Wherever a setting comes from, they call it
-//! by its path: `issuers[1].realm` is `API_ISSUERS__1__REALM`.
+//! by its path, and add the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two names that differ only in case set the
+//! same, which is a problem.
 //!
 //! # Problems
 //!
@@ -205,13 +206,18 @@ use crate::ResourceServer;
 use crate::server::{Builder, Trusting};
 use reader::Reader;
 use tree::Tree;
+use variables::Names;
 
 /// The settings of a [`ResourceServer`] as data: see the [module](self).
 #[derive(Clone)]
-pub struct Config(Tree);
+pub struct Config {
+    tree: Tree,
+    /// Those of the variables, if it came from some.
+    names: Option<Names>,
+}
 
 impl Config {
-    /// The settings in those of these environment variables whose names start with `prefix`, such as `API_`. See the
+    /// The settings in those of these environment variables whose names start with `prefix`, such as `API_`, in any case. See the
     /// [module](self#from-the-environment) for their names and values.
     ///
     /// Take them with [`std::env::vars_os`]: [`std::env::vars`] panics if any variable at all is not Unicode.
@@ -220,7 +226,8 @@ impl Config {
         prefix: &str,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        Self(variables::tree(prefix, variables))
+        let (tree, names) = variables::tree(prefix, variables);
+        Self { tree, names: Some(names) }
     }
 
     /// The builder that these settings make, for what is no data: [`claims`](Builder::claims), [`clock`](Builder::clock), an
@@ -232,8 +239,8 @@ impl Config {
     /// All that is wrong with the settings.
     pub fn builder(self) -> Result<Builder<Trusting>, Problems> {
         let mut reader = Reader::default();
-        let builder = settings::read(&mut reader, &self.0);
-        match reader.problems(&self.0) {
+        let builder = settings::read(&mut reader, &self.tree);
+        match reader.problems(&self.tree, self.names.as_ref()) {
             None => Ok(builder),
             Some(problems) => Err(problems),
         }
@@ -254,14 +261,14 @@ impl Config {
 /// [`builder`](Config::builder).
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Tree::deserialize(deserializer).map(Self)
+        Tree::deserialize(deserializer).map(|tree| Self { tree, names: None })
     }
 }
 
 /// The names of the settings; a value may hold what is not for everybody.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.names().collect();
+        let names: Vec<_> = self.tree.names().collect();
         f.debug_struct("Config").field("settings", &names).finish_non_exhaustive()
     }
 }

@@ -31,6 +31,16 @@ impl Path {
     }
 }
 
+/// As a part of a variable's name.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Element(at) => at.fmt(f),
+        }
+    }
+}
+
 /// As TOML writes it, with quotes about a name that needs them.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

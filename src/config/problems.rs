@@ -8,10 +8,12 @@ use crate::server::ConfigError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
-/// One reason why a configuration makes no server. It is displayed as its path, a colon and its message.
+/// One reason why a configuration makes no server. It is displayed as its path, the variables that set it in parentheses, a
+/// colon and its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     path: String,
+    variables: Option<String>,
     message: String,
 }
 
@@ -23,7 +25,7 @@ impl Problems {
 
     /// What the builder refuses for a reason that lies in no setting.
     pub(super) fn of(error: ConfigError) -> Self {
-        Self(vec![Problem::new(String::new(), error.map_value(|value| Shown(value).text()).to_string())])
+        Self(vec![Problem::new(String::new(), None, error.map_value(|value| Shown(value).text()).to_string())])
     }
 
     /// One after the other; there is at least one.
@@ -42,8 +44,8 @@ impl<'p> IntoIterator for &'p Problems {
 }
 
 impl Problem {
-    pub(super) fn new(path: String, message: String) -> Self {
-        Self { path, message }
+    pub(super) fn new(path: String, variables: Option<String>, message: String) -> Self {
+        Self { path, variables, message }
     }
 
     /// Where it is, from the top of the [`Config`](super::Config): `issuers[1].algorithms[0]`. It is where something is
@@ -51,6 +53,13 @@ impl Problem {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The environment variables that set what is there, or the one that would: `API_ISSUERS__1__ALGORITHMS`. Several have
+    /// commas between them. `None` if the configuration does not come [from variables](super::Config::from_vars).
+    #[must_use]
+    pub fn variables(&self) -> Option<&str> {
+        self.variables.as_deref()
     }
 
     /// What is there, and what was expected. Where the builder refuses the same, it is the sentence of its
@@ -74,9 +83,11 @@ impl fmt::Display for Problems {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.path {
-            "" => f.write_str(&self.message),
-            path => write!(f, "{path}: {}", self.message),
+        let Self { path, variables, message } = self;
+        match (&**path, variables) {
+            ("", _) => f.write_str(message),
+            (path, None) => write!(f, "{path}: {message}"),
+            (path, Some(variables)) => write!(f, "{path} ({variables}): {message}"),
         }
     }
 }

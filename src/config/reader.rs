@@ -5,6 +5,7 @@ use super::path::Path;
 use super::problems::{Problem, Problems};
 use super::shown::Shown;
 use super::tree::Tree;
+use super::variables::{Names, is_number_and_more, with_two_underscores};
 use crate::server::ConfigError;
 
 /// Reads settings, and notes what is wrong with them.
@@ -47,13 +48,25 @@ impl Reader {
 
     /// A value of the wrong kind.
     pub(super) fn expect(&mut self, node: &Node, expected: impl Display) {
-        self.refuse(&node.path, format_args!("{}, where {expected} is expected", node.tree));
+        let hint = match node.tree {
+            Tree::Gap => "; elements are numbered from 0 without a gap",
+            Tree::Table(entries)
+                if entries.iter().any(|(name, tree)| is_number_and_more(name) && tree.is_of_variables()) =>
+            {
+                "; there are two underscores on either side of a number"
+            }
+            _ => "",
+        };
+        self.refuse(&node.path, format_args!("{}, where {expected} is expected{hint}", node.tree));
     }
 
-    /// What was found wrong with `settings`, in their order.
-    pub(super) fn problems(mut self, settings: &Tree) -> Option<Problems> {
+    /// What was found wrong with `settings`, in their order. `names` are those of the variables that they came from.
+    pub(super) fn problems(mut self, settings: &Tree, names: Option<&Names>) -> Option<Problems> {
         self.problems.sort_by_cached_key(|(path, _)| settings.position(path));
-        let problems = self.problems.into_iter().map(|(path, message)| Problem::new(path.to_string(), message));
+        let problems = self
+            .problems
+            .into_iter()
+            .map(|(path, message)| Problem::new(path.to_string(), names.map(|names| names.of(&path)), message));
         Problems::new(problems.collect())
     }
 
@@ -115,8 +128,8 @@ impl Reader {
     /// text.
     pub(super) fn texts<'t>(&mut self, node: &Node<'t>, stand_in: &'t str) -> Vec<(Path, &'t str)> {
         if let Tree::Variable(text) = node.tree {
-            let words = text.split_ascii_whitespace().enumerate();
-            return words.map(|(at, word)| (node.path.element(at), word)).collect();
+            let words = self.words(node, text).into_iter();
+            return words.map(|(path, word)| (path, word.unwrap_or(stand_in))).collect();
         }
         let Some(elements) = node.elements() else {
             self.expect(node, "a list of texts");
@@ -127,6 +140,21 @@ impl Reader {
             (element.path, text)
         };
         elements.into_iter().map(text).collect()
+    }
+
+    /// The words of a variable, each with its place, but for those that are rather a list with commas.
+    pub(super) fn words<'t>(&mut self, node: &Node, text: &'t str) -> Vec<(Path, Option<&'t str>)> {
+        let words = text.split_ascii_whitespace().enumerate();
+        let word = |(at, word): (usize, &'t str)| {
+            let path = node.path.element(at);
+            if word.contains([',', ';']) {
+                let found = Shown(word);
+                self.refuse(&path, format_args!("the text {found}, where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number"));
+                return (path, None);
+            }
+            (path, Some(word))
+        };
+        words.map(word).collect()
     }
 
     pub(super) fn table<'t>(&mut self, node: &Node<'t>, expected: &str) -> Option<Table<'t>> {
@@ -188,14 +216,16 @@ impl<'t> Table<'t> {
     /// Every name has been asked for: what else is there is nothing that anybody would heed. Its value may be a secret
     /// of somebody else's, so only its name is told.
     pub(super) fn finish(self, reader: &mut Reader) {
-        for (at, (name, _)) in self.entries.iter().enumerate() {
+        for (at, (name, tree)) in self.entries.iter().enumerate() {
             let path = self.path.name(name.clone());
             if self.entries[..at].iter().any(|(earlier, _)| earlier == name) {
                 reader.refuse(&path, "set twice");
             } else if !self.known.contains(&&**name) {
-                let hint = match nearest(name, self.known.iter().copied()) {
-                    Some(meant) => format!("did you mean {meant}?"),
-                    None => format!("there are {}", self.known.join(", ")),
+                let with_two = || with_two_underscores(name, &self.known).filter(|_| tree.is_of_variables());
+                let hint = match (with_two(), nearest(name, self.known.iter().copied())) {
+                    (Some(meant), _) => format!("did you mean {meant}, with two underscores?"),
+                    (None, Some(meant)) => format!("did you mean {meant}?"),
+                    (None, None) => format!("there are {}", self.known.join(", ")),
                 };
                 reader.refuse(&path, format_args!("not a setting; {hint}"));
             }

@@ -15,6 +15,8 @@ const MAX_SIZE: usize = 1024 * 1024;
 pub(super) enum Tree {
     /// `null`, or nothing at all.
     Nothing,
+    /// An element that was left out between the numbers of variables.
+    Gap,
     Switch(bool),
     Whole(i128),
     Fraction(f64),
@@ -55,6 +57,16 @@ impl Tree {
         entries.iter().map(|(name, _)| &**name)
     }
 
+    /// Whether it, or anything in it, came from an environment variable.
+    pub(super) fn is_of_variables(&self) -> bool {
+        match self {
+            Self::Variable(_) | Self::Octets => true,
+            Self::List(elements) => elements.iter().any(Self::is_of_variables),
+            Self::Table(entries) => entries.iter().any(|(_, tree)| tree.is_of_variables()),
+            _ => false,
+        }
+    }
+
     /// Whether there is something where `path` leads.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.position(path).len() == path.steps().len()
@@ -65,7 +77,7 @@ impl Tree {
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("nothing"),
+            Self::Nothing | Self::Gap => f.write_str("nothing"),
             Self::Switch(switch) => switch.fmt(f),
             Self::Whole(number) => write!(f, "the number {number}"),
             Self::Fraction(number) => write!(f, "the number {number:?}"),

@@ -1,10 +1,12 @@
 //! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
 use url::{Host, Url};
 
+use super::address::LocalAddress;
+use super::for_logs::shortened;
 use crate::jose::read_struct;
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
@@ -36,6 +38,10 @@ impl IssuerUrl {
 
     pub(super) fn openid_only(self) -> Self {
         Self { well_known: WellKnown::OpenId, ..self }
+    }
+
+    pub(super) fn identifier(&self) -> &str {
+        &self.identifier
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -78,15 +84,16 @@ impl IssuerUrl {
 
     /// RFC 8414 §3.3: code point by code point, or the document is unusable.
     fn is_identical_to(&self, found: &str) -> Result<(), DiscoveryError> {
-        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: found.into() }) }
+        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: shortened(found) }) }
     }
 
-    /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine.
+    /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine and its link. What a name resolves to is
+    /// checked when it is. On its own host the issuer is where the application said that it is.
     fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
-        if is_this_machine(url) && !self.is_loopback() {
-            return Err(DiscoveryError::JwksUri { reason: UrlError::Loopback });
+        if self.is_loopback() || url.host() == self.url.host() {
+            return Ok(());
         }
-        Ok(())
+        local(url).map_or(Ok(()), |reason| Err(DiscoveryError::JwksUri { reason }))
     }
 }
 
@@ -124,20 +131,25 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whatever may lead to this machine, by whatever name; more than is trusted to.
-fn is_this_machine(url: &Url) -> bool {
-    is_loopback(url)
-        || match url.host() {
-            Some(Host::Domain(name)) => {
-                let name = name.trim_end_matches('.');
-                name == "localhost" || name.ends_with(".localhost")
-            }
-            Some(Host::Ipv4(address)) => address.is_unspecified(),
-            Some(Host::Ipv6(address)) => {
-                address.is_unspecified() || address.to_ipv4_mapped().is_some_and(|mapped| mapped.is_unspecified())
-            }
-            None => false,
-        }
+/// Why a URL leads to this machine or its link, as far as its text tells: more is refused than is trusted to be here.
+fn local(url: &Url) -> Option<UrlError> {
+    let address = match url.host()? {
+        Host::Domain(name) => return is_name_of_this_machine(name).then_some(UrlError::Loopback),
+        Host::Ipv4(address) => IpAddr::V4(address),
+        Host::Ipv6(address) => IpAddr::V6(address),
+    };
+    Some(match LocalAddress::of(address)? {
+        LocalAddress::ThisMachine => UrlError::Loopback,
+        LocalAddress::LinkLocal => UrlError::LinkLocal,
+        LocalAddress::CloudMetadata => UrlError::CloudMetadata,
+    })
+}
+
+/// RFC 6761 §6.3, and what systems write into their list of hosts. The other names are for the resolver to tell.
+fn is_name_of_this_machine(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let listed = ["localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];
+    listed.contains(&name) || name.ends_with(".localhost")
 }
 
 /// Why a URL is not one to fetch keys from.
@@ -162,6 +174,12 @@ pub enum UrlError {
     /// A remote issuer points to this machine.
     #[error("points to this machine, and the issuer is elsewhere")]
     Loopback,
+    /// A remote issuer points to an address that only this machine's link knows.
+    #[error("points to a link-local address")]
+    LinkLocal,
+    /// A remote issuer points to where a cloud serves credentials to its machines.
+    #[error("points to the metadata service of a cloud")]
+    CloudMetadata,
 }
 
 /// Why a metadata document is of no use.
@@ -174,7 +192,7 @@ pub enum DiscoveryError {
     /// The document is some other issuer's (RFC 8414 §3.3).
     #[error("the metadata is that of the issuer {found:?}")]
     Issuer {
-        /// The `issuer` in it.
+        /// The `issuer` in it, at most 200 characters of it.
         found: Box<str>,
     },
     /// Keys are not fetched from there.
@@ -183,9 +201,6 @@ pub enum DiscoveryError {
         /// Why.
         reason: UrlError,
     },
-    /// The issuer has no metadata at any of the places where it may be.
-    #[error("no metadata at any of the well-known places")]
-    NotFound,
 }
 
 #[cfg(test)]
@@ -263,12 +278,38 @@ mod tests {
         assert_eq!(read(remote, "file:///jwks"), refused(UrlError::Scheme));
         assert_eq!(read(remote, "http://127.0.0.1/jwks"), refused(UrlError::Loopback));
         assert_eq!(read(remote, "https://localhost/jwks"), refused(UrlError::Loopback));
-        for this_machine in
-            ["[::ffff:127.0.0.1]", "[::]", "0.0.0.0", "[::ffff:0.0.0.0]", "localhost.", "a.localhost", "127.1"]
-        {
+        for this_machine in [
+            "[::ffff:127.0.0.1]",
+            "[::]",
+            "0.0.0.0",
+            "[::ffff:0.0.0.0]",
+            "localhost.",
+            "a.localhost",
+            "127.1",
+            "[::127.0.0.1]",
+            "[64:ff9b::127.0.0.1]",
+            "[64:ff9b:1::127.0.0.1]",
+            "[2002:7f00:1::]",
+            "ip6-localhost",
+            "ip6-loopback.",
+            "localhost.localdomain",
+        ] {
             let jwks_uri = format!("https://{this_machine}/jwks");
             assert_eq!(read(remote, &jwks_uri), refused(UrlError::Loopback), "{this_machine}");
         }
+        for link_local in ["169.254.1.1", "[fe80::1]", "[::ffff:169.254.1.1]"] {
+            assert_eq!(read(remote, &format!("https://{link_local}/jwks")), refused(UrlError::LinkLocal));
+        }
+        for metadata in ["169.254.169.254", "[64:ff9b::169.254.169.254]", "[fd00:ec2::254]", "168.63.129.16"] {
+            assert_eq!(read(remote, &format!("https://{metadata}/jwks")), refused(UrlError::CloudMetadata));
+        }
+        for private in ["10.0.0.1", "192.168.0.1", "[fc00::1]", "keys.internal"] {
+            assert_eq!(read(remote, &format!("https://{private}/jwks")), Ok(()), "{private}");
+        }
+        // The application named this host, and no other like it.
+        assert_eq!(read("https://169.254.1.1", "https://169.254.1.1:8443/jwks"), Ok(()));
+        assert_eq!(read("https://169.254.1.1", "https://169.254.1.2/jwks"), refused(UrlError::LinkLocal));
+        assert_eq!(read("https://ip6-localhost", "https://127.0.0.1/jwks"), refused(UrlError::Loopback));
         assert_eq!(read("http://127.0.0.1:1", "http://127.0.0.1:2/jwks"), Ok(()));
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }

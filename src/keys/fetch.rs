@@ -1,3 +1,4 @@
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -5,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use super::discovery::DiscoveryError;
+use super::for_logs::url_for_logs;
 use crate::jose::{JwkSet, JwkSetError};
 
 /// Where an issuer's keys come from.
@@ -99,12 +101,20 @@ impl Fetched {
 }
 
 /// What tells one version of a document from another (RFC 9110 §8.8).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Validators {
     /// Where the document was.
     pub(super) url: url::Url,
     pub(super) etag: Option<http::HeaderValue>,
     pub(super) last_modified: Option<http::HeaderValue>,
+}
+
+impl fmt::Debug for Validators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, etag, last_modified } = self;
+        let mut validators = f.debug_struct("Validators");
+        validators.field("url", &url_for_logs(url)).field("etag", etag).field("last_modified", last_modified).finish()
+    }
 }
 
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
@@ -131,13 +141,17 @@ impl KeySource for JwkSet {
     }
 }
 
-/// Why keys could not be fetched.
+/// Why keys could not be fetched, and from where.
+///
+/// A URL is shown without user name, password and the values of its query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// No HTTP client, most often because the machine has no root certificates.
-    #[error("no HTTP client: {reason}")]
+    #[error("{url}: no HTTP client: {reason}")]
     Client {
+        /// What was to be asked for.
+        url: Box<str>,
         /// What the client's builder said.
         reason: Box<str>,
     },
@@ -164,20 +178,44 @@ pub enum FetchError {
         url: Box<str>,
     },
     /// More than 256 KiB.
-    #[error("{url}: too large")]
+    #[error("{url}: more than 256 KiB")]
     TooLarge {
         /// What was asked for.
         url: Box<str>,
     },
-    /// No end within 5 seconds.
-    #[error("no end within the time there was")]
+    /// No complete answer in time: [`RemoteKeys`](super::RemoteKeys) has 5 seconds for all the URLs of a fetch.
+    #[error("{url}: no complete answer within {limit:?} from the start of the fetch")]
+    Timeout {
+        /// What was asked for when the time had passed.
+        url: Box<str>,
+        /// The time that there was.
+        limit: Duration,
+    },
+    /// A source that is not a URL did not answer in time.
+    #[error("the source did not answer in time")]
     TimedOut,
-    /// The issuer's metadata is of no use.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// The key set is of no use.
-    #[error(transparent)]
-    Keys(#[from] JwkSetError),
+    /// A metadata document of no use.
+    #[error("{url}: {reason}")]
+    Metadata {
+        /// Where it is.
+        url: Box<str>,
+        /// Why it is of no use.
+        reason: DiscoveryError,
+    },
+    /// No usable metadata document of the issuer.
+    #[error("no usable metadata: {}", joined(attempts))]
+    Discovery {
+        /// Every URL that was asked for, in order, and why it is of no use.
+        attempts: Box<[FetchError]>,
+    },
+    /// No key set, or one of no use.
+    #[error("{}{reason}", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
+    Keys {
+        /// The URL or the file that it came from, if the source told.
+        place: Option<Box<str>>,
+        /// Why it is of no use.
+        reason: JwkSetError,
+    },
     /// A file that cannot be read.
     #[error("{path:?}: {kind}")]
     File {
@@ -195,4 +233,14 @@ pub enum FetchError {
         /// Its words.
         reason: Box<str>,
     },
+}
+
+impl From<JwkSetError> for FetchError {
+    fn from(reason: JwkSetError) -> Self {
+        Self::Keys { place: None, reason }
+    }
+}
+
+fn joined(attempts: &[FetchError]) -> String {
+    attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
-use super::source::MAX_DOCUMENT;
+use super::transport::MAX_DOCUMENT;
 use crate::jose::JwkSet;
 
 /// How long what was read is fresh: a file costs nobody anything.
@@ -31,8 +31,10 @@ impl KeySource for KeyFile {
                 move || read(&path)
             });
             let document = document.await.unwrap_or_else(|error| Err(error.into()));
-            let document = document.map_err(|error| FetchError::File { path, kind: error.kind() })?;
-            Ok(Fetched::keys(JwkSet::from_json(&document)?).lifetime(LIFETIME))
+            let document = document.map_err(|error| FetchError::File { path: path.clone(), kind: error.kind() })?;
+            let keys = JwkSet::from_json(&document)
+                .map_err(|reason| FetchError::Keys { place: Some(path.display().to_string().into()), reason })?;
+            Ok(Fetched::keys(keys).lifetime(LIFETIME))
         })
     }
 }

@@ -45,17 +45,22 @@
 //! A key that nobody was told of costs each instance one fetch when its first token comes; an issuer that publishes a key ten
 //! minutes before it signs with it pays nothing.
 
+mod address;
 mod discovery;
 mod fetch;
 mod file;
+mod for_logs;
+mod freshness;
 mod key_trials;
 mod pending;
 mod refresh_task;
+mod resolver;
 mod schedule;
 mod source;
 mod status;
 mod store;
 mod token_bucket;
+mod transport;
 
 pub use discovery::{DiscoveryError, UrlError};
 pub use fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};

@@ -1,7 +1,6 @@
 //! The schedule against a naive model: one that keeps all of history and looks through it at every question.
 
 use proptest::prelude::*;
-use proptest::test_runner::RngAlgorithm;
 
 use super::*;
 use crate::clock::SystemClock;
@@ -215,9 +214,6 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 2_000,
         failure_persistence: None,
-        // The same cases every time.
-        rng_algorithm: RngAlgorithm::ChaCha,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(13),
         ..ProptestConfig::default()
     })]
 

@@ -8,6 +8,7 @@ use url::Url;
 use super::builder::{Builder, MAX_LEEWAY, Trusting};
 use super::config_error::ConfigError;
 use super::issuer::Issuer;
+use super::text_error::{check_issuer, check_text};
 use crate::challenge::Challenges;
 use crate::keys;
 use crate::metadata::{Metadata, ResourceMetadata};
@@ -47,7 +48,8 @@ impl Builder<Trusting> {
         mistakes.note(Place::of(&["audience"]), audience);
         if let Some(metadata) = &self.metadata {
             if metadata.resource.is_some() || is_audience_good {
-                mistakes.note(Place::of(&["metadata", "resource"]), self.resource(metadata));
+                let resource = self.resource(metadata).and_then(|(resource, _)| check_text("resource", &resource));
+                mistakes.note(Place::of(&["metadata", "resource"]), resource);
             }
             for (at, scope) in metadata.odd_scopes() {
                 let error = ConfigError::MetadataScope { value: scope.to_owned() };
@@ -118,8 +120,17 @@ impl Issuer {
         if algorithms.is_empty() {
             note(&["algorithms"], None, Err(ConfigError::NoAlgorithm { issuer: issuer() }));
         }
-        if matches!(subjects, Subjects::These(these) if these.is_empty()) {
-            note(&["subjects"], None, Err(ConfigError::NoSubject { issuer: issuer() }));
+        // Those of a preset that are not the application's words pass; so do those that were checked before.
+        for identifier in identities.iter() {
+            note(&[], None, check_issuer(identifier));
+        }
+        if let Subjects::These(these) = subjects {
+            if these.is_empty() {
+                note(&["subjects"], None, Err(ConfigError::NoSubject { issuer: issuer() }));
+            }
+            for (at, subject) in these.iter().enumerate() {
+                note(&["subjects"], Some(at), check_text("subject", subject));
+            }
         }
         for (at, audience) in audiences.iter().enumerate() {
             note(&["audiences"], Some(at), check_audience(audience));
@@ -128,15 +139,19 @@ impl Issuer {
         if clients.is_empty() {
             note(&["clients_instead_of_audience"], None, Err(ConfigError::NoClient { issuer: issuer() }));
         }
-        for (at, _) in clients.iter().enumerate().filter(|(_, client)| client.is_empty()) {
-            note(&["clients_instead_of_audience"], Some(at), Err(ConfigError::EmptyClient { issuer: issuer() }));
+        for (at, client) in clients.iter().enumerate() {
+            let verdict = match &**client {
+                "" => Err(ConfigError::EmptyClient { issuer: issuer() }),
+                client => check_text("client", client),
+            };
+            note(&["clients_instead_of_audience"], Some(at), verdict);
         }
     }
 }
 
 fn check_audience(audience: &str) -> Result<(), ConfigError> {
     if !audience.is_empty() && audience.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
-        return Ok(());
+        return check_text("audience", audience);
     }
     Err(ConfigError::Audience { value: audience.to_owned() })
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::text_error::TextError;
 use crate::keys::UrlError;
 
 /// Why a server cannot be built: one sentence for the operator, with the offending value.
@@ -11,6 +12,16 @@ pub enum ConfigError {
     Audience {
         /// The audience.
         value: String,
+    },
+    /// An identifier that was not written as one: blank, quoted, or with a placeholder in it.
+    #[error("the {what} {value:?} {reason}")]
+    Text {
+        /// What the text is to identify.
+        what: &'static str,
+        /// The text.
+        value: String,
+        /// What is wrong with it.
+        reason: TextError,
     },
     /// A realm that cannot stand in a header.
     #[error("the realm {value:?} is not printable ASCII")]
@@ -108,6 +119,7 @@ impl ConfigError {
     pub(crate) fn map_value(mut self, shown: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Audience { value }
+            | Self::Text { value, .. }
             | Self::Realm { value }
             | Self::Resource { value, .. }
             | Self::MetadataScope { value }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::config_error::ConfigError;
+use super::text_error::{check_issuer, check_text};
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::{KeySource, RemoteKeys};
 use crate::token::{Dialect, Identities, Subjects};
@@ -48,7 +49,8 @@ impl Issuer {
     /// # Errors
     ///
     /// If `identifier` is not an https URL without query and fragment. Plain http is allowed for this machine alone:
-    /// `localhost`, `127.0.0.0/8` and `[::1]`.
+    /// `localhost`, `127.0.0.0/8` and `[::1]`. Or if it has a placeholder in it, as
+    /// [`TextError`](crate::server::TextError) says.
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
         let keys = RemoteKeys::discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
@@ -60,10 +62,12 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `jwks_url` is not an https URL, plain http being allowed for this machine alone, or `identifier` is empty.
+    /// If `jwks_url` is not an https URL, plain http being allowed for this machine alone, or if `identifier` is none: see
+    /// [`keys`](Self::keys).
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         let keys =
             RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
+        check_text("JWKS URL", jwks_url)?;
         Self::remote(identifier, keys)
     }
 
@@ -73,7 +77,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `identifier` is empty.
+    /// If `identifier` is blank, quoted or has a placeholder in it, as [`TextError`](crate::server::TextError) says.
     pub fn keys(identifier: &str, source: impl KeySource) -> Result<Self, ConfigError> {
         Self::identified(identifier, Source::Other(Arc::new(source)))
     }
@@ -86,6 +90,7 @@ impl Issuer {
         if identifier.is_empty() {
             return Err(ConfigError::EmptyIssuer);
         }
+        check_issuer(identifier)?;
         Ok(Self::new(Identities::one(identifier), source))
     }
 

@@ -11,6 +11,7 @@ mod explanation;
 pub(crate) mod issuer;
 mod presets;
 pub(crate) mod resource_server;
+mod text_error;
 mod token_cache;
 mod token_source;
 
@@ -18,6 +19,7 @@ pub use builder::{Builder, NeedsIssuer, Trusting};
 pub use config_error::ConfigError;
 pub use explanation::{Explanation, Step};
 pub use resource_server::{NotTrusted, VerifyError};
+pub use text_error::TextError;
 pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use token_source::TokenSource;
 
@@ -25,4 +27,6 @@ pub use token_source::TokenSource;
 pub(crate) use checks::{Mistake, Place};
 pub(crate) use context::{Access, Context};
 pub(crate) use resource_server::{Admission, Pending};
+#[cfg(feature = "serde")]
+pub(crate) use text_error::check_text;
 pub(crate) use token_source::{SourceIndex, TokenSources};

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::config_error::ConfigError;
 use super::issuer::{Issuer, Source};
+use super::text_error::is_any_tenant;
 use crate::keys::RemoteKeys;
 use crate::token::{ClientClaim, Dialect, Identities, KeyIssuers, Mark};
 
@@ -433,7 +434,15 @@ fn guid(tenant: &str) -> Result<&str, ConfigError> {
             8 | 13 | 18 | 23 => octet == b'-',
             _ => matches!(octet, b'0'..=b'9' | b'a'..=b'f'),
         });
-    if is_guid { Ok(tenant) } else { Err(refuse("tenant of Entra", tenant, "a GUID in lower case")) }
+    if is_guid {
+        return Ok(tenant);
+    }
+    let expected = if is_any_tenant(tenant) {
+        "a GUID in lower case, but stands for any tenant: set the GUID of yours, or several with entra_tenants"
+    } else {
+        "a GUID in lower case"
+    };
+    Err(refuse("tenant of Entra", tenant, expected))
 }
 
 /// The region of a user pool, and the rest.

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -61,9 +61,11 @@ pub(super) struct State {
     pub(super) metadata: Value,
     pub(super) jwks: Value,
     pub(super) cache_control: Option<String>,
+    pub(super) age: Option<String>,
     pub(super) faults: HashMap<Endpoint, Fault>,
     requests: HashMap<Endpoint, usize>,
     not_modified: HashMap<Endpoint, usize>,
+    bypassed_caches: HashMap<Endpoint, usize>,
 }
 
 impl Endpoints {
@@ -98,6 +100,10 @@ impl Endpoints {
         self.state().not_modified.get(&endpoint).copied().unwrap_or_default()
     }
 
+    pub(super) fn bypassed_caches(&self, endpoint: Endpoint) -> usize {
+        self.state().bypassed_caches.get(&endpoint).copied().unwrap_or_default()
+    }
+
     async fn accept(self: Arc<Self>, listener: TcpListener, mut closed: watch::Receiver<()>) {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime with I/O");
         loop {
@@ -123,6 +129,7 @@ impl Endpoints {
         let fault = {
             let mut state = self.state();
             *state.requests.entry(endpoint).or_default() += 1;
+            *state.bypassed_caches.entry(endpoint).or_default() += usize::from(bypasses_caches(request.headers()));
             state.faults.get(&endpoint).cloned()
         };
         match fault {
@@ -160,6 +167,8 @@ impl Endpoints {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let cache_control = state.cache_control.as_deref().and_then(|value| HeaderValue::try_from(value).ok());
         headers.extend(cache_control.map(|value| (CACHE_CONTROL, value)));
+        let age = state.age.as_deref().and_then(|value| HeaderValue::try_from(value).ok());
+        headers.extend(age.map(|value| (AGE, value)));
         response
     }
 
@@ -173,6 +182,12 @@ impl Endpoints {
         ];
         places.into_iter().find_map(|(place, endpoint)| (place == path).then_some(endpoint))
     }
+}
+
+/// RFC 9111 §5.2.1.4.
+fn bypasses_caches(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 fn empty(status: StatusCode) -> Response<Body> {

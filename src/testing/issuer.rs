@@ -157,6 +157,12 @@ impl TestIssuer {
         self.endpoints.state().cache_control = Some(value.to_owned());
     }
 
+    /// Sends this as the `Age` of every document, in seconds: that of a cache which stored it so long ago (RFC 9111 §5.1).
+    /// Default: no `Age`, the issuer itself answers.
+    pub fn set_age(&self, seconds: u64) {
+        self.endpoints.state().age = Some(seconds.to_string());
+    }
+
     /// Makes an endpoint fail from now on.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
         self.endpoints.state().faults.insert(endpoint, fault);
@@ -177,6 +183,12 @@ impl TestIssuer {
     #[must_use]
     pub fn not_modified(&self, endpoint: Endpoint) -> usize {
         self.endpoints.not_modified(endpoint)
+    }
+
+    /// How many of them told caches to ask the issuer (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4).
+    #[must_use]
+    pub fn bypassed_caches(&self, endpoint: Endpoint) -> usize {
+        self.endpoints.bypassed_caches(endpoint)
     }
 
     pub(super) fn key_for(&self, algorithm: Algorithm) -> Arc<SigningKey> {
