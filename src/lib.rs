@@ -95,6 +95,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "metrics/off.rs"]
 mod metrics;
+pub mod redact;
 pub mod rejection;
 pub mod require;
 pub mod server;
