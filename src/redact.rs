@@ -113,6 +113,12 @@ impl<T: Into<Excerpt>> FromIterator<T> for Excerpts {
     }
 }
 
+impl<T: Into<Excerpt>, const N: usize> From<[T; N]> for Excerpts {
+    fn from(texts: [T; N]) -> Self {
+        texts.into_iter().collect()
+    }
+}
+
 /// As a list: `["a", "b"]`, or `["a", …, "h", and 2992 more]`.
 impl fmt::Debug for Excerpts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
