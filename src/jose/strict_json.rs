@@ -14,6 +14,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use crate::redact::Excerpt;
+
 /// How deep objects and arrays may nest, the outermost object counted.
 const MAX_DEPTH: u8 = 32;
 
@@ -37,7 +39,7 @@ pub enum JsonError {
     #[error("the member {name:?} stands twice")]
     Duplicate {
         /// The name, unescaped.
-        name: String,
+        name: Excerpt,
     },
     /// More than 32 levels of objects and arrays.
     #[error("nested too deeply")]
@@ -46,7 +48,7 @@ pub enum JsonError {
     #[error("the member {name:?} has a value of the wrong type")]
     WrongType {
         /// The name, unescaped.
-        name: String,
+        name: Excerpt,
     },
 }
 
@@ -201,7 +203,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
         while let Some(name) = map.next_key_seed(Text(PhantomData))? {
             let read = members.member(&name, Member { map: &mut map, walk, depth: inner });
             if let Err(error) = read {
-                walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into_owned() });
+                walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into() });
                 return Err(error);
             }
             walk.names.push(name);
@@ -210,7 +212,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
         // By length first, which tells most of them apart.
         own.sort_unstable_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
         if let Some(pair) = own.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = pair[0].clone().into_owned();
+            let name = Excerpt::from(&*pair[0]);
             return Err(walk.refuse(JsonError::Duplicate { name }));
         }
         walk.names.truncate(first);

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, Uri};
@@ -117,10 +118,16 @@ impl TokenSource {
 pub(crate) struct TokenSources(Vec<TokenSource>);
 
 /// The token that a request presents, and how.
-#[derive(Debug)]
 pub(crate) struct Presented<'r> {
     pub(crate) token: Cow<'r, str>,
     pub(crate) in_query: bool,
+}
+
+/// Without the token.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("in_query", &self.in_query).finish_non_exhaustive()
+    }
 }
 
 impl TokenSources {

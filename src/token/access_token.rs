@@ -14,6 +14,7 @@ use super::text::Text;
 use super::validity::Validity;
 use crate::clock::Clock;
 use crate::jose::{Strings, Verified};
+use crate::redact::Excerpt;
 
 /// How long [`AccessToken::expires`] sleeps without a look at the time of day.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -246,9 +247,9 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("issuer", &self.issuer())
-            .field("client_id", &self.client_id())
-            .field("scope", &self.scope().as_str())
+            .field("issuer", &Excerpt::from(self.issuer()))
+            .field("client_id", &self.client_id().map(Excerpt::from))
+            .field("scope", &Excerpt::from(self.scope().as_str()))
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
     }
