@@ -19,6 +19,7 @@ mod harness;
 mod keys_lifetime;
 mod manual;
 mod memory_source;
+mod nested_json;
 mod observability;
 mod outage;
 mod packaging;

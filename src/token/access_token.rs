@@ -188,6 +188,10 @@ impl AccessToken {
 
     /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
     ///
+    /// The payload was read strictly before: no object in it has a name twice, and at most 32 levels nest. That holds for
+    /// every `T` that takes the claims as they stand, `serde_json::Value` and maps included. It does not hold for JSON in a
+    /// text, where a `T` parses one as a second document.
+    ///
     /// # Errors
     ///
     /// When the claims are no `T`.

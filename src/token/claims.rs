@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 ///
 /// [`Builder::claims`](crate::server::Builder::claims) asks for it; a token whose claims are no `T` is then refused at the
 /// edge. It is a request extension and, with the `axum` feature, an extractor. There is no way to make one by hand.
+/// What holds for the JSON that `T` is read from is said at [`AccessToken::claims`](crate::AccessToken::claims).
+///
 /// Its `Debug` form shows the name of the type and nothing of the claims, which may be a person's.
 pub struct Claims<T>(Arc<T>);
 
