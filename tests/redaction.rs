@@ -115,6 +115,35 @@ async fn no_error_holds_or_shows_more_than_an_excerpt_of_a_token() {
     assert_eq!((found.total(), found.iter().count()), (700, 8));
 }
 
+/// Counted in allocations: the texts are not copied.
+#[tokio::test]
+async fn a_list_of_3000_costs_an_error_no_more_than_one_of_8() {
+    let any = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
+    let cost = |audiences: usize| {
+        let token = good(&ISSUER).claim("aud", vec!["a"; audiences]).sign();
+        let counted = allocation_counter::measure(|| assert!(any.try_verify(&token).is_err()));
+        counted.count_total
+    };
+    cost(1);
+    // A list that was read grows by doubling, and more than that nothing does.
+    assert!(cost(2800) <= cost(8) + 16, "{} and {}", cost(2800), cost(8));
+
+    // Those that were expected are the application's, and may be as many.
+    let clients = |number: usize| {
+        let keys = JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
+        let clients = (0..number).map(|client| client.to_string());
+        let issuer = Issuer::keys(ISSUER.url(), keys).unwrap().clients_instead_of_audience(clients);
+        ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap()
+    };
+    let token = good(&ISSUER).without_claim("aud").sign();
+    let cost = |api: &ResourceServer| {
+        assert!(api.try_verify(&token).is_err());
+        allocation_counter::measure(|| assert!(api.try_verify(&token).is_err())).count_total
+    };
+    let (few, many) = (clients(8), clients(3000));
+    assert!(cost(&many) <= cost(&few) + 16, "{} and {}", cost(&many), cost(&few));
+}
+
 #[test]
 fn what_an_issuer_writes_into_its_keys_is_cut_too() {
     let mut secret = ISSUER.jwks()["keys"][0].clone();

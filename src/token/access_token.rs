@@ -243,6 +243,26 @@ impl AccessToken {
         text.get(&self.0.payload)
     }
 
+    /// A token that nobody validated, for tests of what is asked of one.
+    #[cfg(test)]
+    pub(crate) fn of_payload(payload: &str, end: SystemTime) -> Self {
+        let judge = Judge { clock: Arc::new(crate::clock::SystemClock), leeway: Duration::ZERO };
+        Self(Arc::new(Inner {
+            issuer: Text::Apart("".into()),
+            subject: Text::Apart("".into()),
+            client_id: None,
+            audience: Box::default(),
+            scope: Scope::none(),
+            id: None,
+            validity: Validity { exp: end.into(), nbf: None, iat: None },
+            acr: None,
+            auth_time: None,
+            judge,
+            payload: payload.as_bytes().into(),
+            parsed_claims: None,
+        }))
+    }
+
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {
         self.0.parsed_claims.as_ref()
     }
