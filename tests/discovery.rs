@@ -430,8 +430,7 @@ fn without_secrets(url: &str) -> &str {
         "https://login.example?tenant=1" => "https://login.example?tenant=…",
         "https://login.example/#top" => "https://login.example/#…",
         "https://login.example/jwks#a" => "https://login.example/jwks#…",
-        "https://user@login.example" => "https://…@login.example",
-        "https://:secret@login.example" | "https://user:secret@login.example" => "https://…@login.example",
+        "https://user@login.example" | "https://:secret@login.example" => "https://…@login.example",
         "https://user:secret@login.example/jwks" => "https://…@login.example/jwks",
         plain => plain,
     }

@@ -35,7 +35,6 @@ fn api() -> ResourceServer {
 fn verify(token: &TokenBuilder) -> Result<AccessToken, TokenError> {
     api().try_verify(&token.sign()).map_err(|error| match error {
         VerifyError::Token(error) => error,
-        error @ VerifyError::KeysUnavailable { .. } => panic!("{error}"),
         error => panic!("{error}"),
     })
 }

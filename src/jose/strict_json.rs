@@ -104,8 +104,9 @@ impl Walk<'_> {
         error
     }
 
-    /// With serde_json's `arbitrary_precision`, which any crate in the build may switch on, a number comes as an object with a
+    /// With `serde_json`'s `arbitrary_precision`, which any crate in the build may switch on, a number comes as an object with a
     /// reserved name. That name is a constant, and one that a stranger wrote is in the text, or copied from it to be unescaped.
+    #[expect(clippy::ptr_arg, reason = "whether it was copied matters")]
     fn refuse_reserved<E: serde::de::Error>(&mut self, name: &Cow<'_, str>) -> Result<(), E> {
         if !name.starts_with(RESERVED) {
             return Ok(());
