@@ -5,13 +5,15 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
+use tower_bearer::metadata::Metadata;
 use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, good, present};
+use crate::harness::{AUDIENCE, good, present, small_issuer};
 use crate::memory_source::{Fetch, HOUR, MINUTE, Source, keys, settle};
 
 const LISTED: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
@@ -197,6 +199,22 @@ async fn what_is_wrong_with_the_token_itself_costs_no_fetch() {
         assert_eq!(error.reason(), reason, "{token:?}");
         assert_eq!(setup.source.fetches(), 0, "{token:?}");
     }
+}
+
+/// Everybody may read the metadata.
+#[test]
+fn metadata_names_no_tenant_of_a_list() {
+    let tenants = Issuer::entra_tenants([LISTED, ALSO_LISTED]).unwrap();
+    let build = |issuer: Issuer| {
+        let server = ResourceServer::builder(AUDIENCE).metadata(Metadata::new());
+        let api = server.trust(issuer).trust(tenants.clone()).build().unwrap();
+        serde_json::from_slice::<Value>(api.metadata().unwrap().json()).unwrap()
+    };
+    let own = build(Issuer::entra(UNLISTED).unwrap());
+    let one = format!("https://login.microsoftonline.com/{UNLISTED}/v2.0");
+    assert_eq!(own["authorization_servers"], json!([one]), "one that is trusted by itself is named");
+    let other = Issuer::keys("no-url", keys(&small_issuer()));
+    assert_eq!(build(other.unwrap()).get("authorization_servers"), None);
 }
 
 /// A tenant that is trusted by itself has its own keys and rules, whatever list is asked first.

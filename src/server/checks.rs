@@ -85,7 +85,9 @@ impl Builder<Trusting> {
     pub(super) fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
         let Some(metadata) = self.metadata.clone() else { return Ok(None) };
         let (resource, url) = self.resource(&metadata)?;
-        let identifiers = self.issuers.iter().flat_map(|issuer| issuer.identities.iter());
+        // Everybody may read the metadata, and nobody but its issuer knows who is on a list of tenants.
+        let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
+        let identifiers = named.flat_map(|issuer| issuer.identities.iter());
         let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }

@@ -123,9 +123,11 @@ impl Issuer {
     /// each of them, with the keys fetched once for all.
     ///
     /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant. Whoever
-    /// wants to let every tenant in has to know them all. Who is in the list stays a secret: it is asked after the signature is
-    /// verified, and until then every tenant's token is treated alike. Two lists with different audiences in one server can be
-    /// told apart by who tries both audiences.
+    /// wants to let every tenant in has to know them all.
+    ///
+    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike;
+    /// [metadata](crate::metadata) does not name its tenants. Of two lists in one server whose audiences differ, a stranger can
+    /// find out which of them a tenant is on, by trying both audiences.
     ///
     /// - **Keys**: at the URL that is common to all tenants, directly: the metadata there is that of the issuer
     ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By

@@ -76,7 +76,7 @@ impl Identities {
     }
 
     /// Whether they are a list, which is asked once the signature is verified.
-    pub(super) fn are_listed(&self) -> bool {
+    pub(crate) fn are_listed(&self) -> bool {
         self.template.is_some()
     }
 
