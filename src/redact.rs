@@ -1,6 +1,6 @@
-//! What errors and `Debug` forms keep of texts that somebody else wrote: an excerpt, and of a URL nothing that may be a secret.
+//! Bounded excerpts of untrusted texts in errors, and URLs without secrets.
 //!
-//! An [`Excerpt`] is taken when an error is made, so no error holds, and no log shows, more than that.
+//! An [`Excerpt`] is taken when an error is made. So no error holds more than that, and no log can show more.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ pub(crate) const MAX_CHARACTERS: usize = 200;
 /// The most texts of a list that are kept.
 const MAX_TEXTS: usize = 8;
 
-/// The first 200 characters of a text that somebody else wrote, such as a claim of an unverified token.
+/// At most 200 characters of an untrusted text, such as a claim of an unverified token.
 ///
 /// A longer text ends in `…`, which is one of the 200. `Display` writes it with control characters, quotes and invisible
 /// characters escaped, so that it forges no lines of a log; `Debug` puts it in quotes besides. The characters that an escape
@@ -75,7 +75,7 @@ impl fmt::Debug for Excerpt {
     }
 }
 
-/// The first 8 texts of a list that somebody else wrote, each as an [`Excerpt`], and how many there were.
+/// The first 8 texts of an untrusted list, each as an [`Excerpt`], and the length of the list.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Excerpts {
     first: Vec<Excerpt>,

@@ -7,17 +7,17 @@ use smallvec::SmallVec;
 use super::claim::{ClaimRule, Condition, Value};
 use super::rule::Rule;
 
-/// How `serde_json` names the only member of what a number comes as, with its `arbitrary_precision`, which any crate in the build
-/// may switch on. No payload has a member of that name.
+/// With `serde_json`'s `arbitrary_precision`, which any crate in the build may switch on, a number arrives as an object with one
+/// member of this name. Payloads with a member of this name are refused.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// More rules about claims than most requirements have: for so many nothing is allocated.
+/// The number of rules about claims up to which nothing is allocated. Few requirements have more.
 const FEW: usize = 16;
 
-/// Which of all rules about claims in a requirement a payload satisfies. The payload is walked once, when the first is asked for.
+/// Evaluates all rules about claims of one requirement in a single walk over the payload.
 ///
-/// The claims are sought in the payload as it stands, so nothing is allocated for few rules unless a text in it is written with
-/// escapes.
+/// The walk takes place when the first answer is needed. It reads the payload without building values, so for up to [`FEW`]
+/// rules nothing is allocated, unless a text in the payload has escapes.
 pub(super) struct ClaimAnswers<'r> {
     requirement: &'r Rule,
     payload: &'r [u8],
@@ -54,7 +54,7 @@ impl<'r> ClaimAnswers<'r> {
         let mut walk = Walk { open: seeks.collect(), answers };
         let mut json = serde_json::Deserializer::from_slice(self.payload);
         if (Node { walk: &mut walk, from: 0 }).deserialize(&mut json).is_err() {
-            // It was read before, so this is not reached; and what cannot be read says nothing for anybody.
+            // Unreachable: the payload was parsed before. If it happens, no rule holds.
             walk.answers.iter_mut().for_each(|answer| answer.holds = false);
         }
         walk.answers
@@ -73,14 +73,14 @@ struct Walk<'r> {
 }
 
 impl<'r> Walk<'r> {
-    /// A value that is neither object nor array, nor one of both; it is what is sought from `from` on.
+    /// Answers what is sought from `from` on, now that its value is known.
     fn found(&mut self, from: usize, value: &Found<'_>) {
         for (answer, _) in self.open[from..].iter().filter(|(_, seek)| seek.is(value)) {
             self.answers[*answer].holds = true;
         }
     }
 
-    /// Opens what is sought within a value.
+    /// Adds what is sought in a part of the value, for what is sought in the value itself: the entries `from` to `until`.
     fn open(&mut self, from: usize, until: usize, within: impl Fn(Seek<'r>) -> Option<Seek<'r>>) {
         for at in from..until {
             let (answer, seek) = self.open[at];
@@ -142,7 +142,7 @@ fn is_index(token: &str, index: usize) -> bool {
     plain && token.parse() == Ok(index)
 }
 
-/// What stands in a payload.
+/// A value of the payload.
 enum Found<'v> {
     Text(&'v str),
     /// `None` if it is not written as a whole number, or too large for one.
@@ -237,7 +237,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     }
 }
 
-/// The name of a member: what is sought in the object from `from` until `until` is sought in the member, if it bears the name.
+/// Reads the name of a member, and adds what is sought in a member of that name.
 struct Name<'w, 'r> {
     walk: &'w mut Walk<'r>,
     from: usize,
@@ -274,7 +274,7 @@ impl Visitor<'_> for Name<'_, '_> {
     }
 }
 
-/// A number in its own digits.
+/// Reads a number from its digits.
 struct WholeNumber;
 
 impl<'de> DeserializeSeed<'de> for WholeNumber {

@@ -243,7 +243,7 @@ impl AccessToken {
         text.get(&self.0.payload)
     }
 
-    /// A token that nobody validated, for tests of what is asked of one.
+    /// A token that was not validated, for unit tests.
     #[cfg(test)]
     pub(crate) fn of_payload(payload: &str, end: SystemTime) -> Self {
         let judge = Judge { clock: Arc::new(crate::clock::SystemClock), leeway: Duration::ZERO };

@@ -6,8 +6,8 @@ pub(crate) const TENANT: &str = "{tenantid}";
 
 /// Who one issuer is to its tokens: one identifier, or a closed list of tenants that share keys and rules.
 ///
-/// A token's `iss` is compared as it stands (RFC 9068 §4). Who is on the list is nobody's business but the issuer's, so before
-/// the signature is verified every tenant is [met](Self::meet) as if it were listed.
+/// A token's `iss` is compared code point by code point (RFC 9068 §4). Who is on a list of tenants is secret, so until the
+/// signature is verified every tenant is [treated](Self::meet) as if it were listed.
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
     name: Box<str>,
@@ -42,7 +42,7 @@ impl Identities {
         Self { name: issuer.into(), known: vec![Identity { issuer: issuer.into(), tenant: None }], template: None }
     }
 
-    /// The only tenant of an issuer of its own.
+    /// A single tenant, whose identifier is public.
     pub(crate) fn of_tenant(template: &str, tenant: &str) -> Self {
         let identity = Identity::of_tenant(template, tenant);
         Self { name: identity.issuer.clone(), known: vec![identity], template: None }
@@ -75,23 +75,24 @@ impl Identities {
         self.known.iter().any(|identity| identity.tenant.is_some())
     }
 
-    /// Whether they are a list, which is asked once the signature is verified.
+    /// Whether this is a list of tenants, which is checked after the signature.
     pub(crate) fn are_listed(&self) -> bool {
         self.template.is_some()
     }
 
-    /// Whether it is one of them, code point by code point.
+    /// Whether `issuer` is one of the identifiers, code point by code point.
     pub(crate) fn contain(&self, issuer: &str) -> bool {
         self.get(issuer).is_some()
     }
 
-    /// Whether its tokens are judged by this issuer's rules and keys: it is one of them or, where they are a list, has the form
-    /// of one.
+    /// Whether tokens of `issuer` are judged by this issuer's rules and keys: it is one of the identifiers or, for a list of
+    /// tenants, follows the template.
     pub(crate) fn may_contain(&self, issuer: &str) -> bool {
         self.meet(issuer).is_some()
     }
 
-    /// What a token of `issuer` must state besides. Of a list, anybody's who has the form of one of them is met.
+    /// What a token of `issuer` must state besides; `None` if its issuer is another one. For a list of tenants it is enough that
+    /// `issuer` follows the template, whether its tenant is listed or not.
     pub(super) fn meet<'i>(&'i self, issuer: &'i str) -> Option<Met<'i>> {
         match &self.template {
             Some(template) => template.tenant(issuer).map(|tenant| Met { tenant: Some(tenant) }),

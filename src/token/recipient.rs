@@ -16,8 +16,8 @@ pub(crate) enum Recipient {
 }
 
 impl Recipient {
-    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for. Where its client says so
-    /// instead, a client is named; whether it is [one of them](Self::lists) is asked later.
+    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for. Where clients stand in
+    /// for an audience, the token names a client; whether it is [listed](Self::lists) is checked after the signature.
     pub(super) fn is_named(
         &self,
         claims: &RegisteredClaims,

@@ -30,13 +30,13 @@ pub(crate) enum Rule {
     Clients,
 }
 
-/// When a rule is asked.
+/// When a rule is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Before the signature is verified: whoever writes a token may learn what the rule asks for.
+    /// Before the signature is verified. What the rule asks for is public: strangers can find it out.
     Unsigned,
-    /// After it: a list of who is let in. To ask sooner would tell strangers who is on it, by a refusal where others are waited
-    /// for.
+    /// After the signature is verified. The rule is a secret list. An earlier check would reveal it: a token of somebody who is
+    /// not listed would be refused at once, where one of somebody who is waits for keys.
     Signed,
 }
 

@@ -92,7 +92,7 @@ impl<'t> Candidate<'t> {
         Ok(Plausible { candidate: self, scope, validity, policy, now })
     }
 
-    /// The [rules](Rule) that only a token with a good signature meets: its issuer vouches for who is asking.
+    /// All [rules](Rule) of the stage after the signature. It takes the proof that there was a good one.
     fn check_signed(&self, _: &Verified<'_>, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
         Rule::of(Stage::Signed).try_for_each(|rule| rule.check(self, policy, now))
     }
@@ -261,8 +261,7 @@ impl<'t> Candidate<'t> {
     }
 }
 
-/// A token that satisfies every rule that comes before the signature: whether its issuer signed it is still open, and so is
-/// what only a token that is signed is told.
+/// A token that satisfies every rule of the stage before the signature. Its signature and the rules after it are still open.
 pub(crate) struct Plausible<'t> {
     candidate: Candidate<'t>,
     scope: Scope,
