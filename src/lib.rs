@@ -53,13 +53,16 @@
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](token::Profile) that is set and by what the
 //!    issuer's [preset](Issuer#presets) knows of it.
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
-//! 5. It has a `sub`, and its `aud` names this server, or its issuer is one that names
+//! 5. It has a `sub`, and its `aud` names this server; or it has none, names its client, and its issuer is one that names
 //!    [clients instead](Issuer::clients_instead_of_audience).
 //! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
 //! 7. A key of the issuer's, as it was last fetched and under the `kid` that the token states, verifies its signature.
-//! 8. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
+//! 8. Its tenant, its subject and its client are on the issuer's [list](Issuer::entra_tenants), if there is
+//!    [one](Issuer::subjects) [for them](Issuer::clients_instead_of_audience).
+//! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
-//! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer.
+//! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer. The lists come after
+//! the signature, so that nobody can find out who is on them with tokens that nobody signed.
 //!
 //! A token that passed twice is remembered, so that its signature need not be verified and its claims need not be parsed
 //! again. What may have changed since is judged at every request: 6, and whether the very key of 7 is still its issuer's. See
@@ -95,6 +98,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "metrics/off.rs"]
 mod metrics;
+pub mod redact;
 pub mod rejection;
 pub mod require;
 pub mod server;

@@ -37,7 +37,7 @@ use crate::Scope;
 /// What the document is to say beyond what follows from the server's configuration.
 ///
 /// By default it has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
-/// URLs; and `bearer_methods_supported`, which is `["header"]`.
+/// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`.
 #[derive(Clone, Debug, Default)]
 #[must_use = "give it to the builder of a server with `metadata`"]
 pub struct Metadata {

@@ -555,7 +555,7 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
     assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
     assert_alone_in_table(
         "issuer = 'https://a.example?b'",
-        r#"issuers[0].issuer: the issuer "https://a.example?b": has a query"#,
+        r#"issuers[0].issuer: the issuer "https://a.example?…": has a query"#,
     );
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",

@@ -300,10 +300,10 @@ async fn a_search_without_result_tells_every_url_and_its_reason() {
     assert!(error.to_string().len() < 1000, "{error}");
     site.put(oauth, Page::json(&json!({ "issuer": issuer, "jwks_uri": format!("{origin}/none?key=secret") })));
     let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{origin}/none?…: answered 404 Not Found"));
+    assert_eq!(error.to_string(), format!("{origin}/none?key=…: answered 404 Not Found"));
     site.put("/none?key=secret", Page::ok("{}"));
     let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
-    assert!(error.to_string().starts_with(&format!("{origin}/none?…: ")), "{error}");
+    assert!(error.to_string().starts_with(&format!("{origin}/none?key=…: ")), "{error}");
     assert!(!format!("{error:?} {keys:?}").contains("secret"), "{error:?} {keys:?}");
 }
 
@@ -479,12 +479,24 @@ fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
     ];
     for (value, reason) in rows {
         let error = Issuer::discover(value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the issuer {value:?}: {reason}"));
+        assert_eq!(error.to_string(), format!("the issuer {:?}: {reason}", without_secrets(value)));
         assert!(matches!(error, ConfigError::Issuer { value: named, .. } if named == value));
     }
     for good in ["https://login.example", "https://login.example/", "https://login.example:8443/t/1", "http://[::1]:1"]
     {
         assert!(Issuer::discover(good).is_ok(), "{good}");
+    }
+}
+
+/// As it is shown.
+fn without_secrets(url: &str) -> &str {
+    match url {
+        "https://login.example?tenant=1" => "https://login.example?tenant=…",
+        "https://login.example/#top" => "https://login.example/#…",
+        "https://login.example/jwks#a" => "https://login.example/jwks#…",
+        "https://user@login.example" | "https://:secret@login.example" => "https://…@login.example",
+        "https://user:secret@login.example/jwks" => "https://…@login.example/jwks",
+        plain => plain,
     }
 }
 
@@ -498,7 +510,7 @@ fn i5_a_jwks_url_is_an_https_url() {
     ];
     for (value, reason) in rows {
         let error = Issuer::jwks("https://login.example", value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the JWKS URL {value:?}: {reason}"));
+        assert_eq!(error.to_string(), format!("the JWKS URL {:?}: {reason}", without_secrets(value)));
     }
     // Unlike an issuer's identifier, it may have a query; and the identifier need not be a URL then.
     assert!(Issuer::jwks("login", "https://login.example/jwks?tenant=1").is_ok());

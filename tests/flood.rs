@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::clock::Clock;
+use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, ResourceServer};
@@ -21,8 +22,6 @@ use crate::harness::{AUDIENCE, decoded, fetches, good, server, small_issuer};
 use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 
 const FETCH: Duration = Duration::from_millis(50);
-/// How many requests of one server may wait for a key that is not at hand.
-const MAX_UNKNOWN: usize = 32;
 
 /// Makes tokens that pass every check but that of their key, whose names are all different.
 struct Junk {
@@ -146,7 +145,7 @@ async fn of_300_000_requests_with_junk_kids_32_wait_and_the_rest_get_429() {
         let tokens = tokens.iter().map(String::as_str).cycle().take(300_000);
         let mut waiting = Vec::new();
         let used = allocation_counter::measure(|| waiting = begun(&setup.api, tokens));
-        assert_eq!(waiting.len(), MAX_UNKNOWN);
+        assert_eq!(waiting.len(), MAX_PENDING_UNKNOWN_KEYS);
         assert!(used.bytes_max < 64 * 1024 * 1024 && used.bytes_current < 1024 * 1024, "{used:?}");
         setup.try_verify().expect("a known kid never waits");
         for request in waiting {
@@ -167,7 +166,7 @@ async fn whoever_gives_up_leaves_room_for_another() {
         sleep(MINUTE).await;
         setup.source.set(Fetch::Hang);
         let waiting = begun(&setup.api, tokens());
-        assert_eq!(waiting.len(), MAX_UNKNOWN, "round {round}");
+        assert_eq!(waiting.len(), MAX_PENDING_UNKNOWN_KEYS, "round {round}");
         match round {
             // The caller is gone.
             0 => drop(waiting),
@@ -212,7 +211,7 @@ enum Issued {
     Absent,
 }
 
-/// 200 junk tokens a second for a minute and a half, at a server that lets in 64 requests at once and whose service does 64 at
+/// 200 junk tokens a second for half a minute, at a server that lets in 64 requests at once and whose service does 64 at
 /// once; a good request every 10 ms takes 20 ms there.
 #[tokio::test(start_paused = true)]
 async fn good_requests_hold_the_slots_they_need_while_junk_comes() {
@@ -220,7 +219,7 @@ async fn good_requests_hold_the_slots_they_need_while_junk_comes() {
         for is_one_kid in [true, false] {
             for issued in [Issued::Past, Issued::Now, Issued::Future, Issued::Absent] {
                 let (all, slow) = good_and_slow(seconds, is_one_kid, issued).await;
-                assert!(all >= 8_900, "{all}");
+                assert!(all >= 2_900, "{all}");
                 assert!(slow * 100 <= all, "{slow} of {all}: {seconds} s, one kid: {is_one_kid}, {issued:?}");
             }
         }
@@ -252,7 +251,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
     };
     let good_token = setup.token();
     let mut good = Vec::new();
-    for tick in 0..9_000_u32 {
+    for tick in 0..3_000_u32 {
         if tick % 2 == 0 {
             for number in 0..4 {
                 let kid = if is_one_kid { "junk".to_owned() } else { format!("junk-{tick}-{number}") };

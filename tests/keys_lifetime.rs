@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::JwkSet;
+use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
@@ -195,7 +196,7 @@ async fn i9_a_thousand_unknown_kids_at_once_cost_two_fetches_at_most() {
         }
         assert!(setup.source.fetches() - before.0 <= 1, "round {round}");
         // The burst is spent after the second, so nobody waits for the third.
-        assert_eq!(unknown, if round < 2 { 32 } else { 0 }, "round {round}");
+        assert_eq!(unknown, if round < 2 { MAX_PENDING_UNKNOWN_KEYS } else { 0 }, "round {round}");
         assert_eq!(before.1.elapsed(), Duration::ZERO, "round {round}");
         present(&setup.app(), &setup.token()).await.assert_ok();
     }
@@ -292,7 +293,7 @@ async fn i9_rotation_a_new_kid_waits_for_one_fetch_and_passes() {
     setup.issuer.rotate();
     let (open, gate) = watch::channel(false);
     setup.source.set(Fetch::Gate(keys(&setup.issuer), gate));
-    let requests: Vec<_> = (0..32)
+    let requests: Vec<_> = (0..MAX_PENDING_UNKNOWN_KEYS)
         .map(|_| {
             let (app, token) = (setup.app(), setup.token());
             tokio::spawn(async move { present(&app, &token).await })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 
@@ -14,7 +15,7 @@ const FETCH: Duration = Duration::from_millis(50);
 /// Sends 10,000 requests: one half with the old token, all at once, the other with the new one, by as many clients as may wait for
 /// a key that is not at hand.
 async fn ten_thousand_pass(setup: &Setup, old: &str, new: &str) {
-    const CLIENTS: usize = 32;
+    const CLIENTS: usize = MAX_PENDING_UNKNOWN_KEYS;
     let app = setup.app();
     let send = |token: &str, count: usize| {
         let (app, token) = (app.clone(), token.to_owned());

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use tokio::time::{Instant, sleep};
-use tower_bearer::jose::Algorithm;
+use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{FetchError, FetchRequest, KeyFile, KeySource, RemoteKeys};
-use tower_bearer::server::VerifyError;
+use tower_bearer::server::{ConfigError, VerifyError};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::token::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
@@ -34,6 +34,16 @@ fn keys_known_beforehand_need_no_fetch_and_no_runtime() {
     let verdict = api.try_verify(&unknown);
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
     assert_eq!(fetches(&issuer), (0, 0));
+}
+
+#[test]
+fn keys_known_beforehand_of_which_none_can_be_used_are_a_mistake() {
+    for document in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"EC","use":"enc"}]}"#] {
+        let keys = JwkSet::from_json(document.as_bytes()).unwrap();
+        let issuer = Issuer::keys("https://issuer.example.test", keys).unwrap();
+        let error = ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap_err();
+        assert_eq!(error, ConfigError::NoKey { issuer: "https://issuer.example.test".to_owned() });
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use tokio::time::sleep;
 use tower_bearer::jose::{Algorithm, JwkSet};
+use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::token::TokenError;
@@ -43,7 +44,7 @@ async fn a_rotation_without_kids_refuses_nobody_and_costs_one_fetch() {
     let setup = warm(&[&old]).await;
     setup.api.try_verify(&token(&setup, &old)).unwrap();
     setup.source.set(Fetch::Late(set([&new]), SECOND));
-    let requests: Vec<_> = (0..32)
+    let requests: Vec<_> = (0..MAX_PENDING_UNKNOWN_KEYS)
         .map(|_| {
             let (api, token) = (setup.api.clone(), token(&setup, &new));
             tokio::spawn(async move { api.verify(&token).await.map(drop) })

@@ -15,7 +15,7 @@ async fn verify_tells_what_is_wrong_with_both_values() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let error = api.verify(&good(&issuer).audience("other").sign()).await.unwrap_err();
-    let expected = TokenError::Audience { found: vec!["other".into()], expected: vec![AUDIENCE.into()] };
+    let expected = TokenError::Audience { found: ["other"].into(), expected: [AUDIENCE].into() };
     assert_eq!(error, VerifyError::Token(expected));
     assert_eq!(
         error.to_string(),

@@ -23,10 +23,15 @@ pub mod token;
 pub mod world;
 
 /// Sources of the crate that it keeps to itself: see [`metadata`].
+#[path = "../../src/keys/address.rs"]
+mod address;
 #[path = "../../src/keys/discovery.rs"]
 #[expect(dead_code, reason = "the crate uses all of it")]
 mod discovery;
 mod jose;
+#[path = "../../src/redact.rs"]
+#[expect(dead_code, reason = "the crate uses all of it")]
+mod redact;
 
 /// A target: what it is called, and what is done with an input.
 pub type Target = (&'static str, fn(&[u8]));

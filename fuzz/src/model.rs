@@ -228,7 +228,9 @@ fn reasons(error: &VerifyError) -> &'static [Flaw] {
         TokenError::Expired { .. } | TokenError::NotYetValid { .. } | TokenError::IssuedInTheFuture { .. } => {
             &[Flaw::Time]
         }
-        TokenError::UnknownKey { .. } | TokenError::KeyMismatch { .. } | TokenError::NoKid { tried: 0, .. } => &[Flaw::Key],
+        TokenError::UnknownKey { .. } | TokenError::KeyMismatch { .. } | TokenError::NoKid { tried: 0, .. } => {
+            &[Flaw::Key]
+        }
         _ => &[],
     }
 }

@@ -252,7 +252,7 @@ impl Config {
     ///
     /// All that is wrong with the settings.
     pub fn build(self) -> Result<ResourceServer, Problems> {
-        self.builder()?.build().map_err(Problems::of)
+        self.builder()?.build().map_err(|error| Problems::of(&error))
     }
 }
 

@@ -109,7 +109,7 @@ impl Preset {
         }
         for (path, value) in &values {
             // The builder may have made something of the value; what was written is what to look for.
-            let made = tries(vec![value]).map_err(|error| error.map_value(|_| (*value).to_owned()));
+            let made = tries(vec![value]).map_err(|error| error.of_value(value));
             reader.accept(path, made);
         }
         Some(values.into_iter().map(|(_, value)| value).collect())

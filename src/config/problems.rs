@@ -1,6 +1,5 @@
 use std::fmt;
 
-use super::shown::Shown;
 use crate::server::ConfigError;
 
 /// Every reason why a configuration makes no server, in the order of the document. It is displayed with one line for
@@ -24,8 +23,8 @@ impl Problems {
     }
 
     /// What the builder refuses for a reason that lies in no setting.
-    pub(super) fn of(error: ConfigError) -> Self {
-        Self(vec![Problem::new(String::new(), None, error.map_value(|value| Shown(value).text()).to_string())])
+    pub(super) fn of(error: &ConfigError) -> Self {
+        Self(vec![Problem::new(String::new(), None, error.to_string())])
     }
 
     /// One after the other; there is at least one.
@@ -63,7 +62,7 @@ impl Problem {
     }
 
     /// What is there, and what was expected. Where the builder refuses the same, it is the sentence of its
-    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 100
+    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 200
     /// characters.
     #[must_use]
     pub fn message(&self) -> &str {

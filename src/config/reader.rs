@@ -38,7 +38,7 @@ impl Reader {
 
     /// What the builder made, or why it did not.
     pub(super) fn accept<T>(&mut self, path: &Path, made: Result<T, ConfigError>) -> Option<T> {
-        made.map_err(|error| self.refuse(path, error.map_value(|value| Shown(value).text()))).ok()
+        made.map_err(|error| self.refuse(path, error)).ok()
     }
 
     /// How many problems were found so far.

@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use aws_lc_rs::signature as lc;
 
+use crate::redact;
+
 /// A signature algorithm that this crate verifies: every asymmetric one registered for JWS and in use.
 ///
 /// The list is closed on purpose. `none` and the HMAC family (`HS256` …) have no variant, so no configuration, key set
@@ -134,11 +136,11 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
+            .ok_or_else(|| UnknownAlgorithm(redact::cut(name).into_owned()))
     }
 }
 
-/// A name that is not one of [`Algorithm::ALL`].
+/// A name that is not one of [`Algorithm::ALL`], cut to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a signature algorithm that can be verified here")]
 pub struct UnknownAlgorithm(pub String);

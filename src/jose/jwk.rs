@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
@@ -11,6 +10,7 @@ use super::base64url;
 use super::key::{Curve, KeyIdentity, Material, VerifyingKey};
 use super::strict_json::read_struct;
 use super::unusable_jwk::UnusableJwk;
+use crate::redact::Excerpt;
 
 /// The usable public keys of a JWK Set (RFC 7517 §5).
 ///
@@ -100,8 +100,8 @@ impl JwkSet {
     }
 
     fn add(&mut self, index: usize, entry: &str) {
-        let jwk: Option<Jwk> = read_struct(entry.as_bytes());
-        let id = jwk.as_ref().and_then(|jwk| jwk.kid.clone());
+        let jwk: Option<Jwk<'_>> = read_struct(entry.as_bytes());
+        let id = jwk.as_ref().and_then(|jwk| jwk.kid.as_deref()).map(Excerpt::from);
         match jwk.ok_or(UnusableJwk::Malformed).and_then(Jwk::into_key) {
             Ok(key) => self.keys.push(Arc::new(key)),
             Err(reason) => self.skipped.push(SkippedJwk { index, id, reason }),
@@ -131,7 +131,7 @@ pub struct SkippedJwk {
     /// Its place in `keys`, from 0.
     pub index: usize,
     /// Its `kid`, if it could be read.
-    pub id: Option<Box<str>>,
+    pub id: Option<Excerpt>,
     /// Why.
     pub reason: UnusableJwk,
 }
@@ -149,7 +149,7 @@ impl fmt::Display for SkippedJwk {
 /// The members of a JWK that matter here. Unknown ones are ignored (RFC 7517 §4), and so is `x5c`: a key is trusted
 /// because its issuer published it, never because of a certificate.
 #[derive(Deserialize)]
-struct Jwk {
+struct Jwk<'a> {
     kty: Box<str>,
     kid: Option<Box<str>>,
     alg: Option<Box<str>>,
@@ -157,7 +157,8 @@ struct Jwk {
     usage: Option<Box<str>>,
     key_ops: Option<Vec<Box<str>>>,
     /// Microsoft's own, and anything where others write it.
-    issuer: Option<Value>,
+    #[serde(borrow)]
+    issuer: Option<&'a RawValue>,
     crv: Option<Box<str>>,
     n: Option<Box<str>>,
     e: Option<Box<str>>,
@@ -181,7 +182,7 @@ struct Jwk {
     oth: Option<IgnoredAny>,
 }
 
-impl Jwk {
+impl Jwk<'_> {
     fn into_key(self) -> Result<VerifyingKey, UnusableJwk> {
         if &*self.kty == "oct" || self.k.is_some() {
             return Err(UnusableJwk::Symmetric);
@@ -191,7 +192,7 @@ impl Jwk {
             return Err(UnusableJwk::Private);
         }
         if let Some(usage) = self.usage.as_ref().filter(|usage| &***usage != "sig") {
-            return Err(UnusableJwk::Use { usage: usage.clone() });
+            return Err(UnusableJwk::Use { usage: (&**usage).into() });
         }
         if self.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify"))
         {
@@ -199,8 +200,9 @@ impl Jwk {
         }
         let material = self.material()?;
         let declared = self.algorithm()?;
-        // What is no string names nobody whose tokens the key could sign.
-        let issuer = self.issuer.map(|issuer| issuer.as_str().unwrap_or_default().into());
+        // What is no string names nobody whose tokens the key could sign. It is not read as a general value: that would parse
+        // what stands in some strings, without end.
+        let issuer = self.issuer.map(|issuer| serde_json::from_str::<Box<str>>(issuer.get()).unwrap_or_default());
         Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
     }
 

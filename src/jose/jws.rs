@@ -10,6 +10,7 @@ use super::jwk::JwkSet;
 use super::key::{KeyIdentity, VerifyingKey};
 use super::known_headers::KnownHeaders;
 use super::strict_json::{JsonError, Member, Members, read_object};
+use crate::redact::Excerpt;
 
 /// The most keys that are tried for one token beyond the first. Each costs a verification.
 const MAX_FURTHER_KEYS: usize = 16;
@@ -218,7 +219,7 @@ pub enum JwsError {
     #[error("unknown algorithm {found:?}")]
     Algorithm {
         /// The `alg`.
-        found: Box<str>,
+        found: Excerpt,
     },
     /// The header marks extensions as critical; none is understood (RFC 7515 §4.1.11).
     #[error("critical extensions")]

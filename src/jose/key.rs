@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use super::algorithm::{Algorithm, KeyKind, Verification};
 use super::base64url;
 use super::unusable_jwk::UnusableJwk;
+use crate::redact::Excerpt;
 
 /// A public key, parsed once and bound to what its JWK says it is for.
 ///
@@ -116,7 +117,7 @@ impl Eq for VerifyingKey {}
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")
-            .field("id", &self.id)
+            .field("id", &self.id.as_deref().map(Excerpt::from))
             .field("thumbprint", &self.thumbprint)
             .field("algorithms", &self.algorithms().collect::<Vec<_>>())
             .finish_non_exhaustive()

@@ -3,6 +3,9 @@
 //!
 //! Two parsers that disagree about which of two equal names counts are a way past a check, so neither counts. Names are
 //! compared after unescaping, as code points (RFC 7515 §5.3).
+//!
+//! What was read so may be parsed again by anything that reads JSON through `serde`, and these rules hold for it:
+//! [`RESERVED`] names, under which `serde_json` would parse a second document that nobody checked, are refused too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,8 +17,13 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use crate::redact::Excerpt;
+
 /// How deep objects and arrays may nest, the outermost object counted.
 const MAX_DEPTH: u8 = 32;
+/// How the names begin that `serde_json` gives to what it cannot express otherwise. `serde_json::Value` takes what stands under
+/// such a name in a document for its own: the text under `$serde_json::private::RawValue` it parses as one more document.
+const RESERVED: &str = "$serde_json::private::";
 
 /// Why a text is not an acceptable JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,16 +45,22 @@ pub enum JsonError {
     #[error("the member {name:?} stands twice")]
     Duplicate {
         /// The name, unescaped.
-        name: String,
+        name: Excerpt,
     },
     /// More than 32 levels of objects and arrays.
     #[error("nested too deeply")]
     TooDeep,
+    /// A name that `serde_json` keeps to itself: it parses as another document what stands under it.
+    #[error("the member {name:?} has a name that is reserved")]
+    Reserved {
+        /// The name, unescaped.
+        name: Excerpt,
+    },
     /// A member that this crate reads, with a value of the wrong type.
     #[error("the member {name:?} has a value of the wrong type")]
     WrongType {
         /// The name, unescaped.
-        name: String,
+        name: Excerpt,
     },
 }
 
@@ -60,7 +74,7 @@ pub(crate) trait Members<'de> {
 pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut walk = Walk { names: SmallVec::new(), fault: None };
+    let mut walk = Walk { text, names: SmallVec::new(), fault: None };
     let read = Object { members, walk: &mut walk, depth: 1 }.deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| match error.classify() {
         Category::Data => walk.fault.unwrap_or(JsonError::NotAnObject),
@@ -76,6 +90,7 @@ pub(crate) fn read_struct<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T
 
 /// What is carried through the whole text.
 struct Walk<'de> {
+    text: &'de str,
     /// The names of all objects that are open, in one vector. Few tokens have more than it holds without an allocation.
     names: SmallVec<[Cow<'de, str>; 24]>,
     /// The first thing found wrong; serde's own error is a string and cannot carry it.
@@ -87,6 +102,20 @@ impl Walk<'_> {
         let error = E::custom(&fault);
         self.fault.get_or_insert(fault);
         error
+    }
+
+    /// With `serde_json`'s `arbitrary_precision`, which any crate in the build may switch on, a number comes as an object with a
+    /// reserved name. That name is a constant, and one that a stranger wrote is in the text, or copied from it to be unescaped.
+    #[expect(clippy::ptr_arg, reason = "whether it was copied matters")]
+    fn refuse_reserved<E: serde::de::Error>(&mut self, name: &Cow<'_, str>) -> Result<(), E> {
+        if !name.starts_with(RESERVED) {
+            return Ok(());
+        }
+        let is_written = match name {
+            Cow::Borrowed(name) => self.text.as_bytes().as_ptr_range().contains(&name.as_ptr()),
+            Cow::Owned(_) => true,
+        };
+        if is_written { Err(self.refuse(JsonError::Reserved { name: Excerpt::from(&**name) })) } else { Ok(()) }
     }
 
     fn deeper<E: serde::de::Error>(&mut self, depth: u8) -> Result<u8, E> {
@@ -199,9 +228,10 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
         let inner = walk.deeper(depth)?;
         let first = walk.names.len();
         while let Some(name) = map.next_key_seed(Text(PhantomData))? {
+            walk.refuse_reserved(&name)?;
             let read = members.member(&name, Member { map: &mut map, walk, depth: inner });
             if let Err(error) = read {
-                walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into_owned() });
+                walk.fault.get_or_insert_with(|| JsonError::WrongType { name: name.into() });
                 return Err(error);
             }
             walk.names.push(name);
@@ -210,7 +240,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
         // By length first, which tells most of them apart.
         own.sort_unstable_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
         if let Some(pair) = own.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = pair[0].clone().into_owned();
+            let name = Excerpt::from(&*pair[0]);
             return Err(walk.refuse(JsonError::Duplicate { name }));
         }
         walk.names.truncate(first);

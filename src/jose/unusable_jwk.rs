@@ -1,4 +1,5 @@
 use super::algorithm::Algorithm;
+use crate::redact::Excerpt;
 
 /// Why a JWK is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,13 +12,13 @@ pub enum UnusableJwk {
     #[error("unknown key type {kty:?}")]
     KeyType {
         /// The `kty`.
-        kty: Box<str>,
+        kty: Excerpt,
     },
     /// A curve that no signature algorithm here uses.
     #[error("unknown curve {crv:?}")]
     Curve {
         /// The `crv`.
-        crv: Box<str>,
+        crv: Excerpt,
     },
     /// A symmetric key, which has no business in a published set (RFC 7517 §9).
     #[error("a symmetric key was published")]
@@ -29,7 +30,7 @@ pub enum UnusableJwk {
     #[error("not for signatures: use is {usage:?}")]
     Use {
         /// The `use`.
-        usage: Box<str>,
+        usage: Excerpt,
     },
     /// `key_ops` lacks `verify` (RFC 7517 §4.3).
     #[error("not for verifying: key_ops lacks it")]
@@ -38,7 +39,7 @@ pub enum UnusableJwk {
     #[error("unknown algorithm {alg:?}")]
     Algorithm {
         /// The `alg`.
-        alg: Box<str>,
+        alg: Excerpt,
     },
     /// `alg` and the key do not fit each other.
     #[error("the key is not one for {declared}")]

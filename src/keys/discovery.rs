@@ -6,8 +6,8 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::address::LocalAddress;
-use super::for_logs::shortened;
 use crate::jose::read_struct;
+use crate::redact::Excerpt;
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl IssuerUrl {
 
     /// RFC 8414 §3.3: code point by code point, or the document is unusable.
     fn is_identical_to(&self, found: &str) -> Result<(), DiscoveryError> {
-        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: shortened(found) }) }
+        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: found.into() }) }
     }
 
     /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine and its link. What a name resolves to is
@@ -192,8 +192,8 @@ pub enum DiscoveryError {
     /// The document is some other issuer's (RFC 8414 §3.3).
     #[error("the metadata is that of the issuer {found:?}")]
     Issuer {
-        /// The `issuer` in it, at most 200 characters of it.
-        found: Box<str>,
+        /// The `issuer` in it.
+        found: Excerpt,
     },
     /// Keys are not fetched from there.
     #[error("the jwks_uri: {reason}")]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use super::discovery::DiscoveryError;
-use super::for_logs::url_for_logs;
 use crate::jose::{JwkSet, JwkSetError};
+use crate::redact;
 
 /// Where an issuer's keys come from.
 ///
@@ -113,7 +113,7 @@ impl fmt::Debug for Validators {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, etag, last_modified } = self;
         let mut validators = f.debug_struct("Validators");
-        validators.field("url", &url_for_logs(url)).field("etag", etag).field("last_modified", last_modified).finish()
+        validators.field("url", &redact::place(url)).field("etag", etag).field("last_modified", last_modified).finish()
     }
 }
 

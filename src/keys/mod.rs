@@ -4,14 +4,15 @@
 //!
 //! - **Known keys do not wait.** A token whose `kid` is at hand is validated with the keys at hand, within their lifetime.
 //! - **Keys are fetched once for all.** The first token that needs them starts the fetch, in a task of its own: a caller that
-//!   hangs up cancels nothing. It is given up after 5 seconds.
+//!   hangs up cancels nothing. It is given up after 5 seconds. At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
+//!   the first keys. Any other gets 429.
 //! - **They are refreshed in time**, without a request: at 80 % of the lifetime that `Cache-Control` or `Expires` state
 //!   (between 1 minute and 1 hour; 10 minutes without them), give or take 10 %, and by a conditional request.
 //! - **A key set is the issuer's answer**, whatever it holds: a key that it lacks verifies nothing from then on. If it has no usable
 //!   key, tokens get 503, and it is asked for again as after a failure.
 //! - **An unknown `kid` waits for one fetch**, which asks caches on the way to revalidate. Such fetches are counted by attempt: two at
 //!   once, then one in 5 seconds. A request waits if the fetch runs or can start within 1 second, and for 6 seconds at most. At most
-//!   32 requests of a server wait so. Any other gets 429, with the seconds until the next fetch in `Retry-After`.
+//!   [32](MAX_PENDING_UNKNOWN_KEYS) requests of a server wait so. Any other gets 429, with the seconds until the next fetch in `Retry-After`.
 //! - **An unknown `kid` gets 401** only from keys that are newer than its token: as of a time after it arrived, or after its `iat` and
 //!   the leeway. How old a document was when a cache handed it out (`Age`, RFC 9111 §5.1) counts.
 //! - **A token without `kid`** is tried with the key that last verified one of its algorithm, and then with at most 16 others, for which
@@ -49,7 +50,6 @@ mod address;
 mod discovery;
 mod fetch;
 mod file;
-mod for_logs;
 mod freshness;
 mod key_trials;
 mod pending;
@@ -65,6 +65,7 @@ mod transport;
 pub use discovery::{DiscoveryError, UrlError};
 pub use fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use file::KeyFile;
+pub use pending::{MAX_PENDING_REQUESTS, MAX_PENDING_UNKNOWN_KEYS};
 pub use source::RemoteKeys;
 pub use status::IssuerStatus;
 

@@ -5,11 +5,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::schedule::Wait;
 
-/// How many requests of one server may wait for keys while none may be used, as at the start.
-pub(crate) const MAX_PENDING_REQUESTS: usize = 4096;
-/// How many requests of one server may wait for a key that the keys at hand lack. A stranger can make such requests at will, and
-/// 64 requests at once are what a small server lets in: half of them stay for everybody else.
-pub(crate) const MAX_PENDING_UNKNOWN_KEYS: usize = 32;
+/// How many requests of one server may wait for keys while none may be used, as at the start. Any other gets 429.
+pub const MAX_PENDING_REQUESTS: usize = 4096;
+/// How many requests of one server may wait for a key that the keys at hand lack. Any other gets 429.
+///
+/// A stranger can make such requests at will, and 64 requests at once are what a small server lets in: half of them stay for
+/// everybody else.
+pub const MAX_PENDING_UNKNOWN_KEYS: usize = 32;
 
 /// The bounds of one server on requests that wait for a fetch, whichever issuer it is from. A request that finds no place is
 /// turned away; one that waits is never displaced.

@@ -9,9 +9,9 @@ use url::Url;
 
 use super::discovery::{IssuerUrl, UrlError, fetchable, is_loopback};
 use super::fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
-use super::for_logs::url_for_logs;
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
+use crate::redact;
 
 /// The most that one fetch may take, metadata included.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ impl RemoteKeys {
         match self.discover_keys(issuer, places, request, Deadline::after(REREAD_TIMEOUT)).await {
             Ok(new) => {
                 if new.jwks != old.jwks {
-                    let (from, to) = (url_for_logs(&old.jwks), url_for_logs(&new.jwks));
+                    let (from, to) = (redact::place(&old.jwks), redact::place(&new.jwks));
                     tracing::info!(issuer = issuer.identifier(), from, to, "the issuer's keys have moved");
                 }
                 Ok(Known { reread_at: old.reread_at, ..new })
@@ -215,7 +215,7 @@ impl RemoteKeys {
         deadline: Deadline,
     ) -> Result<Url, FetchError> {
         let get = Get { url, held: None, bypass_caches: request.bypass_caches, deadline };
-        let place = || url_for_logs(url);
+        let place = || redact::place(url);
         match self.transport.get(get).await? {
             Answer::Document { body, .. } => {
                 issuer.jwks_url(&body).map_err(|reason| FetchError::Metadata { url: place(), reason })
@@ -236,7 +236,7 @@ impl RemoteKeys {
             Answer::NotModified { freshness } => (Fetched::unchanged(), freshness),
             Answer::Document { body, freshness, validators } => {
                 let keys = JwkSet::from_json(&body)
-                    .map_err(|reason| FetchError::Keys { place: Some(url_for_logs(url)), reason })?;
+                    .map_err(|reason| FetchError::Keys { place: Some(redact::place(url)), reason })?;
                 (Fetched { validators, ..Fetched::keys(keys) }, freshness)
             }
         };
@@ -254,9 +254,9 @@ impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys = f.debug_struct("RemoteKeys");
         match &self.place {
-            Place::At(url) => keys.field("jwks", &url_for_logs(url)),
+            Place::At(url) => keys.field("jwks", &redact::place(url)),
             Place::Discovered { issuer, .. } => {
-                let places: Vec<_> = issuer.metadata_urls().iter().map(url_for_logs).collect();
+                let places: Vec<_> = issuer.metadata_urls().iter().map(redact::place).collect();
                 keys.field("metadata", &places)
             }
         }

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{FetchError, Validators};
-use super::for_logs::url_for_logs;
 use super::freshness::Freshness;
 use super::resolver::FilteringResolver;
+use crate::redact;
 
 /// The most bytes that a document may have.
 pub(super) const MAX_DOCUMENT: usize = 256 * 1024;
@@ -71,13 +71,13 @@ impl Transport {
     pub(super) async fn get(&self, get: Get<'_>) -> Result<Answer, FetchError> {
         let Deadline { at, limit } = get.deadline;
         let answer = tokio::time::timeout_at(at, self.exchange(get)).await;
-        answer.unwrap_or_else(|_| Err(FetchError::Timeout { url: url_for_logs(get.url), limit }))
+        answer.unwrap_or_else(|_| Err(FetchError::Timeout { url: redact::place(get.url), limit }))
     }
 
     async fn exchange(&self, Get { url, held, bypass_caches, .. }: Get<'_>) -> Result<Answer, FetchError> {
         let failed = |error: reqwest::Error| {
             let reason = describe(&error.without_url());
-            FetchError::Request { url: url_for_logs(url), reason }
+            FetchError::Request { url: redact::place(url), reason }
         };
         let mut request = self.client(url)?.get(url.clone());
         if let Some(held) = held {
@@ -90,19 +90,19 @@ impl Transport {
         let mut response = request.send().await.map_err(failed)?;
         // A client of the application's may follow redirects anywhere.
         if response.url().origin() != url.origin() {
-            return Err(FetchError::Redirected { url: url_for_logs(url) });
+            return Err(FetchError::Redirected { url: redact::place(url) });
         }
         let freshness = Freshness::of(response.headers());
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Answer::NotModified { freshness }),
-            status => return Err(FetchError::Status { url: url_for_logs(url), status }),
+            status => return Err(FetchError::Status { url: redact::place(url), status }),
         }
         let validators = Validators::of(url, response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(FetchError::TooLarge { url: url_for_logs(url) });
+                return Err(FetchError::TooLarge { url: redact::place(url) });
             }
             body.extend_from_slice(&chunk);
         }
@@ -117,7 +117,7 @@ impl Transport {
         }
         let client = default_client(self.target, FilteringResolver::of_the_system())
             .build()
-            .map_err(|error| FetchError::Client { url: url_for_logs(url), reason: describe(&error) })?;
+            .map_err(|error| FetchError::Client { url: redact::place(url), reason: describe(&error) })?;
         Ok(self.client.get_or_init(|| client))
     }
 }

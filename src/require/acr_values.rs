@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Scope;
+use crate::{Scope, redact};
 
 /// Authentication context class references that will do, in order of preference: the `acr_values` of a challenge
 /// (RFC 9470 §3) and of the authorization request that follows it (OpenID Connect Core §3.1.2.1).
@@ -56,11 +56,11 @@ impl FromStr for AcrValues {
 
     fn from_str(text: &str) -> Result<Self, InvalidAcrValues> {
         let scope: Result<Scope, _> = text.parse();
-        scope.map(|_| Self(text.into())).map_err(|_| InvalidAcrValues(text.to_owned()))
+        scope.map(|_| Self(text.into())).map_err(|_| InvalidAcrValues(redact::cut(text).into_owned()))
     }
 }
 
-/// A text that is no list of authentication context class references.
+/// A text that is no list of authentication context class references, cut to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a list of acr values with one space between two (RFC 9470 §3)")]
 pub struct InvalidAcrValues(pub String);

@@ -2,6 +2,7 @@
 
 mod acr_values;
 mod claim;
+mod claim_walk;
 pub(crate) mod requirement;
 mod rule;
 mod shortfall;

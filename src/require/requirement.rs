@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::acr_values::{AcrValues, InvalidAcrValues};
 use super::claim::{ClaimRule, ClaimValue, InvalidPointer};
+use super::claim_walk::ClaimAnswers;
 use super::rule::Rule;
 use super::shortfall::{Lacks, Shortfall};
 use crate::token::InvalidScope;
@@ -237,7 +238,8 @@ impl Require {
         Self(Arc::new(Rule::Any(rules.into())))
     }
 
-    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated. A token that has expired
+    /// Whether `token` satisfies the requirement at the time `now`. If it does, nothing is allocated for up to 16 rules about
+    /// claims, and however many there are, the token's claims are read once. A token that has expired
     /// by then satisfies none: it may have been good when the request came, and the conversation outlived it.
     ///
     /// A handler that decides late uses [`ResourceServer::check`](crate::ResourceServer::check), which knows the time and
@@ -250,10 +252,11 @@ impl Require {
         if token.has_expired(now) {
             return Err(Shortfall::EXPIRED);
         }
-        if self.0.holds(token, now) {
+        let claims = ClaimAnswers::new(&self.0, token.payload());
+        if self.0.holds(token, now, &claims) {
             return Ok(());
         }
-        let mut shortfall = self.0.assess(token, now);
+        let mut shortfall = self.0.assess(token, now, &claims);
         if shortfall.lacks == Lacks::NOTHING {
             // A custom rule changed its mind.
             shortfall.lacks = Lacks::OTHER;
@@ -271,7 +274,7 @@ impl Require {
     }
 
     fn with(self, rule: Rule) -> Self {
-        self.and(Self(Arc::new(rule)))
+        self.and(rule.into())
     }
 
     #[track_caller]
@@ -297,7 +300,13 @@ fn no_choice(what: &str) -> ! {
 /// All scope tokens of the scope.
 impl From<Scope> for Require {
     fn from(scope: Scope) -> Self {
-        Self(Arc::new(Rule::Scope(scope)))
+        Rule::Scope(scope).into()
+    }
+}
+
+impl From<Rule> for Require {
+    fn from(rule: Rule) -> Self {
+        Self(Arc::new(rule))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::acr_values::AcrValues;
 use super::claim::ClaimRule;
+use super::claim_walk::ClaimAnswers;
 use super::requirement::Require;
 use super::shortfall::{Lacks, Needs, Shortfall};
 use crate::{AccessToken, Scope};
@@ -37,42 +38,51 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Whether the token satisfies the rule. Nothing is allocated here.
-    pub(super) fn holds(&self, token: &AccessToken, now: SystemTime) -> bool {
+    /// Whether the token satisfies the rule, which is one of those that the `claims` were asked for. Nothing is allocated here.
+    pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claims: &ClaimAnswers<'_>) -> bool {
         let is_one_of = |names: &[Box<str>], name: &str| names.iter().any(|own| &**own == name);
         match self {
             Self::Scope(scope) => token.scope().includes(scope),
             Self::Acr(values) => token.acr().is_some_and(|acr| values.contains(acr)),
-            Self::AuthContext { claim, .. } | Self::Claim(claim) => claim.holds(token),
+            Self::AuthContext { claim, .. } | Self::Claim(claim) => claims.hold(claim),
             Self::MaxAge(age) => token.was_authenticated_within(*age, now),
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
             Self::Clients(clients) => token.client_id().is_some_and(|client| is_one_of(clients, client)),
             Self::Issuers(issuers) => is_one_of(issuers, token.issuer()),
             Self::Custom(custom) => custom(token, now).is_ok(),
-            Self::All(rules) => rules.iter().all(|rule| rule.rule().holds(token, now)),
-            Self::Any(rules) => rules.iter().any(|rule| rule.rule().holds(token, now)),
+            Self::All(rules) => rules.iter().all(|rule| rule.rule().holds(token, now, claims)),
+            Self::Any(rules) => rules.iter().any(|rule| rule.rule().holds(token, now, claims)),
         }
     }
 
     /// What the token lacks for the rule, which may be nothing, and what the rule needs.
-    pub(super) fn assess(&self, token: &AccessToken, now: SystemTime) -> Shortfall {
+    pub(super) fn assess(&self, token: &AccessToken, now: SystemTime, claims: &ClaimAnswers<'_>) -> Shortfall {
         let shortfall = |lacks, needs| Shortfall { lacks, needs, description: None };
         match self {
             Self::All(rules) => rules
                 .iter()
-                .map(|rule| rule.rule().assess(token, now))
+                .map(|rule| rule.rule().assess(token, now, claims))
                 .fold(shortfall(Lacks::NOTHING, Needs::default()), Shortfall::and),
             // The first of those about which a client can do most.
             Self::Any(rules) => rules
                 .iter()
-                .map(|rule| rule.rule().assess(token, now))
+                .map(|rule| rule.rule().assess(token, now, claims))
                 .min_by_key(|shortfall| shortfall.lacks)
                 .unwrap_or(shortfall(Lacks::OTHER, Needs::default())),
             Self::Custom(custom) => custom(token, now).err().unwrap_or(shortfall(Lacks::NOTHING, Needs::default())),
             // Entra ID is asked for one context at a time. If it were one that is there, the client would come back for ever.
-            Self::AuthContext { claim, .. } if claim.holds(token) => shortfall(Lacks::NOTHING, Needs::default()),
-            leaf if leaf.holds(token, now) => shortfall(Lacks::NOTHING, leaf.needs()),
+            Self::AuthContext { claim, .. } if claims.hold(claim) => shortfall(Lacks::NOTHING, Needs::default()),
+            leaf if leaf.holds(token, now, claims) => shortfall(Lacks::NOTHING, leaf.needs()),
             leaf => shortfall(leaf.kind(), leaf.needs()),
+        }
+    }
+
+    /// Every rule about a claim, in itself and below.
+    pub(super) fn for_each_claim<'r>(&'r self, each: &mut impl FnMut(&'r ClaimRule)) {
+        match self {
+            Self::AuthContext { claim, .. } | Self::Claim(claim) => each(claim),
+            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.rule().for_each_claim(each)),
+            _ => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //! came as data is told all of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -10,7 +11,7 @@ use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::text_error::{check_issuer, check_text};
 use crate::challenge::Challenges;
-use crate::keys;
+use crate::keys::{self, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
 use crate::token::Subjects;
 
@@ -87,7 +88,9 @@ impl Builder<Trusting> {
     pub(super) fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
         let Some(metadata) = self.metadata.clone() else { return Ok(None) };
         let (resource, url) = self.resource(&metadata)?;
-        let identifiers = self.issuers.iter().flat_map(|issuer| issuer.identities.iter());
+        // Everybody may read the metadata, and nobody but its issuer knows who is on a list of tenants.
+        let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
+        let identifiers = named.flat_map(|issuer| issuer.identities.iter());
         let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }
@@ -112,13 +115,16 @@ impl Builder<Trusting> {
 
 impl Issuer {
     fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
-        let Self { identities, audiences, clients, subjects, algorithms, .. } = self;
+        let Self { identities, source, audiences, clients, subjects, algorithms, .. } = self;
         let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
             mistakes.note(Place { issuer: Some(at), setting, element }, verdict);
         };
         let issuer = || identities.name().to_owned();
         if algorithms.is_empty() {
             note(&["algorithms"], None, Err(ConfigError::NoAlgorithm { issuer: issuer() }));
+        }
+        if Arc::<dyn KeySource>::from(source.clone()).fixed().is_some_and(|keys| keys.keys().is_empty()) {
+            note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));
         }
         // Those of a preset that are not the application's words pass; so do those that were checked before.
         for identifier in identities.iter() {

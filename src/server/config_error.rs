@@ -1,14 +1,19 @@
+use std::fmt;
 use std::time::Duration;
 
 use super::text_error::TextError;
 use crate::keys::UrlError;
+use crate::redact;
 
 /// Why a server cannot be built: one sentence for the operator, with the offending value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// The fields hold the value as it was given. `Display` and `Debug`, which are the same sentence, show at most 200 characters of
+/// it, and of a URL neither user name and password nor the values of its query.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// An audience that no token should carry.
-    #[error("the audience {value:?} is empty or not printable ASCII")]
+    #[error("the audience {} is empty or not printable ASCII", shown(.value))]
     Audience {
         /// The audience.
         value: String,
@@ -24,13 +29,13 @@ pub enum ConfigError {
         reason: TextError,
     },
     /// A realm that cannot stand in a header.
-    #[error("the realm {value:?} is not printable ASCII")]
+    #[error("the realm {} is not printable ASCII", shown(.value))]
     Realm {
         /// The realm.
         value: String,
     },
     /// A resource that has metadata and is not identified by a URL.
-    #[error("the resource {value:?} has metadata, and its identifier will not do: {reason}")]
+    #[error("the resource {} has metadata, and its identifier will not do: {reason}", shown(.value))]
     Resource {
         /// The identifier.
         value: String,
@@ -38,7 +43,7 @@ pub enum ConfigError {
         reason: UrlError,
     },
     /// A scope that metadata should not name.
-    #[error("the metadata names the scope {value:?}, which is no scope of a resource")]
+    #[error("the metadata names the scope {}, which is no scope of a resource", shown(.value))]
     MetadataScope {
         /// The scope.
         value: String,
@@ -47,7 +52,7 @@ pub enum ConfigError {
     #[error("the metadata names the algorithm none, with which nothing is signed")]
     MetadataAlgorithm,
     /// An issuer whose metadata cannot be found by its identifier, or that has none.
-    #[error("the issuer {value:?}: {reason}")]
+    #[error("the issuer {}: {reason}", shown(.value))]
     Issuer {
         /// The issuer.
         value: String,
@@ -58,7 +63,7 @@ pub enum ConfigError {
     #[error("an issuer has an empty identifier")]
     EmptyIssuer,
     /// A URL that keys are not fetched from.
-    #[error("the JWKS URL {value:?}: {reason}")]
+    #[error("the JWKS URL {}: {reason}", shown(.value))]
     JwksUrl {
         /// The URL.
         value: String,
@@ -66,13 +71,13 @@ pub enum ConfigError {
         reason: UrlError,
     },
     /// One issuer twice: whose rules would count?
-    #[error("the issuer {value:?} is trusted twice")]
+    #[error("the issuer {} is trusted twice", shown(.value))]
     DuplicateIssuer {
         /// The issuer.
         value: String,
     },
     /// An argument of a [preset](crate::Issuer#presets) that makes no issuer of that kind.
-    #[error("the {argument} {value:?} is not {expected}")]
+    #[error("the {argument} {} is not {expected}", shown(.value))]
     Preset {
         /// What the argument is.
         argument: &'static str,
@@ -82,26 +87,32 @@ pub enum ConfigError {
         expected: &'static str,
     },
     /// An issuer that names clients instead of an audience, and none of them.
-    #[error("the issuer {issuer:?} is to name its clients instead of an audience, and there are none")]
+    #[error("the issuer {} is to name its clients instead of an audience, and there are none", shown(.issuer))]
     NoClient {
         /// The issuer.
         issuer: String,
     },
     /// A client without an identifier.
-    #[error("a client of the issuer {issuer:?} has an empty identifier")]
+    #[error("a client of the issuer {} has an empty identifier", shown(.issuer))]
     EmptyClient {
         /// The issuer.
         issuer: String,
     },
     /// An issuer none of whose subjects is let in.
-    #[error("the issuer {issuer:?} may have no subject at all")]
+    #[error("the issuer {} may have no subject at all", shown(.issuer))]
     NoSubject {
         /// The issuer.
         issuer: String,
     },
     /// An issuer none of whose tokens could pass.
-    #[error("the issuer {issuer:?} may use no algorithm at all")]
+    #[error("the issuer {} may use no algorithm at all", shown(.issuer))]
     NoAlgorithm {
+        /// The issuer.
+        issuer: String,
+    },
+    /// An issuer whose keys never change, and of which none can be used.
+    #[error("the issuer {} has fixed keys, and none of them can be used", shown(.issuer))]
+    NoKey {
         /// The issuer.
         issuer: String,
     },
@@ -113,10 +124,21 @@ pub enum ConfigError {
     },
 }
 
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
+    }
+}
+
+/// In quotes.
+fn shown(value: &str) -> String {
+    format!("{:?}", redact::url(value))
+}
+
 #[cfg(feature = "serde")]
 impl ConfigError {
-    /// The same error, with its value as `shown` makes it.
-    pub(crate) fn map_value(mut self, shown: impl Fn(&str) -> String) -> Self {
+    /// The same error, of another value.
+    pub(crate) fn of_value(mut self, other: &str) -> Self {
         match &mut self {
             Self::Audience { value }
             | Self::Text { value, .. }
@@ -130,7 +152,8 @@ impl ConfigError {
             | Self::NoClient { issuer: value }
             | Self::EmptyClient { issuer: value }
             | Self::NoSubject { issuer: value }
-            | Self::NoAlgorithm { issuer: value } => *value = shown(value),
+            | Self::NoAlgorithm { issuer: value }
+            | Self::NoKey { issuer: value } => other.clone_into(value),
             Self::MetadataAlgorithm | Self::EmptyIssuer | Self::Leeway { .. } => {}
         }
         self

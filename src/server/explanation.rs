@@ -5,7 +5,8 @@ use super::resource_server::{ResourceServer, Trusted, VerifyError};
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
 use crate::keys::KeyStore;
-use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, TokenError, shown};
+use crate::redact::quoted;
+use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, Stage, TokenError};
 
 /// What was checked of a token, what was found and what was expected, step by step: for the developer who wonders about a 401,
 /// in logs and in tests. Never for clients: it tells an attacker what to try next.
@@ -35,9 +36,9 @@ pub struct Explanation {
 #[non_exhaustive]
 pub struct Step {
     /// What the rule is about, in a word that stays the same: `size`, `form`, `header` and `payload` of the token as a text; then
-    /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `cnf`, `sub`,
-    /// `subjects`, `profile`, `aud`, `exp`, `nbf`, `iat` and `scope`; then `keys`, `kid`, `signature`, and `claims` for the
-    /// application's own.
+    /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `profile`,
+    /// `scope`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid` and `signature`; then, if the issuer has such lists,
+    /// `tenants`, `subjects` and `clients`; and `claims` for the application's own.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,
@@ -118,9 +119,12 @@ impl ResourceServer {
             steps.extend(of_unknown_issuer(&candidate, self.0.trusted.iter().map(|trusted| &trusted.policy), now));
             return steps;
         };
-        let rules = Rule::ALL.into_iter().filter(|rule| rule.applies(policy));
-        steps.extend(rules.map(|rule| of_rule(rule, &candidate, policy, now)));
-        steps.extend(of_key(&candidate, keys, policy.dialect, self.claims_extension()));
+        let of = |stage| {
+            let rules = Rule::of(stage).filter(|rule| rule.applies(policy));
+            rules.map(|rule| of_rule(rule, &candidate, policy, now)).collect::<Vec<_>>()
+        };
+        steps.extend(of(Stage::Unsigned));
+        steps.extend(of_key(&candidate, keys, policy.dialect, of(Stage::Signed), self.claims_extension()));
         steps
     }
 }
@@ -157,7 +161,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     };
     let has_scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
     let found = |error: &TokenError| match error {
-        TokenError::Jws(JwsError::Algorithm { found }) => format!("alg {}", shown(Some(found))),
+        TokenError::Jws(JwsError::Algorithm { found }) => format!("alg {}", quoted(Some(found))),
         TokenError::Jws(JwsError::Header(error)) | TokenError::Payload(error) => found_in_json(error),
         _ if has_scheme => "the scheme Bearer before it, which is no part of a token".to_owned(),
         error => error.to_string(),
@@ -173,8 +177,8 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
 /// What is wrong with a JSON object; a name in it is as long as its writer liked.
 fn found_in_json(error: &JsonError) -> String {
     match error {
-        JsonError::Duplicate { name } => format!("the member {} twice", shown(Some(name))),
-        JsonError::WrongType { name } => format!("the member {} with a value of the wrong type", shown(Some(name))),
+        JsonError::Duplicate { name } => format!("the member {} twice", quoted(Some(name))),
+        JsonError::WrongType { name } => format!("the member {} with a value of the wrong type", quoted(Some(name))),
         error => error.to_string(),
     }
 }
@@ -199,9 +203,15 @@ fn of_unknown_issuer<'p>(
     steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
 }
 
-/// The steps that need the issuer's keys, as they are at hand. What the application asked for is looked at last: nothing is
-/// parsed for it that its issuer did not sign.
-fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect, claims: Option<&ClaimsExtension>) -> Vec<Step> {
+/// The steps that need the issuer's keys, as they are at hand, and then the `lists`, which are told here whatever the signature
+/// is. What the application asked for is looked at last: nothing is parsed for it that its issuer did not sign.
+fn of_key(
+    token: &Candidate<'_>,
+    store: &KeyStore,
+    dialect: Dialect,
+    lists: Vec<Step>,
+    claims: Option<&ClaimsExtension>,
+) -> Vec<Step> {
     let (keys, status) = (store.at_hand(), store.status());
     let age = status
         .age
@@ -218,17 +228,17 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect, claims: Opt
         holds: status.is_usable,
     };
     if !at_hand.holds {
-        return vec![at_hand];
+        return [at_hand].into_iter().chain(lists).collect();
     }
     let verified = token.verify(&keys, dialect, || None, || true);
     let names = keys.keys().iter().map(|key| {
         let algorithms: Vec<_> = key.algorithms().map(Algorithm::name).collect();
-        format!("{} for {}", shown(key.id()), algorithms.join(", "))
+        format!("{} for {}", quoted(key.id()), algorithms.join(", "))
     });
     let kid = Step {
         name: "kid",
         source: "RFC 7515 §4.1.4",
-        expected: format!("a key {} for {}", shown(token.kid()), token.algorithm()),
+        expected: format!("a key {} for {}", quoted(token.kid()), token.algorithm()),
         found: names.chain(skipped).collect::<Vec<_>>().join("; "),
         holds: !matches!(verified, Err(SignatureError::NoKey | SignatureError::NoKid { fitting: 0, .. })),
     };
@@ -255,7 +265,7 @@ fn of_key(token: &Candidate<'_>, store: &KeyStore, dialect: Dialect, claims: Opt
             found: parsed.unwrap_or_else(|error| error.to_string()),
         }
     });
-    [at_hand, kid].into_iter().chain(signature).chain(claims).collect()
+    [at_hand, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()
 }
 
 impl fmt::Display for Explanation {

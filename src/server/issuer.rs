@@ -140,7 +140,8 @@ impl Issuer {
     ///
     /// This is weaker than an audience, because whatever else these clients get tokens for, they can use here. Tokens of all
     /// other clients are refused, whatever their `aud`; and one that has an `aud` must name this server all the same. The
-    /// [strict profile](crate::token::Profile::Rfc9068) needs an `aud` in any case. Called again, either client will do.
+    /// [strict profile](crate::token::Profile::Rfc9068) needs an `aud` in any case. Called again, either client will do. The list
+    /// is checked after the signature, so that unsigned tokens do not tell who is on it.
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -159,6 +160,7 @@ impl Issuer {
 
     /// Only tokens with one of these subjects (`sub`) are let in: for an issuer that vouches for more than may come here, such
     /// as [Google](Self::google) or a [cluster](Self::kubernetes). Others get 401. Called again, either subject will do.
+    /// The list is checked after the signature, so that unsigned tokens do not tell who is on it.
     ///
     /// Default: any subject.
     #[must_use]

@@ -6,7 +6,7 @@ use super::config_error::ConfigError;
 use super::issuer::{Issuer, Source};
 use super::text_error::is_any_tenant;
 use crate::keys::RemoteKeys;
-use crate::token::{ClientClaim, Dialect, Identities, KeyIssuers, Mark};
+use crate::token::{ClientClaim, Dialect, Identities, KeyIssuers, Mark, is_tenant};
 
 /// What Microsoft calls the issuers of its version 2 tokens.
 const ENTRA_V2: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
@@ -114,7 +114,7 @@ impl Issuer {
     /// If `tenant` is not a GUID in lower case, as it stands in tokens. A domain's name never does, and neither do
     /// `common`, `organizations` or `consumers`.
     pub fn entra(tenant: &str) -> Result<Self, ConfigError> {
-        let identities = Identities::of_tenants(ENTRA_V2, [guid(tenant)?]);
+        let identities = Identities::of_tenant(ENTRA_V2, guid(tenant)?);
         let keys = RemoteKeys::discover_openid(identities.name());
         let keys = keys.map_err(|reason| ConfigError::Issuer { value: identities.name().to_owned(), reason })?;
         Ok(Self::new(identities, Source::from(keys)).of_entra())
@@ -123,8 +123,12 @@ impl Issuer {
     /// Several tenants of Microsoft Entra ID, for tokens of version 2 of a multi-tenant API: [`entra`](Self::entra) for
     /// each of them, with the keys fetched once for all.
     ///
-    /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant;
-    /// nothing is filled into a template when a token comes. Whoever wants to let every tenant in has to know them all.
+    /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant. Whoever
+    /// wants to let every tenant in has to know them all.
+    ///
+    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike;
+    /// [metadata](crate::metadata) does not name its tenants. Of two lists in one server whose audiences differ, a stranger can
+    /// find out which of them a tenant is on, by trying both audiences.
     ///
     /// - **Keys**: at the URL that is common to all tenants, directly: the metadata there is that of the issuer
     ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By
@@ -176,7 +180,7 @@ impl Issuer {
     ///
     /// If `tenant` is not a GUID in lower case.
     pub fn entra_v1(tenant: &str) -> Result<Self, ConfigError> {
-        let issuer = Self::new(Identities::of_tenants(ENTRA_V1, [guid(tenant)?]), jwks(ENTRA_V1_KEYS)?);
+        let issuer = Self::new(Identities::of_tenant(ENTRA_V1, guid(tenant)?), jwks(ENTRA_V1_KEYS)?);
         Ok(issuer.speaking(Mark::Client, ClientClaim::AppId))
     }
 
@@ -429,12 +433,7 @@ fn is_label(label: &str) -> bool {
 
 /// The identifier of a tenant as tokens have it: 8, 4, 4, 4 and 12 hexadecimal digits.
 fn guid(tenant: &str) -> Result<&str, ConfigError> {
-    let is_guid = tenant.len() == 36
-        && tenant.bytes().enumerate().all(|(at, octet)| match at {
-            8 | 13 | 18 | 23 => octet == b'-',
-            _ => matches!(octet, b'0'..=b'9' | b'a'..=b'f'),
-        });
-    if is_guid {
+    if is_tenant(tenant) {
         return Ok(tenant);
     }
     let expected = if is_any_tenant(tenant) {
@@ -460,6 +459,7 @@ fn parse_pool(pool: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact;
 
     const TENANT: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
     const OTHER: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
@@ -553,7 +553,7 @@ mod tests {
         for odd in values {
             let error = make(odd).expect_err(odd);
             assert!(matches!(&error, ConfigError::Preset { value, .. } if value == odd), "{odd:?}: {error}");
-            assert!(error.to_string().contains(&format!("{odd:?}")), "{error}");
+            assert!(error.to_string().contains(&format!("{:?}", redact::url(odd))), "{error}");
         }
     }
 

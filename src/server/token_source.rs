@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, Request, Uri};
@@ -183,11 +184,17 @@ impl TokenSource {
 pub(crate) struct TokenSources(Vec<TokenSource>);
 
 /// The token that a request presents, and how.
-#[derive(Debug)]
 pub(crate) struct Presented<'r> {
     pub(crate) token: Cow<'r, str>,
     /// `None` is the `Authorization` header.
     pub(crate) source: Option<SourceIndex>,
+}
+
+/// Without the token.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 /// Which of a layer's sources.

@@ -15,6 +15,7 @@ use super::text::Text;
 use super::validity::Validity;
 use crate::clock::Clock;
 use crate::jose::{Strings, Verified};
+use crate::redact::Excerpt;
 
 /// How long [`AccessToken::expires`] sleeps without a look at the time of day.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -202,6 +203,10 @@ impl AccessToken {
 
     /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
     ///
+    /// The payload was read strictly before: no object in it has a name twice, and at most 32 levels nest. That holds for
+    /// every `T` that takes the claims as they stand, `serde_json::Value` and maps included. It does not hold for JSON in a
+    /// text, where a `T` parses one as a second document.
+    ///
     /// # Errors
     ///
     /// When the claims are no `T`.
@@ -258,6 +263,27 @@ impl AccessToken {
         text.get(&self.0.payload)
     }
 
+    /// A token that was not validated, for unit tests.
+    #[cfg(test)]
+    pub(crate) fn of_payload(payload: &str, end: SystemTime) -> Self {
+        let clock = Arc::new(crate::clock::SystemClock);
+        let judge = Judge { server: ServerIdentity::next(), clock, leeway: Duration::ZERO };
+        Self(Arc::new(Inner {
+            issuer: Text::Apart("".into()),
+            subject: Text::Apart("".into()),
+            client_id: None,
+            audience: Box::default(),
+            scope: Scope::none(),
+            id: None,
+            validity: Validity { exp: end.into(), nbf: None, iat: None },
+            acr: None,
+            auth_time: None,
+            judge,
+            payload: payload.as_bytes().into(),
+            parsed_claims: None,
+        }))
+    }
+
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {
         self.0.parsed_claims.as_ref()
     }
@@ -266,9 +292,9 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("issuer", &self.issuer())
-            .field("client_id", &self.client_id())
-            .field("scope", &self.scope().as_str())
+            .field("issuer", &Excerpt::from(self.issuer()))
+            .field("client_id", &self.client_id().map(Excerpt::from))
+            .field("scope", &Excerpt::from(self.scope().as_str()))
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
     }

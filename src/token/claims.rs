@@ -1,4 +1,5 @@
-use std::any::Any;
+use std::any::{Any, type_name};
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,12 +9,20 @@ use serde::de::DeserializeOwned;
 ///
 /// [`Builder::claims`](crate::server::Builder::claims) asks for it; a token whose claims are no `T` is then refused at the
 /// edge. It is a request extension and, with the `axum` feature, an extractor. There is no way to make one by hand.
-#[derive(Debug)]
+/// What holds for the JSON that `T` is read from is said at [`AccessToken::claims`](crate::AccessToken::claims).
+///
+/// Its `Debug` form shows the name of the type and nothing of the claims, which may be a person's.
 pub struct Claims<T>(Arc<T>);
 
 impl<T> Clone for Claims<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Claims<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claims<{}>(..)", type_name::<T>())
     }
 }
 
@@ -43,8 +52,7 @@ pub(crate) fn parse<T: DeserializeOwned + Send + Sync + 'static>(payload: &[u8])
 }
 
 pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError> {
-    serde_json::from_slice(payload)
-        .map_err(|error| ClaimsError { wanted: std::any::type_name::<T>(), column: error.column() })
+    serde_json::from_slice(payload).map_err(|error| ClaimsError { wanted: type_name::<T>(), column: error.column() })
 }
 
 /// The claims of a good token are not of the type that the application asked for.

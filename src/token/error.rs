@@ -1,11 +1,13 @@
 use super::claims::ClaimsError;
 use super::numeric_date::NumericDate;
 use crate::jose::{Algorithm, JsonError, JwsError, SignatureError};
+use crate::redact::{Excerpt, Excerpts};
 
 /// What is wrong with a token, for logs and tests.
 ///
-/// It holds what was found and, where it is not a constant of the crate, what was expected. Clients never see it: to them
-/// every one of these is the same `invalid_token` (RFC 6750 §3.1).
+/// It holds what was found and, where it is not a constant of the crate, what was expected. Anybody may have written what was
+/// found, so only an [`Excerpt`] of it is kept. Clients never see it: to them every one of these is the same `invalid_token`
+/// (RFC 6750 §3.1).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -33,7 +35,7 @@ pub enum TokenError {
     #[error("the issuer {found:?} is not trusted")]
     Issuer {
         /// The `iss`.
-        found: Box<str>,
+        found: Excerpt,
     },
     /// The algorithm is not one that this issuer may use (RFC 8725 §3.1).
     #[error("the issuer may not sign with {found}")]
@@ -45,7 +47,7 @@ pub enum TokenError {
     #[error("the type {found:?} is not that of an access token")]
     Type {
         /// The `typ`, if there is one.
-        found: Option<Box<str>>,
+        found: Option<Excerpt>,
     },
     /// A claim tells that this is another kind of token, such as an ID token (RFC 8725 §3.12).
     #[error("the claim {claim:?} is not one of an access token")]
@@ -60,25 +62,25 @@ pub enum TokenError {
     #[error("the audience {found:?} has none of {expected:?}")]
     Audience {
         /// The `aud`.
-        found: Vec<Box<str>>,
+        found: Excerpts,
         /// Who this is.
-        expected: Vec<Box<str>>,
+        expected: Excerpts,
     },
     /// The token was issued to a client whose tokens are not for this server.
     #[error("the client {found:?} is none of {expected:?}")]
     Client {
         /// The client.
-        found: Box<str>,
+        found: Excerpt,
         /// Those whose tokens are.
-        expected: Vec<Box<str>>,
+        expected: Excerpts,
     },
     /// The tenant that the token names is not that of its issuer.
     #[error("the tenant {found:?} is not {expected:?}, whom the issuer stands for")]
     Tenant {
         /// The `tid`.
-        found: Box<str>,
+        found: Excerpt,
         /// The tenant in the `iss`.
-        expected: Box<str>,
+        expected: Excerpt,
     },
     /// The `sub` is none of those that are let in; it is not told, because it may be a person's.
     #[error("the subject is none of those that are let in")]
@@ -111,7 +113,7 @@ pub enum TokenError {
     #[error("the issuer has no key {kid:?}")]
     UnknownKey {
         /// The `kid`.
-        kid: Option<Box<str>>,
+        kid: Option<Excerpt>,
     },
     /// The token names no key, and none of the issuer's that was tried made the signature (RFC 7515 §4.1.4, appendix D).
     #[error("no kid: {tried} of {fitting} keys tried, and none made the signature")]

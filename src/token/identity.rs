@@ -4,40 +4,61 @@ use super::registered::RegisteredClaims;
 /// What Microsoft writes in an issuer where the tenant stands.
 pub(crate) const TENANT: &str = "{tenantid}";
 
-/// Who one issuer is to its tokens: one identifier, or a closed list of them that share keys and rules.
+/// Who one issuer is to its tokens: one identifier, or a closed list of tenants that share keys and rules.
 ///
-/// There are no patterns here. A template is filled in beforehand, so that a token's `iss` is always looked up as it
-/// stands (RFC 9068 §4).
+/// A token's `iss` is compared code point by code point (RFC 9068 §4). Who is on a list of tenants is secret, so until the
+/// signature is verified every tenant is [treated](Self::meet) as if it were listed.
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
     name: Box<str>,
     /// In the order of their identifiers.
     known: Vec<Identity>,
+    /// What the identifiers of a list of tenants have in common.
+    template: Option<Template>,
 }
 
-/// One `iss`, and what a token with it must state besides.
+/// One `iss`, and the tenant that a token with it must name besides.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) issuer: Box<str>,
+struct Identity {
+    issuer: Box<str>,
     tenant: Option<Box<str>>,
+}
+
+/// What stands before a tenant's identifier, and what after it.
+#[derive(Clone, Debug)]
+struct Template {
+    before: Box<str>,
+    after: Box<str>,
+}
+
+/// What a token must state besides its `iss`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Met<'i> {
+    tenant: Option<&'i str>,
 }
 
 impl Identities {
     pub(crate) fn one(issuer: &str) -> Self {
-        Self { name: issuer.into(), known: vec![Identity { issuer: issuer.into(), tenant: None }] }
+        Self { name: issuer.into(), known: vec![Identity { issuer: issuer.into(), tenant: None }], template: None }
     }
 
-    /// One identifier for each tenant: the template with the tenant in its place.
+    /// A single tenant, whose identifier is public.
+    pub(crate) fn of_tenant(template: &str, tenant: &str) -> Self {
+        let identity = Identity::of_tenant(template, tenant);
+        Self { name: identity.issuer.clone(), known: vec![identity], template: None }
+    }
+
+    /// A list of tenants of one issuer: one identifier for each, the template with the tenant in its place.
     pub(crate) fn of_tenants<'a>(template: &str, tenants: impl IntoIterator<Item = &'a str>) -> Self {
-        let identity =
-            |tenant: &'a str| Identity { issuer: template.replace(TENANT, tenant).into(), tenant: Some(tenant.into()) };
-        let mut known: Vec<_> = tenants.into_iter().map(identity).collect();
+        let mut known: Vec<_> = tenants.into_iter().map(|tenant| Identity::of_tenant(template, tenant)).collect();
         known.sort_by(|one, other| one.issuer.cmp(&other.issuer));
         let name = match &*known {
             [only] => only.issuer.clone(),
             _ => template.into(),
         };
-        Self { name, known }
+        let parts = template.split_once(TENANT);
+        let template = parts.map(|(before, after)| Template { before: before.into(), after: after.into() });
+        Self { name, known, template }
     }
 
     /// What to call the issuer: its identifier or, if it has several, what they have in common.
@@ -54,8 +75,32 @@ impl Identities {
         self.known.iter().any(|identity| identity.tenant.is_some())
     }
 
-    /// The identity of that very identifier, code point by code point.
-    pub(crate) fn get(&self, issuer: &str) -> Option<&Identity> {
+    /// Whether this is a list of tenants, which is checked after the signature.
+    pub(crate) fn are_listed(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Whether `issuer` is one of the identifiers, code point by code point.
+    pub(crate) fn contain(&self, issuer: &str) -> bool {
+        self.get(issuer).is_some()
+    }
+
+    /// Whether tokens of `issuer` are judged by this issuer's rules and keys: it is one of the identifiers or, for a list of
+    /// tenants, follows the template.
+    pub(crate) fn may_contain(&self, issuer: &str) -> bool {
+        self.meet(issuer).is_some()
+    }
+
+    /// What a token of `issuer` must state besides; `None` if its issuer is another one. For a list of tenants it is enough that
+    /// `issuer` follows the template, whether its tenant is listed or not.
+    pub(super) fn meet<'i>(&'i self, issuer: &'i str) -> Option<Met<'i>> {
+        match &self.template {
+            Some(template) => template.tenant(issuer).map(|tenant| Met { tenant: Some(tenant) }),
+            None => self.get(issuer).map(|identity| Met { tenant: identity.tenant.as_deref() }),
+        }
+    }
+
+    fn get(&self, issuer: &str) -> Option<&Identity> {
         match &*self.known {
             [only] => (&*only.issuer == issuer).then_some(only),
             many => many.binary_search_by(|known| (*known.issuer).cmp(issuer)).ok().map(|at| &many[at]),
@@ -64,35 +109,76 @@ impl Identities {
 }
 
 impl Identity {
-    /// Microsoft: the tenant that is named in `iss` and the one in `tid` are the same.
+    fn of_tenant(template: &str, tenant: &str) -> Self {
+        Self { issuer: template.replace(TENANT, tenant).into(), tenant: Some(tenant.into()) }
+    }
+}
+
+impl Template {
+    fn tenant<'i>(&self, issuer: &'i str) -> Option<&'i str> {
+        let tenant = issuer.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
+        is_tenant(tenant).then_some(tenant)
+    }
+}
+
+impl Met<'_> {
+    /// Microsoft: the tenant that is named in `iss` and the one in `tid` are the same. Both are the token's own words.
     pub(super) fn tenant_matches(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
-        let Some(tenant) = &self.tenant else { return Ok(()) };
+        let Some(tenant) = self.tenant else { return Ok(()) };
         match claims.tenant().ok_or(TokenError::Missing { claim: "tid" })? {
-            found if found == &**tenant => Ok(()),
-            other => Err(TokenError::Tenant { found: other.into(), expected: tenant.clone() }),
+            found if found == tenant => Ok(()),
+            other => Err(TokenError::Tenant { found: other.into(), expected: tenant.into() }),
         }
     }
+}
+
+/// Whether it is the identifier of a tenant as it stands in tokens: a GUID in lower case.
+pub(crate) fn is_tenant(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TEMPLATE: &str = "https://h.example/{tenantid}/v2";
+    const A: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
+    const B: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
+    const C: &str = "3c3c3c3c-3333-4333-8333-3c3c3c3c3c3c";
+
+    fn of(tenant: &str) -> String {
+        TEMPLATE.replace(TENANT, tenant)
+    }
+
     #[test]
     fn identifiers_are_looked_up_as_they_stand() {
-        let many = Identities::of_tenants("https://h.example/{tenantid}/v2", ["c", "a", "b"]);
-        assert_eq!(many.name(), "https://h.example/{tenantid}/v2");
-        assert_eq!(many.iter().count(), 3);
-        for tenant in ["a", "b", "c"] {
-            let issuer = format!("https://h.example/{tenant}/v2");
-            assert_eq!(many.get(&issuer).map(|identity| &*identity.issuer), Some(&*issuer));
+        let many = Identities::of_tenants(TEMPLATE, [C, A, B]);
+        assert_eq!((many.name(), many.iter().count()), (TEMPLATE, 3));
+        assert!([A, B, C].iter().all(|tenant| many.contain(&of(tenant))));
+        for other in [TEMPLATE, "https://h.example/d/v2", &(of(A) + "/"), A, ""] {
+            assert!(!many.contain(other) && !many.may_contain(other), "{other}");
         }
-        for other in ["https://h.example/{tenantid}/v2", "https://h.example/d/v2", "https://h.example/a/v2/", "a", ""] {
-            assert!(many.get(other).is_none(), "{other}");
+        let one = Identities::of_tenants(TEMPLATE, [A]);
+        assert_eq!(one.name(), of(A));
+        assert!(!one.contain(TEMPLATE) && !Identities::of_tenants(TEMPLATE, []).contain(""));
+    }
+
+    #[test]
+    fn of_a_list_everybody_is_met_who_has_the_form_and_of_a_single_tenant_nobody_else() {
+        let list = Identities::of_tenants(TEMPLATE, [A]);
+        assert_eq!(list.meet(&of(B)), Some(Met { tenant: Some(B) }));
+        assert!(list.may_contain(&of(B)) && !list.contain(&of(B)));
+        for odd in [&B.to_uppercase(), "", "common", &B[1..], &format!("{B}0"), &format!("{A}/{B}"), "{tenantid}"] {
+            assert!(!list.may_contain(&of(odd)), "{odd}");
         }
-        let one = Identities::of_tenants("https://h.example/{tenantid}/v2", ["a"]);
-        assert_eq!(one.name(), "https://h.example/a/v2");
-        assert!(one.get("https://h.example/{tenantid}/v2").is_none());
-        assert!(Identities::of_tenants("https://h.example/{tenantid}/v2", []).get("").is_none());
+        assert!(!list.may_contain(&format!("http://h.example/{B}/v2")));
+        let single = Identities::of_tenant(TEMPLATE, A);
+        assert_eq!(single.meet(&of(A)), Some(Met { tenant: Some(A) }));
+        assert!(!single.may_contain(&of(B)) && !single.are_listed());
+        assert_eq!(Identities::one(&of(A)).meet(&of(A)), Some(Met { tenant: None }));
     }
 }

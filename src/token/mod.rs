@@ -22,8 +22,8 @@ pub use validator::Profile;
 
 pub(crate) use access_token::{Judge, ServerIdentity};
 pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
-pub(crate) use identity::Identities;
+pub(crate) use identity::{Identities, is_tenant};
 pub(crate) use recipient::Recipient;
-pub(crate) use rule::{Rule, shown};
+pub(crate) use rule::{Rule, Stage};
 pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy, Subjects};
 pub(crate) use validity::Validity;

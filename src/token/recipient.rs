@@ -16,7 +16,8 @@ pub(crate) enum Recipient {
 }
 
 impl Recipient {
-    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for.
+    /// RFC 9068 §4, RFC 7519 §4.1.3: the token is for this resource server, whoever else it is for. Where clients stand in
+    /// for an audience, the token names a client; whether it is [listed](Self::lists) is checked after the signature.
     pub(super) fn is_named(
         &self,
         claims: &RegisteredClaims,
@@ -26,15 +27,23 @@ impl Recipient {
         let aud = claims.aud.as_ref().and_then(Strings::as_slice);
         match self {
             Self::Audience(expected) => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, expected),
-            Self::Client { clients, audiences } => {
-                match client.ok_or(TokenError::Missing { claim: "client_id" })? {
-                    found if clients.iter().any(|client| &**client == found) => {}
-                    other => return Err(TokenError::Client { found: other.into(), expected: clients.clone() }),
-                }
+            Self::Client { audiences, .. } => {
+                client.ok_or(TokenError::Missing { claim: "client_id" })?;
                 match aud {
                     None | Some([]) if profile == Profile::Generic => Ok(()),
                     aud => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, audiences),
                 }
+            }
+        }
+    }
+
+    /// The token was issued to one of the clients, where they stand in for an audience.
+    pub(super) fn lists(&self, client: Option<&str>) -> Result<(), TokenError> {
+        let Self::Client { clients, .. } = self else { return Ok(()) };
+        match client.ok_or(TokenError::Missing { claim: "client_id" })? {
+            found if clients.iter().any(|client| &**client == found) => Ok(()),
+            other => {
+                Err(TokenError::Client { found: other.into(), expected: clients.iter().map(|it| &**it).collect() })
             }
         }
     }
@@ -44,6 +53,6 @@ fn names(found: &[Cow<'_, str>], expected: &[Box<str>]) -> Result<(), TokenError
     if found.iter().any(|audience| expected.iter().any(|expected| **expected == **audience)) {
         return Ok(());
     }
-    let found = found.iter().map(|audience| (&**audience).into()).collect();
-    Err(TokenError::Audience { found, expected: expected.to_vec() })
+    let found = found.iter().map(|audience| &**audience).collect();
+    Err(TokenError::Audience { found, expected: expected.iter().map(|it| &**it).collect() })
 }

@@ -7,8 +7,9 @@ use super::numeric_date::NumericDate;
 use super::recipient::Recipient;
 use super::validator::{Candidate, Policy, Profile, Subjects};
 use crate::jose::{Algorithm, Strings};
+use crate::redact::quoted;
 
-/// A rule that a token is judged by, whoever signed it. The rules about its form come before, those about its key after.
+/// A rule that a token is judged by, beside those about its form and about its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Issuer,
@@ -20,16 +21,28 @@ pub(crate) enum Rule {
     Scope,
     Binding,
     Subject,
-    Subjects,
     Audience,
     Expiry,
     NotBefore,
     IssuedAt,
+    Tenants,
+    Subjects,
+    Clients,
+}
+
+/// When a rule is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before the signature is verified. What the rule asks for is public: strangers can find it out.
+    Unsigned,
+    /// After the signature is verified. The rule is a secret list. An earlier check would reveal it: a token of somebody who is
+    /// not listed would be refused at once, where one of somebody who is waits for keys.
+    Signed,
 }
 
 impl Rule {
     /// In the order in which a token is judged: the first that does not hold is why it is refused.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Issuer,
         Self::Algorithm,
         Self::Type,
@@ -39,12 +52,37 @@ impl Rule {
         Self::Scope,
         Self::Binding,
         Self::Subject,
-        Self::Subjects,
         Self::Audience,
         Self::Expiry,
         Self::NotBefore,
         Self::IssuedAt,
+        Self::Tenants,
+        Self::Subjects,
+        Self::Clients,
     ];
+
+    pub(crate) fn of(stage: Stage) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |rule| rule.stage() == stage)
+    }
+
+    const fn stage(self) -> Stage {
+        match self {
+            Self::Tenants | Self::Subjects | Self::Clients => Stage::Signed,
+            Self::Issuer
+            | Self::Algorithm
+            | Self::Type
+            | Self::Kind
+            | Self::Mark
+            | Self::Profile
+            | Self::Scope
+            | Self::Binding
+            | Self::Subject
+            | Self::Audience
+            | Self::Expiry
+            | Self::NotBefore
+            | Self::IssuedAt => Stage::Unsigned,
+        }
+    }
 
     /// Whether the rule holds for the token.
     pub(crate) fn check(self, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
@@ -58,11 +96,13 @@ impl Rule {
             Self::Scope => token.scope_is_well_formed(policy),
             Self::Binding => token.is_not_bound(),
             Self::Subject => token.names_its_subject(),
-            Self::Subjects => token.subject_is_let_in(policy),
             Self::Audience => token.audience_matches(policy),
             Self::Expiry => token.has_not_expired(policy, now),
             Self::NotBefore => token.is_valid_already(policy, now),
             Self::IssuedAt => token.was_issued_in_the_past(policy, now),
+            Self::Tenants => token.tenant_is_listed(policy),
+            Self::Subjects => token.subject_is_let_in(policy),
+            Self::Clients => token.client_is_listed(policy),
         }
     }
 
@@ -70,7 +110,9 @@ impl Rule {
     pub(crate) fn applies(self, policy: &Policy) -> bool {
         match self {
             Self::Mark => policy.dialect.mark != Mark::None,
+            Self::Tenants => policy.issuer.are_listed(),
             Self::Subjects => matches!(policy.subjects, Subjects::These(_)),
+            Self::Clients => matches!(policy.recipient, Recipient::Client { .. }),
             Self::Profile => policy.profile != Profile::Generic,
             _ => true,
         }
@@ -88,24 +130,27 @@ impl Rule {
             Self::Scope => "scope",
             Self::Binding => "cnf",
             Self::Subject => "sub",
-            Self::Subjects => "subjects",
             Self::Audience => "aud",
             Self::Expiry => "exp",
             Self::NotBefore => "nbf",
             Self::IssuedAt => "iat",
+            Self::Tenants => "tenants",
+            Self::Subjects => "subjects",
+            Self::Clients => "clients",
         }
     }
 
     /// Where the rule comes from.
     pub(crate) const fn source(self) -> &'static str {
         match self {
-            Self::Issuer | Self::Audience => "RFC 9068 §4",
+            Self::Issuer | Self::Audience | Self::Tenants => "RFC 9068 §4",
             Self::Algorithm => "RFC 8725 §3.1",
             Self::Type => "RFC 9068 §4, RFC 8725 §3.11",
             Self::Kind | Self::Mark => "RFC 8725 §3.12",
             Self::Binding => "RFC 7800 §3.1",
             Self::Subject | Self::Profile => "RFC 9068 §2.2",
             Self::Subjects => "RFC 8725 §3.8",
+            Self::Clients => "RFC 8725 §3.9",
             Self::Expiry => "RFC 7519 §4.1.4",
             Self::NotBefore => "RFC 7519 §4.1.5",
             Self::IssuedAt => "RFC 7519 §4.1.6",
@@ -117,10 +162,13 @@ impl Rule {
     pub(crate) fn expected(self, policy: &Policy, now: NumericDate) -> String {
         let leeway = policy.leeway.as_secs_f64();
         match self {
+            Self::Issuer if policy.issuer.are_listed() => {
+                format!("{} of any tenant, and the tenant in tid", quoted(Some(policy.issuer.name())))
+            }
             Self::Issuer if policy.issuer.have_tenants() => {
                 format!("{}, and its tenant in tid", list(policy.issuer.iter()))
             }
-            Self::Issuer => list(policy.issuer.iter()),
+            Self::Issuer | Self::Tenants => list(policy.issuer.iter()),
             Self::Algorithm => {
                 list(Algorithm::ALL.into_iter().filter(|it| policy.algorithms.contains(*it)).map(Algorithm::name))
             }
@@ -145,12 +193,15 @@ impl Rule {
             Self::Profile => "client_id, jti and iat".to_owned(),
             Self::Audience => match &policy.recipient {
                 Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
-                Recipient::Client { clients, audiences } => format!(
-                    "one of the clients {}, and {} {}",
-                    list(clients.iter().map(|it| &**it)),
+                Recipient::Client { audiences, .. } => format!(
+                    "a client, and {} {}",
                     if policy.profile == Profile::Generic { "if there is an aud," } else { "in aud" },
                     list(audiences.iter().map(|it| &**it))
                 ),
+            },
+            Self::Clients => match &policy.recipient {
+                Recipient::Audience(_) => "any".to_owned(),
+                Recipient::Client { clients, .. } => format!("one of {}", list(clients.iter().map(|it| &**it))),
             },
             Self::Expiry => format!("later than {leeway} s before {}", Date(now)),
             Self::NotBefore | Self::IssuedAt => format!("none, or no later than {leeway} s after {}", Date(now)),
@@ -168,24 +219,24 @@ impl Rule {
         let date = |date: Option<NumericDate>| date.map_or("none".to_owned(), |date| relative(date, now));
         match self {
             Self::Issuer if policy.issuer.have_tenants() => {
-                format!("{}, tid {}", shown(claims.iss.as_deref()), shown(claims.tenant()))
+                format!("{}, tid {}", quoted(claims.iss.as_deref()), quoted(claims.tenant()))
             }
-            Self::Issuer => shown(claims.iss.as_deref()),
+            Self::Issuer | Self::Tenants => quoted(claims.iss.as_deref()),
             Self::Algorithm => header.algorithm.to_string(),
-            Self::Type => shown(header.typ.as_deref()),
+            Self::Type => quoted(header.typ.as_deref()),
             Self::Kind => match self.check(token, policy, now) {
                 Err(TokenError::NotAnAccessToken { claim: "token_use" }) => {
-                    format!("token_use {}", shown(claims.token_use.as_deref()))
+                    format!("token_use {}", quoted(claims.token_use.as_deref()))
                 }
-                Err(TokenError::NotAnAccessToken { claim: "typ" }) => format!("typ {}", shown(claims.typ.as_deref())),
+                Err(TokenError::NotAnAccessToken { claim: "typ" }) => format!("typ {}", quoted(claims.typ.as_deref())),
                 Err(TokenError::NotAnAccessToken { claim }) => claim.to_owned(),
                 _ => "none".to_owned(),
             },
             Self::Mark => match policy.dialect.mark {
                 Mark::None => "nothing".to_owned(),
-                Mark::TokenUse => shown(claims.token_use.as_deref()),
-                Mark::Bearer => shown(claims.typ.as_deref()),
-                Mark::Client => shown(claims.client(policy.dialect.client)),
+                Mark::TokenUse => quoted(claims.token_use.as_deref()),
+                Mark::Bearer => quoted(claims.typ.as_deref()),
+                Mark::Client => quoted(claims.client(policy.dialect.client)),
                 Mark::Id => presence(claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
             },
             Self::Binding => presence(claims.has_cnf),
@@ -201,10 +252,11 @@ impl Rule {
                 match &policy.recipient {
                     Recipient::Audience(_) => aud,
                     Recipient::Client { .. } => {
-                        format!("the client {}, aud {aud}", shown(claims.client(policy.dialect.client)))
+                        format!("the client {}, aud {aud}", quoted(claims.client(policy.dialect.client)))
                     }
                 }
             }
+            Self::Clients => quoted(claims.client(policy.dialect.client)),
             Self::Expiry => date(claims.exp),
             Self::NotBefore => date(claims.nbf),
             Self::IssuedAt => date(claims.iat),
@@ -216,20 +268,11 @@ impl Rule {
     }
 }
 
-/// The most characters of one text of a token that are shown.
-const SHOWN: usize = 200;
-
-/// A text of a token, which anybody may have written: escaped, and not at any length.
-pub(crate) fn shown(text: Option<&str>) -> String {
-    let Some(text) = text else { return "none".to_owned() };
-    match text.char_indices().nth(SHOWN) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-    }
-}
+/// The most texts of a list that an explanation shows.
+const MAX_LISTED: usize = 200;
 
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut shown: Vec<String> = texts.take(SHOWN).map(|it| shown(Some(it))).collect();
+    let mut shown: Vec<String> = texts.take(MAX_LISTED).map(|it| quoted(Some(it))).collect();
     match shown.len() {
         0 => "none".to_owned(),
         1 => shown.remove(0),
@@ -241,7 +284,7 @@ fn strings(strings: Option<&Strings<'_>>) -> String {
     match strings {
         None => "none".to_owned(),
         Some(Strings::Other) => "neither a string nor strings".to_owned(),
-        Some(Strings::One(one)) => shown(Some(one)),
+        Some(Strings::One(one)) => quoted(Some(one)),
         Some(Strings::Many(many)) if many.is_empty() => "[]".to_owned(),
         Some(Strings::Many(many)) => list(many.iter().map(|it| &**it)),
     }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::jose::Strings;
+use crate::redact;
 
 /// A set of scope tokens (RFC 6749 §3.3): what a token grants, or what an operation needs.
 ///
@@ -96,11 +97,15 @@ impl FromStr for Scope {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        if text.split(' ').all(is_scope_token) { Ok(Self(text.into())) } else { Err(InvalidScope(text.to_owned())) }
+        if text.split(' ').all(is_scope_token) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidScope(redact::cut(text).into_owned()))
+        }
     }
 }
 
-/// A text that is no scope by the grammar of RFC 6749 §3.3.
+/// A text that is no scope by the grammar of RFC 6749 §3.3, cut to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a list of scope tokens with one space between two (RFC 6749 §3.3)")]
 pub struct InvalidScope(pub String);

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::access_token::{AccessToken, Judge};
@@ -8,7 +9,7 @@ use super::identity::Identities;
 use super::numeric_date::NumericDate;
 use super::recipient::Recipient;
 use super::registered::RegisteredClaims;
-use super::rule::Rule;
+use super::rule::{Rule, Stage};
 use super::scope::Scope;
 use super::validity::{Validity, has_not_expired, is_valid_already, was_issued_in_the_past};
 use crate::jose::{
@@ -46,10 +47,20 @@ pub(crate) struct Policy {
 }
 
 /// Who may be the subject of an issuer's tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Subjects {
     Any,
     These(Vec<Box<str>>),
+}
+
+/// How many there are, and not who: they may be people.
+impl fmt::Debug for Subjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::These(these) => write!(f, "one of {}", these.len()),
+        }
+    }
 }
 
 /// A token that was read and not yet believed.
@@ -73,19 +84,30 @@ impl<'t> Candidate<'t> {
         self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
     }
 
-    /// All [rules](Rule) but the signature. They come first because they are cheap, and so that a token that could not pass
-    /// anyway never costs a request to the issuer.
-    pub(crate) fn check(self, policy: &Policy, now: NumericDate) -> Result<Plausible<'t>, TokenError> {
-        Rule::ALL.into_iter().try_for_each(|rule| rule.check(&self, policy, now))?;
+    /// All [rules](Rule) of the stage before the signature. They come first because they are cheap, and so that a token that
+    /// could not pass anyway never costs a request to the issuer.
+    pub(crate) fn check(self, policy: &'t Policy, now: NumericDate) -> Result<Plausible<'t>, TokenError> {
+        Rule::of(Stage::Unsigned).try_for_each(|rule| rule.check(&self, policy, now))?;
         let (scope, validity) = (self.scope(policy), self.validity()?);
-        Ok(Plausible { candidate: self, scope, validity, dialect: policy.dialect })
+        Ok(Plausible { candidate: self, scope, validity, policy, now })
+    }
+
+    /// All [rules](Rule) of the stage after the signature. It takes the proof that there was a good one.
+    fn check_signed(&self, _: &Verified<'_>, policy: &Policy, now: NumericDate) -> Result<(), TokenError> {
+        Rule::of(Stage::Signed).try_for_each(|rule| rule.check(self, policy, now))
     }
 
     /// RFC 9068 §4: code point by code point.
     pub(super) fn issuer_matches(&self, policy: &Policy) -> Result<(), TokenError> {
         let issuer = self.issuer()?;
-        let identity = policy.issuer.get(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
-        identity.tenant_matches(&self.claims)
+        let met = policy.issuer.meet(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
+        met.tenant_matches(&self.claims)
+    }
+
+    /// A closed list, where one issuer has many tenants.
+    pub(super) fn tenant_is_listed(&self, policy: &Policy) -> Result<(), TokenError> {
+        let issuer = self.issuer()?;
+        if policy.issuer.contain(issuer) { Ok(()) } else { Err(TokenError::Issuer { found: issuer.into() }) }
     }
 
     /// RFC 8725 §3.1: an allowlist for each issuer.
@@ -164,6 +186,11 @@ impl<'t> Candidate<'t> {
         policy.recipient.is_named(&self.claims, client, policy.profile)
     }
 
+    /// The token was issued to a client that is let in, where clients stand in for an audience.
+    pub(super) fn client_is_listed(&self, policy: &Policy) -> Result<(), TokenError> {
+        policy.recipient.lists(self.claims.client(policy.dialect.client))
+    }
+
     /// RFC 7515 §5.2: the payload, if one of its issuer's `keys` made the signature, and which. The key of the identity `first` is
     /// tried first, and further ones as long as `try_another` agrees.
     pub(crate) fn verify<'k>(
@@ -234,12 +261,13 @@ impl<'t> Candidate<'t> {
     }
 }
 
-/// A token that satisfies every rule but one: whether its issuer signed it is still open.
+/// A token that satisfies every rule of the stage before the signature. Its signature and the rules after it are still open.
 pub(crate) struct Plausible<'t> {
     candidate: Candidate<'t>,
     scope: Scope,
     validity: Validity,
-    dialect: Dialect,
+    policy: &'t Policy,
+    now: NumericDate,
 }
 
 impl<'t> Plausible<'t> {
@@ -265,7 +293,7 @@ impl<'t> Plausible<'t> {
         first: impl FnOnce() -> Option<KeyIdentity>,
         try_another: impl Fn() -> bool,
     ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
-        self.candidate.verify(keys, self.dialect, first, try_another)
+        self.candidate.verify(keys, self.policy.dialect, first, try_another)
     }
 
     /// The access token, once its signature is `verified`.
@@ -275,8 +303,10 @@ impl<'t> Plausible<'t> {
         parse_claims: Option<ParseClaims>,
         judge: Judge,
     ) -> Result<AccessToken, TokenError> {
-        let Self { candidate, scope, validity, dialect } = self;
-        AccessToken::new(verified, candidate.claims, scope, validity, dialect.client, parse_claims, judge)
+        let Self { candidate, scope, validity, policy, now } = self;
+        candidate.check_signed(verified, policy, now)?;
+        let client = policy.dialect.client;
+        AccessToken::new(verified, candidate.claims, scope, validity, client, parse_claims, judge)
     }
 }
 
