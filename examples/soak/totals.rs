@@ -8,7 +8,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use crate::answer::Answer;
 use crate::oracle::{AHEAD, Answered, Case, Oracle, Right};
 use crate::presentation::{LEEWAY, Rule};
-use crate::tokens::DRIFT;
+use crate::tokens::{DRIFT, Validity};
 
 /// How often the issuers are looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -104,10 +104,12 @@ impl Totals {
     }
 }
 
-/// Whether no key set can be newer than the token by its own account, because the leeway is not over.
+/// Whether the token is valid by its times, and so young that no key set can be newer than it by its own account.
 fn is_young(answered: &Answered) -> bool {
     match &answered.presentation.rule {
-        Rule::ByToken { token, .. } => token.issued + LEEWAY > answered.during.to + DRIFT,
+        Rule::ByToken { token, .. } => {
+            token.validity(answered.during) == Validity::Present && token.issued + LEEWAY > answered.during.to + DRIFT
+        }
         Rule::Always(_) => false,
     }
 }
