@@ -20,6 +20,8 @@ pub(crate) enum Answer {
     StepUp,
     /// 503 with `Retry-After` and without an error.
     Unavailable,
+    /// 429 with `Retry-After` and without an error.
+    TooManyRequests,
     /// 200 for somebody else, or for another request.
     Anothers,
     /// Nothing that the layer may ever answer.
@@ -27,7 +29,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Granted,
         Self::NoCredentials,
         Self::InvalidRequest,
@@ -35,6 +37,7 @@ impl Answer {
         Self::InsufficientScope,
         Self::StepUp,
         Self::Unavailable,
+        Self::TooManyRequests,
         Self::Anothers,
         Self::Nonsense,
     ];
@@ -48,6 +51,7 @@ impl Answer {
             Self::InsufficientScope => "403",
             Self::StepUp => "401 acr",
             Self::Unavailable => "503",
+            Self::TooManyRequests => "429",
             Self::Anothers => "another's",
             Self::Nonsense => "nonsense",
         }
@@ -59,16 +63,20 @@ impl Answer {
         match (response.status, &*challenges) {
             (200, []) if response.body == presentation.echo() => Self::Granted,
             (200, []) => Self::Anothers,
-            (503, []) => Self::unavailable(response),
+            (503, []) => Self::undecided(Self::Unavailable, 60, response),
+            (429, []) => Self::undecided(Self::TooManyRequests, 5, response),
             (status @ (400 | 401 | 403), [challenge]) => Self::refusal(status, challenge, response),
             _ => Self::Nonsense,
         }
     }
 
-    fn unavailable(response: &Response) -> Self {
+    /// `answer`, if it says to come back within `most` seconds.
+    fn undecided(answer: Self, most: u64, response: &Response) -> Self {
         let after = response.all(RETRY_AFTER.as_str()).next().and_then(|seconds| seconds.parse().ok());
-        let is_sound = matches!(after, Some(1..=60)) && !response.body.contains("\"error\"") && is_not_stored(response);
-        if is_sound { Self::Unavailable } else { Self::Nonsense }
+        let is_sound = after.is_some_and(|after| (1..=most).contains(&after))
+            && !response.body.contains("\"error\"")
+            && is_not_stored(response);
+        if is_sound { answer } else { Self::Nonsense }
     }
 
     fn refusal(status: u16, challenge: &str, response: &Response) -> Self {

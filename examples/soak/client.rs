@@ -9,8 +9,9 @@ use tokio::sync::mpsc::Sender;
 use crate::answer::Answer;
 use crate::api;
 use crate::connection::Connection;
+use crate::in_flight::InFlight;
 use crate::oracle::Answered;
-use crate::presentation::{Presentation, Supply};
+use crate::presentation::{Presentation, Rule, Supply};
 use crate::timeline::Span;
 
 /// Longer than any answer may take.
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     pub(crate) supply: Supply,
     pub(crate) answers: Sender<Answered>,
+    pub(crate) in_flight: Arc<InFlight>,
     /// Whether nobody pauses.
     pub(crate) is_burst: AtomicBool,
     pub(crate) is_over: AtomicBool,
@@ -30,9 +32,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(address: SocketAddr, supply: Supply, answers: Sender<Answered>) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        supply: Supply,
+        answers: Sender<Answered>,
+        in_flight: Arc<InFlight>,
+    ) -> Self {
         let (is_burst, is_over, cuts, broken) = Default::default();
-        Self { address, supply, answers, is_burst, is_over, cuts, broken }
+        Self { address, supply, answers, in_flight, is_burst, is_over, cuts, broken }
     }
 
     /// Waits until nobody has it any more. Returns how often clients hung up, and how many connections broke.
@@ -108,6 +115,8 @@ pub(crate) async fn ask(
     cut: Option<Cut>,
     random: &mut fastrand::Rng,
 ) -> Option<Connection> {
+    // Only those that depend on a key wait for one.
+    let _in_flight = matches!(presentation.rule, Rule::ByToken { .. }).then(|| shared.in_flight.start());
     let asked = async {
         let mut connection = match kept {
             Some(kept) => kept,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tower_bearer::testing::Fault;
 
-use crate::realm::{ENDPOINTS, History, Published, Realm};
+use crate::realm::{ENDPOINTS, History, Published, Realm, UNUSABLE};
 use crate::slowness::Slowness;
 use crate::timeline::Span;
 
@@ -14,7 +14,7 @@ const READ: Duration = Duration::from_millis(100);
 /// How long the API takes at most to make keys of an answer.
 const LANDING: Duration = Duration::from_millis(600);
 /// When a fetch is given up, as the documentation of `keys` has it; some of that may have gone to the metadata.
-const GIVEN_UP: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(5)];
+const GIVEN_UP: [Duration; 2] = [Duration::from_secs(4), Duration::from_millis(5500)];
 
 /// What one issuer was asked for.
 #[derive(Default)]
@@ -51,8 +51,9 @@ impl Log {
 /// What may have come of a request to the issuer.
 pub(crate) struct Outcome {
     pub(crate) fetch: Fetch,
-    /// The keys that it may have brought.
+    /// The key sets that it may have brought, with or without a key that can be used.
     pub(crate) keys: Vec<Arc<Published>>,
+    /// It may have brought no key set at all.
     pub(crate) may_have_failed: bool,
     /// It may have been no more than the way to them.
     may_lead_on: bool,
@@ -60,8 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) is_slow: bool,
     /// When the API knew.
     pub(crate) landed: Span,
-    /// How long the keys are fresh at most.
-    pub(crate) lifetime: Duration,
+    /// How long the keys are fresh, at least and at most.
+    pub(crate) lifetime: [Duration; 2],
 }
 
 impl Outcome {
@@ -76,7 +77,7 @@ impl Outcome {
             may_lead_on: false,
             is_slow: false,
             landed: arrived.later(Duration::ZERO, READ + LANDING + late),
-            lifetime: Duration::ZERO,
+            lifetime: [Duration::MAX, Duration::ZERO],
         };
         let is_for_keys = fetch.endpoint == 1;
         let faults: Vec<_> = history.faults[fetch.endpoint].during(arrived).collect();
@@ -87,9 +88,10 @@ impl Outcome {
             outcome.landed.from += least;
         }
         for fault in faults {
-            let delay = match fault {
-                None => Duration::ZERO,
-                Some(Fault::Delay(delay)) => *delay,
+            let (delay, is_usable) = match fault {
+                None => (Duration::ZERO, true),
+                Some(Fault::Delay(delay)) => (*delay, true),
+                Some(Fault::Body(body)) if UNUSABLE.iter().any(|set| set.as_bytes() == body) => (Duration::ZERO, false),
                 Some(Fault::Hang) => {
                     let given_up = arrived.later(GIVEN_UP[0], GIVEN_UP[1] + LANDING);
                     outcome.fail(given_up.to + slow(given_up));
@@ -109,9 +111,14 @@ impl Outcome {
             // On a machine that slow, the API may have given up what its issuer answered well.
             outcome.may_have_failed |= delay + late.max(slow(arrived.before(GIVEN_UP[1]))) >= GIVEN_UP[0];
             outcome.may_lead_on |= !is_for_keys;
-            if is_for_keys {
+            if is_for_keys && is_usable {
                 outcome.keys.extend(history.keys.during(read).cloned());
-                outcome.lifetime = history.lifetime.during(read).copied().fold(outcome.lifetime, Duration::max);
+                let [least, most] = &mut outcome.lifetime;
+                for lifetime in history.lifetime.during(read) {
+                    (*least, *most) = ((*least).min(*lifetime), (*most).max(*lifetime));
+                }
+            } else if is_for_keys {
+                outcome.keys.push(Arc::default());
             }
         }
         outcome
@@ -122,11 +129,34 @@ impl Outcome {
         self.landed.to = self.landed.to.max(landed);
     }
 
-    pub(crate) fn surely_brought_keys(&self) -> bool {
+    /// Whatever was held before it is not held any more.
+    pub(crate) fn surely_brought_a_set(&self) -> bool {
         !self.may_have_failed && !self.keys.is_empty()
+    }
+
+    pub(crate) fn surely_brought_keys(&self) -> bool {
+        self.surely_brought_a_set() && self.keys.iter().all(|keys| !keys.is_empty())
+    }
+
+    pub(crate) fn may_have_brought_keys(&self) -> bool {
+        self.keys.iter().any(|keys| !keys.is_empty())
+    }
+
+    /// It failed, or brought no key that can be used: either way the issuer is left alone.
+    pub(crate) fn was_surely_in_vain(&self) -> bool {
+        self.may_have_been_in_vain() && !self.may_have_brought_keys() && !self.may_lead_on
+    }
+
+    pub(crate) fn may_have_been_in_vain(&self) -> bool {
+        self.may_have_failed || self.keys.iter().any(|keys| keys.is_empty())
     }
 
     pub(crate) fn surely_failed(&self) -> bool {
         self.may_have_failed && self.keys.is_empty() && !self.may_lead_on
+    }
+
+    /// Whether it counts as an attempt of its own: what only leads on to the keys is followed by the request that does.
+    pub(crate) fn may_be_an_attempt(&self) -> bool {
+        self.fetch.endpoint == 1 || self.may_have_failed
     }
 }

@@ -1,10 +1,10 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
 //! `cargo run --example soak -- --seconds 75`.
 //!
-//! Four issuers are trusted. Two are restless: they announce new keys or do not, withdraw some by mistake, replace one under
-//! its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for longer
-//! than its keys are fresh. Clients present good tokens, tokens of past keys, and bad ones of every kind,
-//! and hang up in the middle of a request, while they wait and in the middle of an answer.
+//! Four issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
+//! under its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for
+//! longer than its keys are fresh. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
+//! the middle of a request, while they wait and in the middle of an answer.
 //!
 //! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
 //! for nothing, counts as wrong. The [promises] to the issuers are checked too, and the API's [memory], which is a process of
@@ -20,6 +20,8 @@ mod client;
 mod connection;
 mod fetches;
 mod forgeries;
+mod held;
+mod in_flight;
 mod memory;
 mod oracle;
 mod presentation;
@@ -48,6 +50,7 @@ use tower_bearer::testing::TestIssuer;
 
 use crate::client::Shared;
 use crate::connection::Connection;
+use crate::in_flight::InFlight;
 use crate::memory::Memory;
 use crate::oracle::Oracle;
 use crate::presentation::Supply;
@@ -110,13 +113,14 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
 
     let (answers, received) = mpsc::channel(4096);
     let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger));
-    let shared = Arc::new(Shared::new(api.address, supply, answers));
+    let in_flight = Arc::new(InFlight::new());
+    let shared = Arc::new(Shared::new(api.address, supply, answers, Arc::clone(&in_flight)));
     let slowness = Arc::new(Slowness::new());
     let watch = tokio::spawn({
         let (slowness, address) = (Arc::clone(&slowness), api.address);
         async move { slowness.watch(address).await }
     });
-    let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&slowness));
+    let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&slowness), in_flight);
     let judge = thread::spawn(move || judge_all(oracle, received, start));
     let pause = Duration::from_millis(arguments.pause);
     let mut clients = Vec::new();

@@ -2,32 +2,40 @@
 //! published, when they were asked, and what the request presents. Nothing in here knows how the layer works.
 //!
 //! Nobody knows exactly when the API held which keys. It is known what each fetch may have brought and between which moments
-//! that landed; so there is a set of key sets that may have been held while the request was judged, mostly of one, and an
+//! that landed; so there is a set of key sets that may have been [held] while the request was judged, mostly of one, and an
 //! answer is right if one of them makes it so:
 //!
 //! - The key is in it under its name: granted, at once.
 //! - The name is in it for another key: refused, at once.
-//! - The name is not in it: refused, if a fetch that may have begun after the request was sent came back without the name, or
-//!   did so a moment ago and nothing has changed since. Or 503, if a fetch failed that nothing has made up for, for as long as
-//!   the issuer is left alone then; or after 6 seconds, if it did not answer. Nothing else is right, and nobody is kept
-//!   waiting for longer.
-//! - None is held: 503, as above.
+//! - The name is not in it: refused, if it is as of a time after the request was sent, or after the token was issued and the
+//!   leeway; at once, if it surely was that already. Otherwise one of these, and nobody is kept waiting for longer than 6 seconds:
+//!   - 429, if so many fetches began lately that the next is more than a second off; or if one runs or is about to, and more
+//!     requests are under way than may wait for it.
+//!   - 503, if a fetch failed that nothing has made up for, for as long as the issuer is left alone for more than another second
+//!     then; or after 6 seconds, if it did not answer.
+//! - There is no key in it that can be used, or none is held: 503, if the issuer is left alone, or after 6 seconds, as above.
 //!
 //! What does not depend on a key has one right answer, at once.
+//!
+//! [held]: crate::held
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
 use crate::fetches::{Fetch, Log, Outcome};
+use crate::held::{Held, LEAD, Word};
+use crate::in_flight::InFlight;
 use crate::presentation::{Presentation, Rule};
-use crate::realm::{Key, NAMES, Name, Published, Realms};
+use crate::realm::{NAMES, Realms};
 use crate::slowness::Slowness;
 use crate::timeline::Span;
 use crate::tokens::{Token, Validity};
 
 /// How late an answer may be that nothing has to be waited for, on an idle machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// How long an answer is on its way at most, on an idle machine, once it is decided.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// How long a request waits for a key at most …
 const PATIENCE: Duration = Duration::from_secs(6);
 /// … give or take.
@@ -38,8 +46,18 @@ const SLOW: Duration = Duration::from_millis(300);
 const STANDSTILL: Duration = Duration::from_secs(2);
 /// … and for how long that may matter.
 const AFTERMATH: Duration = Duration::from_secs(15);
-/// How long a name that was not found is known not to exist.
-const ABSENT: Duration = Duration::from_secs(5);
+/// How far off a fetch for a key that is not known may be to be waited for.
+const WORTH_WAITING: Duration = Duration::from_secs(1);
+/// How often there may be one more such fetch. Two may follow one another at once.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long ago the last of two began at most if the next is not worth waiting for, and how long ago the one before it.
+const SPENT: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(9)];
+/// How much longer than its client a request may be there, after that has hung up.
+const LINGERS: Duration = Duration::from_millis(500);
+/// How long keys past their lifetime are not used while nothing shows that the issuer cannot be reached.
+const UNANSWERED: Duration = Duration::from_secs(1);
+/// How far beyond an answer the issuers' requests must be known to judge it.
+pub(crate) const AHEAD: Duration = Duration::from_secs(3);
 /// How long an issuer is left alone after its first failure, and at most.
 pub(crate) const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
@@ -69,28 +87,25 @@ pub(crate) enum Case {
     Known,
     Replaced,
     Unknown,
+    /// Its name is surely not among those of a key set that is newer than the token.
+    Gone,
+    /// There is no key that can be used.
+    NothingUsable,
     /// It changed about then.
     Unclear,
-}
-
-/// What a key set has to say about a key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Verifies,
-    IsAnother,
-    Unknown,
 }
 
 pub(crate) struct Oracle {
     pub(crate) realms: Arc<Realms>,
     pub(crate) logs: [Log; NAMES.len()],
     pub(crate) slowness: Arc<Slowness>,
+    in_flight: Arc<InFlight>,
     looked: Instant,
 }
 
 impl Oracle {
-    pub(crate) fn new(realms: Arc<Realms>, slowness: Arc<Slowness>) -> Self {
-        Self { realms, logs: Default::default(), slowness, looked: Instant::now() }
+    pub(crate) fn new(realms: Arc<Realms>, slowness: Arc<Slowness>, in_flight: Arc<InFlight>) -> Self {
+        Self { realms, logs: Default::default(), slowness, in_flight, looked: Instant::now() }
     }
 
     /// Sees what the issuers were asked for until now. Returns until when everything is known.
@@ -103,7 +118,7 @@ impl Oracle {
         now.min(self.slowness.known_until())
     }
 
-    /// To be asked once everything is known until the answer came.
+    /// To be asked once everything is known until [`AHEAD`] after the answer came.
     pub(crate) fn right(&self, answered: &Answered) -> Right {
         let mut right = self.right_in_time(answered);
         right.within += self.slowness.during(answered.during);
@@ -130,28 +145,52 @@ impl Oracle {
 
     fn by_key(&self, token: &Token, granted: Answer, during: Span) -> Right {
         let recent = self.recent(token.realm, during);
+        let late = self.slowness.during(during.later(Duration::ZERO, AHEAD));
+        // What was held when the request was sent says how long it may wait. What was held in the end says what becomes of it.
         let held = Held::of(&recent, during);
-        let words: Vec<_> = held.keys.iter().map(|keys| word(keys, token.key)).collect();
+        let words = held.words(token, during, late);
+        let within = if held.may_be_nothing() || words.iter().any(|word| word.is_open()) {
+            PATIENCE + AT_ONCE
+        } else if held.may_be_unproven(&recent, during, late) {
+            UNANSWERED + AT_ONCE
+        } else {
+            AT_ONCE
+        };
+        let answers = self.answers(token, granted, &recent, during, late);
+        Right { answers, within, case: case(&words, held.may_be_nothing()) }
+    }
 
-        let unknown = held.may_be_nothing || words.contains(&Word::Unknown);
+    fn answers(&self, token: &Token, granted: Answer, recent: &[Outcome], during: Span, late: Duration) -> Vec<Answer> {
+        let decided = during.last(ON_ITS_WAY + late);
+        let held = Held::of(recent, decided);
+        let words = held.words(token, during, late);
+        let is_nothing = held.may_be_nothing() || words.contains(&Word::NothingUsable);
+        let is_unknown = words.iter().any(|word| matches!(word, Word::Lacks { must_be_newer: false, .. }));
         let mut answers = Vec::new();
         if words.contains(&Word::Verifies) {
             answers.push(granted);
         }
-        let is_refused = words.contains(&Word::Unknown) && is_known_to_be_absent(&recent, token.key, during);
-        if is_refused || words.contains(&Word::IsAnother) {
+        if words.iter().any(|word| matches!(word, Word::IsAnother | Word::Lacks { may_be_newer: true, .. })) {
             answers.push(Answer::InvalidToken);
         }
-        if unknown && (is_left_alone(&recent, during) || self.is_kept_waiting(&recent, during)) {
+        if is_nothing && is_left_alone(recent, decided, Duration::ZERO)
+            || is_unknown && is_left_alone(recent, decided, WORTH_WAITING)
+            || (is_nothing || is_unknown) && self.is_kept_waiting(recent, during)
+        {
             answers.push(Answer::Unavailable);
         }
-        let case = match &*words {
-            [first, rest @ ..] if rest.iter().any(|word| word != first) || held.may_be_nothing => Case::Unclear,
-            [Word::Verifies, ..] => Case::Known,
-            [Word::IsAnother, ..] => Case::Replaced,
-            [] | [Word::Unknown, ..] => Case::Unknown,
+        if is_unknown && (is_spent(recent, decided, late) || self.is_full(recent, decided, late)) {
+            answers.push(Answer::TooManyRequests);
+        }
+        answers
+    }
+
+    /// Whether a fetch may run or start within a second, and more requests may want to wait for it than may.
+    fn is_full(&self, recent: &[Outcome], during: Span, late: Duration) -> bool {
+        let is_about_then = |outcome: &Outcome| {
+            outcome.fetch.arrived.from <= during.to + WORTH_WAITING + LEAD + late && outcome.landed.to >= during.from
         };
-        Right { answers, within: if unknown { PATIENCE + AT_ONCE } else { AT_ONCE }, case }
+        recent.iter().any(is_about_then) && self.in_flight.exceeded_during(during.before(LINGERS + late))
     }
 
     /// Whether the request was given up after its time because the issuer took its own, or the machine: the turn of a fetch
@@ -177,7 +216,7 @@ impl Oracle {
         let mut recent = Vec::new();
         for fetch in self.logs[realm].fetches.iter().rev() {
             let outcome = Outcome::of(*fetch, &history, &self.slowness);
-            let is_enough = outcome.surely_brought_keys() && outcome.landed.to + ABSENT + AT_ONCE < during.from;
+            let is_enough = outcome.surely_brought_keys() && outcome.landed.to + 2 * INTERVAL < during.from;
             recent.push(outcome);
             if is_enough {
                 break;
@@ -208,60 +247,44 @@ impl Oracle {
     }
 }
 
-/// What may have been held at some moment of the request.
-struct Held<'o> {
-    keys: Vec<&'o Arc<Published>>,
-    may_be_nothing: bool,
-}
-
-impl<'o> Held<'o> {
-    fn of(recent: &'o [Outcome], during: Span) -> Self {
-        let base = recent.iter().rposition(|outcome| outcome.surely_brought_keys() && outcome.landed.to <= during.from);
-        let since = recent[base.unwrap_or(0)..].iter().filter(|outcome| outcome.landed.from <= during.to);
-        Self { keys: since.flat_map(|outcome| &outcome.keys).collect(), may_be_nothing: base.is_none() }
+fn case(words: &[Word], may_be_nothing: bool) -> Case {
+    let one = |word: &Word| match word {
+        Word::Verifies => Case::Known,
+        Word::IsAnother => Case::Replaced,
+        Word::Lacks { must_be_newer: true, .. } => Case::Gone,
+        Word::Lacks { .. } => Case::Unknown,
+        Word::NothingUsable => Case::NothingUsable,
+    };
+    match words {
+        [] => Case::Unknown,
+        [first, rest @ ..] if may_be_nothing || rest.iter().any(|word| one(word) != one(first)) => Case::Unclear,
+        [first, ..] => one(first),
     }
 }
 
-fn word(keys: &Published, key: Key) -> Word {
-    let Name::Generation(generation) = key.name else { return Word::Unknown };
-    match keys.get(&generation) {
-        Some(signer) if *signer == key.signer => Word::Verifies,
-        Some(_) => Word::IsAnother,
-        None => Word::Unknown,
-    }
+/// Whether the fetches for unknown keys may have been used up at some moment of the request, and the next more than a second
+/// off: then one of them began less than an interval ago, and another less than an interval before that.
+fn is_spent(recent: &[Outcome], during: Span, late: Duration) -> bool {
+    let begun_within = |most: Duration| {
+        let begun = recent.iter().filter(|outcome| outcome.may_be_an_attempt()).map(|outcome| outcome.fetch.arrived);
+        begun.filter(|arrived| arrived.from <= during.to + LEAD + late && arrived.to + most >= during.from).count()
+    };
+    begun_within(SPENT[0]) >= 1 && begun_within(SPENT[1]) >= 2
 }
 
-/// Whether a fetch came back without the name that may have begun after the request was sent, or may have done so less than
-/// [`ABSENT`] before it without that anything is known to have changed since.
-fn is_known_to_be_absent(recent: &[Outcome], key: Key, during: Span) -> bool {
-    let lacks = |outcome: &&Outcome| outcome.keys.iter().any(|keys| word(keys, key) == Word::Unknown);
-    let may_have_landed = recent.iter().filter(|outcome| outcome.landed.from <= during.to);
-    may_have_landed.filter(lacks).any(|outcome| {
-        let is_later = outcome.fetch.arrived.to >= during.from;
-        let is_remembered = key.name != Name::Unheard
-            && outcome.landed.to + ABSENT >= during.from
-            && !recent.iter().any(|later| has_changed(outcome, later, during));
-        is_later || is_remembered
-    })
-}
-
-/// Whether `later` surely brought other keys than `before`, and before the request.
-fn has_changed(before: &Outcome, later: &Outcome, during: Span) -> bool {
-    let is_between = later.fetch.arrived.from > before.landed.to && later.landed.to < during.from;
-    is_between && later.surely_brought_keys() && !later.keys.iter().any(|keys| before.keys.contains(keys))
-}
-
-/// Whether the issuer may have been left alone at some moment of the request, because it had failed.
-fn is_left_alone(recent: &[Outcome], during: Span) -> bool {
+/// Whether the issuer may have been left alone for more than `spare` from some moment of the request on, because it had failed.
+fn is_left_alone(recent: &[Outcome], during: Span, spare: Duration) -> bool {
     let (mut failures, mut alone) = (0, false);
     for outcome in recent {
         if outcome.surely_brought_keys() {
             failures = 0;
             alone &= outcome.landed.to > during.from;
-        } else if outcome.may_have_failed {
-            let until = outcome.landed.to + back_off(failures);
+        } else if outcome.may_have_been_in_vain() {
+            let alone_for = back_off(failures).saturating_sub(spare);
             failures += 1;
-            alone |= outcome.landed.from <= during.to && until >= during.from;
+            alone |= !alone_for.is_zero()
+                && outcome.landed.from <= during.to
+                && outcome.landed.to + alone_for >= during.from;
         }
     }
     alone

@@ -14,7 +14,7 @@ use crate::realm::{AWAY, Key, NAMES, Name, RESTLESS, Realms, Signer, TWIN};
 use crate::tokens::{Kept, Token, pick};
 
 /// What the API allows for clocks that differ.
-const LEEWAY: Duration = Duration::from_secs(30);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(30);
 /// One token in so many is of a kind that comes up now and then.
 const RARE: usize = 40;
 
@@ -87,10 +87,10 @@ impl Supply {
     /// A token that would be good if there were a key of the name that it bears.
     pub(crate) fn unheard(&self, realm: usize) -> Presentation {
         let number = self.number();
-        let (builder, key) = self.builder(realm, number);
+        let Draft { builder, key, issued } = self.draft(realm, number);
         let builder = builder.header("kid", format!("unheard-{number}"));
         let key = Key { name: Name::Unheard, ..key };
-        self.present("unheard key", "/me", &Arc::new(token(realm, key, number, &builder.sign())))
+        self.present("unheard key", "/me", &Arc::new(token(realm, key, issued, number, &builder.sign())))
     }
 
     /// A good token for a handler that takes its time.
@@ -118,7 +118,7 @@ impl Supply {
     /// A good token, now and then one that soon becomes valid or soon ceases to be.
     fn issue(&self, realm: usize, random: &mut fastrand::Rng) -> Arc<Token> {
         let number = self.number();
-        let (mut builder, key) = self.builder(realm, number);
+        let Draft { mut builder, key, issued } = self.draft(realm, number);
         let soon = Duration::from_secs(random.u64(2..15));
         let (mut from, mut until) = (None, Duration::from_secs(300));
         match random.usize(..2 * RARE) {
@@ -126,7 +126,6 @@ impl Supply {
             1 => from = Some(soon),
             _ => {}
         }
-        // Whole seconds, as issuers write them, and what that comes to on this clock.
         let (now, instant) = (unix_time(), Instant::now());
         let valid_until = whole(now + until).saturating_sub(LEEWAY);
         builder = builder.claim("exp", valid_until.as_secs());
@@ -139,6 +138,7 @@ impl Supply {
             subject: subject(number),
             realm,
             key,
+            issued,
             from: valid_from.map(|nbf| instant + nbf.saturating_sub(LEEWAY + now)),
             until: instant + (valid_until + LEEWAY).saturating_sub(now),
         });
@@ -160,7 +160,7 @@ impl Supply {
     /// A token that was good before somebody touched it.
     fn altered(&self, realm: usize, random: &mut fastrand::Rng) -> Presentation {
         let number = self.number();
-        let (builder, key) = self.builder(realm, number);
+        let Draft { builder, key, issued } = self.draft(realm, number);
         let text = builder.sign();
         let (input, signature) = text.rsplit_once('.').unwrap_or_default();
         let (kind, text) = if random.bool() {
@@ -174,28 +174,29 @@ impl Supply {
             ("payload altered", format!("{promoted}.{signature}"))
         };
         let key = Key { signer: Signer::Nobody, ..key };
-        self.present(kind, "/me", &Arc::new(token(realm, key, number, &text)))
+        self.present(kind, "/me", &Arc::new(token(realm, key, issued, number, &text)))
     }
 
     /// A token of a restless issuer that another issuer signed, under a name that both have.
     fn misattributed(&self, random: &mut fastrand::Rng) -> Presentation {
         let realm = RESTLESS[random.usize(..2)];
         let number = self.number();
-        let (builder, key) = self.builder(realm, number);
+        let Draft { builder, key, issued } = self.draft(realm, number);
         let (kind, signer, other) = if random.bool() {
             ("signed by a stranger", Signer::Stranger, &*self.stranger)
         } else {
             ("signed by another issuer", Signer::Neighbour, &self.realms[TWIN].issuer)
         };
         let key = Key { signer, ..key };
-        self.present(kind, "/me", &Arc::new(token(realm, key, number, &builder.signed_by(other).sign())))
+        let text = builder.signed_by(other).sign();
+        self.present(kind, "/me", &Arc::new(token(realm, key, issued, number, &text)))
     }
 
     /// A token that no key makes good.
     fn forgery(&self, realm: usize, random: &mut fastrand::Rng) -> Presentation {
         let number = self.number();
         let (kind, forge) = FORGERIES[random.usize(..FORGERIES.len())];
-        let text = forge(self.builder(realm, number).0);
+        let text = forge(self.draft(realm, number).builder);
         let path = if random.bool() { "/me" } else { "/open" };
         self.refused(kind, path, [format!("Bearer {text}")], Answer::InvalidToken)
     }
@@ -213,7 +214,7 @@ impl Supply {
     }
 
     fn two_lines(&self, realm: usize) -> Presentation {
-        let lines = [(); 2].map(|()| format!("Bearer {}", self.builder(realm, self.number()).0.sign()));
+        let lines = [(); 2].map(|()| format!("Bearer {}", self.draft(realm, self.number()).builder.sign()));
         self.refused("two Authorization lines", "/me", lines, Answer::InvalidRequest)
     }
 
@@ -242,9 +243,13 @@ impl Supply {
         Presentation { kind, path, lines: lines.into(), rule: Rule::Always(answer), number: self.number() }
     }
 
-    fn builder(&self, realm: usize, number: u64) -> (TokenBuilder, Key) {
+    fn draft(&self, realm: usize, number: u64) -> Draft {
         let (builder, key) = self.realms[realm].token(&self.stranger);
-        (builder.subject(&subject(number)), key)
+        // Whole seconds, as issuers write them, and what that comes to on this clock.
+        let (now, instant) = (unix_time(), Instant::now());
+        let builder = builder.subject(&subject(number)).claim("iat", now.as_secs());
+        let issued = instant.checked_sub(now.saturating_sub(whole(now))).unwrap_or(instant);
+        Draft { builder, key, issued }
     }
 
     fn kept(&self, realm: usize) -> MutexGuard<'_, Kept> {
@@ -256,10 +261,18 @@ impl Supply {
     }
 }
 
+/// A token in the making, good at the API.
+struct Draft {
+    builder: TokenBuilder,
+    /// What is to sign it.
+    key: Key,
+    issued: Instant,
+}
+
 /// One that is valid for as long as it is of any use here.
-fn token(realm: usize, key: Key, number: u64, text: &str) -> Token {
+fn token(realm: usize, key: Key, issued: Instant, number: u64, text: &str) -> Token {
     let until = Instant::now() + Duration::from_secs(300);
-    Token { text: text.to_owned(), subject: subject(number), realm, key, from: None, until }
+    Token { text: text.to_owned(), subject: subject(number), realm, key, issued, from: None, until }
 }
 
 fn subject(number: u64) -> String {

@@ -41,7 +41,7 @@ pub(crate) fn account(realm: &Realm, log: &Log, slowness: &Slowness, start: Inst
     broken.extend(within_budget(&outcomes));
     broken.extend(left_alone_after_failures(&outcomes));
     broken.extend(in_time(&outcomes, slowness, end));
-    let failures = outcomes.iter().filter(|outcome| outcome.may_have_failed).count();
+    let failures = outcomes.iter().filter(|outcome| outcome.may_have_been_in_vain()).count();
     let mut by_promise = BTreeMap::<_, Vec<_>>::new();
     for (at, promise) in broken {
         by_promise.entry(promise).or_default().push(at);
@@ -54,7 +54,7 @@ pub(crate) fn account(realm: &Realm, log: &Log, slowness: &Slowness, start: Inst
     Account { fetches: log.keys(), budget: budget(end - start, failures), failures, broken }
 }
 
-/// So many fetches of the keys in so long, of which so many failed: each failure is followed by one more attempt.
+/// So many fetches of the keys in so long, of which so many were in vain: each of those is followed by one more attempt.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number")]
 fn budget(length: Duration, failures: usize) -> usize {
     let of = |(burst, interval): (f64, f64)| burst + (length.as_secs_f64() / interval).floor();
@@ -67,7 +67,7 @@ fn within_budget(outcomes: &[Outcome]) -> Option<(Instant, &'static str)> {
     (0..keys.len()).find_map(|first| {
         let stretch = |last: usize| {
             let length = keys[last].fetch.arrived.to - keys[first].fetch.arrived.from;
-            let failures = keys[first..=last].iter().filter(|outcome| outcome.may_have_failed).count();
+            let failures = keys[first..=last].iter().filter(|outcome| outcome.may_have_been_in_vain()).count();
             last - first + 1 > budget(length, failures)
         };
         (first..keys.len())
@@ -86,10 +86,10 @@ fn left_alone_after_failures(outcomes: &[Outcome]) -> Vec<(Instant, &'static str
             broken.push((arrived.to, "asked again before the failing issuer had been left alone for long enough"));
         }
         free_at = None;
-        if outcome.surely_failed() {
+        if outcome.was_surely_in_vain() {
             free_at = Some(outcome.landed.from + back_off(failures).mul_f64(1.0 - BACK_OFF_JITTER));
             failures += 1;
-        } else if !outcome.keys.is_empty() {
+        } else if outcome.may_have_brought_keys() {
             failures = 0;
         }
     }
@@ -114,11 +114,17 @@ fn in_time(outcomes: &[Outcome], slowness: &Slowness, end: Instant) -> Vec<(Inst
         let Some(outcome) = outcome else { break };
         if outcome.surely_brought_keys() {
             failures = 0;
-            refresh_at = Some(outcome.landed.to + outcome.lifetime.mul_f64(LATEST_REFRESH));
+            refresh_at = Some(outcome.landed.to + outcome.lifetime[1].mul_f64(LATEST_REFRESH));
             due = refresh_at;
-        } else if outcome.may_have_failed {
+        } else if outcome.may_have_been_in_vain() {
             let retry_at = outcome.landed.to + back_off(failures).min(BACK_OFF[1]);
             failures += 1;
+            if outcome.may_have_brought_keys() {
+                refresh_at = refresh_at.max(Some(outcome.landed.to + outcome.lifetime[1].mul_f64(LATEST_REFRESH)));
+            } else if outcome.surely_brought_a_set() {
+                // There is nothing left that ages.
+                refresh_at = None;
+            }
             due = Some(refresh_at.map_or(retry_at, |refresh_at| refresh_at.max(retry_at)));
         }
     }

@@ -34,7 +34,7 @@ pub(crate) struct History {
     documents: BTreeMap<u32, Value>,
 }
 
-/// Under the name of which generation whose key is published.
+/// Under the name of which generation whose key is published: nothing, if no key that is published can be used.
 pub(crate) type Published = BTreeMap<u32, Signer>;
 
 /// A signing key: the name it goes by, and whose it is.
@@ -73,6 +73,15 @@ pub(crate) const TWIN: usize = 2;
 pub(crate) const AWAY: usize = 3;
 pub(crate) const NAMES: [&str; 4] = ["restless", "moody", "twin", "away"];
 pub(crate) type Realms = [Realm; NAMES.len()];
+
+/// Well-formed key sets without a key that can be used: one is empty, the other has a key for encryption alone (RFC 7517 §A.1).
+pub(crate) const UNUSABLE: [&str; 2] = [
+    r#"{"keys":[]}"#,
+    concat!(
+        r#"{"keys":[{"kty":"EC","crv":"P-256","use":"enc","kid":"1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","#,
+        r#""y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#,
+    ),
+];
 
 /// What an endpoint is numbered among the faults.
 pub(crate) const ENDPOINTS: [Endpoint; 2] = [Endpoint::OAuthMetadata, Endpoint::Jwks];

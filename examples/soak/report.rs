@@ -61,9 +61,13 @@ impl Report {
             FORGERIES.iter().map(|(kind, _)| *kind).filter(|kind| !totals.answers.contains_key(kind)).collect();
         let mut must = |is_so: bool, what| unmet.extend((!is_so).then_some(what));
         must(totals.of(Answer::Unavailable) > 0, "503");
+        must(totals.of(Answer::TooManyRequests) > 0, "429");
+        must(totals.not_found > 0, "a token that waited for its key and was refused because there is none");
         must(totals.found > 0, "a token that waited for its key and was good");
         must(is_met(Case::Unknown), "a key that is not known");
         must(is_met(Case::Replaced), "another key under the name");
+        must(is_met(Case::Gone), "a key that is gone for good");
+        must(is_met(Case::NothingUsable), "a key set without a usable key");
         must(self.status["cache_hits"].as_u64() > Some(0), "the token cache");
         must(self.cuts.iter().all(|cuts| *cuts > 0), "every way to hang up");
         must(self.faults().len() >= FAULTS, "most ways to fail");
@@ -128,11 +132,12 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "longest wait: {:.3} s, with the key at hand: {:.3} s, without the layer: {:.3} s; good tokens that waited for \
-             their key: {}",
+             their key: {}, tokens refused because a fetch did not bring theirs: {}",
             totals.longest_wait.as_secs_f64(),
             totals.longest_wait_with_key.as_secs_f64(),
             self.oracle.slowness.most().as_secs_f64(),
-            totals.found
+            totals.found,
+            totals.not_found
         )?;
         let cuts: Vec<_> = Cut::NAMES.iter().zip(self.cuts).map(|(name, count)| format!("{count} {name}")).collect();
         writeln!(f, "disconnects: {}; connections that broke: {}", cuts.join(", "), self.broken)?;

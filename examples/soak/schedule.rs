@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tower_bearer::testing::{Fault, TestIssuer};
 
 use crate::client::{self, Cut, Shared};
-use crate::realm::{ENDPOINTS, RESTLESS, Realm, Realms, TWIN};
+use crate::realm::{ENDPOINTS, RESTLESS, Realm, Realms, TWIN, UNUSABLE};
 
 /// How many clients come in a flood.
 const FLOOD: usize = 150;
@@ -17,6 +17,9 @@ const FLOOD: usize = 150;
 const ABSENCE: Duration = Duration::from_secs(68);
 /// The longest that a fetch may have to wait for its turn.
 const AT_LAST: Duration = Duration::from_secs(7);
+/// The episode that every run must meet, and among how many of the first it comes.
+const MUST: Episode = Episode::RotationDuring(Trouble::NoKeys);
+const EARLY: usize = 4;
 const METADATA: usize = 0;
 const KEYS: usize = 1;
 
@@ -37,7 +40,7 @@ pub(crate) struct Schedule {
 }
 
 /// What may happen to a restless issuer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Episode {
     AnnouncedRotation,
     Rotation,
@@ -48,12 +51,13 @@ pub(crate) enum Episode {
 }
 
 /// What goes wrong with the key set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Status,
     Delay,
     Hang,
     Garbage,
+    /// A key set that is one, without a key that can be used.
     NoKeys,
     Redirect,
     Disconnect,
@@ -148,7 +152,7 @@ impl Schedule {
             }
             Episode::RotationDuring(trouble) => {
                 if matches!(trouble, Trouble::MetadataToo) {
-                    // No 404, after which metadata are looked for elsewhere.
+                    // No other, after which metadata may be looked for elsewhere.
                     self.realm().fail(METADATA, Fault::Status(503));
                 }
                 let fault = self.fault(trouble);
@@ -176,7 +180,8 @@ impl Schedule {
             self.note("gone");
             let fault = if self.random.bool() { Fault::Hang } else { Fault::Disconnect };
             self.realm().fail(KEYS, fault);
-            self.realm().fail(METADATA, Fault::Status(502));
+            // No other, after which metadata may be looked for elsewhere.
+            self.realm().fail(METADATA, Fault::Status(503));
             sleep(ABSENCE).await;
             self.realm().recover();
             self.note("back");
@@ -195,7 +200,7 @@ impl Schedule {
             Trouble::Delay => Fault::Delay(Duration::from_millis(random.u64(200..3_500))),
             Trouble::Hang => Fault::Hang,
             Trouble::Garbage => Fault::Body(b"<html>Bad gateway</html>".into()),
-            Trouble::NoKeys => Fault::Body(br#"{"keys":[]}"#.into()),
+            Trouble::NoKeys => Fault::Body(UNUSABLE[random.usize(..UNUSABLE.len())].into()),
             // Where keys of the same names are.
             Trouble::Redirect => Fault::Redirect(self.realms[TWIN].issuer.jwks_url()),
             Trouble::Disconnect => Fault::Disconnect,
@@ -257,6 +262,11 @@ impl Schedule {
         if deck.is_empty() {
             deck.extend(EPISODES);
             self.random.shuffle(&mut deck);
+            // What every run must meet is among the first.
+            let early = deck.len() - 1 - self.random.usize(..EARLY);
+            if let Some(place) = deck.iter().position(|episode| *episode == MUST) {
+                deck.swap(place, early);
+            }
         }
         deck.pop().unwrap_or(Episode::Rotation)
     }

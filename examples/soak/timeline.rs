@@ -20,6 +20,11 @@ impl Span {
         Self { from: self.from.checked_sub(most).unwrap_or(self.from), ..self }
     }
 
+    /// The end of it, so long at most.
+    pub(crate) fn last(self, most: Duration) -> Self {
+        Self { from: self.to.checked_sub(most).map_or(self.from, |from| from.max(self.from)), ..self }
+    }
+
     /// The same, so much later at least and at most.
     pub(crate) fn later(self, least: Duration, most: Duration) -> Self {
         Self { from: self.from + least, to: self.to + most }

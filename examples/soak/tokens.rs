@@ -6,9 +6,11 @@ use crate::realm::Key;
 use crate::timeline::Span;
 
 /// How far apart the clock of dates and the one that measures may drift during a run.
-const DRIFT: Duration = Duration::from_millis(100);
+pub(crate) const DRIFT: Duration = Duration::from_millis(100);
 /// How many tokens are kept to be presented again, of each issuer.
 const KEPT: usize = 200;
+/// The same for those of past keys: enough that some are older than the leeway.
+const KEPT_PAST: usize = 1000;
 
 /// A token that is good but perhaps for its time and its key.
 pub(crate) struct Token {
@@ -17,6 +19,8 @@ pub(crate) struct Token {
     /// Of which issuer, by its place.
     pub(crate) realm: usize,
     pub(crate) key: Key,
+    /// What it says about when it was issued, in whole seconds.
+    pub(crate) issued: Instant,
     /// From when on it is valid, if it was not always.
     pub(crate) from: Option<Instant>,
     pub(crate) until: Instant,
@@ -59,8 +63,8 @@ impl Kept {
             self.past.extend(self.current.drain(..));
         }
         self.current.push_back(Arc::clone(token));
-        for kept in [&mut self.current, &mut self.past] {
-            while kept.len() > KEPT {
+        for (kept, most) in [(&mut self.current, KEPT), (&mut self.past, KEPT_PAST)] {
+            while kept.len() > most {
                 kept.pop_front();
             }
         }

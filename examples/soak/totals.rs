@@ -6,8 +6,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::answer::Answer;
-use crate::oracle::{Answered, Case, Oracle, Right};
-use crate::presentation::Rule;
+use crate::oracle::{AHEAD, Answered, Case, Oracle, Right};
+use crate::presentation::{LEEWAY, Rule};
+use crate::tokens::{DRIFT, Validity};
 
 /// How often the issuers are looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -34,9 +35,12 @@ pub(crate) struct Totals {
     pub(crate) longest_wait_with_key: Duration,
     /// Good tokens that waited for their key and got what they came for.
     pub(crate) found: u64,
+    /// Tokens too young for any other reason that were refused because a fetch came back without their key.
+    pub(crate) not_found: u64,
 }
 
-/// Judges every answer, once it is known what the issuers were asked for until it came, until there will be no more.
+/// Judges every answer, once it is known what the issuers were asked for until it came and soon after, until there will be no
+/// more.
 pub(crate) fn judge_all(mut oracle: Oracle, mut answers: Receiver<Answered>, start: Instant) -> (Oracle, Totals) {
     let mut totals = Totals::default();
     let mut queue = VecDeque::new();
@@ -49,7 +53,7 @@ pub(crate) fn judge_all(mut oracle: Oracle, mut answers: Receiver<Answered>, sta
                 Err(TryRecvError::Disconnected) => break true,
             }
         };
-        while queue.front().is_some_and(|answered: &Answered| answered.during.to < seen) {
+        while queue.front().is_some_and(|answered: &Answered| answered.during.to + AHEAD < seen) {
             queue.pop_front().iter().for_each(|answered| totals.judge(&oracle, answered, start));
         }
         if is_over && queue.is_empty() {
@@ -71,6 +75,9 @@ impl Totals {
             self.longest_wait_with_key = self.longest_wait_with_key.max(wait);
         } else if answer == Answer::Granted && wait >= WAITED {
             self.found += 1;
+        }
+        if right.case == Case::Unknown && answer == Answer::InvalidToken && is_young(answered) {
+            self.not_found += 1;
         }
         if right.answers.contains(&answer) && wait <= right.within {
             return;
@@ -94,6 +101,16 @@ impl Totals {
 
     pub(crate) fn of(&self, answer: Answer) -> u64 {
         self.answers.values().map(|answers| answers[answer as usize]).sum()
+    }
+}
+
+/// Whether the token is valid by its times, and so young that no key set can be newer than it by its own account.
+fn is_young(answered: &Answered) -> bool {
+    match &answered.presentation.rule {
+        Rule::ByToken { token, .. } => {
+            token.validity(answered.during) == Validity::Present && token.issued + LEEWAY > answered.during.to + DRIFT
+        }
+        Rule::Always(_) => false,
     }
 }
 
