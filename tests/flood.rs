@@ -294,11 +294,11 @@ async fn a_kid_that_was_guessed_before_it_came_keeps_no_token_out() {
     let next = setup.issuer.jwks()["keys"][0]["kid"].as_str().unwrap().to_owned();
     sleep(MINUTE).await;
     let guess = |number: u32| {
-        let token = good(&small_issuer()).header("kid", &next).claim("jti", number).without_claim("iat");
+        let token = good(&small_issuer()).header("kid", &next).claim("jti", number.to_string()).without_claim("iat");
         token.claim("iss", setup.issuer.url()).sign()
     };
     let mut guesses = Vec::new();
-    for number in 0..100 {
+    for number in 0..20 {
         let (api, token) = (setup.api.clone(), guess(number));
         guesses.push(tokio::spawn(async move { api.verify(&token).await.map(drop) }));
         sleep(INSTANT * 50).await;
@@ -307,9 +307,14 @@ async fn a_kid_that_was_guessed_before_it_came_keeps_no_token_out() {
     let token = setup.token();
     let waited = with_retries(&setup.api, &token).await.expect("never 401");
     assert!(waited <= 6 * SECOND, "{waited:?}");
+    let mut unknown = 0;
     for guess in guesses {
-        assert!(guess.await.unwrap().is_err());
+        match guess.await.unwrap() {
+            Err(VerifyError::Token(TokenError::UnknownKey { .. })) => unknown += 1,
+            verdict => assert!(matches!(verdict, Err(VerifyError::TooManyRequests { .. })), "{verdict:?}"),
+        }
     }
+    assert!(unknown >= 2, "the name was looked for: {unknown}");
 }
 
 /// One edge of a content delivery network holds the keys of before, and answers every other fetch.

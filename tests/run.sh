@@ -14,6 +14,8 @@ rustfmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 # aws-lc-sys is C and assembly.
 command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
+# A test reads what every platform's dependencies need, without a network.
+cargo fetch --locked
 
 step format
 cargo fmt --check
