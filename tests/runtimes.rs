@@ -166,6 +166,26 @@ impl KeySource for FirstHangs {
     }
 }
 
+/// Whoever waits for the first keys must not wait for a fetch that nobody drives.
+#[test]
+fn readiness_does_not_hang_on_a_fetch_that_nobody_drives() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let fetches = Arc::<AtomicUsize>::default();
+    let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
+    let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
+    let stalled = current_thread();
+    stalled.block_on(async {
+        assert!(!api.is_ready());
+        while fetches.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    second.block_on(async { tokio::time::timeout(Duration::from_secs(60), api.ready()).await }).expect("it hangs");
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+}
+
 /// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
 #[test]
 fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {

@@ -47,7 +47,7 @@ const WORTH_WAITING: Duration = Duration::from_secs(1);
 /// How often a bad signature under a known name may be taken for a new key under that name.
 const MISMATCH_INTERVAL: Duration = Duration::from_secs(60);
 /// When a fetch that has not ended counts as lost: longer than any fetch may take. Its runtime is not driven any more.
-const LOST: Duration = Duration::from_secs(10);
+pub(super) const LOST: Duration = Duration::from_secs(10);
 
 /// What to do about one look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::fetch::{FetchError, Fetched, KeySource, Validators};
 use super::key_trials::KeyTrials;
 use super::pending::{PendingLookup, PendingLookups};
 use super::refresh_task::RefreshTask;
-use super::schedule::{Decision, Document, Fetch, RefreshSchedule, TokenTimes, Wait};
+use super::schedule::{Decision, Document, Fetch, LOST, RefreshSchedule, TokenTimes, Wait};
 use super::status::IssuerStatus;
 use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity};
@@ -194,7 +194,8 @@ impl KeyStore {
             match self.any_key(self.0.now()) {
                 // To a token without a name no key is unknown.
                 Lookup::Keys(_) | Lookup::Unknown => return,
-                Lookup::Wait(pending) => pending.news().await,
+                // A fetch that a runtime makes which nobody drives has no end, and another look gives it up.
+                Lookup::Wait(pending) => drop(tokio::time::timeout(LOST, pending.news()).await),
                 Lookup::Unavailable { retry_after } | Lookup::Busy { retry_after } => {
                     drop(tokio::time::timeout(retry_after, ended.changed()).await);
                 }
