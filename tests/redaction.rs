@@ -204,8 +204,16 @@ fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
     let server = || ResourceServer::builder(AUDIENCE);
     for url in urls() {
         let named = || Issuer::keys(&url, JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap()).unwrap();
-        let mistakes: [(&str, Option<ConfigError>); 17] = [
+        let mistakes: [(&str, Option<ConfigError>); 22] = [
             ("issuer", Issuer::discover(&url).err()),
+            ("placeholder in an audience", build(&format!("{url}${{VALUE}}"), issuer())),
+            ("quoted audience", build(&format!("{url}\""), issuer())),
+            ("placeholder in a subject", build(AUDIENCE, issuer().subjects([format!("{url}${{VALUE}}")]))),
+            ("blank after a client", build(AUDIENCE, issuer().clients_instead_of_audience([format!("{url} ")]))),
+            (
+                "placeholder in an issuer",
+                Issuer::keys(&format!("{url}{{{{ x }}}}"), RemoteKeys::at("https://h.example").unwrap()).err(),
+            ),
             ("JWKS", Issuer::jwks("https://login.example", &(url.clone() + " #")).err()),
             ("keycloak", Issuer::keycloak(&(url.clone() + "/"), "shop").err()),
             ("realm of keycloak", Issuer::keycloak("https://id.example", &url).err()),
