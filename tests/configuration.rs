@@ -876,6 +876,17 @@ fn problems_name_the_variable() {
 }
 
 #[test]
+fn the_name_of_a_variable_forges_no_line_of_a_log() {
+    for name in ["API_\u{1b}[31m\nERROR", "API_ISSUERS_0_\u{1b}[31m\nERROR", "API_\u{202e}x", "API_a=b\r"] {
+        let name = format!("{name}{}", "x".repeat(5000));
+        for problem in problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example"), (&name, "x")]) {
+            assert!(!problem.contains(|it: char| it.is_control() || it == '\u{202e}'), "{problem:?}");
+            assert!(problem.chars().count() < 1000, "{problem:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
     let with = |name, value| problems_of_vars(&[("API_AUDIENCE", "a"), (name, value)]);
     let from_0 = "; elements are numbered from 0 without a gap";

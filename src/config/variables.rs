@@ -3,6 +3,7 @@ use std::ffi::{OsStr, OsString};
 use super::path::{Path, Step};
 use super::shown::Shown;
 use super::tree::{MAX_DEPTH, Tree};
+use crate::redact::Excerpt;
 
 /// What stands before the name of a part and the number of an element.
 const SEPARATOR: &str = "__";
@@ -33,7 +34,7 @@ impl Names {
             (!names.is_empty()).then_some(names)
         });
         let Some(names) = found else {
-            return Shown(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase())).text();
+            return shown(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase()));
         };
         let more = if names.len() > MAX_NAMES { ", …" } else { "" };
         format!("{}{more}", names.into_iter().take(MAX_NAMES).collect::<Vec<_>>().join(", "))
@@ -45,8 +46,13 @@ impl Names {
             rest.is_some_and(|rest| rest.is_empty() || with_parts && rest.starts_with(SEPARATOR))
         };
         let found = self.known.iter().filter(|(known, _)| is_there(known));
-        found.map(|(_, name)| Shown(name).text()).collect()
+        found.map(|(_, name)| shown(name)).collect()
     }
+}
+
+/// A name without quotes, which is escaped all the same: whoever sets the environment must not forge lines of a log.
+fn shown(name: &str) -> String {
+    Excerpt::from(Shown(name).text()).to_string()
 }
 
 /// Those of the variables that start with the prefix in any case, the rest of their names being where they stand.
@@ -123,7 +129,7 @@ pub(super) fn with_two_underscores(name: &str, known: &[&str]) -> Option<String>
         Some((number, rest)) if is_number(number) => format!("{number}{SEPARATOR}{}", rest.trim_start_matches('_')),
         _ => rest.to_owned(),
     };
-    Some(format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase())
+    Some(shown(&format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase()))
 }
 
 /// Whether the name of a part is a number and one underscore too few.
