@@ -31,7 +31,7 @@ pub(crate) fn check_text(what: &'static str, value: &str) -> Result<(), ConfigEr
         TextError::Blank
     } else if value.trim() != value {
         TextError::WhiteSpace
-    } else if value.starts_with(['"', '\'']) || value.ends_with(['"', '\'']) {
+    } else if is_quoted(value) {
         TextError::QuotationMark
     } else if has_placeholder(value) {
         TextError::Placeholder
@@ -50,6 +50,15 @@ pub(super) fn check_issuer(value: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::Text { what: "issuer", value: value.to_owned(), reason: TextError::NoTenant });
     }
     Ok(())
+}
+
+/// Whether a quotation mark at an end is one of the text around it. A pair of marks within is the identifier's: `CN=x,O="y"`.
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].into_iter().any(|mark| match (text.starts_with(mark), text.ends_with(mark)) {
+        (true, true) => true,
+        (false, false) => false,
+        _ => text.matches(mark).count() % 2 == 1,
+    })
 }
 
 /// Whether a template or a shell should have put something in. What merely looks like that passes: a GUID in braces, and a
@@ -169,6 +178,11 @@ mod tests {
             ("api://default", None),
             ("urn:example:api", None),
             ("a<b,c>d", None),
+            ("CN=x,O=\"y\"", None),
+            ("\"a b\"@example.com", None),
+            ("\"a\"\"b\"", Some(TextError::QuotationMark)),
+            ("h.example.com'", Some(TextError::QuotationMark)),
+            ("'\"a\"", Some(TextError::QuotationMark)),
             ("$audience", Some(TextError::Placeholder)),
             ("https://h.example.com/${a:-b}", Some(TextError::Placeholder)),
             ("https://h.example.com/{1}/{tenant}", Some(TextError::Placeholder)),
