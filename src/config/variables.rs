@@ -9,7 +9,7 @@ use crate::redact::Excerpt;
 const SEPARATOR: &str = "__";
 
 /// The most elements that a list of variables may have: no number buys more memory than that.
-const MAX_ELEMENTS: usize = 1000;
+pub(super) const MAX_ELEMENTS: usize = 1000;
 
 /// The most variables that one problem names.
 const MAX_NAMES: usize = 4;
@@ -109,8 +109,7 @@ fn with_lists(tree: Tree) -> Tree {
     let Tree::Table(mut entries) = tree else { return tree };
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     let is_repeated = entries.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    let number = |name: &str| name.parse().ok().filter(|at: &usize| *at < MAX_ELEMENTS && at.to_string() == name);
-    let numbers: Option<Vec<usize>> = entries.iter().map(|(name, _)| number(name)).collect();
+    let numbers: Option<Vec<usize>> = entries.iter().map(|(name, _)| index(name)).collect();
     let trees = entries.into_iter().map(|(name, tree)| (name, with_lists(tree)));
     let Some(numbers) = numbers.filter(|_| !is_repeated) else { return Tree::Table(trees.collect()) };
     let mut elements = vec![Tree::Gap; numbers.iter().max().map_or(0, |last| last + 1)];
@@ -118,6 +117,16 @@ fn with_lists(tree: Tree) -> Tree {
         elements[at] = tree;
     }
     Tree::List(elements)
+}
+
+/// The number of an element.
+fn index(name: &str) -> Option<usize> {
+    name.parse().ok().filter(|at: &usize| *at < MAX_ELEMENTS && at.to_string() == name)
+}
+
+/// Whether the name of a part is a number, and none of an element.
+pub(super) fn is_no_index(name: &str) -> bool {
+    is_number(name) && index(name).is_none()
 }
 
 /// The name that was meant if `name` has one underscore where two belong, `known` being what may stand before it:
