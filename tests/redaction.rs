@@ -286,6 +286,27 @@ async fn nothing_that_is_printed_shows_a_person_or_a_claim() {
     }
 }
 
+/// A list of tenants or of clients is as secret as one of subjects, and may be long.
+#[test]
+fn nothing_that_is_printed_shows_who_is_on_a_list() {
+    let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
+    let tenants: Vec<_> = (0..500).map(|at| format!("1a1a1a1a-1111-4111-8111-1a1a1a1a1{at:03}")).collect();
+    let clients = (0..500).map(|at| format!("customer-{at}"));
+    let issuers = [
+        Issuer::entra_tenants(&tenants).unwrap().keys_from(keys()),
+        Issuer::keys(ISSUER.url(), keys()).unwrap().clients_instead_of_audience(clients),
+    ];
+    let [one, other] = issuers.clone();
+    let builder = ResourceServer::builder(AUDIENCE).trust(one).trust(other);
+    let builder_debug = Exit::debug("a builder", &builder);
+    let api = builder.build().unwrap();
+    let layer: ProtectLayer = api.layer();
+    let [one, other] = issuers.map(|issuer| Exit::debug("an issuer", &issuer));
+    for exit in [one, other, builder_debug, Exit::debug("a server", &api), Exit::debug("a layer", &layer)] {
+        exit.assert(&["1a1a1a1a", "customer"], 6000);
+    }
+}
+
 /// The `Debug` form of the claims that a handler gets.
 async fn claims_of(api: &ResourceServer, token: &str) -> String {
     let handler = async |claims: Claims<Chart>| format!("{claims:?}");
