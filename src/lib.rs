@@ -42,23 +42,27 @@
 //! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
 //! | has a good token of a user who has to [authenticate](Require::acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
-//! | has a token that nobody can judge, because the issuer's keys are not to be had | 503 with `Retry-After`, and no error that would make the client throw the token away |
-//! | reached a [`Require`] or an extractor that no layer protects | 500, and an error in the log that names the missing layer |
+//! | has a token in a [cookie](server::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
+//! | needs more than a bound of this server allows: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error that would make the client throw the token away |
+//! | has a token that cannot be verified, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, as before |
+//! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
 //!
 //! A token is good if all of this holds, in this order:
 //!
-//! 1. It is at most 16 KiB of compact JWS (RFC 7515 §7.1): strict base64url, strict JSON without a name twice at any depth,
-//!    no critical extension, neither nested nor encrypted.
-//! 2. Its `iss` is that of a trusted [`Issuer`], code point by code point, and its `alg` one that this issuer may use.
+//! 1. It is at most 16 KiB of compact JWS (RFC 7515 §7.1): strict base64url, strict JSON without a name twice at any depth or
+//!    one that `serde_json` reserves, no critical extension, neither nested nor encrypted.
+//! 2. Its `iss` is that of a trusted [`Issuer`], code point by code point, and its `alg` one that this issuer may use. For a
+//!    [list of tenants](Issuer::entra_tenants) any tenant will do here, and its `tid` must be the same tenant.
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](token::Profile) that is set and by what the
 //!    issuer's [preset](Issuer#presets) knows of it.
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
 //! 5. It has a `sub`, and its `aud` names this server; or it has none, names its client, and its issuer is one that names
 //!    [clients instead](Issuer::clients_instead_of_audience).
 //! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
-//! 7. A key of the issuer's, as it was last fetched and under the `kid` that the token states, verifies its signature.
-//! 8. Its tenant, its subject and its client are on the issuer's [list](Issuer::entra_tenants), if there is
-//!    [one](Issuer::subjects) [for them](Issuer::clients_instead_of_audience).
+//! 7. A key of the issuer verifies its signature: one with the `kid` that the token states or, for a token without `kid`, one
+//!    of at most 17 that fit its `alg`. The keys are those of the last fetch.
+//! 8. Its tenant, subject and client are on the issuer's lists of [tenants](Issuer::entra_tenants),
+//!    [subjects](Issuer::subjects) and [clients](Issuer::clients_instead_of_audience), where there are such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
 //! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer. The lists come after

@@ -813,7 +813,9 @@ fn mistakes_in_variables() {
     );
     assert_eq!(
         table("API_ISSUERS__01", "https://two.example.com"),
-        ["issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected"]
+        [
+            "issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+        ]
     );
     // An empty list is no list that was left out.
     assert_eq!(
@@ -873,6 +875,49 @@ fn problems_name_the_variable() {
     );
     let data = config("issuers = ['https://a.example']").build().unwrap_err();
     assert!(data.iter().all(|problem| problem.variables().is_none()), "{data}");
+}
+
+#[test]
+fn a_placeholder_in_an_argument_of_a_preset_is_told_where_it_stands() {
+    let keycloak = |value| {
+        [
+            ("API_AUDIENCE", "a"),
+            ("API_ISSUERS__0__PRESET", "keycloak"),
+            ("API_ISSUERS__0__REALM", "shop"),
+            ("API_ISSUERS__0__BASE_URL", value),
+        ]
+    };
+    assert!(Config::from_vars("API_", keycloak("https://id.example.com")).build().is_ok());
+    assert_eq!(
+        problems_of_vars(&keycloak("https://${HOST}")),
+        [
+            "issuers[0].base_url (API_ISSUERS__0__BASE_URL): the base_url \"https://${HOST}\" has a placeholder in it that was not filled in"
+        ]
+    );
+}
+
+#[test]
+fn a_number_that_is_none_of_an_element_is_told_which_are() {
+    for number in ["00", "01", "1000", "99999999999999999999"] {
+        let name = format!("API_ISSUERS__{number}");
+        assert_eq!(
+            problems_of_vars(&[("API_AUDIENCE", "a"), (&name, "https://a.example")]),
+            [format!(
+                "issuers ({name}): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+            )]
+        );
+    }
+}
+
+#[test]
+fn the_name_of_a_variable_forges_no_line_of_a_log() {
+    for name in ["API_\u{1b}[31m\nERROR", "API_ISSUERS_0_\u{1b}[31m\nERROR", "API_\u{202e}x", "API_a=b\r"] {
+        let name = format!("{name}{}", "x".repeat(5000));
+        for problem in problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example"), (&name, "x")]) {
+            assert!(!problem.contains(|it: char| it.is_control() || it == '\u{202e}'), "{problem:?}");
+            assert!(problem.chars().count() < 1000, "{problem:?}");
+        }
+    }
 }
 
 #[test]

@@ -204,8 +204,16 @@ fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
     let server = || ResourceServer::builder(AUDIENCE);
     for url in urls() {
         let named = || Issuer::keys(&url, JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap()).unwrap();
-        let mistakes: [(&str, Option<ConfigError>); 17] = [
+        let mistakes: [(&str, Option<ConfigError>); 22] = [
             ("issuer", Issuer::discover(&url).err()),
+            ("placeholder in an audience", build(&format!("{url}${{VALUE}}"), issuer())),
+            ("quoted audience", build(&format!("{url}\""), issuer())),
+            ("placeholder in a subject", build(AUDIENCE, issuer().subjects([format!("{url}${{VALUE}}")]))),
+            ("blank after a client", build(AUDIENCE, issuer().clients_instead_of_audience([format!("{url} ")]))),
+            (
+                "placeholder in an issuer",
+                Issuer::keys(&format!("{url}{{{{ x }}}}"), RemoteKeys::at("https://h.example").unwrap()).err(),
+            ),
             ("JWKS", Issuer::jwks("https://login.example", &(url.clone() + " #")).err()),
             ("keycloak", Issuer::keycloak(&(url.clone() + "/"), "shop").err()),
             ("realm of keycloak", Issuer::keycloak("https://id.example", &url).err()),
@@ -275,6 +283,27 @@ async fn nothing_that_is_printed_shows_a_person_or_a_claim() {
     }
     for exit in Exit::both("an explanation", &api.explain(&text).await) {
         exit.assert(&secrets, 8000);
+    }
+}
+
+/// A list of tenants or of clients is as secret as one of subjects, and may be long.
+#[test]
+fn nothing_that_is_printed_shows_who_is_on_a_list() {
+    let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
+    let tenants: Vec<_> = (0..500).map(|at| format!("1a1a1a1a-1111-4111-8111-1a1a1a1a1{at:03}")).collect();
+    let clients = (0..500).map(|at| format!("customer-{at}"));
+    let issuers = [
+        Issuer::entra_tenants(&tenants).unwrap().keys_from(keys()),
+        Issuer::keys(ISSUER.url(), keys()).unwrap().clients_instead_of_audience(clients),
+    ];
+    let [one, other] = issuers.clone();
+    let builder = ResourceServer::builder(AUDIENCE).trust(one).trust(other);
+    let builder_debug = Exit::debug("a builder", &builder);
+    let api = builder.build().unwrap();
+    let layer: ProtectLayer = api.layer();
+    let [one, other] = issuers.map(|issuer| Exit::debug("an issuer", &issuer));
+    for exit in [one, other, builder_debug, Exit::debug("a server", &api), Exit::debug("a layer", &layer)] {
+        exit.assert(&["1a1a1a1a", "customer"], 6000);
     }
 }
 

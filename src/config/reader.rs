@@ -5,7 +5,7 @@ use super::path::Path;
 use super::problems::{Problem, Problems};
 use super::shown::Shown;
 use super::tree::Tree;
-use super::variables::{Names, is_number_and_more, with_two_underscores};
+use super::variables::{MAX_ELEMENTS, Names, is_no_index, is_number_and_more, with_two_underscores};
 use crate::server::ConfigError;
 
 /// Reads settings, and notes what is wrong with them.
@@ -54,6 +54,9 @@ impl Reader {
                 if entries.iter().any(|(name, tree)| is_number_and_more(name) && tree.is_of_variables()) =>
             {
                 "; there are two underscores on either side of a number"
+            }
+            Tree::Table(entries) if entries.iter().any(|(name, tree)| is_no_index(name) && tree.is_of_variables()) => {
+                &format!("; elements are numbered from 0 to {}, without leading zeros", MAX_ELEMENTS - 1)
             }
             _ => "",
         };

@@ -3,12 +3,13 @@ use std::ffi::{OsStr, OsString};
 use super::path::{Path, Step};
 use super::shown::Shown;
 use super::tree::{MAX_DEPTH, Tree};
+use crate::redact::Excerpt;
 
 /// What stands before the name of a part and the number of an element.
 const SEPARATOR: &str = "__";
 
 /// The most elements that a list of variables may have: no number buys more memory than that.
-const MAX_ELEMENTS: usize = 1000;
+pub(super) const MAX_ELEMENTS: usize = 1000;
 
 /// The most variables that one problem names.
 const MAX_NAMES: usize = 4;
@@ -33,7 +34,7 @@ impl Names {
             (!names.is_empty()).then_some(names)
         });
         let Some(names) = found else {
-            return Shown(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase())).text();
+            return shown(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase()));
         };
         let more = if names.len() > MAX_NAMES { ", …" } else { "" };
         format!("{}{more}", names.into_iter().take(MAX_NAMES).collect::<Vec<_>>().join(", "))
@@ -45,8 +46,13 @@ impl Names {
             rest.is_some_and(|rest| rest.is_empty() || with_parts && rest.starts_with(SEPARATOR))
         };
         let found = self.known.iter().filter(|(known, _)| is_there(known));
-        found.map(|(_, name)| Shown(name).text()).collect()
+        found.map(|(_, name)| shown(name)).collect()
     }
+}
+
+/// A name without quotes, which is escaped all the same: whoever sets the environment must not forge lines of a log.
+fn shown(name: &str) -> String {
+    Excerpt::from(Shown(name).text()).to_string()
 }
 
 /// Those of the variables that start with the prefix in any case, the rest of their names being where they stand.
@@ -103,8 +109,7 @@ fn with_lists(tree: Tree) -> Tree {
     let Tree::Table(mut entries) = tree else { return tree };
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     let is_repeated = entries.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    let number = |name: &str| name.parse().ok().filter(|at: &usize| *at < MAX_ELEMENTS && at.to_string() == name);
-    let numbers: Option<Vec<usize>> = entries.iter().map(|(name, _)| number(name)).collect();
+    let numbers: Option<Vec<usize>> = entries.iter().map(|(name, _)| index(name)).collect();
     let trees = entries.into_iter().map(|(name, tree)| (name, with_lists(tree)));
     let Some(numbers) = numbers.filter(|_| !is_repeated) else { return Tree::Table(trees.collect()) };
     let mut elements = vec![Tree::Gap; numbers.iter().max().map_or(0, |last| last + 1)];
@@ -112,6 +117,16 @@ fn with_lists(tree: Tree) -> Tree {
         elements[at] = tree;
     }
     Tree::List(elements)
+}
+
+/// The number of an element.
+fn index(name: &str) -> Option<usize> {
+    name.parse().ok().filter(|at: &usize| *at < MAX_ELEMENTS && at.to_string() == name)
+}
+
+/// Whether the name of a part is a number, and none of an element.
+pub(super) fn is_no_index(name: &str) -> bool {
+    is_number(name) && index(name).is_none()
 }
 
 /// The name that was meant if `name` has one underscore where two belong, `known` being what may stand before it:
@@ -123,7 +138,7 @@ pub(super) fn with_two_underscores(name: &str, known: &[&str]) -> Option<String>
         Some((number, rest)) if is_number(number) => format!("{number}{SEPARATOR}{}", rest.trim_start_matches('_')),
         _ => rest.to_owned(),
     };
-    Some(format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase())
+    Some(shown(&format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase()))
 }
 
 /// Whether the name of a part is a number and one underscore too few.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::fetch::FetchError;
 use crate::jose::SkippedJwk;
 
-/// How one issuer's keys are, for readiness checks and dashboards.
+/// How one issuer's keys are, for dashboards and logs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IssuerStatus {

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! `examples/metrics.rs` is an API that Prometheus can scrape. An event costs what the recorder makes of it: with none
-//! installed, a few nanoseconds. For a readiness check ask [`status`](crate::ResourceServer::status) instead.
+//! installed, a few nanoseconds. A readiness probe asks [`is_ready`](crate::ResourceServer::is_ready) instead.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

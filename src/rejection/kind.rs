@@ -17,7 +17,7 @@ pub enum RejectionKind {
     /// The token came in a cookie with a request that another site caused: 403 without a challenge, because no other token
     /// would do. See [`TokenSource::cookie`](crate::server::TokenSource::cookie).
     CrossSite,
-    /// The issuer's keys could not be had, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
+    /// The issuer's keys are unavailable, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
     /// error code makes the client throw it away.
     KeysUnavailable,
     /// A bound of this server is reached, so it does not say what the token is worth: 429 with `Retry-After`. The token may well be

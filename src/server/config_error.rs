@@ -19,7 +19,7 @@ pub enum ConfigError {
         value: String,
     },
     /// An identifier that was not written as one: blank, quoted, or with a placeholder in it.
-    #[error("the {what} {value:?} {reason}")]
+    #[error("the {what} {} {reason}", shown(.value))]
     Text {
         /// What the text is to identify.
         what: &'static str,

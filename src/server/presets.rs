@@ -127,8 +127,9 @@ impl Issuer {
     /// wants to let every tenant in has to know them all.
     ///
     /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike;
-    /// [metadata](crate::metadata) does not name its tenants. Of two lists in one server whose audiences differ, a stranger can
-    /// find out which of them a tenant is on, by trying both audiences.
+    /// [metadata](crate::metadata) does not name its tenants. Of two lists in one server, a stranger can find out which of them
+    /// a tenant is on: each list has audiences, rules and keys of its own, and a tenant that is on none is treated as one of the
+    /// first. Trust one list where that matters.
     ///
     /// - **Keys**: at the URL that is common to all tenants, directly: the metadata there is that of the issuer
     ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By

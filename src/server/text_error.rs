@@ -1,4 +1,5 @@
 use super::config_error::ConfigError;
+use crate::token::is_tenant;
 
 /// Why a text is not the identifier that it was meant to be: what a template, a shell or a list left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +31,7 @@ pub(crate) fn check_text(what: &'static str, value: &str) -> Result<(), ConfigEr
         TextError::Blank
     } else if value.trim() != value {
         TextError::WhiteSpace
-    } else if value.starts_with(['"', '\'']) || value.ends_with(['"', '\'']) {
+    } else if is_quoted(value) {
         TextError::QuotationMark
     } else if has_placeholder(value) {
         TextError::Placeholder
@@ -51,15 +52,44 @@ pub(super) fn check_issuer(value: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether a template or a shell should have put something in.
+/// Whether a quotation mark at an end is one of the text around it. A pair of marks within is the identifier's: `CN=x,O="y"`.
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].into_iter().any(|mark| match (text.starts_with(mark), text.ends_with(mark)) {
+        (true, true) => true,
+        (false, false) => false,
+        _ => text.matches(mark).count() % 2 == 1,
+    })
+}
+
+/// Whether a template or a shell should have put something in. What merely looks like that passes: a GUID in braces, and a
+/// segment such as `$metadata`, because variables have names in upper case.
 fn has_placeholder(text: &str) -> bool {
     let is_between = |open, close| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
-    let is_variable = |part: &str| part.starts_with('$') && part[1..].starts_with(is_letter);
+    let is_name_between = |open, close| {
+        let names = text.split(open).skip(1).filter_map(|rest| Some(rest.split_once(close)?.0));
+        names.into_iter().any(is_name)
+    };
+    let is_variable = |part: &str| {
+        part.strip_prefix('$').is_some_and(|name| name.starts_with(|it: char| it.is_ascii_uppercase() || it == '_'))
+    };
     let is_windows_variable = |text: &str| {
         let name = text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
         name.is_some_and(|name| name.starts_with(is_letter))
     };
-    is_between('{', '}') || is_between('<', '>') || text.split('/').any(is_variable) || is_windows_variable(text)
+    is_between("${", "}")
+        || is_between("{{", "}}")
+        || is_name_between('{', '}')
+        || is_name_between('<', '>')
+        || text.strip_prefix('$').is_some_and(|name| name.starts_with(is_letter))
+        || text.split('/').any(is_variable)
+        || is_windows_variable(text)
+}
+
+/// Whether it is what stands in a placeholder: `tenantid`, `your-domain`, `tenant id`.
+fn is_name(text: &str) -> bool {
+    let is_guid = is_tenant(&text.to_ascii_lowercase());
+    let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.' | ' ');
+    !is_guid && text.trim_start().starts_with(is_letter) && text.chars().all(is_part)
 }
 
 fn is_letter(character: char) -> bool {
@@ -141,6 +171,23 @@ mod tests {
             ("DOMAIN\\user", None),
             ("it's {", None),
             ("a > b < c", None),
+            ("https://api.example.com/$metadata", None),
+            ("{1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a}", None),
+            ("{a1a1a1a1-1111-4111-8111-1a1a1a1a1a1A}", None),
+            ("repo:a/b:ref:refs/heads/{1,2}", None),
+            ("api://default", None),
+            ("urn:example:api", None),
+            ("a<b,c>d", None),
+            ("CN=x,O=\"y\"", None),
+            ("\"a b\"@example.com", None),
+            ("\"a\"\"b\"", Some(TextError::QuotationMark)),
+            ("h.example.com'", Some(TextError::QuotationMark)),
+            ("'\"a\"", Some(TextError::QuotationMark)),
+            ("$audience", Some(TextError::Placeholder)),
+            ("https://h.example.com/${a:-b}", Some(TextError::Placeholder)),
+            ("https://h.example.com/{1}/{tenant}", Some(TextError::Placeholder)),
+            ("<your tenant>", Some(TextError::Placeholder)),
+            ("<% a %>{{.Values.audience}}", Some(TextError::Placeholder)),
         ] {
             assert_eq!(found(value), expected, "{value:?}");
         }

@@ -1,5 +1,8 @@
+use std::fmt;
+
 use super::error::TokenError;
 use super::registered::RegisteredClaims;
+use crate::redact::Excerpt;
 
 /// What Microsoft writes in an issuer where the tenant stands.
 pub(crate) const TENANT: &str = "{tenantid}";
@@ -8,7 +11,7 @@ pub(crate) const TENANT: &str = "{tenantid}";
 ///
 /// A token's `iss` is compared code point by code point (RFC 9068 §4). Who is on a list of tenants is secret, so until the
 /// signature is verified every tenant is [treated](Self::meet) as if it were listed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Identities {
     name: Box<str>,
     /// In the order of their identifiers.
@@ -104,6 +107,18 @@ impl Identities {
         match &*self.known {
             [only] => (&*only.issuer == issuer).then_some(only),
             many => many.binary_search_by(|known| (*known.issuer).cmp(issuer)).ok().map(|at| &many[at]),
+        }
+    }
+}
+
+/// Without the tenants of a list.
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.template {
+            Some(Template { before, after }) => {
+                write!(f, "{} tenants of \"{before}{TENANT}{after}\"", self.known.len())
+            }
+            None => fmt::Debug::fmt(&Excerpt::from(self.name()), f),
         }
     }
 }

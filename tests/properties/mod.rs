@@ -5,6 +5,8 @@
 
 mod bits;
 mod challenges;
+mod claim_rules;
+mod explained;
 mod good_token;
 mod rules;
 mod scopes;

@@ -91,7 +91,9 @@ impl Example {
 
     /// Whether the key, which would serve, did not make the signature.
     fn is_refused(&self, jws: &str) -> bool {
-        matches!(verify(jws, &self.keys()), Err(SignatureError::Mismatch))
+        // The signature of an example without `kid` is tried by the one key there is.
+        let tried = SignatureError::NoKid { tried: 1, fitting: 1 };
+        verify(jws, &self.keys()).is_err_and(|error| error == SignatureError::Mismatch || error == tried)
     }
 }
 
@@ -165,7 +167,9 @@ fn d2_a_key_of_another_kind_is_not_even_tried() {
         for other in EXAMPLES.iter().filter(|other| !fits(other)) {
             // The name of a key is no reason to use it.
             let verified = verify(example.jws, &other.keys());
-            assert!(matches!(verified, Err(SignatureError::NoKey)), "{} by {}", example.place, other.place);
+            let is_untried =
+                matches!(verified, Err(SignatureError::NoKey | SignatureError::NoKid { tried: 0, fitting: 0 }));
+            assert!(is_untried, "{} by {}", example.place, other.place);
         }
     }
 }
