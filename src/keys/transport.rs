@@ -254,7 +254,7 @@ mod tests {
         let transport = Transport::new(Target::ThisMachine);
         let answer = transport.get(Get { deadline: Deadline::after(limit), ..request(&url) }).await;
         let Err(error) = answer else { panic!("an answer") };
-        let place = format!("http://{}/jwks?…", listener.local_addr().unwrap());
+        let place = format!("http://{}/jwks?key=…", listener.local_addr().unwrap());
         assert_eq!(error.to_string(), format!("{place}: no complete answer within 50ms from the start of the fetch"));
     }
 }
