@@ -423,7 +423,7 @@ impl Held {
     /// Whether the document would have the token's key if there were one: it is as of a time after the token arrived, or as of a
     /// time after the token was issued, the leeway counted.
     fn is_newer_than(&self, TokenTimes { arrived, issued, leeway }: TokenTimes, now: Moment) -> bool {
-        let after_arrival = self.began.monotonic >= arrived + self.age;
+        let after_arrival = arrived.checked_add(self.age).is_some_and(|at| self.began.monotonic >= at);
         // By its age and not by the time of day of its fetch, which may have been wrong then.
         let age = now.since(self.began).saturating_add(self.age).saturating_add(leeway);
         let after_issue = |issued: SystemTime| now.wall.duration_since(issued).is_ok_and(|passed| passed >= age);

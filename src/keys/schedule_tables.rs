@@ -279,3 +279,14 @@ fn a_refresh_that_somebody_waits_for_does_not_wait_for_a_fetch_that_is_to_start_
     assert_eq!(refresh.starts_at, story.at(601));
     assert!(!story.schedule.on_begin(later.number, story.at(602)), "it gave way");
 }
+
+/// A source of the application's may say what it likes.
+#[test]
+fn a_document_of_any_age_can_be_decided_upon() {
+    let mut story = Story::with_keys();
+    let fetch = story.starts_for_unknown(100);
+    let document = Document { lifetime: Some(Duration::MAX), age: Duration::MAX, has_keys: true };
+    assert!(story.is_answered_with(fetch, 101, &document));
+    assert!(matches!(story.decide_unknown(100, Some(0), 102), Decision::Wait { .. } | Decision::Busy { .. }));
+    assert!(story.schedule.age(story.at(102)).is_some());
+}
