@@ -197,3 +197,26 @@ fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
     second.block_on(present(&app, &token)).assert_ok();
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 }
+
+/// Nobody else asks, and it is not told of the end of a fetch that was given up.
+#[test]
+fn ready_does_not_wait_for_ever_for_a_fetch_that_nobody_drives() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let fetches = Arc::<AtomicUsize>::default();
+    let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
+    let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
+
+    let stalled = current_thread();
+    stalled.block_on(async {
+        assert!(!api.is_ready());
+        while fetches.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    second.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), api.ready()).await.expect("the issuer can be reached");
+    });
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+}

@@ -19,7 +19,7 @@ use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity};
 use crate::metrics;
 
-/// When to come back if there is no runtime to fetch on, or no room to wait.
+/// When to look again if there is no runtime to fetch on, no room to wait, or perhaps nobody who carries the fetch out.
 const SOON: Duration = Duration::from_secs(1);
 
 /// One issuer's keys: a snapshot that anybody may read without waiting, and at most one fetch at a time, detached from the
@@ -194,7 +194,8 @@ impl KeyStore {
             match self.any_key(self.0.now()) {
                 // To a token without a name no key is unknown.
                 Lookup::Keys(_) | Lookup::Unknown => return,
-                Lookup::Wait(pending) => pending.news().await,
+                // A fetch that was given up has no end that anybody is told of.
+                Lookup::Wait(pending) => drop(tokio::time::timeout(SOON, pending.news()).await),
                 Lookup::Unavailable { retry_after } | Lookup::Busy { retry_after } => {
                     drop(tokio::time::timeout(retry_after, ended.changed()).await);
                 }
@@ -267,7 +268,7 @@ impl KeyStore {
             self.0.ended.send_modify(|ended| *ended += 1);
         }
         if let Some((fetch, runtime)) = runtime {
-            self.0.newest.send_replace(fetch.number);
+            self.0.announce(fetch.number);
             runtime.spawn(RefreshTask { shared: Arc::clone(&self.0), fetch }.run());
         }
         !is_cancelled
@@ -311,9 +312,18 @@ impl Shared {
         self.settle(&state, now);
         drop(state);
         if let Some(fetch) = fetch {
-            self.newest.send_replace(fetch.number);
+            self.announce(fetch.number);
         }
         fetch
+    }
+
+    /// Tells the tasks that fetch `number` has been started. Whoever started a later one may have told them before.
+    fn announce(&self, number: u64) {
+        self.newest.send_if_modified(|newest| {
+            let is_newer = number > *newest;
+            *newest = number.max(*newest);
+            is_newer
+        });
     }
 
     /// The request is about to be made, unless this returns that the fetch was given up.
@@ -458,5 +468,23 @@ impl Deref for Keys {
 
     fn deref(&self) -> &JwkSet {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// They start fetches under the lock, and tell of them after it.
+    #[test]
+    fn of_two_who_tell_of_their_fetches_in_the_wrong_order_the_later_one_counts() {
+        let source = Arc::new(JwkSet::empty());
+        let store = KeyStore::new("https://id.example.com", source, Arc::new(SystemClock), PendingLookups::default());
+        store.0.announce(2);
+        let mut newest = store.0.newest.subscribe();
+        store.0.announce(1);
+        assert!(!newest.has_changed().unwrap(), "nobody leaves for it");
+        assert_eq!(*newest.borrow_and_update(), 2);
     }
 }
