@@ -133,6 +133,8 @@ struct Held {
     /// From `began` on.
     lifetime: Duration,
     refresh_at: Moment,
+    /// It was known beforehand. Nobody knows as of when it is.
+    is_seed: bool,
 }
 
 /// The fetch that runs, or that is about to.
@@ -184,6 +186,7 @@ impl RefreshSchedule {
     /// The keys were known beforehand.
     pub(crate) fn seeded(&mut self, now: Moment) {
         self.hold(now, &Document { lifetime: None, age: Duration::ZERO, has_keys: true });
+        self.held = self.held.map(|held| Held { is_seed: true, ..held });
     }
 
     /// Decides about a token whose key may be among those at hand.
@@ -314,7 +317,7 @@ impl RefreshSchedule {
         let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
         let part = REFRESH_AT + REFRESH_JITTER * (2.0 * self.random.f64() - 1.0);
         let refresh_at = began.plus(lifetime.mul_f64(part));
-        self.held = Some(Held { began, age, has_keys, lifetime, refresh_at });
+        self.held = Some(Held { began, age, has_keys, lifetime, refresh_at, is_seed: false });
     }
 
     fn usability(&self, now: Moment) -> Usability {
@@ -423,6 +426,9 @@ impl Held {
     /// Whether the document would have the token's key if there were one: it is as of a time after the token arrived, or as of a
     /// time after the token was issued, the leeway counted.
     fn is_newer_than(&self, TokenTimes { arrived, issued, leeway }: TokenTimes, now: Moment) -> bool {
+        if self.is_seed {
+            return false;
+        }
         let after_arrival = arrived.checked_add(self.age).is_some_and(|at| self.began.monotonic >= at);
         // By its age and not by the time of day of its fetch, which may have been wrong then.
         let age = now.since(self.began).saturating_add(self.age).saturating_add(leeway);

@@ -290,3 +290,21 @@ fn a_document_of_any_age_can_be_decided_upon() {
     assert!(matches!(story.decide_unknown(100, Some(0), 102), Decision::Wait { .. } | Decision::Busy { .. }));
     assert!(story.schedule.age(story.at(102)).is_some());
 }
+
+/// Keys that were compiled in say nothing about the keys of today.
+#[test]
+fn keys_that_were_known_beforehand_refuse_no_token_of_an_unknown_key() {
+    let mut story = Story::with_keys();
+    story.schedule = RefreshSchedule::new(story.start, 0);
+    story.schedule.seeded(story.start);
+    assert_eq!(story.decide(0), Decision::Use);
+    let times = TokenTimes {
+        arrived: story.at(100).monotonic,
+        issued: story.start.wall.checked_sub(Duration::from_secs(1000)),
+        leeway: Duration::from_secs(30),
+    };
+    let decision = story.schedule.decide_unknown(times, story.at(100));
+    let Decision::Wait { start: Some(fetch), .. } = decision else { panic!("{decision:?}") };
+    assert!(story.is_answered(fetch, 101, 0));
+    assert_eq!(story.schedule.decide_unknown(times, story.at(101)), Decision::Refuse);
+}
