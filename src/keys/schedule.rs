@@ -42,6 +42,10 @@ const EVIDENCE: Duration = Duration::from_secs(75);
 const UNKNOWN_KEY_BURST: u32 = 2;
 /// … and how often one more becomes possible.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5);
+/// How much two ages in whole seconds may seem to differ.
+const AGE_PRECISION: Duration = Duration::from_secs(1);
+/// The part of the lifetime of the keys at hand after which they are refreshed again if a refresh has brought an older document.
+const OUTDATED_REFRESH: u32 = 10;
 /// How far off a fetch may be for a request to wait for it. Beyond that the request is told when to come back.
 const WORTH_WAITING: Duration = Duration::from_secs(1);
 /// How often a bad signature under a known name may be taken for a new key under that name.
@@ -95,6 +99,17 @@ pub(crate) struct Document {
     pub(crate) age: Duration,
     /// Whether there is any key in it that can be used.
     pub(crate) has_keys: bool,
+}
+
+/// What becomes of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// It is held from now on.
+    Held,
+    /// The one that is held is newer, and stays.
+    Outdated,
+    /// Its fetch was given up, so it counts for nothing.
+    GivenUp,
 }
 
 /// When a token arrived, and when it says that it was issued: what a document must be newer than to prove that a key does not
@@ -262,23 +277,31 @@ impl RefreshSchedule {
         true
     }
 
-    /// The fetch brought a document, or the news that it has not changed. Returns whether it counts: not if the fetch was given
-    /// up.
+    /// The fetch brought a document, or the news that it has not changed. Returns what becomes of it.
     ///
     /// A document without a usable key is an answer all the same: the keys before it are gone. It is asked for again as after a
     /// failure.
-    pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> bool {
-        let Some(began) = self.running(number).and_then(|running| running.began) else { return false };
-        self.hold(began, document);
+    ///
+    /// A document that is older than the one that is held comes from a cache that has not heard of that. It brings no withdrawn
+    /// key back, and takes no new one away, as long as the one that is held is fresh.
+    pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> Reception {
+        let Some(began) = self.running(number).and_then(|running| running.began) else { return Reception::GivenUp };
         self.running = None;
         self.failed = None;
-        if document.has_keys {
+        let newer = self.held.filter(|held| !held.is_stale(now) && held.is_newer_than_document(began, document.age));
+        if let Some(held) = newer {
+            let refresh_at = now.plus(held.lifetime / OUTDATED_REFRESH);
+            self.held = Some(Held { refresh_at, ..held });
+        } else {
+            self.hold(began, document);
+        }
+        if self.held.is_some_and(|held| held.has_keys) {
             self.failures = 0;
             self.retry_at = None;
         } else {
             self.back_off(now);
         }
-        true
+        if newer.is_some() { Reception::Outdated } else { Reception::Held }
     }
 
     /// The fetch brought nothing. Returns whether it counts.
@@ -322,8 +345,8 @@ impl RefreshSchedule {
 
     fn usability(&self, now: Moment) -> Usability {
         let Some(held) = self.held.filter(|held| held.has_keys) else { return Usability::No };
-        let stale_at = held.began.plus(held.lifetime);
-        if !now.has_reached(stale_at) {
+        let stale_at = held.stale_at();
+        if !held.is_stale(now) {
             return Usability::Until(stale_at);
         }
         let unusable_at = stale_at.plus(GRACE);
@@ -423,6 +446,20 @@ impl RefreshSchedule {
 }
 
 impl Held {
+    fn stale_at(&self) -> Moment {
+        self.began.plus(self.lifetime)
+    }
+
+    fn is_stale(&self, now: Moment) -> bool {
+        now.has_reached(self.stale_at())
+    }
+
+    /// Whether a document is as of an earlier time, if it was of this `age` when its fetch `began`.
+    fn is_newer_than_document(&self, began: Moment, age: Duration) -> bool {
+        let own_age = began.since(self.began).saturating_add(self.age);
+        !self.is_seed && own_age.saturating_add(AGE_PRECISION) < age
+    }
+
     /// Whether the document would have the token's key if there were one: it is as of a time after the token arrived, or as of a
     /// time after the token was issued, the leeway counted.
     fn is_newer_than(&self, TokenTimes { arrived, issued, leeway }: TokenTimes, now: Moment) -> bool {

@@ -13,7 +13,7 @@ use super::fetch::{FetchError, Fetched, KeySource, Validators};
 use super::key_trials::KeyTrials;
 use super::pending::{PendingLookup, PendingLookups};
 use super::refresh_task::RefreshTask;
-use super::schedule::{Decision, Document, Fetch, RefreshSchedule, TokenTimes, Wait};
+use super::schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
 use super::status::IssuerStatus;
 use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity};
@@ -352,10 +352,11 @@ impl Shared {
             return self.on_failed(number, &FetchError::NothingHeld);
         }
         let has_keys = !keys.as_ref().unwrap_or(&held).keys().is_empty();
-        if !state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now) {
+        let reception = state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now);
+        if reception == Reception::GivenUp {
             return;
         }
-        if let Some(mut keys) = keys {
+        if let Some(mut keys) = keys.filter(|_| reception == Reception::Held) {
             keys.take_over(&held);
             state.validators = validators;
             self.keys.store(Arc::new(keys));
