@@ -474,6 +474,7 @@ impl Deref for Keys {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fetch::{FetchFuture, FetchRequest};
     use super::*;
     use crate::clock::SystemClock;
 
@@ -487,5 +488,28 @@ mod tests {
         store.0.announce(1);
         assert!(!newest.has_changed().unwrap(), "nobody leaves for it");
         assert_eq!(*newest.borrow_and_update(), 2);
+    }
+
+    /// What came while the token was tried may have its key, and a document that came after the token refuses it otherwise.
+    #[tokio::test]
+    async fn keys_that_came_while_others_were_tried_are_tried_too() {
+        struct Source;
+
+        impl KeySource for Source {
+            fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+                let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+                let keys = JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes());
+                Box::pin(async { Ok(Fetched::keys(keys?)) })
+            }
+        }
+
+        let clock = Arc::new(SystemClock);
+        let store = KeyStore::new("https://id.example.com", Arc::new(Source), clock, PendingLookups::default());
+        let now = store.0.now();
+        let token = TokenTimes { arrived: now.monotonic, issued: None, leeway: Duration::ZERO };
+        let tried = store.at_hand();
+        store.ready().await;
+        assert!(matches!(store.look_beyond(&tried, token, now), Lookup::Keys(_)));
+        assert!(matches!(store.look_beyond(&store.at_hand(), token, now), Lookup::Unknown));
     }
 }
