@@ -267,3 +267,22 @@ async fn keys_that_were_known_beforehand_refuse_no_token_of_a_newer_key() {
     api.verify(&good(&issuer).claim("iat", long_ago).sign()).await.unwrap();
     assert!(api.verify(&old_token).await.is_err());
 }
+
+/// RFC 9111 §4.3.4: what a confirmation does not say is as it was.
+#[tokio::test]
+async fn a_confirmation_that_says_nothing_about_freshness_leaves_the_lifetime_as_it_was() {
+    let issuer = small_issuer();
+    let clock = TestClock::new();
+    issuer.set_cache_control("max-age=120");
+    let api = server_of(&issuer, RemoteKeys::at(&issuer.jwks_url()).unwrap(), &clock);
+    let token = good(&issuer).expires_in(HOUR).sign();
+    api.verify(&token).await.unwrap();
+    issuer.set_cache_control("public");
+    clock.advance(110 * SECOND);
+    api.verify(&token).await.unwrap();
+    while api.status()[0].age.is_none_or(|age| age >= MINUTE) {
+        sleep(SECOND / 100).await;
+    }
+    assert_eq!(issuer.not_modified(Endpoint::Jwks), 1);
+    assert_eq!(api.status()[0].lifetime, Some(2 * MINUTE));
+}

@@ -330,6 +330,11 @@ impl RefreshSchedule {
         self.held.map(|held| (now.since(held.began).saturating_add(held.age), held.lifetime.saturating_add(held.age)))
     }
 
+    /// How long the document at hand is fresh from the start of its fetch.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        self.held.map(|held| held.lifetime)
+    }
+
     /// Whether the keys at hand may be used.
     pub(crate) fn is_usable(&self, now: Moment) -> bool {
         matches!(self.usability(now), Usability::Until(_))

@@ -351,6 +351,8 @@ impl Shared {
             drop(state);
             return self.on_failed(number, &FetchError::NothingHeld);
         }
+        // RFC 9111 §4.3.4: a confirmation may leave out what has not changed.
+        let lifetime = lifetime.or_else(|| state.schedule.lifetime().filter(|_| keys.is_none()));
         let has_keys = !keys.as_ref().unwrap_or(&held).keys().is_empty();
         let reception = state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now);
         if reception == Reception::GivenUp {
