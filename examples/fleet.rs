@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 use clock::{Moment, SystemClock};
-use schedule::{Decision, Document, Fetch, RefreshSchedule, TokenTimes, Wait};
+use schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
 
 #[expect(unreachable_pub, reason = "in the crate it is public")]
 #[path = "../src/clock.rs"]
@@ -208,7 +208,7 @@ impl Fleet {
                 let moment = self.moment(now);
                 let state = &mut self.instances[instance];
                 let document = Document { lifetime: None, age: Duration::ZERO, has_keys: true };
-                if state.schedule.on_fetched(fetch, &document, moment) {
+                if state.schedule.on_fetched(fetch, &document, moment) == Reception::Held {
                     state.has_new_key = has_new_key;
                 }
                 self.fetch_ended(now, instance);

@@ -1,12 +1,13 @@
 //! One server may see several runtimes, one after the other or at once, and outlives each of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tower_bearer::jose::JwkSet;
-use tower_bearer::keys::{FetchFuture, FetchRequest, Fetched, KeySource};
+use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
@@ -166,26 +167,6 @@ impl KeySource for FirstHangs {
     }
 }
 
-/// Whoever waits for the first keys must not wait for a fetch that nobody drives.
-#[test]
-fn readiness_does_not_hang_on_a_fetch_that_nobody_drives() {
-    let issuer = small_issuer();
-    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
-    let fetches = Arc::<AtomicUsize>::default();
-    let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
-    let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
-    let stalled = current_thread();
-    stalled.block_on(async {
-        assert!(!api.is_ready());
-        while fetches.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
-    });
-    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    second.block_on(async { tokio::time::timeout(Duration::from_secs(60), api.ready()).await }).expect("it hangs");
-    assert_eq!(fetches.load(Ordering::Relaxed), 2);
-}
-
 /// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
 #[test]
 fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
@@ -216,4 +197,64 @@ fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
     drop(stalled);
     second.block_on(present(&app, &token)).assert_ok();
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
+}
+
+/// Nobody else asks, and it is not told of the end of a fetch that was given up.
+#[test]
+fn ready_does_not_wait_for_ever_for_a_fetch_that_nobody_drives() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let fetches = Arc::<AtomicUsize>::default();
+    let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
+    let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
+
+    let stalled = current_thread();
+    stalled.block_on(async {
+        assert!(!api.is_ready());
+        while fetches.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    second.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), api.ready()).await.expect("the issuer can be reached");
+    });
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+}
+
+/// Fails, when it is told to.
+struct FailsWhenTold(Mutex<Option<(Sender<()>, Receiver<()>)>>, JwkSet);
+
+impl KeySource for FailsWhenTold {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        let first = self.0.lock().unwrap().take();
+        Box::pin(async move {
+            let Some((asked, told)) = first else { return Ok(Fetched::keys(self.1.clone())) };
+            asked.send(()).unwrap();
+            told.recv().unwrap();
+            Err(FetchError::Other { reason: "the I/O of the runtime is gone".into() })
+        })
+    }
+}
+
+#[test]
+fn a_fetch_that_fails_because_its_runtime_ends_is_no_failure() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let ((asked, is_asked), (tell, told)) = (channel(), channel());
+    let source = FailsWhenTold(Mutex::new(Some((asked, told))), keys);
+    let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
+    let token = good(&issuer).sign();
+    let ending = multi_thread();
+    let handle = ending.handle().clone();
+    ending.block_on(async { api.try_verify(&token).unwrap_err() });
+    is_asked.recv().unwrap();
+    ending.shutdown_background();
+    while !handle.spawn(std::future::pending::<()>()).is_finished() {
+        std::thread::yield_now();
+    }
+    tell.send(()).unwrap();
+    current_thread().block_on(api.verify(&token)).unwrap();
+    let status = api.status().remove(0);
+    assert_eq!((status.failures, status.last_error), (0, None));
 }

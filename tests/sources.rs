@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::keys::{FetchError, FetchRequest, KeyFile, KeySource, RemoteKeys};
+use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeyFile, KeySource, RemoteKeys};
 use tower_bearer::server::{ConfigError, VerifyError};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::token::TokenError;
@@ -238,4 +239,50 @@ async fn what_is_wrong_with_a_file_is_told_with_its_path() {
     let error = KeyFile::new(&path).fetch(FetchRequest::new(std::time::Instant::now())).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
     fs::remove_file(path).unwrap();
+}
+
+/// Its keys are known before the first fetch, and may have been written down long ago.
+struct Seeded(JwkSet, JwkSet);
+
+impl KeySource for Seeded {
+    fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+        Box::pin(async { Ok(Fetched::keys(self.1.clone())) })
+    }
+
+    fn seed(&self) -> Option<JwkSet> {
+        Some(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn keys_that_were_known_beforehand_refuse_no_token_of_a_newer_key() {
+    let issuer = small_issuer();
+    let keys = || JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let (old, old_token) = (keys(), good(&issuer).sign());
+    issuer.rotate();
+    let source = Seeded(old, keys());
+    let api = ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer.url(), source).unwrap()).build().unwrap();
+    api.try_verify(&old_token).unwrap();
+    let long_ago = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 600;
+    api.verify(&good(&issuer).claim("iat", long_ago).sign()).await.unwrap();
+    assert!(api.verify(&old_token).await.is_err());
+}
+
+/// RFC 9111 §4.3.4: what a confirmation does not say is as it was.
+#[tokio::test]
+async fn a_confirmation_that_says_nothing_about_freshness_leaves_the_lifetime_as_it_was() {
+    let issuer = small_issuer();
+    let clock = TestClock::new();
+    issuer.set_cache_control("max-age=120");
+    let api = server_of(&issuer, RemoteKeys::at(&issuer.jwks_url()).unwrap(), &clock);
+    let token = good(&issuer).expires_in(HOUR).sign();
+    api.verify(&token).await.unwrap();
+    issuer.set_cache_control("public");
+    clock.advance(110 * SECOND);
+    api.verify(&token).await.unwrap();
+    while api.status()[0].age.is_none_or(|age| age >= MINUTE) {
+        sleep(SECOND / 100).await;
+    }
+    assert_eq!(issuer.not_modified(Endpoint::Jwks), 1);
+    assert_eq!(api.status()[0].lifetime, Some(2 * MINUTE));
 }

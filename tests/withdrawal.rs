@@ -186,6 +186,57 @@ fn an_attempt_that_nobody_drives_is_no_evidence() {
     assert!(verdict.is_err(), "{verdict:?}");
 }
 
+/// A call that panics ends its runtime, and with it a refresh that did not panic.
+#[test]
+fn an_attempt_that_ended_with_a_call_that_panicked_is_no_evidence() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
+    paused().block_on(setup.verify()).unwrap();
+    let withdrawn = setup.token();
+    setup.issuer.rotate();
+    setup.source.set(Fetch::Hang);
+    setup.clock.advance(MINUTE.saturating_sub(SECOND));
+    let call = std::thread::spawn({
+        let (api, withdrawn) = (setup.api.clone(), withdrawn.clone());
+        move || {
+            paused().block_on(async {
+                api.verify(&withdrawn).await.unwrap();
+                settle().await;
+                panic!("on purpose");
+            })
+        }
+    });
+    assert!(call.join().is_err());
+    assert_eq!(setup.source.fetches(), 2);
+    setup.publish_current();
+    setup.clock.advance(2 * SECOND);
+    let verdict = paused().block_on(setup.api.verify(&withdrawn));
+    assert!(verdict.is_err(), "{verdict:?}");
+}
+
+/// The issuer has answered without the key. Then an edge of a content delivery network answers with what it has held for longer.
+#[tokio::test(start_paused = true)]
+async fn an_older_document_brings_no_withdrawn_key_back() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(HOUR)));
+    setup.verify().await.unwrap();
+    let (withdrawn, stale) = (setup.token(), keys(&setup.issuer));
+    let forward = async |time| {
+        setup.clock.set(setup.clock.now() + time);
+        tokio::time::sleep(time).await;
+    };
+    forward(MINUTE).await;
+    setup.issuer.rotate();
+    setup.publish_current();
+    setup.verify().await.unwrap();
+    assert!(setup.api.verify(&withdrawn).await.is_err());
+    setup.source.set(Fetch::Aged(stale, HOUR / 2));
+    // For as long as the answer is fresh.
+    for _ in 0..59 {
+        forward(10 * SECOND).await;
+        let verdict = setup.api.verify(&withdrawn).await;
+        assert!(verdict.is_err(), "{verdict:?}");
+    }
+}
+
 /// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
 #[test]
 fn a_request_past_the_lifetime_waits_for_a_second_when_the_issuer_does_not_answer() {

@@ -93,7 +93,7 @@ impl Fetched {
 
     /// How long the issuer says that the keys are fresh; it is kept between 1 minute and 1 hour.
     ///
-    /// Default: the issuer does not say, which makes 10 minutes.
+    /// Default: the issuer does not say, which makes 10 minutes, or what it was if the keys are [unchanged](Self::unchanged).
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime: Some(lifetime), ..self }

@@ -15,6 +15,8 @@
 //!   [32](MAX_PENDING_UNKNOWN_KEYS) requests of a server wait so. Any other gets 429, with the seconds until the next fetch in `Retry-After`.
 //! - **An unknown `kid` gets 401** only from keys that are newer than its token: as of a time after it arrived, or after its `iat` and
 //!   the leeway. How old a document was when a cache handed it out (`Age`, RFC 9111 §5.1) counts.
+//! - **An older document does not replace a newer one** that is fresh, as `Age` tells: a cache that has not heard of a withdrawal
+//!   does not undo it. Then the keys are fetched again after a tenth of their lifetime.
 //! - **A token without `kid`** is tried with the key that last verified one of its algorithm, and then with at most 16 others, for which
 //!   there is a budget of 1,000 verifications a second. If none fits, it is treated as one with an unknown `kid`.
 //! - **A bad signature under a known `kid`** is refused at once, and may start one fetch a minute: the issuer may have a new

@@ -1,9 +1,11 @@
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
-use super::fetch::{FetchError, FetchRequest};
+use super::fetch::{FetchError, FetchRequest, Fetched};
 use super::schedule::Fetch;
 use super::store::Shared;
 
@@ -37,12 +39,15 @@ impl RefreshTask {
         }
         let validators = shared.validators();
         let request = FetchRequest { validators: validators.as_ref(), now: now.monotonic, bypass_caches };
-        match tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await {
-            Ok(Ok(fetched)) => shared.on_fetched(number, fetched),
+        let fetched = async {
+            let fetched = tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await;
+            fetched.unwrap_or(Err(FetchError::TimedOut))
+        };
+        match without_panic(fetched).await {
+            Ok(fetched) => shared.on_fetched(number, fetched),
             // Then it is not the issuer that failed but this runtime's I/O, and the fetch is cancelled.
-            Ok(Err(_)) if runtime_is_ending().await => {}
-            Ok(Err(error)) => shared.on_failed(number, &error),
-            Err(_) => shared.on_failed(number, &FetchError::TimedOut),
+            Err(_) if runtime_is_ending().await => {}
+            Err(error) => shared.on_failed(number, &error),
         }
         shared
     }
@@ -70,24 +75,26 @@ async fn keep_fresh(mut shared: Arc<Shared>, mut number: u64) {
     }
 }
 
+/// A source that panics has failed. Caught here, because a task that is dropped with the runtime of a call that panics looks
+/// the same from its `Drop`, and that is no fault of the issuer.
+async fn without_panic(fetch: impl Future<Output = Result<Fetched, FetchError>>) -> Result<Fetched, FetchError> {
+    let mut fetch = pin!(fetch);
+    poll_fn(|context| {
+        // It is not polled again after a panic.
+        catch_unwind(AssertUnwindSafe(|| fetch.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(FetchError::Other { reason: "the source panicked".into() })))
+    })
+    .await
+}
+
 /// A runtime that is ending takes no more tasks.
 async fn runtime_is_ending() -> bool {
     tokio::spawn(std::future::ready(())).await.is_err()
 }
 
 impl Drop for RefreshTask {
-    /// A fetch that is still open here broke off: its source panicked, which counts as a failure, or its runtime ended, and then
-    /// whoever comes next starts another.
+    /// A fetch that is still open here broke off because its runtime ended. Whoever comes next starts another.
     fn drop(&mut self) {
-        let number = self.fetch.number;
-        if std::thread::panicking() {
-            self.shared.on_failed(number, &FetchError::Other { reason: "the source panicked".into() });
-            // The panic ends this task, so another one keeps the keys fresh.
-            if let Ok(runtime) = Handle::try_current() {
-                runtime.spawn(keep_fresh(Arc::clone(&self.shared), number));
-            }
-        } else {
-            self.shared.on_cancelled(number);
-        }
+        self.shared.on_cancelled(self.fetch.number);
     }
 }

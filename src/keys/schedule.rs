@@ -42,12 +42,16 @@ const EVIDENCE: Duration = Duration::from_secs(75);
 const UNKNOWN_KEY_BURST: u32 = 2;
 /// … and how often one more becomes possible.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5);
+/// How much two ages in whole seconds may seem to differ.
+const AGE_PRECISION: Duration = Duration::from_secs(1);
+/// The part of the lifetime of the keys at hand after which they are refreshed again if a refresh has brought an older document.
+const OUTDATED_REFRESH: u32 = 10;
 /// How far off a fetch may be for a request to wait for it. Beyond that the request is told when to come back.
 const WORTH_WAITING: Duration = Duration::from_secs(1);
 /// How often a bad signature under a known name may be taken for a new key under that name.
 const MISMATCH_INTERVAL: Duration = Duration::from_secs(60);
 /// When a fetch that has not ended counts as lost: longer than any fetch may take. Its runtime is not driven any more.
-pub(super) const LOST: Duration = Duration::from_secs(10);
+const LOST: Duration = Duration::from_secs(10);
 
 /// What to do about one look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +101,17 @@ pub(crate) struct Document {
     pub(crate) has_keys: bool,
 }
 
+/// What becomes of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// It is held from now on.
+    Held,
+    /// The one that is held is newer, and stays.
+    Outdated,
+    /// Its fetch was given up, so it counts for nothing.
+    GivenUp,
+}
+
 /// When a token arrived, and when it says that it was issued: what a document must be newer than to prove that a key does not
 /// exist.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +148,8 @@ struct Held {
     /// From `began` on.
     lifetime: Duration,
     refresh_at: Moment,
+    /// It was known beforehand. Nobody knows as of when it is.
+    is_seed: bool,
 }
 
 /// The fetch that runs, or that is about to.
@@ -184,6 +201,7 @@ impl RefreshSchedule {
     /// The keys were known beforehand.
     pub(crate) fn seeded(&mut self, now: Moment) {
         self.hold(now, &Document { lifetime: None, age: Duration::ZERO, has_keys: true });
+        self.held = self.held.map(|held| Held { is_seed: true, ..held });
     }
 
     /// Decides about a token whose key may be among those at hand.
@@ -259,23 +277,31 @@ impl RefreshSchedule {
         true
     }
 
-    /// The fetch brought a document, or the news that it has not changed. Returns whether it counts: not if the fetch was given
-    /// up.
+    /// The fetch brought a document, or the news that it has not changed. Returns what becomes of it.
     ///
     /// A document without a usable key is an answer all the same: the keys before it are gone. It is asked for again as after a
     /// failure.
-    pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> bool {
-        let Some(began) = self.running(number).and_then(|running| running.began) else { return false };
-        self.hold(began, document);
+    ///
+    /// A document that is older than the one that is held comes from a cache that has not heard of that. It brings no withdrawn
+    /// key back, and takes no new one away, as long as the one that is held is fresh.
+    pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> Reception {
+        let Some(began) = self.running(number).and_then(|running| running.began) else { return Reception::GivenUp };
         self.running = None;
         self.failed = None;
-        if document.has_keys {
+        let newer = self.held.filter(|held| !held.is_stale(now) && held.is_newer_than_document(began, document.age));
+        if let Some(held) = newer {
+            let refresh_at = now.plus(held.lifetime / OUTDATED_REFRESH);
+            self.held = Some(Held { refresh_at, ..held });
+        } else {
+            self.hold(began, document);
+        }
+        if self.held.is_some_and(|held| held.has_keys) {
             self.failures = 0;
             self.retry_at = None;
         } else {
             self.back_off(now);
         }
-        true
+        if newer.is_some() { Reception::Outdated } else { Reception::Held }
     }
 
     /// The fetch brought nothing. Returns whether it counts.
@@ -304,6 +330,11 @@ impl RefreshSchedule {
         self.held.map(|held| (now.since(held.began).saturating_add(held.age), held.lifetime.saturating_add(held.age)))
     }
 
+    /// How long the document at hand is fresh from the start of its fetch.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        self.held.map(|held| held.lifetime)
+    }
+
     /// Whether the keys at hand may be used.
     pub(crate) fn is_usable(&self, now: Moment) -> bool {
         matches!(self.usability(now), Usability::Until(_))
@@ -314,13 +345,13 @@ impl RefreshSchedule {
         let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
         let part = REFRESH_AT + REFRESH_JITTER * (2.0 * self.random.f64() - 1.0);
         let refresh_at = began.plus(lifetime.mul_f64(part));
-        self.held = Some(Held { began, age, has_keys, lifetime, refresh_at });
+        self.held = Some(Held { began, age, has_keys, lifetime, refresh_at, is_seed: false });
     }
 
     fn usability(&self, now: Moment) -> Usability {
         let Some(held) = self.held.filter(|held| held.has_keys) else { return Usability::No };
-        let stale_at = held.began.plus(held.lifetime);
-        if !now.has_reached(stale_at) {
+        let stale_at = held.stale_at();
+        if !held.is_stale(now) {
             return Usability::Until(stale_at);
         }
         let unusable_at = stale_at.plus(GRACE);
@@ -420,10 +451,27 @@ impl RefreshSchedule {
 }
 
 impl Held {
+    fn stale_at(&self) -> Moment {
+        self.began.plus(self.lifetime)
+    }
+
+    fn is_stale(&self, now: Moment) -> bool {
+        now.has_reached(self.stale_at())
+    }
+
+    /// Whether a document is as of an earlier time, if it was of this `age` when its fetch `began`.
+    fn is_newer_than_document(&self, began: Moment, age: Duration) -> bool {
+        let own_age = began.since(self.began).saturating_add(self.age);
+        !self.is_seed && own_age.saturating_add(AGE_PRECISION) < age
+    }
+
     /// Whether the document would have the token's key if there were one: it is as of a time after the token arrived, or as of a
     /// time after the token was issued, the leeway counted.
     fn is_newer_than(&self, TokenTimes { arrived, issued, leeway }: TokenTimes, now: Moment) -> bool {
-        let after_arrival = self.began.monotonic >= arrived + self.age;
+        if self.is_seed {
+            return false;
+        }
+        let after_arrival = arrived.checked_add(self.age).is_some_and(|at| self.began.monotonic >= at);
         // By its age and not by the time of day of its fetch, which may have been wrong then.
         let age = now.since(self.began).saturating_add(self.age).saturating_add(leeway);
         let after_issue = |issued: SystemTime| now.wall.duration_since(issued).is_ok_and(|passed| passed >= age);

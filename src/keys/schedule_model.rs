@@ -91,6 +91,13 @@ struct Answer {
     refresh_at: Moment,
 }
 
+impl Answer {
+    /// Whether a document of this age is as of an earlier time than this one, which is not stale.
+    fn is_fresh_and_newer(&self, began: Moment, document_age: Duration, now: Moment) -> bool {
+        age(self.began, now) < self.lifetime && age(self.began, began) + self.age + AGE_PRECISION < document_age
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     Usable,
@@ -237,6 +244,20 @@ proptest! {
     }
 }
 
+fn answered(
+    has_keys: bool,
+    schedule: &RefreshSchedule,
+    history: &mut History,
+    now: Moment,
+) -> Result<(), TestCaseError> {
+    if !has_keys {
+        return backs_off(schedule, history, now);
+    }
+    history.failures_in_a_row = 0;
+    history.retry_at = None;
+    Ok(())
+}
+
 fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: Moment) -> Result<(), TestCaseError> {
     match step {
         Step::Pass(_) | Step::Suspend(_) | Step::SetBack(_) => {}
@@ -295,19 +316,22 @@ fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: 
             let began = *began;
             let fetch = history.end(End::Other).unwrap();
             let document = Document { lifetime, age, has_keys };
-            prop_assert!(schedule.on_fetched(fetch.number, &document, now));
-            prop_assert!(!schedule.on_fetched(fetch.number, &document, now), "once");
+            let reception = schedule.on_fetched(fetch.number, &document, now);
+            prop_assert_eq!(schedule.on_fetched(fetch.number, &document, now), Reception::GivenUp, "once");
+            let newer = history.answers.last().filter(|held| held.is_fresh_and_newer(began, age, now));
+            prop_assert_eq!(reception, if newer.is_some() { Reception::Outdated } else { Reception::Held });
+            if let Some(held) = newer {
+                // As if it had come again.
+                let has_keys = held.has_keys;
+                history.answers.push(Answer { refresh_at: now.plus(held.lifetime / OUTDATED_REFRESH), ..*held });
+                return answered(has_keys, schedule, history, now);
+            }
             let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
             let refresh_at = schedule.held.unwrap().refresh_at;
             prop_assert!(began.plus(lifetime.mul_f64(0.7 - 1e-9)).monotonic <= refresh_at.monotonic);
             prop_assert!(refresh_at.monotonic <= began.plus(lifetime.mul_f64(0.9 + 1e-9)).monotonic);
             history.answers.push(Answer { began, lifetime, age, has_keys, refresh_at });
-            if has_keys {
-                history.failures_in_a_row = 0;
-                history.retry_at = None;
-            } else {
-                backs_off(schedule, history, now)?;
-            }
+            answered(has_keys, schedule, history, now)?;
         }
         Step::Fail => {
             let Some(fetch) = history.end(End::Failed) else { return Ok(()) };

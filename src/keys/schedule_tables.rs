@@ -56,7 +56,7 @@ impl Story {
     fn is_answered_with(&mut self, fetch: Fetch, began: u64, document: &Document) -> bool {
         let began = self.at(began);
         let _ = self.schedule.on_begin(fetch.number, began);
-        self.schedule.on_fetched(fetch.number, document, began)
+        self.schedule.on_fetched(fetch.number, document, began) == Reception::Held
     }
 
     /// The refresh that is due fails at once.
@@ -197,7 +197,7 @@ fn a_time_of_day_that_was_wrong_during_a_fetch_refuses_no_new_key() {
     let wrong = Moment { wall: story.at(3700).wall, ..story.at(100) };
     assert!(story.schedule.on_begin(fetch.number, wrong));
     let document = Document { lifetime: None, age: Duration::ZERO, has_keys: true };
-    assert!(story.schedule.on_fetched(fetch.number, &document, wrong));
+    assert_eq!(story.schedule.on_fetched(fetch.number, &document, wrong), Reception::Held);
     let decision = story.decide_unknown(150, Some(150), 150);
     assert!(matches!(decision, Decision::Wait { .. }), "{decision:?}");
 }
@@ -278,4 +278,59 @@ fn a_refresh_that_somebody_waits_for_does_not_wait_for_a_fetch_that_is_to_start_
     };
     assert_eq!(refresh.starts_at, story.at(601));
     assert!(!story.schedule.on_begin(later.number, story.at(602)), "it gave way");
+}
+
+/// A source of the application's may say what it likes.
+#[test]
+fn a_document_of_any_age_can_be_decided_upon() {
+    let mut story = Story::with_keys();
+    let fetch = story.schedule.start(story.at(700), Reason::Age);
+    let document = Document { lifetime: Some(Duration::MAX), age: Duration::MAX, has_keys: true };
+    assert!(story.is_answered_with(fetch, 700, &document));
+    assert!(matches!(story.decide_unknown(700, Some(0), 701), Decision::Wait { .. } | Decision::Busy { .. }));
+    assert!(story.schedule.age(story.at(701)).is_some());
+}
+
+/// Keys that were compiled in say nothing about the keys of today.
+#[test]
+fn keys_that_were_known_beforehand_refuse_no_token_of_an_unknown_key() {
+    let mut story = Story::with_keys();
+    story.schedule = RefreshSchedule::new(story.start, 0);
+    story.schedule.seeded(story.start);
+    assert_eq!(story.decide(0), Decision::Use);
+    let times = TokenTimes {
+        arrived: story.at(100).monotonic,
+        issued: story.start.wall.checked_sub(Duration::from_secs(1000)),
+        leeway: Duration::from_secs(30),
+    };
+    let decision = story.schedule.decide_unknown(times, story.at(100));
+    let Decision::Wait { start: Some(fetch), .. } = decision else { panic!("{decision:?}") };
+    assert!(story.is_answered(fetch, 101, 0));
+    assert_eq!(story.schedule.decide_unknown(times, story.at(101)), Decision::Refuse);
+}
+
+/// A cache on the way may have kept an answer for longer than it was true.
+#[test]
+fn an_older_document_replaces_a_newer_one_only_when_that_is_stale() {
+    // When the fetch begins, and how old its document is then: the one that is held is as of 0.
+    let rows =
+        [(560, 500, true), (560, 560, true), (560, 561, true), (560, 562, false), (599, 700, false), (600, 700, true)];
+    for row @ (began, age, is_held) in rows {
+        let mut story = Story::with_keys();
+        let fetch = story.schedule.start(story.at(began), Reason::Age);
+        assert_eq!(story.is_answered(fetch, began, age), is_held, "{row:?}");
+        if !is_held {
+            let next = story.schedule.next_fetch().unwrap();
+            assert_eq!(next, story.at(began + 60), "{row:?}: it is asked again, and not at once");
+            assert_eq!(story.schedule.settled_until(story.at(began)), Some(next.earliest(story.at(600))), "{row:?}");
+        }
+    }
+    // Keys that are gone are not back, and the issuer is not asked without a pause.
+    let mut story = Story::with_keys();
+    let fetch = story.schedule.refresh(story.at(560)).unwrap();
+    assert!(story.is_answered_with(fetch, 560, &Document { lifetime: None, age: Duration::ZERO, has_keys: false }));
+    let fetch = story.schedule.refresh(story.at(562)).unwrap();
+    assert!(!story.is_answered(fetch, 562, 10));
+    assert!(matches!(story.decide(562), Decision::Unavailable { .. }));
+    assert!(!story.at(562).until(story.schedule.next_fetch().unwrap()).is_zero());
 }

@@ -292,3 +292,41 @@ fn is_an_answer(error: &FetchError) -> bool {
 fn target(is_on_this_machine: bool) -> Target {
     if is_on_this_machine { Target::ThisMachine } else { Target::Elsewhere }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use http::HeaderValue;
+
+    use super::super::fetch::Validators;
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+
+    /// An answer that the document there is unchanged would say nothing about the one that is held.
+    #[tokio::test]
+    async fn what_came_with_a_document_is_shown_to_its_own_url_alone() {
+        for (path, is_shown) in [("/jwks", true), ("/other", false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = Url::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
+            let asked = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}").unwrap();
+                String::from_utf8(request).unwrap().to_ascii_lowercase()
+            });
+            let etag = Some(HeaderValue::from_static("\"a\""));
+            let held = Validators { url: url.join(path).unwrap(), etag, last_modified: None };
+            let request = FetchRequest { validators: Some(&held), ..FetchRequest::new(SystemClock.monotonic()) };
+            drop(RemoteKeys::at(url.as_str()).unwrap().fetch(request).await);
+            assert_eq!(asked.join().unwrap().contains("if-none-match"), is_shown, "{path}");
+        }
+    }
+}

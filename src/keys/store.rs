@@ -13,13 +13,13 @@ use super::fetch::{FetchError, Fetched, KeySource, Validators};
 use super::key_trials::KeyTrials;
 use super::pending::{PendingLookup, PendingLookups};
 use super::refresh_task::RefreshTask;
-use super::schedule::{Decision, Document, Fetch, LOST, RefreshSchedule, TokenTimes, Wait};
+use super::schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
 use super::status::IssuerStatus;
 use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity};
 use crate::metrics;
 
-/// When to come back if there is no runtime to fetch on, or no room to wait.
+/// When to look again if there is no runtime to fetch on, no room to wait, or perhaps nobody who carries the fetch out.
 const SOON: Duration = Duration::from_secs(1);
 
 /// One issuer's keys: a snapshot that anybody may read without waiting, and at most one fetch at a time, detached from the
@@ -194,8 +194,8 @@ impl KeyStore {
             match self.any_key(self.0.now()) {
                 // To a token without a name no key is unknown.
                 Lookup::Keys(_) | Lookup::Unknown => return,
-                // A fetch that a runtime makes which nobody drives has no end, and another look gives it up.
-                Lookup::Wait(pending) => drop(tokio::time::timeout(LOST, pending.news()).await),
+                // A fetch that was given up has no end that anybody is told of.
+                Lookup::Wait(pending) => drop(tokio::time::timeout(SOON, pending.news()).await),
                 Lookup::Unavailable { retry_after } | Lookup::Busy { retry_after } => {
                     drop(tokio::time::timeout(retry_after, ended.changed()).await);
                 }
@@ -268,7 +268,7 @@ impl KeyStore {
             self.0.ended.send_modify(|ended| *ended += 1);
         }
         if let Some((fetch, runtime)) = runtime {
-            self.0.newest.send_replace(fetch.number);
+            self.0.announce(fetch.number);
             runtime.spawn(RefreshTask { shared: Arc::clone(&self.0), fetch }.run());
         }
         !is_cancelled
@@ -312,9 +312,18 @@ impl Shared {
         self.settle(&state, now);
         drop(state);
         if let Some(fetch) = fetch {
-            self.newest.send_replace(fetch.number);
+            self.announce(fetch.number);
         }
         fetch
+    }
+
+    /// Tells the tasks that fetch `number` has been started. Whoever started a later one may have told them before.
+    fn announce(&self, number: u64) {
+        self.newest.send_if_modified(|newest| {
+            let is_newer = number > *newest;
+            *newest = number.max(*newest);
+            is_newer
+        });
     }
 
     /// The request is about to be made, unless this returns that the fetch was given up.
@@ -342,11 +351,14 @@ impl Shared {
             drop(state);
             return self.on_failed(number, &FetchError::NothingHeld);
         }
+        // RFC 9111 §4.3.4: a confirmation may leave out what has not changed.
+        let lifetime = lifetime.or_else(|| state.schedule.lifetime().filter(|_| keys.is_none()));
         let has_keys = !keys.as_ref().unwrap_or(&held).keys().is_empty();
-        if !state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now) {
+        let reception = state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now);
+        if reception == Reception::GivenUp {
             return;
         }
-        if let Some(mut keys) = keys {
+        if let Some(mut keys) = keys.filter(|_| reception == Reception::Held) {
             keys.take_over(&held);
             state.validators = validators;
             self.keys.store(Arc::new(keys));
@@ -459,5 +471,47 @@ impl Deref for Keys {
 
     fn deref(&self) -> &JwkSet {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fetch::{FetchFuture, FetchRequest};
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// They start fetches under the lock, and tell of them after it.
+    #[test]
+    fn of_two_who_tell_of_their_fetches_in_the_wrong_order_the_later_one_counts() {
+        let source = Arc::new(JwkSet::empty());
+        let store = KeyStore::new("https://id.example.com", source, Arc::new(SystemClock), PendingLookups::default());
+        store.0.announce(2);
+        let mut newest = store.0.newest.subscribe();
+        store.0.announce(1);
+        assert!(!newest.has_changed().unwrap(), "nobody leaves for it");
+        assert_eq!(*newest.borrow_and_update(), 2);
+    }
+
+    /// What came while the token was tried may have its key, and a document that came after the token refuses it otherwise.
+    #[tokio::test]
+    async fn keys_that_came_while_others_were_tried_are_tried_too() {
+        struct Source;
+
+        impl KeySource for Source {
+            fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
+                let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+                let keys = JwkSet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes());
+                Box::pin(async { Ok(Fetched::keys(keys?)) })
+            }
+        }
+
+        let clock = Arc::new(SystemClock);
+        let store = KeyStore::new("https://id.example.com", Arc::new(Source), clock, PendingLookups::default());
+        let now = store.0.now();
+        let token = TokenTimes { arrived: now.monotonic, issued: None, leeway: Duration::ZERO };
+        let tried = store.at_hand();
+        store.ready().await;
+        assert!(matches!(store.look_beyond(&tried, token, now), Lookup::Keys(_)));
+        assert!(matches!(store.look_beyond(&store.at_hand(), token, now), Lookup::Unknown));
     }
 }

@@ -5,14 +5,21 @@
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 
-/// They tell some shared caches what to store whatever `Cache-Control` says (RFC 9213 §2, and Edge Architecture §2 before it).
-const TARGETED: [HeaderName; 2] =
-    [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("surrogate-control")];
+/// They tell some shared caches what to store whatever `Cache-Control` says, as every
+/// [targeted field](is_targeted) does: Edge Architecture §2, nginx and Akamai.
+const OF_SOME_CACHES: [HeaderName; 3] = [
+    HeaderName::from_static("surrogate-control"),
+    HeaderName::from_static("x-accel-expires"),
+    HeaderName::from_static("edge-control"),
+];
 
 /// Lets no shared cache store the answer, whatever its status. What the application has said to caches stays, except for what
 /// allows a shared cache more.
 pub(super) fn keep_private(headers: &mut HeaderMap) {
-    for name in TARGETED {
+    for name in OF_SOME_CACHES {
+        headers.remove(name);
+    }
+    while let Some(name) = headers.keys().find(|name| is_targeted(name)).cloned() {
         headers.remove(name);
     }
     if !headers.contains_key(CACHE_CONTROL) {
@@ -22,6 +29,12 @@ pub(super) fn keep_private(headers: &mut HeaderMap) {
         let value = HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static("no-store"));
         headers.insert(CACHE_CONTROL, value);
     }
+}
+
+/// RFC 9213 §2: `CDN-Cache-Control` is for all content delivery networks, and each may have one of its own, such as
+/// `Cloudflare-CDN-Cache-Control`.
+fn is_targeted(name: &HeaderName) -> bool {
+    name.as_str().strip_suffix("-cache-control").is_some_and(|target| !target.is_empty())
 }
 
 /// Says that the answer depends on the request's headers of these `names` (RFC 9110 §12.5.5).
@@ -152,8 +165,17 @@ mod tests {
     #[test]
     fn what_is_said_to_some_shared_caches_alone_goes() {
         let mut headers = HeaderMap::new();
-        headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=600"));
-        headers.insert("surrogate-control", HeaderValue::from_static("max-age=600"));
+        for name in [
+            "cdn-cache-control",
+            "surrogate-control",
+            "cloudflare-cdn-cache-control",
+            "netlify-cdn-cache-control",
+            "akamai-cache-control",
+            "x-accel-expires",
+            "edge-control",
+        ] {
+            headers.insert(name, HeaderValue::from_static("max-age=600"));
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
         keep_private(&mut headers);
         assert_eq!(headers.len(), 1, "{headers:?}");

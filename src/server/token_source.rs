@@ -18,8 +18,8 @@ use super::cross_site::{self, CrossSiteRequest, Sites};
 /// A shared cache keeps no answer to a request with `Authorization`, unless the answer allows it (RFC 9111 §3.5). Nothing of
 /// the kind holds for other places, so the layer sees to it. Every answer to a token that came from one of them, whatever its
 /// status, is `Cache-Control: private`, unless it is `private` or `no-store` already. Other directives of the application stay,
-/// except for those that allow shared caches more: `public`, `s-maxage`, and the fields `CDN-Cache-Control` and
-/// `Surrogate-Control`. `Vary` names the header that held the token, so that a browser does not show one user's page to
+/// except for those that allow shared caches more: `public`, `s-maxage`, and the fields `CDN-Cache-Control`, such fields of one
+/// network (`Cloudflare-CDN-Cache-Control`), `Surrogate-Control`, `Edge-Control` and `X-Accel-Expires`. `Vary` names the header that held the token, so that a browser does not show one user's page to
 /// the next. An answer without a token, which an [optional](crate::layer::ProtectLayer::optional) layer lets through, stays as
 /// cacheable as it was: its `Vary` names every header in which a token would have counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
