@@ -237,6 +237,26 @@ async fn an_older_document_brings_no_withdrawn_key_back() {
     }
 }
 
+/// A runtime that is driven for a moment every few seconds: its attempt takes long, and through no fault of the issuer.
+#[test]
+fn an_attempt_that_is_driven_now_and_then_is_no_evidence() {
+    let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
+    let runtime = paused();
+    runtime.block_on(setup.verify()).unwrap();
+    let withdrawn = setup.token();
+    setup.issuer.rotate();
+    setup.source.set(Fetch::Late(keys(&setup.issuer), SECOND / 20));
+    setup.clock.advance(MINUTE);
+    for call in 0..20 {
+        runtime.block_on(async {
+            let verdict = setup.api.try_verify(&withdrawn);
+            assert!(verdict.is_err(), "call {call}: {verdict:?}");
+            tokio::task::yield_now().await;
+        });
+        setup.clock.advance(5 * SECOND);
+    }
+}
+
 /// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
 #[test]
 fn a_request_past_the_lifetime_waits_for_a_second_when_the_issuer_does_not_answer() {

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -31,15 +30,14 @@ impl Default for PendingLookups {
 }
 
 impl PendingLookups {
-    /// `None` if as many wait as may. `ended` changes when a fetch ends.
-    pub(super) fn wait(&self, wait: Wait, ended: watch::Receiver<u64>) -> Option<PendingLookup> {
-        let (bound, recheck_in) = match wait {
-            Wait::Keys => (&self.keys, None),
-            Wait::Refresh { recheck_in } => (&self.keys, Some(recheck_in)),
-            Wait::UnknownKey => (&self.unknown_keys, None),
+    /// `None` if as many wait as may. `news` changes when it is worth looking again.
+    pub(super) fn wait(&self, wait: Wait, news: watch::Receiver<u64>) -> Option<PendingLookup> {
+        let bound = match wait {
+            Wait::Keys | Wait::Refresh => &self.keys,
+            Wait::UnknownKey => &self.unknown_keys,
         };
         let permit = Arc::clone(bound).try_acquire_owned().ok()?;
-        Some(PendingLookup { ended, recheck_in, _permit: permit })
+        Some(PendingLookup { news, _permit: permit })
     }
 
     /// How many wait.
@@ -53,8 +51,7 @@ impl PendingLookups {
 
 /// A request that waits for a fetch. Dropping it makes room for another.
 pub(crate) struct PendingLookup {
-    ended: watch::Receiver<u64>,
-    recheck_in: Option<Duration>,
+    news: watch::Receiver<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -62,11 +59,7 @@ impl PendingLookup {
     /// Ends when it is worth looking again.
     pub(crate) async fn news(mut self) {
         // An error means that nobody will ever fetch again, and the next look finds out.
-        let ended = self.ended.changed();
-        match self.recheck_in {
-            None => drop(ended.await),
-            Some(recheck_in) => drop(tokio::time::timeout(recheck_in, ended).await),
-        }
+        drop(self.news.changed().await);
     }
 }
 
@@ -81,10 +74,10 @@ mod tests {
         let wait = |wait| pending.wait(wait, receiver.clone());
         let unknown: Vec<_> = std::iter::from_fn(|| wait(Wait::UnknownKey)).collect();
         assert_eq!(unknown.len(), MAX_PENDING_UNKNOWN_KEYS);
-        let refresh = wait(Wait::Refresh { recheck_in: Duration::from_secs(1) });
+        let refresh = wait(Wait::Refresh);
         let keys: Vec<_> = std::iter::from_fn(|| wait(Wait::Keys)).collect();
         assert_eq!(keys.len() + 1, MAX_PENDING_REQUESTS, "they share a bound");
-        assert!(refresh.is_some() && wait(Wait::Refresh { recheck_in: Duration::ZERO }).is_none());
+        assert!(refresh.is_some() && wait(Wait::Refresh).is_none());
         assert_eq!(pending.pending(), MAX_PENDING_REQUESTS + MAX_PENDING_UNKNOWN_KEYS);
 
         ended.send_replace(1);

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::fetch::{FetchError, FetchRequest, Fetched};
-use super::schedule::Fetch;
+use super::schedule::{Fetch, UNANSWERED};
 use super::store::Shared;
 
 /// The most that one fetch may take, discovery included. [`RemoteKeys`](super::RemoteKeys) ends its own half a second sooner, and
@@ -43,13 +43,32 @@ impl RefreshTask {
             let fetched = tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await;
             fetched.unwrap_or(Err(FetchError::TimedOut))
         };
-        match without_panic(fetched).await {
+        match self.answered(without_panic(fetched)).await {
             Ok(fetched) => shared.on_fetched(number, fetched),
             // Then it is not the issuer that failed but this runtime's I/O, and the fetch is cancelled.
             Err(_) if runtime_is_ending().await => {}
             Err(error) => shared.on_failed(number, &error),
         }
         shared
+    }
+
+    /// Waits for the end of the fetch, and tells when it is unanswered.
+    async fn answered(
+        &self,
+        fetched: impl Future<Output = Result<Fetched, FetchError>>,
+    ) -> Result<Fetched, FetchError> {
+        let mut fetched = pin!(fetched);
+        loop {
+            let began = self.shared.now();
+            if let Ok(fetched) = tokio::time::timeout(UNANSWERED, fetched.as_mut()).await {
+                return fetched;
+            }
+            // A second that took much longer is that of a process or a runtime that stood still, and the answer may be there.
+            if self.shared.now().since(began) < 2 * UNANSWERED {
+                self.shared.on_unanswered(self.fetch.number);
+                return fetched.await;
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! [cancelled](RefreshSchedule::on_cancelled) because the task that carries it out is gone.
 //!
 //! Keys are used without a question for their lifetime. For an hour beyond it they are used only on fresh evidence that the
-//! issuer cannot be reached. That is an attempt that failed, or that has been unanswered for a second, and that began at most
+//! issuer cannot be reached. That is an attempt that failed, or whose task has waited for an answer for a second, and that began at most
 //! 75 seconds ago. A process that was suspended, or a runtime that ended with its attempt, has no such evidence, so it asks the
 //! issuer first.
 
@@ -33,8 +33,9 @@ const MIN_BACK_OFF: Duration = Duration::from_secs(1);
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 /// … less up to a fifth, so that a fleet does not return together.
 const BACK_OFF_JITTER: f64 = 0.2;
-/// An attempt that has been unanswered for this long shows that the issuer cannot be reached, for the time being.
-const UNANSWERED: Duration = Duration::from_secs(1);
+/// An attempt that has been unanswered for this long shows that the issuer cannot be reached, for the time being. The task that
+/// makes it measures that: an attempt of a runtime that is not driven shows nothing.
+pub(super) const UNANSWERED: Duration = Duration::from_secs(1);
 /// How long an attempt counts as evidence, from its beginning: the longest back-off, a fetch that times out, and some margin, so
 /// that one failed attempt lasts until the next has had its chance.
 const EVIDENCE: Duration = Duration::from_secs(75);
@@ -76,7 +77,7 @@ pub(crate) enum Wait {
     /// For the end of a fetch, because no key may be used yet.
     Keys,
     /// For the end of a fetch, or until an unanswered one is evidence enough to use the keys at hand.
-    Refresh { recheck_in: Duration },
+    Refresh,
     /// For the end of a fetch that may bring the key.
     UnknownKey,
 }
@@ -158,6 +159,7 @@ struct Running {
     fetch: Fetch,
     reason: Reason,
     began: Option<Moment>,
+    is_unanswered: bool,
 }
 
 /// Why a fetch is made. It is counted against a budget when it begins.
@@ -277,6 +279,13 @@ impl RefreshSchedule {
         true
     }
 
+    /// The fetch has waited for an answer for [`UNANSWERED`]. Returns whether it counts: not if the fetch was given up.
+    pub(crate) fn on_unanswered(&mut self, number: u64) -> bool {
+        let Some(running) = self.running(number) else { return false };
+        running.is_unanswered = true;
+        true
+    }
+
     /// The fetch brought a document, or the news that it has not changed. Returns what becomes of it.
     ///
     /// A document without a usable key is an answer all the same: the keys before it are gone. It is asked for again as after a
@@ -366,9 +375,8 @@ impl RefreshSchedule {
 
     /// How long the evidence lasts that the issuer cannot be reached; `None` if there is none that is fresh.
     fn unreachable_until(&self, now: Moment) -> Option<Moment> {
-        let began = self.running.as_ref().and_then(|running| running.began);
-        let unanswered =
-            began.filter(|began| now.monotonic >= began.monotonic + UNANSWERED).map(|began| began.plus(LOST));
+        let unanswered = self.running.as_ref().filter(|running| running.is_unanswered);
+        let unanswered = unanswered.and_then(|running| running.began).map(|began| began.plus(LOST));
         let failed = self.failed.map(|began| began.plus(EVIDENCE));
         [failed, unanswered].into_iter().flatten().find(|end| !now.has_reached(*end))
     }
@@ -393,9 +401,7 @@ impl RefreshSchedule {
                 retry_after => return Decision::Unavailable { retry_after },
             }
         };
-        let began = self.running.as_ref().and_then(|running| running.began).unwrap_or(now);
-        let waited = now.monotonic.saturating_duration_since(began.monotonic);
-        Decision::Wait { start, wait: Wait::Refresh { recheck_in: UNANSWERED.saturating_sub(waited) } }
+        Decision::Wait { start, wait: Wait::Refresh }
     }
 
     fn wait_for_unknown_key(&mut self, now: Moment) -> Decision {
@@ -423,7 +429,7 @@ impl RefreshSchedule {
         self.numbers += 1;
         let bypass_caches = matches!(reason, Reason::UnknownKey | Reason::Mismatch);
         let fetch = Fetch { number: self.numbers, starts_at, bypass_caches };
-        self.running = Some(Running { fetch, reason, began: None });
+        self.running = Some(Running { fetch, reason, began: None, is_unanswered: false });
         fetch
     }
 

@@ -21,6 +21,7 @@ enum Step {
     Mismatch,
     Refresh,
     Begin,
+    Unanswered,
     Answer {
         lifetime: Option<Duration>,
         age: Duration,
@@ -45,6 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Mismatch),
         2 => Just(Step::Refresh),
         6 => Just(Step::Begin),
+        2 => Just(Step::Unanswered),
         6 => (proptest::option::of(milliseconds(0..10_000_000)), ages, proptest::bool::weighted(0.8))
             .prop_map(|(lifetime, age, has_keys)| Step::Answer { lifetime, age, has_keys }),
         3 => Just(Step::Fail),
@@ -70,6 +72,7 @@ struct Attempt {
     fetch: Fetch,
     reason: Reason,
     began: Option<Moment>,
+    is_unanswered: bool,
     end: End,
     /// How many answers there were when it failed.
     answers_before: usize,
@@ -144,7 +147,14 @@ impl History {
         if let Some(superseded) = self.attempts.last_mut().filter(|attempt| attempt.end == End::Open) {
             superseded.end = End::Other;
         }
-        self.attempts.push(Attempt { fetch, reason, began: None, end: End::Open, answers_before });
+        self.attempts.push(Attempt {
+            fetch,
+            reason,
+            began: None,
+            is_unanswered: false,
+            end: End::Open,
+            answers_before,
+        });
     }
 
     fn end(&mut self, end: End) -> Option<Fetch> {
@@ -186,11 +196,8 @@ impl History {
             attempt.answers_before == self.answers.len()
                 && attempt.began.is_some_and(|began| age(began, now) < EVIDENCE)
         };
-        let is_unanswered = |attempt: &Attempt| {
-            attempt
-                .began
-                .is_some_and(|began| passed(began, now).0 >= UNANSWERED.as_secs_f64() && age(began, now) < LOST)
-        };
+        let is_unanswered =
+            |attempt: &Attempt| attempt.is_unanswered && attempt.began.is_some_and(|began| age(began, now) < LOST);
         if failed.is_some_and(is_evidence) || self.open().is_some_and(is_unanswered) {
             Expected::Usable
         } else {
@@ -311,6 +318,15 @@ fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: 
             }
         }
         Step::Begin => begin(schedule, history, now)?,
+        Step::Unanswered => {
+            let Some(open) = history.attempts.last_mut().filter(|attempt| attempt.end == End::Open) else {
+                return Ok(());
+            };
+            if open.began.is_some() {
+                prop_assert!(schedule.on_unanswered(open.fetch.number));
+                open.is_unanswered = true;
+            }
+        }
         Step::Answer { lifetime, age, has_keys } => {
             let Some(Attempt { began: Some(began), .. }) = history.open() else { return Ok(()) };
             let began = *began;
@@ -387,10 +403,7 @@ fn waits(
     prop_assert_eq!(start.is_none(), runs);
     let reason = match (expected, wait) {
         (Expected::Unusable, Wait::Keys) => Reason::FirstKeys,
-        (Expected::Unproven, Wait::Refresh { recheck_in }) => {
-            prop_assert!(recheck_in <= UNANSWERED);
-            Reason::Age
-        }
+        (Expected::Unproven, Wait::Refresh) => Reason::Age,
         _ => return Err(unexpected(decision)),
     };
     if let Some(fetch) = start {

@@ -74,7 +74,7 @@ fn i7_i10_what_their_age_means_for_a_known_key() {
     let is_use = |decision| decision == Decision::Use;
     let is_refresh = |decision| matches!(decision, Decision::UseAndRefresh(_));
     let is_wait = |decision, expected| matches!(decision, Decision::Wait { wait, .. } if wait == expected);
-    let for_refresh = Wait::Refresh { recheck_in: UNANSWERED };
+    let for_refresh = Wait::Refresh;
     assert!(is_use(Story::with_keys().decide(0)) && is_use(Story::with_keys().decide(400)));
     assert!(is_refresh(Story::with_keys().decide(560)));
     for unproven in [600, 4199] {
@@ -105,7 +105,10 @@ fn an_attempt_is_evidence_when_it_is_unanswered_for_a_second_and_not_when_it_is_
     let mut story = Story::with_keys();
     let Decision::Wait { start: Some(fetch), .. } = story.decide(600) else { panic!("a refresh") };
     assert!(story.schedule.on_begin(fetch.number, story.at(600)));
-    assert!(matches!(story.decide(600), Decision::Wait { start: None, .. }));
+    for waiting in [600, 601, 609] {
+        assert!(matches!(story.decide(waiting), Decision::Wait { start: None, .. }), "{waiting}: nobody said so");
+    }
+    assert!(story.schedule.on_unanswered(fetch.number));
     assert_eq!(story.decide(601), Decision::Use);
     assert_eq!(story.decide(609), Decision::Use);
     // A runtime that is not driven has shown nothing about the issuer.
@@ -273,7 +276,7 @@ fn a_fetch_given_up_brings_nothing_any_more() {
 fn a_refresh_that_somebody_waits_for_does_not_wait_for_a_fetch_that_is_to_start_later() {
     let mut story = Story::with_keys();
     let later = story.schedule.start(story.at(602), Reason::UnknownKey);
-    let Decision::Wait { start: Some(refresh), wait: Wait::Refresh { .. } } = story.decide(601) else {
+    let Decision::Wait { start: Some(refresh), wait: Wait::Refresh } = story.decide(601) else {
         panic!("the keys are past their lifetime")
     };
     assert_eq!(refresh.starts_at, story.at(601));

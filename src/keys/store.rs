@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) newest: watch::Sender<u64>,
     /// The number of fetches that have ended, for those who wait.
     ended: watch::Sender<u64>,
+    /// The same for those who wait for a refresh of keys that are at hand: it also counts the fetches that are unanswered.
+    refreshed: watch::Sender<u64>,
 }
 
 struct State {
@@ -98,6 +100,7 @@ impl KeyStore {
             state: Mutex::new(state),
             newest: watch::channel(0).0,
             ended: watch::channel(0).0,
+            refreshed: watch::channel(0).0,
         }))
     }
 
@@ -234,7 +237,8 @@ impl KeyStore {
         now: Moment,
     ) -> Lookup {
         let shared = &self.0;
-        let wait = |wait: Wait| match shared.pending.wait(wait, shared.ended.subscribe()) {
+        let news = |wait| if wait == Wait::Refresh { &shared.refreshed } else { &shared.ended };
+        let wait = |wait| match shared.pending.wait(wait, news(wait).subscribe()) {
             Some(pending) => Lookup::Wait(pending),
             None => Lookup::Busy { retry_after: SOON },
         };
@@ -265,7 +269,7 @@ impl KeyStore {
         // A runtime that is shutting down drops the task at once, and that takes the lock.
         drop(state);
         if is_cancelled {
-            self.0.ended.send_modify(|ended| *ended += 1);
+            self.0.tell_of_end();
         }
         if let Some((fetch, runtime)) = runtime {
             self.0.announce(fetch.number);
@@ -417,10 +421,28 @@ impl Shared {
         }
     }
 
+    /// The fetch has waited so long for an answer that keys past their lifetime may be used meanwhile.
+    pub(super) fn on_unanswered(&self, number: u64) {
+        let now = self.now();
+        let mut state = self.state();
+        let counts = state.schedule.on_unanswered(number);
+        self.settle(&state, now);
+        drop(state);
+        if counts {
+            self.refreshed.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn tell_of_end(&self) {
+        for news in [&self.ended, &self.refreshed] {
+            news.send_modify(|count| *count += 1);
+        }
+    }
+
     fn end_fetch(&self, state: MutexGuard<'_, State>, now: Moment) {
         self.settle(&state, now);
         drop(state);
-        self.ended.send_modify(|ended| *ended += 1);
+        self.tell_of_end();
     }
 }
 
