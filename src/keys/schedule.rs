@@ -133,6 +133,8 @@ pub(crate) struct RefreshSchedule {
     retry_at: Option<Moment>,
     /// When the newest attempt that failed had begun.
     failed: Option<Moment>,
+    /// The newest document was older than the one that is held, so a cache on the way has to ask the issuer.
+    is_outdated: bool,
     unknown_keys: TokenBucket,
     mismatches: TokenBucket,
     random: fastrand::Rng,
@@ -194,6 +196,7 @@ impl RefreshSchedule {
             failures: 0,
             retry_at: None,
             failed: None,
+            is_outdated: false,
             unknown_keys: TokenBucket::new(UNKNOWN_KEY_BURST, UNKNOWN_KEY_INTERVAL, now.monotonic),
             mismatches: TokenBucket::new(1, MISMATCH_INTERVAL, now.monotonic),
             random: fastrand::Rng::with_seed(seed),
@@ -298,6 +301,7 @@ impl RefreshSchedule {
         self.running = None;
         self.failed = None;
         let newer = self.held.filter(|held| !held.is_stale(now) && held.is_newer_than_document(began, document.age));
+        self.is_outdated = newer.is_some();
         if let Some(held) = newer {
             let refresh_at = now.plus(held.lifetime / OUTDATED_REFRESH);
             self.held = Some(Held { refresh_at, ..held });
@@ -427,7 +431,7 @@ impl RefreshSchedule {
 
     fn start(&mut self, starts_at: Moment, reason: Reason) -> Fetch {
         self.numbers += 1;
-        let bypass_caches = matches!(reason, Reason::UnknownKey | Reason::Mismatch);
+        let bypass_caches = self.is_outdated || matches!(reason, Reason::UnknownKey | Reason::Mismatch);
         let fetch = Fetch { number: self.numbers, starts_at, bypass_caches };
         self.running = Some(Running { fetch, reason, began: None, is_unanswered: false });
         fetch

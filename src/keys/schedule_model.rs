@@ -66,6 +66,8 @@ struct History {
     /// Those that came after the last answer with keys.
     failures_in_a_row: u32,
     retry_at: Option<Moment>,
+    /// Whether the newest document came from a cache that lagged behind.
+    is_outdated: bool,
 }
 
 struct Attempt {
@@ -275,7 +277,7 @@ fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: 
             match expected {
                 Expected::Usable if due => {
                     let Decision::UseAndRefresh(fetch) = decision else { return Err(unexpected(decision)) };
-                    starts(fetch, now, false, schedule)?;
+                    starts(fetch, now, history.is_outdated, schedule)?;
                     history.start(fetch, Reason::Age);
                 }
                 Expected::Usable => prop_assert_eq!(decision, Decision::Use),
@@ -336,6 +338,7 @@ fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: 
             prop_assert_eq!(schedule.on_fetched(fetch.number, &document, now), Reception::GivenUp, "once");
             let newer = history.answers.last().filter(|held| held.is_fresh_and_newer(began, age, now));
             prop_assert_eq!(reception, if newer.is_some() { Reception::Outdated } else { Reception::Held });
+            history.is_outdated = newer.is_some();
             if let Some(held) = newer {
                 // As if it had come again.
                 let has_keys = held.has_keys;
@@ -407,7 +410,7 @@ fn waits(
         _ => return Err(unexpected(decision)),
     };
     if let Some(fetch) = start {
-        starts(fetch, now, false, schedule)?;
+        starts(fetch, now, history.is_outdated, schedule)?;
         history.start(fetch, reason);
     }
     Ok(())
