@@ -23,6 +23,8 @@ pub(super) enum Kind {
     InsufficientUserAuthentication,
     /// `503`: the keys cannot be had, and no challenge, so that nobody throws a good token away.
     Unavailable,
+    /// `429`: a bound of the server is reached, and no challenge, for the same reason.
+    TooManyRequests,
     /// `close`: nothing at all.
     Closed,
     /// A status that the layer has nothing to do with: 400 of the HTTP server, 404 of the router.
@@ -40,6 +42,7 @@ impl Kind {
             "403 IS" => Self::InsufficientScope,
             "401 IUA" => Self::InsufficientUserAuthentication,
             "503" => Self::Unavailable,
+            "429" => Self::TooManyRequests,
             "close" => Self::Closed,
             status => Self::Plain(status.parse().unwrap_or_else(|_| panic!("{text:?} is no answer"))),
         };
@@ -54,6 +57,7 @@ impl Kind {
         let kind = match (response.status, challenge.is_some(), error) {
             (200, false, _) => Self::Granted,
             (503, false, _) if retries(response) => Self::Unavailable,
+            (429, false, _) if retries(response) => Self::TooManyRequests,
             (401, true, None) if !has("error_description") && !has("error_uri") => Self::Bare,
             (401, true, Some("invalid_token")) => Self::InvalidToken,
             (400, true, Some("invalid_request")) => Self::InvalidRequest,
@@ -148,6 +152,7 @@ impl fmt::Display for Kind {
             Self::InsufficientScope => "403 IS",
             Self::InsufficientUserAuthentication => "401 IUA",
             Self::Unavailable => "503",
+            Self::TooManyRequests => "429",
             Self::Closed => "close",
             Self::Plain(status) => return write!(f, "{status}"),
         })
