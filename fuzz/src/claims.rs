@@ -71,8 +71,8 @@ impl Wanted {
     fn is(&self, claim: &Json) -> bool {
         match (self, claim) {
             (Self::Text(wanted), Json::Text(text)) => wanted == text,
-            // A whole number is one that is written so.
-            (Self::Number(wanted), Json::Number(text)) => text.parse() == Ok(*wanted),
+            // A whole number is one that is written in its own digits: `-0` is not.
+            (Self::Number(wanted), Json::Number(text)) => text != "-0" && text.parse() == Ok(*wanted),
             (Self::Bool(wanted), Json::Bool(truth)) => wanted == truth,
             _ => false,
         }
