@@ -28,7 +28,7 @@ impl Names {
     pub(super) fn of(&self, path: &Path) -> String {
         let steps: Vec<_> = path.steps().iter().map(Step::to_string).collect();
         let found = (1..=steps.len()).rev().find_map(|length| {
-            // Whoever lacks a part of a table has set another; that one is not to blame.
+            // A parent is named only by its own variable. Where one part of a table is missing, the parts that are set are not at fault.
             let is_whole = length == steps.len();
             let names = self.at(&steps[..length].join(SEPARATOR), is_whole);
             (!names.is_empty()).then_some(names)
@@ -50,7 +50,7 @@ impl Names {
     }
 }
 
-/// A name without quotes, which is escaped all the same: whoever sets the environment must not forge lines of a log.
+/// A name without quotes. It is escaped, so that a value from the environment cannot forge a line of a log.
 fn shown(name: &str) -> String {
     Excerpt::from(Shown(name).text()).to_string()
 }

@@ -200,8 +200,8 @@ impl Jwk<'_> {
         }
         let material = self.material()?;
         let declared = self.algorithm()?;
-        // What is no string names nobody whose tokens the key could sign. It is not read as a general value: that would parse
-        // what stands in some strings, without end.
+        // An `issuer` that is not a string becomes the empty string, which matches no issuer. It is not parsed as a general
+        // value: that could parse the contents of a string in turn, to any depth.
         let issuer = self.issuer.map(|issuer| serde_json::from_str::<Box<str>>(issuer.get()).unwrap_or_default());
         Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
     }

@@ -295,13 +295,10 @@ fn target(is_on_this_machine: bool) -> Target {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-    use std::thread;
-
     use http::HeaderValue;
 
     use super::super::fetch::Validators;
+    use super::super::transport::tests::site;
     use super::*;
     use crate::clock::{Clock, SystemClock};
 
@@ -309,19 +306,7 @@ mod tests {
     #[tokio::test]
     async fn what_came_with_a_document_is_shown_to_its_own_url_alone() {
         for (path, is_shown) in [("/jwks", true), ("/other", false)] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let url = Url::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
-            let asked = thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    stream.read_exact(&mut byte).unwrap();
-                    request.extend(byte);
-                }
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}").unwrap();
-                String::from_utf8(request).unwrap().to_ascii_lowercase()
-            });
+            let (url, asked) = site("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}");
             let etag = Some(HeaderValue::from_static("\"a\""));
             let held = Validators { url: url.join(path).unwrap(), etag, last_modified: None };
             let request = FetchRequest { validators: Some(&held), ..FetchRequest::new(SystemClock.monotonic()) };

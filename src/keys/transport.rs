@@ -176,15 +176,15 @@ fn describe(error: &dyn Error) -> Box<str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::{ErrorKind, Read, Write};
     use std::net::{SocketAddr, TcpListener};
     use std::thread::{self, JoinHandle};
 
     use super::*;
 
-    /// Answers one request with this, and returns what was asked.
-    fn site(answer: &'static str) -> (Url, JoinHandle<String>) {
+    /// Starts a server that answers one request with `answer`. The thread returns the request in lower case.
+    pub(in crate::keys) fn site(answer: &'static str) -> (Url, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
         let asked = thread::spawn(move || {
