@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("keys", &["clock", "jose", "metrics", "redact"]),
     ("require", &["redact", "token"]),
     ("challenge", &["require", "token"]),
-    ("metadata", &["token"]),
+    ("metadata", &["redact", "token"]),
     ("rejection", &["challenge", "metrics", "require", "token"]),
     (
         "server",

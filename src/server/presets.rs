@@ -39,7 +39,7 @@ impl Issuer {
     /// let api = ResourceServer::builder("https://api.example.com")
     ///     .trust(Issuer::keycloak("https://id.example.com", "shop")?)
     ///     .build()?;
-    /// let administration = Require::token().claim_contains("/realm_access/roles", "admin");
+    /// let administration = Require::token().and_claim_contains("/realm_access/roles", "admin");
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
@@ -299,7 +299,7 @@ impl Issuer {
     ///   are opaque and refused. The audience is the project's identifier; others ask for it with the scope
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
     /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted: see
-    ///   [`Require::claim_has_member`](crate::Require::claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
+    ///   [`Require::and_claim_has_member`](crate::Require::and_claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
