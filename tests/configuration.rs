@@ -436,15 +436,15 @@ fn everything_that_is_wrong_is_told_at_once() {
     "#;
     let expected = [
         r#"realm: the realm "Beispiel für alle" is not printable ASCII"#,
-        "leway: not a setting; did you mean leeway?",
+        "leway: unknown setting; did you mean leeway?",
         "leeway: a leeway of 90s, where 60 s are the most",
-        r#"profile: the text "rfc9086", where "generic" or "rfc9068" is expected; did you mean "rfc9068"?"#,
+        r#"profile: expected one of "generic", "rfc9068", found the string "rfc9086"; did you mean "rfc9068"?"#,
         r#"audience: the audience "" is empty or not printable ASCII"#,
         r#"metadata.resource: the resource "http://api.example.com" has metadata, and its identifier will not do: neither https nor, on this machine itself, http"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", which is no scope of a resource"#,
-        "metadata.scopes_supported[2]: the number 3, where a text is expected",
-        r#"issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them"#,
-        r#"issuers[0].algorithms[2]: "none" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
+        "metadata.scopes_supported[2]: expected a string, found the number 3",
+        r#"issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here; anyone with the secret that verifies an HMAC can also create tokens"#,
+        r#"issuers[0].algorithms[2]: "none" is not a signature algorithm that can be verified here; a token without a signature can be written by anyone"#,
         r#"issuers[0].algorithms[3]: "RS257" is not a signature algorithm that can be verified here; did you mean RS256?"#,
         r#"issuers[1].base_url: the issuer "https://…@id.example.com": has a user name or a password"#,
         r#"issuers[1].realm: the realm of Keycloak "a/b" is not made of letters, digits, '-', '.', '_' and '~'"#,
@@ -467,41 +467,41 @@ fn assert_alone(document: &str, expected: &str) {
 #[test]
 fn every_mistake_of_the_server_alone_is_one_problem() {
     let issuers = r#"issuers = ["https://login.example.com"]"#;
-    assert_alone(issuers, "audience: missing, where the identifier of this server is expected");
-    assert_alone(&format!("audience = 3\n{issuers}"), "audience: the number 3, where a text is expected");
-    assert_alone(&format!("audience = ['a']\n{issuers}"), "audience: a list, where a text is expected");
+    assert_alone(issuers, "audience: missing setting, expected the identifier of this server");
+    assert_alone(&format!("audience = 3\n{issuers}"), "audience: expected a string, found the number 3");
+    assert_alone(&format!("audience = ['a']\n{issuers}"), "audience: expected a string, found a list");
     assert_alone(
         &format!("audience = ''\n{issuers}\nmetadata = true"),
         r#"audience: the audience "" is empty or not printable ASCII"#,
     );
-    assert_alone("audience = 'a'", "issuers: missing, where a list of issuers is expected");
-    assert_alone("audience = 'a'\nissuers = []", "issuers: empty, where at least one issuer is expected");
+    assert_alone("audience = 'a'", "issuers: missing setting, expected a list of issuers");
+    assert_alone("audience = 'a'\nissuers = []", "issuers: expected at least one issuer, found an empty list");
     assert_alone(
         "audience = 'a'\nissuers = 'https://login.example.com'",
-        r#"issuers: the text "https://login.example.com", where a list of issuers is expected"#,
+        r#"issuers: expected a list of issuers, found the string "https://login.example.com""#,
     );
     assert_alone(
         "audience = 'a'\n[issuers]\nissuer = 'https://a.example'",
-        "issuers: a table, where a list of issuers is expected",
+        "issuers: expected a list of issuers, found a table",
     );
-    assert_alone("audience = 'a'\nissuers = [true]", "issuers[0]: true, where an identifier or a table is expected");
+    assert_alone("audience = 'a'\nissuers = [true]", "issuers[0]: expected an identifier or a table, found true");
 
     let server =
         |settings: &str, expected: &str| assert_alone(&format!("audience = 'a'\n{issuers}\n{settings}"), expected);
-    server("realm = false", "realm: false, where a text is expected");
+    server("realm = false", "realm: expected a string, found false");
     server("realm = 'é'", r#"realm: the realm "é" is not printable ASCII"#);
-    server("profile = 1.5", r#"profile: the number 1.5, where "generic" or "rfc9068" is expected"#);
-    server("profile = 'strict'", r#"profile: the text "strict", where "generic" or "rfc9068" is expected"#);
-    server("leeway = '10'", r#"leeway: the text "10", where a whole number of seconds, at most 60, is expected"#);
-    server("leeway = -1", "leeway: the number -1, where a whole number of seconds, at most 60, is expected");
-    server("leeway = 0.5", "leeway: the number 0.5, where a whole number of seconds, at most 60, is expected");
+    server("profile = 1.5", r#"profile: expected one of "generic", "rfc9068", found the number 1.5"#);
+    server("profile = 'strict'", r#"profile: expected one of "generic", "rfc9068", found the string "strict""#);
+    server("leeway = '10'", r#"leeway: expected an integer from 0 to 60 (seconds), found the string "10""#);
+    server("leeway = -1", "leeway: expected an integer from 0 to 60 (seconds), found the number -1");
+    server("leeway = 0.5", "leeway: expected an integer from 0 to 60 (seconds), found the number 0.5");
     server("leeway = 61", "leeway: a leeway of 61s, where 60 s are the most");
-    server("token_cache = 'off'", r#"token_cache: the text "off", where a table, true or false is expected"#);
-    server("token_cache = 0", "token_cache: the number 0, where a table, true or false is expected");
-    server("token_cache.entries = -1", "token_cache.entries: the number -1, where a whole number is expected");
-    server("token_cache.entrie = 1", "token_cache.entrie: not a setting; did you mean entries?");
-    server("token_cache.ttl = 1", "token_cache.ttl: not a setting; there are entries, bytes");
-    server("metadata = 'x'", r#"metadata: the text "x", where a table, true or false is expected"#);
+    server("token_cache = 'off'", r#"token_cache: expected a table, true or false, found the string "off""#);
+    server("token_cache = 0", "token_cache: expected a table, true or false, found the number 0");
+    server("token_cache.entries = -1", "token_cache.entries: expected a non-negative integer, found the number -1");
+    server("token_cache.entrie = 1", "token_cache.entrie: unknown setting; did you mean entries?");
+    server("token_cache.ttl = 1", "token_cache.ttl: unknown setting, expected one of entries, bytes");
+    server("metadata = 'x'", r#"metadata: expected a table, true or false, found the string "x""#);
     server(
         "metadata = true",
         r#"metadata.resource: the resource "a" has metadata, and its identifier will not do: not an absolute URL"#,
@@ -511,7 +511,7 @@ fn every_mistake_of_the_server_alone_is_one_problem() {
     };
     metadata(
         "scopes_supported = 'a b'",
-        r#"metadata.scopes_supported: the text "a b", where a list of texts is expected"#,
+        r#"metadata.scopes_supported: expected a list of strings, found the string "a b""#,
     );
     metadata(
         "scopes_supported = ['a b']",
@@ -523,19 +523,19 @@ fn every_mistake_of_the_server_alone_is_one_problem() {
             &format!("metadata.{parameter}[1]: the metadata names the algorithm none, with which nothing is signed"),
         );
     }
-    metadata("resource_name = 1", "metadata.resource_name: the number 1, where a text is expected");
-    metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": the number 1, where a text is expected"#);
-    metadata("resouce_name = 'x'", "metadata.resouce_name: not a setting; did you mean resource_name?");
+    metadata("resource_name = 1", "metadata.resource_name: expected a string, found the number 1");
+    metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": expected a string, found the number 1"#);
+    metadata("resouce_name = 'x'", "metadata.resouce_name: unknown setting; did you mean resource_name?");
     metadata(
         "dpop_bound_access_tokens_required = 1",
-        "metadata.dpop_bound_access_tokens_required: the number 1, where true or false is expected",
+        "metadata.dpop_bound_access_tokens_required: expected true or false, found the number 1",
     );
     let [own] =
         &problems(&format!("audience = 'https://a.example'\n{issuers}\nmetadata.authorization_servers = []"))[..]
     else {
         panic!("one problem")
     };
-    assert!(own.starts_with("metadata.authorization_servers: not a setting; there are resource, "), "{own}");
+    assert!(own.starts_with("metadata.authorization_servers: unknown setting, expected one of resource, "), "{own}");
 }
 
 /// A mistake in the table of the only issuer.
@@ -546,10 +546,10 @@ fn assert_alone_in_table(settings: &str, expected: &str) {
 
 #[test]
 fn every_mistake_of_an_issuer_alone_is_one_problem() {
-    assert_alone_in_table("", "issuers[0].issuer: missing, where an identifier, or else a preset is expected");
+    assert_alone_in_table("", "issuers[0].issuer: missing setting, expected an identifier, or a preset instead");
     assert_alone_in_table(
         "domain = 'shop.example.com'",
-        "issuers[0].issuer: missing, where an identifier, or else a preset is expected",
+        "issuers[0].issuer: missing setting, expected an identifier, or a preset instead",
     );
     assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "": not an absolute URL"#);
     assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
@@ -561,23 +561,20 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
         r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com": neither https nor, on this machine itself, http"#,
     );
-    assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: the number 1, where a text is expected");
-    assert_alone_in_table(
-        "issuer = 'x'\njwks_file = 1",
-        "issuers[0].jwks_file: the number 1, where a text is expected",
-    );
+    assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: expected a string, found the number 1");
+    assert_alone_in_table("issuer = 'x'\njwks_file = 1", "issuers[0].jwks_file: expected a string, found the number 1");
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'https://keys.example.com'\njwks_file = 'x'",
-        "issuers[0].jwks_file: beside jwks_url, where one of the two is expected",
+        "issuers[0].jwks_file: expected either jwks_url or jwks_file, found both",
     );
     let issuer = |settings: &str, expected: &str| {
         assert_alone_in_table(&format!("issuer = 'https://login.example.com'\n{settings}"), expected);
     };
     issuer(
         "audiences = []",
-        "issuers[0].audiences: empty, where at least one audience is expected, or else no such setting",
+        "issuers[0].audiences: expected at least one audience, found an empty list; leave the setting out for the server's audience",
     );
-    issuer("audiences = 'b'", r#"issuers[0].audiences: the text "b", where a list of texts is expected"#);
+    issuer("audiences = 'b'", r#"issuers[0].audiences: expected a list of strings, found the string "b""#);
     issuer("audiences = ['b', '']", r#"issuers[0].audiences[1]: the audience "" is empty or not printable ASCII"#);
     issuer(
         "clients_instead_of_audience = []",
@@ -595,18 +592,18 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
         "algorithms = []",
         r#"issuers[0].algorithms: the issuer "https://login.example.com" may use no algorithm at all"#,
     );
-    issuer("algorithms = [1]", "issuers[0].algorithms[0]: the number 1, where a text is expected");
+    issuer("algorithms = [1]", "issuers[0].algorithms[0]: expected a string, found the number 1");
     issuer(
         "algorithms = ['es256']",
         r#"issuers[0].algorithms[0]: "es256" is not a signature algorithm that can be verified here; did you mean ES256?"#,
     );
     issuer(
         "algorithms = ['NONE']",
-        r#"issuers[0].algorithms[0]: "NONE" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[0]: "NONE" is not a signature algorithm that can be verified here; a token without a signature can be written by anyone"#,
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: not a setting; there are preset, issuer, jwks_url, jwks_file, audiences, clients_instead_of_audience, subjects, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, audiences, clients_instead_of_audience, subjects, algorithms",
     );
 }
 
@@ -614,17 +611,17 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
 fn every_mistake_of_a_preset_alone_is_one_problem() {
     assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
-        r#"issuers[0].preset: the text "keyclock", where "keycloak" or "auth0" or "entra" or "entra_tenants" or "entra_v1" or "okta" or "cognito" or "google" or "zitadel" or "kubernetes" is expected; did you mean "keycloak"?"#,
+        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", found the string "keyclock"; did you mean "keycloak"?"#,
     );
-    assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing, where a text is expected");
-    assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: the number 1, where a text is expected");
+    assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing setting, expected a string");
+    assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: expected a string, found the number 1");
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'x'",
         r#"issuers[0].domain: the domain of Auth0 "x" is not a domain in lower case, without scheme and slash"#,
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: not a setting; there are preset, jwks_url, jwks_file, domain, audiences, clients_instead_of_audience, subjects, algorithms",
+        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, domain, audiences, clients_instead_of_audience, subjects, algorithms",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",
@@ -661,11 +658,11 @@ fn what_is_set_twice_or_to_nothing_is_a_problem() {
     let json = |text: &str| lines(&serde_json::from_str::<Config>(text).unwrap().build().unwrap_err());
     let issuers = r#""issuers": ["https://login.example.com"]"#;
     assert_eq!(json(&format!(r#"{{"audience": "a", "audience": "b", {issuers}}}"#)), ["audience: set twice"]);
-    let nothing = "realm: nothing, where a text is expected";
+    let nothing = "realm: expected a string, found null";
     assert_eq!(json(&format!(r#"{{"audience": "a", "realm": null, {issuers}}}"#)), [nothing]);
     for root in ["[]", "null", "1", r#""a""#] {
         let problems = serde_json::from_str::<Config>(root).unwrap().build().unwrap_err();
-        assert!(problems.to_string().ends_with(", where a table of settings is expected"), "{problems}");
+        assert!(problems.to_string().starts_with("expected a table of settings, found "), "{problems}");
     }
 }
 
@@ -703,7 +700,7 @@ fn a_number_is_a_number_however_serde_json_hands_it_out() {
         serde_json::from_value::<Config>(settings).unwrap().build().map(drop).map_err(|problems| problems.to_string())
     };
     assert_eq!(leeway("10"), Ok(()));
-    let refused = |leeway: &str| format!("leeway: {leeway}, where a whole number of seconds, at most 60, is expected");
+    let refused = |leeway: &str| format!("leeway: expected an integer from 0 to 60 (seconds), found {leeway}");
     for (written, told) in [("-1", "-1"), ("10.0", "10.0"), ("1e1", "10.0")] {
         assert_eq!(leeway(written), Err(refused(&format!("the number {told}"))));
     }
@@ -716,12 +713,20 @@ fn what_is_larger_or_deeper_than_any_configuration_is_not_read() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let read = |text: &str| serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
     assert!(read(&format!(r#"{{"a": {}}}"#, nested(7))).is_ok());
-    assert!(read(&format!(r#"{{"a": {}}}"#, nested(8))).unwrap_err().contains("more than 8 values deep"));
+    assert!(
+        read(&format!(r#"{{"a": {}}}"#, nested(8)))
+            .unwrap_err()
+            .contains("expected at most 8 levels of nested values, found more")
+    );
     let text = |length| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
     assert!(read(&text(1024 * 1024 - 3)).is_ok());
-    assert!(read(&text(1024 * 1024 - 2)).unwrap_err().contains("more than 1048576 octets"));
+    assert!(
+        read(&text(1024 * 1024 - 2))
+            .unwrap_err()
+            .contains("expected a configuration of at most 1048576 bytes, found more")
+    );
     let many = format!("[{}1]", "1,".repeat(1024 * 1024));
-    assert!(read(&many).unwrap_err().contains("more than 1048576 octets"));
+    assert!(read(&many).unwrap_err().contains("expected a configuration of at most 1048576 bytes, found more"));
 
     // The names of variables go no deeper, and numbers in them make no lists of millions.
     let name = format!("API_{}", "A__".repeat(10_000));
@@ -778,17 +783,19 @@ fn mistakes_in_variables() {
     let with = |name, value| problems_of_vars(&[&good[..], &[(name, value)]].concat());
     for odd in ["+1", "-1", " 1", "1 s", "1.0", "", "ten", "99999999999999999999"] {
         let expected =
-            format!("leeway (API_LEEWAY): the text {odd:?}, where a whole number of seconds, at most 60, is expected");
+            format!("leeway (API_LEEWAY): expected an integer from 0 to 60 (seconds), found the string {odd:?}");
         assert_eq!(with("API_LEEWAY", odd), [expected]);
     }
     assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): a leeway of 61s, where 60 s are the most"]);
     assert_eq!(
         with("API_METADATA", "yes"),
-        [r#"metadata (API_METADATA): the text "yes", where a table, true or false is expected"#]
+        [r#"metadata (API_METADATA): expected a table, true or false, found the string "yes""#]
     );
     assert_eq!(
         with("API_KEY", "secret"),
-        ["key (API_KEY): not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"]
+        [
+            "key (API_KEY): unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata"
+        ]
     );
     // What is set by itself and part by part, in either order, is set twice.
     assert_eq!(
@@ -804,24 +811,24 @@ fn mistakes_in_variables() {
     assert_eq!(
         table("API_ISSUERS__2", "https://two.example.com"),
         [
-            "issuers[1] (API_ISSUERS__1): nothing, where an identifier or a table is expected; elements are numbered from 0 without a gap"
+            "issuers[1] (API_ISSUERS__1): expected an identifier or a table, found nothing; elements are numbered from 0 without a gap"
         ]
     );
     assert_eq!(
         table("API_ISSUERS__0", "https://two.example.com"),
-        ["issuers (API_ISSUERS__0, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected"]
+        ["issuers (API_ISSUERS__0, API_ISSUERS__0__ISSUER): expected a list of issuers, found a table"]
     );
     assert_eq!(
         table("API_ISSUERS__01", "https://two.example.com"),
         [
-            "issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+            "issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): expected a list of issuers, found a table; elements are numbered from 0 to 999, without leading zeros"
         ]
     );
     // An empty list is no list that was left out.
     assert_eq!(
         table("API_ISSUERS__0__AUDIENCES", ""),
         [
-            "issuers[0].audiences (API_ISSUERS__0__AUDIENCES): empty, where at least one audience is expected, or else no such setting"
+            "issuers[0].audiences (API_ISSUERS__0__AUDIENCES): expected at least one audience, found an empty list; leave the setting out for the server's audience"
         ]
     );
     for (name, path) in
@@ -832,7 +839,7 @@ fn mistakes_in_variables() {
     }
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "")]),
-        ["issuers (API_ISSUERS): empty, where at least one issuer is expected"]
+        ["issuers (API_ISSUERS): expected at least one issuer, found an empty list"]
     );
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "https://a.example https://a.example")]),
@@ -871,7 +878,7 @@ fn problems_name_the_variable() {
     assert!(problems.to_string().starts_with("issuers[0].issuer (API_ISSUERS__0__ISSUER): the issuer "), "{problems}");
     assert_eq!(
         problems_of_vars(&[("API_ISSUERS", "https://a.example")]),
-        ["audience (API_AUDIENCE): missing, where the identifier of this server is expected"]
+        ["audience (API_AUDIENCE): missing setting, expected the identifier of this server"]
     );
     let data = config("issuers = ['https://a.example']").build().unwrap_err();
     assert!(data.iter().all(|problem| problem.variables().is_none()), "{data}");
@@ -903,7 +910,7 @@ fn a_number_that_is_none_of_an_element_is_told_which_are() {
         assert_eq!(
             problems_of_vars(&[("API_AUDIENCE", "a"), (&name, "https://a.example")]),
             [format!(
-                "issuers ({name}): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+                "issuers ({name}): expected a list of issuers, found a table; elements are numbered from 0 to 999, without leading zeros"
             )]
         );
     }
@@ -926,7 +933,7 @@ fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
     let from_0 = "; elements are numbered from 0 without a gap";
     assert_eq!(
         with("API_ISSUERS__1__ISSUER", "https://a.example"),
-        [format!("issuers[0] (API_ISSUERS__0): nothing, where an identifier or a table is expected{from_0}")]
+        [format!("issuers[0] (API_ISSUERS__0): expected an identifier or a table, found nothing{from_0}")]
     );
     for (name, place) in [
         ("API_ISSUERS_0_ISSUER", "issuers_0_issuer"),
@@ -936,47 +943,51 @@ fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
         let found = with(name, "https://a.example");
         let expected = [
             format!(
-                "{place} ({name}): not a setting; did you mean {}, with two underscores?",
+                "{place} ({name}): unknown setting; did you mean {}, with two underscores?",
                 place.to_uppercase().replace('_', "__")
             ),
-            "issuers (API_ISSUERS): missing, where a list of issuers is expected".to_owned(),
+            "issuers (API_ISSUERS): missing setting, expected a list of issuers".to_owned(),
         ];
         assert_eq!(BTreeSet::from_iter(found), BTreeSet::from_iter(expected), "{name}");
     }
     assert_eq!(
         with("API_ISSUERS__0_ISSUER", "https://a.example"),
         [
-            "issuers (API_ISSUERS__0_ISSUER): a table, where a list of issuers is expected; there are two underscores on either side of a number"
+            "issuers (API_ISSUERS__0_ISSUER): expected a list of issuers, found a table; a number in the name of a variable has two underscores on either side"
         ]
     );
     let issuers = ("API_ISSUERS", "https://a.example");
     assert_eq!(
         problems_of_vars(&[("API_AUDIENCE", "a"), issuers, ("API_TOKEN_CACHE_ENTRIES", "5")]),
         [
-            "token_cache_entries (API_TOKEN_CACHE_ENTRIES): not a setting; did you mean TOKEN_CACHE__ENTRIES, with two underscores?"
+            "token_cache_entries (API_TOKEN_CACHE_ENTRIES): unknown setting; did you mean TOKEN_CACHE__ENTRIES, with two underscores?"
         ]
     );
     // In a file there is nothing to be said of underscores.
     assert_eq!(
         problems("audience = 'a'\nissuers = ['https://a.example']\ntoken_cache_entries = 5"),
         [
-            "token_cache_entries: not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"
+            "token_cache_entries: unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata"
         ]
     );
 }
 
 #[test]
 fn a_list_in_a_variable_has_spaces_and_no_commas() {
-    let told = "where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number";
+    let told = |found: &str| {
+        format!(
+            "expected words separated by spaces, without commas, found the string {found:?}; set a value that contains a comma in a numbered variable of its own"
+        )
+    };
     for value in ["https://a.example,https://b.example", "https://a.example;https://b.example"] {
         assert_eq!(
             problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", value)]),
-            [format!("issuers[0] (API_ISSUERS): the text {value:?}, {told}")]
+            [format!("issuers[0] (API_ISSUERS): {}", told(value))]
         );
     }
     assert_eq!(
         problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example, https://b.example")]),
-        [format!("issuers[0] (API_ISSUERS): the text \"https://a.example,\", {told}")]
+        [format!("issuers[0] (API_ISSUERS): {}", told("https://a.example,"))]
     );
     let issuer = [("API_AUDIENCE", "a"), ("API_ISSUERS__0__ISSUER", "https://a.example")];
     for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "CLIENTS_INSTEAD_OF_AUDIENCE"] {
@@ -984,7 +995,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
         let path = setting.to_lowercase();
         assert_eq!(
             problems_of_vars(&[issuer[0], issuer[1], (&name, "ES256,EdDSA")]),
-            [format!("issuers[0].{path}[0] ({name}): the text \"ES256,EdDSA\", {told}")]
+            [format!("issuers[0].{path}[0] ({name}): {}", told("ES256,EdDSA"))]
         );
     }
     // By itself it may have one.
@@ -1104,7 +1115,7 @@ fn a_variable_that_is_not_unicode_is_no_text() {
     assert!(Config::from_vars("API_", variables.clone()).build().is_ok());
     variables.push(("API_REALM".into(), odd()));
     let problems = Config::from_vars("API_", variables).build().unwrap_err();
-    assert_eq!(lines(&problems), ["realm (API_REALM): a text that is not Unicode, where a text is expected"]);
+    assert_eq!(lines(&problems), ["realm (API_REALM): expected a string, found bytes that are not Unicode"]);
 }
 
 /// What the module's documentation names in its tables, and what the code knows, are the same.
@@ -1121,7 +1132,8 @@ fn every_setting_is_documented() {
     // Whoever sets something unheard of is told what there is.
     let mut learn = |document: &str, start: &str| {
         let found = problems(document);
-        let names = found.iter().find_map(|line| line.split_once("?\": not a setting; there are ")).expect(document).1;
+        let names =
+            found.iter().find_map(|line| line.split_once("?\": unknown setting, expected one of ")).expect(document).1;
         known.extend(names.split(", ").map(|name| format!("{start}{name}")));
     };
     learn("'?' = 1", "");
@@ -1135,7 +1147,7 @@ fn every_setting_is_documented() {
     for cells in &presets {
         let preset = quoted(cells[0]).pop_first().unwrap();
         let found = problems(&format!("issuers = [{{ preset = {preset:?}, '?' = 1 }}]"));
-        let names = found.iter().find_map(|line| line.split_once("?\": not a setting; there are ")).unwrap().1;
+        let names = found.iter().find_map(|line| line.split_once("?\": unknown setting, expected one of ")).unwrap().1;
         let names: BTreeSet<_> = names.split(", ").map(str::to_owned).collect();
         let mut arguments = quoted(cells[1].trim_end_matches(" |"));
         if preset == "cognito" {
@@ -1146,7 +1158,9 @@ fn every_setting_is_documented() {
     }
     let found = problems("issuers = [{ preset = '' }]");
     let named: BTreeSet<_> = presets.iter().flat_map(|cells| quoted(cells[0])).collect();
-    for preset in found.iter().find(|line| line.contains("preset: ")).unwrap().split('"').skip(3).step_by(2) {
+    let told = found.iter().find_map(|line| line.split_once("preset: expected one of ")).unwrap().1;
+    let told = told.strip_suffix(", found the string \"\"").unwrap();
+    for preset in told.split('"').skip(1).step_by(2) {
         assert!(named.contains(preset), "{preset}");
     }
     assert_eq!(named.len(), 10);

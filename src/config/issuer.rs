@@ -1,27 +1,27 @@
-//! The settings of one issuer.
+//! The settings of the issuers.
 
 use super::nearest::nearest;
 use super::path::Path;
 use super::preset::{PRESETS, Preset};
 use super::reader::{Node, Reader, Table};
-use super::shown::Shown;
+use super::stand_in;
 use super::tree::Tree;
 use crate::Issuer;
 use crate::jose::{Algorithm, UnknownAlgorithm};
 use crate::keys::{KeyFile, RemoteKeys};
-use crate::server::{ConfigError, check_text};
+use crate::redact;
+use crate::server::check_text;
 
-/// A URL behind which nothing is (RFC 6761 §6.4).
-pub(super) const NOWHERE: &str = "https://stand-in.invalid";
-
-/// Every issuer of a list, with something in the place of those that cannot be read.
+/// All issuers of a list, with a stand-in in the place of each that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
     let issuers: Vec<Issuer> = match (node.tree, node.elements()) {
         (Tree::Variable(text), _) => {
             let words = reader.words(node, text).into_iter().enumerate();
-            words
-                .map(|(at, (path, word))| word.map_or_else(|| stand_in(at), |word| discovered(reader, &path, word, at)))
-                .collect()
+            let issuer = |(at, (path, word)): (usize, (Path, Option<&str>))| match word {
+                Some(identifier) => discovered(reader, &path, identifier, at),
+                None => stand_in::issuer(at),
+            };
+            words.map(issuer).collect()
         }
         (_, Some(elements)) => elements.iter().enumerate().map(|(at, element)| read(reader, element, at)).collect(),
         _ => {
@@ -30,75 +30,71 @@ pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
         }
     };
     if issuers.is_empty() {
-        reader.refuse(&node.path, "empty, where at least one issuer is expected");
+        reader.refuse(&node.path, "expected at least one issuer, found an empty list");
     }
     issuers
 }
 
-/// An issuer that nobody is, in the place of the one at `at`, which could not be read, and named for it.
-pub(super) fn stand_in(at: usize) -> Issuer {
-    Issuer::jwks(&format!("issuers[{at}]"), NOWHERE).expect("an https URL")
-}
-
 fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
-    if let Tree::Text(identifier) | Tree::Variable(identifier) = node.tree {
+    if let Tree::String(identifier) | Tree::Variable(identifier) = node.tree {
         return discovered(reader, &node.path, identifier, at);
     }
-    let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in(at) };
-    let kind = Kind::read(reader, &mut table);
+    let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in::issuer(at) };
+    let constructor = Constructor::read(reader, &mut table);
     let keys = Keys::read(reader, &mut table);
-    let issuer = match &kind {
-        Kind::Plain(identifier) => {
-            let issuer = match keys {
-                None => Issuer::discover(identifier.text),
-                Some(Keys::Url { url, .. }) => Issuer::jwks(identifier.text, url),
-                Some(Keys::File(path)) => Issuer::keys(identifier.text, KeyFile::new(path)),
-            };
-            reader.accept(&identifier.path, issuer)
-        }
-        Kind::Preset(preset) => preset.read(reader, &mut table).map(|issuer| match keys {
-            None => issuer,
-            Some(Keys::Url { keys, .. }) => issuer.keys_from(*keys),
-            Some(Keys::File(path)) => issuer.keys_from(KeyFile::new(path)),
-        }),
-        Kind::Unknown => None,
-    };
-    let issuer = with_rules(reader, &mut table, &kind, issuer.unwrap_or_else(|| stand_in(at)));
+    let issuer = constructor.as_ref().and_then(|constructor| constructor.make(reader, &mut table, keys));
+    let takes = |argument: &str| constructor.as_ref().is_some_and(|constructor| constructor.takes(argument));
+    let issuer = with_rules(reader, &mut table, takes, issuer.unwrap_or_else(|| stand_in::issuer(at)));
     table.finish(reader);
     issuer
 }
 
 fn discovered(reader: &mut Reader, path: &Path, identifier: &str, at: usize) -> Issuer {
-    reader.accept(path, Issuer::discover(identifier)).unwrap_or_else(|| stand_in(at))
+    reader.accept(path, Issuer::discover(identifier)).unwrap_or_else(|| stand_in::issuer(at))
 }
 
-/// Which of the constructors makes the issuer.
-enum Kind<'t> {
-    Plain(Identifier<'t>),
+/// The kind of constructor that makes the issuer.
+enum Constructor<'t> {
+    Identifier { path: Path, identifier: &'t str },
     Preset(&'static Preset),
-    /// There is a problem, so that any argument may be meant.
-    Unknown,
 }
 
-struct Identifier<'t> {
-    path: Path,
-    text: &'t str,
-}
-
-impl<'t> Kind<'t> {
-    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Self {
-        let kind = if let Some(node) = table.get("preset") {
+impl<'t> Constructor<'t> {
+    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
+        let constructor = if let Some(node) = table.get("preset") {
             reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
         } else {
-            let node = table.require(reader, "issuer", "an identifier, or else a preset");
-            node.and_then(|node| Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path })))
+            let node = table.require(reader, "issuer", "an identifier, or a preset instead");
+            node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))
         };
-        kind.unwrap_or_else(|| {
+        if constructor.is_none() {
+            // There is a problem already. The arguments of any preset may be meant, so none of them is another problem.
             for argument in PRESETS.iter().flat_map(|preset| preset.arguments) {
                 table.get(argument.name);
             }
-            Self::Unknown
-        })
+        }
+        constructor
+    }
+
+    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<Keys>) -> Option<Issuer> {
+        match self {
+            Self::Identifier { path, identifier } => {
+                let issuer = match keys {
+                    None => Issuer::discover(identifier),
+                    Some(Keys::Url(url)) => Issuer::jwks(identifier, url),
+                    Some(Keys::File(file)) => Issuer::keys(identifier, KeyFile::new(file)),
+                };
+                reader.accept(path, issuer)
+            }
+            Self::Preset(preset) => {
+                let issuer = preset.read(reader, table)?;
+                Some(match keys {
+                    None => issuer,
+                    Some(Keys::Url(url)) => issuer.keys_from(RemoteKeys::at(url).ok()?),
+                    Some(Keys::File(file)) => issuer.keys_from(KeyFile::new(file)),
+                })
+            }
+        }
     }
 
     fn takes(&self, argument: &str) -> bool {
@@ -106,9 +102,10 @@ impl<'t> Kind<'t> {
     }
 }
 
-/// Where the keys are, if they are not where the constructor says.
+/// The place of the keys, if it is set.
 enum Keys<'t> {
-    Url { url: &'t str, keys: Box<RemoteKeys> },
+    /// A valid URL.
+    Url(&'t str),
     File(&'t str),
 }
 
@@ -116,50 +113,44 @@ impl<'t> Keys<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
         let (url, file) = (table.get("jwks_url"), table.get("jwks_file"));
         if let (Some(_), Some(file)) = (&url, &file) {
-            reader.refuse(&file.path, "beside jwks_url, where one of the two is expected");
+            reader.refuse(&file.path, "expected either jwks_url or jwks_file, found both");
         }
         if let Some(node) = url {
-            let url = reader.text(&node).unwrap_or(NOWHERE);
-            let refused = |reason| ConfigError::JwksUrl { value: url.to_owned(), reason };
-            let keys = RemoteKeys::at(url).map_err(refused);
-            let keys = keys.and_then(|keys| check_text("JWKS URL", url).map(|()| keys));
-            return match reader.accept(&node.path, keys) {
-                Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
-                None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),
-            };
+            let url = reader.string(&node).unwrap_or(stand_in::URL);
+            let accepted = reader.accept(&node.path, Issuer::jwks(stand_in::NAME, url));
+            return Some(Self::Url(accepted.map_or(stand_in::URL, |_| url)));
         }
         let node = file?;
-        let path = reader.text(&node);
-        if let Some(path) = path {
-            reader.accept(&node.path, check_text("file of keys", path));
-        }
-        Some(Self::File(path.unwrap_or_default()))
+        let path = reader.string(&node).unwrap_or(stand_in::NAME);
+        reader.accept(&node.path, check_text("file of keys", path));
+        Some(Self::File(path))
     }
 }
 
-/// The settings that every issuer has. What a preset takes as an argument was read there.
-fn with_rules(reader: &mut Reader, table: &mut Table, kind: &Kind, mut issuer: Issuer) -> Issuer {
+/// The issuer with the settings that every issuer has. Those that its constructor `takes` as an argument have been read.
+fn with_rules(reader: &mut Reader, table: &mut Table, takes: impl Fn(&str) -> bool, mut issuer: Issuer) -> Issuer {
     if let Some(node) = table.get("audiences") {
-        let audiences = reader.texts(&node, "urn:stand-in");
+        let audiences = reader.strings(&node, stand_in::AUDIENCE);
         if audiences.is_empty() {
-            reader.refuse(&node.path, "empty, where at least one audience is expected, or else no such setting");
+            reader.refuse(
+                &node.path,
+                "expected at least one audience, found an empty list; leave the setting out for the server's audience",
+            );
         }
         issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.audience(audience));
     }
-    if !kind.takes("clients")
-        && let Some(node) = table.get("clients_instead_of_audience")
-    {
-        let clients = reader.texts(&node, "stand-in").into_iter().map(|(_, client)| client);
+    let mut names = |argument, setting| {
+        let node = if takes(argument) { None } else { table.get(setting) };
+        node.map(|node| reader.strings(&node, stand_in::NAME).into_iter().map(|(_, name)| name))
+    };
+    if let Some(clients) = names("clients", "clients_instead_of_audience") {
         issuer = issuer.clients_instead_of_audience(clients);
     }
-    if !kind.takes("subjects")
-        && let Some(node) = table.get("subjects")
-    {
-        let subjects = reader.texts(&node, "stand-in").into_iter().map(|(_, subject)| subject);
+    if let Some(subjects) = names("subjects", "subjects") {
         issuer = issuer.subjects(subjects);
     }
     if let Some(node) = table.get("algorithms") {
-        let names = reader.texts(&node, Algorithm::ES256.name());
+        let names = reader.strings(&node, Algorithm::ES256.name());
         let algorithms: Vec<_> = names.iter().map(|(path, name)| algorithm(reader, path, name)).collect();
         issuer = issuer.algorithms(algorithms);
     }
@@ -168,17 +159,16 @@ fn with_rules(reader: &mut Reader, table: &mut Table, kind: &Kind, mut issuer: I
 
 fn algorithm(reader: &mut Reader, path: &Path, name: &str) -> Algorithm {
     name.parse().unwrap_or_else(|_| {
-        let unknown = UnknownAlgorithm(Shown(name).text());
         let is_like = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        let why = if is_like("none") {
-            ": anybody can write a token that nobody signs".to_owned()
+        let hint = if is_like("none") {
+            "; a token without a signature can be written by anyone".to_owned()
         } else if is_like("HS") {
-            ": whoever has the secret to verify tokens with can make them".to_owned()
+            "; anyone with the secret that verifies an HMAC can also create tokens".to_owned()
         } else {
             let meant = nearest(name, Algorithm::ALL.map(Algorithm::name));
             meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
         };
-        reader.refuse(path, format_args!("{unknown}{why}"));
+        reader.refuse(path, format_args!("{}{hint}", UnknownAlgorithm(redact::url(name))));
         Algorithm::ES256
     })
 }

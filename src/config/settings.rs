@@ -6,35 +6,35 @@ use super::issuer;
 use super::metadata;
 use super::path::Path;
 use super::reader::{Node, Reader};
+use super::stand_in;
 use super::tree::Tree;
 use crate::server::{Builder, Mistake, Place, TokenCache, Trusting};
 use crate::token::Profile;
 use crate::{Issuer, ResourceServer};
 
-/// An audience that no token has.
-const NOBODY: &str = "urn:stand-in";
-
 const PROFILES: [(&str, Profile); 2] = [("generic", Profile::Generic), ("rfc9068", Profile::Rfc9068)];
 
-/// The builder that these settings make, if `reader` finds nothing wrong with them.
+/// The builder that these settings make. It is of use only if `reader` found no problem.
 pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder<Trusting> {
     let root = Node { tree: settings, path: Path::default() };
-    let Some(mut table) = reader.table(&root, "a table of settings") else { return builder_of(NOBODY, Vec::new()) };
+    let Some(mut table) = reader.table(&root, "a table of settings") else {
+        return builder_of(stand_in::AUDIENCE, Vec::new());
+    };
     let audience = table.require(reader, "audience", "the identifier of this server");
-    let audience = audience.and_then(|node| reader.text(&node)).unwrap_or(NOBODY);
+    let audience = audience.and_then(|node| reader.string(&node)).unwrap_or(stand_in::AUDIENCE);
     let issuers = table.require(reader, "issuers", "a list of issuers");
     let issuers = issuers.map(|node| issuer::read_all(reader, &node)).unwrap_or_default();
 
     let mut builder = builder_of(audience, issuers);
-    if let Some(realm) = table.get("realm").and_then(|node| reader.text(&node)) {
+    if let Some(realm) = table.get("realm").and_then(|node| reader.string(&node)) {
         builder = builder.realm(realm);
     }
     if let Some(profile) = table.get("profile").and_then(|node| reader.one_of(&node, &PROFILES)) {
         builder = builder.profile(profile);
     }
-    let leeway =
-        table.get("leeway").and_then(|node| reader.whole_number(&node, "a whole number of seconds, at most 60,"));
-    if let Some(seconds) = leeway {
+    if let Some(seconds) =
+        table.get("leeway").and_then(|node| reader.integer(&node, "an integer from 0 to 60 (seconds)"))
+    {
         builder = builder.leeway(Duration::from_secs(seconds));
     }
     if let Some(node) = table.get("token_cache") {
@@ -52,36 +52,36 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder<Trusting> {
 
 fn builder_of(audience: &str, issuers: Vec<Issuer>) -> Builder<Trusting> {
     let mut issuers = issuers.into_iter();
-    let first = issuers.next().unwrap_or_else(|| issuer::stand_in(0));
+    let first = issuers.next().unwrap_or_else(|| stand_in::issuer(0));
     issuers.fold(ResourceServer::builder(audience).trust(first), Builder::trust)
 }
 
 fn token_cache(reader: &mut Reader, node: &Node) -> TokenCache {
     let Some(mut table) = node.table() else {
-        return match reader.switch(node, "a table, true or false") {
+        return match reader.boolean(node, "a table, true or false") {
             Some(false) => TokenCache::off(),
             _ => TokenCache::default(),
         };
     };
     let mut cache = TokenCache::default();
-    if let Some(entries) = table.get("entries").and_then(|node| reader.whole_number(&node, "a whole number")) {
+    if let Some(entries) = table.get("entries").and_then(|node| reader.integer(&node, "a non-negative integer")) {
         cache = cache.entries(entries);
     }
-    if let Some(bytes) = table.get("bytes").and_then(|node| reader.whole_number(&node, "a whole number")) {
+    if let Some(bytes) = table.get("bytes").and_then(|node| reader.integer(&node, "a non-negative integer")) {
         cache = cache.bytes(bytes);
     }
     table.finish(reader);
     cache
 }
 
-/// Where a mistake stands that the builder found. Every issuer and every element has the number that it has in the
-/// configuration, because something stands in for each that could not be read.
+/// The path of a mistake that the builder found. Issuers and elements have the same indexes there as in the configuration,
+/// because a stand-in takes the place of each one that could not be read.
 fn path_of(root: &Node, Place { issuer, setting, element }: Place) -> Path {
     let start = issuer.map_or(root.path.clone(), |at| root.path.name("issuers").element(at));
     let named = |names: &[&'static str]| names.iter().fold(start.clone(), |path, name| path.name(*name));
     let mut path = named(setting);
     if setting == ["clients_instead_of_audience"] && !root.tree.has(&path) {
-        // They came by the argument of a preset.
+        // They came from the argument of a preset.
         path = named(&["clients"]);
     }
     element.map_or(path.clone(), |at| path.element(at))
