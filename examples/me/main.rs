@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 use tower_bearer::{Issuer, ResourceServer, Scope};
 
 use crate::api::Needs;

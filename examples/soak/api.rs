@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_bearer::rejection::Problem;
-use tower_bearer::server::TokenCache;
+use tower_bearer::validation::TokenCache;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
 use crate::realm::AUDIENCE;

@@ -9,7 +9,7 @@ use super::tree::Tree;
 use crate::Issuer;
 use crate::jose::{Algorithm, UnknownAlgorithm};
 use crate::keys::{KeyFile, RemoteKeys};
-use crate::server::{ConfigError, check_text};
+use crate::server::ConfigError;
 
 /// A URL behind which nothing is (RFC 6761 §6.4).
 pub(super) const NOWHERE: &str = "https://stand-in.invalid";
@@ -122,7 +122,7 @@ impl<'t> Keys<'t> {
             let url = reader.text(&node).unwrap_or(NOWHERE);
             let refused = |reason| ConfigError::JwksUrl { value: url.to_owned(), reason };
             let keys = RemoteKeys::at(url).map_err(refused);
-            let keys = keys.and_then(|keys| check_text("JWKS URL", url).map(|()| keys));
+            let keys = keys.and_then(|keys| ConfigError::check_text("JWKS URL", url).map(|()| keys));
             return match reader.accept(&node.path, keys) {
                 Some(keys) => Some(Self::Url { url, keys: Box::new(keys) }),
                 None => Some(Self::Url { url: NOWHERE, keys: Box::new(RemoteKeys::at(NOWHERE).ok()?) }),
@@ -131,7 +131,7 @@ impl<'t> Keys<'t> {
         let node = file?;
         let path = reader.text(&node);
         if let Some(path) = path {
-            reader.accept(&node.path, check_text("file of keys", path));
+            reader.accept(&node.path, ConfigError::check_text("file of keys", path));
         }
         Some(Self::File(path.unwrap_or_default()))
     }
@@ -144,19 +144,19 @@ fn with_rules(reader: &mut Reader, table: &mut Table, kind: &Kind, mut issuer: I
         if audiences.is_empty() {
             reader.refuse(&node.path, "empty, where at least one audience is expected, or else no such setting");
         }
-        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.audience(audience));
+        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.allow_audience(audience));
     }
     if !kind.takes("clients")
-        && let Some(node) = table.get("clients_instead_of_audience")
+        && let Some(node) = table.get("identify_by_client")
     {
         let clients = reader.texts(&node, "stand-in").into_iter().map(|(_, client)| client);
-        issuer = issuer.clients_instead_of_audience(clients);
+        issuer = issuer.identify_by_client(clients);
     }
     if !kind.takes("subjects")
         && let Some(node) = table.get("subjects")
     {
         let subjects = reader.texts(&node, "stand-in").into_iter().map(|(_, subject)| subject);
-        issuer = issuer.subjects(subjects);
+        issuer = issuer.allow_subjects(subjects);
     }
     if let Some(node) = table.get("algorithms") {
         let names = reader.texts(&node, Algorithm::ES256.name());

@@ -67,9 +67,9 @@
 //! | `realm` | a text, as for [`realm`](Builder::realm) | the audience |
 //! | `profile` | `"generic"` or `"rfc9068"`, as for [`profile`](Builder::profile) | `"generic"` |
 //! | `leeway` | a whole number of seconds, at most 60, as for [`leeway`](Builder::leeway) | 30 |
-//! | `token_cache` | a table, or `false` for [none](crate::server::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
-//! | `token_cache.entries` | a whole number, as for [`entries`](crate::server::TokenCache::entries) | 10,000 |
-//! | `token_cache.bytes` | a whole number, as for [`bytes`](crate::server::TokenCache::bytes) | 16,777,216 |
+//! | `token_cache` | a table, or `false` for [none](crate::validation::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
+//! | `token_cache.entries` | a whole number, as for [`entries`](crate::validation::TokenCache::entries) | 10,000 |
+//! | `token_cache.bytes` | a whole number, as for [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
 //! | `metadata` | a table, or `true` for an empty one, or `false`, as for [`metadata`](Builder::metadata) | `false`: none |
 //! | `metadata.resource` | a text, as for [`resource`](crate::metadata::Metadata::resource) | the audience |
 //! | `metadata.scopes_supported` | a list of texts | not in the document, as all that follow |
@@ -90,7 +90,7 @@
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | the same |
 //! | `issuers[].preset` | one of those below, with its arguments beside it | none |
 //! | `issuers[].audiences` | a list of texts, as for [`audience`](crate::Issuer::audience) | the server's audience |
-//! | `issuers[].clients_instead_of_audience` | a list of texts, as for [`clients_instead_of_audience`](crate::Issuer::clients_instead_of_audience) | an audience is required |
+//! | `issuers[].identify_by_client` | a list of texts, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
 //! | `issuers[].subjects` | a list of texts, as for [`subjects`](crate::Issuer::subjects) | any |
 //! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |
 //!
@@ -104,7 +104,7 @@
 //! | [`entra_tenants`](crate::Issuer::entra_tenants) | `tenants`, a list |
 //! | [`entra_v1`](crate::Issuer::entra_v1) | `tenant` |
 //! | [`okta`](crate::Issuer::okta) | `domain`, `authorization_server` |
-//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list in place of `clients_instead_of_audience` |
+//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list in place of `identify_by_client` |
 //! | [`google`](crate::Issuer::google) | `subjects`, a list |
 //! | [`zitadel`](crate::Issuer::zitadel) | `domain` |
 //! | [`kubernetes`](crate::Issuer::kubernetes) | `issuer` |
@@ -203,7 +203,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 use crate::ResourceServer;
-use crate::server::{Builder, Trusting};
+use crate::server::Builder;
 use reader::Reader;
 use tree::Tree;
 use variables::Names;
@@ -237,7 +237,7 @@ impl Config {
     /// # Errors
     ///
     /// All that is wrong with the settings.
-    pub fn builder(self) -> Result<Builder<Trusting>, Problems> {
+    pub fn builder(self) -> Result<Builder, Problems> {
         let mut reader = Reader::default();
         let builder = settings::read(&mut reader, &self.tree);
         match reader.problems(&self.tree, self.names.as_ref()) {

@@ -3,7 +3,7 @@
 use super::issuer::NOWHERE;
 use super::reader::{Reader, Table};
 use crate::Issuer;
-use crate::server::{ConfigError, check_text};
+use crate::server::ConfigError;
 
 pub(super) struct Preset {
     pub(super) name: &'static str,
@@ -111,7 +111,8 @@ impl Preset {
             // The builder may have made something of the value; what was written is what to look for.
             let made = tries(vec![value]).map_err(|error| error.of_value(value));
             // The builder finds an oddity in what it makes of a single text, and does not know where that came from.
-            let checked = made.and_then(|_| if *number == Number::One { check_text(name, value) } else { Ok(()) });
+            let checked =
+                made.and_then(|_| if *number == Number::One { ConfigError::check_text(name, value) } else { Ok(()) });
             reader.accept(path, checked);
         }
         Some(values.into_iter().map(|(_, value)| value).collect())

@@ -56,13 +56,13 @@ impl Scope {
     }
 
     /// No scope token at all. Only a token can have that: a requirement of nothing would be a mistake.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self("".into())
     }
 
     /// What a token's claim grants. A string splits at the space and nowhere else; what is then no scope token grants nothing,
     /// in particular not the words in it.
-    pub(super) fn granted(value: &Strings<'_>) -> Option<Self> {
+    pub(crate) fn granted(value: &Strings<'_>) -> Option<Self> {
         match value {
             Strings::One(text) => Some(text.parse().unwrap_or_else(|_| Self::of(text.split(' ')))),
             Strings::Many(tokens) => Some(Self::of(tokens.iter().map(AsRef::as_ref))),

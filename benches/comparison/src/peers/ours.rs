@@ -11,7 +11,7 @@ use crate::peer::{App, Guard, Handler, Peer};
 pub struct Ours(ResourceServer);
 
 /// Everything by default, but for what `settings` sets.
-pub fn start(settings: fn(Builder<Trusting>) -> Builder<Trusting>) -> impl AsyncFnOnce(Setup) -> Ours {
+pub fn start(settings: fn(Builder) -> Builder) -> impl AsyncFnOnce(Setup) -> Ours {
     async move |setup| {
         let issuer = Issuer::discover(&setup.issuer).expect("a loopback URL");
         let builder = ResourceServer::builder(setup.audience).trust(issuer);
