@@ -42,8 +42,8 @@ impl ClientApp<'_> {
         let policy = HeaderValue::try_from(policy).expect("origins are printable");
         let fixed = |name, value| SetResponseHeaderLayer::overriding(name, value);
         Router::new()
-            .route("/", get(async || file("text/html; charset=utf-8", include_str!("app/index.html"))))
-            .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("app/app.js"))))
+            .route("/", get(async || file("text/html; charset=utf-8", include_str!("../app/index.html"))))
+            .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("../app/app.js"))))
             .route("/icon.svg", get(icon))
             .route("/style.css", get(style))
             .route("/config.json", get(async move || Json(config)))
@@ -59,11 +59,11 @@ impl ClientApp<'_> {
 
 /// The authorization server's pages share this and the next.
 pub(crate) async fn style() -> impl IntoResponse {
-    file("text/css; charset=utf-8", include_str!("app/style.css"))
+    file("text/css; charset=utf-8", include_str!("../app/style.css"))
 }
 
 pub(crate) async fn icon() -> impl IntoResponse {
-    file("image/svg+xml", include_str!("app/icon.svg"))
+    file("image/svg+xml", include_str!("../app/icon.svg"))
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {

@@ -1,5 +1,5 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
-//! `cargo run --example soak -- --seconds 75`.
+//! `cargo run -p soak -- --seconds 75`.
 //!
 //! Four issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
 //! under its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for

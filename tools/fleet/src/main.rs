@@ -1,6 +1,6 @@
 //! What a fleet of 10,000 instances does to its issuer: the very state machine of the crate in virtual time.
 //!
-//! `cargo run --release --example fleet` prints the table. A fetch takes 50 ms, and an issuer that is down answers nothing
+//! `cargo run --release -p fleet` prints the table. A fetch takes 50 ms, and an issuer that is down answers nothing
 //! for 5 s.
 
 use std::cmp::Reverse;
@@ -11,13 +11,13 @@ use clock::{Moment, SystemClock};
 use schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
 
 #[expect(unreachable_pub, reason = "in the crate it is public")]
-#[path = "../src/clock.rs"]
+#[path = "../../../src/clock.rs"]
 mod clock;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
-#[path = "../src/keys/schedule.rs"]
+#[path = "../../../src/keys/schedule.rs"]
 mod schedule;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
-#[path = "../src/keys/token_bucket.rs"]
+#[path = "../../../src/keys/token_bucket.rs"]
 mod token_bucket;
 
 const INSTANCES: usize = 10_000;
