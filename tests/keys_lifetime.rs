@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
-use tower_bearer::server::VerifyError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, app, good, present, small_issuer};

@@ -17,7 +17,7 @@ use http::{HeaderValue, Request, Response};
 use serde_json::Value;
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use tower_bearer::{Issuer, Require, ResourceServer};
 

@@ -58,7 +58,8 @@ pub struct RejectionContext {
 }
 
 impl RejectionContext {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+    /// The context of a refused request. The layer makes one for each request; a test of a responder makes its own.
+    pub fn of<B>(request: &Request<B>) -> Self {
         Self { caller: Caller::of(request), accept: accept(request.headers()) }
     }
 

@@ -64,7 +64,8 @@ fn targets<'p>(
     let uses: String = code.lines().filter(|line| !line.starts_with("pub")).collect::<Vec<_>>().join("\n");
     let children = files.keys().filter(|child| child.len() == own.len() + 1 && child.starts_with(&own));
     named.extend(children.filter(|child| !paths(&uses, &format!("{}::", child[own.len()])).is_empty()).cloned());
-    let targets = named.iter().filter(|path| path.first() == own.first()).filter_map(|path| resolve(path, files, codes));
+    let targets =
+        named.iter().filter(|path| path.first() == own.first()).filter_map(|path| resolve(path, files, codes));
     targets.filter(|target| *target != file).collect()
 }
 

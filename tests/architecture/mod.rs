@@ -45,10 +45,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         ],
     ),
     ("config", &["issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"]),
-    (
-        "layer",
-        &["credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"],
-    ),
+    ("layer", &["credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"]),
     ("axum", &["rejection", "server", "token"]),
     ("testing", &["clock", "issuer", "jose", "server", "token"]),
     ("manual", &[]),

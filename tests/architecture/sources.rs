@@ -30,7 +30,8 @@ pub(super) fn code_lines(source: &str) -> impl Iterator<Item = &str> {
 /// The code of a file without comments and without its unit tests.
 pub(super) fn code(source: &str) -> String {
     let source = source.split_once("#[cfg(test)]\nmod tests {").map_or(source, |(code, _)| code);
-    let source = source.split_once("#[cfg(all(test, feature = \"testing\"))]\nmod tests {").map_or(source, |(code, _)| code);
+    let source =
+        source.split_once("#[cfg(all(test, feature = \"testing\"))]\nmod tests {").map_or(source, |(code, _)| code);
     code_lines(source).collect::<Vec<_>>().join("\n")
 }
 

@@ -8,8 +8,9 @@ use tower_bearer::config::{Config, Problems};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::keys::{KeyFile, RemoteKeys};
 use tower_bearer::metadata::Metadata;
-use tower_bearer::server::{Builder, ConfigError, TokenCache, Trusting};
-use tower_bearer::token::Profile;
+use tower_bearer::server::{Builder, ConfigError};
+use tower_bearer::validation::Profile;
+use tower_bearer::validation::TokenCache;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::config;
@@ -63,7 +64,7 @@ fn presets_are_the_constructors() {
 
 /// Both make the same server, or the builder's first error is among the problems.
 #[track_caller]
-fn assert_same(data: Result<Builder<Trusting>, Problems>, code: Result<Builder<Trusting>, ConfigError>) {
+fn assert_same(data: Result<Builder, Problems>, code: Result<Builder, ConfigError>) {
     let server = |server: &ResourceServer| {
         let metadata = server.metadata().map(|metadata| metadata.json().clone());
         (format!("{server:?}"), metadata, server.token_cache_status())
@@ -125,7 +126,7 @@ impl Drawn {
         let names = algorithms.as_ref().map(|these| these.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>());
         let audiences = Some(audiences).filter(|audiences| !audiences.is_empty());
         without_null(json!({
-            "issuer": identifier, "jwks_url": jwks_url, "audiences": audiences, "clients_instead_of_audience": clients,
+            "issuer": identifier, "jwks_url": jwks_url, "audiences": audiences, "identify_by_client": clients,
             "subjects": subjects, "algorithms": names,
         }))
     }
@@ -136,13 +137,13 @@ impl Drawn {
             None => Issuer::discover(self.identifier)?,
         };
         for audience in &self.audiences {
-            issuer = issuer.audience(*audience);
+            issuer = issuer.allow_audience(*audience);
         }
         if let Some(clients) = &self.clients {
-            issuer = issuer.clients_instead_of_audience(clients.iter().copied());
+            issuer = issuer.identify_by_client(clients.iter().copied());
         }
         if let Some(subjects) = &self.subjects {
-            issuer = issuer.subjects(subjects.iter().copied());
+            issuer = issuer.allow_subjects(subjects.iter().copied());
         }
         if let Some(algorithms) = &self.algorithms {
             issuer = issuer.algorithms(algorithms.iter().copied());

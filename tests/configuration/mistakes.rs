@@ -174,12 +174,12 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
     issuer("audiences = 'b'", r#"issuers[0].audiences: the text "b", where a list of texts is expected"#);
     issuer("audiences = ['b', '']", r#"issuers[0].audiences[1]: the audience "" is empty or not printable ASCII"#);
     issuer(
-        "clients_instead_of_audience = []",
-        r#"issuers[0].clients_instead_of_audience: the issuer "https://login.example.com" is to name its clients instead of an audience, and there are none"#,
+        "identify_by_client = []",
+        r#"issuers[0].identify_by_client: the issuer "https://login.example.com" is to name its clients instead of an audience, and there are none"#,
     );
     issuer(
-        "clients_instead_of_audience = ['']",
-        r#"issuers[0].clients_instead_of_audience[0]: a client of the issuer "https://login.example.com" has an empty identifier"#,
+        "identify_by_client = ['']",
+        r#"issuers[0].identify_by_client[0]: a client of the issuer "https://login.example.com" has an empty identifier"#,
     );
     issuer(
         "subjects = []",
@@ -200,7 +200,7 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: not a setting; there are preset, issuer, jwks_url, jwks_file, audiences, clients_instead_of_audience, subjects, algorithms",
+        "issuers[0].domain: not a setting; there are preset, issuer, jwks_url, jwks_file, audiences, identify_by_client, subjects, algorithms",
     );
 }
 
@@ -218,7 +218,7 @@ fn every_mistake_of_a_preset_alone_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: not a setting; there are preset, jwks_url, jwks_file, domain, audiences, clients_instead_of_audience, subjects, algorithms",
+        "issuers[0].issuer: not a setting; there are preset, jwks_url, jwks_file, domain, audiences, identify_by_client, subjects, algorithms",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",

@@ -2,7 +2,7 @@
 
 use tower_bearer::config::Config;
 use tower_bearer::jose::JwkSet;
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{config, problems, problems_of_vars};
@@ -57,9 +57,7 @@ fn what_was_not_filled_in_is_a_problem() {
                 [format!("issuers[0].issuer: the issuer {value:?} {reason}")]
             );
         }
-        for (setting, what) in
-            [("audiences", "audience"), ("subjects", "subject"), ("clients_instead_of_audience", "client")]
-        {
+        for (setting, what) in [("audiences", "audience"), ("subjects", "subject"), ("identify_by_client", "client")] {
             assert_eq!(
                 at(&format!("{setting} = ['b', '{value}']")),
                 [format!("issuers[0].{setting}[1]: the {what} {value:?} {reason}")]
@@ -79,12 +77,12 @@ fn what_was_not_filled_in_is_a_problem() {
         let issuer = || Issuer::discover("https://a.example").unwrap();
         let text = |what: &str| format!("the {what} {value:?} {reason}");
         assert_eq!(Issuer::keys(value, keys()).unwrap_err().to_string(), text("issuer"));
-        let built = |builder: Builder<Trusting>| builder.build().unwrap_err().to_string();
+        let built = |builder: Builder| builder.build().unwrap_err().to_string();
         assert_eq!(built(ResourceServer::builder(value).trust(issuer())), text("audience"));
         let trusting = |issuer: Issuer| built(ResourceServer::builder("a").trust(issuer));
-        assert_eq!(trusting(issuer().audience(value)), text("audience"));
-        assert_eq!(trusting(issuer().subjects([value])), text("subject"));
-        assert_eq!(trusting(issuer().clients_instead_of_audience([value])), text("client"));
+        assert_eq!(trusting(issuer().allow_audience(value)), text("audience"));
+        assert_eq!(trusting(issuer().allow_subjects([value])), text("subject"));
+        assert_eq!(trusting(issuer().identify_by_client([value])), text("client"));
     }
     assert_eq!(at("subjects = ['']"), [r#"issuers[0].subjects[0]: the subject "" is blank"#]);
     let server = "audience = 'https://a.example'\nissuers = ['https://a.example']";

@@ -52,7 +52,7 @@ async fn c6_audiences_subjects_and_clients() {
         (r#"audiences = ["shop-api"]"#, [false, true, false, false, false]),
         (r#"audiences = ["shop-api", "https://api.example.test"]"#, [true, true, true, false, false]),
         (r#"subjects = ["alice"]"#, [false, false, true, false, false]),
-        (r#"clients_instead_of_audience = ["shop-web"]"#, [false, false, false, true, false]),
+        (r#"identify_by_client = ["shop-web"]"#, [false, false, false, true, false]),
     ] {
         let api = server_with(&issuer, "", settings);
         for (token, passes) in tokens.iter().zip(passes) {
@@ -207,8 +207,7 @@ fn every_setting_is_documented() {
     learn("issuers = [{ issuer = 'x', '?' = 1 }]", "issuers[].");
     assert_eq!(documented, known);
 
-    let common =
-        ["preset", "jwks_url", "jwks_file", "audiences", "clients_instead_of_audience", "subjects", "algorithms"];
+    let common = ["preset", "jwks_url", "jwks_file", "audiences", "identify_by_client", "subjects", "algorithms"];
     for cells in &presets {
         let preset = quoted(cells[0]).pop_first().unwrap();
         let found = problems(&format!("issuers = [{{ preset = {preset:?}, '?' = 1 }}]"));
@@ -216,7 +215,7 @@ fn every_setting_is_documented() {
         let names: BTreeSet<_> = names.split(", ").map(str::to_owned).collect();
         let mut arguments = quoted(cells[1].trim_end_matches(" |"));
         if preset == "cognito" {
-            assert!(arguments.remove("clients_instead_of_audience") && !names.contains("clients_instead_of_audience"));
+            assert!(arguments.remove("identify_by_client") && !names.contains("identify_by_client"));
         }
         let arguments_known = names.iter().filter(|name| !common.contains(&name.as_str()) || arguments.contains(*name));
         assert_eq!(arguments_known.cloned().collect::<BTreeSet<_>>(), arguments, "{preset}");

@@ -19,9 +19,9 @@ use http::{HeaderValue, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::testing::{Endpoint, TestIssuer, TokenBuilder};
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
 pub(crate) use self::answer::Answer;
@@ -49,7 +49,7 @@ pub(crate) fn strict_server(issuer: &TestIssuer) -> ResourceServer {
 }
 
 /// A server in the making whose keys are at hand, so that not one is fetched and paused time goes well with it.
-pub(crate) fn builder_with_keys(issuer: &str, jwks: &Value) -> Builder<Trusting> {
+pub(crate) fn builder_with_keys(issuer: &str, jwks: &Value) -> Builder {
     let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
     ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer, keys).unwrap())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tower_bearer::server::ConfigError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{NOW, Provider, audience, issuer, missing, other_kind, pointer, scopes};
@@ -75,7 +75,7 @@ fn d14_clients_must_be_named() {
     let empty = build(Issuer::cognito("eu-central-1_AbCdEfGhI", ["client-a", ""]).unwrap());
     assert_eq!(empty, Some(ConfigError::EmptyClient { issuer: POOL.to_owned() }));
     let hydra = Issuer::discover("https://hydra.example.com/").unwrap();
-    let none = build(hydra.clone().clients_instead_of_audience([""; 0]));
+    let none = build(hydra.clone().identify_by_client([""; 0]));
     assert_eq!(none, Some(ConfigError::NoClient { issuer: "https://hydra.example.com/".to_owned() }));
-    assert_eq!(build(hydra.clients_instead_of_audience(["a"]).clients_instead_of_audience(["b"])), None);
+    assert_eq!(build(hydra.identify_by_client(["a"]).identify_by_client(["b"])), None);
 }

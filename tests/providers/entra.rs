@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::server::ConfigError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{KEYS, NOW, Provider, audience, issuer, merged, missing, other_kind, pointer, scopes};

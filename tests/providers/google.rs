@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tower_bearer::server::ConfigError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{Provider, audience, issuer, other_kind};

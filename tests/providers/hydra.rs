@@ -5,14 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tower_bearer::jose::{JsonError, JwkSet};
 use tower_bearer::testing::TestClock;
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::validation::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{KEYS, NOW, Provider, audience, missing};
 use crate::harness::AUDIENCE;
 
 fn hydra(profile: Profile) -> Provider {
-    let issuer = Issuer::discover("https://hydra.example.com/").unwrap().clients_instead_of_audience(["shop-web"]);
+    let issuer = Issuer::discover("https://hydra.example.com/").unwrap().identify_by_client(["shop-web"]);
     let claims = json!({
         "aud": [],
         "client_id": "shop-web",

@@ -3,8 +3,8 @@
 use serde_json::json;
 use tower_bearer::Issuer;
 use tower_bearer::jose::{JwsError, UnusableJwk};
-use tower_bearer::server::VerifyError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use super::{KEYS, NOW, Provider, audience, issuer, missing, other_kind, pointer, scopes};
 use crate::harness::AUDIENCE;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tower_bearer::Issuer;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 
 use super::{NOW, Provider, audience, issuer, pointer};
 use crate::harness::AUDIENCE;
@@ -13,7 +13,7 @@ const CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
 fn kubernetes_service_accounts() {
     let subject = "system:serviceaccount:shop:frontend";
     let provider = Provider::new(
-        Issuer::kubernetes(CLUSTER).unwrap().subjects([subject]),
+        Issuer::kubernetes(CLUSTER).unwrap().allow_subjects([subject]),
         AUDIENCE,
         json!({}),
         json!({

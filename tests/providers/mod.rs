@@ -16,9 +16,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 /// 2030-01-01, when all of it takes place.

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_bearer::jose::JwkSet;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestClock;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::cognito::cognito;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tower_bearer::{server::VerifyError, token::TokenError};
+use tower_bearer::{validation::TokenError, validation::VerifyError};
 
 use super::with_spare_bits;
 use crate::harness::signatures::OwnKey;

@@ -62,7 +62,7 @@ fn d14_the_audience_cannot_be_left_out() {
     for audience in ["", "\n", "a\0", "\u{e9}"] {
         let error = Some(ConfigError::Audience { value: audience.into() });
         assert_eq!(ResourceServer::builder(audience).trust(issuer()).build().err(), error);
-        assert_eq!(ResourceServer::builder(AUDIENCE).trust(issuer().audience(audience)).build().err(), error);
+        assert_eq!(ResourceServer::builder(AUDIENCE).trust(issuer().allow_audience(audience)).build().err(), error);
     }
     assert!(ResourceServer::builder(AUDIENCE).trust(issuer()).build().is_ok());
 }
@@ -70,7 +70,9 @@ fn d14_the_audience_cannot_be_left_out() {
 #[tokio::test]
 async fn d14_an_issuers_own_audience_stands_in_place_of_the_servers() {
     let (one, two) = (small_issuer(), small_issuer());
-    let api = ResourceServer::builder(AUDIENCE).trust(one.issuer()).trust(two.issuer().audience("a").audience("b"));
+    let api = ResourceServer::builder(AUDIENCE)
+        .trust(one.issuer())
+        .trust(two.issuer().allow_audience("a").allow_audience("b"));
     let api = app(&api.build().unwrap());
     let for_whom = |issuer: &TestIssuer, audience: &'static str| (audience, good(issuer).audience(audience).sign());
     assert_accepted(&api, [for_whom(&one, AUDIENCE), for_whom(&two, "a"), for_whom(&two, "b")]).await;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tower_bearer::ResourceServer;
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 
 use crate::harness::{
     AUDIENCE, ISSUER, app, assert_accepted, assert_refused, decoded, fetches, good, send, server, small_issuer,

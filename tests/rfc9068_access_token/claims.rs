@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tower_bearer::ResourceServer;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 
 use super::both;
 use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, good};

@@ -3,7 +3,7 @@
 use tower_bearer::ResourceServer;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 
 use super::both;
 use crate::harness::{

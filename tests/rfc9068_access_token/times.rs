@@ -7,7 +7,7 @@ use tower_bearer::ResourceServer;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{TestClock, TestIssuer};
-use tower_bearer::token::Profile;
+use tower_bearer::validation::Profile;
 
 use crate::harness::{AUDIENCE, app, assert_accepted, assert_refused, good, present};
 

@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde::{Deserialize, Deserializer};
 use tower::{Service, ServiceBuilder, service_fn};
-use tower_bearer::server::TokenCache;
+use tower_bearer::validation::TokenCache;
 use tower_bearer::{Claims, ResourceServer};
 
 use super::{remember, status};

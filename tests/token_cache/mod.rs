@@ -4,8 +4,8 @@ mod contents;
 mod validity;
 mod withdrawal;
 
-use tower_bearer::server::{TokenCacheStatus, VerifyError};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::{TokenCacheStatus, VerifyError};
 use tower_bearer::{AccessToken, ResourceServer};
 
 fn status(api: &ResourceServer) -> TokenCacheStatus {

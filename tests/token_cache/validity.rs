@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
 use tower_bearer::clock::Clock;
-use tower_bearer::server::{Builder, Trusting, VerifyError};
+use tower_bearer::server::Builder;
 use tower_bearer::testing::{TestClock, TestIssuer};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{assert_refused, remember, status};
@@ -18,7 +19,7 @@ use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, set
 const LEEWAY: Duration = Duration::from_secs(30);
 
 /// A server with a clock of its own, whose keys are at hand.
-fn with_clock(issuer: &TestIssuer) -> (Builder<Trusting>, TestClock) {
+fn with_clock(issuer: &TestIssuer) -> (Builder, TestClock) {
     let clock = TestClock::new();
     clock.set(whole_second(SystemTime::now()));
     (builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone()), clock)

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use serde::{Deserialize, Deserializer};
 use tokio::time::sleep;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{assert_refused, remember, status};

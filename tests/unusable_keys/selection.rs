@@ -3,9 +3,9 @@
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use super::{altered, b64, ed25519, jwk, keys, ml_dsa, octets, p256, rsa, server_with, token, with, without};
 use crate::harness::{app, present, small_issuer};

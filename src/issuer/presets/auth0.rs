@@ -11,7 +11,7 @@ impl Issuer {
     ///   otherwise they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. An ID
     ///   token's `aud` is the client, so never make a client's identifier the audience.
     /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. The
-    ///   API's token profile RFC 9068 fits [`Profile::Rfc9068`](crate::token::Profile::Rfc9068).
+    ///   API's token profile RFC 9068 fits [`Profile::Rfc9068`](crate::validation::Profile::Rfc9068).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 use tower_bearer::jose::JsonError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 
 use super::{Rule, Setting, half_before, near_miss, neither_string_nor_strings, not, to_come};
 use crate::harness::AUDIENCE;

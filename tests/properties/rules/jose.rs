@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JsonError, JwsError};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
 
 use super::{Rule, Setting, nested, not, spoilt};
 use crate::properties::good_token::{any_case, value, word, write, write_with_a_member_twice};

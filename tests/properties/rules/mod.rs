@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::validation::{Profile, TokenError};
 
 use super::good_token::{GoodToken, LEEWAY, ago, maybe, value, word};
 

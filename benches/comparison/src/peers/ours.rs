@@ -2,7 +2,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use tower::Layer as _;
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::link::Setup;
