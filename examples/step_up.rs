@@ -23,7 +23,7 @@ const AUDIENCE: &str = "https://api.example.test";
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let issuer = TestIssuer::start();
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).build()?;
-    let payment = Require::scope("payments:write").acr("urn:example:mfa").max_age(Duration::from_secs(300));
+    let payment = Require::scope("payments:write").and_acr("urn:example:mfa").and_max_age(Duration::from_secs(300));
     let pay = async |token: AccessToken| format!("paid by {}", token.subject());
     let app = Router::new().route("/payments", post(pay).layer(payment)).layer(api.layer());
 

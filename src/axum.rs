@@ -2,8 +2,8 @@
 //!
 //! [`AccessToken`] and [`Claims<T>`](Claims) are extractors. Behind a layer that is
 //! [optional](crate::layer::ProtectLayer::optional), `Option<AccessToken>` and `Option<Claims<T>>` are `None` for an
-//! anonymous request, and the plain forms refuse it with a bare 401. On a route that no layer protects each of the four
-//! answers 500 and logs an error that names the missing layer.
+//! anonymous request, and the plain forms refuse it with 401 and a challenge without `error`. On a route that no layer protects,
+//! each of the four answers 500 and logs an error that names the missing layer.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -44,14 +44,14 @@ impl<T: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Claims<T
     }
 }
 
-/// Within a protecting layer, which gives it the body that its responder makes.
+/// The protecting layer replaces the body by that of its responder.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         self.response()
     }
 }
 
-/// The token of the request; `what` asks for it.
+/// The token of the request, for the extractor `what`.
 fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection> {
     match Context::access(&parts.extensions) {
         Access::Granted(_, token) => Ok(token),
@@ -60,7 +60,7 @@ fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection>
     }
 }
 
-/// The token of the request, if there is one and there need not be.
+/// The token of the request, or `None` if the request is anonymous and the layer allows that.
 fn optional_token<'a>(parts: &'a Parts, what: &str) -> Result<Option<&'a AccessToken>, Rejection> {
     match Context::access(&parts.extensions) {
         Access::Granted(_, token) => Ok(Some(token)),
@@ -69,7 +69,7 @@ fn optional_token<'a>(parts: &'a Parts, what: &str) -> Result<Option<&'a AccessT
     }
 }
 
-/// The claims that were parsed with `token`.
+/// The claims of `token` that the layer parsed.
 fn claims<T: Send + Sync + 'static>(token: &AccessToken) -> Result<Claims<T>, Rejection> {
     token.parsed_claims().and_then(Claims::from_parsed).ok_or_else(Rejection::claims_not_configured::<T>)
 }

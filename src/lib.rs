@@ -40,7 +40,7 @@
 //! | has no Bearer credentials | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
 //! | has malformed credentials, or more than one | 400 `invalid_request` |
 //! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
-//! | has a good token of a user who has to [authenticate](Require::acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
+//! | has a good token of a user who has to [authenticate](Require::and_acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
 //! | needs more than a bound of this server allows: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error that would make the client throw the token away |

@@ -1,11 +1,11 @@
-//! What a protected resource says about itself (RFC 9728): which authorization servers it trusts, which scopes there are.
+//! The metadata of a protected resource (RFC 9728): which authorization servers it trusts, and which scopes it has.
 //!
-//! A client that knows nothing but the API's URL finds its way from here: a challenge names the document by
-//! `resource_metadata`, the document names the authorization servers, and those tell the rest (RFC 8414). Clients of the
-//! Model Context Protocol insist on it.
+//! A client that knows only the API's URL starts here: a challenge names the document as `resource_metadata`, the document
+//! names the authorization servers, and their metadata names the rest (RFC 8414). Clients of the Model Context Protocol
+//! require it.
 //!
-//! The document is built from the server's configuration once it has [some](crate::server::Builder::metadata), and served
-//! where RFC 9728 §3.1 puts it:
+//! The document is built if the server's configuration has [metadata](crate::server::Builder::metadata). The application
+//! serves it at the path that RFC 9728 §3.1 defines:
 //!
 //! ```
 //! use axum::Router;
@@ -24,8 +24,8 @@
 //! # Ok::<(), tower_bearer::server::ConfigError>(())
 //! ```
 //!
-//! It is outside the protecting layer, because whoever needs it has no token yet (RFC 9728 §7). With hyper, requests for
-//! [`path`](ResourceMetadata::path) go to [`service`](ResourceMetadata::service).
+//! The route is outside the protecting layer, because a client that needs the document has no token yet (RFC 9728 §7). With
+//! hyper, requests for [`path`](ResourceMetadata::path) go to [`service`](ResourceMetadata::service).
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -33,10 +33,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::Scope;
+use crate::redact::Excerpt;
 
-/// What the document is to say beyond what follows from the server's configuration.
+/// The parameters of the metadata document that do not follow from the server's configuration.
 ///
-/// By default it has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
+/// By default the document has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
 /// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`.
 #[derive(Clone, Debug, Default)]
 #[must_use = "give it to the builder of a server with `metadata`"]
@@ -46,12 +47,12 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Nothing beyond that.
+    /// No parameters but the default ones.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The resource's identifier: an https URL without a fragment (RFC 9728 §1.2), http being allowed for this machine alone.
+    /// The resource's identifier: an https URL without a fragment (RFC 9728 §1.2). A loopback address may use http.
     ///
     /// Default: the server's audience.
     pub fn resource(mut self, url: impl Into<String>) -> Self {
@@ -59,23 +60,25 @@ impl Metadata {
         self
     }
 
-    /// The scopes that a client may want to ask for. `offline_access` is none of them: it is asked of the authorization
-    /// server, for itself.
+    /// The scopes that a client may ask for. `offline_access` is not allowed here, because it concerns the authorization server
+    /// and not the resource.
+    ///
+    /// Default: none, and the parameter is not in the document.
     pub fn scopes_supported<'a>(self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         self.parameter("scopes_supported", scopes.into_iter().collect::<Vec<_>>())
     }
 
-    /// The name to show to a user.
+    /// The name of the resource that is shown to users.
     pub fn resource_name(self, name: &str) -> Self {
         self.parameter("resource_name", name)
     }
 
-    /// The URL of what a client's developer should read.
+    /// The URL of the documentation for developers of clients.
     pub fn resource_documentation(self, url: &str) -> Self {
         self.parameter("resource_documentation", url)
     }
 
-    /// The URL of what the resource demands of clients in the use of its data.
+    /// The URL of the policy on how clients may use the data.
     pub fn resource_policy_uri(self, url: &str) -> Self {
         self.parameter("resource_policy_uri", url)
     }
@@ -85,25 +88,42 @@ impl Metadata {
         self.parameter("resource_tos_uri", url)
     }
 
-    /// Any other parameter of RFC 9728 §2, such as `resource_name#fr`, whose value is whatever serializes as JSON. `resource`
-    /// and `authorization_servers` are the server's own and stay so.
+    /// Any parameter of RFC 9728 §2, such as `resource_name#fr`; an earlier value of the same name is replaced.
+    ///
+    /// `value` is anything that serializes as JSON. `resource` and `authorization_servers` have no effect: they follow from
+    /// [`resource`](Self::resource) and from the trusted issuers.
     ///
     /// # Panics
     ///
+    /// If `value` does not serialize. Text, booleans, numbers and lists of them always do;
+    /// [`try_parameter`](Self::try_parameter) is for other types.
+    #[track_caller]
+    pub fn parameter(self, name: &str, value: impl Serialize) -> Self {
+        self.try_parameter(name, value).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`parameter`](Self::parameter), for a type that may not serialize as JSON, such as a map whose keys are not strings.
+    ///
+    /// # Errors
+    ///
     /// If `value` does not serialize.
-    pub fn parameter(mut self, name: &str, value: impl Serialize) -> Self {
-        self.parameters.insert(name.to_owned(), serde_json::to_value(value).expect("a JSON value"));
-        self
+    pub fn try_parameter(mut self, name: &str, value: impl Serialize) -> Result<Self, InvalidParameter> {
+        let value = serde_json::to_value(value)
+            .map_err(|error| InvalidParameter { name: name.into(), reason: error.to_string().into() })?;
+        self.parameters.insert(name.to_owned(), value);
+        Ok(self)
     }
 
-    /// The scopes among those supported that should not be there (RFC 6749 §3.3), and where they stand.
-    pub(crate) fn odd_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_odd = |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == "offline_access";
-        self.texts("scopes_supported").filter(move |(_, scope)| is_odd(scope))
+    /// The values of `scopes_supported` that are not one scope token (RFC 6749 §3.3) or not a scope of a resource, with their
+    /// positions.
+    pub(crate) fn invalid_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_invalid =
+            |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == "offline_access";
+        self.texts("scopes_supported").filter(move |(_, scope)| is_invalid(scope))
     }
 
-    /// Where `none` stands among the algorithms of a parameter (RFC 9728 §2).
-    pub(crate) fn unsigned(&self, parameter: &str) -> impl Iterator<Item = usize> {
+    /// The positions of `none` among the algorithms of a parameter, where RFC 9728 §2 forbids it.
+    pub(crate) fn alg_none_positions(&self, parameter: &str) -> impl Iterator<Item = usize> {
         self.texts(parameter).filter(|(_, algorithm)| *algorithm == "none").map(|(at, _)| at)
     }
 
@@ -113,7 +133,15 @@ impl Metadata {
     }
 }
 
-/// The metadata document of a protected resource, and where it belongs: see the [module](self).
+/// A parameter whose value does not serialize as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a JSON value for the metadata parameter {name:?}, found one that does not serialize: {reason}")]
+pub struct InvalidParameter {
+    name: Excerpt,
+    reason: Excerpt,
+}
+
+/// The metadata document of a protected resource, and its URL: see the [module](self).
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata {
     url: Url,
@@ -121,7 +149,7 @@ pub struct ResourceMetadata {
 }
 
 impl ResourceMetadata {
-    /// `url` is that of `resource`.
+    /// The document for `resource`, which was parsed as `url`.
     pub(crate) fn new<'i>(
         resource: &str,
         mut url: Url,
@@ -132,30 +160,57 @@ impl ResourceMetadata {
         parameters.entry("bearer_methods_supported").or_insert_with(|| Value::from(vec!["header"]));
         parameters.insert("resource".into(), resource.into());
         parameters.insert("authorization_servers".into(), authorization_servers.collect());
-        // RFC 9728 §3.2: what has no elements is left out.
+        // RFC 9728 §3.2: parameters with zero elements are left out.
         parameters.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
-        // RFC 9728 §3.1: between host and path, and a slash that is all of the path goes.
+        // RFC 9728 §3.1: inserted between host and path. A path that is only a slash is removed first.
         let path = if url.path() == "/" { "" } else { url.path() };
         url.set_path(&format!("/.well-known/oauth-protected-resource{path}"));
         Self { url, json: Value::from(parameters).to_string().into() }
     }
 
-    /// Where the document is: the `resource_metadata` of the server's challenges.
+    /// The URL of the document: the `resource_metadata` of the server's challenges.
     #[must_use]
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// The path to serve it at (RFC 9728 §3.1). It is a literal one. axum takes a segment that starts with `:` or `*` for a
-    /// mistake, and then wants to be told otherwise: see its `Router::without_v07_checks`.
+    /// The path to serve the document at (RFC 9728 §3.1).
+    ///
+    /// It has no parameters. If one of its segments starts with `:` or `*`, axum takes that for the syntax of an earlier version
+    /// and panics, unless `Router::without_v07_checks` is called.
     #[must_use]
     pub fn path(&self) -> &str {
         self.url.path()
     }
 
-    /// The document itself.
+    /// The document, as JSON.
     #[must_use]
     pub fn json(&self) -> &Bytes {
         &self.json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_value_that_does_not_serialize_is_an_error() {
+        let keys_are_lists = BTreeMap::from([(vec![1], 2)]);
+        let error = Metadata::new().try_parameter("x_limits", keys_are_lists).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"expected a JSON value for the metadata parameter "x_limits", found one that does not serialize: key must be a string"#
+        );
+        let metadata = Metadata::new().try_parameter("resource_name", "One").unwrap().parameter("resource_name", "Two");
+        assert_eq!(Value::from(metadata.parameters), serde_json::json!({"resource_name": "Two"}));
+    }
+
+    #[test]
+    #[should_panic(expected = "the metadata parameter \"x_limits\"")]
+    fn a_literal_value_that_does_not_serialize_panics() {
+        let _ = Metadata::new().parameter("x_limits", BTreeMap::from([(vec![1], 2)]));
     }
 }

@@ -1,6 +1,6 @@
-//! Bounded excerpts of untrusted texts in errors, and URLs without secrets.
+//! Bounded excerpts of untrusted text for errors, and URLs without secrets.
 //!
-//! An [`Excerpt`] is taken when an error is made. So no error holds more than that, and no log can show more.
+//! An [`Excerpt`] is made when an error is made, so no error holds more text than that, and no log can show more.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,16 +8,16 @@ use std::ops::Deref;
 
 use url::Url;
 
-/// The most characters of a text that are kept, counted as they are displayed: `\u{1b}` counts as six.
+/// The maximum number of characters of a text that are kept, counted as they are displayed: `\u{1b}` counts as six.
 pub(crate) const MAX_CHARACTERS: usize = 200;
-/// The most texts of a list that are kept.
+/// The maximum number of texts of a list that are kept.
 const MAX_TEXTS: usize = 8;
 
-/// At most 200 characters of an untrusted text, such as a claim of an unverified token.
+/// At most 200 characters of untrusted text, such as a claim of an unverified token.
 ///
-/// A longer text ends in `…`, which is one of the 200. `Display` writes it with control characters, quotes and invisible
-/// characters escaped, so that it forges no lines of a log; `Debug` puts it in quotes besides. The characters that an escape
-/// takes count, so both forms have at most 202. It dereferences to the text without escapes.
+/// Longer text is cut and ends in `…`, which is one of the 200. `Display` escapes control characters, quotes and invisible
+/// characters, so that the text cannot forge a line of a log. `Debug` does the same and adds quotes. The characters of an escape
+/// count, so the longer form has at most 202. It dereferences to the text without escapes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Excerpt(Box<str>);
 
@@ -61,7 +61,7 @@ impl PartialEq<&str> for Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As in the `Debug` form, which leaves an apostrophe alone.
+        // `str::escape_debug` escapes apostrophes, and the `Debug` form of a string does not.
         self.0.split('\'').enumerate().try_for_each(|(at, part)| {
             f.write_str(if at == 0 { "" } else { "'" })?;
             part.escape_debug().fmt(f)
@@ -83,12 +83,12 @@ pub struct Excerpts {
 }
 
 impl Excerpts {
-    /// The texts that are kept, in their order.
+    /// The first texts of the list, at most 8, in their order.
     pub fn iter(&self) -> std::slice::Iter<'_, Excerpt> {
         self.first.iter()
     }
 
-    /// How many texts there were.
+    /// The length of the list.
     #[must_use]
     pub fn total(&self) -> usize {
         self.total
@@ -119,7 +119,7 @@ impl<T: Into<Excerpt>, const N: usize> From<[T; N]> for Excerpts {
     }
 }
 
-/// As a list: `["a", "b"]`, or `["a", …, "h", and 2992 more]`.
+/// Formats a list: `["a", "b"]`, or `["a", …, "h", and 2992 more]`.
 impl fmt::Debug for Excerpts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
@@ -137,21 +137,21 @@ pub(crate) fn quoted(text: Option<&str>) -> String {
     text.map_or("none".to_owned(), |text| format!("{:?}", cut(text)))
 }
 
-/// A URL, or what was meant to be one, without user name and password and without the values of its query and fragment, cut to
-/// 200 characters. The names of the parameters stay: `https://…@example.com/keys?code=…`.
+/// A URL, or text that was meant to be one, without user name and password and without the values of its query and fragment, cut
+/// to 200 characters. The names of the parameters stay: `https://…@example.com/keys?code=…`.
 pub(crate) fn url(text: &str) -> String {
     cut(&without_secrets(text)).into_owned()
 }
 
-/// The same of a URL that was parsed, for an error.
+/// As [`url`], for a parsed URL.
 pub(crate) fn place(url: &Url) -> Box<str> {
     self::url(url.as_str()).into()
 }
 
-/// The text, or as much of it as takes 200 characters to display, the `…` at its end included.
+/// The text, cut to 200 characters as they are displayed, including the `…` at its end.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     let mut shown = 0;
-    // Up to where there is room for the `…` too.
+    // The longest prefix that leaves room for the `…`.
     let mut end = 0;
     for (at, character) in text.char_indices() {
         shown += width(character);
@@ -165,7 +165,7 @@ pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// How many characters the `Debug` form of a text takes for this one, at most.
+/// The maximum number of characters that the `Debug` form of a string has for this character.
 fn width(character: char) -> usize {
     match character {
         '\'' => 1,
@@ -180,8 +180,8 @@ fn without_secrets(text: &str) -> String {
     shown
 }
 
-/// Where the query or the fragment begins. What looks like one may be a password with a question mark in it, in a text that is
-/// no URL for that reason.
+/// Splits the text where the query or the fragment begins. A question mark may also be part of a password, in text that is not
+/// a URL for that reason.
 fn split_at_parameters(text: &str) -> (&str, &str) {
     let split_after = |start: usize| {
         let at = text[start..].find(['?', '#']).map_or(text.len(), |at| start + at);
@@ -195,8 +195,8 @@ fn split_at_parameters(text: &str) -> (&str, &str) {
     }
 }
 
-/// What stands between the first colon, the slashes after it and the last `@` may be a user's name and password, also
-/// where the rest is too broken for a parser to tell (RFC 3986 §3.2.1).
+/// The text without a user name and password (RFC 3986 §3.2.1): everything between the first colon with its slashes and the last
+/// `@`. It also finds them in text that does not parse as a URL.
 fn without_credentials(text: &str) -> Option<String> {
     let (before, host) = text.rsplit_once('@')?;
     let (scheme, rest) = before.split_once(':')?;
@@ -204,7 +204,7 @@ fn without_credentials(text: &str) -> Option<String> {
     Some(format!("{scheme}:{}…@{host}", &rest[..slashes]))
 }
 
-/// The parameters without their values; one without a name is all value. What follows `#` is a part of a URL alone.
+/// Appends the parameters without their values. A parameter without a name is a value. A `#` starts a fragment only in a URL.
 fn push_names(parameters: &str, in_url: bool, shown: &mut String) {
     let is_delimiter = |character: char| matches!(character, '?' | '&' | ';') || (in_url && character == '#');
     for part in parameters.split_inclusive(is_delimiter) {
@@ -255,7 +255,7 @@ mod tests {
         ];
         for (text, shown) in cases {
             assert_eq!(url(text), shown);
-            assert_eq!(url(shown), shown, "nothing more is hidden the second time");
+            assert_eq!(url(shown), shown, "a second time removes nothing more");
         }
     }
 
@@ -265,17 +265,17 @@ mod tests {
         assert_eq!(kept(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(kept(&"é".repeat(201)), format!("{}…", "é".repeat(199)));
         assert_eq!(kept("a\n\"\u{1b}\u{202e}"), r#"a\n\"\u{1b}\u{202e}"#);
-        for odd in ["\u{1b}", "\u{10ffff}", "\n", "\"", "\\", "'", "\u{301}", "a\u{202e}"] {
-            let excerpt = Excerpt::from(odd.repeat(1000));
-            assert!(excerpt.ends_with('…'), "{odd:?}");
-            assert!(excerpt.to_string().chars().count() <= MAX_CHARACTERS, "{odd:?}");
-            assert!(format!("{excerpt:?}").chars().count() <= MAX_CHARACTERS + 2, "{odd:?}");
-            assert_eq!(Excerpt::from(&*excerpt), excerpt, "nothing more is cut the second time");
+        for repeated in ["\u{1b}", "\u{10ffff}", "\n", "\"", "\\", "'", "\u{301}", "a\u{202e}"] {
+            let excerpt = Excerpt::from(repeated.repeat(1000));
+            assert!(excerpt.ends_with('…'), "{repeated:?}");
+            assert!(excerpt.to_string().chars().count() <= MAX_CHARACTERS, "{repeated:?}");
+            assert!(format!("{excerpt:?}").chars().count() <= MAX_CHARACTERS + 2, "{repeated:?}");
+            assert_eq!(Excerpt::from(&*excerpt), excerpt, "a second time cuts nothing more");
         }
     }
 
     #[test]
-    fn of_a_list_eight_texts_are_kept_and_the_rest_is_counted() {
+    fn a_list_keeps_eight_texts_and_its_length() {
         let texts = |number: usize| (0..number).map(|at| at.to_string()).collect::<Excerpts>();
         assert_eq!(format!("{:?}", texts(0)), "[]");
         assert_eq!(format!("{:?}", texts(2)), r#"["0", "1"]"#);

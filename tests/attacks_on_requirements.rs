@@ -42,7 +42,7 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
     let shortfall = requirement.check(&token, SystemTime::now() + Duration::from_secs(3600)).unwrap_err();
     assert_eq!((shortfall.lack(), shortfall.scope()), (Lack::Freshness, None));
     // What it lacks besides is for later: the client has to get another token first.
-    let shortfall = Require::scope("pay").acr("mfa").check(&token, SystemTime::now() + Duration::from_secs(3600));
+    let shortfall = Require::scope("pay").and_acr("mfa").check(&token, SystemTime::now() + Duration::from_secs(3600));
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
 }
 
@@ -122,7 +122,7 @@ async fn who_does_not_speak_grpc_is_not_told_200() {
 async fn a_number_is_found_whatever_stands_beside_it() {
     let issuer = small_issuer();
     let api = server(&issuer);
-    let seven = Require::token().claim_contains("/levels", 7);
+    let seven = Require::token().and_claim_contains("/levels", 7);
     for (levels, holds) in [
         (json!(["a", 7]), true),
         (json!([null, {"x": 7}, [7], 7]), true),
@@ -139,11 +139,11 @@ async fn a_number_is_found_whatever_stands_beside_it() {
         let token = api.verify(&good(&issuer).claim("levels", &levels).sign()).await.unwrap();
         assert_eq!(api.check(&token, &seven).is_ok(), holds, "{levels}");
         // The value alone, and of its type.
-        let is_seven = Require::token().claim_equals("/levels", 7);
+        let is_seven = Require::token().and_claim_equals("/levels", 7);
         assert_eq!(api.check(&token, &is_seven).is_ok(), levels == json!(7), "{levels}");
         let mixed = good(&issuer).claim("outer", json!({"before": "x", "levels": levels, "after": ["y"]}));
         let token = api.verify(&mixed.sign()).await.unwrap();
-        let nested = Require::token().claim_contains("/outer/levels", 7);
+        let nested = Require::token().and_claim_contains("/outer/levels", 7);
         assert_eq!(api.check(&token, &nested).is_ok(), holds, "{levels}");
     }
 }
@@ -153,7 +153,7 @@ async fn a_number_is_found_whatever_stands_beside_it() {
 async fn a_client_is_sent_for_the_context_that_it_lacks() {
     let issuer = small_issuer();
     let api = server(&issuer);
-    let both = Require::token().auth_context("c1").auth_context("c2");
+    let both = Require::token().and_auth_context("c1").and_auth_context("c2");
     for (has, lacks) in [(json!([]), "c1"), (json!(["c1"]), "c2"), (json!(["c2"]), "c1")] {
         let token = api.verify(&good(&issuer).claim("acrs", &has).sign()).await.unwrap();
         let shortfall = both.check(&token, SystemTime::now()).unwrap_err();
@@ -161,10 +161,10 @@ async fn a_client_is_sent_for_the_context_that_it_lacks() {
     }
     // One that is there is not asked for where something else is lacking.
     let token = api.verify(&good(&issuer).claim("acrs", ["c1"]).sign()).await.unwrap();
-    let recent = Require::token().auth_context("c1").max_age(Duration::from_secs(300));
+    let recent = Require::token().and_auth_context("c1").and_max_age(Duration::from_secs(300));
     let rejection = api.check(&token, &recent).unwrap_err();
     assert_eq!(rejection.error(), Some("insufficient_user_authentication"));
-    let rejection = api.check(&token, &Require::scope("pay").auth_context("c1")).unwrap_err();
+    let rejection = api.check(&token, &Require::scope("pay").and_auth_context("c1")).unwrap_err();
     assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InsufficientScope, Some("insufficient_scope")));
 }
 
@@ -174,11 +174,11 @@ async fn a_fickle_rule_is_the_last_that_a_client_is_told_of() {
     let issuer = small_issuer();
     let token = server(&issuer).verify(&good(&issuer).sign()).await.unwrap();
     let asked = AtomicUsize::new(0);
-    let fickle = Require::token().custom(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) % 2 {
+    let fickle = Require::token().and_custom(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) % 2 {
         0 => Err(Shortfall::denied("no")),
         _ => Ok(()),
     });
-    let delegating = Require::token().custom(move |token, now| fickle.check(token, now));
+    let delegating = Require::token().and_custom(move |token, now| fickle.check(token, now));
     let shortfall = delegating.or(Require::scope("pay")).check(&token, SystemTime::now()).unwrap_err();
     assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
 }
@@ -214,7 +214,7 @@ async fn every_challenge_is_read_back_as_it_was_meant() {
         .unwrap();
     let metadata = api.metadata().unwrap().url().to_owned();
     let odd = r"!#$%&'()*+,-./:;<=>?@[]^_`{|}~";
-    let requirement = Require::scope(odd).acr(odd).max_age(Duration::MAX).auth_context("\"\r\n\u{e9}");
+    let requirement = Require::scope(odd).and_acr(odd).and_max_age(Duration::MAX).and_auth_context("\"\r\n\u{e9}");
     let app = Router::new().route("/me", get(async || ())).layer(api.layer().require(requirement));
     for (answer, names) in [
         (send(&app, "/me", []).await, &["realm", "resource_metadata", "scope"][..]),
@@ -249,22 +249,23 @@ async fn rules_of_a_kind_are_told_together() {
     let token = api.verify(&good(&issuer).sign()).await.unwrap();
     let told = |requirement: Require| requirement.check(&token, SystemTime::now()).unwrap_err();
     for (one, other) in [(60, 300), (300, 60)] {
-        assert_eq!(told(Require::token().max_age(age(one)).max_age(age(other))).max_age(), Some(age(60)));
+        assert_eq!(told(Require::token().and_max_age(age(one)).and_max_age(age(other))).max_age(), Some(age(60)));
     }
-    assert_eq!(told(Require::token().acr("a b c").acr("c b")).acr_values().unwrap().as_str(), "b c");
+    assert_eq!(told(Require::token().and_acr("a b c").and_acr("c b")).acr_values().unwrap().as_str(), "b c");
     let denied = |words| move |_: &AccessToken, _: SystemTime| Err(Shortfall::denied(words));
-    let twice = Require::token().custom(denied("first")).custom(denied("second"));
+    let twice = Require::token().and_custom(denied("first")).and_custom(denied("second"));
     assert_eq!(told(twice.clone()).description(), Some("first"));
 
     // A reason of the application's own is not the reason to authenticate again.
-    let rejection = api.check(&token, &twice.acr("mfa")).unwrap_err();
+    let rejection = api.check(&token, &twice.and_acr("mfa")).unwrap_err();
     assert_eq!(rejection.description(), Some("The request needs a stronger or more recent authentication"));
     assert!(!rejection.challenges().next().unwrap().to_str().unwrap().contains("first"));
 
     // And a token that a refreshed one replaces is no reason to go anywhere.
     let old = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 100;
     let old = api.verify(&good(&issuer).claim("iat", old).sign()).await.unwrap();
-    let all = Require::scope("pay").acr("mfa").max_age(age(1)).auth_context("c1").max_token_age(age(60));
+    let all =
+        Require::scope("pay").and_acr("mfa").and_max_age(age(1)).and_auth_context("c1").and_max_token_age(age(60));
     let rejection = api.check(&old, &all).unwrap_err();
     let shortfall = rejection.shortfall().unwrap();
     assert_eq!((shortfall.scope(), shortfall.acr_values(), shortfall.max_age()), (None, None, None));
@@ -343,7 +344,7 @@ async fn a_grpc_message_is_read_back_as_it_was_meant() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let token = api.verify(&good(&issuer).sign()).await.unwrap();
-    let denied = Require::token().custom(|_, _| Err(Shortfall::denied("100 % é\r\nx")));
+    let denied = Require::token().and_custom(|_, _| Err(Shortfall::denied("100 % é\r\nx")));
     let rejection = api.check(&token, &denied).unwrap_err();
     let response: Response = Grpc.respond(&rejection, &RejectionContext::of(&http::Request::new(())));
     assert_eq!(response.headers()["grpc-message"], "100 %25 %C3%A9%0D%0Ax");
@@ -390,7 +391,7 @@ async fn leniency_lets_no_ambiguity_through() {
             let verdict = api.verify(&token.sign()).await;
             assert_eq!(verdict.is_ok(), passes, "{name} {}", &value[..value.len().min(40)]);
             if let Ok(token) = verdict {
-                assert!(api.check(&token, &Require::token().acr("a null").max_age(Duration::MAX)).is_err());
+                assert!(api.check(&token, &Require::token().and_acr("a null").and_max_age(Duration::MAX)).is_err());
             }
         }
     }

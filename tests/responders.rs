@@ -35,7 +35,7 @@ async fn ask(app: &Router, token: Option<&str>) -> (Response<()>, String) {
 #[tokio::test]
 async fn a_problem_document_says_what_the_challenge_says() {
     let issuer = small_issuer();
-    let requirement = Require::scope("pay").acr("mfa hwk").max_age(std::time::Duration::from_secs(300));
+    let requirement = Require::scope("pay").and_acr("mfa hwk").and_max_age(std::time::Duration::from_secs(300));
     let app = Router::new()
         .route("/me", get(async || ()).layer(requirement))
         .layer(server(&issuer).layer().respond_with(Problem));
@@ -109,7 +109,7 @@ async fn grpc_client(issuer: &tower_bearer::testing::TestIssuer) -> HealthClient
     let (_reporter, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
         .layer(server(issuer).layer().respond_with(Grpc))
-        .add_service(Require::scope("health:read").acr("mfa").named_layer(health));
+        .add_service(Require::scope("health:read").and_acr("mfa").named_layer(health));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));

@@ -67,10 +67,10 @@ fn requirements() -> [Require; 6] {
     let age = Duration::from_secs(300);
     [
         Require::scope("pay read"),
-        Require::token().acr("mfa hwk"),
-        Require::token().max_age(age),
-        Require::scope("pay read").acr("mfa hwk").max_age(age),
-        Require::token().claim_contains("/realm_access/roles", "admin"),
+        Require::token().and_acr("mfa hwk"),
+        Require::token().and_max_age(age),
+        Require::scope("pay read").and_acr("mfa hwk").and_max_age(age),
+        Require::token().and_claim_contains("/realm_access/roles", "admin"),
         Require::any_scope(["admin", "pay read"]),
     ]
 }
@@ -150,7 +150,7 @@ async fn j5_the_age_of_an_authentication_to_the_second() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let now = UNIX_EPOCH + Duration::from_secs(seconds_ago(0));
-    let requirement = Require::token().max_age(Duration::from_secs(300));
+    let requirement = Require::token().and_max_age(Duration::from_secs(300));
     let at = i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
     // The leeway is 30 seconds.
     for (auth_time, passes) in [
@@ -174,7 +174,7 @@ async fn j4_levels_are_compared_by_the_order_given() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let levels = Levels::new(["pwd", "mfa", "hwk"]);
-    let requirement = Require::token().acr_values(levels.at_least("mfa"));
+    let requirement = Require::token().and_acr_values(levels.at_least("mfa"));
     for (acr, passes) in [("pwd", false), ("mfa", true), ("hwk", true), ("zzz", false), ("mfa hwk", false), ("", false)]
     {
         let token = api.verify(&good(&issuer).claim("acr", acr).sign()).await.unwrap();
@@ -186,7 +186,7 @@ async fn j4_levels_are_compared_by_the_order_given() {
 async fn entra_is_asked_in_its_own_words() {
     let issuer = small_issuer();
     let app = Router::new()
-        .route("/me", get(async || ()).layer(Require::scope("read:me").auth_context("c1")))
+        .route("/me", get(async || ()).layer(Require::scope("read:me").and_auth_context("c1")))
         .layer(server(&issuer).layer());
     present(&app, &good(&issuer).claim("acrs", ["c2", "c1"]).sign()).await.assert_ok();
     for token in [good(&issuer), good(&issuer).claim("acrs", ["c2"]), good(&issuer).claim("acr", "c1")] {

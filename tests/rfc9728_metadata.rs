@@ -137,7 +137,7 @@ async fn k5_p1_p2_from_a_challenge_to_the_document() {
             .unwrap();
         let metadata = api.metadata().unwrap();
         let app = Router::new()
-            .route("/me", get(async || ()).layer(Require::scope("read:me").acr("mfa")))
+            .route("/me", get(async || ()).layer(Require::scope("read:me").and_acr("mfa")))
             .layer(api.layer())
             .route_service(metadata.path(), metadata.service());
         let good = || good(&issuer).audience(audience);

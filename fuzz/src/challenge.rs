@@ -65,16 +65,16 @@ pub fn run(input: &[u8]) {
     // What needs a better authentication is told so and no more, unless it is a description that refuses.
     let mut require = scope.clone().map_or(Require::token(), Require::from);
     if let Some(acr) = acr.clone() {
-        require = require.acr_values(acr);
+        require = require.and_acr_values(acr);
     }
     if let Some(age) = age {
-        require = require.max_age(Duration::from_secs(age));
+        require = require.and_max_age(Duration::from_secs(age));
     }
     if let Some(context) = context {
-        require = require.auth_context(context);
+        require = require.and_auth_context(context);
     }
     if let Some(description) = description.map(kept) {
-        require = require.custom(move |_, _| Err(Shortfall::denied(description)));
+        require = require.and_custom(move |_, _| Err(Shortfall::denied(description)));
     }
 
     let lacks_authentication = acr.is_some() || age.is_some() || context.is_some();

@@ -34,15 +34,15 @@ pub fn run(input: &[u8]) {
     let is = |claim: &Json| wanted.is(claim);
     let shown = || format!("{pointer:?} {value:?} in {payload}");
     let equals = claim.is_some_and(is);
-    assert_eq!(holds(Require::token().claim_equals(pointer, wanted.claim_value())), equals, "equals {}", shown());
+    assert_eq!(holds(Require::token().and_claim_equals(pointer, wanted.claim_value())), equals, "equals {}", shown());
     let contains = match claim {
         Some(Json::Array(elements)) => elements.iter().any(is),
         other => other.is_some_and(is),
     };
-    assert_eq!(holds(Require::token().claim_contains(pointer, wanted.claim_value())), contains, "contains {}", shown());
+    assert_eq!(holds(Require::token().and_claim_contains(pointer, wanted.claim_value())), contains, "contains {}", shown());
     let member = claim.and_then(|claim| claim.member(value));
     let has = member.is_some_and(|member| !matches!(member, Json::Null | Json::Bool(false)));
-    assert_eq!(holds(Require::token().claim_has_member(pointer, value)), has, "has {}", shown());
+    assert_eq!(holds(Require::token().and_claim_has_member(pointer, value)), has, "has {}", shown());
 }
 
 enum Wanted {

@@ -1,5 +1,6 @@
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::protocol::Protocol;
 use super::respond::{RejectionContext, Respond};
@@ -61,11 +62,8 @@ impl<B: Default> Respond<B> for Grpc {
     }
 }
 
-/// gRPC over HTTP/2, "Responses": printable ASCII but for the percent sign stands for itself.
+/// Encodes a status message as gRPC over HTTP/2 defines it ("Responses"): everything but printable ASCII, and the percent sign.
 fn percent_encoded(text: &str) -> String {
-    let encode = |octet| match octet {
-        b' '..=b'~' if octet != b'%' => char::from(octet).to_string(),
-        _ => format!("%{octet:02X}"),
-    };
-    text.bytes().map(encode).collect()
+    const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(text, ENCODED).to_string()
 }

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Scope, redact};
+use serde::{Deserialize, Serialize, Serializer};
 
-/// Authentication context class references that will do, in order of preference: the `acr_values` of a challenge
-/// (RFC 9470 §3) and of the authorization request that follows it (OpenID Connect Core §3.1.2.1).
+use crate::Scope;
+use crate::redact::Excerpt;
+
+/// Authentication context class references, in order of preference: the `acr_values` of a challenge (RFC 9470 §3) and of the
+/// authorization request that follows it (OpenID Connect Core §3.1.2.1).
 ///
-/// The text form has one space between two. Values compare whole, never by their order as texts.
+/// As text, and with serde, it has one space between two values. Values compare as a whole, never by their order as text.
 ///
 /// ```
 /// use tower_bearer::require::AcrValues;
@@ -15,7 +18,8 @@ use crate::{Scope, redact};
 /// assert!(values.contains("urn:example:mfa"));
 /// # Ok::<(), tower_bearer::require::InvalidAcrValues>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct AcrValues(Box<str>);
 
 impl AcrValues {
@@ -36,10 +40,15 @@ impl AcrValues {
         &self.0
     }
 
-    /// Those that both have, in the order of `self`; if there is none, `self`.
+    /// `values` in this order. There is at least one, and each was parsed.
+    pub(super) fn of(values: &[impl AsRef<str>]) -> Self {
+        Self(values.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ").into())
+    }
+
+    /// The values that both have, in the order of `self`; if there is none, `self`.
     pub(super) fn in_common_with(self, other: &Self) -> Self {
         let common: Vec<&str> = self.iter().filter(|value| other.contains(value)).collect();
-        if common.is_empty() { self } else { Self(common.join(" ").into()) }
+        if common.is_empty() { self } else { Self::of(&common) }
     }
 }
 
@@ -49,66 +58,51 @@ impl fmt::Display for AcrValues {
     }
 }
 
-/// Reads one or more values with exactly one space between two. They are made of the characters of a scope token, which
-/// need no quoting in a challenge.
+/// Parses one or more values with exactly one space between two. Their characters are those of a scope token (RFC 6749
+/// §3.3), which need no quoting in a challenge.
 impl FromStr for AcrValues {
     type Err = InvalidAcrValues;
 
     fn from_str(text: &str) -> Result<Self, InvalidAcrValues> {
         let scope: Result<Scope, _> = text.parse();
-        scope.map(|_| Self(text.into())).map_err(|_| InvalidAcrValues(redact::cut(text).into_owned()))
+        scope.map(|_| Self(text.into())).map_err(|_| InvalidAcrValues { text: text.into() })
     }
 }
 
-/// A text that is no list of authentication context class references, cut to 200 characters.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a list of acr values with one space between two (RFC 9470 §3)")]
-pub struct InvalidAcrValues(pub String);
+impl TryFrom<&str> for AcrValues {
+    type Error = InvalidAcrValues;
 
-/// Authentication context classes that are ordered, the weakest first, so that a requirement can say "at least".
-///
-/// `acr` values have no order of their own (RFC 9470 §6.1); this is the application's.
-///
-/// ```
-/// use tower_bearer::Require;
-/// use tower_bearer::require::Levels;
-///
-/// let levels = Levels::new(["pwd", "mfa", "hwk"]);
-/// let transfer = Require::scope("transfer").acr_values(levels.at_least("mfa")); // mfa or hwk
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Levels(Vec<Box<str>>);
-
-impl Levels {
-    /// The levels, the weakest first.
-    ///
-    /// # Panics
-    ///
-    /// If there is none, one stands twice, or one is no `acr` value.
-    #[must_use]
-    #[track_caller]
-    pub fn new<'a>(weakest_first: impl IntoIterator<Item = &'a str>) -> Self {
-        let levels: Vec<Box<str>> = weakest_first.into_iter().map(Into::into).collect();
-        assert!(!levels.is_empty(), "there are no levels");
-        for (at, level) in levels.iter().enumerate() {
-            assert!(!level.contains(' ') && level.parse::<AcrValues>().is_ok(), "{level:?} is no acr value");
-            assert!(!levels[..at].contains(level), "the level {level:?} stands twice");
-        }
-        Self(levels)
+    fn try_from(text: &str) -> Result<Self, InvalidAcrValues> {
+        text.parse()
     }
+}
 
-    /// `level` and all that are stronger. A client is told to ask for `level`, the weakest that will do, first.
-    ///
-    /// # Panics
-    ///
-    /// If `level` is none of the levels.
+impl TryFrom<String> for AcrValues {
+    type Error = InvalidAcrValues;
+
+    fn try_from(text: String) -> Result<Self, InvalidAcrValues> {
+        text.parse()
+    }
+}
+
+impl Serialize for AcrValues {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Text that is not a list of authentication context class references.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected acr values with one space between two (RFC 9470 §3), found {text:?}")]
+pub struct InvalidAcrValues {
+    text: Excerpt,
+}
+
+impl InvalidAcrValues {
+    /// The text, cut to 200 characters.
     #[must_use]
-    #[track_caller]
-    pub fn at_least(&self, level: &str) -> AcrValues {
-        let Some(weakest) = self.0.iter().position(|own| &**own == level) else {
-            panic!("{level:?} is none of the levels {:?}", self.0)
-        };
-        AcrValues(self.0[weakest..].join(" ").into())
+    pub fn text(&self) -> &Excerpt {
+        &self.text
     }
 }
 
@@ -116,8 +110,9 @@ impl Levels {
 mod tests {
     use super::*;
 
+    // j4
     #[test]
-    fn j4_values_compare_whole() {
+    fn values_compare_as_a_whole() {
         let values: AcrValues = "mfa hwk".parse().unwrap();
         for other in ["", "MFA", "mf", "mfa hwk", "mfa2", " mfa"] {
             assert!(!values.contains(other), "{other:?}");
@@ -125,23 +120,30 @@ mod tests {
         assert_eq!(values.iter().collect::<Vec<_>>(), ["mfa", "hwk"]);
     }
 
+    // j2
     #[test]
-    fn j2_values_need_no_quoting() {
+    fn values_need_no_quoting() {
         for bad in ["", " ", "a  b", "a ", "\"", "a\\b", "é", "a\tb"] {
             assert!(bad.parse::<AcrValues>().is_err(), "{bad:?}");
+            assert!(AcrValues::try_from(bad).is_err(), "{bad:?}");
+            assert!(AcrValues::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn at_least_is_by_the_order_given() {
-        let levels = Levels::new(["zero", "one", "a"]);
-        assert_eq!(levels.at_least("zero").as_str(), "zero one a");
-        assert_eq!(levels.at_least("one").as_str(), "one a");
-        assert_eq!(levels.at_least("a").as_str(), "a");
+    fn serde_form_is_the_text() {
+        let values: AcrValues = serde_json::from_str(r#""hwk mfa""#).unwrap();
+        assert_eq!(values, "hwk mfa".try_into().unwrap());
+        assert_eq!(serde_json::to_string(&values).unwrap(), r#""hwk mfa""#);
+        for bad in [r#""""#, r#""hwk  mfa""#, r#"["hwk"]"#, "1", "null"] {
+            assert!(serde_json::from_str::<AcrValues>(bad).is_err(), "{bad}");
+        }
+        let error = serde_json::from_str::<AcrValues>(r#""a  b""#).unwrap_err();
+        assert_eq!(error.to_string(), r#"expected acr values with one space between two (RFC 9470 §3), found "a  b""#);
     }
 
     #[test]
-    fn what_must_hold_together_is_what_both_have() {
+    fn two_lists_that_both_apply_have_their_common_values() {
         let values = |text: &str| text.parse::<AcrValues>().unwrap();
         assert_eq!(values("a b c").in_common_with(&values("c b")), values("b c"));
         assert_eq!(values("a").in_common_with(&values("b")), values("a"));

@@ -1,6 +1,6 @@
-use crate::redact;
+use crate::redact::Excerpt;
 
-/// What a claim is compared with: a text, a whole number or a truth value.
+/// A value that a claim is compared with: a string, an integer or a boolean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimValue(Value);
 
@@ -64,19 +64,29 @@ impl ClaimRule {
     }
 }
 
-/// A text that is no JSON pointer, cut to 200 characters.
+/// Text that is not a JSON pointer to a claim.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a JSON pointer to a claim, such as \"/realm_access/roles\" (RFC 6901)")]
-pub struct InvalidPointer(pub String);
+#[error("expected a JSON pointer to a claim, such as \"/realm_access/roles\" (RFC 6901), found {text:?}")]
+pub struct InvalidPointer {
+    text: Excerpt,
+}
 
-/// RFC 6901 §3, §4; the empty pointer is to no claim, but to all of them.
+impl InvalidPointer {
+    /// The text, cut to 200 characters.
+    #[must_use]
+    pub fn text(&self) -> &Excerpt {
+        &self.text
+    }
+}
+
+/// Parses a JSON pointer (RFC 6901 §3). The empty one is refused, because it points to no claim but to the whole payload.
 fn parse_pointer(text: &str) -> Result<Box<[Box<str>]>, InvalidPointer> {
-    let invalid = || InvalidPointer(redact::cut(text).into_owned());
+    let invalid = || InvalidPointer { text: text.into() };
     let tokens = text.strip_prefix('/').ok_or_else(invalid)?.split('/');
     tokens.map(|token| unescape(token).ok_or_else(invalid)).collect()
 }
 
-/// RFC 6901 §4: `~1` is a slash and `~0` a tilde.
+/// Replaces `~1` by a slash and `~0` by a tilde (RFC 6901 §4).
 fn unescape(token: &str) -> Option<Box<str>> {
     let mut parts = token.split('~');
     let mut text = parts.next()?.to_owned();

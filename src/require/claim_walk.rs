@@ -1,159 +1,62 @@
-use std::cell::OnceCell;
+//! A single walk over a payload that evaluates any number of rules about claims.
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use smallvec::SmallVec;
 
-use super::claim::{ClaimRule, Condition, Value};
-use super::rule::Rule;
+use super::claim::ClaimRule;
+use super::claim_search::{Found, Search};
+
+/// The number of claim rules up to which nothing is allocated. Few requirements have more.
+pub(super) const FEW: usize = 16;
 
 /// With `serde_json`'s `arbitrary_precision`, which any crate in the build may switch on, a number arrives as an object with one
 /// member of this name. Payloads with a member of this name are refused.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// The number of rules about claims up to which nothing is allocated. Few requirements have more.
-const FEW: usize = 16;
-
-/// Evaluates all rules about claims of one requirement in a single walk over the payload.
+/// Whether each of the rules holds for the claims in the payload, in the order of the rules.
 ///
-/// The walk takes place when the first answer is needed. It reads the payload without building values, so for up to [`FEW`]
-/// rules nothing is allocated, unless a text in the payload has escapes.
-pub(super) struct ClaimAnswers<'r> {
-    requirement: &'r Rule,
-    payload: &'r [u8],
-    /// In the order of the rules' addresses.
-    answers: OnceCell<Answers<'r>>,
-}
-
-type Answers<'r> = SmallVec<[Answer<'r>; FEW]>;
-
-struct Answer<'r> {
-    rule: &'r ClaimRule,
-    holds: bool,
-}
-
-impl<'r> ClaimAnswers<'r> {
-    pub(super) fn new(requirement: &'r Rule, payload: &'r [u8]) -> Self {
-        Self { requirement, payload, answers: OnceCell::new() }
+/// It builds no values of the payload, so for up to [`FEW`] rules nothing is allocated, unless a string in the payload has
+/// escapes.
+pub(super) fn evaluate(payload: &[u8], rules: &[&ClaimRule]) -> SmallVec<[bool; FEW]> {
+    let searches = rules.iter().map(|rule| Search::Claim(&rule.path, &rule.condition)).enumerate();
+    let mut walk = Walk { open: searches.collect(), holds: rules.iter().map(|_| false).collect() };
+    let mut json = serde_json::Deserializer::from_slice(payload);
+    if (Node { walk: &mut walk, from: 0 }).deserialize(&mut json).is_err() {
+        // Unreachable: the payload was parsed before. If it happens, no rule holds.
+        walk.holds.fill(false);
     }
-
-    /// Whether the claim is there and as it must be, for a `rule` of the requirement.
-    pub(super) fn hold(&self, rule: &ClaimRule) -> bool {
-        let answers = self.answers.get_or_init(|| self.walk());
-        let found = answers.binary_search_by_key(&address(rule), |answer| address(answer.rule));
-        found.is_ok_and(|at| answers[at].holds)
-    }
-
-    fn walk(&self) -> Answers<'r> {
-        #[cfg(test)]
-        tests::WALKS.set(tests::WALKS.get() + 1);
-        let mut answers = Answers::new();
-        self.requirement.for_each_claim(&mut |rule| answers.push(Answer { rule, holds: false }));
-        answers.sort_unstable_by_key(|answer| address(answer.rule));
-        let seeks = answers.iter().map(|Answer { rule, .. }| Seek::Claim(&rule.path, &rule.condition)).enumerate();
-        let mut walk = Walk { open: seeks.collect(), answers };
-        let mut json = serde_json::Deserializer::from_slice(self.payload);
-        if (Node { walk: &mut walk, from: 0 }).deserialize(&mut json).is_err() {
-            // Unreachable: the payload was parsed before. If it happens, no rule holds.
-            walk.answers.iter_mut().for_each(|answer| answer.holds = false);
-        }
-        walk.answers
-    }
+    walk.holds
 }
 
-fn address(rule: &ClaimRule) -> usize {
-    std::ptr::from_ref(rule).addr()
-}
-
-/// The state of a walk.
+/// The state of the walk.
 struct Walk<'r> {
-    /// What is sought in the values that are open, the outermost first, each with the number of its answer.
-    open: SmallVec<[(usize, Seek<'r>); FEW]>,
-    answers: Answers<'r>,
+    /// The searches in the values that the walk is inside, the outermost value first, each with the index of its rule.
+    open: SmallVec<[(usize, Search<'r>); FEW]>,
+    /// Whether each rule holds.
+    holds: SmallVec<[bool; FEW]>,
 }
 
 impl<'r> Walk<'r> {
-    /// Answers what is sought from `from` on, now that its value is known.
+    /// Completes the searches from index `from` on, now that their value is known.
     fn found(&mut self, from: usize, value: &Found<'_>) {
-        for (answer, _) in self.open[from..].iter().filter(|(_, seek)| seek.is(value)) {
-            self.answers[*answer].holds = true;
+        for (rule, _) in self.open[from..].iter().filter(|(_, search)| search.matches(value)) {
+            self.holds[*rule] = true;
         }
     }
 
-    /// Adds what is sought in a part of the value, for what is sought in the value itself: the entries `from` to `until`.
-    fn open(&mut self, from: usize, until: usize, within: impl Fn(Seek<'r>) -> Option<Seek<'r>>) {
+    /// Opens the searches in a member or an element that follow from those in the value around it, which have the indexes
+    /// `from` to `until`.
+    fn open(&mut self, from: usize, until: usize, within: impl Fn(Search<'r>) -> Option<Search<'r>>) {
         for at in from..until {
-            let (answer, seek) = self.open[at];
-            self.open.extend(within(seek).map(|seek| (answer, seek)));
+            let (rule, search) = self.open[at];
+            self.open.extend(within(search).map(|search| (rule, search)));
         }
     }
 }
 
-/// What is sought in a value.
-#[derive(Clone, Copy)]
-enum Seek<'r> {
-    /// That the condition holds where the path leads.
-    Claim(&'r [Box<str>], &'r Condition),
-    /// That it is this.
-    Value(&'r Value),
-    /// That it is neither `null` nor `false`.
-    Anything,
-}
-
-impl Seek<'_> {
-    /// What is sought in the member of an object.
-    fn in_member(self, name: &str) -> Option<Self> {
-        match self {
-            Self::Claim([own, rest @ ..], condition) if **own == *name => Some(Self::Claim(rest, condition)),
-            Self::Claim([], Condition::HasMember(own)) if **own == *name => Some(Self::Anything),
-            _ => None,
-        }
-    }
-
-    /// What is sought in the element of an array.
-    fn in_element(self, index: usize) -> Option<Self> {
-        match self {
-            Self::Claim([token, rest @ ..], condition) if is_index(token, index) => Some(Self::Claim(rest, condition)),
-            Self::Claim([], Condition::Contains(value)) => Some(Self::Value(value)),
-            _ => None,
-        }
-    }
-
-    /// Whether a value is what is sought; one that stands alone counts as an array of one, because some issuers write it so.
-    fn is(self, value: &Found<'_>) -> bool {
-        match self {
-            Self::Value(wanted) | Self::Claim([], Condition::Contains(wanted) | Condition::Equals(wanted)) => {
-                match (wanted, value) {
-                    (Value::Text(wanted), Found::Text(text)) => **wanted == **text,
-                    (Value::Number(wanted), Found::Number(number)) => Some(*wanted) == *number,
-                    (Value::Bool(wanted), Found::Bool(truth)) => wanted == truth,
-                    _ => false,
-                }
-            }
-            Self::Anything => !matches!(value, Found::Null | Found::Bool(false)),
-            Self::Claim(..) => false,
-        }
-    }
-}
-
-/// RFC 6901 §4: digits without a leading zero.
-fn is_index(token: &str, index: usize) -> bool {
-    let plain = token == "0" || !token.starts_with(['0', '+']);
-    plain && token.parse() == Ok(index)
-}
-
-/// A value of the payload.
-enum Found<'v> {
-    Text(&'v str),
-    /// `None` if it is not written as a whole number, or too large for one.
-    Number(Option<i64>),
-    Bool(bool),
-    Null,
-    /// An object or an array.
-    Structure,
-}
-
-/// A value, and where what is sought in it begins.
+/// A value to walk, and the index of the first search in it.
 struct Node<'w, 'r> {
     walk: &'w mut Walk<'r>,
     from: usize,
@@ -163,7 +66,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        // Also where nothing is sought: to ignore a value, `serde_json` allocates.
+        // Also without any search: `serde_json` allocates when it ignores a value.
         json.deserialize_any(self)
     }
 }
@@ -180,7 +83,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         let until = walk.open.len();
         while let Some(name) = map.next_key_seed(Name { walk, from, until })? {
             if name == IsNumber::Yes {
-                let number = map.next_value_seed(WholeNumber)?;
+                let number = map.next_value_seed(Integer)?;
                 walk.found(from, &Found::Number(number));
                 return Ok(());
             }
@@ -195,7 +98,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         let Self { walk, from } = self;
         let until = walk.open.len();
         for index in 0.. {
-            walk.open(from, until, |seek| seek.in_element(index));
+            walk.open(from, until, |search| search.in_element(index));
             let element = seq.next_element_seed(Node { walk, from: until })?;
             walk.open.truncate(until);
             if element.is_none() {
@@ -237,7 +140,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     }
 }
 
-/// Reads the name of a member, and adds what is sought in a member of that name.
+/// Reads the name of a member, and opens the searches in it.
 struct Name<'w, 'r> {
     walk: &'w mut Walk<'r>,
     from: usize,
@@ -269,15 +172,15 @@ impl Visitor<'_> for Name<'_, '_> {
         if name == NUMBER {
             return Ok(IsNumber::Yes);
         }
-        self.walk.open(self.from, self.until, |seek| seek.in_member(name));
+        self.walk.open(self.from, self.until, |search| search.in_member(name));
         Ok(IsNumber::No)
     }
 }
 
-/// Reads a number from its digits.
-struct WholeNumber;
+/// Reads an integer from its digits.
+struct Integer;
 
-impl<'de> DeserializeSeed<'de> for WholeNumber {
+impl<'de> DeserializeSeed<'de> for Integer {
     type Value = Option<i64>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<i64>, D::Error> {
@@ -285,7 +188,7 @@ impl<'de> DeserializeSeed<'de> for WholeNumber {
     }
 }
 
-impl Visitor<'_> for WholeNumber {
+impl Visitor<'_> for Integer {
     type Value = Option<i64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,24 +196,15 @@ impl Visitor<'_> for WholeNumber {
     }
 
     fn visit_str<E>(self, digits: &str) -> Result<Option<i64>, E> {
-        // `-0` is no whole number, as it is none without `arbitrary_precision`.
+        // Without `arbitrary_precision`, `-0` arrives as a float, so it is no integer here either.
         Ok(digits.parse().ok().filter(|number| *number != 0 || digits == "0"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::time::{Duration, SystemTime};
-
     use super::*;
-    use crate::require::claim::{ClaimValue, InvalidPointer};
-    use crate::{AccessToken, Require};
-
-    thread_local! {
-        /// How often a payload was walked.
-        pub(super) static WALKS: Cell<usize> = const { Cell::new(0) };
-    }
+    use crate::require::claim::ClaimValue;
 
     const CLAIMS: &str = r#"{
         "realm_access": {"roles": ["offline_access", "admin", 7]},
@@ -320,18 +214,16 @@ mod tests {
         "big": 18446744073709551615, "half": 2.5, "minus": -0
     }"#;
 
-    fn holds(rule: Result<ClaimRule, InvalidPointer>) -> bool {
-        let rule = Rule::Claim(rule.unwrap());
-        let Rule::Claim(claim) = &rule else { unreachable!("it is one") };
-        ClaimAnswers::new(&rule, CLAIMS.as_bytes()).hold(claim)
+    fn holds(rule: &ClaimRule) -> bool {
+        evaluate(CLAIMS.as_bytes(), &[rule])[0]
     }
 
     fn contains(pointer: &str, value: impl Into<ClaimValue>) -> bool {
-        holds(ClaimRule::contains(pointer, value.into()))
+        holds(&ClaimRule::contains(pointer, value.into()).unwrap())
     }
 
     fn equals(pointer: &str, value: impl Into<ClaimValue>) -> bool {
-        holds(ClaimRule::equals(pointer, value.into()))
+        holds(&ClaimRule::equals(pointer, value.into()).unwrap())
     }
 
     #[test]
@@ -373,15 +265,14 @@ mod tests {
 
     #[test]
     fn a_member_counts_unless_it_is_null_or_false() {
-        let has = |name| holds(ClaimRule::has_member("/granted", name));
+        let has = |name| holds(&ClaimRule::has_member("/granted", name).unwrap());
         assert!(has("admin") && has("empty"));
         assert!(!has("taken") && !has("denied") && !has("absent") && !has("org"));
-        assert!(!holds(ClaimRule::has_member("/group", "staff")));
+        assert!(!holds(&ClaimRule::has_member("/group", "staff").unwrap()));
     }
 
-    /// All of them at once, in one walk, as each by itself.
     #[test]
-    fn many_rules_are_answered_in_one_walk() {
+    fn many_rules_at_once_hold_as_each_does_alone() {
         let texts = ["admin", "staff", "view", "odd", "7"].map(ClaimValue::from);
         let values: Vec<ClaimValue> =
             texts.into_iter().chain([2.into(), 7.into(), true.into(), false.into()]).collect();
@@ -408,62 +299,27 @@ mod tests {
             }
             rules.extend(["admin", "taken", "roles"].map(|name| ClaimRule::has_member(pointer, name).unwrap()));
         }
-        let one_by_one: Vec<_> = rules.iter().map(|rule| holds(Ok(rule.clone()))).collect();
-        let all = Rule::Any(rules.into_iter().map(|rule| Rule::Claim(rule).into()).collect());
-        WALKS.set(0);
-        let answers = ClaimAnswers::new(&all, CLAIMS.as_bytes());
-        let mut at_once = Vec::new();
-        all.for_each_claim(&mut |rule| at_once.push(answers.hold(rule)));
-        assert_eq!(at_once, one_by_one);
+        let one_by_one: Vec<_> = rules.iter().map(holds).collect();
+        let at_once = evaluate(CLAIMS.as_bytes(), &rules.iter().collect::<Vec<_>>());
+        assert_eq!(*at_once, *one_by_one);
         assert!(at_once.iter().filter(|holds| **holds).count() > 10, "{at_once:?}");
-        assert_eq!(WALKS.get(), 1);
     }
 
     #[test]
-    fn what_cannot_be_read_satisfies_nothing() {
-        let rule = Rule::Claim(ClaimRule::contains("/a", "x".into()).unwrap());
-        let holds = |payload: &str| {
-            let Rule::Claim(claim) = &rule else { unreachable!() };
-            ClaimAnswers::new(&rule, payload.as_bytes()).hold(claim)
-        };
+    fn no_rule_holds_for_malformed_json() {
+        let rule = ClaimRule::contains("/a", "x".into()).unwrap();
+        let holds = |payload: &str| evaluate(payload.as_bytes(), &[&rule])[0];
         assert!(holds(r#"{"a":"x","b":1}"#));
         assert!(!holds(r#"{"a":"x","b":}"#) && !holds(r#"{"a":"x""#));
     }
 
     #[test]
-    fn a_number_in_its_own_digits_is_the_number() {
-        let parse = |digits: &str| WholeNumber.visit_str::<serde::de::value::Error>(digits).unwrap();
+    fn an_integer_is_read_from_its_digits() {
+        let parse = |digits: &str| Integer.visit_str::<serde::de::value::Error>(digits).unwrap();
         assert_eq!([parse("0"), parse("2"), parse("-7")], [Some(0), Some(2), Some(-7)]);
-        for odd in ["-0", "2.0", "2e0", "9223372036854775808", ""] {
-            assert_eq!(parse(odd), None, "{odd}");
+        for other in ["-0", "2.0", "2e0", "9223372036854775808", ""] {
+            assert_eq!(parse(other), None, "{other}");
         }
         assert!(!equals("/minus", 0));
-    }
-
-    /// A requirement asks for its claims to answer, and again to say what is lacking.
-    #[test]
-    fn a_check_walks_the_payload_once() {
-        let now = SystemTime::UNIX_EPOCH;
-        let of = |roles: u32| {
-            let rules = (0..roles).map(|role| Require::token().claim_contains("/roles", format!("role-{role}")));
-            rules.reduce(Require::or).unwrap().auth_context("c1")
-        };
-        let with = |payload: &str| AccessToken::of_payload(payload, now + Duration::from_secs(60));
-        let good = with(r#"{"roles":["role-49"],"acrs":["c1"]}"#);
-        for (requirement, token, holds) in [
-            (of(50), &good, true),
-            (of(49), &good, false),
-            (of(50), &with(r#"{"roles":["role-49"],"acrs":[]}"#), false),
-            (of(50), &with("{}"), false),
-        ] {
-            WALKS.set(0);
-            assert_eq!(requirement.check(token, now).is_ok(), holds);
-            assert_eq!(WALKS.get(), 1);
-        }
-        // What is decided without claims costs no walk.
-        let requirement = Require::scope("absent").and(of(50));
-        WALKS.set(0);
-        assert!(!requirement.rule().holds(&good, now, &ClaimAnswers::new(requirement.rule(), b"{}")));
-        assert_eq!(WALKS.get(), 0);
     }
 }

@@ -2,11 +2,19 @@
 
 mod acr_values;
 mod claim;
+mod claim_answers;
+mod claim_search;
 mod claim_walk;
+mod conditions;
+mod constructors;
+mod invalid_requirement;
+mod levels;
 pub(crate) mod requirement;
 mod rule;
 mod shortfall;
 
-pub use acr_values::{AcrValues, InvalidAcrValues, Levels};
+pub use acr_values::{AcrValues, InvalidAcrValues};
 pub use claim::{ClaimValue, InvalidPointer};
+pub use invalid_requirement::InvalidRequirement;
+pub use levels::{InvalidLevels, Levels};
 pub use shortfall::{Lack, Shortfall};

@@ -4,89 +4,92 @@ use std::time::{Duration, SystemTime};
 
 use super::acr_values::AcrValues;
 use super::claim::ClaimRule;
-use super::claim_walk::ClaimAnswers;
-use super::requirement::Require;
 use super::shortfall::{Lacks, Needs, Shortfall};
 use crate::{AccessToken, Scope};
 
-/// An application's own rule.
+/// A rule that the application defines.
 pub(super) type Custom = Arc<dyn Fn(&AccessToken, SystemTime) -> Result<(), Shortfall> + Send + Sync>;
 
 pub(super) enum Rule {
-    /// The token grants all of it.
+    /// The token grants the whole scope.
     Scope(Scope),
     /// `acr` is one of them.
     Acr(AcrValues),
-    /// Entra ID's `acrs` has this one.
+    /// Entra ID's `acrs` contains `id`.
     AuthContext {
         id: Box<str>,
         claim: ClaimRule,
     },
-    /// `auth_time` is at most so long ago.
+    /// `auth_time` is at most this long ago.
     MaxAge(Duration),
-    /// `iat` is at most so long ago.
+    /// `iat` is at most this long ago.
     MaxTokenAge(Duration),
-    /// The claim is as it must be.
+    /// The condition on the claim holds.
     Claim(ClaimRule),
     /// The token was issued to one of them.
     Clients(Box<[Box<str>]>),
     /// The token was issued by one of them.
     Issuers(Box<[Box<str>]>),
     Custom(Custom),
-    All(Box<[Require]>),
-    Any(Box<[Require]>),
+    /// The token satisfies all of them.
+    All(Box<[Arc<Rule>]>),
+    /// The token satisfies at least one of them.
+    Any(Box<[Arc<Rule>]>),
 }
 
+/// Whether a claim rule holds for the token that is checked.
+pub(super) type ClaimHolds<'a> = dyn Fn(&ClaimRule) -> bool + 'a;
+
 impl Rule {
-    /// Whether the token satisfies the rule, which is one of those that the `claims` were asked for. Nothing is allocated here.
-    pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claims: &ClaimAnswers<'_>) -> bool {
+    /// Whether the token satisfies the rule at the time `now`. Nothing is allocated here.
+    pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> bool {
         let is_one_of = |names: &[Box<str>], name: &str| names.iter().any(|own| &**own == name);
         match self {
             Self::Scope(scope) => token.scope().includes(scope),
             Self::Acr(values) => token.acr().is_some_and(|acr| values.contains(acr)),
-            Self::AuthContext { claim, .. } | Self::Claim(claim) => claims.hold(claim),
+            Self::AuthContext { claim, .. } | Self::Claim(claim) => claim_holds(claim),
             Self::MaxAge(age) => token.was_authenticated_within(*age, now),
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
             Self::Clients(clients) => token.client_id().is_some_and(|client| is_one_of(clients, client)),
             Self::Issuers(issuers) => is_one_of(issuers, token.issuer()),
             Self::Custom(custom) => custom(token, now).is_ok(),
-            Self::All(rules) => rules.iter().all(|rule| rule.rule().holds(token, now, claims)),
-            Self::Any(rules) => rules.iter().any(|rule| rule.rule().holds(token, now, claims)),
+            Self::All(rules) => rules.iter().all(|rule| rule.holds(token, now, claim_holds)),
+            Self::Any(rules) => rules.iter().any(|rule| rule.holds(token, now, claim_holds)),
         }
     }
 
-    /// What the token lacks for the rule, which may be nothing, and what the rule needs.
-    pub(super) fn assess(&self, token: &AccessToken, now: SystemTime, claims: &ClaimAnswers<'_>) -> Shortfall {
+    /// What the token lacks to satisfy the rule, which may be nothing, and what the rule needs.
+    pub(super) fn assess(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> Shortfall {
         let shortfall = |lacks, needs| Shortfall { lacks, needs, description: None };
         match self {
             Self::All(rules) => rules
                 .iter()
-                .map(|rule| rule.rule().assess(token, now, claims))
+                .map(|rule| rule.assess(token, now, claim_holds))
                 .fold(shortfall(Lacks::NOTHING, Needs::default()), Shortfall::and),
-            // The first of those about which a client can do most.
+            // The alternative that the client can do most about, and the first of several such.
             Self::Any(rules) => rules
                 .iter()
-                .map(|rule| rule.rule().assess(token, now, claims))
+                .map(|rule| rule.assess(token, now, claim_holds))
                 .min_by_key(|shortfall| shortfall.lacks)
                 .unwrap_or(shortfall(Lacks::OTHER, Needs::default())),
             Self::Custom(custom) => custom(token, now).err().unwrap_or(shortfall(Lacks::NOTHING, Needs::default())),
-            // Entra ID is asked for one context at a time. If it were one that is there, the client would come back for ever.
-            Self::AuthContext { claim, .. } if claims.hold(claim) => shortfall(Lacks::NOTHING, Needs::default()),
-            leaf if leaf.holds(token, now, claims) => shortfall(Lacks::NOTHING, leaf.needs()),
+            // A challenge names one context. If the token already had it, the client would ask for it again and again.
+            Self::AuthContext { claim, .. } if claim_holds(claim) => shortfall(Lacks::NOTHING, Needs::default()),
+            leaf if leaf.holds(token, now, claim_holds) => shortfall(Lacks::NOTHING, leaf.needs()),
             leaf => shortfall(leaf.kind(), leaf.needs()),
         }
     }
 
-    /// Every rule about a claim, in itself and below.
+    /// Calls `each` with every claim rule in this rule.
     pub(super) fn for_each_claim<'r>(&'r self, each: &mut impl FnMut(&'r ClaimRule)) {
         match self {
             Self::AuthContext { claim, .. } | Self::Claim(claim) => each(claim),
-            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.rule().for_each_claim(each)),
+            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.for_each_claim(each)),
             _ => {}
         }
     }
 
-    /// What a client has to ask for, whatever token it has: for any of several rules, for the first.
+    /// What a client without a token has to ask for. Of several alternatives, it is what the first one needs.
     pub(super) fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match self {
@@ -94,14 +97,14 @@ impl Rule {
             Self::Acr(values) => needs.acr_values = Some(values.clone()),
             Self::AuthContext { id, .. } => needs.auth_context = Some(id.clone()),
             Self::MaxAge(age) => needs.max_age = Some(*age),
-            Self::All(rules) => return rules.iter().map(|rule| rule.rule().needs()).fold(needs, Needs::and),
-            Self::Any(rules) => return rules.first().map_or(needs, |rule| rule.rule().needs()),
+            Self::All(rules) => return rules.iter().map(|rule| rule.needs()).fold(needs, Needs::and),
+            Self::Any(rules) => return rules.first().map_or(needs, |rule| rule.needs()),
             _ => {}
         }
         needs
     }
 
-    /// What is lacking where a single rule does not hold.
+    /// What is lacking if this rule, which is no combination of others, does not hold.
     fn kind(&self) -> Lacks {
         match self {
             Self::Scope(_) => Lacks::SCOPE,

@@ -29,7 +29,7 @@ impl Shortfall {
     /// Validity outranks everything else, so nothing else is said.
     pub(super) const EXPIRED: Self = Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None };
 
-    /// A refusal that no better token would change, for a [custom](crate::Require::custom) rule: 403, with `description` for
+    /// A refusal that no better token would change, for a [custom](crate::Require::and_custom) rule: 403, with `description` for
     /// the client's developer. It says nothing secret; what cannot stand in a header is replaced.
     #[must_use]
     pub fn denied(description: &'static str) -> Self {

@@ -56,12 +56,12 @@ impl Builder {
                     self.resource(metadata).and_then(|(resource, _)| ConfigError::check_text("resource", &resource));
                 mistakes.note(Place::of(&["metadata", "resource"]), resource);
             }
-            for (at, scope) in metadata.odd_scopes() {
+            for (at, scope) in metadata.invalid_scopes() {
                 let error = ConfigError::MetadataScope { value: scope.to_owned() };
                 mistakes.note(Place::of(&["metadata", "scopes_supported"]).element(at), Err::<(), _>(error));
             }
             for setting in SIGNED {
-                for at in setting.last().into_iter().flat_map(|parameter| metadata.unsigned(parameter)) {
+                for at in setting.last().into_iter().flat_map(|parameter| metadata.alg_none_positions(parameter)) {
                     mistakes.note(Place::of(setting).element(at), Err::<(), _>(ConfigError::MetadataAlgorithm));
                 }
             }

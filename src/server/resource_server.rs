@@ -139,7 +139,7 @@ impl ResourceServer {
     /// # struct Payment { amount: u64 }
     /// async fn pay(api: ResourceServer, token: AccessToken, payment: Payment) -> Result<String, Rejection> {
     ///     if payment.amount > 1000 {
-    ///         api.check(&token, &Require::token().acr("urn:example:mfa"))?;
+    ///         api.check(&token, &Require::token().and_acr("urn:example:mfa"))?;
     ///     }
     ///     Ok("paid".to_owned())
     /// }

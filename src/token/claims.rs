@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-/// The application's own view of a token's claims, parsed once by the protecting layer.
+/// A token's claims as a type of the application, parsed once by the protecting layer.
 ///
-/// [`Builder::claims`](crate::server::Builder::claims) asks for it; a token whose claims are no `T` is then refused at the
-/// edge. It is a request extension and, with the `axum` feature, an extractor. There is no way to make one by hand.
-/// What holds for the JSON that `T` is read from is said at [`AccessToken::claims`](crate::AccessToken::claims).
+/// [`Builder::claims`](crate::server::Builder::claims) enables it. The layer then refuses a token whose claims do not parse as
+/// `T`. `Claims<T>` is a request extension and, with the feature `axum`, an extractor. Only the layer makes one.
+/// [`AccessToken::claims`](crate::AccessToken::claims) describes the JSON that `T` is parsed from.
 ///
-/// Its `Debug` form shows the name of the type and nothing of the claims, which may be a person's.
+/// Its `Debug` form shows the name of the type and no claims, which may be personal data.
 pub struct Claims<T>(Arc<T>);
 
 impl<T> Clone for Claims<T> {
@@ -35,16 +35,16 @@ impl<T> Deref for Claims<T> {
 }
 
 impl<T: Send + Sync + 'static> Claims<T> {
-    /// The claims that `parsed` holds, if it was [parsed](parse) as a `T`.
+    /// The claims in `parsed`, if they were [parsed](parse) as a `T`.
     pub(crate) fn from_parsed(parsed: &ParsedClaims) -> Option<Self> {
         Arc::clone(parsed).downcast().ok().map(Self)
     }
 }
 
-/// A `T`, its type forgotten so that nothing that carries a token needs a type parameter.
+/// Claims of a type that is erased, so that the types that hold a token need no type parameter.
 pub(crate) type ParsedClaims = Arc<dyn Any + Send + Sync>;
 
-/// Parses a payload as some `T`.
+/// A function that parses a payload as some `T`.
 pub(crate) type ParseClaims = fn(&[u8]) -> Result<ParsedClaims, ClaimsError>;
 
 pub(crate) fn parse<T: DeserializeOwned + Send + Sync + 'static>(payload: &[u8]) -> Result<ParsedClaims, ClaimsError> {
@@ -55,13 +55,13 @@ pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError
     serde_json::from_slice(payload).map_err(|error| ClaimsError { wanted: type_name::<T>(), column: error.column() })
 }
 
-/// The claims of a good token are not of the type that the application asked for.
+/// The claims of a valid token do not parse as the type that the application asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the claims are no {wanted} (octet {column} of the payload)")]
+#[error("expected claims of the type {wanted}, found a mismatch at byte {column} of the payload")]
 #[non_exhaustive]
 pub struct ClaimsError {
     /// The name of the type.
     pub wanted: &'static str,
-    /// Where in its line of the payload the mismatch was found, counted from 1; payloads have one line as a rule.
+    /// The position of the mismatch in its line, in bytes from 1. A payload usually has one line.
     pub column: usize,
 }

@@ -3,14 +3,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// A point in time as JWT claims carry it: seconds since 1970-01-01T00:00:00Z, not counting leap seconds, possibly with a
-/// fraction (RFC 7519 §2).
+/// A point in time in a JWT claim: seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC 7519
+/// §2).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct NumericDate(f64);
 
 impl NumericDate {
-    /// 2^53 − 1, up to which every whole second is exact (RFC 8259 §6). A date beyond is a mistake or a trick, and is refused
-    /// rather than rounded, wrapped or taken for "never".
+    /// 2^53 − 1 seconds, up to which every whole second is exact (RFC 8259 §6). A later date is refused. It is a mistake or an
+    /// attack, and must not be rounded, wrapped or understood as "never".
     const LIMIT: f64 = 9_007_199_254_740_991.0;
 
     /// The seconds since 1970-01-01T00:00:00Z.
@@ -41,7 +41,7 @@ impl From<NumericDate> for SystemTime {
     fn from(date: NumericDate) -> Self {
         let distance = Duration::from_secs_f64(date.0.abs());
         let time = if date.0 < 0.0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
-        // Some systems' times end sooner; the rules compare dates, so this is for show.
+        // The range of some systems' clocks is smaller. This value is only shown; the rules compare dates.
         time.unwrap_or(UNIX_EPOCH)
     }
 }
@@ -60,21 +60,22 @@ impl<'de> Deserialize<'de> for NumericDate {
             type Value = NumericDate;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("seconds since 1970 as a number")
+                f.write_str("a number of seconds since 1970-01-01T00:00:00Z")
             }
 
-            #[expect(clippy::cast_precision_loss, reason = "what is not exact is beyond the limit, and is refused")]
+            #[expect(clippy::cast_precision_loss, reason = "an inexact number is beyond the limit and refused")]
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
                 self.visit_f64(seconds as f64)
             }
 
-            #[expect(clippy::cast_precision_loss, reason = "what is not exact is beyond the limit, and is refused")]
+            #[expect(clippy::cast_precision_loss, reason = "an inexact number is beyond the limit and refused")]
             fn visit_i64<E: Error>(self, seconds: i64) -> Result<NumericDate, E> {
                 self.visit_f64(seconds as f64)
             }
 
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                NumericDate::new(seconds).ok_or_else(|| E::custom("a date out of range"))
+                NumericDate::new(seconds)
+                    .ok_or_else(|| E::custom("expected at most 2^53 - 1 seconds before or after 1970-01-01T00:00:00Z"))
             }
         }
 
@@ -88,8 +89,9 @@ impl<'de> Deserialize<'de> for NumericDate {
 mod tests {
     use super::*;
 
+    // e26
     #[test]
-    fn e26_a_json_number_within_range() {
+    fn a_date_is_a_json_number_within_range() {
         let read = |text: &str| serde_json::from_str::<NumericDate>(text).ok().map(NumericDate::seconds);
         assert_eq!(read("1893456000"), Some(1_893_456_000.0));
         assert_eq!(read("1893456000.5"), Some(1_893_456_000.5));
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn converts_to_the_time_of_day_and_back() {
+    fn converts_to_system_time_and_back() {
         for seconds in [0.0, 1_893_456_000.5, -86_400.0, NumericDate::LIMIT] {
             let date = NumericDate(seconds);
             assert_eq!(NumericDate::from(SystemTime::from(date)), date);

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use crate::jose::Strings;
-use crate::redact;
+use crate::redact::Excerpt;
 
 /// A set of scope tokens (RFC 6749 §3.3): what a token grants, or what an operation needs.
 ///
-/// Scope tokens compare case-sensitively and whole. The text form is theirs, one space between two.
+/// Scope tokens compare case-sensitively and as a whole. As text, and with serde, a scope is its tokens with one space between
+/// two. Only a token can grant the empty scope, which has no text that parses.
 ///
 /// ```
 /// use tower_bearer::Scope;
@@ -16,7 +19,8 @@ use crate::redact;
 /// assert!(!scope.contains("read"));
 /// # Ok::<(), tower_bearer::token::InvalidScope>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Scope(Box<str>);
 
 impl Scope {
@@ -55,13 +59,13 @@ impl Scope {
         Self(self.iter().chain(more).collect::<Vec<_>>().join(" ").into())
     }
 
-    /// No scope token at all. Only a token can have that: a requirement of nothing would be a mistake.
+    /// The empty scope. Only a token can have it: a requirement of nothing would be a mistake.
     pub(crate) fn none() -> Self {
         Self("".into())
     }
 
-    /// What a token's claim grants. A string splits at the space and nowhere else; what is then no scope token grants nothing,
-    /// in particular not the words in it.
+    /// What a token's claim grants. A string splits at spaces and nowhere else. A part that is not a scope token then grants
+    /// nothing, and neither do the words in it.
     pub(crate) fn granted(value: &Strings<'_>) -> Option<Self> {
         match value {
             Strings::One(text) => Some(text.parse().unwrap_or_else(|_| Self::of(text.split(' ')))),
@@ -77,7 +81,7 @@ impl Scope {
     }
 }
 
-/// As sets: neither order nor repetition counts.
+/// Compares as sets, regardless of order and repetition.
 impl PartialEq for Scope {
     fn eq(&self, other: &Self) -> bool {
         self.includes(other) && other.includes(self)
@@ -92,7 +96,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Reads one or more scope tokens with exactly one space between two.
+/// Parses one or more scope tokens with exactly one space between two.
 impl FromStr for Scope {
     type Err = InvalidScope;
 
@@ -100,27 +104,60 @@ impl FromStr for Scope {
         if text.split(' ').all(is_scope_token) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidScope(redact::cut(text).into_owned()))
+            Err(InvalidScope { text: text.into() })
         }
     }
 }
 
-/// A text that is no scope by the grammar of RFC 6749 §3.3, cut to 200 characters.
+impl TryFrom<&str> for Scope {
+    type Error = InvalidScope;
+
+    fn try_from(text: &str) -> Result<Self, InvalidScope> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = InvalidScope;
+
+    fn try_from(text: String) -> Result<Self, InvalidScope> {
+        text.parse()
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Text that does not follow the grammar of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a list of scope tokens with one space between two (RFC 6749 §3.3)")]
-pub struct InvalidScope(pub String);
+#[error("expected scope tokens with one space between two (RFC 6749 §3.3), found {text:?}")]
+pub struct InvalidScope {
+    text: Excerpt,
+}
+
+impl InvalidScope {
+    /// The text, cut to 200 characters.
+    #[must_use]
+    pub fn text(&self) -> &Excerpt {
+        &self.text
+    }
+}
 
 /// `1*( %x21 / %x23-5B / %x5D-7E )` (RFC 6749 §3.3).
 fn is_scope_token(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|octet| matches!(octet, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+    !token.is_empty() && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    // h1
     #[test]
-    fn h1_tokens_compare_whole_and_case_sensitively_and_split_at_the_space_only() {
+    fn tokens_compare_as_a_whole_and_case_sensitively_and_split_at_spaces_only() {
         let one = |text: &str| Scope::granted(&Strings::One(text.into())).unwrap();
         assert!(one("read:me write:me").contains("write:me"));
         assert!(one("  read:me  ").contains("read:me"));
@@ -132,8 +169,9 @@ mod tests {
         assert!(one("   ").is_empty());
     }
 
+    // h4
     #[test]
-    fn h4_an_array_element_with_a_space_is_one_odd_token() {
+    fn an_array_element_with_a_space_grants_nothing() {
         let many =
             |tokens: &[&str]| Scope::granted(&Strings::Many(tokens.iter().map(|&t| t.into()).collect())).unwrap();
         assert!(many(&["a", "b"]).includes(&"b a".parse().unwrap()));
@@ -144,10 +182,28 @@ mod tests {
     }
 
     #[test]
-    fn a_needed_scope_follows_the_grammar() {
+    fn parsing_follows_the_grammar() {
         for bad in ["", " ", " a", "a ", "a  b", "a\tb", "a\"", "a\\b", "é", "a\nb"] {
             assert!(bad.parse::<Scope>().is_err(), "{bad:?}");
+            assert!(Scope::try_from(bad).is_err(), "{bad:?}");
+            assert!(Scope::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
         assert_eq!("https://example.com/a.b a!b".parse::<Scope>().unwrap().iter().count(), 2);
+    }
+
+    #[test]
+    fn serde_form_is_the_text() {
+        let scope: Scope = serde_json::from_str(r#""write:me read:me""#).unwrap();
+        assert_eq!(serde_json::to_string(&scope).unwrap(), r#""write:me read:me""#);
+        assert_eq!(scope, "read:me write:me".try_into().unwrap());
+        for bad in [r#""""#, r#"" a""#, r#"["a"]"#, "1", "null"] {
+            assert!(serde_json::from_str::<Scope>(bad).is_err(), "{bad}");
+        }
+        let error = serde_json::from_str::<Scope>(r#""a  b""#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"expected scope tokens with one space between two (RFC 6749 §3.3), found "a  b""#
+        );
+        assert_eq!(serde_json::to_string(&Scope::none()).unwrap(), r#""""#);
     }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// A string of a payload: where it stands there, because the payload is kept anyway. One that is written with escapes, which
-/// is rare, is kept beside it.
+/// A string of a payload, as its position in the payload, which is kept anyway. A string with escapes, which is rare, is stored
+/// separately.
 #[derive(Clone)]
 pub(super) enum Text {
     Within { start: u32, length: u32 },
@@ -9,7 +9,7 @@ pub(super) enum Text {
 }
 
 impl Text {
-    /// `text` was read from `payload`, or is not in it.
+    /// The string `text`, which was read from `payload` or has been unescaped.
     pub(super) fn new(text: Cow<'_, str>, payload: &[u8]) -> Self {
         match text {
             Cow::Borrowed(text) => Self::find(text, payload).unwrap_or_else(|| Self::Apart(text.into())),
@@ -19,25 +19,25 @@ impl Text {
 
     fn find(text: &str, payload: &[u8]) -> Option<Self> {
         let start = text.as_ptr().addr().checked_sub(payload.as_ptr().addr())?;
-        // If anybody was wrong about where it comes from, this is where it ends.
+        // If `text` is not from `payload`, it is not found here.
         let is_there = payload.get(start..)?.starts_with(text.as_bytes());
         let (start, length) = (u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?);
         is_there.then_some(Self::Within { start, length })
     }
 
-    /// The text again, from the same payload or a copy of it.
+    /// The string, from the same payload or a copy of it.
     pub(super) fn get<'a>(&'a self, payload: &'a [u8]) -> &'a str {
         match self {
             Self::Apart(text) => text,
             Self::Within { start, length } => {
                 let (start, length) = (*start as usize, *length as usize);
-                let octets = payload.get(start..start + length).unwrap_or_default();
-                std::str::from_utf8(octets).unwrap_or_default()
+                let bytes = payload.get(start..start + length).unwrap_or_default();
+                std::str::from_utf8(bytes).unwrap_or_default()
             }
         }
     }
 
-    /// How many bytes it takes beside itself and the payload.
+    /// The number of bytes that are allocated for it besides the payload.
     pub(super) fn apart(&self) -> usize {
         match self {
             Self::Within { .. } => 0,
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_from_elsewhere_is_kept_apart() {
+    fn a_text_from_elsewhere_is_stored_separately() {
         let payload = b"{\"sub\":\"user\"}";
         for text in [Cow::Borrowed("user"), Cow::Borrowed("other"), Cow::Owned("user".to_owned())] {
             let kept = Text::new(text.clone(), payload);

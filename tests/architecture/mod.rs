@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("credentials", &["redact"]),
     ("require", &["redact", "token"]),
     ("challenge", &["require", "token"]),
-    ("metadata", &["token"]),
+    ("metadata", &["redact", "token"]),
     ("rejection", &["challenge", "metrics", "require", "token"]),
     (
         "server",

@@ -133,10 +133,10 @@ impl Tree {
     fn requirement(&self) -> Require {
         match self {
             Self::Scope(tokens) => Require::from(tokens.join(" ").parse::<Scope>().unwrap()),
-            Self::Acr(values) => Require::token().acr(&values.join(" ")),
-            Self::MaxAge(age) => Require::token().max_age(Duration::from_secs(*age)),
-            Self::MaxTokenAge(age) => Require::token().max_token_age(Duration::from_secs(*age)),
-            Self::Role(role) => Require::token().claim_contains("/roles", &**role),
+            Self::Acr(values) => Require::token().and_acr(&values.join(" ")),
+            Self::MaxAge(age) => Require::token().and_max_age(Duration::from_secs(*age)),
+            Self::MaxTokenAge(age) => Require::token().and_max_token_age(Duration::from_secs(*age)),
+            Self::Role(role) => Require::token().and_claim_contains("/roles", &**role),
             Self::All(all) => all.iter().map(Self::requirement).fold(Require::token(), Require::and),
             Self::Any(any) => any.iter().map(Self::requirement).reduce(Require::or).unwrap(),
         }

@@ -126,15 +126,15 @@ fn leaf(random: &mut Rng) -> (Require, Model) {
     let truth = random.bool();
     let any = Require::token;
     match random.u8(..7) {
-        0 => (any().claim_equals(&pointer, text), Model::Equals(pointer, text.into())),
-        1 => (any().claim_equals(&pointer, number), Model::Equals(pointer, number.into())),
-        2 => (any().claim_equals(&pointer, truth), Model::Equals(pointer, truth.into())),
-        3 => (any().claim_contains(&pointer, text), Model::Contains(pointer, text.into())),
-        4 => (any().claim_contains(&pointer, number), Model::Contains(pointer, number.into())),
-        5 => (any().claim_contains(&pointer, truth), Model::Contains(pointer, truth.into())),
+        0 => (any().and_claim_equals(&pointer, text), Model::Equals(pointer, text.into())),
+        1 => (any().and_claim_equals(&pointer, number), Model::Equals(pointer, number.into())),
+        2 => (any().and_claim_equals(&pointer, truth), Model::Equals(pointer, truth.into())),
+        3 => (any().and_claim_contains(&pointer, text), Model::Contains(pointer, text.into())),
+        4 => (any().and_claim_contains(&pointer, number), Model::Contains(pointer, number.into())),
+        5 => (any().and_claim_contains(&pointer, truth), Model::Contains(pointer, truth.into())),
         _ => {
             let name = *random.choice(&NAMES).unwrap();
-            (any().claim_has_member(&pointer, name), Model::HasMember(pointer, name))
+            (any().and_claim_has_member(&pointer, name), Model::HasMember(pointer, name))
         }
     }
 }

@@ -24,10 +24,10 @@ impl Needs {
     fn transfer(&self) -> Require {
         let mut requirement = Require::from(self.scope.clone());
         if let Some(values) = &self.acr {
-            requirement = requirement.acr_values(values.clone());
+            requirement = requirement.and_acr_values(values.clone());
         }
         if let Some(age) = self.max_age {
-            requirement = requirement.max_age(age);
+            requirement = requirement.and_max_age(age);
         }
         requirement
     }

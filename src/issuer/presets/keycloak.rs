@@ -26,7 +26,7 @@ impl Issuer {
     /// let api = ResourceServer::builder("https://api.example.com")
     ///     .trust(Issuer::keycloak("https://id.example.com", "shop")?)
     ///     .build()?;
-    /// let administration = Require::token().claim_contains("/realm_access/roles", "admin");
+    /// let administration = Require::token().and_claim_contains("/realm_access/roles", "admin");
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///

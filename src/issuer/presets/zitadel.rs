@@ -16,7 +16,7 @@ impl Issuer {
     ///   are opaque and refused. The audience is the project's identifier; others ask for it with the scope
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
     /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted: see
-    ///   [`Require::claim_has_member`](crate::Require::claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
+    ///   [`Require::and_claim_has_member`](crate::Require::and_claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

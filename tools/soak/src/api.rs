@@ -51,7 +51,7 @@ fn router(api: &ResourceServer) -> Router {
     let protected = Router::new()
         .route("/me/{number}", get(me).layer(Require::scope("read:me")))
         .route("/admin/{number}", get(me).layer(Require::scope("admin")))
-        .route("/pay/{number}", get(me).layer(Require::token().acr("urn:example:mfa")))
+        .route("/pay/{number}", get(me).layer(Require::token().and_acr("urn:example:mfa")))
         .route("/slow/{number}", get(slow))
         .layer(api.layer().respond_with(Problem));
     let optional = Router::new().route("/open/{number}", get(open)).layer(api.layer().optional().respond_with(Problem));

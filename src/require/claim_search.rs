@@ -1,0 +1,65 @@
+use super::claim::{Condition, Value};
+
+/// What is searched for in a value.
+#[derive(Clone, Copy)]
+pub(super) enum Search<'r> {
+    /// A value at the end of the path, for which the condition holds.
+    Claim(&'r [Box<str>], &'r Condition),
+    /// This value.
+    Value(&'r Value),
+    /// Any value but `null` and `false`.
+    Anything,
+}
+
+impl Search<'_> {
+    /// What is searched for in the member of an object.
+    pub(super) fn in_member(self, name: &str) -> Option<Self> {
+        match self {
+            Self::Claim([own, rest @ ..], condition) if **own == *name => Some(Self::Claim(rest, condition)),
+            Self::Claim([], Condition::HasMember(own)) if **own == *name => Some(Self::Anything),
+            _ => None,
+        }
+    }
+
+    /// What is searched for in the element of an array.
+    pub(super) fn in_element(self, index: usize) -> Option<Self> {
+        match self {
+            Self::Claim([token, rest @ ..], condition) if is_index(token, index) => Some(Self::Claim(rest, condition)),
+            Self::Claim([], Condition::Contains(value)) => Some(Self::Value(value)),
+            _ => None,
+        }
+    }
+
+    /// Whether the value is what is searched for. A single value counts as an array of one, because some issuers write it so.
+    pub(super) fn matches(self, value: &Found<'_>) -> bool {
+        match self {
+            Self::Value(wanted) | Self::Claim([], Condition::Contains(wanted) | Condition::Equals(wanted)) => {
+                match (wanted, value) {
+                    (Value::Text(wanted), Found::Text(text)) => **wanted == **text,
+                    (Value::Number(wanted), Found::Number(number)) => Some(*wanted) == *number,
+                    (Value::Bool(wanted), Found::Bool(truth)) => wanted == truth,
+                    _ => false,
+                }
+            }
+            Self::Anything => !matches!(value, Found::Null | Found::Bool(false)),
+            Self::Claim(..) => false,
+        }
+    }
+}
+
+/// RFC 6901 §4: digits without a leading zero.
+fn is_index(token: &str, index: usize) -> bool {
+    let plain = token == "0" || !token.starts_with(['0', '+']);
+    plain && token.parse() == Ok(index)
+}
+
+/// A value of the payload.
+pub(super) enum Found<'v> {
+    Text(&'v str),
+    /// `None` if it is not written as an integer, or does not fit.
+    Number(Option<i64>),
+    Bool(bool),
+    Null,
+    /// An object or an array.
+    Structure,
+}

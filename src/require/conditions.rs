@@ -1,0 +1,162 @@
+//! The methods of [`Require`] that add one rule each.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::acr_values::{AcrValues, InvalidAcrValues};
+use super::claim::{ClaimRule, ClaimValue};
+use super::invalid_requirement::InvalidRequirement;
+use super::requirement::Require;
+use super::rule::Rule;
+use super::shortfall::Shortfall;
+use crate::AccessToken;
+
+impl Require {
+    /// The user was authenticated in one of these ways: the token's `acr` is one of `acr_values` (RFC 9470 §3).
+    ///
+    /// `acr_values` has one space between two values, and the preferred one first. Values compare as a whole. A token without
+    /// `acr`, or with a malformed one, does not satisfy the rule. For levels that are ordered, see [`Levels`](super::Levels).
+    ///
+    /// # Panics
+    ///
+    /// If `acr_values` is not such a list. Text that is no literal is parsed as [`AcrValues`], for
+    /// [`and_acr_values`](Self::and_acr_values).
+    #[must_use]
+    #[track_caller]
+    pub fn and_acr(self, acr_values: &str) -> Self {
+        let values: Result<AcrValues, InvalidAcrValues> = acr_values.parse();
+        self.and_acr_values(values.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// As [`and_acr`](Self::and_acr), for values that are no literal.
+    #[must_use]
+    pub fn and_acr_values(self, values: AcrValues) -> Self {
+        self.and_rule(Rule::Acr(values))
+    }
+
+    /// The user was authenticated at most `age` ago, by the token's `auth_time` (RFC 9470 §3).
+    ///
+    /// The server's leeway is added to `age`. A token without `auth_time`, with a malformed one or with one in the future does
+    /// not satisfy the rule. The challenge states `age` in whole seconds, rounded down.
+    #[must_use]
+    pub fn and_max_age(self, age: Duration) -> Self {
+        self.and_rule(Rule::MaxAge(age))
+    }
+
+    /// The claim `acrs` of Microsoft Entra ID contains the authentication context `id`, such as `c1`.
+    ///
+    /// Entra ID sends no `acr`, and is asked for a stronger authentication with a `claims` parameter. The refusal is its own
+    /// 401 `insufficient_claims`, which its client libraries handle.
+    #[must_use]
+    pub fn and_auth_context(self, id: &str) -> Self {
+        let claim = ClaimRule::contains("/acrs", id.into());
+        let claim = claim.unwrap_or_else(|_| unreachable!("the literal is a pointer"));
+        self.and_rule(Rule::AuthContext { id: id.into(), claim })
+    }
+
+    /// The token was issued at most `age` ago, by its `iat`.
+    ///
+    /// The server's leeway is added to `age`. A token without `iat` does not satisfy the rule.
+    #[must_use]
+    pub fn and_max_token_age(self, age: Duration) -> Self {
+        self.and_rule(Rule::MaxTokenAge(age))
+    }
+
+    /// The claim at `pointer` (RFC 6901) is an array that contains `value`, or is `value` itself: a role, a group, a
+    /// permission.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    ///
+    /// let keycloak = Require::token().and_claim_contains("/resource_access/my-api/roles", "admin");
+    /// let auth0 = Require::token().and_claim_contains("/permissions", "read:reports");
+    /// let cognito = Require::token().and_claim_contains("/cognito:groups", "staff");
+    /// let namespaced = Require::token().and_claim_contains("/https:~1~1example.com~1roles", "admin"); // ~1 is a slash
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `pointer` is not a JSON pointer to a claim. [`try_claim_contains`](Self::try_claim_contains) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_claim_contains(self, pointer: &str, value: impl Into<ClaimValue>) -> Self {
+        self.and_valid(Self::try_claim_contains(pointer, value))
+    }
+
+    /// The claim at `pointer` (RFC 6901) is `value`, of the same type: `2` is not `"2"`.
+    ///
+    /// # Panics
+    ///
+    /// If `pointer` is not a JSON pointer to a claim. [`try_claim_equals`](Self::try_claim_equals) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_claim_equals(self, pointer: &str, value: impl Into<ClaimValue>) -> Self {
+        self.and_valid(Self::try_claim_equals(pointer, value))
+    }
+
+    /// The claim at `pointer` (RFC 6901) is an object with the member `name`, which is neither `null` nor `false`. Zitadel
+    /// writes roles this way.
+    ///
+    /// # Panics
+    ///
+    /// If `pointer` is not a JSON pointer to a claim. [`try_claim_has_member`](Self::try_claim_has_member) returns an error
+    /// instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_claim_has_member(self, pointer: &str, name: &str) -> Self {
+        self.and_valid(Self::try_claim_has_member(pointer, name))
+    }
+
+    /// The token was issued to one of these [clients](AccessToken::client_id).
+    ///
+    /// # Panics
+    ///
+    /// If `clients` is empty. [`try_clients`](Self::try_clients) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_clients<'a>(self, clients: impl IntoIterator<Item = &'a str>) -> Self {
+        self.and_valid(Self::try_clients(clients))
+    }
+
+    /// The token was issued by one of these [issuers](AccessToken::issuer), of those that the server trusts.
+    ///
+    /// # Panics
+    ///
+    /// If `issuers` is empty. [`try_issuers`](Self::try_issuers) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_issuers<'a>(self, issuers: impl IntoIterator<Item = &'a str>) -> Self {
+        self.and_valid(Self::try_issuers(issuers))
+    }
+
+    /// A rule that the application defines. It must be quick and must not block.
+    ///
+    /// Its error is a [`Shortfall::denied`], or what the [`check`](Self::check) of another requirement returns.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    /// use tower_bearer::require::Shortfall;
+    ///
+    /// let no_machines = Require::token().and_custom(|token, _| {
+    ///     if token.client_id() == Some(token.subject()) {
+    ///         return Err(Shortfall::denied("This operation needs a user"));
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn and_custom(
+        self,
+        rule: impl Fn(&AccessToken, SystemTime) -> Result<(), Shortfall> + Send + Sync + 'static,
+    ) -> Self {
+        self.and_rule(Rule::Custom(Arc::new(rule)))
+    }
+
+    #[track_caller]
+    fn and_valid(self, other: Result<Self, InvalidRequirement>) -> Self {
+        match other {
+            Ok(other) => self.and(other),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

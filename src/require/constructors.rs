@@ -1,0 +1,105 @@
+//! Requirements of one rule.
+
+use super::claim::{ClaimRule, ClaimValue};
+use super::invalid_requirement::InvalidRequirement;
+use super::requirement::Require;
+use super::rule::Rule;
+use crate::Scope;
+
+impl Require {
+    /// All scope tokens of `scope`, which has one space between two of them (RFC 6749 §3.3).
+    ///
+    /// # Panics
+    ///
+    /// If `scope` does not follow that grammar. [`try_scope`](Self::try_scope) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn scope(scope: &str) -> Self {
+        Self::try_scope(scope).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`scope`](Self::scope), for text that is no literal. From a parsed [`Scope`], use `Require::from`.
+    ///
+    /// # Errors
+    ///
+    /// If `scope` does not follow the grammar of RFC 6749 §3.3.
+    pub fn try_scope(scope: &str) -> Result<Self, InvalidRequirement> {
+        Ok(scope.parse::<Scope>()?.into())
+    }
+
+    /// All scope tokens of at least one of `scopes`. The refusal asks for the first one, so put the scope first that most
+    /// clients should ask for.
+    ///
+    /// # Panics
+    ///
+    /// If `scopes` is empty, or one does not follow the grammar of RFC 6749 §3.3. [`try_any_scope`](Self::try_any_scope) returns
+    /// an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn any_scope<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::try_any_scope(scopes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`any_scope`](Self::any_scope), for text that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `scopes` is empty, or one does not follow the grammar of RFC 6749 §3.3.
+    pub fn try_any_scope<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
+        let alternatives: Vec<Self> = scopes.into_iter().map(Self::try_scope).collect::<Result<_, _>>()?;
+        alternatives.into_iter().reduce(Self::or).ok_or(InvalidRequirement::Empty { expected: "scope" })
+    }
+
+    /// The rule of [`and_claim_contains`](Self::and_claim_contains), for a pointer that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `pointer` is not a JSON pointer to a claim (RFC 6901).
+    pub fn try_claim_contains(pointer: &str, value: impl Into<ClaimValue>) -> Result<Self, InvalidRequirement> {
+        Ok(Rule::Claim(ClaimRule::contains(pointer, value.into())?).into())
+    }
+
+    /// The rule of [`and_claim_equals`](Self::and_claim_equals), for a pointer that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `pointer` is not a JSON pointer to a claim (RFC 6901).
+    pub fn try_claim_equals(pointer: &str, value: impl Into<ClaimValue>) -> Result<Self, InvalidRequirement> {
+        Ok(Rule::Claim(ClaimRule::equals(pointer, value.into())?).into())
+    }
+
+    /// The rule of [`and_claim_has_member`](Self::and_claim_has_member), for a pointer that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `pointer` is not a JSON pointer to a claim (RFC 6901).
+    pub fn try_claim_has_member(pointer: &str, name: &str) -> Result<Self, InvalidRequirement> {
+        Ok(Rule::Claim(ClaimRule::has_member(pointer, name)?).into())
+    }
+
+    /// The rule of [`and_clients`](Self::and_clients), for a list that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `clients` is empty.
+    pub fn try_clients<'a>(clients: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
+        Ok(Rule::Clients(at_least_one("client", clients)?).into())
+    }
+
+    /// The rule of [`and_issuers`](Self::and_issuers), for a list that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `issuers` is empty.
+    pub fn try_issuers<'a>(issuers: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
+        Ok(Rule::Issuers(at_least_one("issuer", issuers)?).into())
+    }
+}
+
+fn at_least_one<'a>(
+    expected: &'static str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<Box<[Box<str>]>, InvalidRequirement> {
+    let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
+    if names.is_empty() { Err(InvalidRequirement::Empty { expected }) } else { Ok(names) }
+}

@@ -1,0 +1,20 @@
+use super::claim::InvalidPointer;
+use crate::token::InvalidScope;
+
+/// Why no [`Require`](crate::Require) can be made of a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequirement {
+    /// A scope does not follow the grammar of RFC 6749 §3.3.
+    #[error(transparent)]
+    Scope(#[from] InvalidScope),
+    /// The pointer is not a JSON pointer to a claim (RFC 6901).
+    #[error(transparent)]
+    Pointer(#[from] InvalidPointer),
+    /// No token could satisfy a choice from an empty list.
+    #[error("expected at least one {expected}, found an empty list")]
+    Empty {
+        /// What the list should hold.
+        expected: &'static str,
+    },
+}
