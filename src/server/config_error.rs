@@ -135,7 +135,7 @@ fn shown(value: &str) -> String {
     format!("{:?}", redact::url(value))
 }
 
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", feature = "http-client"))]
 impl ConfigError {
     /// The same error, of another value.
     pub(crate) fn of_value(mut self, other: &str) -> Self {

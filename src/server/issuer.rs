@@ -2,9 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::config_error::ConfigError;
-use super::text_error::{check_issuer, check_text};
+use super::text_error::check_issuer;
+#[cfg(feature = "http-client")]
+use super::text_error::check_text;
 use crate::jose::{Algorithm, AlgorithmSet};
-use crate::keys::{KeySource, RemoteKeys};
+use crate::keys::KeySource;
+#[cfg(feature = "http-client")]
+use crate::keys::RemoteKeys;
 use crate::token::{Dialect, Identities, Subjects};
 
 /// An authorization server that is trusted to issue tokens: who it is, where its keys are, what its tokens may look like.
@@ -51,6 +55,7 @@ impl Issuer {
     /// If `identifier` is not an https URL without query and fragment. Plain http is allowed for this machine alone:
     /// `localhost`, `127.0.0.0/8` and `[::1]`. Or if it has a placeholder in it, as
     /// [`TextError`](crate::server::TextError) says.
+    #[cfg(feature = "http-client")]
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
         let keys = RemoteKeys::discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
@@ -64,6 +69,7 @@ impl Issuer {
     ///
     /// If `jwks_url` is not an https URL, plain http being allowed for this machine alone, or if `identifier` is none: see
     /// [`keys`](Self::keys).
+    #[cfg(feature = "http-client")]
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         let keys =
             RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
@@ -82,6 +88,7 @@ impl Issuer {
         Self::identified(identifier, Source::Other(Arc::new(source)))
     }
 
+    #[cfg(feature = "http-client")]
     fn remote(identifier: &str, keys: RemoteKeys) -> Result<Self, ConfigError> {
         Self::identified(identifier, Source::from(keys))
     }
@@ -199,10 +206,12 @@ impl fmt::Debug for Issuer {
 /// Where an issuer's keys come from. What this crate fetches by itself can be shown.
 #[derive(Clone)]
 pub(super) enum Source {
+    #[cfg(feature = "http-client")]
     Remote(Arc<RemoteKeys>),
     Other(Arc<dyn KeySource>),
 }
 
+#[cfg(feature = "http-client")]
 impl From<RemoteKeys> for Source {
     fn from(keys: RemoteKeys) -> Self {
         Self::Remote(Arc::new(keys))
@@ -212,6 +221,7 @@ impl From<RemoteKeys> for Source {
 impl From<Source> for Arc<dyn KeySource> {
     fn from(source: Source) -> Self {
         match source {
+            #[cfg(feature = "http-client")]
             Source::Remote(keys) => keys,
             Source::Other(source) => source,
         }
@@ -221,6 +231,7 @@ impl From<Source> for Arc<dyn KeySource> {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.fmt(f),
             Self::Other(_) => f.write_str("KeySource"),
         }

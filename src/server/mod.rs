@@ -9,6 +9,7 @@ mod credentials;
 mod cross_site;
 mod explanation;
 pub(crate) mod issuer;
+#[cfg(feature = "http-client")]
 mod presets;
 pub(crate) mod resource_server;
 mod text_error;

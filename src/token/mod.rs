@@ -2,8 +2,10 @@
 
 pub(crate) mod access_token;
 pub(crate) mod claims;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "presets use all of it"))]
 mod dialect;
 mod error;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "presets use all of it"))]
 mod identity;
 mod numeric_date;
 mod recipient;
@@ -21,7 +23,9 @@ pub use scope::InvalidScope;
 pub use validator::Profile;
 
 pub(crate) use access_token::{Judge, ServerIdentity};
-pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
+pub(crate) use dialect::Dialect;
+#[cfg(feature = "http-client")]
+pub(crate) use dialect::{ClientClaim, KeyIssuers, Mark};
 pub(crate) use identity::{Identities, is_tenant};
 pub(crate) use recipient::Recipient;
 pub(crate) use rule::{Rule, Stage};
