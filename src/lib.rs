@@ -74,13 +74,14 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none changes what the others do.
+//! `http-client` is on by default, the others are off. None changes what the others do.
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or a [`KeySource`](keys::KeySource) of yours |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
-//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -2,17 +2,26 @@
 
 use super::nearest::nearest;
 use super::path::Path;
+#[cfg(feature = "http-client")]
 use super::preset::{PRESETS, Preset};
 use super::reader::{Node, Reader, Table};
 use super::shown::Shown;
 use super::tree::Tree;
 use crate::Issuer;
 use crate::jose::{Algorithm, UnknownAlgorithm};
-use crate::keys::{KeyFile, RemoteKeys};
+use crate::keys::KeyFile;
+#[cfg(feature = "http-client")]
+use crate::keys::RemoteKeys;
 use crate::server::ConfigError;
 
 /// A URL behind which nothing is (RFC 6761 §6.4).
+#[cfg(feature = "http-client")]
 pub(super) const NOWHERE: &str = "https://stand-in.invalid";
+
+/// Why a setting is refused whose keys would have to be fetched.
+#[cfg(not(feature = "http-client"))]
+const NEEDS_CLIENT: &str =
+    "needs the feature http-client of tower-bearer, which is off; without it an issuer has an issuer and a jwks_file";
 
 /// Every issuer of a list, with something in the place of those that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
@@ -37,7 +46,7 @@ pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
 
 /// An issuer that nobody is, in the place of the one at `at`, which could not be read, and named for it.
 pub(super) fn stand_in(at: usize) -> Issuer {
-    Issuer::jwks(&format!("issuers[{at}]"), NOWHERE).expect("an https URL")
+    Issuer::keys(&format!("issuers[{at}]"), KeyFile::new("stand-in")).expect("an identifier")
 }
 
 fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
@@ -45,17 +54,24 @@ fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
         return discovered(reader, &node.path, identifier, at);
     }
     let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in(at) };
+    #[cfg(not(feature = "http-client"))]
+    if let Some(preset) = table.get("preset") {
+        reader.refuse(&preset.path, NEEDS_CLIENT);
+        return stand_in(at);
+    }
     let kind = Kind::read(reader, &mut table);
     let keys = Keys::read(reader, &mut table);
     let issuer = match &kind {
         Kind::Plain(identifier) => {
-            let issuer = match keys {
-                None => Issuer::discover(identifier.text),
-                Some(Keys::Url { url, .. }) => Issuer::jwks(identifier.text, url),
-                Some(Keys::File(path)) => Issuer::keys(identifier.text, KeyFile::new(path)),
-            };
-            reader.accept(&identifier.path, issuer)
+            let Identifier { path: place, text } = identifier;
+            match keys {
+                None => discover(reader, place, text),
+                #[cfg(feature = "http-client")]
+                Some(Keys::Url { url, .. }) => reader.accept(place, Issuer::jwks(text, url)),
+                Some(Keys::File(path)) => reader.accept(place, Issuer::keys(text, KeyFile::new(path))),
+            }
         }
+        #[cfg(feature = "http-client")]
         Kind::Preset(preset) => preset.read(reader, &mut table).map(|issuer| match keys {
             None => issuer,
             Some(Keys::Url { keys, .. }) => issuer.keys_from(*keys),
@@ -69,12 +85,24 @@ fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
 }
 
 fn discovered(reader: &mut Reader, path: &Path, identifier: &str, at: usize) -> Issuer {
-    reader.accept(path, Issuer::discover(identifier)).unwrap_or_else(|| stand_in(at))
+    discover(reader, path, identifier).unwrap_or_else(|| stand_in(at))
+}
+
+#[cfg(feature = "http-client")]
+fn discover(reader: &mut Reader, path: &Path, identifier: &str) -> Option<Issuer> {
+    reader.accept(path, Issuer::discover(identifier))
+}
+
+#[cfg(not(feature = "http-client"))]
+fn discover(reader: &mut Reader, path: &Path, _: &str) -> Option<Issuer> {
+    reader.refuse(path, NEEDS_CLIENT);
+    None
 }
 
 /// Which of the constructors makes the issuer.
 enum Kind<'t> {
     Plain(Identifier<'t>),
+    #[cfg(feature = "http-client")]
     Preset(&'static Preset),
     /// There is a problem, so that any argument may be meant.
     Unknown,
@@ -86,12 +114,12 @@ struct Identifier<'t> {
 }
 
 impl<'t> Kind<'t> {
+    #[cfg(feature = "http-client")]
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Self {
         let kind = if let Some(node) = table.get("preset") {
             reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
         } else {
-            let node = table.require(reader, "issuer", "an identifier, or else a preset");
-            node.and_then(|node| Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path })))
+            Self::read_plain(reader, table, "an identifier, or else a preset")
         };
         kind.unwrap_or_else(|| {
             for argument in PRESETS.iter().flat_map(|preset| preset.arguments) {
@@ -101,14 +129,33 @@ impl<'t> Kind<'t> {
         })
     }
 
+    #[cfg(not(feature = "http-client"))]
+    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Self {
+        Self::read_plain(reader, table, "an identifier").unwrap_or(Self::Unknown)
+    }
+
+    fn read_plain(reader: &mut Reader, table: &mut Table<'t>, expected: &str) -> Option<Self> {
+        let node = table.require(reader, "issuer", expected)?;
+        Some(Self::Plain(Identifier { text: reader.text(&node)?, path: node.path }))
+    }
+
+    #[cfg_attr(not(feature = "http-client"), expect(unused_variables, reason = "there are no presets"))]
     fn takes(&self, argument: &str) -> bool {
-        matches!(self, Self::Preset(preset) if preset.arguments.iter().any(|known| known.name == argument))
+        match self {
+            #[cfg(feature = "http-client")]
+            Self::Preset(preset) => preset.arguments.iter().any(|known| known.name == argument),
+            Self::Plain(_) | Self::Unknown => false,
+        }
     }
 }
 
 /// Where the keys are, if they are not where the constructor says.
 enum Keys<'t> {
-    Url { url: &'t str, keys: Box<RemoteKeys> },
+    #[cfg(feature = "http-client")]
+    Url {
+        url: &'t str,
+        keys: Box<RemoteKeys>,
+    },
     File(&'t str),
 }
 
@@ -118,6 +165,12 @@ impl<'t> Keys<'t> {
         if let (Some(_), Some(file)) = (&url, &file) {
             reader.refuse(&file.path, "beside jwks_url, where one of the two is expected");
         }
+        #[cfg(not(feature = "http-client"))]
+        if let Some(node) = &url {
+            reader.refuse(&node.path, NEEDS_CLIENT);
+            return Some(Self::File("stand-in"));
+        }
+        #[cfg(feature = "http-client")]
         if let Some(node) = url {
             let url = reader.text(&node).unwrap_or(NOWHERE);
             let refused = |reason| ConfigError::JwksUrl { value: url.to_owned(), reason };

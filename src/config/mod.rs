@@ -187,6 +187,7 @@ mod issuer;
 mod metadata;
 mod nearest;
 mod path;
+#[cfg(feature = "http-client")]
 mod preset;
 mod problems;
 mod reader;

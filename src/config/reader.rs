@@ -42,6 +42,7 @@ impl Reader {
     }
 
     /// How many problems were found so far.
+    #[cfg(feature = "http-client")]
     pub(super) fn found(&self) -> usize {
         self.problems.len()
     }
@@ -183,6 +184,7 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Table<'t> {
+    #[cfg(feature = "http-client")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -145,7 +145,7 @@ impl ConfigError {
     }
 }
 
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", feature = "http-client"))]
 impl ConfigError {
     /// The same error about another value.
     pub(crate) fn of_value(mut self, other: &str) -> Self {

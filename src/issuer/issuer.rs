@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use super::config_error::ConfigError;
 use crate::jose::{Algorithm, AlgorithmSet};
-use crate::keys::{KeySource, RemoteKeys};
+use crate::keys::KeySource;
+#[cfg(feature = "http-client")]
+use crate::keys::RemoteKeys;
 use crate::validation::{Dialect, Identities, Subjects};
 
 /// An authorization server that is trusted to issue tokens: its identifier, its keys, and the rules for its tokens.
@@ -53,6 +55,7 @@ impl Issuer {
     /// If `identifier` is not an https URL without query and fragment; plain http is allowed for this machine only:
     /// `localhost`, `127.0.0.0/8` and `[::1]`. Also if it contains a placeholder or another
     /// [leftover](crate::server::TextError).
+    #[cfg(feature = "http-client")]
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
         let keys = RemoteKeys::discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
@@ -66,6 +69,7 @@ impl Issuer {
     ///
     /// If `jwks_url` is not an https URL; plain http is allowed for this machine only. Also if `identifier` is not acceptable to
     /// [`keys`](Self::keys).
+    #[cfg(feature = "http-client")]
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         let keys =
             RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
@@ -83,6 +87,7 @@ impl Issuer {
         Self::identified(identifier, Source::Other(Arc::new(source)))
     }
 
+    #[cfg(feature = "http-client")]
     fn remote(identifier: &str, keys: RemoteKeys) -> Result<Self, ConfigError> {
         Self::identified(identifier, Source::from(keys))
     }
@@ -202,10 +207,12 @@ impl fmt::Debug for Issuer {
 /// Where an issuer's keys come from. What this crate fetches by itself can be shown.
 #[derive(Clone)]
 pub(crate) enum Source {
+    #[cfg(feature = "http-client")]
     Remote(Arc<RemoteKeys>),
     Other(Arc<dyn KeySource>),
 }
 
+#[cfg(feature = "http-client")]
 impl From<RemoteKeys> for Source {
     fn from(keys: RemoteKeys) -> Self {
         Self::Remote(Arc::new(keys))
@@ -215,6 +222,7 @@ impl From<RemoteKeys> for Source {
 impl From<Source> for Arc<dyn KeySource> {
     fn from(source: Source) -> Self {
         match source {
+            #[cfg(feature = "http-client")]
             Source::Remote(keys) => keys,
             Source::Other(source) => source,
         }
@@ -224,6 +232,7 @@ impl From<Source> for Arc<dyn KeySource> {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.fmt(f),
             Self::Other(_) => f.write_str("KeySource"),
         }

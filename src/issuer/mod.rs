@@ -3,6 +3,7 @@
 mod config_error;
 #[expect(clippy::module_inception, reason = "a file is named for its main type")]
 pub(crate) mod issuer;
+#[cfg(feature = "http-client")]
 mod presets;
 mod registry;
 mod text_error;

@@ -26,4 +26,6 @@ pub(crate) use base64url::encode as encode_base64url;
 pub(crate) use jws::{Header, Scratch, SignatureError, Unverified, Verified};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
-pub(crate) use strict_json::{Member, Members, Strings, read_object, read_struct};
+#[cfg(feature = "http-client")]
+pub(crate) use strict_json::read_struct;
+pub(crate) use strict_json::{Member, Members, Strings, read_object};

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod claims;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod client_claim;
 mod numeric_date;
 mod registered_claims;

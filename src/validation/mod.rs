@@ -1,7 +1,9 @@
 //! Whether an access token is valid: the rules of RFC 9068 and RFC 7519, the signature, and the cache of verified tokens.
 
 mod cache;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod dialect;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod identities;
 mod jwt;
 mod outcome;
@@ -22,7 +24,9 @@ pub use token_error::TokenError;
 pub use verify_error::VerifyError;
 
 pub(crate) use cache::{Entry, Fingerprint, VerifiedTokens};
-pub(crate) use dialect::{Dialect, KeyIssuers, Mark};
+pub(crate) use dialect::Dialect;
+#[cfg(feature = "http-client")]
+pub(crate) use dialect::{KeyIssuers, Mark};
 pub(crate) use identities::{Identities, is_tenant};
 pub(crate) use outcome::Outcome;
 pub(crate) use policy::{Policy, Subjects};

@@ -1,17 +1,17 @@
 //! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use url::{Host, Url};
 
 use super::address::LocalAddress;
 use crate::jose::read_struct;
-use crate::redact::Excerpt;
+use crate::keys::{DiscoveryError, UrlError, fetchable, identifying, is_loopback};
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct IssuerUrl {
+pub(crate) struct IssuerUrl {
     identifier: Box<str>,
     url: Url,
     well_known: WellKnown,
@@ -28,7 +28,7 @@ enum WellKnown {
 
 impl IssuerUrl {
     /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
-    pub(super) fn parse(identifier: &str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(identifier: &str) -> Result<Self, UrlError> {
         let url = identifying(identifier)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
@@ -36,21 +36,21 @@ impl IssuerUrl {
         Ok(Self { identifier: identifier.into(), url, well_known: WellKnown::Anywhere })
     }
 
-    pub(super) fn openid_only(self) -> Self {
+    pub(crate) fn openid_only(self) -> Self {
         Self { well_known: WellKnown::OpenId, ..self }
     }
 
-    pub(super) fn identifier(&self) -> &str {
+    pub(crate) fn identifier(&self) -> &str {
         &self.identifier
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
 
     /// Where the metadata may be, in the order in which to look: RFC 8414 §3.1 puts the well-known part between host and
     /// path, OpenID Connect Discovery §4.1 after the path, and RFC 8414 §5 knows both.
-    pub(super) fn metadata_urls(&self) -> Vec<Url> {
+    pub(crate) fn metadata_urls(&self) -> Vec<Url> {
         let path = self.url.path().trim_end_matches('/');
         let oauth = format!("/.well-known/oauth-authorization-server{path}");
         let openid_inserted = format!("/.well-known/openid-configuration{path}");
@@ -69,7 +69,7 @@ impl IssuerUrl {
     }
 
     /// Reads a metadata document and returns where this issuer's keys are.
-    pub(super) fn jwks_url(&self, document: &[u8]) -> Result<Url, DiscoveryError> {
+    pub(crate) fn jwks_url(&self, document: &[u8]) -> Result<Url, DiscoveryError> {
         #[derive(Deserialize)]
         struct Metadata {
             issuer: String,
@@ -97,40 +97,6 @@ impl IssuerUrl {
     }
 }
 
-/// A URL that identifies an issuer or a resource, by its text: others compare it byte for byte. The parser repairs what
-/// nobody else writes, and then no token's `iss` and no client's `resource` would be this.
-pub(crate) fn identifying(text: &str) -> Result<Url, UrlError> {
-    let url = fetchable(text)?;
-    let is_as_written = text.starts_with("https://") || text.starts_with("http://");
-    let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic());
-    if is_as_written && is_plain { Ok(url) } else { Err(UrlError::NotAUrl) }
-}
-
-/// A URL that keys or metadata may be fetched from.
-pub(crate) fn fetchable(text: &str) -> Result<Url, UrlError> {
-    let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        _ => return Err(UrlError::Scheme),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(UrlError::Credentials);
-    }
-    if url.fragment().is_some() { Err(UrlError::Fragment) } else { Ok(url) }
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => {
-            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|mapped: Ipv4Addr| mapped.is_loopback())
-        }
-        None => false,
-    }
-}
-
 /// Why a URL leads to this machine or its link, as far as its text tells: more is refused than is trusted to be here.
 fn local(url: &Url) -> Option<UrlError> {
     let address = match url.host()? {
@@ -150,57 +116,6 @@ fn is_name_of_this_machine(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     let listed = ["localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];
     listed.contains(&name) || name.ends_with(".localhost")
-}
-
-/// Why a URL is not one to fetch keys from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UrlError {
-    /// Not an absolute URL, or one only to a parser that repairs what it is given.
-    #[error("not an absolute URL")]
-    NotAUrl,
-    /// Keys that came over plain text could be anybody's (RFC 8414 §2).
-    #[error("neither https nor, on this machine itself, http")]
-    Scheme,
-    /// A user name or a password in the URL.
-    #[error("has a user name or a password")]
-    Credentials,
-    /// An issuer identifier has no query (RFC 8414 §2).
-    #[error("has a query")]
-    Query,
-    /// What follows `#` is never sent.
-    #[error("has a fragment")]
-    Fragment,
-    /// A remote issuer points to this machine.
-    #[error("points to this machine, and the issuer is elsewhere")]
-    Loopback,
-    /// A remote issuer points to an address that only this machine's link knows.
-    #[error("points to a link-local address")]
-    LinkLocal,
-    /// A remote issuer points to where a cloud serves credentials to its machines.
-    #[error("points to the metadata service of a cloud")]
-    CloudMetadata,
-}
-
-/// Why a metadata document is of no use.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscoveryError {
-    /// Not a JSON object with the strings `issuer` and `jwks_uri`.
-    #[error("not a metadata document with issuer and jwks_uri")]
-    NotMetadata,
-    /// The document is some other issuer's (RFC 8414 §3.3).
-    #[error("the metadata is that of the issuer {found:?}")]
-    Issuer {
-        /// The `issuer` in it.
-        found: Excerpt,
-    },
-    /// Keys are not fetched from there.
-    #[error("the jwks_uri: {reason}")]
-    JwksUri {
-        /// Why.
-        reason: UrlError,
-    },
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
-use super::fetch::{FetchError, Validators};
 use super::freshness::Freshness;
 use super::resolver::FilteringResolver;
+use crate::keys::source::MAX_DOCUMENT_BYTES;
+use crate::keys::{FetchError, Validators};
 use crate::redact;
 
-/// The most bytes that a document may have.
-pub(super) const MAX_DOCUMENT: usize = 256 * 1024;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most redirects that are followed, all within one origin.
@@ -101,7 +100,7 @@ impl Transport {
         let validators = Validators::of(url, response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_DOCUMENT {
+            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
                 return Err(FetchError::TooLarge { url: redact::place(url) });
             }
             body.extend_from_slice(&chunk);
@@ -184,7 +183,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Starts a server that answers one request with `answer`. The thread returns the request in lower case.
-    pub(in crate::keys) fn site(answer: &'static str) -> (Url, JoinHandle<String>) {
+    pub(in crate::keys::remote) fn site(answer: &'static str) -> (Url, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
         let asked = thread::spawn(move || {
