@@ -10,8 +10,8 @@ use divan::Bencher;
 use http::HeaderValue;
 use support::{ALGORITHMS, bearer, call, distinct, inner, issuer, large, protected, required, server};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::TokenCache;
 use tower_bearer::testing::TestIssuer;
+use tower_bearer::validation::TokenCache;
 
 static ISSUER: LazyLock<TestIssuer> = LazyLock::new(issuer);
 

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use support::{distinct, issuer, large, server, small};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::TokenCache;
+use tower_bearer::validation::TokenCache;
 
 /// The kind of token, how many there are, and the bounds of the cache: entries and MiB.
 const ROWS: [(&str, usize, u64, u64); 4] = [

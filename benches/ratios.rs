@@ -26,8 +26,8 @@ use tower::Service;
 use tower_bearer::ResourceServer;
 use tower_bearer::clock::Clock as _;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::TokenCache;
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
+use tower_bearer::validation::TokenCache;
 
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use divan::Bencher;
 use support::{ALGORITHMS, Floor, Jsonwebtoken, issuer, large, server, small};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::TokenCache;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
+use tower_bearer::validation::TokenCache;
 
 static ISSUER: LazyLock<TestIssuer> = LazyLock::new(issuer);
 

@@ -42,7 +42,7 @@
 //! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
 //! | has a good token of a user who has to [authenticate](Require::and_acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
-//! | has a token in a [cookie](server::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
+//! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
 //! | needs more than a bound of this server allows: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error that would make the client throw the token away |
 //! | has a token that cannot be verified, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, as before |
 //! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
@@ -53,16 +53,16 @@
 //!    one that `serde_json` reserves, no critical extension, neither nested nor encrypted.
 //! 2. Its `iss` is that of a trusted [`Issuer`], code point by code point, and its `alg` one that this issuer may use. For a
 //!    [list of tenants](Issuer::entra_tenants) any tenant will do here, and its `tid` must be the same tenant.
-//! 3. Its `typ` and its claims are those of an access token, by the [profile](token::Profile) that is set and by what the
+//! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) that is set and by what the
 //!    issuer's [preset](Issuer#presets) knows of it.
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
 //! 5. It has a `sub`, and its `aud` names this server; or it has none, names its client, and its issuer is one that names
-//!    [clients instead](Issuer::clients_instead_of_audience).
+//!    [clients instead](Issuer::identify_by_client).
 //! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
 //! 7. A key of the issuer verifies its signature: one with the `kid` that the token states or, for a token without `kid`, one
 //!    of at most 17 that fit its `alg`. The keys are those of the last fetch.
 //! 8. Its tenant, subject and client are on the issuer's lists of [tenants](Issuer::entra_tenants),
-//!    [subjects](Issuer::subjects) and [clients](Issuer::clients_instead_of_audience), where there are such lists.
+//!    [subjects](Issuer::allow_subjects) and [clients](Issuer::identify_by_client), where there are such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
 //! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer. The lists come after
@@ -70,17 +70,18 @@
 //!
 //! A token that passed twice is remembered, so that its signature need not be verified and its claims need not be parsed
 //! again. What may have changed since is judged at every request: 6, and whether the very key of 7 is still its issuer's. See
-//! [`TokenCache`](server::TokenCache).
+//! [`TokenCache`](validation::TokenCache).
 //!
 //! # Features
 //!
-//! None is on by default, and none changes what the others do.
+//! `http-client` is on by default, the others are off. None changes what the others do.
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or a [`KeySource`](keys::KeySource) of yours |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
-//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -90,6 +91,8 @@ mod challenge;
 pub mod clock;
 #[cfg(feature = "serde")]
 pub mod config;
+pub mod credentials;
+mod issuer;
 pub mod jose;
 pub mod keys;
 pub mod layer;
@@ -109,10 +112,11 @@ pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;
+pub mod validation;
 
-pub use rejection::refusal::Rejection;
+pub use issuer::issuer::Issuer;
+pub use rejection::rejection::Rejection;
 pub use require::requirement::Require;
-pub use server::issuer::Issuer;
 pub use server::resource_server::ResourceServer;
 pub use token::access_token::AccessToken;
 pub use token::claims::Claims;

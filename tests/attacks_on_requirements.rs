@@ -14,10 +14,11 @@ use http::{Method, Request, StatusCode, Version, request};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
+use tower_bearer::credentials::TokenSource;
 use tower_bearer::metadata::Metadata;
-use tower_bearer::rejection::{Grpc, RejectionKind, Respond};
+use tower_bearer::rejection::{Grpc, RejectionContext, RejectionKind, Respond};
 use tower_bearer::require::{Lack, Shortfall};
-use tower_bearer::server::{ConfigError, TokenSource};
+use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestClock;
 use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scope};
 
@@ -37,7 +38,7 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
     clock.advance(Duration::from_secs(3));
     let rejection = api.check(&token, &requirement).unwrap_err();
     assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InvalidToken, Some("invalid_token")));
-    assert!(rejection.challenge().unwrap().to_str().unwrap().contains(r#"error="invalid_token""#));
+    assert!(rejection.challenges().next().unwrap().to_str().unwrap().contains(r#"error="invalid_token""#));
     let shortfall = requirement.check(&token, SystemTime::now() + Duration::from_secs(3600)).unwrap_err();
     assert_eq!((shortfall.lack(), shortfall.scope()), (Lack::Freshness, None));
     // What it lacks besides is for later: the client has to get another token first.
@@ -258,7 +259,7 @@ async fn rules_of_a_kind_are_told_together() {
     // A reason of the application's own is not the reason to authenticate again.
     let rejection = api.check(&token, &twice.and_acr("mfa")).unwrap_err();
     assert_eq!(rejection.description(), Some("The request needs a stronger or more recent authentication"));
-    assert!(!rejection.challenge().unwrap().to_str().unwrap().contains("first"));
+    assert!(!rejection.challenges().next().unwrap().to_str().unwrap().contains("first"));
 
     // And a token that a refreshed one replaces is no reason to go anywhere.
     let old = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 100;
@@ -269,7 +270,7 @@ async fn rules_of_a_kind_are_told_together() {
     let shortfall = rejection.shortfall().unwrap();
     assert_eq!((shortfall.scope(), shortfall.acr_values(), shortfall.max_age()), (None, None, None));
     assert_eq!(shortfall.auth_context(), None);
-    let challenges = http_auth::parse_challenges(rejection.challenge().unwrap().to_str().unwrap()).unwrap();
+    let challenges = http_auth::parse_challenges(rejection.challenges().next().unwrap().to_str().unwrap()).unwrap();
     let names: Vec<_> = challenges[0].params.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["realm", "error", "error_description"]);
 }
@@ -345,7 +346,7 @@ async fn a_grpc_message_is_read_back_as_it_was_meant() {
     let token = api.verify(&good(&issuer).sign()).await.unwrap();
     let denied = Require::token().and_custom(|_, _| Err(Shortfall::denied("100 % é\r\nx")));
     let rejection = api.check(&token, &denied).unwrap_err();
-    let response: Response = Grpc.respond(&rejection);
+    let response: Response = Grpc.respond(&rejection, &RejectionContext::of(&http::Request::new(())));
     assert_eq!(response.headers()["grpc-message"], "100 %25 %C3%A9%0D%0Ax");
     let status = tonic::Status::from_header_map(response.headers()).unwrap();
     assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "100 % é\r\nx"));

@@ -4,9 +4,9 @@
 use tokio::runtime;
 use tokio::time::sleep;
 use tower_bearer::jose::JwkSet;
-use tower_bearer::server::{TokenCache, TokenCacheStatus, VerifyError};
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::{TokenCache, TokenCacheStatus, VerifyError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::attacks::Interrupted;

@@ -12,7 +12,7 @@ use url::{Url, form_urlencoded};
 use self::browser::{Arrival, Browser, Page};
 use crate::example_me::Example;
 
-#[path = "../examples/me/walk/browser.rs"]
+#[path = "../examples/me/src/walk/browser.rs"]
 mod browser;
 
 /// RFC 7636, appendix B.

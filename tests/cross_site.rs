@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::routing::any;
 use http::{HeaderName, Method, Request, Response, StatusCode, Version};
 use tower::ServiceExt;
+use tower_bearer::credentials::TokenSource;
 use tower_bearer::rejection::RejectionKind;
-use tower_bearer::server::TokenSource;
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::{AccessToken, Rejection};
 
@@ -117,7 +117,7 @@ async fn a_refusal_tells_the_client_nothing_but_its_kind() {
     let response = Fixture::cookie().ask(Method::POST, &[("sec-fetch-site", "cross-site")]).await;
     let rejection = response.extensions().get::<Rejection>().unwrap();
     assert_eq!((rejection.kind(), rejection.kind().name()), (RejectionKind::CrossSite, "cross_site"));
-    assert_eq!((rejection.challenge(), rejection.error(), rejection.description()), (None, None, None));
+    assert_eq!((rejection.challenges().next(), rejection.error(), rejection.description()), (None, None, None));
     assert!(!response.headers().contains_key("www-authenticate"));
     assert_eq!(response.headers()["cache-control"], "no-store");
 }

@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use tower_bearer::jose::{Algorithm, JsonError, JwsError};
 use tower_bearer::redact::Excerpts;
-use tower_bearer::server::{Explanation, VerifyError};
+use tower_bearer::server::Explanation;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
-use tower_bearer::token::{NumericDate, Profile, TokenError};
+use tower_bearer::token::NumericDate;
+use tower_bearer::validation::VerifyError;
+use tower_bearer::validation::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, server, small_issuer, strict_server, with_raw_member};
@@ -118,16 +120,16 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     let issuer = || Issuer::keys(ISSUER.url(), keys()).unwrap();
     let build = |issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap();
 
-    let subjects = build(issuer().subjects(["user-2"]));
+    let subjects = build(issuer().allow_subjects(["user-2"]));
     assert_eq!(failed(&assert_consistent(&subjects, &good(&ISSUER).sign(), "subjects").await), ["subjects"]);
-    let clients = build(issuer().clients_instead_of_audience(["client-2"]));
+    let clients = build(issuer().identify_by_client(["client-2"]));
     let explanation = assert_consistent(&clients, &good(&ISSUER).sign(), "clients").await;
     assert_eq!(failed(&explanation), ["clients"]);
     assert!(explanation.to_string().contains("expected one of \"client-2\"; found \"client-1\""), "{explanation}");
     let tenants = ["1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a", "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b"];
     let strange = "3c3c3c3c-3333-4333-8333-3c3c3c3c3c3c";
     let iss = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
-    let entra = build(Issuer::entra_tenants(tenants).unwrap().keys_from(keys()).subjects(["user-2"]));
+    let entra = build(Issuer::entra_tenants(tenants).unwrap().keys_from(keys()).allow_subjects(["user-2"]));
     let token = good(&ISSUER).claim("iss", iss(strange)).claim("tid", strange).claim("azp", "client-1");
     let explanation = assert_consistent(&entra, &token.sign(), "tenants").await;
     assert_eq!(failed(&explanation), ["tenants", "subjects"]);
@@ -142,7 +144,7 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
     assert_eq!(failed(&forged), ["signature", "tenants", "subjects"]);
     assert!(forged.to_string().starts_with("refused: signature\n"), "{forged}");
     // RFC 9068 asks for an audience whoever the client is.
-    let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().clients_instead_of_audience(["client-1"]));
+    let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().identify_by_client(["client-1"]));
     let without = good(&ISSUER).without_claim("aud").sign();
     for (api, holds, condition) in
         [(clients(), true, "and if there is an aud, "), (clients().profile(Profile::Rfc9068), false, "and in aud ")]
@@ -292,9 +294,9 @@ fn every_error_has_a_reason_in_a_word() {
         (TokenError::Client { found: "x".into(), expected: Excerpts::default() }, "client"),
         (TokenError::Tenant { found: "x".into(), expected: "y".into() }, "tenant"),
         (TokenError::Subject, "subject"),
-        (TokenError::Expired { exp: now, now }, "expired"),
-        (TokenError::NotYetValid { nbf: now, now }, "not_yet_valid"),
-        (TokenError::IssuedInTheFuture { iat: now, now }, "issued_in_the_future"),
+        (TokenError::Expired { exp: now, now, leeway: Duration::from_secs(30) }, "expired"),
+        (TokenError::NotYetValid { nbf: now, now, leeway: Duration::from_secs(30) }, "not_yet_valid"),
+        (TokenError::IssuedInTheFuture { iat: now, now, leeway: Duration::from_secs(30) }, "issued_in_the_future"),
         (TokenError::UnknownKey { kid: None }, "unknown_key"),
         (TokenError::KeyMismatch { algorithm: Algorithm::ES256 }, "key_mismatch"),
         (TokenError::Signature, "signature"),

@@ -116,7 +116,7 @@ async fn a_token_of_another_server_is_a_mistake_of_the_programmers() {
     assert_eq!(mine.check(&token, &unsatisfied).unwrap_err().status(), StatusCode::FORBIDDEN);
     for requirement in [&satisfied, &unsatisfied, &Require::token()] {
         let rejection = other.check(&token, requirement).unwrap_err();
-        assert_eq!((rejection.kind(), rejection.challenge()), (RejectionKind::Unprotected, None));
+        assert_eq!((rejection.kind(), rejection.challenges().next()), (RejectionKind::Unprotected, None));
     }
     let errors = log.text();
     assert_eq!(errors.matches("another ResourceServer").count(), 3, "{errors}");

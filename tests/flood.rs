@@ -14,8 +14,8 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::clock::Clock;
 use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
-use tower_bearer::server::VerifyError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, ResourceServer};
 
 use crate::harness::{AUDIENCE, decoded, fetches, good, server, small_issuer};

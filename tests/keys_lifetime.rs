@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
-use tower_bearer::server::VerifyError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, app, good, present, small_issuer};
@@ -77,6 +77,7 @@ async fn the_refresh_ends_with_the_last_handle() {
     sleep(10 * DEFAULT_LIFETIME).await;
     assert_eq!(source.fetches(), before);
 }
+
 #[tokio::test(start_paused = true)]
 async fn i10_nobody_waits_for_a_background_refresh() {
     let setup = Setup::warm(None).await;
@@ -117,6 +118,7 @@ async fn i10_stale_keys_are_used_for_an_hour_and_then_no_more() {
         }
     }
 }
+
 #[tokio::test(start_paused = true)]
 async fn i10_a_failing_refresh_keeps_the_old_keys() {
     for bad in [Fetch::Fail, Fetch::Hang, Fetch::Panic] {
@@ -153,6 +155,7 @@ async fn failures_are_backed_off_from_by_attempts_not_by_requests() {
         assert!(range.contains(gap), "{gaps:?}");
     }
 }
+
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_back_off() {
     let setup = Setup::new(|_| Fetch::Fail);
@@ -307,6 +310,7 @@ async fn i9_rotation_a_new_kid_waits_for_one_fetch_and_passes() {
     }
     assert_eq!(setup.source.fetches(), 2);
 }
+
 #[tokio::test(start_paused = true)]
 async fn i11_a_withdrawn_key_is_refused_after_the_refresh() {
     let setup = Setup::warm(None).await;

@@ -42,7 +42,7 @@ fn the_check_sees_what_is_not_there() {
         "src/jose/key.rs::check_rsa_",
         "src/no_such_file.rs::check_rsa",
         // It is there, and it is no test.
-        "tests/harness.rs::present",
+        "tests/harness/mod.rs::present",
         // It is there, and only in a comment or a text.
         "tests/manual.rs::in_a_comment", // fn in_a_comment()
     ];

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, app, good};

@@ -7,9 +7,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 use tower_bearer::jose::{JsonError, JwkSet, JwsError, UnusableJwk};
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TokenBuilder;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, ResourceServer};
 
 use crate::harness::{ISSUER, builder_with_keys, good, with_raw_member};

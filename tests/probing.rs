@@ -8,9 +8,9 @@ use std::task::Poll;
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::metadata::Metadata;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, good, present, small_issuer};
@@ -45,8 +45,8 @@ impl Setup {
         let source = Source(Arc::new(Mutex::new((fetch, Vec::new()))));
         let own = || Issuer::keys(issuer.url(), source.clone()).unwrap();
         let trusted = match list {
-            List::Subjects => own().subjects([LISTED, ALSO_LISTED]),
-            List::Clients => own().clients_instead_of_audience([LISTED, ALSO_LISTED]),
+            List::Subjects => own().allow_subjects([LISTED, ALSO_LISTED]),
+            List::Clients => own().identify_by_client([LISTED, ALSO_LISTED]),
             List::Tenants => Issuer::entra_tenants([LISTED, ALSO_LISTED]).unwrap().keys_from(source.clone()),
         };
         let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
@@ -221,7 +221,7 @@ fn metadata_names_no_tenant_of_a_list() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_trusted_by_itself_is_none_of_the_lists() {
     let setup = Setup::new(List::Tenants, Fetch::Hang);
-    let own = Issuer::entra(UNLISTED).unwrap().keys_from(setup.keys()).audience("https://own.example.test");
+    let own = Issuer::entra(UNLISTED).unwrap().keys_from(setup.keys()).allow_audience("https://own.example.test");
     let tenants = Issuer::entra_tenants([LISTED]).unwrap().keys_from(setup.source.clone());
     for issuers in [[tenants.clone(), own.clone()], [own.clone(), tenants.clone()]] {
         let [one, other] = issuers;

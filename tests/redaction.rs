@@ -10,9 +10,10 @@ use tower_bearer::keys::{FetchRequest, KeySource, RemoteKeys};
 use tower_bearer::layer::ProtectLayer;
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
-use tower_bearer::server::{ConfigError, VerifyError};
+use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TokenBuilder;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Claims, Issuer, Require, ResourceServer, Scope};
 
 use crate::harness::{AUDIENCE, ISSUER, builder_with_keys, good, with_raw_member};
@@ -68,7 +69,7 @@ async fn no_error_holds_or_shows_more_than_an_excerpt_of_a_token() {
     let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
     let build = |issuer: Issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap();
     let any = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
-    let clients = build(Issuer::keys(ISSUER.url(), keys()).unwrap().clients_instead_of_audience(["a"]));
+    let clients = build(Issuer::keys(ISSUER.url(), keys()).unwrap().identify_by_client(["a"]));
     let tenant = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
     let entra = build(Issuer::entra(tenant).unwrap().keys_from(keys()));
     let tenants_iss = format!("https://login.microsoftonline.com/{tenant}/v2.0");
@@ -134,7 +135,7 @@ async fn a_list_of_3000_costs_an_error_no_more_than_one_of_8() {
     let clients = |number: usize| {
         let keys = JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
         let clients = (0..number).map(|client| client.to_string());
-        let issuer = Issuer::keys(ISSUER.url(), keys).unwrap().clients_instead_of_audience(clients);
+        let issuer = Issuer::keys(ISSUER.url(), keys).unwrap().identify_by_client(clients);
         ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap()
     };
     let token = good(&ISSUER).without_claim("aud").sign();
@@ -208,8 +209,8 @@ fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
             ("issuer", Issuer::discover(&url).err()),
             ("placeholder in an audience", build(&format!("{url}${{VALUE}}"), issuer())),
             ("quoted audience", build(&format!("{url}\""), issuer())),
-            ("placeholder in a subject", build(AUDIENCE, issuer().subjects([format!("{url}${{VALUE}}")]))),
-            ("blank after a client", build(AUDIENCE, issuer().clients_instead_of_audience([format!("{url} ")]))),
+            ("placeholder in a subject", build(AUDIENCE, issuer().allow_subjects([format!("{url}${{VALUE}}")]))),
+            ("blank after a client", build(AUDIENCE, issuer().identify_by_client([format!("{url} ")]))),
             (
                 "placeholder in an issuer",
                 Issuer::keys(&format!("{url}{{{{ x }}}}"), RemoteKeys::at("https://h.example").unwrap()).err(),
@@ -223,7 +224,7 @@ fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
             ("cognito", Issuer::cognito(&url, ["a"]).err()),
             ("google", Issuer::google([url.as_str()]).err()),
             ("audience", build(&format!("{url}\u{e9}"), issuer())),
-            ("audience of an issuer", build(AUDIENCE, issuer().audience(format!("{url}\n")))),
+            ("audience of an issuer", build(AUDIENCE, issuer().allow_audience(format!("{url}\n")))),
             ("realm", server().realm(format!("{url}\n")).trust(issuer()).build().err()),
             (
                 "resource",
@@ -231,8 +232,8 @@ fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
             ),
             ("twice", server().trust(named()).trust(named()).build().err()),
             ("no algorithm", build(AUDIENCE, named().algorithms([]))),
-            ("no subject", build(AUDIENCE, named().subjects([""; 0]))),
-            ("no client", build(AUDIENCE, named().clients_instead_of_audience([""; 0]))),
+            ("no subject", build(AUDIENCE, named().allow_subjects([""; 0]))),
+            ("no client", build(AUDIENCE, named().identify_by_client([""; 0]))),
         ];
         for (what, error) in mistakes {
             let error = error.unwrap_or_else(|| panic!("{what} of {url} is good"));
@@ -256,7 +257,7 @@ struct Chart {
 #[tokio::test]
 async fn nothing_that_is_printed_shows_a_person_or_a_claim() {
     let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
-    let issuer = Issuer::keys(ISSUER.url(), keys()).unwrap().subjects(["ada@example.com", "grace@example.com"]);
+    let issuer = Issuer::keys(ISSUER.url(), keys()).unwrap().allow_subjects(["ada@example.com", "grace@example.com"]);
     let builder = ResourceServer::builder(AUDIENCE).trust(issuer.clone()).claims::<Chart>();
     let builder_debug = Exit::debug("a builder", &builder);
     let api = builder.build().unwrap();
@@ -294,7 +295,7 @@ fn nothing_that_is_printed_shows_who_is_on_a_list() {
     let clients = (0..500).map(|at| format!("customer-{at}"));
     let issuers = [
         Issuer::entra_tenants(&tenants).unwrap().keys_from(keys()),
-        Issuer::keys(ISSUER.url(), keys()).unwrap().clients_instead_of_audience(clients),
+        Issuer::keys(ISSUER.url(), keys()).unwrap().identify_by_client(clients),
     ];
     let [one, other] = issuers.clone();
     let builder = ResourceServer::builder(AUDIENCE).trust(one).trust(other);

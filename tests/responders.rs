@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceExt;
-use tower_bearer::rejection::{Grpc, Problem, RejectionKind};
+use tower_bearer::rejection::{Grpc, Problem, RejectionContext, RejectionKind};
 use tower_bearer::testing::{Endpoint, Fault};
 use tower_bearer::{AccessToken, Rejection, Require};
 
@@ -76,7 +76,7 @@ async fn a_problem_document_says_what_the_challenge_says() {
 #[tokio::test]
 async fn a_responder_of_ones_own_loses_neither_status_nor_challenge() {
     let issuer = small_issuer();
-    let liar = |rejection: &Rejection| {
+    let liar = |rejection: &Rejection, _: &RejectionContext| {
         let mut response = Response::new(Body::from(format!("{:?}", rejection.kind())));
         *response.status_mut() = StatusCode::OK;
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));

@@ -8,12 +8,12 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_bearer::metadata::Metadata;
-use tower_bearer::server::{Builder, ConfigError, Trusting};
+use tower_bearer::server::{Builder, ConfigError};
 use tower_bearer::{Issuer, Require, ResourceServer};
 
 use crate::harness::{good, present, send, small_issuer};
 
-fn builder(audience: &str) -> Builder<Trusting> {
+fn builder(audience: &str) -> Builder {
     ResourceServer::builder(audience).trust(Issuer::discover("https://login.example.com").unwrap())
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
-use tower_bearer::server::VerifyError;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use crate::harness::{good, present, small_issuer};
 use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeyFile, KeySource, RemoteKeys};
-use tower_bearer::server::{ConfigError, VerifyError};
+use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};

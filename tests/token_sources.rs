@@ -8,8 +8,8 @@ use http::request;
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 use tower_bearer::Require;
+use tower_bearer::credentials::TokenSource;
 use tower_bearer::layer::ProtectLayer;
-use tower_bearer::server::TokenSource;
 use tower_bearer::testing::TestIssuer;
 
 use crate::harness::{Answer, good, server, small_issuer};

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tower::buffer::Buffer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_bearer::rejection::{RejectionKind, Respond};
+use tower_bearer::rejection::{RejectionContext, RejectionKind, Respond};
 use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer};
 
 use crate::harness::{AUDIENCE, good, server, small_issuer};
@@ -92,7 +92,7 @@ async fn over_a_service_that_is_ready_only_once() {
 struct Teapot;
 
 impl Respond<Body> for Teapot {
-    fn respond(&self, rejection: &Rejection) -> Response<Body> {
+    fn respond(&self, rejection: &Rejection, _: &RejectionContext) -> Response<Body> {
         Response::builder()
             .status(StatusCode::IM_A_TEAPOT)
             .header("www-authenticate", "Basic")
@@ -120,7 +120,7 @@ async fn one_responder_shapes_every_refusal_and_cannot_lose_the_challenge() {
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!((rejection.kind(), rejection.status()), (kind, status));
         let challenges: Vec<_> = response.headers().get_all("www-authenticate").iter().collect();
-        assert_eq!(challenges, [rejection.challenge().unwrap()]);
+        assert_eq!(challenges, [rejection.challenges().next().unwrap()]);
         assert!(challenges[0].to_str().unwrap().starts_with("Bearer realm="));
         assert_eq!(response.headers()["x-kind"], format!("{kind:?}"));
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "no");

@@ -3,9 +3,9 @@
 use tokio::time::sleep;
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use crate::harness::{builder_with_keys, good, small_issuer};
 use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, settle};

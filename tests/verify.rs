@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::{ConfigError, VerifyError};
+use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::harness::{AUDIENCE, good, server, small_issuer};
@@ -58,7 +59,7 @@ async fn audiences_and_algorithms_belong_to_one_issuer() {
     let (one, other) = (small_issuer(), small_issuer());
     let api = ResourceServer::builder(AUDIENCE)
         .trust(one.issuer())
-        .trust(other.issuer().audience("a").audience("b").algorithms([Algorithm::RS256, Algorithm::ES256]))
+        .trust(other.issuer().allow_audience("a").allow_audience("b").algorithms([Algorithm::RS256, Algorithm::ES256]))
         .build()
         .unwrap();
     assert!(api.verify(&good(&one).sign()).await.is_ok());
@@ -79,7 +80,7 @@ fn a_server_that_makes_no_sense_is_not_built() {
     let error = |audience: &str, issuer: Issuer| ResourceServer::builder(audience).trust(issuer).build().unwrap_err();
     assert_eq!(error("", issuer()), ConfigError::Audience { value: String::new() });
     assert_eq!(error("a\n", issuer()), ConfigError::Audience { value: "a\n".into() });
-    assert_eq!(error("a", issuer().audience("é")), ConfigError::Audience { value: "é".into() });
+    assert_eq!(error("a", issuer().allow_audience("é")), ConfigError::Audience { value: "é".into() });
     let issuer_name = "https://login.example.com".to_owned();
     assert_eq!(error("a", issuer().algorithms([])), ConfigError::NoAlgorithm { issuer: issuer_name.clone() });
     let twice = ResourceServer::builder("a").trust(issuer()).trust(issuer()).build().unwrap_err();

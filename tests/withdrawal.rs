@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tower_bearer::clock::Clock;
 use tower_bearer::jose::JwkSet;
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::Fault;
+use tower_bearer::validation::VerifyError;
 
 use crate::harness::{app, good, present, server, small_issuer};
 use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};

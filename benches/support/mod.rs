@@ -17,7 +17,7 @@ use http::{HeaderValue, Request, Response};
 use serde_json::Value;
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use tower_bearer::{Issuer, Require, ResourceServer};
 
@@ -34,7 +34,7 @@ pub(crate) fn issuer() -> TestIssuer {
 }
 
 /// A server in the making that trusts `issuer` and has its keys already.
-pub(crate) fn server(issuer: &TestIssuer) -> Builder<Trusting> {
+pub(crate) fn server(issuer: &TestIssuer) -> Builder {
     let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer.url(), keys).unwrap())
 }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::{AcrValues, Shortfall};
-use tower_bearer::server::TokenCache;
+use tower_bearer::validation::TokenCache;
 use tower_bearer::{Issuer, Rejection, Require, ResourceServer, Scope};
 
 use crate::authentication::Challenge;

@@ -22,13 +22,9 @@ pub mod template;
 pub mod token;
 pub mod world;
 
-/// Sources of the crate that it keeps to itself: see [`metadata`].
-#[path = "../../src/keys/address.rs"]
-mod address;
-#[path = "../../src/keys/discovery.rs"]
-#[expect(dead_code, reason = "the crate uses all of it")]
-mod discovery;
+// Sources of the crate that it keeps to itself: see [`metadata`].
 mod jose;
+mod keys;
 #[path = "../../src/redact.rs"]
 #[expect(dead_code, reason = "the crate uses all of it")]
 mod redact;

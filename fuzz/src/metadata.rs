@@ -11,8 +11,8 @@
 
 use url::{Host, Url};
 
-use crate::discovery::IssuerUrl;
 use crate::json::Json;
+use crate::keys::IssuerUrl;
 use crate::template::filled;
 
 /// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.

@@ -1,16 +1,14 @@
 //! The settings of the issuers.
 
+use super::constructor::{self, Construction};
 use super::nearest::nearest;
 use super::path::Path;
-use super::preset::{PRESETS, Preset};
 use super::reader::{Node, Reader, Table};
 use super::stand_in;
 use super::tree::Tree;
 use crate::Issuer;
 use crate::jose::{Algorithm, UnknownAlgorithm};
-use crate::keys::{KeyFile, RemoteKeys};
 use crate::redact;
-use crate::server::check_text;
 
 /// All issuers of a list, with a stand-in in the place of each that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
@@ -40,95 +38,18 @@ fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
         return discovered(reader, &node.path, identifier, at);
     }
     let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in::issuer(at) };
-    let constructor = Constructor::read(reader, &mut table);
-    let keys = Keys::read(reader, &mut table);
-    let issuer = constructor.as_ref().and_then(|constructor| constructor.make(reader, &mut table, keys));
-    let takes = |argument: &str| constructor.as_ref().is_some_and(|constructor| constructor.takes(argument));
-    let issuer = with_rules(reader, &mut table, takes, issuer.unwrap_or_else(|| stand_in::issuer(at)));
+    let Construction { issuer, arguments } = constructor::read(reader, &mut table);
+    let issuer = with_rules(reader, &mut table, &arguments, issuer.unwrap_or_else(|| stand_in::issuer(at)));
     table.finish(reader);
     issuer
 }
 
 fn discovered(reader: &mut Reader, path: &Path, identifier: &str, at: usize) -> Issuer {
-    reader.accept(path, Issuer::discover(identifier)).unwrap_or_else(|| stand_in::issuer(at))
+    constructor::discover(reader, path, identifier).unwrap_or_else(|| stand_in::issuer(at))
 }
 
-/// The kind of constructor that makes the issuer.
-enum Constructor<'t> {
-    Identifier { path: Path, identifier: &'t str },
-    Preset(&'static Preset),
-}
-
-impl<'t> Constructor<'t> {
-    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
-        let constructor = if let Some(node) = table.get("preset") {
-            reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
-        } else {
-            let node = table.require(reader, "issuer", "an identifier, or a preset instead");
-            node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))
-        };
-        if constructor.is_none() {
-            // There is a problem already. The arguments of any preset may be meant, so none of them is another problem.
-            for argument in PRESETS.iter().flat_map(|preset| preset.arguments) {
-                table.get(argument.name);
-            }
-        }
-        constructor
-    }
-
-    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<Keys>) -> Option<Issuer> {
-        match self {
-            Self::Identifier { path, identifier } => {
-                let issuer = match keys {
-                    None => Issuer::discover(identifier),
-                    Some(Keys::Url(url)) => Issuer::jwks(identifier, url),
-                    Some(Keys::File(file)) => Issuer::keys(identifier, KeyFile::new(file)),
-                };
-                reader.accept(path, issuer)
-            }
-            Self::Preset(preset) => {
-                let issuer = preset.read(reader, table)?;
-                Some(match keys {
-                    None => issuer,
-                    Some(Keys::Url(url)) => issuer.keys_from(RemoteKeys::at(url).ok()?),
-                    Some(Keys::File(file)) => issuer.keys_from(KeyFile::new(file)),
-                })
-            }
-        }
-    }
-
-    fn takes(&self, argument: &str) -> bool {
-        matches!(self, Self::Preset(preset) if preset.arguments.iter().any(|known| known.name == argument))
-    }
-}
-
-/// The place of the keys, if it is set.
-enum Keys<'t> {
-    /// A valid URL.
-    Url(&'t str),
-    File(&'t str),
-}
-
-impl<'t> Keys<'t> {
-    fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
-        let (url, file) = (table.get("jwks_url"), table.get("jwks_file"));
-        if let (Some(_), Some(file)) = (&url, &file) {
-            reader.refuse(&file.path, "expected either jwks_url or jwks_file, found both");
-        }
-        if let Some(node) = url {
-            let url = reader.string(&node).unwrap_or(stand_in::URL);
-            let accepted = reader.accept(&node.path, Issuer::jwks(stand_in::NAME, url));
-            return Some(Self::Url(accepted.map_or(stand_in::URL, |_| url)));
-        }
-        let node = file?;
-        let path = reader.string(&node).unwrap_or(stand_in::NAME);
-        reader.accept(&node.path, check_text("file of keys", path));
-        Some(Self::File(path))
-    }
-}
-
-/// The issuer with the settings that every issuer has. Those that its constructor `takes` as an argument have been read.
-fn with_rules(reader: &mut Reader, table: &mut Table, takes: impl Fn(&str) -> bool, mut issuer: Issuer) -> Issuer {
+/// The issuer with the settings that every issuer has, except for those that its constructor took as `arguments`.
+fn with_rules(reader: &mut Reader, table: &mut Table, arguments: &[&str], mut issuer: Issuer) -> Issuer {
     if let Some(node) = table.get("audiences") {
         let audiences = reader.strings(&node, stand_in::AUDIENCE);
         if audiences.is_empty() {
@@ -137,17 +58,17 @@ fn with_rules(reader: &mut Reader, table: &mut Table, takes: impl Fn(&str) -> bo
                 "expected at least one audience, found an empty list; leave the setting out for the server's audience",
             );
         }
-        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.audience(audience));
+        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.allow_audience(audience));
     }
     let mut names = |argument, setting| {
-        let node = if takes(argument) { None } else { table.get(setting) };
+        let node = if arguments.contains(&argument) { None } else { table.get(setting) };
         node.map(|node| reader.strings(&node, stand_in::NAME).into_iter().map(|(_, name)| name))
     };
-    if let Some(clients) = names("clients", "clients_instead_of_audience") {
-        issuer = issuer.clients_instead_of_audience(clients);
+    if let Some(clients) = names("clients", "identify_by_client") {
+        issuer = issuer.identify_by_client(clients);
     }
     if let Some(subjects) = names("subjects", "subjects") {
-        issuer = issuer.subjects(subjects);
+        issuer = issuer.allow_subjects(subjects);
     }
     if let Some(node) = table.get("algorithms") {
         let names = reader.strings(&node, Algorithm::ES256.name());

@@ -67,9 +67,9 @@
 //! | `realm` | a string, as for [`realm`](Builder::realm) | the audience |
 //! | `profile` | `"generic"` or `"rfc9068"`, as for [`profile`](Builder::profile) | `"generic"` |
 //! | `leeway` | an integer from 0 to 60 (seconds), as for [`leeway`](Builder::leeway) | 30 |
-//! | `token_cache` | a table, or `false` for [none](crate::server::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
-//! | `token_cache.entries` | an integer, as for [`entries`](crate::server::TokenCache::entries) | 10,000 |
-//! | `token_cache.bytes` | an integer, as for [`bytes`](crate::server::TokenCache::bytes) | 16,777,216 |
+//! | `token_cache` | a table, or `false` for [none](crate::validation::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
+//! | `token_cache.entries` | an integer, as for [`entries`](crate::validation::TokenCache::entries) | 10,000 |
+//! | `token_cache.bytes` | an integer, as for [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
 //! | `metadata` | a table, or `true` for an empty one, or `false`, as for [`metadata`](Builder::metadata) | `false`: none |
 //! | `metadata.resource` | a string, as for [`resource`](crate::metadata::Metadata::resource) | the audience |
 //! | `metadata.scopes_supported` | a list of strings | not in the document, like all parameters below |
@@ -89,9 +89,9 @@
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
-//! | `issuers[].audiences` | a list of strings, as for [`audience`](crate::Issuer::audience) | the server's audience |
-//! | `issuers[].clients_instead_of_audience` | a list of strings, as for [`clients_instead_of_audience`](crate::Issuer::clients_instead_of_audience) | an audience is required |
-//! | `issuers[].subjects` | a list of strings, as for [`subjects`](crate::Issuer::subjects) | any |
+//! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience |
+//! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
+//! | `issuers[].subjects` | a list of strings, as for [`allow_subjects`](crate::Issuer::allow_subjects) | any |
 //! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |
 //!
 //! Presets are the [constructors](crate::Issuer#presets) of the same names, and all their arguments are required:
@@ -104,7 +104,7 @@
 //! | [`entra_tenants`](crate::Issuer::entra_tenants) | `tenants`, a list |
 //! | [`entra_v1`](crate::Issuer::entra_v1) | `tenant` |
 //! | [`okta`](crate::Issuer::okta) | `domain`, `authorization_server` |
-//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list instead of `clients_instead_of_audience` |
+//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list instead of `identify_by_client` |
 //! | [`google`](crate::Issuer::google) | `subjects`, a list |
 //! | [`zitadel`](crate::Issuer::zitadel) | `domain` |
 //! | [`kubernetes`](crate::Issuer::kubernetes) | `issuer` |
@@ -181,10 +181,16 @@
 //!
 //! They are in the order of the document if the parser of the format keeps it, as `toml` does with its feature `preserve_order`.
 
+#[cfg(feature = "http-client")]
+mod constructor;
+#[cfg(not(feature = "http-client"))]
+#[path = "constructor_off.rs"]
+mod constructor;
 mod issuer;
 mod metadata;
 mod nearest;
 mod path;
+#[cfg(feature = "http-client")]
 mod preset;
 mod problems;
 mod reader;
@@ -202,7 +208,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 use crate::ResourceServer;
-use crate::server::{Builder, Trusting};
+use crate::server::Builder;
 use reader::Reader;
 use tree::Tree;
 use variables::Names;
@@ -237,7 +243,7 @@ impl Config {
     /// # Errors
     ///
     /// All problems of the settings.
-    pub fn builder(self) -> Result<Builder<Trusting>, Problems> {
+    pub fn builder(self) -> Result<Builder, Problems> {
         let mut reader = Reader::default();
         let builder = settings::read(&mut reader, &self.tree);
         match reader.problems(&self.tree, self.names.as_ref()) {

@@ -3,7 +3,7 @@
 use super::reader::{Reader, Table};
 use super::stand_in;
 use crate::Issuer;
-use crate::server::{ConfigError, check_text};
+use crate::server::ConfigError;
 
 pub(super) struct Preset {
     pub(super) name: &'static str,
@@ -131,7 +131,8 @@ impl Preset {
             // The error may hold what the constructor made of the value, such as a URL. The operator looks for the value itself.
             let made = make_with(vec![value]).map_err(|error| error.of_value(value));
             // The builder checks the text that is made of a single string, and does not know the argument.
-            let checked = made.and_then(|_| if *kind == Kind::String { check_text(name, value) } else { Ok(()) });
+            let checked =
+                made.and_then(|_| if *kind == Kind::String { ConfigError::check_text(name, value) } else { Ok(()) });
             reader.accept(path, checked);
         }
         Some(values.into_iter().map(|(_, value)| value).collect())

@@ -42,6 +42,7 @@ impl Reader {
     }
 
     /// The number of problems so far.
+    #[cfg(feature = "http-client")]
     pub(super) fn count(&self) -> usize {
         self.problems.len()
     }
@@ -185,6 +186,7 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Table<'t> {
+    #[cfg(feature = "http-client")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -194,6 +196,12 @@ impl<'t> Table<'t> {
         self.known.push(name);
         let (_, tree) = self.entries.iter().find(|(known, _)| known == name)?;
         Some(Node { tree, path: self.path.name(name) })
+    }
+
+    /// Makes all names known ones, because a problem makes it unknown which settings there are.
+    #[cfg(not(feature = "http-client"))]
+    pub(super) fn accept_all(&mut self) {
+        self.known.extend(self.entries.iter().map(|(name, _)| &**name));
     }
 
     /// The settings of that name for one language each: `name#fr` (RFC 9728 §2.1).

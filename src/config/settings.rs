@@ -8,24 +8,28 @@ use super::path::Path;
 use super::reader::{Node, Reader};
 use super::stand_in;
 use super::tree::Tree;
-use crate::server::{Builder, Mistake, Place, TokenCache, Trusting};
-use crate::token::Profile;
-use crate::{Issuer, ResourceServer};
+use crate::ResourceServer;
+use crate::server::{Builder, Mistake, Place};
+use crate::validation::{Profile, TokenCache};
 
 const PROFILES: [(&str, Profile); 2] = [("generic", Profile::Generic), ("rfc9068", Profile::Rfc9068)];
 
 /// The builder that these settings make. It is of use only if `reader` found no problem.
-pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder<Trusting> {
+pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     let root = Node { tree: settings, path: Path::default() };
     let Some(mut table) = reader.table(&root, "a table of settings") else {
-        return builder_of(stand_in::AUDIENCE, Vec::new());
+        return ResourceServer::builder(stand_in::AUDIENCE);
     };
     let audience = table.require(reader, "audience", "the identifier of this server");
     let audience = audience.and_then(|node| reader.string(&node)).unwrap_or(stand_in::AUDIENCE);
     let issuers = table.require(reader, "issuers", "a list of issuers");
-    let issuers = issuers.map(|node| issuer::read_all(reader, &node)).unwrap_or_default();
+    let mut issuers = issuers.map(|node| issuer::read_all(reader, &node)).unwrap_or_default();
+    if issuers.is_empty() {
+        // There is a problem already.
+        issuers.push(stand_in::issuer(0));
+    }
 
-    let mut builder = builder_of(audience, issuers);
+    let mut builder = ResourceServer::builder(audience).trust_all(issuers);
     if let Some(realm) = table.get("realm").and_then(|node| reader.string(&node)) {
         builder = builder.realm(realm);
     }
@@ -48,12 +52,6 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder<Trusting> {
         reader.accept(&path_of(&root, place), Err::<(), _>(error));
     }
     builder
-}
-
-fn builder_of(audience: &str, issuers: Vec<Issuer>) -> Builder<Trusting> {
-    let mut issuers = issuers.into_iter();
-    let first = issuers.next().unwrap_or_else(|| stand_in::issuer(0));
-    issuers.fold(ResourceServer::builder(audience).trust(first), Builder::trust)
 }
 
 fn token_cache(reader: &mut Reader, node: &Node) -> TokenCache {
@@ -80,7 +78,7 @@ fn path_of(root: &Node, Place { issuer, setting, element }: Place) -> Path {
     let start = issuer.map_or(root.path.clone(), |at| root.path.name("issuers").element(at));
     let named = |names: &[&'static str]| names.iter().fold(start.clone(), |path, name| path.name(*name));
     let mut path = named(setting);
-    if setting == ["clients_instead_of_audience"] && !root.tree.has(&path) {
+    if setting == ["identify_by_client"] && !root.tree.has(&path) {
         // They came from the argument of a preset.
         path = named(&["clients"]);
     }

@@ -23,7 +23,9 @@ pub use unusable_jwk::UnusableJwk;
 pub(crate) use algorithm::AlgorithmSet;
 #[cfg(feature = "testing")]
 pub(crate) use base64url::encode as encode_base64url;
-pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
+pub(crate) use jws::{Header, Scratch, SignatureError, Unverified, Verified};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
-pub(crate) use strict_json::{Member, Members, Strings, read_object, read_struct};
+#[cfg(feature = "http-client")]
+pub(crate) use strict_json::read_struct;
+pub(crate) use strict_json::{Member, Members, Strings, read_object};

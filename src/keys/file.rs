@@ -2,8 +2,8 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource};
-use super::transport::MAX_DOCUMENT;
+use super::fetch_error::FetchError;
+use super::source::{FetchFuture, FetchRequest, Fetched, KeySource, MAX_DOCUMENT_BYTES};
 use crate::jose::JwkSet;
 
 /// How long what was read is fresh: a file costs nobody anything.
@@ -45,6 +45,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(ErrorKind::InvalidInput.into());
     }
     let mut document = Vec::new();
-    std::fs::File::open(path)?.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut document)?;
-    if document.len() > MAX_DOCUMENT { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }
+    std::fs::File::open(path)?.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut document)?;
+    if document.len() > MAX_DOCUMENT_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }
 }

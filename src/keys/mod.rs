@@ -50,30 +50,34 @@
 //! nothing, unless the issuer rotates meanwhile without notice: the first tokens of the new key get 429 as long as the next fetch
 //! is more than 1 second off. In the last row that is 1.6 requests an instance.
 
-mod address;
-mod discovery;
-mod fetch;
+mod discovery_error;
+mod fetch_error;
 mod file;
-mod freshness;
 mod key_trials;
 mod pending;
 mod refresh_task;
-mod resolver;
+#[cfg(feature = "http-client")]
+mod remote;
 mod schedule;
 mod source;
 mod status;
 mod store;
 mod token_bucket;
-mod transport;
+mod url_error;
 
-pub use discovery::{DiscoveryError, UrlError};
-pub use fetch::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Validators};
+pub use discovery_error::DiscoveryError;
+pub use fetch_error::FetchError;
 pub use file::KeyFile;
 pub use pending::{MAX_PENDING_REQUESTS, MAX_PENDING_UNKNOWN_KEYS};
-pub use source::RemoteKeys;
+#[cfg(feature = "http-client")]
+pub use remote::RemoteKeys;
+pub use source::{FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use status::IssuerStatus;
+pub use url_error::UrlError;
 
-pub(crate) use discovery::{fetchable, identifying};
 pub(crate) use pending::{PendingLookup, PendingLookups};
 pub(crate) use schedule::TokenTimes;
 pub(crate) use store::{KeyStore, Lookup};
+#[cfg(feature = "http-client")]
+pub(crate) use url_error::is_loopback;
+pub(crate) use url_error::{fetchable, identifying};

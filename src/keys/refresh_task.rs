@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::fetch::{FetchError, FetchRequest, Fetched};
+use super::fetch_error::FetchError;
 use super::schedule::{Fetch, UNANSWERED};
+use super::source::{FetchRequest, Fetched};
 use super::store::Shared;
 
 /// The most that one fetch may take, discovery included. [`RemoteKeys`](super::RemoteKeys) ends its own half a second sooner, and

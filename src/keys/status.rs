@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::fetch::FetchError;
+use super::fetch_error::FetchError;
 use crate::jose::SkippedJwk;
 
 /// How one issuer's keys are, for dashboards and logs.

@@ -9,11 +9,12 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::fetch::{FetchError, Fetched, KeySource, Validators};
+use super::fetch_error::FetchError;
 use super::key_trials::KeyTrials;
 use super::pending::{PendingLookup, PendingLookups};
 use super::refresh_task::RefreshTask;
 use super::schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
+use super::source::{Fetched, KeySource, Validators};
 use super::status::IssuerStatus;
 use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity};
@@ -498,7 +499,7 @@ impl Deref for Keys {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fetch::{FetchFuture, FetchRequest};
+    use super::super::source::{FetchFuture, FetchRequest};
     use super::*;
     use crate::clock::SystemClock;
 

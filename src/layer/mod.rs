@@ -2,26 +2,29 @@
 //!
 //! # Tracing
 //!
-//! The protecting layer has a span (`tracing`, level debug) of the name `bearer` for each request, and what happens within
-//! happens in it, the service that is protected too. Its fields are filled as they become known:
+//! The protecting layer has a span (`tracing`, level debug) with the name `bearer` for each request. The inner service runs in it.
+//! Its fields are recorded as they become known:
 //!
 //! | field | what |
 //! |---|---|
-//! | `issuer` | the token's, once the token is known to be good |
-//! | `subject` | likewise, and only [on request](ProtectLayer::trace_subject) |
-//! | `outcome` | once there is an answer: `granted`, `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of one from within |
-//! | `reason` | what is wrong with a bad token, [in a word](crate::token::TokenError::reason) |
+//! | `issuer` | the issuer of a valid token |
+//! | `subject` | the subject of a valid token, if [enabled](ProtectLayer::trace_subject) |
+//! | `outcome` | `granted`, `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
+//! | `reason` | what is wrong with a bad token, as [a constant word](crate::validation::TokenError::reason) |
 //!
-//! An event in it (debug) tells the reason of a refusal at length, with what was found and what was expected. Neither has the
-//! token. What is counted is said in `metrics`, the module of the feature of that name.
+//! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. The
+//! module `metrics`, behind the feature of that name, documents what is counted.
 
 mod caching;
 mod future;
 mod metadata;
 mod protect;
+mod release;
+mod request_state;
 mod require;
+mod settings;
 
-pub use future::{RequireFuture, ResponseFuture};
+pub use future::ResponseFuture;
 pub use metadata::MetadataService;
 pub use protect::{Protect, ProtectLayer};
-pub use require::RequireService;
+pub use require::{RequireFuture, RequireService};

@@ -1,10 +1,13 @@
+use std::fmt;
+use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use http::{Extensions, Request, Response};
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{RequireFuture, release};
+use super::release::release;
 use crate::server::{Access, Context};
 use crate::{Rejection, Require};
 
@@ -16,10 +19,10 @@ impl<S> Layer<S> for Require {
     }
 }
 
-/// A service that only requests reach whose token satisfies a [`Require`].
+/// A service that only requests with a token that satisfies a [`Require`] reach.
 ///
-/// The service within must be `Clone`, as behind [`Protect`](super::Protect): when a request is refused, the service that was
-/// ready for it is replaced by a clone and dropped, so that it gives back what it has reserved.
+/// The inner service must be `Clone`, as behind [`Protect`](super::Protect): when a request is refused, the service that was ready
+/// for it is replaced by a clone and dropped, so that it releases what it has reserved.
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
@@ -55,5 +58,55 @@ fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection
         Access::Granted(server, token) => server.check(token, requirement),
         Access::Anonymous(server) => Err(server.no_credentials(requirement.scope_to_ask_for().as_ref())),
         Access::Unprotected => Err(Rejection::unprotected("Require")),
+    }
+}
+
+pin_project! {
+    /// The response of a service behind a [`Require`](crate::Require).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RequireFuture<F> {
+        #[pin]
+        state: RequireState<F>,
+    }
+}
+
+pin_project! {
+    #[project = RequireStateProjection]
+    enum RequireState<F> {
+        Inner { #[pin] future: F },
+        Refused { rejection: Option<Rejection> },
+    }
+}
+
+impl<F> RequireFuture<F> {
+    fn inner(future: F) -> Self {
+        Self { state: RequireState::Inner { future } }
+    }
+
+    fn refused(rejection: Rejection) -> Self {
+        Self { state: RequireState::Refused { rejection: Some(rejection) } }
+    }
+}
+
+impl<F, B, E> Future for RequireFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
+        match self.project().state.project() {
+            RequireStateProjection::Inner { future } => future.poll(cx),
+            RequireStateProjection::Refused { rejection } => {
+                Poll::Ready(Ok(rejection.take().expect("polled after it was ready").response()))
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for RequireFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
     }
 }

@@ -2,7 +2,8 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::respond::{Protocol, Respond};
+use super::protocol::Protocol;
+use super::respond::{RejectionContext, Respond};
 use crate::Rejection;
 
 /// A refusal that gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response with the
@@ -44,7 +45,7 @@ impl Grpc {
 }
 
 impl<B: Default> Respond<B> for Grpc {
-    fn respond(&self, rejection: &Rejection) -> Response<B> {
+    fn respond(&self, rejection: &Rejection, _: &RejectionContext) -> Response<B> {
         let mut response = Response::new(B::default());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

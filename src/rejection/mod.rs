@@ -1,15 +1,18 @@
 //! What a refused client gets.
 
 mod grpc;
-mod kind;
 mod problem;
-pub(crate) mod refusal;
+mod protocol;
+#[expect(clippy::module_inception, reason = "a file is named for its main type")]
+pub(crate) mod rejection;
+mod rejection_kind;
 mod respond;
 
 pub use grpc::Grpc;
-pub use kind::RejectionKind;
 pub use problem::Problem;
-pub use respond::{Empty, Respond};
+pub use protocol::Caller;
+pub use rejection_kind::RejectionKind;
+pub use respond::{Empty, RejectionContext, Respond};
 
-pub(crate) use refusal::Unrendered;
-pub(crate) use respond::Caller;
+pub(crate) use rejection::Unrendered;
+pub(crate) use respond::respond;

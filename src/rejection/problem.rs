@@ -5,7 +5,7 @@ use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
-use super::respond::Respond;
+use super::respond::{RejectionContext, Respond};
 use crate::Rejection;
 use crate::Scope;
 use crate::require::{AcrValues, Shortfall};
@@ -39,7 +39,7 @@ struct Document<'r> {
 }
 
 impl<B: From<Bytes>> Respond<B> for Problem {
-    fn respond(&self, rejection: &Rejection) -> Response<B> {
+    fn respond(&self, rejection: &Rejection, _: &RejectionContext) -> Response<B> {
         let (status, shortfall) = (rejection.status(), rejection.shortfall());
         let document = Document {
             title: status.canonical_reason(),

@@ -1,25 +1,29 @@
-use http::header::{CONTENT_TYPE, TE};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::header::{ACCEPT, HeaderValue};
+use http::{HeaderMap, Request, Response};
 
+use super::protocol::{Caller, Protocol};
 use crate::Rejection;
 
 /// Makes the body of a refusal.
 ///
-/// It may set headers too. The status, the challenge, `Retry-After` and `Cache-Control: no-store` are written after it, so
-/// it cannot lose them.
+/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written after it, so it
+/// cannot lose them.
 ///
-/// A function from the rejection to a response is a responder:
+/// A function from the rejection and its context to a response is a responder:
 ///
 /// ```
 /// # use tower_bearer::{Issuer, ResourceServer};
 /// use http::Response;
 /// use tower_bearer::Rejection;
+/// use tower_bearer::rejection::RejectionContext;
 ///
 /// # let api = ResourceServer::builder("https://api.example.com")
 /// #     .trust(Issuer::discover("https://login.example.com")?)
 /// #     .build()?;
-/// let layer = api.layer().respond_with(|rejection: &Rejection| {
-///     Response::new(axum::body::Body::from(format!("sorry: {}\n", rejection.status())))
+/// let layer = api.layer().respond_with(|rejection: &Rejection, context: &RejectionContext| {
+///     let wants_html = context.accept().is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+///     let text = if wants_html { "<h1>sorry</h1>".to_owned() } else { format!("sorry: {}\n", rejection.status()) };
+///     Response::new(axum::body::Body::from(text))
 /// });
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(async || ())).layer(layer);
 /// # Ok::<(), tower_bearer::server::ConfigError>(())
@@ -27,99 +31,96 @@ use crate::Rejection;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a refusal with the body `{B}`",
     note = "`Empty`, the default, needs a body that is `Default`, and `Problem` one that is `From<Bytes>`",
-    note = "a function `fn(&Rejection) -> Response<{B}>` will do for any: give it to the layer with `respond_with`"
+    note = "any other body needs a function `fn(&Rejection, &RejectionContext) -> Response<{B}>`: pass it to `respond_with`"
 )]
 pub trait Respond<B> {
     /// The response to `rejection`.
-    fn respond(&self, rejection: &Rejection) -> Response<B>;
+    fn respond(&self, rejection: &Rejection, context: &RejectionContext) -> Response<B>;
 
-    /// What the status of the response is to be: [`Grpc`](super::Grpc) alone has one of its own.
+    /// Where the status of the response is written. Only [`Grpc`](super::Grpc) has a protocol of its own.
     #[doc(hidden)]
     fn protocol(&self) -> Protocol {
         Protocol::HTTP
     }
 }
 
-impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
-    fn respond(&self, rejection: &Rejection) -> Response<B> {
-        self(rejection)
+impl<B, F: Fn(&Rejection, &RejectionContext) -> Response<B>> Respond<B> for F {
+    fn respond(&self, rejection: &Rejection, context: &RejectionContext) -> Response<B> {
+        self(rejection, context)
     }
 }
 
-/// No body: the status and the challenge say it all. The default.
+/// What a responder can see of the request that is refused.
+#[derive(Clone, Debug)]
+pub struct RejectionContext {
+    caller: Caller,
+    accept: Option<HeaderValue>,
+}
+
+impl RejectionContext {
+    /// The context of a refused request. The layer makes one for each request; a test of a responder makes its own.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self { caller: Caller::of(request), accept: accept(request.headers()) }
+    }
+
+    /// The protocol that the client speaks.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// The `Accept` header of the request (RFC 9110 §12.5.1), several lines joined by commas.
+    #[must_use]
+    pub fn accept(&self) -> Option<&HeaderValue> {
+        self.accept.as_ref()
+    }
+}
+
+fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(ACCEPT).iter();
+    let first = lines.next()?;
+    let more: Vec<_> = lines.map(HeaderValue::as_bytes).collect();
+    if more.is_empty() {
+        return Some(first.clone());
+    }
+    HeaderValue::from_bytes(&[&[first.as_bytes()], &*more].concat().join(&b", "[..])).ok()
+}
+
+/// The response to `rejection`: its headers and body by `responder`, its status and challenges by the rejection.
+pub(crate) fn respond<B, R: Respond<B>>(
+    rejection: Rejection,
+    responder: &R,
+    context: &RejectionContext,
+) -> Response<B> {
+    let mut response = responder.respond(&rejection, context);
+    *response.status_mut() = responder.protocol().status(rejection.status(), context.caller);
+    rejection.write_headers(response.headers_mut());
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+/// No body. The default: the status and the challenges suffice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Empty;
 
 impl<B: Default> Respond<B> for Empty {
-    fn respond(&self, _: &Rejection) -> Response<B> {
+    fn respond(&self, _: &Rejection, _: &RejectionContext) -> Response<B> {
         Response::new(B::default())
     }
 }
 
-/// Where a refusal's status stands. Nobody outside can make one, so no responder loses the status.
-#[derive(Clone, Copy, Debug)]
-pub struct Protocol(StatusIn);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Clone, Copy, Debug)]
-enum StatusIn {
-    StatusLine,
-    GrpcHeaders,
-}
-
-impl Protocol {
-    const HTTP: Self = Self(StatusIn::StatusLine);
-    pub(super) const GRPC: Self = Self(StatusIn::GrpcHeaders);
-
-    /// What the client speaks, as far as it matters.
-    pub(crate) fn caller<B>(self, request: &Request<B>) -> Caller {
-        match self.0 {
-            StatusIn::StatusLine => Caller::Http,
-            StatusIn::GrpcHeaders => Caller::of(request),
-        }
+    #[test]
+    fn a_responder_sees_every_line_of_accept() {
+        let request = |lines: &[&str]| {
+            let request = lines.iter().fold(Request::builder(), |request, line| request.header(ACCEPT, *line));
+            RejectionContext::of(&request.body(()).unwrap()).accept().cloned()
+        };
+        assert_eq!(request(&[]), None);
+        assert_eq!(request(&["text/html"]).unwrap(), "text/html");
+        assert_eq!(request(&["text/html", "*/*;q=0.1"]).unwrap(), "text/html, */*;q=0.1");
     }
-
-    /// gRPC over HTTP/2, "Requests": 200 is for those who know where else to look; to others it would be a success.
-    pub(super) fn status(self, status: StatusCode, caller: Caller) -> StatusCode {
-        match (self.0, caller) {
-            (StatusIn::GrpcHeaders, Caller::Grpc) => StatusCode::OK,
-            (StatusIn::StatusLine, _) | (StatusIn::GrpcHeaders, Caller::Http) => status,
-        }
-    }
-}
-
-/// What a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    Http,
-    Grpc,
-}
-
-impl Caller {
-    /// gRPC over HTTP/2, "Requests": by version, method, content type and `te: trailers`, all of which a gRPC client sends. The
-    /// content type alone proves nothing. A page cannot send `te`, and a proxy that speaks HTTP/1.1 to this server removes it.
-    fn of<B>(request: &Request<B>) -> Self {
-        let headers = request.headers();
-        let is_grpc = request.version() == Version::HTTP_2
-            && request.method() == Method::POST
-            && has_grpc_content_type(headers)
-            && accepts_trailers(headers);
-        if is_grpc { Self::Grpc } else { Self::Http }
-    }
-}
-
-/// It is `application/grpc`, alone or with `+`, `;` or, on the web, `-web` behind it.
-fn has_grpc_content_type(headers: &HeaderMap) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let mut lines = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
-    match line.as_bytes().split_at_checked(GRPC.len()) {
-        Some((start, [] | [b'+' | b';' | b'-', ..])) => start.eq_ignore_ascii_case(GRPC),
-        _ => false,
-    }
-}
-
-/// RFC 9110 §10.1.4.
-fn accepts_trailers(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }

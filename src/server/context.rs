@@ -3,21 +3,22 @@ use http::Extensions;
 use super::resource_server::ResourceServer;
 use crate::AccessToken;
 
-/// What the protecting layer leaves in a request for those within. It has no public name, so nobody else can leave one.
+/// What the protecting layer stores in a request for inner layers and extractors. Its type is private, so no other code can
+/// store one.
 #[derive(Clone)]
 pub(crate) struct Context {
     server: ResourceServer,
-    /// `None` if the request came without credentials and that is allowed.
+    /// `None` if the request has no credentials and that is allowed.
     token: Option<AccessToken>,
 }
 
-/// What a request may do, as far as the protecting layer knows.
+/// The access that the protecting layer has granted to a request.
 pub(crate) enum Access<'a> {
-    /// There was a good token.
+    /// The request has a valid token.
     Granted(&'a ResourceServer, &'a AccessToken),
-    /// There were no credentials, and that is allowed.
+    /// The request has no credentials, and that is allowed.
     Anonymous(&'a ResourceServer),
-    /// No layer looked.
+    /// No layer has checked the request.
     Unprotected,
 }
 
@@ -30,7 +31,7 @@ impl Context {
         }
     }
 
-    /// Removes whatever another layer, or this one in another place, found out about the request.
+    /// Removes whatever an outer layer has stored in the request.
     pub(crate) fn clear(extensions: &mut Extensions) {
         if let Some(Self { server, .. }) = extensions.remove::<Self>()
             && let Some(claims) = server.claims_extension()

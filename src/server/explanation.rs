@@ -1,21 +1,24 @@
 use std::fmt;
 
 use super::claims_extension::ClaimsExtension;
-use super::resource_server::{ResourceServer, Trusted, VerifyError};
+use super::resource_server::ResourceServer;
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
 use crate::keys::KeyStore;
 use crate::redact::quoted;
-use crate::token::{Candidate, Dialect, MAX_TOKEN_LENGTH, NumericDate, Policy, Rule, Stage, TokenError};
+use crate::token::NumericDate;
+use crate::validation::{
+    Facts, ISSUER, MAX_TOKEN_LENGTH, Policy, Rule, Stage, TokenError, UnverifiedToken, VerifyError,
+};
 
-/// What was checked of a token, what was found and what was expected, step by step: for the developer who wonders about a 401,
-/// in logs and in tests. Never for clients: it tells an attacker what to try next.
+/// What was checked of a token, what was expected and what was found, step by step: for a developer who investigates a 401, in
+/// logs and in tests. Never send it to a client: it tells an attacker what to try next.
 ///
 /// [`ResourceServer::explain`](crate::ResourceServer::explain) makes one. Its text is a table:
 ///
 /// ```text
 /// refused: audience
-/// pass  size       expected at most 16384 octets; found 383 octets  (a bound of this crate)
+/// pass  size       expected at most 16384 bytes; found 383 bytes  (a bound of this crate)
 /// …
 /// pass  iss        expected "https://login.example.test"; found "https://login.example.test"  (RFC 9068 §4)
 /// FAIL  aud        expected "https://api.example.test"; found "https://other.example.test"  (RFC 9068 §4)
@@ -31,59 +34,59 @@ pub struct Explanation {
     pub(super) steps: Vec<Step>,
 }
 
-/// One rule, and how a token fared by it.
+/// One rule, and whether a token satisfies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
-    /// What the rule is about, in a word that stays the same: `size`, `form`, `header` and `payload` of the token as a text; then
+    /// What the rule is about, in a word that does not change between versions: `size`, `form`, `header` and `payload` of the token as a text; then
     /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `profile`,
     /// `scope`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid` and `signature`; then, if the issuer has such lists,
     /// `tenants`, `subjects` and `clients`; and `claims` for the application's own.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,
-    /// What the rule asks for.
+    /// What the rule requires.
     pub expected: String,
-    /// What there was.
+    /// What the token has.
     pub found: String,
-    /// Whether that will do.
+    /// Whether the token satisfies the rule.
     pub holds: bool,
 }
 
 impl Explanation {
-    /// What [`verify`](crate::ResourceServer::verify) says to the token.
+    /// The result of [`verify`](crate::ResourceServer::verify) for the token.
     ///
     /// # Errors
     ///
-    /// Why the token is refused, or that nobody can tell.
+    /// Why the token is refused, or why it cannot be validated now.
     pub fn verdict(&self) -> Result<&AccessToken, &VerifyError> {
         self.verdict.as_ref()
     }
 
-    /// The steps, in the order in which they are taken. A token is refused by the first that does not hold, and all others that
-    /// can be taken without it are taken too: a token may be wrong in more than one way. Where a step needs what an earlier one
-    /// did not find, such as an issuer's rules or keys, the list ends. A token that is bad by what stands in it costs no fetch, so
-    /// the steps about its key are there only if the keys were at hand.
+    /// The steps, in the order of validation. The first step that fails is why a token is refused. All later steps that do not
+    /// depend on it are taken too, because a token may be wrong in more than one way. Where a step needs what an earlier one did
+    /// not find, such as an issuer's rules or keys, the list ends. A token that is bad by its content costs no fetch, so the steps
+    /// about its key are present only if the keys were at hand.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The steps that do not hold.
+    /// The steps that fail.
     pub fn failures(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| !step.holds)
     }
 }
 
-/// The step that finds the issuer's keys at hand, or not.
+/// The name of the step about the issuer's keys.
 const KEYS: &str = "keys";
 
 impl ResourceServer {
-    /// Judges a token as [`verify`](Self::verify) does, and tells of every rule what it asked for and what there was: for the
-    /// developer who wonders about a 401, in logs and in tests. What it returns is never for clients.
+    /// Validates a token as [`verify`](Self::verify) does, and reports for every rule what was expected and what was found: for a
+    /// developer who investigates a 401, in logs and in tests. Never send the report to a client.
     ///
-    /// It costs several times as much as `verify`, so it has no place on the way of every request. As with `verify`, keys are
-    /// fetched if they are needed, and the token may be remembered; but no decision is counted.
+    /// It costs several times as much as `verify`, so do not call it for every request. As with `verify`, keys are fetched if
+    /// they are needed, and the token may be cached, but no metric counts it.
     ///
     /// ```
     /// use tower_bearer::ResourceServer;
@@ -103,40 +106,40 @@ impl ResourceServer {
         let verdict = self.verify_uncounted(token).await;
         let mut steps = self.steps(token);
         if matches!(verdict, Ok(_) | Err(VerifyError::Token(_))) {
-            // A token that is bad anyway costs no fetch, and then it is no fault of its issuer's that there are no keys.
+            // A bad token costs no fetch. Then missing keys are no failure.
             steps.retain(|step| step.name != KEYS || step.holds);
         }
         Explanation { verdict, steps }
     }
 
     fn steps(&self, token: &str) -> Vec<Step> {
+        let validator = &self.0.validator;
         let mut scratch = Scratch::default();
-        let candidate = Candidate::parse(token, &mut scratch, &self.0.headers);
-        let mut steps = of_form(token, candidate.as_ref().err());
-        let Ok(candidate) = candidate else { return steps };
-        let now = NumericDate::from(self.0.clock.now());
-        let Ok((_, Trusted { policy, keys })) = candidate.issuer().and_then(|issuer| self.trusted(issuer)) else {
-            steps.extend(of_unknown_issuer(&candidate, self.0.trusted.iter().map(|trusted| &trusted.policy), now));
+        let parsed = UnverifiedToken::parse(token, &mut scratch, &validator.known_headers);
+        let mut steps = of_form(token, parsed.as_ref().err());
+        let Ok(token) = parsed else { return steps };
+        let now = NumericDate::from(validator.clock().now());
+        let Ok(issuer) = token.issuer().and_then(|issuer| validator.issuers.find(issuer)) else {
+            steps.extend(of_unknown_issuer(&token, validator.issuers.iter().map(|issuer| &issuer.policy), now));
             return steps;
         };
-        let of = |stage| {
-            let rules = Rule::of(stage).filter(|rule| rule.applies(policy));
-            rules.map(|rule| of_rule(rule, &candidate, policy, now)).collect::<Vec<_>>()
-        };
-        steps.extend(of(Stage::Unsigned));
-        steps.extend(of_key(&candidate, keys, policy.dialect, of(Stage::Signed), self.claims_extension()));
+        let facts = token.facts(&issuer.policy, now);
+        let of = |stage: Stage| stage.rules(&facts).map(|rule| of_rule(rule, &facts)).collect::<Vec<_>>();
+        steps.extend(of(Stage::BeforeSignature));
+        let lists = of(Stage::AfterSignature);
+        steps.extend(of_key(&token, issuer.keys(), &issuer.policy, lists, self.claims_extension()));
         steps
     }
 }
 
-/// The steps that a token takes before it can be read, up to the `fault` if there is one.
+/// The steps before a token is parsed, up to the `fault` if there is one.
 fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let steps = [
         (
             "size",
             "a bound of this crate",
-            format!("at most {MAX_TOKEN_LENGTH} octets"),
-            format!("{} octets", token.len()),
+            format!("at most {MAX_TOKEN_LENGTH} bytes"),
+            format!("{} bytes", token.len()),
         ),
         ("form", "RFC 7515 §7.1", "three parts of base64url".to_owned(), "as expected".to_owned()),
         (
@@ -148,7 +151,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
         (
             "payload",
             "RFC 7519 §7.2",
-            "a JSON object, no name twice, claims of their types".to_owned(),
+            "a JSON object, no duplicate names, claims of their types".to_owned(),
             "as expected".to_owned(),
         ),
     ];
@@ -163,7 +166,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let found = |error: &TokenError| match error {
         TokenError::Jws(JwsError::Algorithm { found }) => format!("alg {}", quoted(Some(found))),
         TokenError::Jws(JwsError::Header(error)) | TokenError::Payload(error) => found_in_json(error),
-        _ if has_scheme => "the scheme Bearer before it, which is no part of a token".to_owned(),
+        _ if has_scheme => "the scheme Bearer before it, which is not part of a token".to_owned(),
         error => error.to_string(),
     };
     let steps = steps.into_iter().enumerate().take(failed + 1);
@@ -174,41 +177,41 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     steps.map(step).collect()
 }
 
-/// What is wrong with a JSON object; a name in it is as long as its writer liked.
+/// What is wrong with a JSON object. A name in it may be of any length.
 fn found_in_json(error: &JsonError) -> String {
     match error {
-        JsonError::Duplicate { name } => format!("the member {} twice", quoted(Some(name))),
+        JsonError::Duplicate { name } => format!("the member {} more than once", quoted(Some(name))),
         JsonError::WrongType { name } => format!("the member {} with a value of the wrong type", quoted(Some(name))),
         error => error.to_string(),
     }
 }
 
-fn of_rule(rule: Rule, token: &Candidate<'_>, policy: &Policy, now: NumericDate) -> Step {
+fn of_rule(rule: &Rule, facts: &Facts<'_>) -> Step {
     Step {
-        name: rule.name(),
-        source: rule.source(),
-        expected: rule.expected(policy, now),
-        found: rule.found(token, policy, now),
-        holds: rule.check(token, policy, now).is_ok(),
+        name: rule.name,
+        source: rule.source,
+        expected: (rule.expected)(facts),
+        found: (rule.found)(facts),
+        holds: (rule.check)(facts).is_ok(),
     }
 }
 
-/// The token is none of these policies'.
+/// The step of a token whose issuer is none of those with these policies.
 fn of_unknown_issuer<'p>(
-    token: &Candidate<'_>,
+    token: &UnverifiedToken<'_>,
     policies: impl Iterator<Item = &'p Policy>,
     now: NumericDate,
 ) -> Option<Step> {
-    let steps = policies.map(|policy| of_rule(Rule::Issuer, token, policy, now));
+    let steps = policies.map(|policy| of_rule(ISSUER, &token.facts(policy, now)));
     steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
 }
 
-/// The steps that need the issuer's keys, as they are at hand, and then the `lists`, which are told here whatever the signature
-/// is. What the application asked for is looked at last: nothing is parsed for it that its issuer did not sign.
+/// The steps that need the issuer's keys, and then the `lists`, which are shown whatever the signature is. The application's own
+/// claims come last: nothing is parsed for them that the issuer did not sign.
 fn of_key(
-    token: &Candidate<'_>,
+    token: &UnverifiedToken<'_>,
     store: &KeyStore,
-    dialect: Dialect,
+    policy: &Policy,
     lists: Vec<Step>,
     claims: Option<&ClaimsExtension>,
 ) -> Vec<Step> {
@@ -218,7 +221,7 @@ fn of_key(
         .map_or("no keys".to_owned(), |age| format!("{} of them, {} s old", keys.keys().len(), age.as_secs()));
     let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
     let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
-    // Where there are usable keys, the next step names all of them.
+    // If there are usable keys, the next step names all of them.
     let unusable = skipped.clone().filter(|_| keys.keys().is_empty()).map(|skipped| format!("; {skipped}"));
     let at_hand = Step {
         name: KEYS,
@@ -230,7 +233,7 @@ fn of_key(
     if !at_hand.holds {
         return [at_hand].into_iter().chain(lists).collect();
     }
-    let verified = token.verify(&keys, dialect, || None, || true);
+    let verified = token.verify(&keys, policy, || None, || true);
     let names = keys.keys().iter().map(|key| {
         let algorithms: Vec<_> = key.algorithms().map(Algorithm::name).collect();
         format!("{} for {}", quoted(key.id()), algorithms.join(", "))
@@ -256,11 +259,11 @@ fn of_key(
         holds: verified.is_ok(),
     });
     let claims = claims.zip(verified.ok()).map(|(claims, (verified, _))| {
-        let parsed = (claims.parse)(verified.payload()).map(|_| "they are".to_owned());
+        let parsed = (claims.parse)(verified.payload()).map(|_| "such claims".to_owned());
         Step {
             name: "claims",
             source: "Builder::claims",
-            expected: "to be what the application asked for".to_owned(),
+            expected: "claims that parse as the application's type".to_owned(),
             holds: parsed.is_ok(),
             found: parsed.unwrap_or_else(|error| error.to_string()),
         }

@@ -1,32 +1,21 @@
-//! The resource server: credentials, keys and the time go in, a verdict comes out.
+//! The resource server: its builder, its facade, and the explanation of its decisions.
 
+mod build;
 mod builder;
-mod checks;
 mod claims_extension;
-mod config_error;
 mod context;
-mod credentials;
-mod cross_site;
 mod explanation;
-pub(crate) mod issuer;
-mod presets;
+mod mistakes;
+mod request_checks;
 pub(crate) mod resource_server;
-mod text_error;
-mod token_cache;
-mod token_source;
+mod validator;
 
-pub use builder::{Builder, NeedsIssuer, Trusting};
-pub use config_error::ConfigError;
+pub use crate::issuer::{ConfigError, TextError};
+pub use builder::Builder;
 pub use explanation::{Explanation, Step};
-pub use resource_server::{NotTrusted, VerifyError};
-pub use text_error::TextError;
-pub use token_cache::{TokenCache, TokenCacheStatus};
-pub use token_source::TokenSource;
+pub use resource_server::NotTrusted;
 
-#[cfg(feature = "serde")]
-pub(crate) use checks::{Mistake, Place};
 pub(crate) use context::{Access, Context};
-pub(crate) use resource_server::{Admission, Pending};
 #[cfg(feature = "serde")]
-pub(crate) use text_error::check_text;
-pub(crate) use token_source::{SourceIndex, TokenSources};
+pub(crate) use mistakes::{Mistake, Place};
+pub(crate) use resource_server::{Accepted, Admission, PendingVerdict};

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::endpoints::{Endpoint, Endpoints, Fault};
 use super::signing_key::SigningKey;
 use super::token_builder::TokenBuilder;
+#[cfg(feature = "http-client")]
 use crate::Issuer;
 use crate::clock::{Clock, SystemClock};
 use crate::jose::Algorithm;
@@ -74,6 +75,7 @@ impl TestIssuer {
     ///
     /// If the path given to the builder makes the identifier no URL.
     #[must_use]
+    #[cfg(feature = "http-client")]
     pub fn issuer(&self) -> Issuer {
         Issuer::discover(&self.url).expect("a loopback URL")
     }

@@ -1,29 +1,28 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
 use super::claims::{self, ClaimsError, ParseClaims, ParsedClaims};
-use super::dialect::ClientClaim;
-use super::error::TokenError;
+use super::client_claim::ClientClaim;
 use super::numeric_date::NumericDate;
-use super::registered::RegisteredClaims;
+use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
+use super::server_identity::ServerIdentity;
 use super::text::Text;
+use super::time_policy::TimePolicy;
 use super::validity::Validity;
-use crate::clock::Clock;
 use crate::jose::{Strings, Verified};
 use crate::redact::Excerpt;
 
-/// How long [`AccessToken::expires`] sleeps without a look at the time of day.
+/// How long [`AccessToken::expires`] sleeps before it reads the time of day again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A validated access token: its existence is the proof.
+/// A validated access token.
 ///
-/// Only validation makes one, so a handler that asks for it cannot run without one. It is a request extension and, with
-/// the `axum` feature, an extractor. Cloning it is cheap. Its `Debug` form shows neither the token nor the subject.
+/// Only validation makes one, so a handler that takes one runs for valid tokens alone. It is a request extension and, with the
+/// `axum` feature, an extractor. Cloning it is cheap. Its `Debug` form shows neither the token nor the subject.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Inner>);
 
@@ -37,58 +36,45 @@ struct Inner {
     validity: Validity,
     acr: Option<Text>,
     auth_time: Option<NumericDate>,
-    judge: Judge,
+    server: ServerIdentity,
+    time: TimePolicy,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
 }
 
-/// Which server judged a token, and by whose time it was judged and will be again.
-#[derive(Clone)]
-pub(crate) struct Judge {
+/// What validation knows of a token beside its claims.
+pub(crate) struct Validated {
+    pub(crate) scope: Scope,
+    pub(crate) validity: Validity,
+    pub(crate) client_claim: ClientClaim,
     pub(crate) server: ServerIdentity,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) leeway: Duration,
+    pub(crate) time: TimePolicy,
 }
 
-/// Which of all servers that were ever built in this process one is: a number that is never given twice.
-///
-/// It is no address, so that a server may keep its identity when everything else about it is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerIdentity(u64);
-
-impl ServerIdentity {
-    pub(crate) fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-impl Judge {
-    /// Whether `date` is known, lies in the past, and is not older than `age`, give or take the leeway.
-    fn finds_recent(&self, date: Option<NumericDate>, age: Duration, now: SystemTime) -> bool {
-        let now = NumericDate::from(now);
-        date.is_some_and(|date| date <= now.plus(self.leeway) && now <= date.plus(age).plus(self.leeway))
-    }
+/// Why a validated payload makes no access token.
+pub(crate) enum NotAnAccessToken {
+    /// A claim is missing that every access token has.
+    Missing(&'static str),
+    /// The claims are not what the application asked for.
+    Claims(ClaimsError),
 }
 
 impl AccessToken {
-    pub(super) fn new(
+    /// The access token whose claims a key of the issuer has signed.
+    pub(crate) fn new(
         verified: &Verified<'_>,
         mut claims: RegisteredClaims<'_>,
-        scope: Scope,
-        validity: Validity,
-        client_claim: ClientClaim,
+        validated: Validated,
         parse_claims: Option<ParseClaims>,
-        judge: Judge,
-    ) -> Result<Self, TokenError> {
-        let missing = |claim| TokenError::Missing { claim };
+    ) -> Result<Self, NotAnAccessToken> {
+        let Validated { scope, validity, client_claim, server, time } = validated;
         let payload = verified.payload();
         let kept = |text| Text::new(text, payload);
         let client = claims.take_client(client_claim);
         let audience = claims.aud.as_ref().and_then(Strings::as_slice).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
-            issuer: claims.iss.map(kept).ok_or(missing("iss"))?,
-            subject: claims.sub.map(kept).ok_or(missing("sub"))?,
+            issuer: claims.iss.map(kept).ok_or(NotAnAccessToken::Missing("iss"))?,
+            subject: claims.sub.map(kept).ok_or(NotAnAccessToken::Missing("sub"))?,
             client_id: client.map(kept),
             audience: audience.iter().cloned().map(kept).collect(),
             scope,
@@ -96,8 +82,9 @@ impl AccessToken {
             validity,
             acr: claims.acr.and_then(Strings::into_one).map(kept),
             auth_time: claims.auth_time,
-            judge,
-            parsed_claims: parse_claims.map(|parse| parse(payload)).transpose()?,
+            server,
+            time,
+            parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
         })))
     }
@@ -122,8 +109,8 @@ impl AccessToken {
         self.0.client_id.as_ref().map(|client_id| self.text(client_id))
     }
 
-    /// Whom the token is for (`aud`): this server, and possibly others. Nobody at all only if the issuer is one that names
-    /// its [clients instead](crate::Issuer::clients_instead_of_audience).
+    /// The audience of the token (`aud`): this server, and possibly others. Empty only if the issuer identifies its tokens
+    /// [by client](crate::Issuer::identify_by_client).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(|audience| self.text(audience))
     }
@@ -134,7 +121,7 @@ impl AccessToken {
         &self.0.scope
     }
 
-    /// When the token ends (`exp`), the leeway not counted.
+    /// When the token expires (`exp`), without the leeway.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.0.validity.exp.into()
@@ -146,8 +133,8 @@ impl AccessToken {
         self.0.validity.iat.map(Into::into)
     }
 
-    /// Ends when the token does: at [`expires_at`](Self::expires_at) plus the server's leeway, by its clock. What outlives the
-    /// request, such as a WebSocket or a stream of events, ends with it:
+    /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock. Use
+    /// it to end what outlives the request, such as a WebSocket or a stream of events:
     ///
     /// ```
     /// # use tower_bearer::AccessToken;
@@ -167,12 +154,12 @@ impl AccessToken {
     /// }
     /// ```
     ///
-    /// It must be polled within a tokio runtime with time enabled. It holds on to nothing but the token.
+    /// It must be polled within a tokio runtime with time enabled. It keeps the token alive and nothing else.
     pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
         let token = self.clone();
         async move {
             loop {
-                let left = token.end().seconds() - NumericDate::from(token.0.judge.clock.now()).seconds();
+                let left = token.end().seconds() - NumericDate::from(token.0.time.clock.now()).seconds();
                 if left <= 0.0 {
                     return;
                 }
@@ -221,7 +208,7 @@ impl AccessToken {
 
     /// Whether it was this server that validated the token.
     pub(crate) fn was_validated_by(&self, server: ServerIdentity) -> bool {
-        self.0.judge.server == server
+        self.0.server == server
     }
 
     /// RFC 7519 §4.1.4, as when the token was validated.
@@ -231,26 +218,26 @@ impl AccessToken {
 
     /// `exp` and the leeway.
     fn end(&self) -> NumericDate {
-        self.0.validity.exp.plus(self.0.judge.leeway)
+        self.0.validity.exp.plus(self.0.time.leeway)
     }
 
     /// Whether the user was authenticated at most `age` ago.
     pub(crate) fn was_authenticated_within(&self, age: Duration, now: SystemTime) -> bool {
-        self.0.judge.finds_recent(self.0.auth_time, age, now)
+        self.0.time.is_recent(self.0.auth_time, age, now)
     }
 
     /// Whether the token was issued at most `age` ago.
     pub(crate) fn was_issued_within(&self, age: Duration, now: SystemTime) -> bool {
-        self.0.judge.finds_recent(self.0.validity.iat, age, now)
+        self.0.time.is_recent(self.0.validity.iat, age, now)
     }
 
-    /// What of the token depends on the time.
+    /// The claims that limit the time in which the token is valid.
     pub(crate) fn validity(&self) -> Validity {
         self.0.validity
     }
 
-    /// About how many bytes of memory the token and its clones take together. What the application's own claims hold on to is
-    /// taken to be as much as they were parsed from.
+    /// About how many bytes of memory the token and its clones take together. The heap memory of the application's own claims is
+    /// estimated by the length of the payload that they were parsed from.
     pub(crate) fn footprint(&self) -> usize {
         let Inner { issuer, subject, client_id, audience, scope, id, acr, payload, parsed_claims, .. } = &*self.0;
         let texts = [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref(), acr.as_ref()];
@@ -266,8 +253,7 @@ impl AccessToken {
     /// A token that was not validated, for unit tests.
     #[cfg(test)]
     pub(crate) fn of_payload(payload: &str, end: SystemTime) -> Self {
-        let clock = Arc::new(crate::clock::SystemClock);
-        let judge = Judge { server: ServerIdentity::next(), clock, leeway: Duration::ZERO };
+        let time = TimePolicy { clock: Arc::new(crate::clock::SystemClock), leeway: Duration::ZERO };
         Self(Arc::new(Inner {
             issuer: Text::Apart("".into()),
             subject: Text::Apart("".into()),
@@ -278,7 +264,8 @@ impl AccessToken {
             validity: Validity { exp: end.into(), nbf: None, iat: None },
             acr: None,
             auth_time: None,
-            judge,
+            server: ServerIdentity::next(),
+            time,
             payload: payload.as_bytes().into(),
             parsed_claims: None,
         }))

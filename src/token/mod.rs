@@ -1,29 +1,24 @@
-//! What an access token means: the rules of RFC 9068 and RFC 7519. Pure; the time is an argument.
+//! Access tokens as handlers see them, and the claims that they are made of.
 
 pub(crate) mod access_token;
 pub(crate) mod claims;
-mod dialect;
-mod error;
-mod identity;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
+mod client_claim;
 mod numeric_date;
-mod recipient;
-mod registered;
-mod rule;
+mod registered_claims;
 pub(crate) mod scope;
+mod server_identity;
 mod text;
-mod validator;
+mod time_policy;
 mod validity;
 
 pub use claims::ClaimsError;
-pub use error::TokenError;
 pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
-pub use validator::Profile;
 
-pub(crate) use access_token::{Judge, ServerIdentity};
-pub(crate) use dialect::{ClientClaim, Dialect, KeyIssuers, Mark};
-pub(crate) use identity::{Identities, is_tenant};
-pub(crate) use recipient::Recipient;
-pub(crate) use rule::{Rule, Stage};
-pub(crate) use validator::{Candidate, MAX_TOKEN_LENGTH, Policy, Subjects};
+pub(crate) use access_token::{NotAnAccessToken, Validated};
+pub(crate) use client_claim::ClientClaim;
+pub(crate) use registered_claims::RegisteredClaims;
+pub(crate) use server_identity::ServerIdentity;
+pub(crate) use time_policy::TimePolicy;
 pub(crate) use validity::Validity;

@@ -60,13 +60,13 @@ impl Scope {
     }
 
     /// The empty scope. Only a token can have it: a requirement of nothing would be a mistake.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self("".into())
     }
 
     /// What a token's claim grants. A string splits at spaces and nowhere else. A part that is not a scope token then grants
     /// nothing, and neither do the words in it.
-    pub(super) fn granted(value: &Strings<'_>) -> Option<Self> {
+    pub(crate) fn granted(value: &Strings<'_>) -> Option<Self> {
         match value {
             Strings::One(text) => Some(text.parse().unwrap_or_else(|_| Self::of(text.split(' ')))),
             Strings::Many(tokens) => Some(Self::of(tokens.iter().map(AsRef::as_ref))),

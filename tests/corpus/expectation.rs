@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::rfc6750_bearer::Challenge;
-
 use super::wire::Response;
+use crate::harness::challenge::Challenge;
 
 /// What a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

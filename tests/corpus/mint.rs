@@ -10,11 +10,10 @@ use serde_json::{Map, Number, Value};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
-use crate::harness::{AUDIENCE, decoded};
-
 use super::setup::{Setup, url_of};
 use super::signature::Signature;
 use super::template::{fill, fill_text};
+use crate::harness::{AUDIENCE, decoded};
 
 /// How a token differs from a good one.
 #[derive(Clone, Debug, Default, Deserialize)]

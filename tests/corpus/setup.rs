@@ -8,11 +8,10 @@ use serde_json::{Map, Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
+use super::template::{fill, fill_text};
 use crate::example_me::Example;
 use crate::harness::AUDIENCE;
-use crate::rfc7515_jose::OwnKey;
-
-use super::template::{fill, fill_text};
+use crate::harness::signatures::OwnKey;
 
 /// What a setup is, where it is not the usual.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
-use crate::rfc7515_jose::{add, der, orders, subtract};
-use crate::rfc8725_forgeries::public_material;
-
 use super::template::octets;
+use crate::harness::hmac::public_material;
+use crate::harness::signatures::{add, der, orders, subtract};
 
 /// Another signature than the good one.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::metadata::Metadata;
-use tower_bearer::server::TokenCache;
 use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::validation::TokenCache;
 use tower_bearer::{Require, ResourceServer, Scope};
 
 use super::{seed, times};
@@ -82,7 +82,11 @@ fn a14_to_a19_j1_to_j5_every_challenge_says_what_the_requirement_needs() {
             let mut expected = base(&realm, &api);
             assert_eq!(expected.len(), 1 + usize::from(has_metadata));
             expected.extend(parameters);
-            assert_eq!(read(rejection.challenge().unwrap().to_str().unwrap()), expected, "{tree:?} of {shown:?}");
+            assert_eq!(
+                read(rejection.challenges().next().unwrap().to_str().unwrap()),
+                expected,
+                "{tree:?} of {shown:?}"
+            );
             let error = expected.iter().find(|(name, _)| name == "error").map(|(_, error)| error.clone());
             answers[["invalid_token", "insufficient_user_authentication", "insufficient_scope"]
                 .iter()

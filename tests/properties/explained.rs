@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::good_token::GoodToken;
@@ -35,9 +35,9 @@ async fn explain(stranger: &TestIssuer, mut random: Rng) {
         ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap()
     };
     let lists = [
-        listing(|issuer| issuer.subjects([LISTED])),
-        listing(|issuer| issuer.clients_instead_of_audience([LISTED])),
-        listing(|issuer| issuer.subjects([LISTED]).clients_instead_of_audience([LISTED])),
+        listing(|issuer| issuer.allow_subjects([LISTED])),
+        listing(|issuer| issuer.identify_by_client([LISTED])),
+        listing(|issuer| issuer.allow_subjects([LISTED]).identify_by_client([LISTED])),
     ];
     let rules = Rule::all();
     let (mut accepted, mut refused) = (0, 0);

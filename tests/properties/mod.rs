@@ -20,9 +20,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use fastrand::Rng;
 use tower_bearer::clock::Clock;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::server::{TokenCache, VerifyError};
 use tower_bearer::testing::{TestClock, TestIssuer};
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::validation::{Profile, TokenError};
+use tower_bearer::validation::{TokenCache, VerifyError};
 use tower_bearer::{AccessToken, ResourceServer};
 
 use self::good_token::GoodToken;

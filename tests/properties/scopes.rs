@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tower_bearer::jose::{Algorithm, JsonError};
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::validation::{Profile, TokenError};
 use tower_bearer::{Require, Scope};
 
 use super::{refusal, seed, times};

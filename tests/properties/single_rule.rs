@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use fastrand::Rng;
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestIssuer;
-use tower_bearer::token::{Profile, TokenError};
+use tower_bearer::validation::VerifyError;
+use tower_bearer::validation::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::good_token::GoodToken;

@@ -12,9 +12,9 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tower_bearer::clock::Clock;
 use tower_bearer::jose::JwkSet;
-use tower_bearer::server::{TokenCache, VerifyError};
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
-use tower_bearer::token::TokenError;
+use tower_bearer::validation::TokenError;
+use tower_bearer::validation::{TokenCache, VerifyError};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use super::{paused_runtime, seed, times};

@@ -1,6 +1,6 @@
 //! The rows of every table.
 
-use tower_bearer::server::TokenCache;
+use tower_bearer::validation::TokenCache;
 
 use crate::peers::{axum_jwt_auth, huskarl, jwt_authorizer, oauth_resource_server, ours, references, tower_oauth2};
 use crate::worker::{work, work_bare};

@@ -2,7 +2,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use tower::Layer as _;
-use tower_bearer::server::{Builder, Trusting};
+use tower_bearer::server::Builder;
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::link::Setup;
@@ -11,7 +11,7 @@ use crate::peer::{App, Guard, Handler, Peer};
 pub struct Ours(ResourceServer);
 
 /// Everything by default, but for what `settings` sets.
-pub fn start(settings: fn(Builder<Trusting>) -> Builder<Trusting>) -> impl AsyncFnOnce(Setup) -> Ours {
+pub fn start(settings: fn(Builder) -> Builder) -> impl AsyncFnOnce(Setup) -> Ours {
     async move |setup| {
         let issuer = Issuer::discover(&setup.issuer).expect("a loopback URL");
         let builder = ResourceServer::builder(setup.audience).trust(issuer);

@@ -1,0 +1,197 @@
+//! The whole sequence of an authorization code with PKCE, on three origins of this machine: a client app, an authorization
+//! server (for development only), and the resource server that this crate is for.
+//!
+//! Without flags it walks the sequence in the terminal, shows each step, and serves on: open the client app in a browser.
+//! With `--issuer` there is the API alone, and it trusts that issuer.
+//!
+//! `GET /api/me` needs a scope, `/api/transfer` a stronger or more recent authentication too, and `GET /healthz` nothing. The
+//! API serves its metadata (RFC 9728), which every challenge names.
+
+mod api;
+mod authorization_server;
+mod client_app;
+mod demonstration;
+mod walk;
+
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clap::{Parser, ValueEnum};
+use http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower_bearer::metadata::Metadata;
+use tower_bearer::require::AcrValues;
+use tower_bearer::server::ConfigError;
+use tower_bearer::validation::Profile;
+use tower_bearer::{Issuer, ResourceServer, Scope};
+
+use crate::api::Needs;
+use crate::authorization_server::AuthorizationServer;
+use crate::client_app::ClientApp;
+use crate::walk::Walk;
+
+/// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
+#[derive(Parser)]
+struct Arguments {
+    /// The issuer to trust, by its URL (http for this machine alone); without it, the example brings its own
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The audience that tokens must carry
+    #[arg(long, default_value = "https://api.example.test")]
+    audience: String,
+    /// The scope that /api/me needs
+    #[arg(long, default_value = "read:me")]
+    scope: Scope,
+    /// The acr values, of which /api/transfer needs one, separated by spaces and the preferred one first; without --issuer,
+    /// urn:example:mfa if there is no other
+    #[arg(long, value_name = "VALUE")]
+    acr: Option<AcrValues>,
+    /// How long ago the user may have been authenticated at most for /api/transfer; without --issuer, 300 if nothing else
+    #[arg(long, value_name = "SECONDS")]
+    max_age: Option<u64>,
+    /// The origin whose pages may call the API, beside that of the example's own client app
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Option<HeaderValue>,
+    /// The address to listen on; port 0 is a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How closely tokens must follow RFC 9068
+    #[arg(long, value_enum, default_value = "generic")]
+    profile: ProfileName,
+    /// End after the walk through the sequence: with 0 if every step went as expected
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    Generic,
+    Rfc9068,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Generic => Self::Generic,
+            ProfileName::Rfc9068 => Self::Rfc9068,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
+    run(Arguments::parse()).await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    match arguments.issuer.clone() {
+        Some(issuer) => for_an_issuer(&arguments, &issuer, listener, &url).await,
+        None => whole_sequence(&arguments, listener, &url).await,
+    }
+}
+
+/// The API alone.
+async fn for_an_issuer(
+    arguments: &Arguments,
+    issuer: &str,
+    listener: TcpListener,
+    url: &str,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let server = server(arguments, &Issuer::discover(issuer)?, url)?;
+    let origins = arguments.cors.iter().cloned().collect();
+    let serving = serve(listener, api::router(&server, &arguments.needs(), origins));
+    println!("The API is at {url}/api/me\n");
+    let as_expected = demonstration::run(url).await?;
+    finish(arguments, as_expected, serving).await
+}
+
+/// The API with an authorization server and a client app, each an origin of its own.
+async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let (at_authorization_server, authorization_server_url) = free_origin().await?;
+    let (at_app, app_url) = free_origin().await?;
+    let app_origin = HeaderValue::try_from(&app_url)?;
+    let mut needs = arguments.needs();
+    let strong = needs.acr.get_or_insert("urn:example:mfa".parse()?).clone();
+    needs.max_age.get_or_insert(Duration::from_secs(300));
+
+    let audience = &arguments.audience;
+    let redirect_uri = format!("{app_url}/");
+    let authorization_server =
+        AuthorizationServer::new(&authorization_server_url, audience, &needs.scope, &strong, &redirect_uri);
+    let app = ClientApp { redirect_uri: &redirect_uri, api: url, audience }.router(&authorization_server);
+    let server = server(arguments, &authorization_server.issuer.issuer(), url)?;
+    let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
+
+    serve(at_authorization_server, Arc::clone(&authorization_server).router(app_origin));
+    serve(at_app, app);
+    let serving = serve(listener, api::router(&server, &needs, origins));
+    println!("The authorization server, for development only, is at {authorization_server_url}");
+    println!("The client app is at {app_url}/");
+    println!("The API is at {url}/api/me\n");
+
+    let walk = Walk { server: &authorization_server, redirect_uri: &redirect_uri, api: url, audience, needs: &needs };
+    let as_expected = walk.run().await?;
+    if !arguments.once {
+        println!("\nOpen {app_url}/ in a browser: the same, step by step.");
+    }
+    finish(arguments, as_expected, serving).await
+}
+
+async fn free_origin() -> io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    Ok((listener, origin))
+}
+
+fn serve(listener: TcpListener, router: Router) -> JoinHandle<io::Result<()>> {
+    tokio::spawn(axum::serve(listener, router).into_future())
+}
+
+async fn finish(
+    arguments: &Arguments,
+    as_expected: bool,
+    serving: JoinHandle<io::Result<()>>,
+) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments.once {
+        return Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn needs(&self) -> Needs {
+        let (scope, acr) = (self.scope.clone(), self.acr.clone());
+        Needs { scope, acr, max_age: self.max_age.map(Duration::from_secs) }
+    }
+}
+
+/// The server with its metadata, whose resource is the audience, or the URL that is listened on if the audience is no URL.
+/// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
+fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, ConfigError> {
+    let builder = || {
+        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone());
+        builder.profile(arguments.profile.into())
+    };
+    let metadata = Metadata::new().resource_name("Example API").scopes_supported(arguments.scope.iter());
+    for metadata in [metadata.clone(), metadata.resource(url)] {
+        match builder().metadata(metadata).build() {
+            Err(ConfigError::Resource { .. }) => {}
+            done => return done,
+        }
+    }
+    builder().build()
+}

@@ -1,0 +1,13 @@
+//! Where a request carries its access token, and how it is found.
+
+mod authorization;
+mod cross_site;
+mod request_view;
+mod token_source;
+mod token_sources;
+
+pub use token_source::{InvalidTokenSource, TokenSource};
+
+pub(crate) use authorization::is_b64token;
+pub(crate) use request_view::RequestView;
+pub(crate) use token_sources::{SourceIndex, TokenSources};

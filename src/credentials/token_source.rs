@@ -1,0 +1,270 @@
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
+use url::form_urlencoded;
+
+use super::authorization::{MalformedCredentials, is_b64token, is_tchar, trim};
+use super::cross_site::{self, Sites};
+use super::request_view::RequestView;
+use crate::redact::Excerpt;
+
+/// A place beside the `Authorization` header where a request may carry its token: see
+/// [`ProtectLayer::token_from`](crate::layer::ProtectLayer::token_from).
+///
+/// By default there is none. No other place is as safe as the header: read what each one requires of you.
+///
+/// # Caches
+///
+/// A shared cache stores no answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). Other places have
+/// no such protection, so the layer adds it to every answer to a token from one of them, whatever the status:
+///
+/// - The answer gets `Cache-Control: private`, unless it is `private` or `no-store` already. Other directives of the application
+///   stay, except for those that allow shared caches more: `public`, `s-maxage`, and the fields `CDN-Cache-Control`, its variants
+///   for one network (`Cloudflare-CDN-Cache-Control`), `Surrogate-Control`, `Edge-Control` and `X-Accel-Expires`.
+/// - `Vary` names the header that held the token, so that a browser does not show one user's page to the next.
+///
+/// An answer to a request without a token, which an [optional](crate::layer::ProtectLayer::optional) layer lets through, stays as
+/// cacheable as it was. Its `Vary` names every header in which a token would have counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSource {
+    pub(super) place: Place,
+    pub(super) sites: Sites,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Header(HeaderName),
+    Cookie(Box<str>),
+    WebSocketProtocol(Box<str>),
+    Query,
+}
+
+impl TokenSource {
+    /// A header that holds only the token, such as `Cf-Access-Jwt-Assertion` of Cloudflare Access.
+    ///
+    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. If the proxy copies
+    /// the token from a cookie, as Cloudflare Access does, other sites can cause requests with it:
+    /// [refuse them](Self::refuse_cross_site).
+    ///
+    /// # Panics
+    ///
+    /// If `name` is `Authorization` or `Cookie`, which hold more than a token. [`try_header`](Self::try_header) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn header(name: HeaderName) -> Self {
+        Self::try_header(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`header`](Self::header), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `name` is `Authorization` or `Cookie`.
+    pub fn try_header(name: HeaderName) -> Result<Self, InvalidTokenSource> {
+        if name == AUTHORIZATION || name == COOKIE {
+            let expected = "the name of a header that holds only a token";
+            return Err(InvalidTokenSource { found: name.as_str().into(), expected });
+        }
+        Ok(Self { place: Place::Header(name), sites: Sites::Any })
+    }
+
+    /// A cookie that holds the token.
+    ///
+    /// A browser sends a cookie with every request to its host, including those that other sites cause. So a request of an unsafe method (all but
+    /// `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) and a WebSocket handshake are refused with 403 if a page of
+    /// another origin caused them, even if the token is valid:
+    ///
+    /// | the request has | it passes |
+    /// |---|---|
+    /// | an `Origin` that is [allowed](Self::allow_origin) | always |
+    /// | `Sec-Fetch-Site` | if it is `same-origin` or `none`; not if it is `same-site`, because a neighbour among the subdomains may be less trustworthy, or `cross-site` |
+    /// | `Origin` alone | if its host and port are the request's own, by `:authority` or `Host`; the scheme is not compared, because a proxy may have ended TLS |
+    /// | neither | always: every current browser sends one of them, and no other client sends cookies for a page |
+    ///
+    /// What remains for you to do:
+    ///
+    /// - A safe method must change nothing. The layer reads the method of the request; an override such as
+    ///   `X-HTTP-Method-Override` is up to the application.
+    /// - A page of the same origin may do everything, so keep foreign scripts out of it.
+    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. Where a browser sends no
+    ///   `Sec-Fetch-Site`, they look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
+    /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name like `__Host-token` demands the first, and that no
+    ///   subdomain sets it.
+    ///
+    /// # Panics
+    ///
+    /// If `name` is not the name of a cookie (RFC 6265 §4.1.1). [`try_cookie`](Self::try_cookie) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn cookie(name: &str) -> Self {
+        Self::try_cookie(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`cookie`](Self::cookie), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `name` is not the name of a cookie.
+    pub fn try_cookie(name: &str) -> Result<Self, InvalidTokenSource> {
+        if !is_token(name) {
+            return Err(InvalidTokenSource { found: name.into(), expected: "the name of a cookie" });
+        }
+        Ok(Self { place: Place::Cookie(name.into()), sites: Sites::OWN })
+    }
+
+    /// One of the subprotocols that a WebSocket handshake offers: `prefix`, a dot and the token. A page cannot set the
+    /// headers of a handshake, but it can do this:
+    ///
+    /// ```text
+    /// new WebSocket("wss://api.example.com/live", ["chat", `bearer.${token}`])
+    /// ```
+    ///
+    /// The server must select another one of the subprotocols (here `chat`), because a browser fails the handshake if none is
+    /// selected, and the selected one is sent back. See [`AccessToken::expires`](crate::AccessToken::expires) for closing the
+    /// connection in time.
+    ///
+    /// # Panics
+    ///
+    /// If `prefix` cannot be part of a subprotocol (RFC 6455 §4.1). [`try_websocket_protocol`](Self::try_websocket_protocol) returns
+    /// an error.
+    #[must_use]
+    #[track_caller]
+    pub fn websocket_protocol(prefix: &str) -> Self {
+        Self::try_websocket_protocol(prefix).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`websocket_protocol`](Self::websocket_protocol), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `prefix` cannot be part of a subprotocol.
+    pub fn try_websocket_protocol(prefix: &str) -> Result<Self, InvalidTokenSource> {
+        if !is_token(prefix) {
+            return Err(InvalidTokenSource { found: prefix.into(), expected: "the start of a WebSocket subprotocol" });
+        }
+        Ok(Self { place: Place::WebSocketProtocol(format!("{prefix}.").into()), sites: Sites::Any })
+    }
+
+    /// The query parameter `access_token` (RFC 6750 §2.3).
+    ///
+    /// URLs end up in logs, histories and `Referer` headers, and the token with them, so RFC 9700 §4.3.2 and OAuth 2.1 forbid
+    /// it. Use it only where nothing else is possible, with tokens that live for seconds.
+    #[must_use]
+    pub fn query() -> Self {
+        Self { place: Place::Query, sites: Sites::Any }
+    }
+
+    /// Refuses requests that pages of other sites cause, by the rules of a [cookie](Self::cookie).
+    ///
+    /// Default: on for a cookie, and off for the other places, which no browser fills by itself. Use it for a header that a proxy
+    /// copies from a cookie.
+    #[must_use]
+    pub fn refuse_cross_site(self) -> Self {
+        Self { sites: Sites::OWN, ..self }
+    }
+
+    /// Allows pages of `origin`, such as `https://app.example.com`, what the pages of this server may do. Call it again to allow
+    /// others too. Requests from all other sites are [refused](Self::refuse_cross_site).
+    ///
+    /// # Panics
+    ///
+    /// If `origin` is not a scheme, a host and an optional port (RFC 6454 §4); there is no wildcard.
+    /// [`try_allow_origin`](Self::try_allow_origin) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn allow_origin(self, origin: &str) -> Self {
+        self.try_allow_origin(origin).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`allow_origin`](Self::allow_origin), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `origin` is not a scheme, a host and an optional port.
+    pub fn try_allow_origin(mut self, origin: &str) -> Result<Self, InvalidTokenSource> {
+        let Some(allowed) = cross_site::origin(origin) else {
+            let expected = "an origin such as \"https://app.example.com\"";
+            return Err(InvalidTokenSource { found: origin.into(), expected });
+        };
+        self.sites.allow(allowed);
+        Ok(self)
+    }
+
+    /// Allows the pages of every site to cause requests with a user's token.
+    ///
+    /// Use it only where the application has its own protection, for example a token in each form. Otherwise every page that a user
+    /// visits can do whatever the user may do.
+    #[must_use]
+    pub fn insecure_allow_cross_site(self) -> Self {
+        Self { sites: Sites::Any, ..self }
+    }
+
+    pub(super) fn token<'r>(&self, request: RequestView<'r>) -> Result<Option<Cow<'r, str>>, MalformedCredentials> {
+        let headers = request.headers;
+        match &self.place {
+            Place::Header(name) => only(headers.get_all(name).iter().map(|line| trim(line.as_bytes()))),
+            Place::Cookie(name) => only(cookies(headers, name)),
+            Place::WebSocketProtocol(prefix) => only(subprotocols(headers, prefix)),
+            Place::Query => {
+                let parameters = form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
+                let mut tokens = parameters.filter(|(name, _)| name == "access_token").map(|(_, value)| value);
+                let token = tokens.next();
+                if tokens.next().is_some() || token.as_ref().is_some_and(|token| !is_b64token(token.as_bytes())) {
+                    return Err(MalformedCredentials);
+                }
+                Ok(token)
+            }
+        }
+    }
+
+    pub(super) fn header_name(&self) -> Option<&HeaderName> {
+        match &self.place {
+            Place::Header(name) => Some(name),
+            Place::Cookie(_) => Some(&COOKIE),
+            Place::WebSocketProtocol(_) => Some(&SEC_WEBSOCKET_PROTOCOL),
+            Place::Query => None,
+        }
+    }
+}
+
+/// The error of an argument that makes no [`TokenSource`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, found {found:?}")]
+#[non_exhaustive]
+pub struct InvalidTokenSource {
+    /// The argument.
+    pub found: Excerpt,
+    /// What was expected.
+    pub expected: &'static str,
+}
+
+/// The only token in `found`, if there is one.
+fn only<'r>(mut found: impl Iterator<Item = &'r [u8]>) -> Result<Option<Cow<'r, str>>, MalformedCredentials> {
+    let Some(token) = found.next() else { return Ok(None) };
+    if found.next().is_some() || !is_b64token(token) {
+        return Err(MalformedCredentials);
+    }
+    std::str::from_utf8(token).map(|token| Some(token.into())).map_err(|_| MalformedCredentials)
+}
+
+/// The values of the cookies of this name (RFC 6265 §4.2.1). An empty one counts as deleted.
+fn cookies<'r>(headers: &'r HeaderMap, name: &str) -> impl Iterator<Item = &'r [u8]> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let value = trim(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        Some(value).filter(|value| !value.is_empty())
+    })
+}
+
+/// The rest of each subprotocol that has the prefix (RFC 6455 §11.3.4).
+fn subprotocols<'r>(headers: &'r HeaderMap, prefix: &str) -> impl Iterator<Item = &'r [u8]> {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let protocols = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    protocols.filter_map(move |protocol| trim(protocol).strip_prefix(prefix.as_bytes()))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_tchar)
+}

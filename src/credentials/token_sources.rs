@@ -1,0 +1,93 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+
+use super::authorization::{MalformedCredentials, Scheme, authorization};
+use super::cross_site::CrossSiteRequest;
+use super::request_view::RequestView;
+use super::token_source::TokenSource;
+
+/// The places where a layer looks for tokens, beside the `Authorization` header.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenSources(Vec<TokenSource>);
+
+/// The token of a request, and how it was presented.
+pub(crate) struct Presented<'r> {
+    pub(crate) token: Cow<'r, str>,
+    pub(crate) scheme: Scheme,
+    /// `None` is the `Authorization` header.
+    pub(crate) source: Option<SourceIndex>,
+}
+
+/// Without the token.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("scheme", &self.scheme).field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// Which of a layer's sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SourceIndex(usize);
+
+impl TokenSources {
+    pub(crate) fn add(&mut self, source: TokenSource) {
+        // A place that is named again replaces the earlier rule for it.
+        match self.0.iter_mut().find(|known| known.place == source.place) {
+            Some(known) => *known = source,
+            None => self.0.push(source),
+        }
+    }
+
+    /// Marks whatever may be a token, so that inner layers do not print it.
+    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
+        // A request with a second line of it is refused.
+        if let Some(line) = headers.get_mut(AUTHORIZATION) {
+            line.set_sensitive(true);
+        }
+        for name in self.0.iter().filter_map(TokenSource::header_name) {
+            if let Ok(http::header::Entry::Occupied(mut lines)) = headers.try_entry(name) {
+                lines.iter_mut().for_each(|line: &mut HeaderValue| line.set_sensitive(true));
+            }
+        }
+    }
+
+    /// RFC 6750 §2: the token of the request, which must be in one place only.
+    pub(crate) fn find<'r>(&self, request: RequestView<'r>) -> Result<Option<Presented<'r>>, MalformedCredentials> {
+        let mut presented = authorization(request.headers)?.map(|(scheme, token)| Presented {
+            scheme,
+            token: token.into(),
+            source: None,
+        });
+        for (index, source) in self.0.iter().enumerate() {
+            if let Some(token) = source.token(request)? {
+                let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
+                if presented.replace(found).is_some() {
+                    return Err(MalformedCredentials);
+                }
+            }
+        }
+        Ok(presented)
+    }
+
+    /// Whether a page of another site may have caused the request, if the token is from a source that such a page could use.
+    pub(crate) fn check_site(
+        &self,
+        SourceIndex(index): SourceIndex,
+        request: RequestView<'_>,
+    ) -> Result<(), CrossSiteRequest> {
+        self.0.get(index).map_or(Ok(()), |source| source.sites.check(request))
+    }
+
+    /// The header that held the token which came from this source.
+    pub(crate) fn header_name(&self, SourceIndex(index): SourceIndex) -> Option<&HeaderName> {
+        self.0.get(index).and_then(TokenSource::header_name)
+    }
+
+    /// Every header in which a token counts.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
+        std::iter::once(&AUTHORIZATION).chain(self.0.iter().filter_map(TokenSource::header_name))
+    }
+}

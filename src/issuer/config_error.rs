@@ -1,0 +1,176 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::text_error::TextError;
+use crate::keys::UrlError;
+use crate::redact;
+
+/// Why a server cannot be built: one sentence for the operator, with the value in question.
+///
+/// The fields hold the value as it was given. `Display` and `Debug` are the same sentence. It shows at most 200 characters of the
+/// value, and of a URL neither the user name and password nor the values of the query.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The audience is empty or not printable ASCII.
+    #[error("the audience is {}, expected printable ASCII", shown(.value))]
+    Audience {
+        /// The audience.
+        value: String,
+    },
+    /// A text cannot be meant as an identifier: it is blank, quoted, or contains a placeholder.
+    #[error("the {what} {} {reason}", shown(.value))]
+    Text {
+        /// What the text identifies.
+        what: &'static str,
+        /// The text.
+        value: String,
+        /// What is wrong with it.
+        reason: TextError,
+    },
+    /// The realm cannot be written in a header.
+    #[error("the realm is {}, expected printable ASCII", shown(.value))]
+    Realm {
+        /// The realm.
+        value: String,
+    },
+    /// The resource has metadata, and its identifier is not a URL of the required form.
+    #[error("the identifier {} of the resource cannot have metadata: {reason}", shown(.value))]
+    Resource {
+        /// The identifier.
+        value: String,
+        /// What is wrong with it as a URL.
+        reason: UrlError,
+    },
+    /// The metadata names a text that is not the scope of a resource.
+    #[error("the metadata names the scope {}, expected a scope of this resource", shown(.value))]
+    MetadataScope {
+        /// The scope.
+        value: String,
+    },
+    /// The metadata names the algorithm `none` (RFC 9728 §2, RFC 9449 §5.1).
+    #[error("the metadata names the algorithm none, expected algorithms that sign")]
+    MetadataAlgorithm,
+    /// The identifier of an issuer is not a URL that leads to its metadata.
+    #[error("the issuer {} cannot be discovered: {reason}", shown(.value))]
+    Issuer {
+        /// The issuer.
+        value: String,
+        /// What is wrong with it.
+        reason: UrlError,
+    },
+    /// The builder trusts no issuer.
+    #[error("the server trusts no issuer, expected at least one")]
+    NoIssuer,
+    /// The identifier of an issuer is empty.
+    #[error("the identifier of an issuer is empty")]
+    EmptyIssuer,
+    /// A URL of a key set has not the required form.
+    #[error("the JWKS URL {} cannot be fetched: {reason}", shown(.value))]
+    JwksUrl {
+        /// The URL.
+        value: String,
+        /// What is wrong with it.
+        reason: UrlError,
+    },
+    /// One issuer is trusted twice, so it is ambiguous which rules apply.
+    #[error("the issuer {} is trusted twice, expected once", shown(.value))]
+    DuplicateIssuer {
+        /// The issuer.
+        value: String,
+    },
+    /// An argument of a [preset](crate::Issuer#presets) has not the required form.
+    #[error("the {argument} is {}, expected {expected}", shown(.value))]
+    Preset {
+        /// What the argument is.
+        argument: &'static str,
+        /// The argument.
+        value: String,
+        /// The required form.
+        expected: &'static str,
+    },
+    /// The tokens of an issuer are identified by client, and the list of clients is empty.
+    #[error("the list of clients of the issuer {} is empty, expected at least one", shown(.issuer))]
+    NoClient {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The identifier of a client is empty.
+    #[error("the identifier of a client of the issuer {} is empty", shown(.issuer))]
+    EmptyClient {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The list of an issuer's subjects is empty.
+    #[error("the list of subjects of the issuer {} is empty, expected at least one", shown(.issuer))]
+    NoSubject {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The list of an issuer's algorithms is empty.
+    #[error("the list of algorithms of the issuer {} is empty, expected at least one", shown(.issuer))]
+    NoAlgorithm {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The keys of an issuer never change, and none of them can be used.
+    #[error("none of the fixed keys of the issuer {} can be used, expected at least one usable key", shown(.issuer))]
+    NoKey {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The leeway is more than 60 seconds.
+    #[error("the leeway is {} s, expected at most 60 s", .value.as_secs_f64())]
+    Leeway {
+        /// The leeway.
+        value: Duration,
+    },
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
+    }
+}
+
+impl ConfigError {
+    /// Checks that `value`, which identifies `what`, can be meant as an identifier.
+    pub(crate) fn check_text(what: &'static str, value: &str) -> Result<(), Self> {
+        TextError::check(value).map_err(|reason| Self::Text { what, value: value.to_owned(), reason })
+    }
+
+    /// Checks that `value` can be meant as the identifier of an issuer.
+    pub(crate) fn check_issuer(value: &str) -> Result<(), Self> {
+        TextError::check_issuer(value).map_err(|reason| Self::Text { what: "issuer", value: value.to_owned(), reason })
+    }
+}
+
+#[cfg(all(feature = "serde", feature = "http-client"))]
+impl ConfigError {
+    /// The same error about another value.
+    pub(crate) fn of_value(mut self, other: &str) -> Self {
+        match &mut self {
+            Self::Audience { value }
+            | Self::Text { value, .. }
+            | Self::Realm { value }
+            | Self::Resource { value, .. }
+            | Self::MetadataScope { value }
+            | Self::Issuer { value, .. }
+            | Self::JwksUrl { value, .. }
+            | Self::DuplicateIssuer { value }
+            | Self::Preset { value, .. }
+            | Self::NoClient { issuer: value }
+            | Self::EmptyClient { issuer: value }
+            | Self::NoSubject { issuer: value }
+            | Self::NoAlgorithm { issuer: value }
+            | Self::NoKey { issuer: value } => other.clone_into(value),
+            Self::MetadataAlgorithm | Self::NoIssuer | Self::EmptyIssuer | Self::Leeway { .. } => {}
+        }
+        self
+    }
+}
+
+/// The value in quotation marks.
+fn shown(value: &str) -> String {
+    format!("{:?}", redact::url(value))
+}

@@ -1,0 +1,240 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::config_error::ConfigError;
+use crate::jose::{Algorithm, AlgorithmSet};
+use crate::keys::KeySource;
+#[cfg(feature = "http-client")]
+use crate::keys::RemoteKeys;
+use crate::validation::{Dialect, Identities, Subjects};
+
+/// An authorization server that is trusted to issue tokens: its identifier, its keys, and the rules for its tokens.
+///
+/// A token's `iss` is compared with the identifier code point by code point (RFC 9068 §4): nothing is trimmed or
+/// normalized. Keys, algorithms and audiences belong to one issuer and are never used for another's tokens.
+///
+/// Methods that are named by a verb ([`allow_audience`](Self::allow_audience)) add to what was set before. Methods that are named
+/// by a noun ([`algorithms`](Self::algorithms)) replace it.
+///
+/// # Presets
+///
+/// [`discover`](Self::discover) fits every issuer that has metadata and sends access tokens as RFC 9068 describes them. For
+/// some providers there is a constructor that knows the differences: the location of the keys, the claims that distinguish an
+/// access token from the provider's other tokens, the claim that names the client. A preset adds rules and removes none.
+///
+/// | provider | `iss` | what else a token must have | the [client](crate::AccessToken::client_id) |
+/// |---|---|---|---|
+/// | [Keycloak](Self::keycloak) | `{base}/realms/{realm}` | `typ` `Bearer` | `azp` |
+/// | [Auth0](Self::auth0) | `https://{domain}/` | | `azp` |
+/// | [Microsoft Entra](Self::entra) | `https://login.microsoftonline.com/{tenant}/v2.0` | `tid`, `azp`, a key of that tenant | `azp` |
+/// | [… several tenants](Self::entra_tenants) | one of as many | `tid`, `azp`, a key of that tenant | `azp` |
+/// | [… version 1](Self::entra_v1) | `https://sts.windows.net/{tenant}/` | `tid`, `appid` | `appid` |
+/// | [Okta](Self::okta) | `https://{domain}/oauth2/{server}` | `cid` | `cid` |
+/// | [Amazon Cognito](Self::cognito) | `https://cognito-idp.{region}.amazonaws.com/{pool}` | `token_use` `access`; one of the clients, and `aud` only if it is there | `client_id` |
+/// | [Google](Self::google) | `https://accounts.google.com` | one of the subjects | `azp` |
+/// | [Zitadel](Self::zitadel) | `https://{domain}` | `jti` | `client_id` or `azp` |
+/// | [Kubernetes](Self::kubernetes) | the cluster's | | |
+#[derive(Clone)]
+pub struct Issuer {
+    pub(crate) identities: Identities,
+    pub(crate) source: Source,
+    pub(crate) audiences: Vec<Box<str>>,
+    /// The clients by which tokens are identified, if they need no audience.
+    pub(crate) clients: Option<Vec<Box<str>>>,
+    pub(crate) subjects: Subjects,
+    pub(crate) dialect: Dialect,
+    pub(crate) algorithms: AlgorithmSet,
+}
+
+impl Issuer {
+    /// An issuer whose metadata names the location of its keys (OpenID Connect Discovery 1.0, RFC 8414). Nothing is fetched
+    /// before the first token needs it.
+    ///
+    /// # Errors
+    ///
+    /// If `identifier` is not an https URL without query and fragment; plain http is allowed for this machine only:
+    /// `localhost`, `127.0.0.0/8` and `[::1]`. Also if it contains a placeholder or another
+    /// [leftover](crate::server::TextError).
+    #[cfg(feature = "http-client")]
+    pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
+        let keys = RemoteKeys::discover(identifier)
+            .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
+        Self::remote(identifier, keys)
+    }
+
+    /// An issuer whose keys are at `jwks_url`, whatever its metadata says: for an issuer without metadata, or one whose keys are
+    /// fetched from another host than its own.
+    ///
+    /// # Errors
+    ///
+    /// If `jwks_url` is not an https URL; plain http is allowed for this machine only. Also if `identifier` is not acceptable to
+    /// [`keys`](Self::keys).
+    #[cfg(feature = "http-client")]
+    pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
+        let keys =
+            RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
+        ConfigError::check_text("JWKS URL", jwks_url)?;
+        Self::remote(identifier, keys)
+    }
+
+    /// An issuer whose keys come from any source: a fixed [`JwkSet`](crate::jose::JwkSet), a [file](crate::keys::KeyFile), a URL
+    /// that is fetched with [your own client](crate::keys::RemoteKeys::client), or your own [`KeySource`].
+    ///
+    /// # Errors
+    ///
+    /// If `identifier` is blank, quoted, or contains a placeholder or another [leftover](crate::server::TextError).
+    pub fn keys(identifier: &str, source: impl KeySource) -> Result<Self, ConfigError> {
+        Self::identified(identifier, Source::Other(Arc::new(source)))
+    }
+
+    #[cfg(feature = "http-client")]
+    fn remote(identifier: &str, keys: RemoteKeys) -> Result<Self, ConfigError> {
+        Self::identified(identifier, Source::from(keys))
+    }
+
+    fn identified(identifier: &str, source: Source) -> Result<Self, ConfigError> {
+        if identifier.is_empty() {
+            return Err(ConfigError::EmptyIssuer);
+        }
+        ConfigError::check_issuer(identifier)?;
+        Ok(Self::new(Identities::one(identifier), source))
+    }
+
+    pub(crate) fn new(identities: Identities, source: Source) -> Self {
+        Self {
+            identities,
+            source,
+            audiences: Vec::new(),
+            clients: None,
+            subjects: Subjects::Any,
+            dialect: Dialect::default(),
+            algorithms: AlgorithmSet::all(),
+        }
+    }
+
+    /// Takes this issuer's keys from another source. The identifier and the rules stay the same.
+    ///
+    /// Use it for keys that are reached by an internal name, through a proxy, with a private root certificate or with headers:
+    ///
+    /// ```
+    /// use tower_bearer::Issuer;
+    /// use tower_bearer::keys::RemoteKeys;
+    ///
+    /// let internal = "https://keycloak.internal:8443/realms/shop/protocol/openid-connect/certs";
+    /// let issuer = Issuer::keycloak("https://id.example.com", "shop")?.keys_from(RemoteKeys::at(internal)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Default: the source that the constructor sets.
+    #[must_use]
+    pub fn keys_from(mut self, source: impl KeySource) -> Self {
+        self.source = Source::Other(Arc::new(source));
+        self
+    }
+
+    /// Accepts tokens of this issuer for `audience` in place of the server's audience. Call it again to accept others too.
+    ///
+    /// Default: the server's audience.
+    #[must_use]
+    pub fn allow_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into().into());
+        self
+    }
+
+    /// Identifies this issuer's tokens by the client that they were issued to, instead of an audience: for an issuer that sends no
+    /// `aud`, or an empty one. [Amazon Cognito](Self::cognito) is one, Ory Hydra may be.
+    ///
+    /// - A token must be issued to one of `clients`. Tokens of all other clients are refused, whatever their `aud`.
+    /// - A token without `aud` is accepted. A token with `aud` must name this server all the same. The
+    ///   [strict profile](crate::validation::Profile::Rfc9068) always requires an `aud`.
+    ///
+    /// This is weaker than an audience: whatever else these clients get tokens for, they can use here. The list is checked after
+    /// the signature, so that unsigned tokens do not reveal it. Call it again to add clients.
+    ///
+    /// ```
+    /// use tower_bearer::Issuer;
+    ///
+    /// let hydra = Issuer::discover("https://hydra.example.com/")?
+    ///     .identify_by_client(["shop-web", "shop-app"]);
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// Default: `aud` is required, and any client is accepted.
+    #[must_use]
+    pub fn identify_by_client(mut self, clients: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.clients.get_or_insert_default().extend(clients.into_iter().map(|client| client.into().into()));
+        self
+    }
+
+    /// Accepts only tokens with one of these subjects (`sub`): for an issuer that issues tokens to more subjects than may call
+    /// this server, such as [Google](Self::google) or a [cluster](Self::kubernetes). Other tokens get 401. Call it again to add
+    /// subjects. The list is checked after the signature, so that unsigned tokens do not reveal it.
+    ///
+    /// Default: any subject.
+    #[must_use]
+    pub fn allow_subjects(mut self, subjects: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let more = subjects.into_iter().map(|subject| subject.into().into());
+        match &mut self.subjects {
+            Subjects::Any => self.subjects = Subjects::Listed(more.collect()),
+            Subjects::Listed(listed) => listed.extend(more),
+        }
+        self
+    }
+
+    /// The algorithms that this issuer may sign with.
+    ///
+    /// Default: [all](Algorithm::ALL), for each key restricted to what its JWK allows. None of them is known to be weak, and an
+    /// issuer that changes its algorithm should not need a deployment here (RFC 8725 §3.1).
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("identifiers", &self.identities)
+            .field("keys", &self.source)
+            .field("audiences", &self.audiences)
+            .field("clients", &self.clients.as_ref().map(Vec::len))
+            .field("algorithms", &self.algorithms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an issuer's keys come from. What this crate fetches by itself can be shown.
+#[derive(Clone)]
+pub(crate) enum Source {
+    #[cfg(feature = "http-client")]
+    Remote(Arc<RemoteKeys>),
+    Other(Arc<dyn KeySource>),
+}
+
+#[cfg(feature = "http-client")]
+impl From<RemoteKeys> for Source {
+    fn from(keys: RemoteKeys) -> Self {
+        Self::Remote(Arc::new(keys))
+    }
+}
+
+impl From<Source> for Arc<dyn KeySource> {
+    fn from(source: Source) -> Self {
+        match source {
+            #[cfg(feature = "http-client")]
+            Source::Remote(keys) => keys,
+            Source::Other(source) => source,
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "http-client")]
+            Self::Remote(keys) => keys.fmt(f),
+            Self::Other(_) => f.write_str("KeySource"),
+        }
+    }
+}

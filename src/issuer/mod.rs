@@ -1,0 +1,14 @@
+//! The issuers that a server trusts: their settings, the presets of providers, and the registry that finds them.
+
+mod config_error;
+#[expect(clippy::module_inception, reason = "a file is named for its main type")]
+pub(crate) mod issuer;
+#[cfg(feature = "http-client")]
+mod presets;
+mod registry;
+mod text_error;
+
+pub use config_error::ConfigError;
+pub use text_error::TextError;
+
+pub(crate) use registry::IssuerRegistry;

@@ -1,0 +1,45 @@
+use super::super::config_error::ConfigError;
+use super::super::issuer::Issuer;
+use super::text::{refuse, segment};
+use crate::token::ClientClaim;
+use crate::validation::Mark;
+
+impl Issuer {
+    /// A realm of Keycloak. Its identifier is `{base_url}/realms/{realm}`; before version 17 the base URL ended in
+    /// `/auth`.
+    ///
+    /// - **Keys**: by the realm's metadata. Its key set also holds a key for encryption (`RSA-OAEP`), which is skipped.
+    /// - **Required besides**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key.
+    ///   ID, refresh, offline and logout tokens of the realm have another.
+    /// - **To be set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
+    ///   clients that call it. Without one, `aud` is `account` or absent, and nobody gets in. Lightweight access tokens
+    ///   lack `sub` unless its mapper is told to add it to them.
+    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which mean something for that client
+    ///   only. Scopes are in `scope`; the `acr` is `0`, `1`, or the level that the realm maps it to.
+    ///
+    /// `iss` has the public host name. Where this server reaches Keycloak by another, say so with
+    /// [`keys_from`](Self::keys_from).
+    ///
+    /// ```
+    /// use tower_bearer::{Issuer, Require, ResourceServer};
+    ///
+    /// let api = ResourceServer::builder("https://api.example.com")
+    ///     .trust(Issuer::keycloak("https://id.example.com", "shop")?)
+    ///     .build()?;
+    /// let administration = Require::token().and_claim_contains("/realm_access/roles", "admin");
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the base URL is not an https URL, ends in a slash or names a realm already, or if the realm is not made of
+    /// letters, digits, `-`, `.`, `_` and `~`. A realm of another name is one for [`discover`](Self::discover).
+    pub fn keycloak(base_url: &str, realm: &str) -> Result<Self, ConfigError> {
+        if base_url.ends_with('/') || base_url.contains("/realms") {
+            let expected = "a URL that ends before the slash and \"realms\"";
+            return Err(refuse("base URL of Keycloak", base_url, expected));
+        }
+        let realm = segment("realm of Keycloak", realm)?;
+        Ok(Self::openid(&format!("{base_url}/realms/{realm}"))?.speaking(Mark::Bearer, ClientClaim::Standard))
+    }
+}

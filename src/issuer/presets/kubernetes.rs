@@ -1,0 +1,58 @@
+use super::super::config_error::ConfigError;
+use super::super::issuer::Issuer;
+
+impl Issuer {
+    /// The service accounts of a Kubernetes cluster, by the cluster's issuer: what `kubectl get --raw
+    /// /.well-known/openid-configuration` shows as `issuer`, often `https://kubernetes.default.svc.cluster.local`.
+    ///
+    /// - **Keys**: by the issuer's metadata. Managed clusters publish it for everybody.
+    /// - **To be set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
+    ///   Whoever may make pods can do that, so say who may come with [`allow_subjects`](Self::allow_subjects).
+    /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`; `/kubernetes.io`
+    ///   tells more.
+    ///
+    /// Within a cluster that publishes nothing, the API server serves the keys, with a certificate of the cluster's own
+    /// and, as a rule, to those with a token only. That token is renewed while the process runs, so it has to be read
+    /// for each fetch:
+    ///
+    /// ```no_run
+    /// use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, KeySource, RemoteKeys};
+    /// use tower_bearer::{Issuer, ResourceServer};
+    ///
+    /// struct ApiServer;
+    ///
+    /// impl KeySource for ApiServer {
+    ///     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
+    ///         Box::pin(async move {
+    ///             let keys = api_server().map_err(|error| FetchError::Other { reason: error.to_string().into() })?;
+    ///             keys.fetch(request).await
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// fn api_server() -> Result<RemoteKeys, Box<dyn std::error::Error>> {
+    ///     let account = std::path::Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
+    ///     let authority = reqwest::Certificate::from_pem(&std::fs::read(account.join("ca.crt"))?)?;
+    ///     let token = std::fs::read_to_string(account.join("token"))?;
+    ///     let headers = [(reqwest::header::AUTHORIZATION, format!("Bearer {}", token.trim()).parse()?)];
+    ///     let client = reqwest::Client::builder()
+    ///         .tls_certs_only([authority])
+    ///         .default_headers(headers.into_iter().collect())
+    ///         .build()?;
+    ///     Ok(RemoteKeys::at("https://kubernetes.default.svc/openid/v1/jwks")?.client(client))
+    /// }
+    ///
+    /// let cluster = Issuer::kubernetes("https://kubernetes.default.svc.cluster.local")?
+    ///     .keys_from(ApiServer)
+    ///     .allow_subjects(["system:serviceaccount:shop:frontend"]);
+    /// let api = ResourceServer::builder("https://api.example.com").trust(cluster).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`discover`](Self::discover).
+    pub fn kubernetes(issuer: &str) -> Result<Self, ConfigError> {
+        Self::openid(issuer)
+    }
+}

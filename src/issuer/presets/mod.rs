@@ -1,0 +1,33 @@
+//! The constructors of [`Issuer`] for particular providers, a file each. The rules themselves are in `validation`.
+
+mod auth0;
+mod cognito;
+mod entra;
+mod google;
+mod keycloak;
+mod kubernetes;
+mod okta;
+#[cfg(test)]
+mod tests;
+mod text;
+mod zitadel;
+
+use super::config_error::ConfigError;
+use super::issuer::{Issuer, Source};
+use crate::keys::RemoteKeys;
+use crate::token::ClientClaim;
+use crate::validation::{Dialect, Identities, Mark};
+
+impl Issuer {
+    /// At these providers the metadata is at one place, and what they answer at others is not always 404.
+    fn openid(identifier: &str) -> Result<Self, ConfigError> {
+        let keys = RemoteKeys::discover_openid(identifier)
+            .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
+        Ok(Self::new(Identities::one(identifier), Source::from(keys)))
+    }
+
+    fn speaking(mut self, mark: Mark, client: ClientClaim) -> Self {
+        self.dialect = Dialect { mark, client, ..self.dialect };
+        self
+    }
+}

@@ -1,0 +1,239 @@
+//! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::address::LocalAddress;
+use crate::jose::read_struct;
+use crate::keys::{DiscoveryError, UrlError, fetchable, identifying, is_loopback};
+
+/// An issuer's identifier that is also a URL, byte for byte as the application gave it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct IssuerUrl {
+    identifier: Box<str>,
+    url: Url,
+    well_known: WellKnown,
+}
+
+/// Where an issuer's metadata may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WellKnown {
+    /// At any of the places that RFC 8414 §5 knows.
+    Anywhere,
+    /// After the path, and nowhere else (OpenID Connect Discovery §4.1).
+    OpenId,
+}
+
+impl IssuerUrl {
+    /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
+    pub(crate) fn parse(identifier: &str) -> Result<Self, UrlError> {
+        let url = identifying(identifier)?;
+        if url.query().is_some() {
+            return Err(UrlError::Query);
+        }
+        Ok(Self { identifier: identifier.into(), url, well_known: WellKnown::Anywhere })
+    }
+
+    pub(crate) fn openid_only(self) -> Self {
+        Self { well_known: WellKnown::OpenId, ..self }
+    }
+
+    pub(crate) fn identifier(&self) -> &str {
+        &self.identifier
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+
+    /// Where the metadata may be, in the order in which to look: RFC 8414 §3.1 puts the well-known part between host and
+    /// path, OpenID Connect Discovery §4.1 after the path, and RFC 8414 §5 knows both.
+    pub(crate) fn metadata_urls(&self) -> Vec<Url> {
+        let path = self.url.path().trim_end_matches('/');
+        let oauth = format!("/.well-known/oauth-authorization-server{path}");
+        let openid_inserted = format!("/.well-known/openid-configuration{path}");
+        let openid_appended = format!("{path}/.well-known/openid-configuration");
+        let mut paths = match self.well_known {
+            WellKnown::Anywhere => vec![oauth, openid_inserted, openid_appended],
+            WellKnown::OpenId => vec![openid_appended],
+        };
+        paths.dedup(); // Without a path the two OpenID forms are one.
+        let at = |path: String| {
+            let mut url = self.url.clone();
+            url.set_path(&path);
+            url
+        };
+        paths.into_iter().map(at).collect()
+    }
+
+    /// Reads a metadata document and returns where this issuer's keys are.
+    pub(crate) fn jwks_url(&self, document: &[u8]) -> Result<Url, DiscoveryError> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let metadata: Metadata = read_struct(document).ok_or(DiscoveryError::NotMetadata)?;
+        self.is_identical_to(&metadata.issuer)?;
+        let url = fetchable(&metadata.jwks_uri).map_err(|reason| DiscoveryError::JwksUri { reason })?;
+        self.may_point_to(&url)?;
+        Ok(url)
+    }
+
+    /// RFC 8414 §3.3: code point by code point, or the document is unusable.
+    fn is_identical_to(&self, found: &str) -> Result<(), DiscoveryError> {
+        if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: found.into() }) }
+    }
+
+    /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine and its link. What a name resolves to is
+    /// checked when it is. On its own host the issuer is where the application said that it is.
+    fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
+        if self.is_loopback() || url.host() == self.url.host() {
+            return Ok(());
+        }
+        local(url).map_or(Ok(()), |reason| Err(DiscoveryError::JwksUri { reason }))
+    }
+}
+
+/// Why a URL leads to this machine or its link, as far as its text tells: more is refused than is trusted to be here.
+fn local(url: &Url) -> Option<UrlError> {
+    let address = match url.host()? {
+        Host::Domain(name) => return is_name_of_this_machine(name).then_some(UrlError::Loopback),
+        Host::Ipv4(address) => IpAddr::V4(address),
+        Host::Ipv6(address) => IpAddr::V6(address),
+    };
+    Some(match LocalAddress::of(address)? {
+        LocalAddress::ThisMachine => UrlError::Loopback,
+        LocalAddress::LinkLocal => UrlError::LinkLocal,
+        LocalAddress::CloudMetadata => UrlError::CloudMetadata,
+    })
+}
+
+/// RFC 6761 §6.3, and what systems write into their list of hosts. The other names are for the resolver to tell.
+fn is_name_of_this_machine(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let listed = ["localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];
+    listed.contains(&name) || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(issuer: &str) -> Vec<String> {
+        IssuerUrl::parse(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
+    }
+
+    #[test]
+    fn i2_i3_i4_where_metadata_is_looked_for() {
+        let root = [
+            "https://h.example/.well-known/oauth-authorization-server",
+            "https://h.example/.well-known/openid-configuration",
+        ];
+        assert_eq!(urls("https://h.example"), root);
+        assert_eq!(urls("https://h.example/"), root);
+        let path = [
+            "https://h.example:8443/.well-known/oauth-authorization-server/t/1",
+            "https://h.example:8443/.well-known/openid-configuration/t/1",
+            "https://h.example:8443/t/1/.well-known/openid-configuration",
+        ];
+        assert_eq!(urls("https://h.example:8443/t/1"), path);
+        assert_eq!(urls("https://h.example:8443/t/1/"), path);
+        let openid = IssuerUrl::parse("https://h.example:8443/t/1").unwrap().openid_only();
+        assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
+    }
+
+    #[test]
+    fn i5_what_an_issuer_url_may_be() {
+        let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier.to_string());
+        for good in
+            ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"]
+        {
+            assert_eq!(parse(good), Ok(good.to_owned()), "kept byte for byte");
+        }
+        assert_eq!(parse("http://h.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("http://localhost.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("http://127.0.0.1.example"), Err(UrlError::Scheme));
+        assert_eq!(parse("file:///etc/passwd"), Err(UrlError::Scheme));
+        assert_eq!(parse("https://h.example?a"), Err(UrlError::Query));
+        assert_eq!(parse("https://h.example#a"), Err(UrlError::Fragment));
+        assert_eq!(parse("https://u:p@h.example"), Err(UrlError::Credentials));
+        for repaired in
+            ["h.example", "https:h.example", "https:\\\\h.example", "https://h.example\n", " https://h.example"]
+        {
+            assert_eq!(parse(repaired), Err(UrlError::NotAUrl), "{repaired:?}");
+        }
+        assert_eq!(parse(""), Err(UrlError::NotAUrl));
+    }
+
+    #[test]
+    fn i1_the_metadata_must_be_the_issuers_own() {
+        let issuer = IssuerUrl::parse("https://h.example/t").unwrap();
+        let read = |found: &str, jwks_uri: &str| {
+            issuer.jwks_url(format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#).as_bytes())
+        };
+        let keys = "https://keys.example/jwks";
+        assert_eq!(read("https://h.example/t", keys).map(String::from), Ok(keys.to_owned()), "another host is common");
+        for other in ["https://h.example/t/", "https://h.example/T", "https://H.example/t", "https://h.example", ""] {
+            assert_eq!(read(other, keys), Err(DiscoveryError::Issuer { found: other.into() }));
+        }
+    }
+
+    #[test]
+    fn d16_where_the_metadata_may_point() {
+        let read = |issuer: &str, jwks_uri: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
+            IssuerUrl::parse(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
+        };
+        let refused = |reason| Err(DiscoveryError::JwksUri { reason });
+        let remote = "https://h.example";
+        assert_eq!(read(remote, "http://h.example/jwks"), refused(UrlError::Scheme));
+        assert_eq!(read(remote, "file:///jwks"), refused(UrlError::Scheme));
+        assert_eq!(read(remote, "http://127.0.0.1/jwks"), refused(UrlError::Loopback));
+        assert_eq!(read(remote, "https://localhost/jwks"), refused(UrlError::Loopback));
+        for this_machine in [
+            "[::ffff:127.0.0.1]",
+            "[::]",
+            "0.0.0.0",
+            "[::ffff:0.0.0.0]",
+            "localhost.",
+            "a.localhost",
+            "127.1",
+            "[::127.0.0.1]",
+            "[64:ff9b::127.0.0.1]",
+            "[64:ff9b:1::127.0.0.1]",
+            "[2002:7f00:1::]",
+            "ip6-localhost",
+            "ip6-loopback.",
+            "localhost.localdomain",
+        ] {
+            let jwks_uri = format!("https://{this_machine}/jwks");
+            assert_eq!(read(remote, &jwks_uri), refused(UrlError::Loopback), "{this_machine}");
+        }
+        for link_local in ["169.254.1.1", "[fe80::1]", "[::ffff:169.254.1.1]"] {
+            assert_eq!(read(remote, &format!("https://{link_local}/jwks")), refused(UrlError::LinkLocal));
+        }
+        for metadata in ["169.254.169.254", "[64:ff9b::169.254.169.254]", "[fd00:ec2::254]", "168.63.129.16"] {
+            assert_eq!(read(remote, &format!("https://{metadata}/jwks")), refused(UrlError::CloudMetadata));
+        }
+        for private in ["10.0.0.1", "192.168.0.1", "[fc00::1]", "keys.internal"] {
+            assert_eq!(read(remote, &format!("https://{private}/jwks")), Ok(()), "{private}");
+        }
+        // The application named this host, and no other like it.
+        assert_eq!(read("https://169.254.1.1", "https://169.254.1.1:8443/jwks"), Ok(()));
+        assert_eq!(read("https://169.254.1.1", "https://169.254.1.2/jwks"), refused(UrlError::LinkLocal));
+        assert_eq!(read("https://ip6-localhost", "https://127.0.0.1/jwks"), refused(UrlError::Loopback));
+        assert_eq!(read("http://127.0.0.1:1", "http://127.0.0.1:2/jwks"), Ok(()));
+        assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
+    }
+
+    #[test]
+    fn i6_anything_else_is_no_metadata() {
+        let issuer = IssuerUrl::parse("https://h.example").unwrap();
+        for text in ["", "<html>", "[]", "{}", r#"{"issuer":"https://h.example"}"#, r#"{"issuer":1,"jwks_uri":"x"}"#] {
+            assert_eq!(issuer.jwks_url(text.as_bytes()), Err(DiscoveryError::NotMetadata), "{text}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One document by HTTP, within a time, a size and an origin: the only file that opens sockets.
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::header::{CACHE_CONTROL, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use reqwest::redirect;
+use tokio::time::Instant;
+use url::Url;
+
+use super::freshness::Freshness;
+use super::resolver::FilteringResolver;
+use crate::keys::source::MAX_DOCUMENT_BYTES;
+use crate::keys::{FetchError, Validators};
+use crate::redact;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most redirects that are followed, all within one origin.
+const MAX_REDIRECTS: usize = 3;
+
+/// Gets documents, with a client of the application's or with one of its own.
+pub(super) struct Transport {
+    client: OnceLock<reqwest::Client>,
+    target: Target,
+}
+
+/// Where the documents are that the client of its own is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    ThisMachine,
+    Elsewhere,
+}
+
+/// A request for one document.
+#[derive(Clone, Copy)]
+pub(super) struct Get<'a> {
+    pub(super) url: &'a Url,
+    /// What came with the document at this URL that is held.
+    pub(super) held: Option<&'a Validators>,
+    /// Whether caches on the way must ask the issuer.
+    pub(super) bypass_caches: bool,
+    pub(super) deadline: Deadline,
+}
+
+pub(super) enum Answer {
+    Document { body: Vec<u8>, freshness: Freshness, validators: Option<Validators> },
+    NotModified { freshness: Freshness },
+}
+
+/// When a fetch must have ended, by tokio's clock as all timers; the server's clock may be that of a test.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Transport {
+    pub(super) fn new(target: Target) -> Self {
+        Self { client: OnceLock::new(), target }
+    }
+
+    pub(super) fn with_client(self, client: reqwest::Client) -> Self {
+        Self { client: OnceLock::from(client), ..self }
+    }
+
+    /// The document, or that it is the one that is held.
+    pub(super) async fn get(&self, get: Get<'_>) -> Result<Answer, FetchError> {
+        let Deadline { at, limit } = get.deadline;
+        let answer = tokio::time::timeout_at(at, self.exchange(get)).await;
+        answer.unwrap_or_else(|_| Err(FetchError::Timeout { url: redact::place(get.url), limit }))
+    }
+
+    async fn exchange(&self, Get { url, held, bypass_caches, .. }: Get<'_>) -> Result<Answer, FetchError> {
+        let failed = |error: reqwest::Error| {
+            let reason = describe(&error.without_url());
+            FetchError::Request { url: redact::place(url), reason }
+        };
+        let mut request = self.client(url)?.get(url.clone());
+        if let Some(held) = held {
+            request = request.headers(held.conditions());
+        }
+        if bypass_caches {
+            // RFC 9111 §5.2.1.4.
+            request = request.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        // A client of the application's may follow redirects anywhere.
+        if response.url().origin() != url.origin() {
+            return Err(FetchError::Redirected { url: redact::place(url) });
+        }
+        let freshness = Freshness::of(response.headers());
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if held.is_some() => return Ok(Answer::NotModified { freshness }),
+            status => return Err(FetchError::Status { url: redact::place(url), status }),
+        }
+        let validators = Validators::of(url, response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                return Err(FetchError::TooLarge { url: redact::place(url) });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer::Document { body, freshness, validators })
+    }
+
+    /// Made at the first fetch, because building a server does no I/O and the root certificates are files; and made anew at
+    /// the next if those were not there yet.
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, FetchError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = default_client(self.target, FilteringResolver::of_the_system())
+            .build()
+            .map_err(|error| FetchError::Client { url: redact::place(url), reason: describe(&error) })?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+impl Deadline {
+    /// So long from now on.
+    pub(super) fn after(limit: Duration) -> Self {
+        // A timer knows its deadline, and need not be waited for.
+        Self { at: tokio::time::sleep(limit).deadline(), limit }
+    }
+}
+
+impl Validators {
+    fn of(url: &Url, headers: &HeaderMap) -> Option<Self> {
+        let (etag, last_modified) = (headers.get(ETAG).cloned(), headers.get(LAST_MODIFIED).cloned());
+        (etag.is_some() || last_modified.is_some()).then(|| Self { url: url.clone(), etag, last_modified })
+    }
+
+    fn conditions(&self) -> HeaderMap {
+        let conditions = [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.last_modified)];
+        conditions.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+    }
+}
+
+fn default_client(target: Target, resolver: FilteringResolver) -> reqwest::ClientBuilder {
+    let client = reqwest::Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::custom(follow))
+        .referer(false)
+        // A connection is served by the runtime that opened it, and that may be gone at the next fetch.
+        .pool_max_idle_per_host(0);
+    match target {
+        // Plain http is for this machine alone, so it must not go to a proxy.
+        Target::ThisMachine => client.no_proxy(),
+        Target::Elsewhere => client.dns_resolver(resolver),
+    }
+}
+
+/// RFC 8725bis §3.10: within the origin, or not at all.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let same_origin = attempt.previous().last().is_some_and(|previous| previous.origin() == attempt.url().origin());
+    if same_origin && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+}
+
+/// An error with all its sources: reqwest's own text leaves out what happened.
+fn describe(error: &dyn Error) -> Box<str> {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.into()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+
+    /// Starts a server that answers one request with `answer`. The thread returns the request in lower case.
+    pub(in crate::keys::remote) fn site(answer: &'static str) -> (Url, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
+        let asked = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap().to_ascii_lowercase()
+        });
+        (url, asked)
+    }
+
+    fn request(url: &Url) -> Get<'_> {
+        Get { url, held: None, bypass_caches: false, deadline: Deadline::after(Duration::from_secs(5)) }
+    }
+
+    #[tokio::test]
+    async fn a_document_and_its_confirmation_have_an_age() {
+        let transport = Transport::new(Target::ThisMachine);
+        let (url, _) = site("HTTP/1.1 200 OK\r\nage: 55\r\ncontent-length: 2\r\n\r\n{}");
+        let Ok(Answer::Document { freshness, .. }) = transport.get(request(&url)).await else { panic!("no document") };
+        assert_eq!(freshness.age, Duration::from_secs(55));
+
+        let (url, _) = site("HTTP/1.1 304 Not Modified\r\nage: 56\r\n\r\n");
+        let held = Validators { url: url.clone(), etag: Some(HeaderValue::from_static("\"a\"")), last_modified: None };
+        let answer = transport.get(Get { held: Some(&held), ..request(&url) }).await;
+        let Ok(Answer::NotModified { freshness }) = answer else { panic!("not the one that is held") };
+        assert_eq!(freshness.age, Duration::from_secs(56));
+    }
+
+    #[tokio::test]
+    async fn caches_are_bypassed_when_that_is_asked_for() {
+        for bypass_caches in [false, true] {
+            let (url, asked) = site("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+            let transport = Transport::new(Target::ThisMachine);
+            let answer = transport.get(Get { bypass_caches, ..request(&url) }).await;
+            assert!(answer.is_ok());
+            let asked = asked.join().unwrap();
+            assert_eq!(asked.contains("\r\ncache-control: no-cache\r\n"), bypass_caches, "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn d16_no_connection_is_made_to_a_name_that_leads_to_this_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://id.example.com:{}/jwks", listener.local_addr().unwrap().port());
+        let resolver = FilteringResolver::with_lookup(|_| Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]));
+        let client = default_client(Target::Elsewhere, resolver).no_proxy().build().unwrap();
+        let transport = Transport::new(Target::Elsewhere).with_client(client);
+        let Err(error) = transport.get(request(&Url::parse(&url).unwrap())).await else { panic!("an answer") };
+        let reason =
+            "the name id.example.com resolves to 127.0.0.1, which is this machine, and the issuer is elsewhere";
+        assert!(error.to_string().starts_with(&url) && error.to_string().ends_with(reason), "{error}");
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_late_names_its_url() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/jwks?key=secret", listener.local_addr().unwrap())).unwrap();
+        let limit = Duration::from_millis(50);
+        let transport = Transport::new(Target::ThisMachine);
+        let answer = transport.get(Get { deadline: Deadline::after(limit), ..request(&url) }).await;
+        let Err(error) = answer else { panic!("an answer") };
+        let place = format!("http://{}/jwks?key=…", listener.local_addr().unwrap());
+        assert_eq!(error.to_string(), format!("{place}: no complete answer within 50ms from the start of the fetch"));
+    }
+}

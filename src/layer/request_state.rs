@@ -1,0 +1,189 @@
+use std::sync::Arc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Request, Response};
+use tracing::{Span, field};
+
+use super::caching;
+use super::settings::{Credentials, Settings, Tracing};
+use crate::credentials::{RequestView, SourceIndex};
+use crate::metrics;
+use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
+use crate::server::{Accepted, Admission, Context, PendingVerdict};
+use crate::validation::VerifyError;
+use crate::{AccessToken, Rejection, Require};
+
+/// What the layer keeps of one request, from its arrival to its answer.
+pub(super) struct RequestState<R> {
+    settings: Arc<Settings<R>>,
+    context: RejectionContext,
+    basis: AccessBasis,
+    /// Headers to add to the answer of the inner service.
+    answer_headers: Option<Box<HeaderMap>>,
+    pub(super) span: Span,
+}
+
+/// What a request is granted access by, unless an inner layer refuses it.
+#[derive(Clone, Copy, Debug)]
+enum AccessBasis {
+    /// A token from this source; `None` is the `Authorization` header.
+    Token(Option<SourceIndex>),
+    /// No credentials, and none are required.
+    Anonymous,
+}
+
+/// What happens to a request, as far as it is known on arrival.
+pub(super) enum Decision {
+    PassOn,
+    Refuse(Rejection),
+    Wait(PendingVerdict),
+}
+
+impl<R> RequestState<R> {
+    /// The state of a request that has just arrived.
+    pub(super) fn begin<B>(settings: &Arc<Settings<R>>, request: &mut Request<B>) -> Self {
+        settings.sources.mark_sensitive(request.headers_mut());
+        Self {
+            context: RejectionContext::of(request),
+            basis: AccessBasis::Token(None),
+            answer_headers: None,
+            span: tracing::debug_span!(
+                "bearer",
+                issuer = field::Empty,
+                subject = field::Empty,
+                outcome = field::Empty,
+                reason = field::Empty
+            ),
+            settings: Arc::clone(settings),
+        }
+    }
+
+    pub(super) fn decide<B>(&mut self, request: &mut Request<B>) -> Decision {
+        let settings = &*self.settings;
+        let view = RequestView::from(&*request);
+        let Ok(presented) = settings.sources.find(view) else {
+            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
+            return Decision::Refuse(settings.server.invalid_request());
+        };
+        let Some(presented) = presented else {
+            self.basis = AccessBasis::Anonymous;
+            return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
+        };
+        if let Some(source) = presented.source {
+            if let Err(found) = settings.sources.check_site(source, view) {
+                tracing::debug!(error = %found, "request refused");
+                return Decision::Refuse(Rejection::cross_site());
+            }
+            self.basis = AccessBasis::Token(Some(source));
+        }
+        match settings.server.admit(&presented.token, view, &self.span) {
+            Admission::Accepted(accepted) => {
+                self.grant(accepted, request).map_or_else(Decision::Refuse, |()| Decision::PassOn)
+            }
+            Admission::Refused(rejection) => Decision::Refuse(rejection),
+            Admission::Pending(pending) => Decision::Wait(pending),
+        }
+    }
+
+    /// Concludes a request whose key was fetched.
+    pub(super) fn conclude<B>(
+        &mut self,
+        verdict: Result<AccessToken, VerifyError>,
+        request: &mut Request<B>,
+    ) -> Result<(), Rejection> {
+        let view = RequestView::from(&*request);
+        let accepted = self.settings.server.conclude(verdict, view, &self.span)?;
+        self.grant(accepted, request)
+    }
+
+    /// The answer to a request that is refused here.
+    pub(super) fn refuse<B>(&self, rejection: Rejection) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        let kind = rejection.kind().name();
+        self.span.record("outcome", kind);
+        metrics::request_refused(kind);
+        respond(rejection, &self.settings.responder, &self.context)
+    }
+
+    /// The answer of the inner service as the client gets it.
+    pub(super) fn finish<B>(&mut self, mut response: Response<B>) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        if let Some(Unrendered(rejection)) = response.extensions_mut().remove() {
+            return self.render(response, rejection);
+        }
+        let outcome = match self.basis {
+            AccessBasis::Token(_) => "granted",
+            AccessBasis::Anonymous => "anonymous",
+        };
+        self.span.record("outcome", outcome);
+        if let Some(headers) = self.answer_headers.take() {
+            response.headers_mut().extend(*headers);
+        }
+        self.restrict_caching(response.headers_mut());
+        response
+    }
+
+    /// A refusal of an inner layer gets its body here, so that one responder makes all of them. What the layers in between have
+    /// added, such as CORS headers, stays. No cache may store it, whatever the token.
+    fn render<B>(&self, response: Response<B>, rejection: Rejection) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        let (mut parts, _) = response.into_parts();
+        // They describe the body that is replaced.
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+            parts.headers.remove(name);
+        }
+        let (rendered, body) = self.refuse(rejection).into_parts();
+        for name in rendered.headers.keys() {
+            parts.headers.remove(name);
+        }
+        parts.headers.extend(rendered.headers);
+        parts.extensions.extend(rendered.extensions);
+        parts.status = rendered.status;
+        Response::from_parts(parts, body)
+    }
+
+    /// Passes an accepted token on, if it satisfies the requirement of the layer.
+    fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>) -> Result<(), Rejection> {
+        let Accepted { token, answer_headers } = accepted;
+        let Settings { server, requirement, tracing, .. } = &*self.settings;
+        self.span.record("issuer", token.issuer());
+        if *tracing == Tracing::WithSubject {
+            self.span.record("subject", token.subject());
+        }
+        if let Some(requirement) = requirement {
+            server.check(&token, requirement)?;
+        }
+        Context::grant(server.clone(), token, request.extensions_mut());
+        self.answer_headers = answer_headers;
+        Ok(())
+    }
+
+    /// Passes a request without credentials on, if that is allowed.
+    fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
+        let Settings { server, credentials, requirement, challenge_scope, .. } = &*self.settings;
+        if *credentials == Credentials::Optional && requirement.is_none() {
+            Context::anonymous(server.clone(), request.extensions_mut());
+            return Ok(());
+        }
+        let of_requirement = || requirement.as_ref().and_then(Require::scope_to_ask_for);
+        Err(server.no_credentials(challenge_scope.clone().or_else(of_requirement).as_ref()))
+    }
+
+    fn restrict_caching(&self, headers: &mut HeaderMap) {
+        let sources = &self.settings.sources;
+        match self.basis {
+            AccessBasis::Token(None) => {}
+            AccessBasis::Token(Some(source)) => {
+                caching::keep_private(headers);
+                caching::vary_by(headers, sources.header_name(source));
+            }
+            AccessBasis::Anonymous => caching::vary_by(headers, sources.header_names()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use super::builder::Builder;
+use super::request_checks::RequestChecks;
+use super::resource_server::{Inner, ResourceServer};
+use super::validator::Validator;
+use crate::Issuer;
+use crate::issuer::{ConfigError, IssuerRegistry};
+use crate::jose::KnownHeaders;
+use crate::keys::{KeyStore, PendingLookups};
+use crate::token::ServerIdentity;
+use crate::validation::{IssuerGeneration, Method, Policy, Recipient, ServerContext, TrustedIssuer, VerifiedTokens};
+
+impl Builder {
+    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is not acceptable, or [`ConfigError::NoIssuer`].
+    pub fn build(self) -> Result<ResourceServer, ConfigError> {
+        if let Some(first) = self.mistakes().into_iter().next() {
+            return Err(first.error);
+        }
+        let metadata = self.resource_metadata()?;
+        let challenges = self.challenges(metadata.as_ref())?;
+        let pending = PendingLookups::default();
+        let issuers = self.issuers.iter().map(|issuer| Arc::new(self.trusted(issuer, &pending))).collect();
+        let validator = Validator {
+            issuers: IssuerRegistry::new(issuers),
+            context: ServerContext {
+                identity: ServerIdentity::next(),
+                clock: self.clock,
+                parse_claims: self.claims.map(|claims| claims.parse),
+            },
+            verified: VerifiedTokens::new(&self.token_cache),
+            known_headers: KnownHeaders::default(),
+        };
+        let checks = RequestChecks::default();
+        Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))
+    }
+
+    /// An issuer whose settings are acceptable.
+    fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> TrustedIssuer {
+        let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer.clone();
+        if audiences.is_empty() {
+            audiences.push(self.audience.as_str().into());
+        }
+        let recipient = match clients {
+            None => Recipient::Audience(audiences),
+            Some(clients) => Recipient::Client { clients, audiences },
+        };
+        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock), pending.clone());
+        let (profile, leeway) = (self.profile, self.leeway);
+        TrustedIssuer {
+            generation: IssuerGeneration::next(),
+            policy: Policy { issuer: identities, recipient, subjects, dialect, algorithms, profile, leeway },
+            method: Method::Jwt(keys),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The rules about a server's settings. [`Builder::build`] reports the first mistake; configuration from a file or from variables
+//! reports all of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::builder::Builder;
+use crate::Issuer;
+use crate::challenge::Challenges;
+use crate::issuer::ConfigError;
+use crate::keys::{self, KeySource};
+use crate::metadata::{Metadata, ResourceMetadata};
+use crate::validation::Subjects;
+
+/// The maximum leeway.
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+/// The parameters of the metadata that name algorithms.
+const SIGNED: [&[&str]; 2] =
+    [&["metadata", "resource_signing_alg_values_supported"], &["metadata", "dpop_signing_alg_values_supported"]];
+
+/// A setting that is not acceptable, and its place.
+#[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only configuration reports the place"))]
+pub(crate) struct Mistake {
+    pub(crate) place: Place,
+    pub(crate) error: ConfigError,
+}
+
+/// The place of a setting.
+#[derive(Clone, Copy, Default)]
+#[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only configuration reports the place"))]
+pub(crate) struct Place {
+    /// The number of the issuer whose setting it is, in the order in which they were trusted; `None` for the server's own.
+    pub(crate) issuer: Option<usize>,
+    /// The name of the method that sets it, after the name of the part that it belongs to.
+    pub(crate) setting: &'static [&'static str],
+    /// The number of the element, if the setting is a list.
+    pub(crate) element: Option<usize>,
+}
+
+impl Builder {
+    /// All mistakes.
+    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes = Mistakes::default();
+        mistakes.note(Place::of(&["leeway"]), self.check_leeway());
+        let audience = check_audience(&self.audience);
+        // A setting that defaults to the audience would repeat the audience's mistake.
+        let is_audience_good = audience.is_ok();
+        mistakes.note(Place::of(&["audience"]), audience);
+        if let Some(metadata) = &self.metadata {
+            if metadata.resource.is_some() || is_audience_good {
+                let resource =
+                    self.resource(metadata).and_then(|(resource, _)| ConfigError::check_text("resource", &resource));
+                mistakes.note(Place::of(&["metadata", "resource"]), resource);
+            }
+            for (at, scope) in metadata.invalid_scopes() {
+                let error = ConfigError::MetadataScope { value: scope.to_owned() };
+                mistakes.note(Place::of(&["metadata", "scopes_supported"]).element(at), Err::<(), _>(error));
+            }
+            for setting in SIGNED {
+                for at in setting.last().into_iter().flat_map(|parameter| metadata.alg_none_positions(parameter)) {
+                    mistakes.note(Place::of(setting).element(at), Err::<(), _>(ConfigError::MetadataAlgorithm));
+                }
+            }
+        }
+        if self.realm.is_some() {
+            mistakes.note(Place::of(&["realm"]), self.challenges(None));
+        }
+        if self.issuers.is_empty() {
+            mistakes.note(Place::of(&[]), Err::<(), _>(ConfigError::NoIssuer));
+        }
+        self.note_duplicates(&mut mistakes);
+        for (at, issuer) in self.issuers.iter().enumerate() {
+            issuer.note_mistakes(at, &mut mistakes);
+        }
+        mistakes.0
+    }
+
+    fn check_leeway(&self) -> Result<(), ConfigError> {
+        if self.leeway > MAX_LEEWAY { Err(ConfigError::Leeway { value: self.leeway }) } else { Ok(()) }
+    }
+
+    /// The resource's identifier, and the URL that it is.
+    fn resource(&self, metadata: &Metadata) -> Result<(String, Url), ConfigError> {
+        let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
+        match keys::identifying(&resource) {
+            Ok(url) => Ok((resource, url)),
+            Err(reason) => Err(ConfigError::Resource { value: resource, reason }),
+        }
+    }
+
+    pub(super) fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
+        let Some(metadata) = self.metadata.clone() else { return Ok(None) };
+        let (resource, url) = self.resource(&metadata)?;
+        // The metadata is public, and a list of tenants is secret.
+        let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
+        let identifiers = named.flat_map(|issuer| issuer.identities.iter());
+        let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
+        Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
+    }
+
+    pub(super) fn challenges(&self, metadata: Option<&ResourceMetadata>) -> Result<Challenges, ConfigError> {
+        let realm = self.realm.as_ref().unwrap_or(&self.audience);
+        Challenges::new(realm, metadata.map(ResourceMetadata::url))
+            .ok_or_else(|| ConfigError::Realm { value: realm.clone() })
+    }
+
+    /// Every identifier must lead to one issuer.
+    fn note_duplicates(&self, mistakes: &mut Mistakes) {
+        let mut known = BTreeSet::new();
+        for (at, issuer) in self.issuers.iter().enumerate() {
+            for twice in issuer.identities.iter().filter(|identifier| !known.insert(*identifier)) {
+                let error = ConfigError::DuplicateIssuer { value: twice.to_owned() };
+                mistakes.note(Place::of(&[]).issuer(at), Err::<(), _>(error));
+            }
+        }
+    }
+}
+
+impl Issuer {
+    fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
+        let Self { identities, source, audiences, clients, subjects, algorithms, .. } = self;
+        let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
+            mistakes.note(Place { issuer: Some(at), setting, element }, verdict);
+        };
+        let issuer = || identities.name().to_owned();
+        if algorithms.is_empty() {
+            note(&["algorithms"], None, Err(ConfigError::NoAlgorithm { issuer: issuer() }));
+        }
+        if Arc::<dyn KeySource>::from(source.clone()).fixed().is_some_and(|keys| keys.keys().is_empty()) {
+            note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));
+        }
+        // Identifiers that a preset has made pass, and so do those that a constructor has checked.
+        for identifier in identities.iter() {
+            note(&[], None, ConfigError::check_issuer(identifier));
+        }
+        if let Subjects::Listed(listed) = subjects {
+            if listed.is_empty() {
+                note(&["subjects"], None, Err(ConfigError::NoSubject { issuer: issuer() }));
+            }
+            for (at, subject) in listed.iter().enumerate() {
+                note(&["subjects"], Some(at), ConfigError::check_text("subject", subject));
+            }
+        }
+        for (at, audience) in audiences.iter().enumerate() {
+            note(&["audiences"], Some(at), check_audience(audience));
+        }
+        let Some(clients) = clients else { return };
+        if clients.is_empty() {
+            note(&["identify_by_client"], None, Err(ConfigError::NoClient { issuer: issuer() }));
+        }
+        for (at, client) in clients.iter().enumerate() {
+            let verdict = match &**client {
+                "" => Err(ConfigError::EmptyClient { issuer: issuer() }),
+                client => ConfigError::check_text("client", client),
+            };
+            note(&["identify_by_client"], Some(at), verdict);
+        }
+    }
+}
+
+fn check_audience(audience: &str) -> Result<(), ConfigError> {
+    if !audience.is_empty() && audience.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return ConfigError::check_text("audience", audience);
+    }
+    Err(ConfigError::Audience { value: audience.to_owned() })
+}
+
+#[derive(Default)]
+struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    fn note<T>(&mut self, place: Place, verdict: Result<T, ConfigError>) {
+        self.0.extend(verdict.err().map(|error| Mistake { place, error }));
+    }
+}
+
+impl Place {
+    /// The place of a setting of the server's own.
+    fn of(setting: &'static [&'static str]) -> Self {
+        Self { setting, ..Self::default() }
+    }
+
+    fn issuer(self, at: usize) -> Self {
+        Self { issuer: Some(at), ..self }
+    }
+
+    fn element(self, at: usize) -> Self {
+        Self { element: Some(at), ..self }
+    }
+}

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::AccessToken;
+use crate::clock::{Clock, Moment};
+use crate::issuer::IssuerRegistry;
+use crate::jose::{KnownHeaders, Scratch};
+use crate::keys::PendingLookup;
+use crate::metrics;
+use crate::validation::{
+    Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, ServerContext, TokenError, UnverifiedToken, VerifiedTokens,
+    VerifyError,
+};
+
+/// The maximum time that a request waits for a key: a little more than the time-out of a fetch.
+const MAX_WAIT: Duration = Duration::from_secs(6);
+/// When to retry after that.
+const RETRY_AFTER_WAITING: Duration = Duration::from_secs(5);
+/// When to retry while the keys are being fetched.
+const RETRY_WHILE_FETCHING: Duration = Duration::from_secs(1);
+
+/// Validates tokens: with the cache of verified tokens, and otherwise with the rules and keys of their issuer.
+pub(super) struct Validator {
+    pub(super) issuers: IssuerRegistry,
+    pub(super) context: ServerContext,
+    pub(super) verified: Option<VerifiedTokens>,
+    pub(super) known_headers: KnownHeaders,
+}
+
+impl Validator {
+    /// Validates a token, and waits for the issuer's keys if they have to be fetched.
+    pub(super) async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        let arrived = self.monotonic();
+        match self.validate(token, arrived) {
+            Outcome::Accepted(token, _) => Ok(token),
+            Outcome::Refused(error) => Err(error),
+            Outcome::Wait(pending) => self.wait_for_keys(pending, token, arrived).await,
+        }
+    }
+
+    /// Validates a token with the keys at hand.
+    pub(super) fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        match self.validate(token, self.monotonic()) {
+            Outcome::Accepted(token, _) => Ok(token),
+            Outcome::Refused(error) => Err(error),
+            Outcome::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: RETRY_WHILE_FETCHING }),
+        }
+    }
+
+    /// Validates a token that arrives `now`.
+    pub(super) fn validate(&self, token: &str, now: Instant) -> Outcome {
+        let Some((cache, fingerprint)) = self.cache_for(token) else {
+            return self.validate_fresh(token, now, now, None);
+        };
+        let Some(entry) = cache.get(fingerprint) else {
+            return self.validate_fresh(token, now, now, Some(fingerprint));
+        };
+        match self.revalidate_cached(&entry, now) {
+            Some(Ok(())) => {
+                cache.hit();
+                Outcome::Accepted(entry.token, entry.provenance)
+            }
+            Some(Err(error)) => error.into(),
+            None => {
+                let outcome = self.validate_fresh(token, now, now, Some(fingerprint));
+                if let Outcome::Refused(VerifyError::Token(_)) = outcome {
+                    cache.forget(fingerprint);
+                }
+                outcome
+            }
+        }
+    }
+
+    /// Waits for a fetch of keys, and validates the token again after each, for at most 6 seconds.
+    pub(super) async fn wait_for_keys(
+        &self,
+        mut pending: PendingLookup,
+        token: &str,
+        arrived: Instant,
+    ) -> Result<AccessToken, VerifyError> {
+        let validated = async {
+            loop {
+                pending.news().await;
+                // The cache is not asked: a moment ago it had no entry, or one whose key was unavailable.
+                match self.validate_fresh(token, arrived, self.monotonic(), None) {
+                    Outcome::Accepted(token, _) => return Ok(token),
+                    Outcome::Refused(error) => return Err(error),
+                    Outcome::Wait(next) => pending = next,
+                }
+            }
+        };
+        let late = Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
+        tokio::time::timeout(MAX_WAIT, validated).await.unwrap_or(late)
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.context.clock
+    }
+
+    pub(super) fn monotonic(&self) -> Instant {
+        self.context.clock.monotonic()
+    }
+
+    /// The cache, and the token's fingerprint there. A token that is too long, or whose header no verified token had, cannot be
+    /// cached, so it is not hashed.
+    fn cache_for(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
+        let may_be_cached = token.len() <= MAX_TOKEN_LENGTH && self.known_headers.may_have_led(token);
+        let cache = self.verified.as_ref().filter(|_| may_be_cached)?;
+        Some((cache, cache.fingerprint(token)))
+    }
+
+    /// Checks what may have changed of a cached token. `None` if only a new validation tells.
+    fn revalidate_cached(&self, entry: &Entry, now: Instant) -> Option<Result<(), TokenError>> {
+        self.issuers.get(entry.issuer)?.revalidate(&entry.validity, entry.provenance, self.moment(now))
+    }
+
+    /// Validates a token without the cache. `fingerprint` is the token's, if it has been computed already.
+    fn validate_fresh(&self, token: &str, arrived: Instant, now: Instant, fingerprint: Option<Fingerprint>) -> Outcome {
+        self.try_validate_fresh(token, arrived, now, fingerprint).unwrap_or_else(Outcome::from)
+    }
+
+    fn try_validate_fresh(
+        &self,
+        text: &str,
+        arrived: Instant,
+        now: Instant,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Outcome, TokenError> {
+        let mut scratch = Scratch::default();
+        let token = UnverifiedToken::parse(text, &mut scratch, &self.known_headers)?;
+        let issuer = self.issuers.find(token.issuer()?)?;
+        let outcome = issuer.validate(token, arrived, self.moment(now), &self.context)?;
+        if let (Some(cache), Outcome::Accepted(token, provenance)) = (&self.verified, &outcome) {
+            let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
+            let (token, provenance) = (token.clone(), *provenance);
+            let entry = Entry { validity: token.validity(), token, provenance, issuer: issuer.generation };
+            cache.verified(fingerprint, entry);
+        }
+        Ok(outcome)
+    }
+
+    /// The moment of a monotonic time that was just read. A token that is refused without the time of day does not read it.
+    fn moment(&self, monotonic: Instant) -> Moment {
+        Moment { monotonic, wall: self.context.clock.now() }
+    }
+}
+
+/// Counts one validated token.
+pub(super) fn count(verdict: &Result<AccessToken, VerifyError>) {
+    match verdict {
+        Ok(_) => metrics::accepted(),
+        Err(VerifyError::Token(error)) => metrics::refused(error.reason()),
+        Err(VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. }) => metrics::undecided(),
+    }
+}

@@ -1,0 +1,122 @@
+use std::borrow::Cow;
+
+use serde::de::{Error as _, MapAccess};
+
+use super::client_claim::ClientClaim;
+use super::numeric_date::NumericDate;
+use crate::jose::{JsonError, Member, Members, Strings, read_object};
+
+/// The claims that the rules need, as a payload states them: typed, and not validated.
+#[derive(Default)]
+pub(crate) struct RegisteredClaims<'t> {
+    pub(crate) iss: Option<Cow<'t, str>>,
+    pub(crate) sub: Option<Cow<'t, str>>,
+    pub(crate) aud: Option<Strings<'t>>,
+    pub(crate) exp: Option<NumericDate>,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: Option<NumericDate>,
+    pub(crate) jti: Option<Cow<'t, str>>,
+    pub(crate) client_id: Option<Cow<'t, str>>,
+    pub(crate) azp: Option<Cow<'t, str>>,
+    /// Some providers name the client here. Others use the name for something else, so any value is allowed.
+    pub(crate) appid: Option<Strings<'t>>,
+    pub(crate) cid: Option<Strings<'t>>,
+    /// Microsoft names the tenant here.
+    pub(crate) tid: Option<Strings<'t>>,
+    pub(crate) scope: Option<Strings<'t>>,
+    pub(crate) scp: Option<Strings<'t>>,
+    pub(crate) scopes: Option<Strings<'t>>,
+    pub(crate) typ: Option<Cow<'t, str>>,
+    pub(crate) token_use: Option<Cow<'t, str>>,
+    pub(crate) acr: Option<Strings<'t>>,
+    pub(crate) auth_time: Option<NumericDate>,
+    pub(crate) has_cnf: bool,
+    /// A claim that access tokens do not have.
+    pub(crate) foreign: Option<&'static str>,
+}
+
+impl<'t> RegisteredClaims<'t> {
+    pub(crate) fn parse(payload: &'t [u8]) -> Result<Self, JsonError> {
+        let mut claims = Self::default();
+        read_object(payload, &mut claims)?;
+        Ok(claims)
+    }
+
+    /// The client that the token was issued to.
+    pub(crate) fn client(&self, claim: ClientClaim) -> Option<&str> {
+        match claim {
+            ClientClaim::Standard => self.client_id.as_deref().or(self.azp.as_deref()),
+            ClientClaim::AppId => one(self.appid.as_ref()),
+            ClientClaim::Cid => one(self.cid.as_ref()),
+        }
+    }
+
+    /// As [`client`](Self::client), by value.
+    pub(crate) fn take_client(&mut self, claim: ClientClaim) -> Option<Cow<'t, str>> {
+        match claim {
+            ClientClaim::Standard => self.client_id.take().or(self.azp.take()),
+            ClientClaim::AppId => self.appid.take().and_then(Strings::into_one),
+            ClientClaim::Cid => self.cid.take().and_then(Strings::into_one),
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        one(self.tid.as_ref())
+    }
+}
+
+impl<'de> Members<'de> for RegisteredClaims<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
+        match name {
+            "iss" => self.iss = Some(member.text()?),
+            "sub" => self.sub = Some(member.text()?),
+            "aud" => self.aud = Some(audience(member)?),
+            "exp" => self.exp = Some(member.read()?),
+            "nbf" => self.nbf = Some(member.read()?),
+            "iat" => self.iat = Some(member.read()?),
+            "jti" => self.jti = Some(member.text()?),
+            "client_id" => self.client_id = Some(member.text()?),
+            "azp" => self.azp = Some(member.text()?),
+            "appid" => self.appid = Some(member.strings()?),
+            "cid" => self.cid = Some(member.strings()?),
+            "tid" => self.tid = Some(member.strings()?),
+            "scope" => self.scope = Some(member.strings()?),
+            "scp" => self.scp = Some(member.strings()?),
+            "scopes" => self.scopes = Some(member.strings()?),
+            "typ" => self.typ = Some(member.text()?),
+            "token_use" => self.token_use = Some(member.text()?),
+            // Only requirements read these two, and a malformed value satisfies none (RFC 9470 §6.1). Some issuers write a date
+            // as text.
+            "acr" => self.acr = Some(member.strings()?),
+            "auth_time" => self.auth_time = member.read_leniently()?,
+            "cnf" => {
+                self.has_cnf = true;
+                member.skip()?;
+            }
+            _ => {
+                self.foreign = self.foreign.or(FOREIGN.into_iter().find(|foreign| *foreign == name));
+                member.skip()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Claims of ID tokens (OpenID Connect Core §3.3.2.11, FAPI), security events and logout tokens (RFC 8417 §2.2), DPoP proofs
+/// (RFC 9449 §4.2).
+const FOREIGN: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
+
+fn one<'a>(strings: Option<&'a Strings<'_>>) -> Option<&'a str> {
+    match strings {
+        Some(Strings::One(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// One string or an array of them (RFC 7519 §4.1.3).
+fn audience<'de, A: MapAccess<'de>>(member: Member<'_, 'de, A>) -> Result<Strings<'de>, A::Error> {
+    match member.strings()? {
+        Strings::Other => Err(A::Error::custom("neither a string nor an array of strings")),
+        audience => Ok(audience),
+    }
+}

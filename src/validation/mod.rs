@@ -1,0 +1,37 @@
+//! Whether an access token is valid: the rules of RFC 9068 and RFC 7519, the signature, and the cache of verified tokens.
+
+mod cache;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
+mod dialect;
+#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
+mod identities;
+mod jwt;
+mod outcome;
+mod policy;
+mod profile;
+mod provenance;
+mod recipient;
+mod rules;
+mod server_context;
+mod token_error;
+mod trusted_issuer;
+mod unverified_token;
+mod verify_error;
+
+pub use cache::{TokenCache, TokenCacheStatus};
+pub use profile::{Profile, UnknownProfile};
+pub use token_error::TokenError;
+pub use verify_error::VerifyError;
+
+pub(crate) use cache::{Entry, Fingerprint, VerifiedTokens};
+pub(crate) use dialect::Dialect;
+#[cfg(feature = "http-client")]
+pub(crate) use dialect::{KeyIssuers, Mark};
+pub(crate) use identities::{Identities, is_tenant};
+pub(crate) use outcome::Outcome;
+pub(crate) use policy::{Policy, Subjects};
+pub(crate) use recipient::Recipient;
+pub(crate) use rules::{Facts, ISSUER, Rule, Stage};
+pub(crate) use server_context::ServerContext;
+pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
+pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};

@@ -1,0 +1,73 @@
+//! What the claims of an access token have to be.
+
+use super::super::profile::Profile;
+use super::super::recipient::Recipient;
+use super::super::token_error::TokenError;
+use super::rule::{Applies, Rule, require_claim};
+use super::text::{list, presence, strings};
+use crate::jose::{JsonError, Strings};
+use crate::redact::quoted;
+
+pub(super) const RULES: [Rule; 4] = [
+    Rule {
+        name: "scope",
+        source: "RFC 9068 §2.2.3",
+        applies: Applies::Always,
+        // An absent scope grants nothing. A malformed one makes a bad token, not a token without scopes.
+        check: |facts| match (facts.scope_claim(), facts.policy.profile) {
+            ((name, Some(Strings::Other)), _) | ((name, Some(Strings::Many(_))), Profile::Rfc9068) => {
+                Err(TokenError::Payload(JsonError::WrongType { name: name.into() }))
+            }
+            _ => Ok(()),
+        },
+        expected: |facts| match facts.policy.profile {
+            Profile::Rfc9068 => "none, or a string in scope".to_owned(),
+            Profile::Generic => {
+                "none, or a string or an array of strings, in the first of scope, scp and scopes".to_owned()
+            }
+        },
+        found: |facts| match facts.scope_claim() {
+            (_, None) => "none".to_owned(),
+            (name, value) => format!("{} in {name}", strings(value)),
+        },
+    },
+    Rule {
+        name: "cnf",
+        source: "RFC 7800 §3.1",
+        applies: Applies::Always,
+        // RFC 9449 §7.2, RFC 8705 §3: a confirmation that cannot be checked is not ignored.
+        check: |facts| if facts.claims.has_cnf { Err(TokenError::Bound) } else { Ok(()) },
+        expected: |_| "none".to_owned(),
+        found: |facts| presence(facts.claims.has_cnf),
+    },
+    Rule {
+        name: "sub",
+        source: "RFC 9068 §2.2",
+        // In every profile, because handlers key their data by it.
+        applies: Applies::Always,
+        check: |facts| require_claim("sub", facts.claims.sub.as_deref()),
+        expected: |_| "any".to_owned(),
+        found: |facts| presence(facts.claims.sub.as_deref().is_some_and(|sub| !sub.is_empty())),
+    },
+    Rule {
+        name: "aud",
+        source: "RFC 9068 §4",
+        applies: Applies::Always,
+        check: |facts| facts.policy.recipient.check_audience(facts.claims, facts.client(), facts.policy.profile),
+        expected: |facts| match &facts.policy.recipient {
+            Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
+            Recipient::Client { audiences, .. } => format!(
+                "a client, and {} {}",
+                if facts.policy.profile == Profile::Generic { "if there is an aud," } else { "in aud" },
+                list(audiences.iter().map(|it| &**it))
+            ),
+        },
+        found: |facts| {
+            let aud = strings(facts.claims.aud.as_ref());
+            match &facts.policy.recipient {
+                Recipient::Audience(_) => aud,
+                Recipient::Client { .. } => format!("the client {}, aud {aud}", quoted(facts.client())),
+            }
+        },
+    },
+];

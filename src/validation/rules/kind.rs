@@ -1,0 +1,148 @@
+//! Whose token it is, and that it is an access token.
+
+use super::super::dialect::Mark;
+use super::super::profile::Profile;
+use super::super::token_error::TokenError;
+use super::rule::{Applies, Facts, Rule, require_claim};
+use super::text::{list, presence};
+use crate::jose::Algorithm;
+use crate::redact::quoted;
+
+pub(super) const RULES: [Rule; 6] = [
+    Rule {
+        name: "iss",
+        source: "RFC 9068 §4",
+        applies: Applies::Always,
+        check: check_issuer,
+        expected: |facts| match &facts.policy.issuer {
+            issuer if issuer.are_listed() => {
+                format!("{} of any tenant, and the tenant in tid", quoted(Some(issuer.name())))
+            }
+            issuer if issuer.have_tenants() => format!("{}, and its tenant in tid", list(issuer.iter())),
+            issuer => list(issuer.iter()),
+        },
+        found: |facts| match facts.claims.iss.as_deref() {
+            iss if facts.policy.issuer.have_tenants() => {
+                format!("{}, tid {}", quoted(iss), quoted(facts.claims.tenant()))
+            }
+            iss => quoted(iss),
+        },
+    },
+    Rule {
+        name: "alg",
+        source: "RFC 8725 §3.1",
+        applies: Applies::Always,
+        check: |facts| {
+            let found = facts.header.algorithm;
+            if facts.policy.algorithms.contains(found) { Ok(()) } else { Err(TokenError::Algorithm { found }) }
+        },
+        expected: |facts| {
+            let allowed = Algorithm::ALL.iter().filter(|it| facts.policy.algorithms.contains(**it));
+            list(allowed.map(|algorithm| algorithm.name()))
+        },
+        found: |facts| facts.header.algorithm.to_string(),
+    },
+    Rule {
+        name: "typ",
+        source: "RFC 9068 §4, RFC 8725 §3.11",
+        applies: Applies::Always,
+        check: check_type,
+        expected: |facts| match facts.policy.profile {
+            Profile::Rfc9068 => "at+jwt".to_owned(),
+            Profile::Generic => "at+jwt, JWT or none".to_owned(),
+        },
+        found: |facts| quoted(facts.header.typ.as_deref()),
+    },
+    Rule {
+        name: "kind",
+        source: "RFC 8725 §3.12",
+        applies: Applies::Always,
+        check: check_kind,
+        expected: |_| "no mark of an ID, refresh, logout or other token".to_owned(),
+        found: |facts| match check_kind(facts) {
+            Err(TokenError::NotAnAccessToken { claim: "token_use" }) => {
+                format!("token_use {}", quoted(facts.claims.token_use.as_deref()))
+            }
+            Err(TokenError::NotAnAccessToken { claim: "typ" }) => {
+                format!("typ {}", quoted(facts.claims.typ.as_deref()))
+            }
+            Err(TokenError::NotAnAccessToken { claim }) => claim.to_owned(),
+            _ => "none".to_owned(),
+        },
+    },
+    Rule {
+        name: "provider",
+        source: "RFC 8725 §3.12",
+        applies: Applies::If(|policy| policy.dialect.mark != Mark::None),
+        check: |facts| facts.policy.dialect.check_mark(facts.claims),
+        expected: |facts| match facts.policy.dialect.mark {
+            Mark::None => "nothing".to_owned(),
+            Mark::TokenUse => "token_use \"access\"".to_owned(),
+            Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
+            Mark::Client => facts.policy.dialect.client.name().to_owned(),
+            Mark::Id => "jti".to_owned(),
+        },
+        found: |facts| match facts.policy.dialect.mark {
+            Mark::None => "nothing".to_owned(),
+            Mark::TokenUse => quoted(facts.claims.token_use.as_deref()),
+            Mark::Bearer => quoted(facts.claims.typ.as_deref()),
+            Mark::Client => quoted(facts.client()),
+            Mark::Id => presence(facts.claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+        },
+    },
+    Rule {
+        name: "profile",
+        source: "RFC 9068 §2.2",
+        applies: Applies::In(Profile::Rfc9068),
+        check: |facts| {
+            require_claim("client_id", facts.claims.client_id.as_deref())?;
+            require_claim("jti", facts.claims.jti.as_deref())?;
+            facts.claims.iat.map(drop).ok_or(TokenError::Missing { claim: "iat" })
+        },
+        expected: |_| "client_id, jti and iat".to_owned(),
+        found: |facts| {
+            let present = |name, value: Option<&str>| value.filter(|value| !value.is_empty()).map(|_| name);
+            let client = present("client_id", facts.claims.client_id.as_deref());
+            let id = present("jti", facts.claims.jti.as_deref());
+            list([client, id, facts.claims.iat.map(|_| "iat")].into_iter().flatten())
+        },
+    },
+];
+
+/// RFC 9068 §4: `iss` is compared code point by code point.
+fn check_issuer(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let issuer = facts.issuer()?;
+    let matched =
+        facts.policy.issuer.match_issuer(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
+    matched.check_tenant(facts.claims)
+}
+
+/// RFC 9068 §4, RFC 8725 §3.11. Media types compare in any case (RFC 7515 §4.1.9).
+fn check_type(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let is = |typ: &str, expected: &str| typ.eq_ignore_ascii_case(expected);
+    match (facts.header.typ.as_deref(), facts.policy.profile) {
+        (Some(typ), _) if is(typ, "at+jwt") || is(typ, "application/at+jwt") => Ok(()),
+        (Some(typ), Profile::Generic) if is(typ, "JWT") => Ok(()),
+        (None, Profile::Generic) => Ok(()),
+        (typ, _) => Err(TokenError::Type { found: typ.map(Into::into) }),
+    }
+}
+
+/// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
+fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let claims = facts.claims;
+    if let Some(claim) = claims.foreign {
+        return Err(TokenError::NotAnAccessToken { claim });
+    }
+    // Amazon Cognito writes `access` or `id`.
+    if claims.token_use.as_deref().is_some_and(|token_use| token_use != "access") {
+        return Err(TokenError::NotAnAccessToken { claim: "token_use" });
+    }
+    // Keycloak writes `Bearer` or one of these.
+    let is_other =
+        |typ: &str| ["ID", "Refresh", "Offline", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other));
+    if claims.typ.as_deref().is_some_and(is_other) {
+        return Err(TokenError::NotAnAccessToken { claim: "typ" });
+    }
+    Ok(())
+}

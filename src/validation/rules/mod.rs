@@ -1,0 +1,63 @@
+//! The rules about a token beside its form and its signature: one table row for each.
+//!
+//! Validation checks the rows in their order and stops at the first that fails. `explain` reads the same rows and shows all of
+//! them. To add a rule, add a row to the table of its topic, and an error to [`TokenError`].
+
+mod claims;
+mod kind;
+mod lists;
+mod rule;
+mod text;
+mod times;
+
+use super::token_error::TokenError;
+
+pub(crate) use rule::{Facts, Rule};
+pub(super) use times::check_validity;
+
+/// When rules are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before the signature is verified. What these rules require is public: strangers can find it out.
+    BeforeSignature,
+    /// After the signature is verified. These rules compare with secret lists. An earlier check would reveal them: a token of an
+    /// unlisted subject would be refused at once, while a token of a listed one would wait for keys.
+    AfterSignature,
+}
+
+impl Stage {
+    const fn tables(self) -> &'static [&'static [Rule]] {
+        match self {
+            Self::BeforeSignature => &[&kind::RULES, &claims::RULES, &times::RULES],
+            Self::AfterSignature => &[&lists::RULES],
+        }
+    }
+
+    /// The rules of the stage that `facts`' issuer applies, in the order in which they are checked.
+    pub(crate) fn rules(self, facts: &Facts<'_>) -> impl Iterator<Item = &'static Rule> {
+        self.tables().iter().flat_map(|table| table.iter()).filter(|rule| rule.applies.to(facts.policy))
+    }
+}
+
+/// The rule about the issuer, which is also explained where no issuer matches.
+pub(crate) const ISSUER: &Rule = &kind::RULES[0];
+
+/// Checks the rules of a stage, up to the first that fails.
+pub(super) fn check(stage: Stage, facts: &Facts<'_>) -> Result<(), TokenError> {
+    stage.rules(facts).try_for_each(|rule| (rule.check)(facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_the_first_is_about_the_issuer() {
+        let tables = [Stage::BeforeSignature, Stage::AfterSignature].into_iter().flat_map(Stage::tables);
+        let mut names: Vec<_> = tables.flat_map(|table| table.iter()).map(|rule| rule.name).collect();
+        assert_eq!((ISSUER.name, names.len()), ("iss", 16));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 16);
+    }
+}

@@ -1,0 +1,210 @@
+use std::time::Duration;
+
+use crate::jose::{Algorithm, JsonError, JwsError, SignatureError};
+use crate::redact::{Excerpt, Excerpts};
+use crate::token::{ClaimsError, NotAnAccessToken, NumericDate};
+
+/// What is wrong with a token, for logs and tests.
+///
+/// It holds what was found and, unless that is a constant of the crate, what was expected. A stranger may have written what was
+/// found, so only an [`Excerpt`] of it is kept. Clients never see it: each of these is `invalid_token` to them (RFC 6750 §3.1).
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Longer than a token may be.
+    #[error("the token has {length} bytes, expected at most {limit}")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The maximum length in bytes.
+        limit: usize,
+    },
+    /// Not a signed JWT.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
+    /// The payload is not an acceptable JSON object, or a registered claim has the wrong type.
+    #[error("the payload is not acceptable JSON: {0}")]
+    Payload(JsonError),
+    /// A required claim is absent or empty (RFC 9068 §2.2).
+    #[error("the claim {claim:?} is missing or empty")]
+    Missing {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// The issuer is not one that is trusted (RFC 9068 §4).
+    #[error("the issuer {found:?} is not trusted")]
+    Issuer {
+        /// The `iss`.
+        found: Excerpt,
+    },
+    /// The algorithm is not one that this issuer may use (RFC 8725 §3.1).
+    #[error("the algorithm {found} is not allowed for this issuer")]
+    Algorithm {
+        /// The `alg`.
+        found: Algorithm,
+    },
+    /// The header's `typ` is not that of an access token (RFC 9068 §4).
+    #[error("the typ of the header is {}, expected that of an access token", shown(.found.as_ref()))]
+    Type {
+        /// The `typ`, if there is one.
+        found: Option<Excerpt>,
+    },
+    /// A claim shows that this is another kind of token, such as an ID token (RFC 8725 §3.12).
+    #[error("the claim {claim:?} shows that this is not an access token")]
+    NotAnAccessToken {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// The token is bound to a key that the request did not prove to hold (RFC 7800 §3.1, RFC 9449 §7.2).
+    #[error("the token is bound to a key (cnf), and no binding is configured")]
+    Bound,
+    /// The token is for another audience (RFC 9068 §4).
+    #[error("the audience is {found:?}, expected one of {expected:?}")]
+    Audience {
+        /// The `aud`.
+        found: Excerpts,
+        /// The audiences of this server.
+        expected: Excerpts,
+    },
+    /// The token was issued to a client whose tokens are not for this server.
+    #[error("the client is {found:?}, expected one of {expected:?}")]
+    Client {
+        /// The client.
+        found: Excerpt,
+        /// The clients that this server accepts.
+        expected: Excerpts,
+    },
+    /// The tenant that the token names is not that of its issuer.
+    #[error("the tenant in tid is {found:?}, expected {expected:?} as in iss")]
+    Tenant {
+        /// The `tid`.
+        found: Excerpt,
+        /// The tenant in the `iss`.
+        expected: Excerpt,
+    },
+    /// The `sub` is not one of the allowed subjects. It is not shown, because it may be a person's.
+    #[error("the subject is not one of the allowed subjects")]
+    Subject,
+    /// The token has expired (RFC 7519 §4.1.4).
+    #[error("expired {} s ago (exp {exp}, leeway {} s)", seconds(*now, *exp), .leeway.as_secs_f64())]
+    Expired {
+        /// The `exp`.
+        exp: NumericDate,
+        /// When the token was validated.
+        now: NumericDate,
+        /// The leeway of the server.
+        leeway: Duration,
+    },
+    /// The token is not valid yet (RFC 7519 §4.1.5).
+    #[error("not valid for another {} s (nbf {nbf}, leeway {} s)", seconds(*nbf, *now), .leeway.as_secs_f64())]
+    NotYetValid {
+        /// The `nbf`.
+        nbf: NumericDate,
+        /// When the token was validated.
+        now: NumericDate,
+        /// The leeway of the server.
+        leeway: Duration,
+    },
+    /// The token was issued in the future (FAPI 2.0 §5.3.2.1).
+    #[error("issued {} s in the future (iat {iat}, leeway {} s)", seconds(*iat, *now), .leeway.as_secs_f64())]
+    IssuedInTheFuture {
+        /// The `iat`.
+        iat: NumericDate,
+        /// When the token was validated.
+        now: NumericDate,
+        /// The leeway of the server.
+        leeway: Duration,
+    },
+    /// The issuer has no key with this `kid` (RFC 7515 §4.1.4).
+    #[error("the issuer has no key with the kid {}", shown(.kid.as_ref()))]
+    UnknownKey {
+        /// The `kid`.
+        kid: Option<Excerpt>,
+    },
+    /// The token names no key, and none of the issuer's that was tried made the signature (RFC 7515 §4.1.4, appendix D).
+    #[error("no kid: {tried} of {fitting} keys tried, and none of them made the signature")]
+    NoKid {
+        /// How many keys were tried: at most 17.
+        tried: usize,
+        /// How many keys of the issuer are for the algorithm.
+        fitting: usize,
+    },
+    /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1), or not one for the token's tenant.
+    #[error("the issuer's key with this kid is not for {algorithm}, or not for this tenant")]
+    KeyMismatch {
+        /// The `alg`.
+        algorithm: Algorithm,
+    },
+    /// No key of the issuer made the signature (RFC 7515 §5.2).
+    #[error("the signature is not valid for the issuer's key")]
+    Signature,
+    /// The claims are not what the application asked for.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+}
+
+impl TokenError {
+    /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
+    ///
+    /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
+    /// `client`, `tenant`, `subject`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`, `no_kid`,
+    /// `key_mismatch`, `signature` or `claims`.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "too_long",
+            Self::Jws(_) => "malformed",
+            Self::Payload(_) => "payload",
+            Self::Missing { .. } => "missing_claim",
+            Self::Issuer { .. } => "issuer",
+            Self::Algorithm { .. } => "algorithm",
+            Self::Type { .. } => "type",
+            Self::NotAnAccessToken { .. } => "other_kind",
+            Self::Bound => "bound",
+            Self::Audience { .. } => "audience",
+            Self::Client { .. } => "client",
+            Self::Tenant { .. } => "tenant",
+            Self::Subject => "subject",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::IssuedInTheFuture { .. } => "issued_in_the_future",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::NoKid { .. } => "no_kid",
+            Self::KeyMismatch { .. } => "key_mismatch",
+            Self::Signature => "signature",
+            Self::Claims(_) => "claims",
+        }
+    }
+
+    /// Why a signature of `algorithm` is not valid.
+    pub(crate) fn of_signature(error: SignatureError, algorithm: Algorithm) -> Self {
+        match error {
+            SignatureError::NoKey => Self::KeyMismatch { algorithm },
+            SignatureError::Mismatch | SignatureError::NoBudget => Self::Signature,
+            SignatureError::NoKid { tried, fitting } => Self::NoKid { tried, fitting },
+        }
+    }
+
+    /// Whether the token may contain characters that no JWT has: it was refused before all of them were checked, or for them.
+    pub(crate) fn concerns_spelling(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::Jws(JwsError::Parts { .. } | JwsError::Encoding))
+    }
+}
+
+impl From<NotAnAccessToken> for TokenError {
+    fn from(error: NotAnAccessToken) -> Self {
+        match error {
+            NotAnAccessToken::Missing(claim) => Self::Missing { claim },
+            NotAnAccessToken::Claims(error) => Self::Claims(error),
+        }
+    }
+}
+
+/// The time from `earlier` to `later`, in whole seconds.
+fn seconds(later: NumericDate, earlier: NumericDate) -> f64 {
+    (later.seconds() - earlier.seconds()).ceil()
+}
+
+fn shown(text: Option<&Excerpt>) -> String {
+    text.map_or("absent".to_owned(), |text| format!("{text:?}"))
+}

@@ -1,0 +1,82 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::jwt;
+use super::outcome::Outcome;
+use super::policy::Policy;
+use super::provenance::Provenance;
+use super::rules::check_validity;
+use super::server_context::ServerContext;
+use super::token_error::TokenError;
+use super::unverified_token::UnverifiedToken;
+use crate::clock::Moment;
+use crate::keys::KeyStore;
+use crate::token::Validity;
+
+/// One issuer that a server trusts: the rules for its tokens, and how they are validated. No rule or key of one issuer is used
+/// for another's tokens.
+pub(crate) struct TrustedIssuer {
+    pub(crate) generation: IssuerGeneration,
+    pub(crate) policy: Policy,
+    pub(crate) method: Method,
+}
+
+/// How the tokens of an issuer are validated.
+pub(crate) enum Method {
+    /// They are JWTs, and these are the issuer's keys.
+    Jwt(KeyStore),
+}
+
+/// Identifies one configuration of an issuer among all in this process: a number that is never given twice.
+///
+/// A remembered token names the generation that validated it. Once that is gone from the registry, so is what it had validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct IssuerGeneration(u64);
+
+impl IssuerGeneration {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl TrustedIssuer {
+    pub(crate) fn keys(&self) -> &KeyStore {
+        match &self.method {
+            Method::Jwt(keys) => keys,
+        }
+    }
+
+    /// Validates a token that names this issuer and arrived at `arrived`.
+    pub(crate) fn validate(
+        &self,
+        token: UnverifiedToken<'_>,
+        arrived: Instant,
+        now: Moment,
+        server: &ServerContext,
+    ) -> Result<Outcome, TokenError> {
+        let token = token.check(&self.policy, now.wall.into())?;
+        match &self.method {
+            Method::Jwt(keys) => jwt::validate(token, keys, self.policy.leeway, arrived, now, server),
+        }
+    }
+
+    /// Checks what may have changed of a token that was accepted before. `None` if its provenance no longer proves it: then only a
+    /// new validation tells.
+    pub(crate) fn revalidate(
+        &self,
+        validity: &Validity,
+        provenance: Provenance,
+        now: Moment,
+    ) -> Option<Result<(), TokenError>> {
+        let checked = check_validity(validity, self.policy.leeway, now.wall.into());
+        // In the order of a new validation: a token that has expired is bad, whatever its key.
+        if checked.is_err() || self.still_proves(provenance, now) { Some(checked) } else { None }
+    }
+
+    fn still_proves(&self, provenance: Provenance, now: Moment) -> bool {
+        match (&self.method, provenance) {
+            (Method::Jwt(keys), Provenance::Key(key)) => keys.still_holds(key, now),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which URLs an issuer and its key set may have.
+
+use tower_bearer::Issuer;
+use tower_bearer::server::ConfigError;
+
+#[test]
+fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
+    let rows = [
+        ("http://login.example", "neither https nor, on this machine itself, http"),
+        ("http://127.0.0.1.login.example", "neither https nor, on this machine itself, http"),
+        ("http://10.0.0.1", "neither https nor, on this machine itself, http"),
+        ("ftp://login.example", "neither https nor, on this machine itself, http"),
+        ("file:///etc/passwd", "neither https nor, on this machine itself, http"),
+        ("https://login.example?tenant=1", "has a query"),
+        ("https://login.example/?", "has a query"),
+        ("https://login.example/#top", "has a fragment"),
+        ("https://user@login.example", "has a user name or a password"),
+        ("https://:secret@login.example", "has a user name or a password"),
+        ("login.example", "not an absolute URL"),
+        ("//login.example", "not an absolute URL"),
+        ("https://", "not an absolute URL"),
+        ("", "not an absolute URL"),
+    ];
+    for (value, reason) in rows {
+        let error = Issuer::discover(value).unwrap_err();
+        assert_eq!(error.to_string(), format!("the issuer {:?}: {reason}", without_secrets(value)));
+        assert!(matches!(error, ConfigError::Issuer { value: named, .. } if named == value));
+    }
+    for good in ["https://login.example", "https://login.example/", "https://login.example:8443/t/1", "http://[::1]:1"]
+    {
+        assert!(Issuer::discover(good).is_ok(), "{good}");
+    }
+}
+
+/// As it is shown.
+fn without_secrets(url: &str) -> &str {
+    match url {
+        "https://login.example?tenant=1" => "https://login.example?tenant=…",
+        "https://login.example/#top" => "https://login.example/#…",
+        "https://login.example/jwks#a" => "https://login.example/jwks#…",
+        "https://user@login.example" | "https://:secret@login.example" => "https://…@login.example",
+        "https://user:secret@login.example/jwks" => "https://…@login.example/jwks",
+        plain => plain,
+    }
+}
+
+#[test]
+fn i5_a_jwks_url_is_an_https_url() {
+    let rows = [
+        ("http://login.example/jwks", "neither https nor, on this machine itself, http"),
+        ("https://user:secret@login.example/jwks", "has a user name or a password"),
+        ("https://login.example/jwks#a", "has a fragment"),
+        ("/jwks", "not an absolute URL"),
+    ];
+    for (value, reason) in rows {
+        let error = Issuer::jwks("https://login.example", value).unwrap_err();
+        assert_eq!(error.to_string(), format!("the JWKS URL {:?}: {reason}", without_secrets(value)));
+    }
+    // Unlike an issuer's identifier, it may have a query; and the identifier need not be a URL then.
+    assert!(Issuer::jwks("login", "https://login.example/jwks?tenant=1").is_ok());
+    assert_eq!(Issuer::jwks("", "https://login.example/jwks").unwrap_err(), ConfigError::EmptyIssuer);
+}

@@ -1,0 +1,76 @@
+//! All presets
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tower_bearer::jose::JwkSet;
+use tower_bearer::testing::TestClock;
+use tower_bearer::validation::VerifyError;
+use tower_bearer::{Issuer, ResourceServer};
+
+use super::cognito::cognito;
+use super::entra::{ENTRA_API, PARTNER, STRANGE_TENANT, TENANT, entra, v2};
+use super::google::google;
+use super::keycloak::keycloak;
+use super::okta::okta;
+use super::zitadel::zitadel;
+use super::{KEYS, NOW, Provider, missing};
+use crate::harness::AUDIENCE;
+use crate::memory_source::{Fetch, Source, settle};
+
+/// What is wrong with these tokens is found out before anybody looks for a key, known or not.
+#[tokio::test(start_paused = true)]
+async fn d12_no_forged_token_buys_a_fetch() {
+    let clients = ["client-a"];
+    let cases = [
+        (keycloak(), Issuer::keycloak("https://id.example.com", "shop"), AUDIENCE, json!({ "typ": "ID" })),
+        (entra(), Issuer::entra(TENANT), ENTRA_API, json!({ "tid": PARTNER })),
+        (entra(), Issuer::entra(TENANT), ENTRA_API, json!({ "azp": null })),
+        (entra(), Issuer::entra_tenants([TENANT, PARTNER]), ENTRA_API, json!({ "iss": v2(STRANGE_TENANT) })),
+        (okta(), Issuer::okta("shop.okta.com", "default"), "api://default", json!({ "cid": null })),
+        (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "client_id": null })),
+        (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "token_use": null })),
+        (google(), Issuer::google(["100000000000000000001"]), AUDIENCE, json!({ "sub": null })),
+        (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
+    ];
+    for (provider, preset, audience, wrong) in cases {
+        let source = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
+        let clock = TestClock::new();
+        clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+        let trusted = preset.unwrap().keys_from(source.clone());
+        let api = ResourceServer::builder(audience).trust(trusted).clock(clock).build().unwrap();
+        for kid in ["rsa-1", "junk"] {
+            let forged = provider.token(&json!({ "kid": kid }), &wrong);
+            assert!(matches!(api.try_verify(&forged), Err(VerifyError::Token(_))), "{wrong}");
+        }
+        settle().await;
+        assert_eq!(source.fetches(), 0, "{wrong}");
+        let good = api.try_verify(&provider.token(&json!({}), &json!({})));
+        assert!(matches!(good, Err(VerifyError::KeysUnavailable { .. })), "{good:?}");
+        settle().await;
+        assert_eq!(source.fetches(), 1, "and a good one does");
+    }
+}
+
+/// Presets add rules for their own tokens; two of them in one server do not mix.
+#[test]
+fn d3_the_rules_of_one_provider_are_not_those_of_another() {
+    let keys = || JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
+    let (keycloak, cognito) = (keycloak(), cognito());
+    let clock = TestClock::new();
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+    let api = ResourceServer::builder(AUDIENCE)
+        .trust(Issuer::keycloak("https://id.example.com", "shop").unwrap().keys_from(keys()))
+        .trust(Issuer::cognito("eu-central-1_AbCdEfGhI", ["client-a"]).unwrap().keys_from(keys()))
+        .clock(clock)
+        .build()
+        .unwrap();
+    let judge = |provider: &Provider, claims: Value| api.try_verify(&provider.token(&json!({}), &claims)).err();
+    let refused = |error| Some(VerifyError::Token(error));
+    assert_eq!(judge(&keycloak, json!({})), None);
+    assert_eq!(judge(&cognito, json!({})), None);
+    let crossed = json!({ "aud": null, "client_id": "client-a", "token_use": "access" });
+    assert_eq!(judge(&keycloak, crossed), refused(missing("aud")), "without an audience as at Cognito");
+    assert_eq!(judge(&cognito, json!({ "token_use": null, "typ": "Bearer" })), refused(missing("token_use")));
+}

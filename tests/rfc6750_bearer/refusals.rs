@@ -1,0 +1,250 @@
+//! What a refused client is told, and what it is not.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tower_bearer::{Require, ResourceServer};
+
+use super::{authorize, request, serve, serve_defaults};
+use crate::harness::challenge::Challenge;
+use crate::harness::{AUDIENCE, Answer, ISSUER, app, builder_with_keys, good, present, send, server};
+
+/// Every kind of refusal there is a challenge for.
+async fn refusals(address: SocketAddr) -> [(Answer, Option<&'static str>); 6] {
+    let expired = good(&ISSUER).expired_for(Duration::from_secs(90)).sign();
+    [
+        (request(address, "/me", &[]).await.answer(), None),
+        (authorize(address, "Basic dTpw").await, None),
+        (authorize(address, "Bearer").await, Some("invalid_request")),
+        (authorize(address, "Bearer x").await, Some("invalid_token")),
+        (authorize(address, format!("Bearer {expired}")).await, Some("invalid_token")),
+        (
+            authorize(address, format!("Bearer {}", good(&ISSUER).without_claim("scope").sign())).await,
+            Some("insufficient_scope"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a14_a15_b1_b2_b4_every_refusal_has_one_challenge_that_parses_strictly() {
+    for (answer, error) in refusals(serve_defaults().await).await {
+        let challenge = Challenge::of(&answer);
+        assert_eq!(challenge.scheme, "Bearer");
+        assert_eq!(challenge.get("error"), error);
+        assert_eq!(challenge.get("error_description").is_some(), error.is_some());
+        for (name, _) in &challenge.parameters {
+            assert!(["realm", "scope", "error", "error_description", "error_uri"].contains(&&**name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a16_error_parameters_keep_to_their_characters() {
+    for (answer, _) in refusals(serve_defaults().await).await {
+        let challenge = Challenge::of(&answer);
+        for name in ["error", "error_description", "scope"] {
+            let allowed = |c| matches!(c, '\x20'..='\x21' | '\x23'..='\x5B' | '\x5D'..='\x7E');
+            assert!(challenge.get(name).unwrap_or_default().chars().all(allowed), "{challenge:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a16_nothing_of_a_token_is_reflected() {
+    // Its keys never change, so that a name of a key that does not exist costs no fetch.
+    let address = serve(app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap())).await;
+    let expected = authorize(address, "Bearer x").await;
+    for text in ["\"", "\\", "x\r\nSet-Cookie: a=b", "\0", "\u{7f}", "\u{e9}\u{202e}", "\", error=\"x", "%0d%0a"] {
+        let tokens = [
+            good(&ISSUER).header("alg", text),
+            good(&ISSUER).header("typ", text),
+            good(&ISSUER).header("cty", "JWT").header(text, text),
+            good(&ISSUER).header("crit", [text]),
+            good(&ISSUER).claim("iss", text),
+            good(&ISSUER).claim("aud", text),
+            good(&ISSUER).claim("exp", text),
+            good(&ISSUER).claim("token_use", text),
+            good(&ISSUER).raw_payload(text),
+            good(&ISSUER).raw_header(text),
+        ];
+        for token in tokens {
+            let answer = authorize(address, format!("Bearer {}", token.sign())).await;
+            answer.assert_invalid_token();
+            let names = |answer: &Answer| answer.headers.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&answer), names(&expected), "{text:?}");
+        }
+        // What a good token lacks is told by the requirement, not by the token.
+        let scope = good(&ISSUER).scope(text).sign();
+        authorize(address, format!("Bearer {scope}")).await.assert_insufficient_scope("read:me");
+    }
+    for kid in ["\"\\\r\nSet-Cookie: a=b\0", "\u{e9}"] {
+        let token = good(&ISSUER).header("kid", kid).sign();
+        authorize(address, format!("Bearer {token}")).await.assert_invalid_token();
+    }
+}
+
+#[tokio::test]
+async fn a17_a_bad_token_is_an_invalid_token() {
+    let address = serve_defaults().await;
+    let stranger = crate::harness::small_issuer();
+    let good_token = good(&ISSUER).sign();
+    let (input, signature) = good_token.rsplit_once('.').unwrap();
+    for token in [
+        good(&ISSUER).expired_for(Duration::from_secs(90)).sign(),
+        good(&ISSUER).signed_by(&stranger).sign(),
+        good(&stranger).sign(),
+        good(&ISSUER).audience("https://other.example.test").sign(),
+        input.to_owned(),
+        format!("{input}."),
+        format!(".{signature}"),
+        "x".to_owned(),
+        "..".to_owned(),
+        "mF_9.B5f-4.1JqM".to_owned(),
+    ] {
+        authorize(address, format!("Bearer {token}")).await.assert_invalid_token();
+    }
+}
+
+#[tokio::test]
+async fn a18_a_good_token_without_the_scope_is_told_which() {
+    let address = serve_defaults().await;
+    for token in [good(&ISSUER).without_claim("scope"), good(&ISSUER).scope("write:me"), good(&ISSUER).scope("")] {
+        let answer = authorize(address, format!("Bearer {}", token.sign())).await;
+        answer.assert_insufficient_scope("read:me");
+        assert_eq!(Challenge::of(&answer).get("scope"), Some("read:me"));
+    }
+}
+
+#[tokio::test]
+async fn a19_validity_outranks_scope() {
+    let address = serve_defaults().await;
+    let stranger = crate::harness::small_issuer();
+    let powerless = good(&ISSUER).without_claim("scope");
+    for bad in [
+        powerless.clone().expired_for(Duration::from_secs(90)),
+        powerless.clone().audience("https://other.example.test"),
+        powerless.clone().signed_by(&stranger),
+        powerless.clone().header("alg", "none"),
+        powerless.clone().claim("cnf", serde_json::json!({ "jkt": "x" })),
+        powerless.clone().without_claim("sub"),
+    ] {
+        authorize(address, format!("Bearer {}", bad.sign())).await.assert_invalid_token();
+    }
+    authorize(address, format!("Bearer {}", powerless.sign())).await.assert_insufficient_scope("read:me");
+}
+
+#[tokio::test]
+async fn a20_no_response_contains_the_token() {
+    let address = serve_defaults().await;
+    for token in [
+        good(&ISSUER).sign(),
+        good(&ISSUER).without_claim("scope").sign(),
+        good(&ISSUER).expired_for(Duration::from_secs(90)).sign(),
+        good(&ISSUER).header("alg", "none").sign(),
+    ] {
+        for line in [
+            format!("Authorization: Bearer {token}"),
+            format!("Authorization: Bearer {token} x"),
+            format!("Authorization: Basic {token}"),
+        ] {
+            let reply = request(address, "/me", &[line.as_bytes()]).await;
+            assert!(!contains_part_of(&reply.0, &token), "{}", reply.0.escape_ascii());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a20_no_log_contains_the_token() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            io::Write::write(&mut *self.0.lock().unwrap(), octets)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // With a single dispatcher, tracing asks whichever thread comes first whether a call site matters, and caches its
+    // no.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let logging = tracing::subscriber::set_default(subscriber);
+    let api = app(&server(&ISSUER));
+    let tokens = [
+        good(&ISSUER).sign(),
+        good(&ISSUER).without_claim("scope").sign(),
+        good(&ISSUER).expired_for(Duration::from_secs(90)).sign(),
+        good(&ISSUER).header("kid", "unknown").sign(),
+        good(&ISSUER).header("alg", "none").sign(),
+        format!("{}x", good(&ISSUER).sign()),
+        good(&ISSUER).raw_payload("{").sign(),
+    ];
+    for token in &tokens {
+        present(&api, token).await;
+        send(&api, "/me", [format!("Bearer {token} x").as_bytes()]).await;
+    }
+    drop(logging);
+    let log = log.0.lock().unwrap();
+    let refusals = String::from_utf8_lossy(&log).matches("request refused").count();
+    // Each with something behind it, and each but the first as it is.
+    assert_eq!(refusals, 2 * tokens.len() - 1, "without a log this would prove nothing");
+    for token in tokens {
+        assert!(!contains_part_of(&log, &token), "{}", log.escape_ascii());
+    }
+}
+
+/// Whether a token's payload or signature is in there. Its header tells nothing.
+fn contains_part_of(octets: &[u8], token: &str) -> bool {
+    let contains = |part: &str| octets.windows(part.len()).any(|window| window == part.as_bytes());
+    token.split('.').skip(1).any(contains)
+}
+
+#[tokio::test]
+async fn b3_the_realm_is_quoted_whatever_it_holds() {
+    for realm in ["x", "my API", r#"the "best" one"#, r"back\slash", r#"\""#, "a, b=c", ""] {
+        let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).realm(realm).build().unwrap();
+        let answer = request(serve(app(&api)).await, "/me", &[]).await.answer();
+        assert_eq!(Challenge::of(&answer).get("realm"), Some(realm));
+    }
+}
+
+#[tokio::test]
+async fn b6_a_protected_response_is_not_made_shareable_and_a_refusal_is_not_stored() {
+    let address = serve_defaults().await;
+    let answer = authorize(address, format!("Bearer {}", good(&ISSUER).sign())).await;
+    answer.assert_ok();
+    // How long its resource may be kept is the application's business; the layer adds nothing.
+    for name in ["cache-control", "expires", "pragma", "vary"] {
+        assert_eq!(answer.headers.get(name), None, "{name}");
+    }
+    for (answer, _) in refusals(address).await {
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn h2_the_challenge_names_all_that_the_operation_needs() {
+    let needs =
+        |require: Require| Router::new().route("/me", get(|| async {}).layer(require)).layer(server(&ISSUER).layer());
+    let token = good(&ISSUER).scope("a d").sign();
+    let cases = [
+        (Require::scope("a b c"), "a b c"),
+        (Require::any_scope(["b c", "e"]), "b c"),
+        (Require::scope("!#$%&'()*+,-./:;<=>?@[]^_`{|}~"), "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"),
+    ];
+    for (require, scope) in cases {
+        let answer = present(&needs(require), &token).await;
+        answer.assert_insufficient_scope(scope);
+        assert_eq!(Challenge::of(&answer).get("scope"), Some(scope));
+    }
+    present(&needs(Require::any_scope(["b c", "d a"])), &token).await.assert_ok();
+}

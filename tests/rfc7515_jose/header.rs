@@ -1,0 +1,123 @@
+//! The parameters of the header.
+
+use serde_json::json;
+
+use super::with_raw_header;
+use crate::harness::signatures::OwnKey;
+use crate::harness::{ISSUER, app, assert_accepted, assert_refused, decoded, fetches, good, server, small_issuer};
+
+#[tokio::test]
+async fn e4_a_header_member_stands_once() {
+    let api = app(&server(&ISSUER));
+    let token = good(&ISSUER).header("x", json!({ "y": 1 })).header("cty", "json");
+    let twice = [
+        r#""alg":"ES256""#,
+        r#""alg":"none""#,
+        r#""kid":"p-256-1""#,
+        r#""kid":"x""#,
+        r#""typ":"at+jwt""#,
+        r#""typ":"logout+jwt""#,
+        r#""cty":"json""#,
+        r#""x":1"#,
+        r#""\u0061lg":"ES256""#,
+        r#""\u0078":1"#,
+        r#""k\u0069d":"p-256-1""#,
+        r#""new":1,"new":1"#,
+        r#""deep":{"a":1,"a":2}"#,
+        r#""deep":[[{"a":{"b":1,"\u0062":2}}]]"#,
+    ];
+    assert_refused(&api, twice.map(|member| (member, with_raw_header(&token, member).sign()))).await;
+    let once = [r#""new":1"#, r#""X":1"#, r#""y":1"#, r#""deep":[{"a":1},{"a":1}]"#];
+    assert_accepted(&api, once.map(|member| (member, with_raw_header(&token, member).sign()))).await;
+}
+
+#[tokio::test]
+async fn e6_alg_is_a_string() {
+    let api = app(&server(&ISSUER));
+    assert_refused(&api, [("none", good(&ISSUER).without_header("alg").sign())]).await;
+    for alg in [json!(null), json!(["ES256"]), json!(256), json!(true), json!({ "ES256": 1 })] {
+        assert_refused(&api, [(&alg, good(&ISSUER).header("alg", &alg).sign())]).await;
+    }
+}
+
+#[tokio::test]
+async fn e7_no_critical_extension_is_understood() {
+    let api = app(&server(&ISSUER));
+    for crit in [
+        json!([]),
+        json!(null),
+        json!(""),
+        json!("exp"),
+        json!(true),
+        json!({}),
+        json!({ "exp": true }),
+        json!([""]),
+        json!([1]),
+        json!([null]),
+        json!([["exp"]]),
+        json!(["exp"]),
+        json!(["exp", "exp"]),
+        json!(["EXP"]),
+        json!(["alg"]),
+        json!(["kid", "typ"]),
+        json!(["crit"]),
+        json!(["b64"]),
+        json!(["urn:example:new"]),
+        json!(["absent"]),
+    ] {
+        let token = good(&ISSUER)
+            .header("exp", 4_102_444_800_u64)
+            .header("EXP", true)
+            .header("b64", true)
+            .header("urn:example:new", 1);
+        assert_accepted(&api, [("without", token.sign())]).await;
+        assert_refused(&api, [(&crit, token.header("crit", &crit).sign())]).await;
+    }
+    let escaped = with_raw_header(&good(&ISSUER), r#""\u0063rit":["x"]"#);
+    assert_refused(&api, [("the name by its code points", escaped.sign())]).await;
+}
+
+#[tokio::test]
+async fn e8_an_unencoded_payload_is_none_of_a_jwt() {
+    let key = OwnKey::generate();
+    let api = key.server();
+    let token = good(&ISSUER).without_header("kid");
+    api.verify(&key.sign(&token.signing_input())).await.unwrap();
+    for token in [token.clone().header("b64", false), token.header("b64", false).header("crit", ["b64"])] {
+        let input = token.signing_input();
+        let (header, _) = input.split_once('.').unwrap();
+        let [_, payload] = decoded(&token);
+        for input in [&input, &format!("{header}.{payload}"), &format!("{header}.")] {
+            assert!(api.verify(&key.sign(input)).await.is_err(), "{input}");
+        }
+        let detached = key.sign(&format!("{header}.{payload}")).replace(&payload, "");
+        assert!(api.verify(&detached).await.is_err());
+    }
+    for b64 in [json!(null), json!("true"), json!(0), json!([])] {
+        assert!(api.verify(&key.sign(&good(&ISSUER).header("b64", &b64).signing_input())).await.is_err(), "{b64}");
+    }
+}
+
+#[tokio::test]
+async fn e12_what_is_unknown_and_not_critical_is_ignored() {
+    let api = app(&server(&ISSUER));
+    for (name, value) in [("x", json!(1)), ("nonce", json!("n")), ("exp", json!("x")), ("a", json!({ "b": [null] }))] {
+        assert_accepted(
+            &api,
+            [
+                (name, good(&ISSUER).header(name, &value).sign()),
+                (name, good(&ISSUER).claim(&format!("urn:{name}"), &value).sign()),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn f6_algorithms_beyond_the_list_are_refused() {
+    let issuer = small_issuer();
+    let api = app(&server(&issuer));
+    let names = ["ES256K", "Ed448", "ESP256", "ESB256", "SLH-DSA-SHA2-128s", "RS1", "ML-DSA", "ml-dsa-44", "ES521"];
+    assert_refused(&api, names.map(|name| (name, good(&issuer).header("alg", name).sign()))).await;
+    assert_eq!(fetches(&issuer), (0, 0));
+}

@@ -1,0 +1,232 @@
+//! Which algorithms a token may name, and with which keys.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::server::ConfigError;
+use tower_bearer::testing::TestIssuer;
+use tower_bearer::{Issuer, ResourceServer};
+
+use super::{rsa_and_ec_issuer, token_by};
+use crate::harness::hmac::{public_material, with_hmac};
+use crate::harness::{
+    AUDIENCE, ISSUER, app, assert_accepted, assert_refused, builder_with_keys, fetches, good, server, small_issuer,
+};
+
+#[tokio::test]
+async fn d1_alg_is_one_of_a_list_exactly() {
+    let issuer = rsa_and_ec_issuer();
+    let api = app(&server(&issuer));
+    let names = [
+        "rs256",
+        "Rs256",
+        "RS256 ",
+        " RS256",
+        "RS256\0",
+        "RS256\n",
+        "RS-256",
+        "RSA256",
+        "RS2560",
+        "RS25",
+        "RSASSA",
+        "SHA256withRSA",
+        "ES256K",
+        "es256",
+        "HS256",
+        "dir",
+        "RSA-OAEP",
+        "A256GCM",
+        "*",
+        "",
+    ];
+    for algorithm in [Algorithm::RS256, Algorithm::ES256] {
+        let tokens = names.map(|name| (name, token_by(&issuer, algorithm).header("alg", name).sign()));
+        assert_refused(&api, tokens).await;
+    }
+    assert_eq!(fetches(&issuer), (0, 0));
+    assert_accepted(&api, [("RS256", token_by(&issuer, Algorithm::RS256).sign())]).await;
+}
+
+#[test]
+fn d1_an_empty_list_is_an_error_not_every_algorithm() {
+    let issuer = Issuer::discover("https://issuer.example.test").unwrap().algorithms([]);
+    let error = ResourceServer::builder(AUDIENCE).trust(issuer).build().err();
+    assert_eq!(error, Some(ConfigError::NoAlgorithm { issuer: "https://issuer.example.test".into() }));
+}
+
+#[tokio::test]
+async fn d1_only_what_is_on_the_list() {
+    for only in [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::Ed25519, Algorithm::MlDsa44] {
+        let issuer = ISSUER.issuer().algorithms([only]);
+        let api = app(&ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap());
+        assert_accepted(&api, [(only, token_by(&ISSUER, only).sign())]).await;
+        let others = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != only);
+        assert_refused(&api, others.map(|other| (other, token_by(&ISSUER, other).sign()))).await;
+    }
+}
+
+#[tokio::test]
+async fn d2_a_key_serves_no_algorithm_of_another_kind() {
+    let api = app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap());
+    let ed25519 = [Algorithm::EdDSA, Algorithm::Ed25519];
+    for signed in Algorithm::ALL {
+        for claimed in Algorithm::ALL {
+            // Two names of one scheme.
+            if signed == claimed || (ed25519.contains(&signed) && ed25519.contains(&claimed)) {
+                continue;
+            }
+            let token = token_by(&ISSUER, signed).header("alg", claimed.name());
+            assert_refused(
+                &api,
+                [
+                    (format!("{signed} as {claimed}"), token.sign()),
+                    (format!("{signed} as {claimed} without kid"), token.without_header("kid").sign()),
+                ],
+            )
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn d2_a_key_that_names_its_algorithm_serves_no_other() {
+    let rsa =
+        [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
+    let issuer = TestIssuer::builder().algorithms(rsa).start();
+    for declared in rsa {
+        let mut jwks = issuer.jwks();
+        jwks["keys"][0]["alg"] = json!(declared.name());
+        let api = app(&builder_with_keys(issuer.url(), &jwks).build().unwrap());
+        for used in rsa {
+            let tokens = [
+                (format!("{used} by a key for {declared}"), token_by(&issuer, used).sign()),
+                ("without kid".to_owned(), token_by(&issuer, used).without_header("kid").sign()),
+            ];
+            if used == declared { assert_accepted(&api, tokens).await } else { assert_refused(&api, tokens).await }
+        }
+    }
+}
+
+#[tokio::test]
+async fn d3_the_list_is_each_issuers_own() {
+    let (one, two) = (rsa_and_ec_issuer(), rsa_and_ec_issuer());
+    let api = ResourceServer::builder(AUDIENCE)
+        .trust(one.issuer().algorithms([Algorithm::ES256]))
+        .trust(two.issuer().algorithms([Algorithm::RS256]));
+    let api = app(&api.build().unwrap());
+    for (issuer, allowed, other) in
+        [(&one, Algorithm::ES256, Algorithm::RS256), (&two, Algorithm::RS256, Algorithm::ES256)]
+    {
+        assert_refused(&api, [(other, token_by(issuer, other).sign())]).await;
+        assert_eq!(fetches(issuer), (0, 0));
+        assert_accepted(&api, [(allowed, token_by(issuer, allowed).sign())]).await;
+    }
+}
+
+#[tokio::test]
+async fn d4_no_hmac_with_public_material() {
+    let issuer = rsa_and_ec_issuer();
+    let api = app(&server(&issuer));
+    let forged: Vec<_> = public_material(&issuer.jwks())
+        .into_iter()
+        .flat_map(|(what, secret)| {
+            let families = [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)];
+            let bases = [Algorithm::RS256, Algorithm::ES256].map(|base| token_by(&issuer, base));
+            bases.into_iter().flat_map(move |base| {
+                let (what, secret) = (what.clone(), secret.clone());
+                families.map(|(name, algorithm)| {
+                    (format!("{name}: {what}"), with_hmac(&base.clone().header("alg", name), algorithm, &secret))
+                })
+            })
+        })
+        .collect();
+    assert_refused(&api, forged.clone()).await;
+    assert_eq!(fetches(&issuer), (0, 0), "no forgery is worth a fetch");
+    for algorithm in [Algorithm::RS256, Algorithm::ES256] {
+        assert_accepted(&api, [(algorithm, token_by(&issuer, algorithm).sign())]).await;
+    }
+    assert_refused(&api, forged).await;
+    assert_eq!(fetches(&issuer), (1, 1));
+    // The tag under the name of a real algorithm.
+    let tagged = public_material(&issuer.jwks())
+        .into_iter()
+        .map(|(what, secret)| (what, with_hmac(&token_by(&issuer, Algorithm::RS256), hmac::HMAC_SHA256, &secret)));
+    assert_refused(&api, tagged).await;
+}
+
+#[tokio::test]
+async fn d4_a_published_secret_verifies_nothing() {
+    let (issuer, secret) = (small_issuer(), b"a secret of enough octets for SHA-256".as_slice());
+    for symmetric in [
+        json!({ "kty": "oct", "kid": "secret", "k": URL_SAFE_NO_PAD.encode(secret) }),
+        json!({ "kty": "oct", "kid": "secret", "alg": "HS256", "use": "sig", "k": URL_SAFE_NO_PAD.encode(secret) }),
+        json!({ "kty": "oct", "kid": "secret", "alg": "ES256", "k": URL_SAFE_NO_PAD.encode(secret) }),
+    ] {
+        let mut jwks = issuer.jwks();
+        jwks["keys"].as_array_mut().unwrap().insert(0, symmetric);
+        let api = app(&builder_with_keys(issuer.url(), &jwks).build().unwrap());
+        let forged = good(&issuer).header("kid", "secret");
+        assert_refused(
+            &api,
+            [
+                ("HS256", with_hmac(&forged.clone().header("alg", "HS256"), hmac::HMAC_SHA256, secret)),
+                ("ES256", with_hmac(&forged.clone(), hmac::HMAC_SHA256, secret)),
+                ("no kid", with_hmac(&forged.without_header("kid"), hmac::HMAC_SHA256, secret)),
+            ],
+        )
+        .await;
+        assert_accepted(&api, [("the key beside it", good(&issuer).sign())]).await;
+    }
+}
+
+#[tokio::test]
+async fn d5_none_in_no_spelling() {
+    let issuer = small_issuer();
+    let api = app(&server(&issuer));
+    let spellings = (0..16_u8).map(|upper| {
+        let letter = |(place, letter): (usize, char)| {
+            if upper >> place & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+        };
+        "none".chars().enumerate().map(letter).collect::<String>()
+    });
+    for name in spellings.chain(["none ", " none", "none\0", "", "null", "nine"].map(str::to_owned)) {
+        let token = good(&issuer).header("alg", &name);
+        assert_refused(
+            &api,
+            [
+                (&name, token.sign()),
+                (&name, format!("{}.", token.signing_input())),
+                (&name, token.signing_input()),
+                (&name, format!("{}.{}", token.signing_input(), URL_SAFE_NO_PAD.encode([0; 64]))),
+                (&name, format!("{}.", token.without_header("kid").signing_input())),
+            ],
+        )
+        .await;
+    }
+    assert_eq!(fetches(&issuer), (0, 0));
+}
+
+#[tokio::test]
+async fn d18_no_password_is_ever_stretched() {
+    let issuer = small_issuer();
+    let api = app(&server(&issuer));
+    for alg in ["PBES2-HS256+A128KW", "PBES2-HS384+A192KW", "PBES2-HS512+A256KW"] {
+        let token = good(&issuer)
+            .header("alg", alg)
+            .header("enc", "A128GCM")
+            .header("p2s", "c2FsdHNhbHQ")
+            .header("p2c", 2_147_483_648_u32);
+        assert_refused(
+            &api,
+            [
+                ("five parts", format!("{}.AAAA.AAAA.AAAA", token.signing_input())),
+                ("three parts", token.sign()),
+                ("three parts, no enc", token.without_header("enc").sign()),
+            ],
+        )
+        .await;
+    }
+    assert_eq!(fetches(&issuer), (0, 0));
+}

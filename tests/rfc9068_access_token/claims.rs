@@ -1,0 +1,184 @@
+//! Type, required claims, issuer, audience and subject.
+
+use serde_json::{Value, json};
+use tower_bearer::ResourceServer;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::TestIssuer;
+use tower_bearer::validation::Profile;
+
+use super::both;
+use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, good};
+
+#[tokio::test]
+async fn c1_the_type_is_that_of_an_access_token() {
+    let typed = |typ: &Value| (typ.to_string(), good(&ISSUER).header("typ", typ).sign());
+    let [generic, strict] = both(&ISSUER);
+    let access_token = ["at+jwt", "AT+JWT", "at+JWT", "application/at+jwt", "Application/At+Jwt"];
+    for api in [&generic, &strict] {
+        assert_accepted(api, access_token.map(|typ| typed(&json!(typ)))).await;
+        let odd = [
+            json!(""),
+            json!("at+jwt "),
+            json!(" at+jwt"),
+            json!("at+jwt;v=1"),
+            json!("application/at+jwt; charset=utf-8"),
+            json!("at"),
+            json!("at jwt"),
+            json!("atjwt"),
+            json!("text/at+jwt"),
+            json!("application/application/at+jwt"),
+            json!("\u{ff41}t+jwt"),
+            json!("JOSE"),
+            json!("JWE"),
+            json!(null),
+            json!(1),
+            json!(true),
+            json!(["at+jwt"]),
+            json!({ "at+jwt": 1 }),
+        ];
+        assert_refused(api, odd.each_ref().map(typed)).await;
+    }
+    let usual = [
+        ("JWT", good(&ISSUER).header("typ", "JWT").sign()),
+        ("jwt", good(&ISSUER).header("typ", "jwt").sign()),
+        ("none", good(&ISSUER).without_header("typ").sign()),
+    ];
+    assert_accepted(&generic, usual.clone()).await;
+    assert_refused(&strict, usual).await;
+}
+
+#[tokio::test]
+async fn c4_the_claims_that_must_be_there() {
+    let [generic, strict] = both(&ISSUER);
+    for name in ["iss", "exp", "aud", "sub"] {
+        for api in [&generic, &strict] {
+            assert_refused(api, [(name, good(&ISSUER).without_claim(name).sign())]).await;
+        }
+    }
+    for name in ["client_id", "iat", "jti"] {
+        let token = good(&ISSUER).without_claim(name).sign();
+        assert_refused(&strict, [(name, token.clone())]).await;
+        assert_accepted(&generic, [(name, token)]).await;
+    }
+    for name in ["client_id", "jti", "sub"] {
+        assert_refused(&strict, [(name, good(&ISSUER).claim(name, "").sign())]).await;
+    }
+    assert_refused(&generic, [("sub", good(&ISSUER).subject("").sign())]).await;
+    // What others write instead does not make up for it.
+    let azp = good(&ISSUER).without_claim("client_id").claim("azp", "client-1").sign();
+    assert_refused(&strict, [("azp", azp)]).await;
+}
+
+#[tokio::test]
+async fn c4_claims_are_of_their_types() {
+    let texts = [json!(null), json!(1), json!(true), json!([]), json!(["user-1"]), json!({})];
+    let dates = [json!(null), json!("4102444800"), json!(true), json!([4_102_444_800_u64]), json!({})];
+    let of = |name: &'static str, values: &[Value]| -> Vec<_> {
+        values.iter().map(|value| (format!("{name}: {value}"), good(&ISSUER).claim(name, value).sign())).collect()
+    };
+    for api in both(&ISSUER) {
+        for name in ["iss", "sub", "client_id", "jti", "azp", "token_use", "typ"] {
+            assert_refused(&api, of(name, &texts)).await;
+        }
+        for name in ["exp", "nbf", "iat"] {
+            assert_refused(&api, of(name, &dates)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn c5_the_issuer_code_point_by_code_point() {
+    let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).path("/realms/test").start();
+    let url = issuer.url().to_owned();
+    let others = [
+        json!(format!("{url}/")),
+        json!(url.strip_suffix("test").unwrap()),
+        json!(format!("{url} ")),
+        json!(format!(" {url}")),
+        json!(format!("{url}#")),
+        json!(format!("{url}?")),
+        json!(format!("{url}\0")),
+        json!(url.replace("/test", "/Test")),
+        json!(url.replace("/test", "/%74est")),
+        json!(url.replace("/test", "//test")),
+        json!(url.replace("/test", "/./test")),
+        json!(url.replace("/test", "/x/../test")),
+        json!(url.replace("http:", "HTTP:")),
+        json!(url.replace("http:", "https:")),
+        json!(url.replace("http://", "")),
+        json!(url.replace("127.0.0.1", "localhost")),
+        json!(url.replace("127.0.0.1", "127.1")),
+        json!(url.replace("127.0.0.1", "user@127.0.0.1")),
+        json!(""),
+        json!([&url]),
+        json!({ "iss": &url }),
+    ];
+    for api in both(&issuer) {
+        assert_accepted(&api, [("the issuer's own", good(&issuer).sign())]).await;
+        assert_refused(&api, others.iter().map(|iss| (iss, good(&issuer).claim("iss", iss).sign()))).await;
+    }
+}
+
+#[tokio::test]
+async fn c6_e28_d14_the_audience_names_this_server() {
+    let with = |aud: &Value| (aud.to_string(), good(&ISSUER).claim("aud", aud).sign());
+    let mine = [json!(AUDIENCE), json!([AUDIENCE]), json!(["https://other.example.test", AUDIENCE])];
+    let others = [
+        json!("https://other.example.test"),
+        json!(["https://other.example.test"]),
+        json!(format!("{AUDIENCE}/")),
+        json!(format!("{AUDIENCE} ")),
+        json!(format!("{AUDIENCE}#x")),
+        json!(format!("{AUDIENCE} https://other.example.test")),
+        json!(format!("{AUDIENCE},https://other.example.test")),
+        json!(AUDIENCE.to_uppercase()),
+        json!("https://api.example.test.evil.test"),
+        json!("https://api.example.tes"),
+        json!("*"),
+        json!(""),
+        json!([]),
+        json!([""]),
+        json!([[AUDIENCE]]),
+        json!([AUDIENCE, 1]),
+        json!([AUDIENCE, null]),
+        json!([AUDIENCE, [AUDIENCE]]),
+        json!([{ "aud": AUDIENCE }]),
+        json!({ "0": AUDIENCE }),
+        json!(1),
+        json!(true),
+        json!(null),
+    ];
+    for api in both(&ISSUER) {
+        assert_accepted(&api, mine.each_ref().map(with)).await;
+        assert_refused(&api, others.each_ref().map(with)).await;
+        assert_refused(&api, [("none", good(&ISSUER).without_claim("aud").sign())]).await;
+    }
+}
+
+#[tokio::test]
+async fn c10_c11_what_the_rules_do_not_need_is_exposed() {
+    let more = json!({
+        "groups": ["a", { "value": "b" }],
+        "roles": [{ "value": "admin", "primary": true }],
+        "entitlements": "x",
+        "acr": "urn:example:mfa",
+        "auth_time": 1_700_000_000,
+        "amr": ["pwd", "otp"],
+    });
+    let token = more.as_object().unwrap().iter().fold(good(&ISSUER), |token, (name, value)| token.claim(name, value));
+    let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).profile(Profile::Rfc9068).build().unwrap();
+    let claims: Value = api.verify(&token.sign()).await.unwrap().claims().unwrap();
+    for (name, value) in more.as_object().unwrap() {
+        assert_eq!(&claims[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn c15_the_subject_need_not_be_a_person() {
+    let token = good(&ISSUER).subject("client-1").client_id("client-1").sign();
+    for profile in [Profile::Generic, Profile::Rfc9068] {
+        let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).profile(profile).build().unwrap();
+        let token = api.verify(&token).await.unwrap();
+        assert_eq!((token.subject(), token.client_id()), ("client-1", Some("client-1")));
+    }
+}
