@@ -327,13 +327,13 @@ async fn a_source_that_is_named_twice_holds_one_token() {
 }
 
 #[test]
-#[should_panic(expected = "holds more than a token")]
+#[should_panic(expected = "expected the name of a header that holds only a token")]
 fn cookies_are_looked_at_by_name() {
     let _ = TokenSource::header(COOKIE);
 }
 
 #[test]
-#[should_panic(expected = "cannot stand in a subprotocol")]
+#[should_panic(expected = "expected the start of a WebSocket subprotocol")]
 fn a_subprotocol_is_one_word() {
     let _ = TokenSource::websocket_protocol("a b");
 }

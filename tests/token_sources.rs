@@ -274,13 +274,13 @@ async fn a20_layers_within_do_not_print_it() {
 }
 
 #[test]
-#[should_panic(expected = "holds more than a token")]
+#[should_panic(expected = "expected the name of a header that holds only a token")]
 fn authorization_is_looked_at_anyway() {
     let _ = TokenSource::header(http::header::AUTHORIZATION);
 }
 
 #[test]
-#[should_panic(expected = "no cookie's name")]
+#[should_panic(expected = "expected the name of a cookie")]
 fn a_cookie_has_a_name() {
     let _ = TokenSource::cookie("a b");
 }

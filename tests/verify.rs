@@ -20,7 +20,7 @@ async fn verify_tells_what_is_wrong_with_both_values() {
     assert_eq!(error, VerifyError::Token(expected));
     assert_eq!(
         error.to_string(),
-        format!("the token is refused: the audience [\"other\"] has none of [\"{AUDIENCE}\"]")
+        format!("the token is refused: the audience is [\"other\"], expected one of [\"{AUDIENCE}\"]")
     );
 }
 
@@ -88,9 +88,9 @@ fn a_server_that_makes_no_sense_is_not_built() {
     let realm = ResourceServer::builder("a").realm("é").trust(issuer()).build().unwrap_err();
     assert_eq!(realm, ConfigError::Realm { value: "é".into() });
     let leeway = ResourceServer::builder("a").leeway(Duration::from_secs(61)).trust(issuer()).build().unwrap_err();
-    assert_eq!(leeway.to_string(), "a leeway of 61s, where 60 s are the most");
+    assert_eq!(leeway.to_string(), "the leeway is 61 s, expected at most 60 s");
     assert_eq!(
         Issuer::discover("http://login.example.com").unwrap_err().to_string(),
-        "the issuer \"http://login.example.com\": neither https nor, on this machine itself, http"
+        "the issuer \"http://login.example.com\" cannot be discovered: neither https nor, on this machine itself, http"
     );
 }

@@ -62,7 +62,7 @@ fn mistakes_in_variables() {
             format!("leeway (API_LEEWAY): the text {odd:?}, where a whole number of seconds, at most 60, is expected");
         assert_eq!(with("API_LEEWAY", odd), [expected]);
     }
-    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): the leeway is 61 s, expected at most 60 s"]);
     assert_eq!(
         with("API_METADATA", "yes"),
         [r#"metadata (API_METADATA): the text "yes", where a table, true or false is expected"#]
@@ -117,7 +117,7 @@ fn mistakes_in_variables() {
     );
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "https://a.example https://a.example")]),
-        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice"#]
+        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice, expected once"#]
     );
 }
 
@@ -125,7 +125,7 @@ fn mistakes_in_variables() {
 #[test]
 fn a_prefix_is_found_in_any_case() {
     let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];
-    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): the leeway is 61 s, expected at most 60 s"]);
     let twice = [("api_AUDIENCE", "a"), ("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example")];
     assert_eq!(problems_of_vars(&twice), ["audience (API_AUDIENCE, api_AUDIENCE): set twice"]);
     // A prefix that ends within a character of a name is none of it.
@@ -241,7 +241,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
         [format!("issuers[0] (API_ISSUERS): the text \"https://a.example,\", {told}")]
     );
     let issuer = [("API_AUDIENCE", "a"), ("API_ISSUERS__0__ISSUER", "https://a.example")];
-    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "CLIENTS_INSTEAD_OF_AUDIENCE"] {
+    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "IDENTIFY_BY_CLIENT"] {
         let name = format!("API_ISSUERS__0__{setting}");
         let path = setting.to_lowercase();
         assert_eq!(

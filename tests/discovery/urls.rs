@@ -23,7 +23,10 @@ fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
     ];
     for (value, reason) in rows {
         let error = Issuer::discover(value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the issuer {:?}: {reason}", without_secrets(value)));
+        assert_eq!(
+            error.to_string(),
+            format!("the issuer {:?} cannot be discovered: {reason}", without_secrets(value))
+        );
         assert!(matches!(error, ConfigError::Issuer { value: named, .. } if named == value));
     }
     for good in ["https://login.example", "https://login.example/", "https://login.example:8443/t/1", "http://[::1]:1"]
@@ -54,7 +57,7 @@ fn i5_a_jwks_url_is_an_https_url() {
     ];
     for (value, reason) in rows {
         let error = Issuer::jwks("https://login.example", value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the JWKS URL {:?}: {reason}", without_secrets(value)));
+        assert_eq!(error.to_string(), format!("the JWKS URL {:?} cannot be fetched: {reason}", without_secrets(value)));
     }
     // Unlike an issuer's identifier, it may have a query; and the identifier need not be a URL then.
     assert!(Issuer::jwks("login", "https://login.example/jwks?tenant=1").is_ok());

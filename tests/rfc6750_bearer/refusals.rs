@@ -186,7 +186,7 @@ async fn a20_no_log_contains_the_token() {
         good(&ISSUER).header("kid", "unknown").sign(),
         good(&ISSUER).header("alg", "none").sign(),
         format!("{}x", good(&ISSUER).sign()),
-        good(&ISSUER).raw_payload("{").sign(),
+        good(&ISSUER).raw_payload(r#"{"sub":"of-a-payload-that-ends""#).sign(),
     ];
     for token in &tokens {
         present(&api, token).await;

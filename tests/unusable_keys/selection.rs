@@ -147,7 +147,10 @@ async fn e10_without_a_kid_seventeen_fitting_keys_are_tried() {
     present(&app(&server), &token).await.assert_invalid_token();
     let error = server.verify(&token).await.unwrap_err();
     assert_eq!(error, VerifyError::Token(TokenError::NoKid { tried: 17, fitting: 18 }));
-    assert_eq!(error.to_string(), "the token is refused: no kid: 17 of 18 keys tried, and none made the signature");
+    assert_eq!(
+        error.to_string(),
+        "the token is refused: no kid: 17 of 18 keys tried, and none of them made the signature"
+    );
 }
 
 #[tokio::test]
