@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_has_200_characters_as_it_is_displayed() {
+    fn an_excerpt_has_at_most_200_displayed_characters() {
         let kept = |text: &str| Excerpt::from(text).to_string();
         assert_eq!(kept(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(kept(&"é".repeat(201)), format!("{}…", "é".repeat(199)));
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_eight_texts_are_kept_and_the_rest_is_counted() {
+    fn a_list_keeps_8_texts_and_counts_the_rest() {
         let texts = |number: usize| (0..number).map(|at| at.to_string()).collect::<Excerpts>();
         assert_eq!(format!("{:?}", texts(0)), "[]");
         assert_eq!(format!("{:?}", texts(2)), r#"["0", "1"]"#);

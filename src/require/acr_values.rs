@@ -116,8 +116,9 @@ impl Levels {
 mod tests {
     use super::*;
 
+    /// Row J4.
     #[test]
-    fn j4_values_compare_whole() {
+    fn values_are_compared_whole() {
         let values: AcrValues = "mfa hwk".parse().unwrap();
         for other in ["", "MFA", "mf", "mfa hwk", "mfa2", " mfa"] {
             assert!(!values.contains(other), "{other:?}");
@@ -125,15 +126,16 @@ mod tests {
         assert_eq!(values.iter().collect::<Vec<_>>(), ["mfa", "hwk"]);
     }
 
+    /// Row J2.
     #[test]
-    fn j2_values_need_no_quoting() {
+    fn values_need_no_quoting() {
         for bad in ["", " ", "a  b", "a ", "\"", "a\\b", "é", "a\tb"] {
             assert!(bad.parse::<AcrValues>().is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn at_least_is_by_the_order_given() {
+    fn at_least_follows_the_given_order() {
         let levels = Levels::new(["zero", "one", "a"]);
         assert_eq!(levels.at_least("zero").as_str(), "zero one a");
         assert_eq!(levels.at_least("one").as_str(), "one a");
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_hold_together_is_what_both_have() {
+    fn two_lists_combine_to_their_intersection() {
         let values = |text: &str| text.parse::<AcrValues>().unwrap();
         assert_eq!(values("a b c").in_common_with(&values("c b")), values("b c"));
         assert_eq!(values("a").in_common_with(&values("b")), values("a"));

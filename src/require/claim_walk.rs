@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn contains_is_one_of_an_array_or_the_value_itself() {
+    fn contains_matches_an_array_element_or_the_value_itself() {
         assert!(contains("/realm_access/roles", "admin"));
         assert!(contains("/resource_access/a~1b~0c/roles", "odd"));
         assert!(contains("/deep/0/0/x", "admin"), "compared after unescaping");
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn equals_is_the_value_and_its_type() {
+    fn equals_compares_the_value_and_its_type() {
         assert!(equals("/tier", 2) && equals("/paid", true) && equals("/group", "staff"));
         assert!(equals("/realm_access/roles/1", "admin"));
         assert!(!equals("/tier", 3) && !equals("/tier", "2") && !equals("/paid", "true") && !equals("/paid", false));
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_counts_unless_it_is_null_or_false() {
+    fn a_member_is_present_unless_it_is_null_or_false() {
         let has = |name| holds(ClaimRule::has_member("/granted", name));
         assert!(has("admin") && has("empty"));
         assert!(!has("taken") && !has("denied") && !has("absent") && !has("org"));
@@ -381,7 +381,7 @@ mod tests {
 
     /// All of them at once, in one walk, as each by itself.
     #[test]
-    fn many_rules_are_answered_in_one_walk() {
+    fn one_walk_evaluates_many_rules() {
         let texts = ["admin", "staff", "view", "odd", "7"].map(ClaimValue::from);
         let values: Vec<ClaimValue> =
             texts.into_iter().chain([2.into(), 7.into(), true.into(), false.into()]).collect();
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_satisfies_nothing() {
+    fn an_unreadable_payload_satisfies_nothing() {
         let rule = Rule::Claim(ClaimRule::contains("/a", "x".into()).unwrap());
         let holds = |payload: &str| {
             let Rule::Claim(claim) = &rule else { unreachable!() };
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_in_its_own_digits_is_the_number() {
+    fn whole_numbers_are_read_from_their_digits() {
         let parse = |digits: &str| WholeNumber.visit_str::<serde::de::value::Error>(digits).unwrap();
         assert_eq!([parse("0"), parse("2"), parse("-7")], [Some(0), Some(2), Some(-7)]);
         for odd in ["-0", "2.0", "2e0", "9223372036854775808", ""] {

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_are_looked_up_as_they_stand() {
+    fn identifiers_are_compared_exactly() {
         let many = Identities::of_tenants(TEMPLATE, [C, A, B]);
         assert_eq!((many.name(), many.iter().count()), (TEMPLATE, 3));
         assert!([A, B, C].iter().all(|tenant| many.contain(&of(tenant))));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_everybody_is_met_who_has_the_form_and_of_a_single_tenant_nobody_else() {
+    fn before_the_signature_a_list_admits_every_tenant_of_the_form() {
         let list = Identities::of_tenants(TEMPLATE, [A]);
         assert_eq!(list.meet(&of(B)), Some(Met { tenant: Some(B) }));
         assert!(list.may_contain(&of(B)) && !list.contain(&of(B)));

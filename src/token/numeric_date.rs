@@ -88,8 +88,9 @@ impl<'de> Deserialize<'de> for NumericDate {
 mod tests {
     use super::*;
 
+    /// Row E26.
     #[test]
-    fn e26_a_json_number_within_range() {
+    fn a_date_is_a_json_number_within_range() {
         let read = |text: &str| serde_json::from_str::<NumericDate>(text).ok().map(NumericDate::seconds);
         assert_eq!(read("1893456000"), Some(1_893_456_000.0));
         assert_eq!(read("1893456000.5"), Some(1_893_456_000.5));
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn converts_to_the_time_of_day_and_back() {
+    fn converts_to_system_time_and_back() {
         for seconds in [0.0, 1_893_456_000.5, -86_400.0, NumericDate::LIMIT] {
             let date = NumericDate(seconds);
             assert_eq!(NumericDate::from(SystemTime::from(date)), date);

@@ -119,8 +119,9 @@ fn is_scope_token(token: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Row H1.
     #[test]
-    fn h1_tokens_compare_whole_and_case_sensitively_and_split_at_the_space_only() {
+    fn tokens_are_split_at_spaces_and_compared_exactly() {
         let one = |text: &str| Scope::granted(&Strings::One(text.into())).unwrap();
         assert!(one("read:me write:me").contains("write:me"));
         assert!(one("  read:me  ").contains("read:me"));
@@ -132,8 +133,9 @@ mod tests {
         assert!(one("   ").is_empty());
     }
 
+    /// Row H4.
     #[test]
-    fn h4_an_array_element_with_a_space_is_one_odd_token() {
+    fn an_array_element_with_a_space_is_one_token() {
         let many =
             |tokens: &[&str]| Scope::granted(&Strings::Many(tokens.iter().map(|&t| t.into()).collect())).unwrap();
         assert!(many(&["a", "b"]).includes(&"b a".parse().unwrap()));
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_needed_scope_follows_the_grammar() {
+    fn a_required_scope_must_follow_the_grammar() {
         for bad in ["", " ", " a", "a ", "a  b", "a\tb", "a\"", "a\\b", "é", "a\nb"] {
             assert!(bad.parse::<Scope>().is_err(), "{bad:?}");
         }

@@ -10,8 +10,9 @@ use crate::harness::{
     AUDIENCE, ISSUER, app, assert_accepted, assert_refused, decoded, good, server, small_issuer, with_raw_member,
 };
 
+/// Row E5.
 #[tokio::test]
-async fn e5_a_claim_stands_once() {
+async fn duplicate_claims_are_refused() {
     let api = app(&server(&ISSUER));
     let token = good(&ISSUER).claim("x", json!({ "y": 1 })).claim("nbf", 0).claim("azp", "client-1");
     let own = decoded(&token)[1].clone();
@@ -44,8 +45,9 @@ async fn e5_a_claim_stands_once() {
     assert_accepted(&api, once.map(|member| (member, with_raw_member(&token, member).sign()))).await;
 }
 
+/// Row E13.
 #[tokio::test]
-async fn e13_names_and_strings_compare_after_unescaping() {
+async fn names_and_strings_compare_after_unescaping() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
     let slashes = payload.replace('/', "\\/");
@@ -71,8 +73,9 @@ async fn e13_names_and_strings_compare_after_unescaping() {
     .await;
 }
 
+/// Rows E26, E27.
 #[tokio::test]
-async fn e26_e27_a_date_is_a_json_number_in_range() {
+async fn a_date_must_be_a_json_number_in_range() {
     let api = app(&server(&ISSUER));
     let dated = |name: &'static str, value: &'static str| {
         (format!("{name}: {value}"), with_raw_claim(good(&ISSUER), name, value).sign())
@@ -133,8 +136,9 @@ async fn e26_e27_a_date_is_a_json_number_in_range() {
     assert_refused(&api, ["0", "-0", "-1", "1e9", "1.5", "1e-400"].map(|value| dated("exp", value))).await;
 }
 
+/// Row E29.
 #[tokio::test]
-async fn e29_one_json_object_and_nothing_after_it() {
+async fn header_and_payload_are_one_json_object_each() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
     let spoilt = |text: &str| {
@@ -193,8 +197,9 @@ async fn e29_one_json_object_and_nothing_after_it() {
     .await;
 }
 
+/// Row E29.
 #[tokio::test]
-async fn e29_depth_is_bounded() {
+async fn nesting_over_32_levels_is_refused() {
     let api = app(&server(&ISSUER));
     let arrays = |levels: usize| format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels));
     let objects = |levels: usize| format!("\"x\":{}1{}", "{\"x\":".repeat(levels), "}".repeat(levels));
@@ -228,8 +233,9 @@ async fn e29_depth_is_bounded() {
     }
 }
 
+/// Row E32.
 #[tokio::test]
-async fn e32_no_claim_is_handed_on_before_the_signature_is_verified() {
+async fn claims_are_parsed_only_after_the_signature_is_verified() {
     static READ: AtomicUsize = AtomicUsize::new(0);
     struct Spy;
     impl<'de> serde::Deserialize<'de> for Spy {

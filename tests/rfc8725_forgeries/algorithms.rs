@@ -15,8 +15,9 @@ use crate::harness::{
     AUDIENCE, ISSUER, app, assert_accepted, assert_refused, builder_with_keys, fetches, good, server, small_issuer,
 };
 
+/// Row D1.
 #[tokio::test]
-async fn d1_alg_is_one_of_a_list_exactly() {
+async fn alg_must_match_a_supported_name_exactly() {
     let issuer = rsa_and_ec_issuer();
     let api = app(&server(&issuer));
     let names = [
@@ -49,15 +50,17 @@ async fn d1_alg_is_one_of_a_list_exactly() {
     assert_accepted(&api, [("RS256", token_by(&issuer, Algorithm::RS256).sign())]).await;
 }
 
+/// Row D1.
 #[test]
-fn d1_an_empty_list_is_an_error_not_every_algorithm() {
+fn an_empty_algorithm_list_is_an_error() {
     let issuer = Issuer::discover("https://issuer.example.test").unwrap().algorithms([]);
     let error = ResourceServer::builder(AUDIENCE).trust(issuer).build().err();
     assert_eq!(error, Some(ConfigError::NoAlgorithm { issuer: "https://issuer.example.test".into() }));
 }
 
+/// Row D1.
 #[tokio::test]
-async fn d1_only_what_is_on_the_list() {
+async fn algorithms_off_the_list_are_refused() {
     for only in [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::Ed25519, Algorithm::MlDsa44] {
         let issuer = ISSUER.issuer().algorithms([only]);
         let api = app(&ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap());
@@ -67,8 +70,9 @@ async fn d1_only_what_is_on_the_list() {
     }
 }
 
+/// Row D2.
 #[tokio::test]
-async fn d2_a_key_serves_no_algorithm_of_another_kind() {
+async fn a_key_verifies_no_algorithm_of_another_type() {
     let api = app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap());
     let ed25519 = [Algorithm::EdDSA, Algorithm::Ed25519];
     for signed in Algorithm::ALL {
@@ -90,8 +94,9 @@ async fn d2_a_key_serves_no_algorithm_of_another_kind() {
     }
 }
 
+/// Row D2.
 #[tokio::test]
-async fn d2_a_key_that_names_its_algorithm_serves_no_other() {
+async fn a_key_with_alg_verifies_no_other_algorithm() {
     let rsa =
         [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
     let issuer = TestIssuer::builder().algorithms(rsa).start();
@@ -109,8 +114,9 @@ async fn d2_a_key_that_names_its_algorithm_serves_no_other() {
     }
 }
 
+/// Row D3.
 #[tokio::test]
-async fn d3_the_list_is_each_issuers_own() {
+async fn the_algorithm_list_is_per_issuer() {
     let (one, two) = (rsa_and_ec_issuer(), rsa_and_ec_issuer());
     let api = ResourceServer::builder(AUDIENCE)
         .trust(one.issuer().algorithms([Algorithm::ES256]))
@@ -125,8 +131,9 @@ async fn d3_the_list_is_each_issuers_own() {
     }
 }
 
+/// Row D4.
 #[tokio::test]
-async fn d4_no_hmac_with_public_material() {
+async fn hmac_with_public_keys_is_refused() {
     let issuer = rsa_and_ec_issuer();
     let api = app(&server(&issuer));
     let forged: Vec<_> = public_material(&issuer.jwks())
@@ -156,8 +163,9 @@ async fn d4_no_hmac_with_public_material() {
     assert_refused(&api, tagged).await;
 }
 
+/// Row D4.
 #[tokio::test]
-async fn d4_a_published_secret_verifies_nothing() {
+async fn a_published_secret_verifies_nothing() {
     let (issuer, secret) = (small_issuer(), b"a secret of enough octets for SHA-256".as_slice());
     for symmetric in [
         json!({ "kty": "oct", "kid": "secret", "k": URL_SAFE_NO_PAD.encode(secret) }),
@@ -181,8 +189,9 @@ async fn d4_a_published_secret_verifies_nothing() {
     }
 }
 
+/// Row D5.
 #[tokio::test]
-async fn d5_none_in_no_spelling() {
+async fn alg_none_is_refused_in_every_spelling() {
     let issuer = small_issuer();
     let api = app(&server(&issuer));
     let spellings = (0..16_u8).map(|upper| {
@@ -208,8 +217,9 @@ async fn d5_none_in_no_spelling() {
     assert_eq!(fetches(&issuer), (0, 0));
 }
 
+/// Row D18.
 #[tokio::test]
-async fn d18_no_password_is_ever_stretched() {
+async fn pbes2_is_refused_without_deriving_a_key() {
     let issuer = small_issuer();
     let api = app(&server(&issuer));
     for alg in ["PBES2-HS256+A128KW", "PBES2-HS384+A192KW", "PBES2-HS512+A256KW"] {

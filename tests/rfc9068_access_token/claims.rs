@@ -9,8 +9,9 @@ use tower_bearer::token::Profile;
 use super::both;
 use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, good};
 
+/// Row C1.
 #[tokio::test]
-async fn c1_the_type_is_that_of_an_access_token() {
+async fn typ_must_be_that_of_an_access_token() {
     let typed = |typ: &Value| (typ.to_string(), good(&ISSUER).header("typ", typ).sign());
     let [generic, strict] = both(&ISSUER);
     let access_token = ["at+jwt", "AT+JWT", "at+JWT", "application/at+jwt", "Application/At+Jwt"];
@@ -47,8 +48,9 @@ async fn c1_the_type_is_that_of_an_access_token() {
     assert_refused(&strict, usual).await;
 }
 
+/// Row C4.
 #[tokio::test]
-async fn c4_the_claims_that_must_be_there() {
+async fn required_claims_must_be_present() {
     let [generic, strict] = both(&ISSUER);
     for name in ["iss", "exp", "aud", "sub"] {
         for api in [&generic, &strict] {
@@ -69,8 +71,9 @@ async fn c4_the_claims_that_must_be_there() {
     assert_refused(&strict, [("azp", azp)]).await;
 }
 
+/// Row C4.
 #[tokio::test]
-async fn c4_claims_are_of_their_types() {
+async fn claims_must_have_their_types() {
     let texts = [json!(null), json!(1), json!(true), json!([]), json!(["user-1"]), json!({})];
     let dates = [json!(null), json!("4102444800"), json!(true), json!([4_102_444_800_u64]), json!({})];
     let of = |name: &'static str, values: &[Value]| -> Vec<_> {
@@ -86,8 +89,9 @@ async fn c4_claims_are_of_their_types() {
     }
 }
 
+/// Row C5.
 #[tokio::test]
-async fn c5_the_issuer_code_point_by_code_point() {
+async fn iss_is_compared_by_code_points() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).path("/realms/test").start();
     let url = issuer.url().to_owned();
     let others = [
@@ -119,8 +123,9 @@ async fn c5_the_issuer_code_point_by_code_point() {
     }
 }
 
+/// Rows C6, E28, D14.
 #[tokio::test]
-async fn c6_e28_d14_the_audience_names_this_server() {
+async fn aud_must_name_this_server() {
     let with = |aud: &Value| (aud.to_string(), good(&ISSUER).claim("aud", aud).sign());
     let mine = [json!(AUDIENCE), json!([AUDIENCE]), json!(["https://other.example.test", AUDIENCE])];
     let others = [
@@ -155,8 +160,9 @@ async fn c6_e28_d14_the_audience_names_this_server() {
     }
 }
 
+/// Rows C10, C11.
 #[tokio::test]
-async fn c10_c11_what_the_rules_do_not_need_is_exposed() {
+async fn other_claims_are_exposed() {
     let more = json!({
         "groups": ["a", { "value": "b" }],
         "roles": [{ "value": "admin", "primary": true }],
@@ -173,8 +179,9 @@ async fn c10_c11_what_the_rules_do_not_need_is_exposed() {
     }
 }
 
+/// Row C15.
 #[tokio::test]
-async fn c15_the_subject_need_not_be_a_person() {
+async fn the_subject_may_be_a_client() {
     let token = good(&ISSUER).subject("client-1").client_id("client-1").sign();
     for profile in [Profile::Generic, Profile::Rfc9068] {
         let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).profile(profile).build().unwrap();
