@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::with_raw_header;
+use crate::harness::sets::{texts, values};
 use crate::harness::signatures::OwnKey;
 use crate::harness::{ISSUER, app, assert_accepted, assert_refused, decoded, fetches, good, server, small_issuer};
 
@@ -37,7 +38,7 @@ async fn duplicate_header_parameters_are_refused() {
 async fn alg_must_be_a_string() {
     let api = app(&server(&ISSUER));
     assert_refused(&api, [("none", good(&ISSUER).without_header("alg").sign())]).await;
-    for alg in [json!(null), json!(["ES256"]), json!(256), json!(true), json!({ "ES256": 1 })] {
+    for alg in values("no text").into_iter().chain([json!(["ES256"]), json!({ "ES256": 1 })]) {
         assert_refused(&api, [(&alg, good(&ISSUER).header("alg", &alg).sign())]).await;
     }
 }
@@ -46,28 +47,7 @@ async fn alg_must_be_a_string() {
 #[tokio::test]
 async fn every_critical_extension_is_refused() {
     let api = app(&server(&ISSUER));
-    for crit in [
-        json!([]),
-        json!(null),
-        json!(""),
-        json!("exp"),
-        json!(true),
-        json!({}),
-        json!({ "exp": true }),
-        json!([""]),
-        json!([1]),
-        json!([null]),
-        json!([["exp"]]),
-        json!(["exp"]),
-        json!(["exp", "exp"]),
-        json!(["EXP"]),
-        json!(["alg"]),
-        json!(["kid", "typ"]),
-        json!(["crit"]),
-        json!(["b64"]),
-        json!(["urn:example:new"]),
-        json!(["absent"]),
-    ] {
+    for crit in values("crit") {
         let token = good(&ISSUER)
             .header("exp", 4_102_444_800_u64)
             .header("EXP", true)
@@ -123,7 +103,7 @@ async fn unknown_parameters_that_are_not_critical_are_ignored() {
 async fn unsupported_algorithms_are_refused() {
     let issuer = small_issuer();
     let api = app(&server(&issuer));
-    let names = ["ES256K", "Ed448", "ESP256", "ESB256", "SLH-DSA-SHA2-128s", "RS1", "ML-DSA", "ml-dsa-44", "ES521"];
-    assert_refused(&api, names.map(|name| (name, good(&issuer).header("alg", name).sign()))).await;
+    let names = texts("ed448 + post-quantum algorithms + other curves + misspelt algorithms");
+    assert_refused(&api, names.iter().map(|name| (name, good(&issuer).header("alg", name).sign()))).await;
     assert_eq!(fetches(&issuer), (0, 0));
 }

@@ -7,6 +7,7 @@ use tower_bearer::testing::TestIssuer;
 use tower_bearer::token::Profile;
 
 use super::both;
+use crate::harness::sets::values;
 use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, good};
 
 /// Row C1.
@@ -17,27 +18,8 @@ async fn typ_must_be_that_of_an_access_token() {
     let access_token = ["at+jwt", "AT+JWT", "at+JWT", "application/at+jwt", "Application/At+Jwt"];
     for api in [&generic, &strict] {
         assert_accepted(api, access_token.map(|typ| typed(&json!(typ)))).await;
-        let odd = [
-            json!(""),
-            json!("at+jwt "),
-            json!(" at+jwt"),
-            json!("at+jwt;v=1"),
-            json!("application/at+jwt; charset=utf-8"),
-            json!("at"),
-            json!("at jwt"),
-            json!("atjwt"),
-            json!("text/at+jwt"),
-            json!("application/application/at+jwt"),
-            json!("\u{ff41}t+jwt"),
-            json!("JOSE"),
-            json!("JWE"),
-            json!(null),
-            json!(1),
-            json!(true),
-            json!(["at+jwt"]),
-            json!({ "at+jwt": 1 }),
-        ];
-        assert_refused(api, odd.each_ref().map(typed)).await;
+        assert_refused(api, values("other types + no text").iter().map(typed)).await;
+        assert_refused(api, [typed(&json!(["at+jwt"])), typed(&json!({ "at+jwt": 1 }))]).await;
     }
     let usual = [
         ("JWT", good(&ISSUER).header("typ", "JWT").sign()),
@@ -74,17 +56,16 @@ async fn required_claims_must_be_present() {
 /// Row C4.
 #[tokio::test]
 async fn claims_must_have_their_types() {
-    let texts = [json!(null), json!(1), json!(true), json!([]), json!(["user-1"]), json!({})];
-    let dates = [json!(null), json!("4102444800"), json!(true), json!([4_102_444_800_u64]), json!({})];
     let of = |name: &'static str, values: &[Value]| -> Vec<_> {
         values.iter().map(|value| (format!("{name}: {value}"), good(&ISSUER).claim(name, value).sign())).collect()
     };
     for api in both(&ISSUER) {
         for name in ["iss", "sub", "client_id", "jti", "azp", "token_use", "typ"] {
-            assert_refused(&api, of(name, &texts)).await;
+            assert_refused(&api, of(name, &values("no text"))).await;
+            assert_refused(&api, of(name, &[json!(["user-1"])])).await;
         }
         for name in ["exp", "nbf", "iat"] {
-            assert_refused(&api, of(name, &dates)).await;
+            assert_refused(&api, of(name, &values("no number"))).await;
         }
     }
 }
