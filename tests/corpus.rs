@@ -33,7 +33,7 @@ const WORKERS: usize = 3;
 const KEYS_AT_ONCE: usize = 40;
 
 #[test]
-fn every_case_is_answered_as_it_should_be() {
+fn every_case_gets_its_expected_answer() {
     let stranger = TestIssuer::start();
     let report = Report::default();
     let (mut shared, mut own, mut keys, mut starts) = (BTreeMap::<_, Vec<_>>::new(), vec![], vec![], vec![]);

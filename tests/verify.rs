@@ -12,7 +12,7 @@ use tower_bearer::{Issuer, ResourceServer};
 use crate::harness::{AUDIENCE, good, server, small_issuer};
 
 #[tokio::test]
-async fn verify_tells_what_is_wrong_with_both_values() {
+async fn errors_name_the_found_and_the_expected_value() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let error = api.verify(&good(&issuer).audience("other").sign()).await.unwrap_err();
@@ -46,7 +46,7 @@ fn try_verify_outside_of_a_runtime_does_not_panic() {
 }
 
 #[tokio::test]
-async fn a_failing_issuer_is_not_the_tokens_fault() {
+async fn a_failing_issuer_is_not_a_token_error() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
     let api = server(&issuer);
@@ -55,7 +55,7 @@ async fn a_failing_issuer_is_not_the_tokens_fault() {
 }
 
 #[tokio::test]
-async fn audiences_and_algorithms_belong_to_one_issuer() {
+async fn audiences_and_algorithms_are_per_issuer() {
     let (one, other) = (small_issuer(), small_issuer());
     let api = ResourceServer::builder(AUDIENCE)
         .trust(one.issuer())
@@ -75,7 +75,7 @@ async fn audiences_and_algorithms_belong_to_one_issuer() {
 }
 
 #[test]
-fn a_server_that_makes_no_sense_is_not_built() {
+fn invalid_settings_are_configuration_errors() {
     let issuer = || Issuer::discover("https://login.example.com").unwrap();
     let error = |audience: &str, issuer: Issuer| ResourceServer::builder(audience).trust(issuer).build().unwrap_err();
     assert_eq!(error("", issuer()), ConfigError::Audience { value: String::new() });

@@ -11,7 +11,7 @@ use super::{config, lines, problems, problems_of_vars};
 use crate::harness::{AUDIENCE, app, good, send, small_issuer};
 
 #[tokio::test]
-async fn variables_are_read_as_their_settings_want_them() {
+async fn variables_are_parsed_by_the_type_of_their_setting() {
     let issuer = small_issuer();
     let variables = [
         ("API_AUDIENCE", AUDIENCE),
@@ -51,7 +51,7 @@ async fn variables_are_read_as_their_settings_want_them() {
 }
 
 #[test]
-fn mistakes_in_variables() {
+fn mistakes_in_variables_are_reported() {
     let good = [
         ("API_AUDIENCE", "https://api.example.com"),
         ("API_ISSUERS", "https://one.example.com https://two.example.com"),
@@ -123,7 +123,7 @@ fn mistakes_in_variables() {
 
 /// Names of variables have a case on some systems and none on others.
 #[test]
-fn a_prefix_is_found_in_any_case() {
+fn the_prefix_is_matched_case_insensitively() {
     let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];
     assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): the leeway is 61 s, expected at most 60 s"]);
     let twice = [("api_AUDIENCE", "a"), ("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example")];
@@ -159,7 +159,7 @@ fn problems_name_the_variable() {
 }
 
 #[test]
-fn a_number_that_is_none_of_an_element_is_told_which_are() {
+fn an_invalid_element_number_is_reported_with_the_valid_range() {
     for number in ["00", "01", "1000", "99999999999999999999"] {
         let name = format!("API_ISSUERS__{number}");
         assert_eq!(
@@ -172,7 +172,7 @@ fn a_number_that_is_none_of_an_element_is_told_which_are() {
 }
 
 #[test]
-fn the_name_of_a_variable_forges_no_line_of_a_log() {
+fn variable_names_are_escaped_in_problems() {
     for name in ["API_\u{1b}[31m\nERROR", "API_ISSUERS_0_\u{1b}[31m\nERROR", "API_\u{202e}x", "API_a=b\r"] {
         let name = format!("{name}{}", "x".repeat(5000));
         for problem in problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example"), (&name, "x")]) {
@@ -183,7 +183,7 @@ fn the_name_of_a_variable_forges_no_line_of_a_log() {
 }
 
 #[test]
-fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
+fn a_misspelt_variable_name_gets_a_suggestion() {
     let with = |name, value| problems_of_vars(&[("API_AUDIENCE", "a"), (name, value)]);
     let from_0 = "; elements are numbered from 0 without a gap";
     assert_eq!(
@@ -228,7 +228,7 @@ fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
 }
 
 #[test]
-fn a_list_in_a_variable_has_spaces_and_no_commas() {
+fn lists_in_variables_are_separated_by_spaces() {
     let told = "where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number";
     for value in ["https://a.example,https://b.example", "https://a.example;https://b.example"] {
         assert_eq!(
@@ -257,7 +257,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_unicode_is_no_text() {
+fn a_variable_that_is_not_unicode_is_a_problem() {
     use std::os::unix::ffi::OsStringExt;
 
     let odd = || OsString::from_vec(b"\xff".to_vec());

@@ -7,7 +7,7 @@ use super::{config, lines, problems};
 
 /// The dozen, each found in the presence of all others, in the order of the document.
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let document = r#"
         realm = "Beispiel für alle"
         leway = 10
@@ -59,7 +59,7 @@ fn assert_alone(document: &str, expected: &str) {
 }
 
 #[test]
-fn every_mistake_of_the_server_alone_is_one_problem() {
+fn each_server_mistake_is_one_problem() {
     let issuers = r#"issuers = ["https://login.example.com"]"#;
     assert_alone(issuers, "audience: missing, where the identifier of this server is expected");
     assert_alone(&format!("audience = 3\n{issuers}"), "audience: the number 3, where a text is expected");
@@ -139,7 +139,7 @@ fn assert_alone_in_table(settings: &str, expected: &str) {
 }
 
 #[test]
-fn every_mistake_of_an_issuer_alone_is_one_problem() {
+fn each_issuer_mistake_is_one_problem() {
     assert_alone_in_table("", "issuers[0].issuer: missing, where an identifier, or else a preset is expected");
     assert_alone_in_table(
         "domain = 'shop.example.com'",
@@ -208,7 +208,7 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
 }
 
 #[test]
-fn every_mistake_of_a_preset_alone_is_one_problem() {
+fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
         r#"issuers[0].preset: the text "keyclock", where "keycloak" or "auth0" or "entra" or "entra_tenants" or "entra_v1" or "okta" or "cognito" or "google" or "zitadel" or "kubernetes" is expected; did you mean "keycloak"?"#,
@@ -254,7 +254,7 @@ fn every_mistake_of_a_preset_alone_is_one_problem() {
 }
 
 #[test]
-fn what_is_set_twice_or_to_nothing_is_a_problem() {
+fn a_setting_given_twice_or_null_is_a_problem() {
     let json = |text: &str| lines(&serde_json::from_str::<Config>(text).unwrap().build().unwrap_err());
     let issuers = r#""issuers": ["https://login.example.com"]"#;
     assert_eq!(json(&format!(r#"{{"audience": "a", "audience": "b", {issuers}}}"#)), ["audience: set twice"]);
@@ -268,7 +268,7 @@ fn what_is_set_twice_or_to_nothing_is_a_problem() {
 
 /// A password in a URL, and what an unknown setting holds, which may be a secret of somebody else's.
 #[test]
-fn secrets_are_not_told() {
+fn problems_show_no_secrets() {
     let document = r#"
         audience = "a"
         api_key = "secret"
@@ -293,7 +293,7 @@ fn secrets_are_not_told() {
 
 /// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
 #[test]
-fn a_number_is_a_number_however_serde_json_hands_it_out() {
+fn numbers_are_read_under_arbitrary_precision_too() {
     let leeway = |leeway: &str| {
         let number = json!({ "$serde_json::private::Number": leeway });
         let settings = json!({ "audience": "a", "issuers": ["https://login.example.com"], "leeway": number });
@@ -309,7 +309,7 @@ fn a_number_is_a_number_however_serde_json_hands_it_out() {
 }
 
 #[test]
-fn what_is_larger_or_deeper_than_any_configuration_is_not_read() {
+fn oversized_or_deeply_nested_settings_are_refused() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let read = |text: &str| serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
     assert!(read(&format!(r#"{{"a": {}}}"#, nested(7))).is_ok());

@@ -9,7 +9,7 @@ use super::{config, problems, problems_of_vars};
 use crate::harness::small_issuer;
 
 #[test]
-fn a_placeholder_in_an_argument_of_a_preset_is_told_where_it_stands() {
+fn a_placeholder_in_a_preset_argument_is_reported_at_its_variable() {
     let keycloak = |value| {
         [
             ("API_AUDIENCE", "a"),
@@ -29,7 +29,7 @@ fn a_placeholder_in_an_argument_of_a_preset_is_told_where_it_stands() {
 
 /// What a template, a shell or a list left of an identifier, wherever one stands; and in code, in the same words.
 #[test]
-fn what_was_not_filled_in_is_a_problem() {
+fn unfilled_values_are_problems() {
     let oddities = [
         (" ", "is blank"),
         ("b ", "begins or ends with white space"),

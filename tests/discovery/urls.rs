@@ -3,8 +3,9 @@
 use tower_bearer::Issuer;
 use tower_bearer::server::ConfigError;
 
+/// Row I5.
 #[test]
-fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
+fn an_issuer_must_be_an_https_url_without_query_or_fragment() {
     let rows = [
         ("http://login.example", "neither https nor, on this machine itself, http"),
         ("http://127.0.0.1.login.example", "neither https nor, on this machine itself, http"),
@@ -47,8 +48,9 @@ fn without_secrets(url: &str) -> &str {
     }
 }
 
+/// Row I5.
 #[test]
-fn i5_a_jwks_url_is_an_https_url() {
+fn a_jwks_url_must_be_an_https_url() {
     let rows = [
         ("http://login.example/jwks", "neither https nor, on this machine itself, http"),
         ("https://user:secret@login.example/jwks", "has a user name or a password"),
