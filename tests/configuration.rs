@@ -301,7 +301,7 @@ impl Drawn {
             ["https://one.example.com", "https://two.example.com/", "http://three.example.com", "four", ""];
         let urls = ["https://keys.example.com/jwks", "http://keys.example.com", "keys"];
         let texts = || prop::collection::vec(prop::sample::select(&["a", "b c", "", "\u{e9}"][..]), 0..3);
-        let algorithms = prop::collection::vec(prop::sample::select(&Algorithm::ALL[..]), 0..3);
+        let algorithms = prop::collection::vec(prop::sample::select(Algorithm::ALL), 0..3);
         let url = prop::option::weighted(0.5, prop::sample::select(urls.to_vec()));
         (
             prop::sample::select(identifiers.to_vec()),
@@ -443,9 +443,9 @@ fn everything_that_is_wrong_is_told_at_once() {
         r#"metadata.resource: the resource "http://api.example.com" has metadata, and its identifier will not do: neither https nor, on this machine itself, http"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", which is no scope of a resource"#,
         "metadata.scopes_supported[2]: the number 3, where a text is expected",
-        r#"issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them"#,
-        r#"issuers[0].algorithms[2]: "none" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
-        r#"issuers[0].algorithms[3]: "RS257" is not a signature algorithm that can be verified here; did you mean RS256?"#,
+        r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm: whoever has the secret to verify tokens with can make them"#,
+        r#"issuers[0].algorithms[2]: "none" is not a supported signature algorithm: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[3]: "RS257" is not a supported signature algorithm; did you mean RS256?"#,
         r#"issuers[1].base_url: the issuer "https://…@id.example.com": has a user name or a password"#,
         r#"issuers[1].realm: the realm of Keycloak "a/b" is not made of letters, digits, '-', '.', '_' and '~'"#,
         r#"issuers[1].subjects: the issuer "issuers[1]" may have no subject at all"#,
@@ -598,11 +598,11 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
     issuer("algorithms = [1]", "issuers[0].algorithms[0]: the number 1, where a text is expected");
     issuer(
         "algorithms = ['es256']",
-        r#"issuers[0].algorithms[0]: "es256" is not a signature algorithm that can be verified here; did you mean ES256?"#,
+        r#"issuers[0].algorithms[0]: "es256" is not a supported signature algorithm; did you mean ES256?"#,
     );
     issuer(
         "algorithms = ['NONE']",
-        r#"issuers[0].algorithms[0]: "NONE" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[0]: "NONE" is not a supported signature algorithm: anybody can write a token that nobody signs"#,
     );
     issuer(
         "domain = 'x'",

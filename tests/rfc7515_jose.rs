@@ -376,7 +376,7 @@ async fn e21_e22_rsa_signatures_that_no_library_makes() {
 #[tokio::test]
 async fn d6_f1_f2_every_algorithm_by_its_key() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let token = token_by(algorithm);
         assert_accepted(&api, [(algorithm, token.sign()), (algorithm, token.clone().without_header("kid").sign())])
             .await;
@@ -386,7 +386,7 @@ async fn d6_f1_f2_every_algorithm_by_its_key() {
 #[tokio::test]
 async fn e21_e22_e23_a_signature_fits_to_the_bit() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let (input, signature) = signed(&token_by(algorithm));
         let (_, another) = signed(&token_by(algorithm));
         let length = signature.len();
@@ -421,7 +421,7 @@ async fn e21_e22_e23_a_signature_fits_to_the_bit() {
 #[tokio::test]
 async fn e32_the_signature_covers_header_and_payload() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let powerless = token_by(algorithm).scope("nothing");
         let (input, signature) = signed(&powerless);
         assert_refused(

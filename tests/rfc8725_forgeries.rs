@@ -81,7 +81,7 @@ async fn d1_only_what_is_on_the_list() {
         let issuer = ISSUER.issuer().algorithms([only]);
         let api = app(&ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap());
         assert_accepted(&api, [(only, token_by(&ISSUER, only).sign())]).await;
-        let others = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != only);
+        let others = Algorithm::ALL.iter().copied().filter(|algorithm| *algorithm != only);
         assert_refused(&api, others.map(|other| (other, token_by(&ISSUER, other).sign()))).await;
     }
 }
@@ -90,8 +90,8 @@ async fn d1_only_what_is_on_the_list() {
 async fn d2_a_key_serves_no_algorithm_of_another_kind() {
     let api = app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap());
     let ed25519 = [Algorithm::EdDSA, Algorithm::Ed25519];
-    for signed in Algorithm::ALL {
-        for claimed in Algorithm::ALL {
+    for &signed in Algorithm::ALL {
+        for &claimed in Algorithm::ALL {
             // Two names of one scheme.
             if signed == claimed || (ed25519.contains(&signed) && ed25519.contains(&claimed)) {
                 continue;

@@ -222,7 +222,7 @@ async fn c6_e28_d14_the_audience_names_this_server() {
 async fn c7_the_signature_is_by_a_key_of_that_issuer() {
     let stranger = TestIssuer::start();
     for api in both(&ISSUER) {
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let token = ISSUER.token_by(algorithm).audience(AUDIENCE).scope("read:me");
             assert_accepted(&api, [(algorithm, token.sign())]).await;
             assert_refused(&api, [(algorithm, token.signed_by(&stranger).sign())]).await;

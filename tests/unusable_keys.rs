@@ -336,7 +336,7 @@ async fn e15_a_polluted_set_costs_no_good_key() {
         let (before, after) = odd.split_at(odd.len() / 2);
         publisher.fail(Endpoint::Jwks, Fault::Body(set(before.iter().chain(&good).chain(after)).into_bytes()));
         let app = app(&server(&publisher));
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let token = token(algorithm).claim("iss", publisher.url());
             present(&app, &token.sign()).await.assert_ok();
             present(&app, &token.without_header("kid").sign()).await.assert_ok();
@@ -517,7 +517,7 @@ async fn d2_a_key_serves_only_the_algorithm_it_names() {
 #[tokio::test]
 async fn d2_a_key_that_names_no_algorithm_serves_those_of_its_kind() {
     let app = app(&server_with(keys([rsa()])));
-    for used in Algorithm::ALL {
+    for &used in Algorithm::ALL {
         let kid = rsa()["kid"].clone();
         let answer = present(&app, &token(used).header("kid", kid).sign()).await;
         let fits = used.name().starts_with("RS") || used.name().starts_with("PS");

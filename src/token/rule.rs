@@ -170,7 +170,7 @@ impl Rule {
             }
             Self::Issuer | Self::Tenants => list(policy.issuer.iter()),
             Self::Algorithm => {
-                list(Algorithm::ALL.into_iter().filter(|it| policy.algorithms.contains(*it)).map(Algorithm::name))
+                list(Algorithm::ALL.iter().copied().filter(|it| policy.algorithms.contains(*it)).map(Algorithm::name))
             }
             Self::Type => match policy.profile {
                 Profile::Rfc9068 => "at+jwt".to_owned(),
