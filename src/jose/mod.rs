@@ -4,6 +4,8 @@
 
 mod algorithm;
 mod base64url;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod jws;
 mod key;
