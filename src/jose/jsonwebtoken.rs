@@ -70,8 +70,12 @@ mod tests {
         let set = converted(&[&for_encryption, &to_sign, symmetric, ml_dsa, P256]).unwrap();
         assert_eq!(set.keys().len(), 1);
         let reasons: Vec<_> = set.skipped().iter().map(|skipped| &skipped.reason).collect();
-        let expected =
-            [&UnusableJwk::Use { usage: "enc".into() }, &UnusableJwk::KeyOps, &UnusableJwk::Symmetric, &UnusableJwk::InvalidKey];
+        let expected = [
+            &UnusableJwk::Use { usage: "enc".into() },
+            &UnusableJwk::KeyOps,
+            &UnusableJwk::Symmetric,
+            &UnusableJwk::InvalidKey,
+        ];
         assert_eq!(reasons, expected);
     }
 

@@ -315,7 +315,7 @@ impl ResourceServer {
     /// Where the token would be remembered. What is too long, or has a header that no good token had, is remembered nowhere,
     /// and need not be hashed to find that out.
     fn place(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
-        let may_be_there = token.len() <= MAX_TOKEN_LENGTH && self.0.headers.may_have_led(token);
+        let may_be_there = token.len() <= MAX_TOKEN_LENGTH && self.0.headers.may_be_cached(token);
         let cache = self.0.verified.as_ref().filter(|_| may_be_there)?;
         Some((cache, cache.fingerprint(token)))
     }
