@@ -34,7 +34,7 @@ fn the_check_sees_what_is_not_there() {
         "src/jose/jws.rs::Unverified",
         "src/keys/schedule.rs::GRACE",
         "tests/manual.rs::the_check_sees_what_is_not_there",
-        "src/jose/jws.rs::e1_three_parts",
+        "src/jose/jws.rs::three_parts",
     ];
     let missing = [
         "src/no_such_file.rs",

@@ -21,7 +21,7 @@ pub(super) const NOWHERE: &str = "https://stand-in.invalid";
 /// Why a setting is refused whose keys would have to be fetched.
 #[cfg(not(feature = "http-client"))]
 const NEEDS_CLIENT: &str =
-    "needs the feature http-client of tower-bearer, which is off; without it an issuer has an issuer and a jwks_file";
+    "the feature http-client is off, so keys cannot be fetched: expected an issuer and a jwks_file";
 
 /// Every issuer of a list, with something in the place of those that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
@@ -220,15 +220,14 @@ fn with_rules(reader: &mut Reader, table: &mut Table, kind: &Kind, mut issuer: I
 }
 
 fn algorithm(reader: &mut Reader, path: &Path, name: &str) -> Algorithm {
-    name.parse().unwrap_or_else(|_| {
-        let unknown = UnknownAlgorithm(Shown(name).text());
+    Shown(name).text().parse().unwrap_or_else(|unknown: UnknownAlgorithm| {
         let is_like = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         let why = if is_like("none") {
             ": anybody can write a token that nobody signs".to_owned()
         } else if is_like("HS") {
             ": whoever has the secret to verify tokens with can make them".to_owned()
         } else {
-            let meant = nearest(name, Algorithm::ALL.map(Algorithm::name));
+            let meant = nearest(name, Algorithm::ALL.iter().map(|known| known.name()));
             meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
         };
         reader.refuse(path, format_args!("{unknown}{why}"));

@@ -173,7 +173,7 @@
 //! let problems = config.build().unwrap_err();
 //! assert_eq!(problems.to_string(), r#"
 //! leway: not a setting; did you mean leeway?
-//! issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them
+//! issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm: whoever has the secret to verify tokens with can make them
 //! issuers[1].issuer: the issuer "http://other.example.com": neither https nor, on this machine itself, http
 //! "#.trim());
 //! assert_eq!(problems.iter().next().unwrap().path(), "leway");

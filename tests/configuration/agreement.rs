@@ -101,7 +101,7 @@ impl Drawn {
             ["https://one.example.com", "https://two.example.com/", "http://three.example.com", "four", ""];
         let urls = ["https://keys.example.com/jwks", "http://keys.example.com", "keys"];
         let texts = || prop::collection::vec(prop::sample::select(&["a", "b c", "", "\u{e9}"][..]), 0..3);
-        let algorithms = prop::collection::vec(prop::sample::select(&Algorithm::ALL[..]), 0..3);
+        let algorithms = prop::collection::vec(prop::sample::select(Algorithm::ALL), 0..3);
         let url = prop::option::weighted(0.5, prop::sample::select(urls.to_vec()));
         (
             prop::sample::select(identifiers.to_vec()),

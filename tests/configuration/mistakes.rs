@@ -37,9 +37,9 @@ fn all_mistakes_are_reported_at_once() {
         r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: neither https nor, on this machine itself, http"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", expected a scope of this resource"#,
         "metadata.scopes_supported[2]: the number 3, where a text is expected",
-        r#"issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them"#,
-        r#"issuers[0].algorithms[2]: "none" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
-        r#"issuers[0].algorithms[3]: "RS257" is not a signature algorithm that can be verified here; did you mean RS256?"#,
+        r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm: whoever has the secret to verify tokens with can make them"#,
+        r#"issuers[0].algorithms[2]: "none" is not a supported signature algorithm: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[3]: "RS257" is not a supported signature algorithm; did you mean RS256?"#,
         r#"issuers[1].base_url: the issuer "https://…@id.example.com" cannot be discovered: has a user name or a password"#,
         r#"issuers[1].realm: the realm of Keycloak is "a/b", expected a text of letters, digits, '-', '.', '_' and '~'"#,
         r#"issuers[1].subjects: the list of subjects of the issuer "issuers[1]" is empty, expected at least one"#,
@@ -195,11 +195,11 @@ fn each_issuer_mistake_is_one_problem() {
     issuer("algorithms = [1]", "issuers[0].algorithms[0]: the number 1, where a text is expected");
     issuer(
         "algorithms = ['es256']",
-        r#"issuers[0].algorithms[0]: "es256" is not a signature algorithm that can be verified here; did you mean ES256?"#,
+        r#"issuers[0].algorithms[0]: "es256" is not a supported signature algorithm; did you mean ES256?"#,
     );
     issuer(
         "algorithms = ['NONE']",
-        r#"issuers[0].algorithms[0]: "NONE" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[0]: "NONE" is not a supported signature algorithm: anybody can write a token that nobody signs"#,
     );
     issuer(
         "domain = 'x'",

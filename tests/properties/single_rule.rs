@@ -96,7 +96,7 @@ async fn refused(server: &ResourceServer, rule: &Rule, good: &GoodToken, bad: &s
 /// RFC 8725 §3.1: a server that trusts the issuer with every other algorithm.
 fn without(algorithm: Algorithm) -> ResourceServer {
     let keys = JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
-    let others = Algorithm::ALL.into_iter().filter(|other| *other != algorithm);
+    let others = Algorithm::ALL.iter().copied().filter(|other| *other != algorithm);
     let issuer = Issuer::keys(ISSUER.url(), keys).unwrap().algorithms(others);
     ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap()
 }

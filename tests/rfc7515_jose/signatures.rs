@@ -26,7 +26,7 @@ async fn rsa_padding_and_length_must_be_exact() {
 #[tokio::test]
 async fn every_algorithm_verifies_with_its_key() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let token = token_by(algorithm);
         assert_accepted(&api, [(algorithm, token.sign()), (algorithm, token.clone().without_header("kid").sign())])
             .await;
@@ -37,7 +37,7 @@ async fn every_algorithm_verifies_with_its_key() {
 #[tokio::test]
 async fn altered_signatures_are_refused() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let (input, signature) = signed(&token_by(algorithm));
         let (_, another) = signed(&token_by(algorithm));
         let length = signature.len();
@@ -73,7 +73,7 @@ async fn altered_signatures_are_refused() {
 #[tokio::test]
 async fn the_signature_covers_header_and_payload() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let powerless = token_by(algorithm).scope("nothing");
         let (input, signature) = signed(&powerless);
         assert_refused(

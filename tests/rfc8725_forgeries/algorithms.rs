@@ -45,7 +45,7 @@ async fn algorithms_off_the_list_are_refused() {
         let issuer = ISSUER.issuer().algorithms([only]);
         let api = app(&ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap());
         assert_accepted(&api, [(only, token_by(&ISSUER, only).sign())]).await;
-        let others = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != only);
+        let others = Algorithm::ALL.iter().copied().filter(|algorithm| *algorithm != only);
         assert_refused(&api, others.map(|other| (other, token_by(&ISSUER, other).sign()))).await;
     }
 }
@@ -55,8 +55,8 @@ async fn algorithms_off_the_list_are_refused() {
 async fn a_key_verifies_no_algorithm_of_another_type() {
     let api = app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap());
     let ed25519 = [Algorithm::EdDSA, Algorithm::Ed25519];
-    for signed in Algorithm::ALL {
-        for claimed in Algorithm::ALL {
+    for &signed in Algorithm::ALL {
+        for &claimed in Algorithm::ALL {
             // Two names of one scheme.
             if signed == claimed || (ed25519.contains(&signed) && ed25519.contains(&claimed)) {
                 continue;

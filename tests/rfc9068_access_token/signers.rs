@@ -24,7 +24,7 @@ async fn rs256_is_supported() {
 async fn the_signing_key_must_belong_to_the_issuer() {
     let stranger = TestIssuer::start();
     for api in both(&ISSUER) {
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let token = ISSUER.token_by(algorithm).audience(AUDIENCE).scope("read:me");
             assert_accepted(&api, [(algorithm, token.sign())]).await;
             assert_refused(&api, [(algorithm, token.signed_by(&stranger).sign())]).await;

@@ -94,7 +94,7 @@ async fn a_key_with_alg_verifies_only_that_algorithm() {
 #[tokio::test]
 async fn a_key_without_alg_verifies_the_algorithms_of_its_type() {
     let app = app(&server_with(keys([rsa()])));
-    for used in Algorithm::ALL {
+    for &used in Algorithm::ALL {
         let kid = rsa()["kid"].clone();
         let answer = present(&app, &token(used).header("kid", kid).sign()).await;
         let fits = used.name().starts_with("RS") || used.name().starts_with("PS");

@@ -66,7 +66,7 @@ async fn unusable_keys_do_not_affect_usable_ones() {
         let (before, after) = odd.split_at(odd.len() / 2);
         publisher.fail(Endpoint::Jwks, Fault::Body(set(before.iter().chain(&good).chain(after)).into_bytes()));
         let app = app(&server(&publisher));
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let token = token(algorithm).claim("iss", publisher.url());
             present(&app, &token.sign()).await.assert_ok();
             present(&app, &token.without_header("kid").sign()).await.assert_ok();

@@ -20,7 +20,7 @@ pub(super) fn signatures() -> Vec<Rule> {
                 let same = |other: &Algorithm| {
                     *other == setting.algorithm || edwards.contains(other) && edwards.contains(&setting.algorithm)
                 };
-                let others = Algorithm::ALL.into_iter().filter(|other| !same(other));
+                let others = Algorithm::ALL.iter().copied().filter(|other| !same(other));
                 // As often as not one of RSA's, which an RSA key serves all.
                 let of_rsa = |other: &Algorithm| other.name().starts_with(['R', 'P']);
                 let others: Vec<_> = if random.bool() { others.filter(of_rsa).collect() } else { others.collect() };
