@@ -10,9 +10,9 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use self::browser::{Arrival, Browser, Page};
-use crate::example_me::Example;
+use crate::example_process::Example;
 
-#[path = "../examples/me/walk/browser.rs"]
+#[path = "../examples/me/src/walk/browser.rs"]
 mod browser;
 
 /// RFC 7636, appendix B.

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 use self::grants::{Authorization, CODE_LIFETIME, Grant, GrantError, Grants, REFRESH_LIFETIME, Redemption};
 use self::pkce::Challenge;
 
-#[path = "../examples/me/authorization_server/grants.rs"]
+#[path = "../examples/me/src/authorization_server/grants.rs"]
 #[allow(dead_code, reason = "it is the example that needs all of it")]
 mod grants;
-#[path = "../examples/me/authorization_server/pkce.rs"]
+#[path = "../examples/me/src/authorization_server/pkce.rs"]
 mod pkce;
-#[path = "../examples/me/authorization_server/secrets.rs"]
+#[path = "../examples/me/src/authorization_server/secrets.rs"]
 #[allow(dead_code, reason = "it is the example that needs all of it")]
 mod secrets;
 

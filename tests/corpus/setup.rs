@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
-use crate::example_me::Example;
+use crate::example_process::Example;
 use crate::harness::AUDIENCE;
 use crate::rfc7515_jose::OwnKey;
 
