@@ -19,7 +19,7 @@ use std::thread;
 
 use tower_bearer::testing::TestIssuer;
 
-use crate::example_me::program;
+use crate::example_process::program;
 
 use case::{Case, Place};
 use report::Report;
