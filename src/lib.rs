@@ -80,6 +80,7 @@
 //! |---|---|
 //! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or a [`KeySource`](keys::KeySource) of yours |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `jsonwebtoken` | a [`JwkSet`](jose::JwkSet) from the `JwkSet` of the crate `jsonwebtoken`, version 12, none of whose cryptography it switches on |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |

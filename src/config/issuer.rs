@@ -79,17 +79,17 @@ fn with_rules(reader: &mut Reader, table: &mut Table, arguments: &[&str], mut is
 }
 
 fn algorithm(reader: &mut Reader, path: &Path, name: &str) -> Algorithm {
-    name.parse().unwrap_or_else(|_| {
+    redact::url(name).parse().unwrap_or_else(|unknown: UnknownAlgorithm| {
         let is_like = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         let hint = if is_like("none") {
             "; a token without a signature can be written by anyone".to_owned()
         } else if is_like("HS") {
             "; anyone with the secret that verifies an HMAC can also create tokens".to_owned()
         } else {
-            let meant = nearest(name, Algorithm::ALL.map(Algorithm::name));
+            let meant = nearest(name, Algorithm::ALL.iter().map(|known| known.name()));
             meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
         };
-        reader.refuse(path, format_args!("{}{hint}", UnknownAlgorithm(redact::url(name))));
+        reader.refuse(path, format_args!("{unknown}{hint}"));
         Algorithm::ES256
     })
 }

@@ -11,7 +11,7 @@ use super::{config, lines, problems, problems_of_vars};
 use crate::harness::{AUDIENCE, app, good, send, small_issuer};
 
 #[tokio::test]
-async fn variables_are_read_as_their_settings_want_them() {
+async fn variables_are_parsed_by_the_type_of_their_setting() {
     let issuer = small_issuer();
     let variables = [
         ("API_AUDIENCE", AUDIENCE),
@@ -51,7 +51,7 @@ async fn variables_are_read_as_their_settings_want_them() {
 }
 
 #[test]
-fn mistakes_in_variables() {
+fn mistakes_in_variables_are_reported() {
     let good = [
         ("API_AUDIENCE", "https://api.example.com"),
         ("API_ISSUERS", "https://one.example.com https://two.example.com"),
@@ -62,7 +62,7 @@ fn mistakes_in_variables() {
             format!("leeway (API_LEEWAY): expected an integer from 0 to 60 (seconds), found the string {odd:?}");
         assert_eq!(with("API_LEEWAY", odd), [expected]);
     }
-    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): the leeway is 61 s, expected at most 60 s"]);
     assert_eq!(
         with("API_METADATA", "yes"),
         [r#"metadata (API_METADATA): expected a table, true or false, found the string "yes""#]
@@ -119,15 +119,15 @@ fn mistakes_in_variables() {
     );
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "https://a.example https://a.example")]),
-        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice"#]
+        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice, expected once"#]
     );
 }
 
 /// Names of variables have a case on some systems and none on others.
 #[test]
-fn a_prefix_is_found_in_any_case() {
+fn the_prefix_is_matched_case_insensitively() {
     let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];
-    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): the leeway is 61 s, expected at most 60 s"]);
     let twice = [("api_AUDIENCE", "a"), ("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example")];
     assert_eq!(problems_of_vars(&twice), ["audience (API_AUDIENCE, api_AUDIENCE): set twice"]);
     // A prefix that ends within a character of a name is none of it.
@@ -161,7 +161,7 @@ fn problems_name_the_variable() {
 }
 
 #[test]
-fn a_number_that_is_none_of_an_element_is_told_which_are() {
+fn an_invalid_element_number_is_reported_with_the_valid_range() {
     for number in ["00", "01", "1000", "99999999999999999999"] {
         let name = format!("API_ISSUERS__{number}");
         assert_eq!(
@@ -174,7 +174,7 @@ fn a_number_that_is_none_of_an_element_is_told_which_are() {
 }
 
 #[test]
-fn the_name_of_a_variable_forges_no_line_of_a_log() {
+fn variable_names_are_escaped_in_problems() {
     for name in ["API_\u{1b}[31m\nERROR", "API_ISSUERS_0_\u{1b}[31m\nERROR", "API_\u{202e}x", "API_a=b\r"] {
         let name = format!("{name}{}", "x".repeat(5000));
         for problem in problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example"), (&name, "x")]) {
@@ -185,7 +185,7 @@ fn the_name_of_a_variable_forges_no_line_of_a_log() {
 }
 
 #[test]
-fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
+fn a_misspelt_variable_name_gets_a_suggestion() {
     let with = |name, value| problems_of_vars(&[("API_AUDIENCE", "a"), (name, value)]);
     let from_0 = "; elements are numbered from 0 without a gap";
     assert_eq!(
@@ -230,7 +230,7 @@ fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
 }
 
 #[test]
-fn a_list_in_a_variable_has_spaces_and_no_commas() {
+fn lists_in_variables_are_separated_by_spaces() {
     let told = |found: &str| {
         format!(
             "expected words separated by spaces, without commas, found the string {found:?}; set a value that contains a comma in a numbered variable of its own"
@@ -247,7 +247,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
         [format!("issuers[0] (API_ISSUERS): {}", told("https://a.example,"))]
     );
     let issuer = [("API_AUDIENCE", "a"), ("API_ISSUERS__0__ISSUER", "https://a.example")];
-    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "CLIENTS_INSTEAD_OF_AUDIENCE"] {
+    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "IDENTIFY_BY_CLIENT"] {
         let name = format!("API_ISSUERS__0__{setting}");
         let path = setting.to_lowercase();
         assert_eq!(
@@ -263,7 +263,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_unicode_is_no_text() {
+fn a_variable_that_is_not_unicode_is_a_problem() {
     use std::os::unix::ffi::OsStringExt;
 
     let odd = || OsString::from_vec(b"\xff".to_vec());
