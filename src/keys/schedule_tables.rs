@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::keys::back_off::MAX_BACK_OFF;
 
 /// A schedule, and clocks that count seconds from its beginning.
 #[derive(Clone)]
@@ -144,11 +145,11 @@ fn i10_a_fleet_neither_refreshes_nor_returns_together() {
     let returns: Time = |story| {
         // Until the back-off is that of a minute.
         for _ in 0..7 {
-            story.schedule.retry_at = None;
+            story.schedule.back_off.ends_at = None;
             let Decision::Wait { start: Some(fetch), .. } = story.decide(4300) else { panic!("no keys") };
             assert!(story.schedule.on_failed(fetch.number, story.at(4300)));
         }
-        story.schedule.retry_at.unwrap()
+        story.schedule.back_off.ends_at.unwrap()
     };
     for (time, from, to) in [(refreshes, 420, 540), (returns, 4348, 4360)] {
         let seconds = |seed| {
