@@ -111,7 +111,7 @@ impl ResourceServer {
 
     fn steps(&self, token: &str) -> Vec<Step> {
         let mut scratch = Scratch::default();
-        let candidate = Candidate::parse(token, &mut scratch, &self.0.headers);
+        let candidate = Candidate::parse(token, &mut scratch);
         let mut steps = of_form(token, candidate.as_ref().err());
         let Ok(candidate) = candidate else { return steps };
         let now = NumericDate::from(self.0.clock.now());

@@ -11,7 +11,7 @@ use super::credentials::is_b64token;
 use super::token_cache::{Entry, Fingerprint, TokenCache, TokenCacheStatus, VerifiedTokens};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, Moment};
-use crate::jose::{KnownHeaders, Scratch, SignatureError};
+use crate::jose::{Scratch, SignatureError};
 use crate::keys::{IssuerStatus, KeyStore, Lookup, PendingLookup, TokenTimes};
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
@@ -48,7 +48,6 @@ pub(super) struct Inner {
     challenges: Challenges,
     claims: Option<ClaimsExtension>,
     metadata: Option<ResourceMetadata>,
-    pub(super) headers: KnownHeaders,
     verified: Option<VerifiedTokens>,
 }
 
@@ -76,9 +75,8 @@ impl ResourceServer {
         token_cache: &TokenCache,
     ) -> Self {
         let verified = VerifiedTokens::new(token_cache);
-        let headers = KnownHeaders::default();
         let identity = ServerIdentity::next();
-        Self(Arc::new(Inner { identity, trusted, clock, challenges, claims, metadata, headers, verified }))
+        Self(Arc::new(Inner { identity, trusted, clock, challenges, claims, metadata, verified }))
     }
 
     /// Judges a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
@@ -312,10 +310,9 @@ impl ResourceServer {
         }
     }
 
-    /// Where the token would be remembered. What is too long, or has a header that no good token had, is remembered nowhere,
-    /// and need not be hashed to find that out.
+    /// Where the token would be remembered. A token that is too long is not remembered, and is not hashed.
     fn place(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
-        let may_be_there = token.len() <= MAX_TOKEN_LENGTH && self.0.headers.may_be_cached(token);
+        let may_be_there = token.len() <= MAX_TOKEN_LENGTH;
         let cache = self.0.verified.as_ref().filter(|_| may_be_there)?;
         Some((cache, cache.fingerprint(token)))
     }
@@ -351,7 +348,7 @@ impl ResourceServer {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Judgement, TokenError> {
         let mut scratch = Scratch::default();
-        let candidate = Candidate::parse(text, &mut scratch, &self.0.headers)?;
+        let candidate = Candidate::parse(text, &mut scratch)?;
         let (issuer, trusted) = self.trusted(candidate.issuer()?)?;
         let Trusted { policy, keys: store } = trusted;
         let now = self.at(now);

@@ -13,8 +13,8 @@ use super::rule::{Rule, Stage};
 use super::scope::Scope;
 use super::validity::{Validity, has_not_expired, is_valid_already, was_issued_in_the_past};
 use crate::jose::{
-    Algorithm, AlgorithmSet, JsonError, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Strings,
-    Unverified, Verified, VerifyingKey,
+    Algorithm, AlgorithmSet, JsonError, JwkSet, KeyIdentity, Scratch, SignatureError, Strings, Unverified, Verified,
+    VerifyingKey,
 };
 
 /// The most octets a token may have: ML-DSA tokens are 4 to 7 KB, and nothing is parsed beyond.
@@ -70,11 +70,11 @@ pub(crate) struct Candidate<'t> {
 }
 
 impl<'t> Candidate<'t> {
-    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, TokenError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
         }
-        let jws = Unverified::parse(token, scratch, known)?;
+        let jws = Unverified::parse(token, scratch)?;
         let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
         Ok(Self { jws, claims })
     }
