@@ -112,13 +112,13 @@ fn main() {
 
 fn first_sight(issuer: &TestIssuer) {
     println!("\nFirst sight, through the layer; times the bare verification\n");
-    println!("| token | octets | bare, ns | jsonwebtoken | cache off | cache on | off, ns more | on, ns more |");
+    println!("| token | bytes | bare, ns | jsonwebtoken | cache off | cache on | off, ns more | on, ns more |");
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for algorithm in ALGORITHMS {
         for (size, token) in [("small", small(issuer, algorithm)), ("large", large(issuer, algorithm))] {
             // Each comes once: the doorkeeper has forgotten it when it comes again.
             let tokens: Vec<String> = distinct(&token, 500).collect();
-            let octets = tokens[0].len();
+            let length = tokens[0].len();
             let floors = Floor::of_all(issuer, algorithm, &tokens);
             let credentials: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
             let off = server(issuer).token_cache(TokenCache::off()).build().unwrap();
@@ -139,7 +139,7 @@ fn first_sight(issuer: &TestIssuer) {
             let hits = on.token_cache_status().unwrap().hit_rate();
             assert!(hits < 0.02, "{hits}");
             println!(
-                "| {algorithm} {size} | {octets} | {floor:.0} | {:.3} | {:.3} | {:.3} | {:.0} | {:.0} |",
+                "| {algorithm} {size} | {length} | {floor:.0} | {:.3} | {:.3} | {:.3} | {:.0} | {:.0} |",
                 jwt / floor,
                 off_ns / floor,
                 on_ns / floor,

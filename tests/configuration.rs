@@ -440,13 +440,13 @@ fn everything_that_is_wrong_is_told_at_once() {
         "leeway: a leeway of 90s, where 60 s are the most",
         r#"profile: the text "rfc9086", where "generic" or "rfc9068" is expected; did you mean "rfc9068"?"#,
         r#"audience: the audience "" is empty or not printable ASCII"#,
-        r#"metadata.resource: the resource "http://api.example.com" has metadata, and its identifier will not do: neither https nor, on this machine itself, http"#,
+        r#"metadata.resource: the resource "http://api.example.com" has metadata, and its identifier will not do: the scheme is not https, and http is for this machine only"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", which is no scope of a resource"#,
         "metadata.scopes_supported[2]: the number 3, where a text is expected",
         r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm: whoever has the secret to verify tokens with can make them"#,
         r#"issuers[0].algorithms[2]: "none" is not a supported signature algorithm: anybody can write a token that nobody signs"#,
         r#"issuers[0].algorithms[3]: "RS257" is not a supported signature algorithm; did you mean RS256?"#,
-        r#"issuers[1].base_url: the issuer "https://…@id.example.com": has a user name or a password"#,
+        r#"issuers[1].base_url: the issuer "https://…@id.example.com": the URL has a user name or a password"#,
         r#"issuers[1].realm: the realm of Keycloak "a/b" is not made of letters, digits, '-', '.', '_' and '~'"#,
         r#"issuers[1].subjects: the issuer "issuers[1]" may have no subject at all"#,
         r#"issuers[2]: the issuer "https://login.example.com" is trusted twice"#,
@@ -504,7 +504,7 @@ fn every_mistake_of_the_server_alone_is_one_problem() {
     server("metadata = 'x'", r#"metadata: the text "x", where a table, true or false is expected"#);
     server(
         "metadata = true",
-        r#"metadata.resource: the resource "a" has metadata, and its identifier will not do: not an absolute URL"#,
+        r#"metadata.resource: the resource "a" has metadata, and its identifier will not do: the text is not an absolute URL"#,
     );
     let metadata = |settings: &str, expected: &str| {
         server(&format!("[metadata]\nresource = 'https://api.example.com'\n{settings}"), expected);
@@ -551,15 +551,15 @@ fn every_mistake_of_an_issuer_alone_is_one_problem() {
         "domain = 'shop.example.com'",
         "issuers[0].issuer: missing, where an identifier, or else a preset is expected",
     );
-    assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "": not an absolute URL"#);
+    assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "": the text is not an absolute URL"#);
     assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
     assert_alone_in_table(
         "issuer = 'https://a.example?b'",
-        r#"issuers[0].issuer: the issuer "https://a.example?…": has a query"#,
+        r#"issuers[0].issuer: the issuer "https://a.example?…": the URL has a query"#,
     );
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
-        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com": neither https nor, on this machine itself, http"#,
+        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com": the scheme is not https, and http is for this machine only"#,
     );
     assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: the number 1, where a text is expected");
     assert_alone_in_table(
@@ -652,7 +652,7 @@ fn every_mistake_of_a_preset_alone_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
-        r#"issuers[0].issuer: the issuer "kubernetes": not an absolute URL"#,
+        r#"issuers[0].issuer: the issuer "kubernetes": the text is not an absolute URL"#,
     );
 }
 
@@ -1015,7 +1015,7 @@ fn what_was_not_filled_in_is_a_problem() {
         );
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
-            [format!("issuers[0]: the issuer {value:?}: not an absolute URL")]
+            [format!("issuers[0]: the issuer {value:?}: the text is not an absolute URL")]
         );
         for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
             assert_eq!(
@@ -1033,7 +1033,7 @@ fn what_was_not_filled_in_is_a_problem() {
         }
         assert_eq!(
             at(&format!("jwks_url = '{value}'")),
-            [format!("issuers[0].jwks_url: the JWKS URL {value:?}: not an absolute URL")]
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?}: the text is not an absolute URL")]
         );
         assert_eq!(
             at(&format!("jwks_file = '{value}'")),

@@ -90,6 +90,6 @@ fn a_server_that_makes_no_sense_is_not_built() {
     assert_eq!(leeway.to_string(), "a leeway of 61s, where 60 s are the most");
     assert_eq!(
         Issuer::discover("http://login.example.com").unwrap_err().to_string(),
-        "the issuer \"http://login.example.com\": neither https nor, on this machine itself, http"
+        "the issuer \"http://login.example.com\": the scheme is not https, and http is for this machine only"
     );
 }

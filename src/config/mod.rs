@@ -174,7 +174,7 @@
 //! assert_eq!(problems.to_string(), r#"
 //! leway: not a setting; did you mean leeway?
 //! issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm: whoever has the secret to verify tokens with can make them
-//! issuers[1].issuer: the issuer "http://other.example.com": neither https nor, on this machine itself, http
+//! issuers[1].issuer: the issuer "http://other.example.com": the scheme is not https, and http is for this machine only
 //! "#.trim());
 //! assert_eq!(problems.iter().next().unwrap().path(), "leway");
 //! # Ok::<(), toml::de::Error>(())

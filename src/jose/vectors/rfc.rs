@@ -124,22 +124,22 @@ fn the_published_signatures_verify() {
     }
 }
 
-/// E21, E23: the octets of a signature are fixed in number, and each one counts.
+/// E21, E23: the bytes of a signature are fixed in number, and each one counts.
 #[test]
 fn the_published_signatures_fail_when_anything_is_changed() {
     for example in &EXAMPLES {
         let (place, [header, payload, signature]) = (example.place, example.parts());
         let signature = base64url::decode(signature).unwrap();
-        let resigned = |octets: &[u8]| format!("{header}.{payload}.{}", base64url::encode(octets));
+        let resigned = |bytes: &[u8]| format!("{header}.{payload}.{}", base64url::encode(bytes));
         for place in 0..signature.len() {
             let mut changed = signature.clone();
             changed[place] ^= 1;
-            assert!(example.is_refused(&resigned(&changed)), "{}: octet {place}", example.place);
+            assert!(example.is_refused(&resigned(&changed)), "{}: byte {place}", example.place);
         }
         let longer = [&signature[..], &[0]].concat();
         let padded = [&[0], &signature[..]].concat();
         for changed in [&signature[1..], &signature[..signature.len() - 1], &longer, &padded, &[]] {
-            assert!(example.is_refused(&resigned(changed)), "{place}: {} octets", changed.len());
+            assert!(example.is_refused(&resigned(changed)), "{place}: {} bytes", changed.len());
         }
         let longer_payload = base64url::encode([&base64url::decode(payload).unwrap()[..], b" "].concat());
         let longer_header = base64url::encode([&base64url::decode(header).unwrap()[..], b" "].concat());
@@ -161,8 +161,9 @@ fn a_signature_of_zeros_fits_nothing() {
     }
 }
 
+// Row D2 of the checklist.
 #[test]
-fn d2_a_key_of_another_kind_is_not_even_tried() {
+fn a_key_of_another_kind_is_not_even_tried() {
     for example in &EXAMPLES {
         let fits = |other: &&Example| other.algorithm.key_kind() == example.algorithm.key_kind();
         for other in EXAMPLES.iter().filter(|other| !fits(other)) {
@@ -175,8 +176,9 @@ fn d2_a_key_of_another_kind_is_not_even_tried() {
     }
 }
 
+// Rows D4, D5 of the checklist.
 #[test]
-fn d4_d5_the_published_macs_and_the_unsecured_one_are_refused() {
+fn the_published_macs_and_the_unsecured_one_are_refused() {
     let unknown = |name: &str| Some(JwsError::Algorithm { found: name.into() });
     for jws in HS256 {
         assert_eq!(parse_error(jws), unknown("HS256"));
@@ -187,8 +189,9 @@ fn d4_d5_the_published_macs_and_the_unsecured_one_are_refused() {
 }
 
 /// D19: RFC 7515 A.6 and A.7, and what RFC 7520 4.1 to 4.8 write so.
+// Row D19 of the checklist.
 #[test]
-fn d19_the_published_json_serializations_are_refused() {
+fn the_published_json_serializations_are_refused() {
     let flattened = |jws: &str, unprotected: &Value| {
         let [protected, payload, signature] = [0, 1, 2].map(|part| jws.split('.').nth(part).unwrap());
         json!({"payload": payload, "protected": protected, "header": unprotected, "signature": signature})
@@ -242,8 +245,9 @@ fn d19_the_published_json_serializations_are_refused() {
 }
 
 /// E16, E20: what was published of private and symmetric keys, and of keys for encryption.
+// Rows E16, E20 of the checklist.
 #[test]
-fn e16_e20_the_published_keys_that_no_set_should_have() {
+fn the_published_keys_that_no_set_should_have() {
     let with = |jwk: &str, members: &[(&str, &str)]| {
         let mut jwk: Value = serde_json::from_str(jwk).unwrap();
         for (name, value) in members {
@@ -303,15 +307,17 @@ fn e16_e20_the_published_keys_that_no_set_should_have() {
     }
 }
 
+// Row E31 of the checklist.
 #[test]
-fn e31_the_published_thumbprints() {
+fn the_published_thumbprints() {
     let rsa = format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#);
     assert_eq!(thumbprint(&rsa), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "RFC 7638 3.1");
     assert_eq!(thumbprint(ED25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "RFC 8037 A.3");
 }
 
+// Row E31 of the checklist.
 #[test]
-fn e31_only_the_required_members_count() {
+fn only_the_required_members_count() {
     let rsa = |rest: &str| thumbprint(&format!(r#"{{"e":"AQAB",{rest}"n":"{RSA_MODULUS}","kty":"RSA"}}"#));
     let plain = rsa("");
     assert_eq!(rsa(r#""kid":"x","use":"sig","alg":"PS512","x5c":["x"],"#), plain);
@@ -323,8 +329,9 @@ fn e31_only_the_required_members_count() {
 }
 
 /// RFC 9964 appendix A: the keys that the seed of 32 zeros makes, named by their thumbprints.
+// Rows F4, E31 of the checklist.
 #[test]
-fn f4_e31_the_published_ml_dsa_keys_are_ours_too() {
+fn the_published_ml_dsa_keys_are_ours_too() {
     for (algorithm, scheme, signature_length, published) in [
         (Algorithm::MlDsa44, &lc::ML_DSA_44_SIGNING, 2420, "T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o"),
         (Algorithm::MlDsa65, &lc::ML_DSA_65_SIGNING, 3309, "Suiu29qbfuaBaR4Ats-c6XQBePB_OpAxAwcTR_0KXVM"),
