@@ -20,6 +20,8 @@ mod clock;
 mod decision;
 #[path = "../src/keys/held_document.rs"]
 mod held_document;
+#[path = "../src/keys/running_fetch.rs"]
+mod running_fetch;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
 #[path = "../src/keys/schedule.rs"]
 mod schedule;

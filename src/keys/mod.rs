@@ -62,6 +62,7 @@ mod pending;
 mod refresh_task;
 #[cfg(feature = "http-client")]
 mod remote;
+mod running_fetch;
 mod schedule;
 mod settled_until;
 mod source;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::back_off::{BackOff, MIN_BACK_OFF};
 use super::decision::{Decision, Document, Fetch, Reception, TokenTimes, Wait};
 use super::held_document::HeldDocument;
+use super::running_fetch::{Reason, RunningFetch};
 use super::token_bucket::TokenBucket;
 use crate::clock::Moment;
 
@@ -52,7 +53,7 @@ const LOST: Duration = Duration::from_secs(10);
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct RefreshSchedule {
     held: Option<HeldDocument>,
-    running: Option<Running>,
+    running: Option<RunningFetch>,
     numbers: u64,
     back_off: BackOff,
     /// When the newest attempt that failed had begun.
@@ -62,26 +63,6 @@ pub(crate) struct RefreshSchedule {
     unknown_keys: TokenBucket,
     mismatches: TokenBucket,
     random: fastrand::Rng,
-}
-
-/// The fetch that runs, or that is about to.
-#[cfg_attr(test, derive(Clone))]
-struct Running {
-    fetch: Fetch,
-    reason: Reason,
-    began: Option<Moment>,
-    is_unanswered: bool,
-}
-
-/// Why a fetch is made. It is counted against a budget when it begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    /// Nothing can be validated before it, so it is never delayed, but it spends an attempt for an unknown key if one is left.
-    FirstKeys,
-    UnknownKey,
-    Mismatch,
-    /// The keys at hand are due for a refresh.
-    Age,
 }
 
 /// Whether the keys at hand may be used.
@@ -340,11 +321,11 @@ impl RefreshSchedule {
         self.numbers += 1;
         let bypass_caches = self.is_outdated || matches!(reason, Reason::UnknownKey | Reason::Mismatch);
         let fetch = Fetch { number: self.numbers, starts_at, bypass_caches };
-        self.running = Some(Running { fetch, reason, began: None, is_unanswered: false });
+        self.running = Some(RunningFetch { fetch, reason, began: None, is_unanswered: false });
         fetch
     }
 
-    fn running(&mut self, number: u64) -> Option<&mut Running> {
+    fn running(&mut self, number: u64) -> Option<&mut RunningFetch> {
         self.running.as_mut().filter(|running| running.fetch.number == number)
     }
 
