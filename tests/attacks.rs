@@ -13,7 +13,6 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{Request, StatusCode};
 use serde_json::json;
-use tokio::runtime;
 use tokio::task::yield_now;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -26,8 +25,8 @@ use tower_bearer::{Issuer, Require, ResourceServer, Scope};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::harness::{AUDIENCE, good, present, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
+use crate::harness::{AUDIENCE, current_thread_runtime, good, paused_runtime, present, server, small_issuer};
 
 /// A clock that is read and then, before the reader goes on, everything else happens.
 #[derive(Clone)]
@@ -178,7 +177,7 @@ fn a_log_subscriber_may_query_the_server_without_deadlock() {
     let subscriber = tracing_subscriber::registry().with(Curious(setup.api.clone()));
     let (done, finished) = mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = current_thread_runtime();
         with_default(subscriber, || runtime.block_on(setup.verify()).unwrap_err());
         done.send(()).unwrap();
     });
@@ -231,7 +230,7 @@ fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
     let verify = || {
-        runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        current_thread_runtime().block_on(async {
             api.verify(&token).await.unwrap();
             yield_now().await;
         });
@@ -249,15 +248,14 @@ fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
 #[test]
 fn an_abandoned_fetch_changes_nothing_when_it_completes() {
     let setup = Setup::new(|_| Fetch::Hang);
-    let runtime = || runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let stalled = runtime();
+    let stalled = paused_runtime();
     stalled.block_on(async {
         setup.try_verify().unwrap_err();
         settle().await;
     });
     setup.clock.advance(11 * SECOND);
     setup.publish_current();
-    let healthy = runtime();
+    let healthy = paused_runtime();
     healthy.block_on(setup.verify()).unwrap();
     stalled.block_on(async { tokio::time::sleep(10 * SECOND).await });
     let [status] = &setup.api.status()[..] else { panic!() };
@@ -268,10 +266,9 @@ fn an_abandoned_fetch_changes_nothing_when_it_completes() {
 #[test]
 fn a_fetch_abandoned_before_it_started_sends_no_request() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
-    let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stalled: Vec<_> = (0..5)
         .map(|_| {
-            let stalled = runtime();
+            let stalled = paused_runtime();
             stalled.block_on(async { setup.try_verify().unwrap_err() });
             setup.clock.advance(11 * SECOND);
             stalled

@@ -1,7 +1,6 @@
 //! What no setting of the token cache and no traffic may lead to: memory beyond the bound, a panic, or a cache that keeps
 //! nothing; and what may happen to a key between two looks at it.
 
-use tokio::runtime;
 use tokio::time::sleep;
 use tower_bearer::jose::JwkSet;
 use tower_bearer::server::{TokenCache, TokenCacheStatus, VerifyError};
@@ -10,8 +9,8 @@ use tower_bearer::token::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::attacks::Interrupted;
-use crate::harness::{AUDIENCE, app, builder_with_keys, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, Setup, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Setup, keys, settle};
+use crate::harness::{AUDIENCE, app, builder_with_keys, good, paused_runtime, present, small_issuer};
 
 const KIBIBYTE: u64 = 1024;
 
@@ -87,7 +86,7 @@ fn a_key_replaced_during_a_request_is_not_used() {
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
-    let runtime = runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = paused_runtime();
     runtime.block_on(async { api.verify(&token).await.map(drop).unwrap() });
     (0..2).for_each(|_| drop(api.try_verify(&token).unwrap()));
     assert_eq!(status(&api).hits, 1);

@@ -18,8 +18,8 @@ use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 use crate::harness::{AUDIENCE, decoded, fetches, good, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 
 const FETCH: Duration = Duration::from_millis(50);
 

@@ -1,6 +1,5 @@
 //! How long keys are believed, when they are fetched again, and who waits for it, all on a clock that stands still.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,8 +10,8 @@ use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::{AUDIENCE, app, current_thread_runtime, good, present, small_issuer};
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -74,7 +73,7 @@ async fn the_refresh_task_ends_with_the_last_handle() {
     assert!(before > 10, "a layer is a handle too");
     drop((layer, issuer));
     settle().await;
-    assert_eq!(Arc::strong_count(&source.0), 1, "nothing holds the source any more");
+    assert_eq!(source.holders(), 1, "nothing holds the source any more");
     sleep(10 * DEFAULT_LIFETIME).await;
     assert_eq!(source.fetches(), before);
 }
@@ -446,7 +445,7 @@ fn try_verify_needs_no_runtime() {
         assert_unavailable(setup.try_verify());
     }
     assert_eq!(setup.source.fetches(), 0, "there was nobody to carry a fetch out");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread_runtime();
     runtime.block_on(setup.verify()).unwrap();
     drop(runtime);
     assert_eq!(setup.source.fetches(), 1);
@@ -476,7 +475,7 @@ async fn try_verify_starts_a_fetch_without_waiting_for_it() {
 #[tokio::test(start_paused = true)]
 async fn issuers_share_neither_outages_nor_keys() {
     let (good_one, bad_one) = (small_issuer(), small_issuer());
-    let down = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
+    let down = Source::new(Fetch::Fail);
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keys(bad_one.url(), down.clone()).unwrap())
         .trust(Issuer::keys(good_one.url(), keys(&good_one)).unwrap())

@@ -19,7 +19,6 @@ mod forward_auth;
 mod harness;
 mod keys_lifetime;
 mod manual;
-mod memory_source;
 mod nested_json;
 mod observability;
 mod outage;

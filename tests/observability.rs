@@ -13,13 +13,13 @@ use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::harness::{app, good, present, send, server, small_issuer};
+use crate::harness::{app, current_thread_runtime, good, present, send, server, small_issuer};
 
 /// What a scrape says after `story`, which happens on this thread alone.
 fn scrape_after(story: impl Future<Output = ()>) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle: PrometheusHandle = recorder.handle();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread_runtime();
     ::metrics::with_local_recorder(&recorder, || {
         metrics::describe();
         runtime.block_on(story);
@@ -207,7 +207,7 @@ fn logged(story: impl Future<Output = ()>) -> String {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread_runtime();
     tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
     let octets = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     String::from_utf8(octets).unwrap()

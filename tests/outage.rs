@@ -9,8 +9,8 @@ use tower_bearer::jose::JwkSetError;
 use tower_bearer::keys::{DiscoveryError, FetchError};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 
+use crate::harness::memory_source::{Fetch, HOUR, SECOND, Setup};
 use crate::harness::{AUDIENCE, app, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, SECOND, Setup};
 
 /// The default lifetime and the hour on top.
 const USABLE: Duration = Duration::from_secs(70 * 60);

@@ -2,7 +2,6 @@
 //! of one who is listed fares as one of somebody who is not, by its answer, by what it waits for and by what it has fetched.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use serde_json::{Value, json};
@@ -13,8 +12,8 @@ use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Source, keys, settle};
 use crate::harness::{AUDIENCE, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, Source, keys, settle};
 
 const LISTED: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
 const ALSO_LISTED: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
@@ -42,7 +41,7 @@ impl Setup {
     fn new(list: List, fetch: Fetch) -> Self {
         let clock = TestClock::new();
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
-        let source = Source(Arc::new(Mutex::new((fetch, Vec::new()))));
+        let source = Source::new(fetch);
         let own = || Issuer::keys(issuer.url(), source.clone()).unwrap();
         let trusted = match list {
             List::Subjects => own().subjects([LISTED, ALSO_LISTED]),

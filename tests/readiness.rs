@@ -12,28 +12,18 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::{Require, ResourceServer};
 
-use crate::harness::{good, server, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
-
-fn request(authorization: Option<&str>) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    if let Some(value) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, value.try_into().unwrap());
-    }
-    request
-}
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
+use crate::harness::serve::serve_with_hyper;
+use crate::harness::{good, paused_runtime, request, server, small_issuer};
 
 fn bearer(token: &str) -> Request<Body> {
-    request(Some(&format!("Bearer {token}")))
+    request(Some(token))
 }
 
 /// A service with a limited number of places: a handle that is ready has one, and a call keeps it until it is answered. It
@@ -116,7 +106,11 @@ async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {
     let issuer = small_issuer();
     let refusals = [
         ("no credentials", request(None), StatusCode::UNAUTHORIZED),
-        ("malformed", request(Some("Bearer")), StatusCode::BAD_REQUEST),
+        (
+            "malformed",
+            Request::builder().header(AUTHORIZATION, "Bearer").body(Body::empty()).unwrap(),
+            StatusCode::BAD_REQUEST,
+        ),
         ("a bad token", bearer("x"), StatusCode::UNAUTHORIZED),
         ("the layer's requirement", bearer(&good(&issuer).scope("other").sign()), StatusCode::FORBIDDEN),
         ("a requirement within", bearer(&good(&issuer).scope("outer").sign()), StatusCode::FORBIDDEN),
@@ -208,15 +202,7 @@ async fn a_hyper_server_works_while_keys_are_fetched() {
     let ok = |_: Request<Incoming>| async { Ok::<_, BoxError>(Response::new(Empty::<Bytes>::new())) };
     let limit = tower::limit::ConcurrencyLimitLayer::new(1);
     let service = ServiceBuilder::new().layer(server(&issuer).layer()).layer(limit).service(service_fn(ok));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    let url = format!("http://{}", serve_with_hyper(service).await);
     let client = reqwest::Client::builder().no_proxy().timeout(MINUTE).build().unwrap();
     let token = good(&issuer).sign();
     let ask = || async { client.get(&url).bearer_auth(&token).send().await.unwrap().status() };
@@ -263,8 +249,7 @@ fn a_dropped_runtime_releases_its_permits() {
     let limited = Limited::new(1);
     let places = Arc::clone(&limited.places);
     let service = setup.api.layer().layer(limited);
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let ended = runtime();
+    let ended = paused_runtime();
     ended.block_on(async {
         let mut handle = service.clone();
         let token = setup.token();
@@ -276,7 +261,7 @@ fn a_dropped_runtime_releases_its_permits() {
     assert_eq!(places.available_permits(), 1);
     setup.publish_current();
     setup.clock.advance(MINUTE);
-    let answer = runtime().block_on(service.oneshot(bearer(&setup.token()))).unwrap();
+    let answer = paused_runtime().block_on(service.oneshot(bearer(&setup.token()))).unwrap();
     assert_eq!((answer.status(), places.available_permits()), (StatusCode::OK, 1));
 }
 

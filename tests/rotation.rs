@@ -7,8 +7,8 @@ use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::server::VerifyError;
 use tower_bearer::token::TokenError;
 
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 use crate::harness::{good, present, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 
 const FETCH: Duration = Duration::from_millis(50);
 

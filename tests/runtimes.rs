@@ -11,13 +11,11 @@ use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySour
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
+use crate::harness::{
+    AUDIENCE, app, current_thread_runtime, fetches, good, paused_runtime, present, server, small_issuer,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
 
 fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -42,7 +40,9 @@ fn a_server_works_in_one_runtime_after_another() {
     let (api, clock) = at_a_clock(issuer.issuer());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
     for (before, runtime) in
-        [current_thread(), current_thread(), multi_thread(), current_thread()].into_iter().enumerate()
+        [current_thread_runtime(), current_thread_runtime(), multi_thread(), current_thread_runtime()]
+            .into_iter()
+            .enumerate()
     {
         assert_eq!(fetches(&issuer).1, before);
         runtime.block_on(present(&app, &token)).assert_ok();
@@ -60,7 +60,7 @@ fn keys_outlive_the_runtime_that_fetched_them() {
     let issuer = small_issuer();
     let app = app(&server(&issuer));
     let token = good(&issuer).sign();
-    current_thread().block_on(present(&app, &token)).assert_ok();
+    current_thread_runtime().block_on(present(&app, &token)).assert_ok();
     multi_thread().block_on(present(&app, &token)).assert_ok();
     assert_eq!(fetches(&issuer), (1, 1));
 }
@@ -80,7 +80,7 @@ fn a_fetch_lost_with_its_runtime_is_restarted() {
 
     issuer.recover();
     // At once: an end that is no fault of the issuer's is not backed off from.
-    current_thread().block_on(present(&app, &token)).assert_ok();
+    current_thread_runtime().block_on(present(&app, &token)).assert_ok();
     assert_eq!(issuer.requests(Endpoint::Jwks), 2);
 }
 
@@ -89,7 +89,7 @@ fn waiters_in_other_runtimes_are_answered_by_a_new_fetch() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Hang);
     let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
-    let (first, second) = (multi_thread(), current_thread());
+    let (first, second) = (multi_thread(), current_thread_runtime());
     let present = || {
         let (app, token) = (app.clone(), token.clone());
         async move { present(&app, &token).await }
@@ -129,7 +129,7 @@ fn a_runtime_that_ends_under_load_poisons_nothing() {
         // Some of the thousand wait, some have not begun, and one may be within a lock.
         runtime.shutdown_background();
         issuer.recover();
-        let after = current_thread();
+        let after = current_thread_runtime();
         after.block_on(present(&app, &token)).assert_ok();
         assert!(issuer.requests(Endpoint::Jwks) > before + 1, "round {round}");
         clock.advance(Duration::from_secs(3 * 60 * 60));
@@ -141,7 +141,7 @@ fn a_runtime_that_has_ended_blocks_no_request() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let token = good(&issuer).sign();
-    let ended = current_thread();
+    let ended = current_thread_runtime();
     let handle = ended.handle().clone();
     drop(ended);
     {
@@ -151,7 +151,7 @@ fn a_runtime_that_has_ended_blocks_no_request() {
         }
     }
     assert_eq!(fetches(&issuer), (0, 0));
-    current_thread().block_on(api.verify(&token)).unwrap();
+    current_thread_runtime().block_on(api.verify(&token)).unwrap();
 }
 
 /// Hangs at the first fetch.
@@ -177,7 +177,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     let (api, clock) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
 
-    let stalled = current_thread();
+    let stalled = current_thread_runtime();
     stalled.block_on(async {
         assert!(api.try_verify(&token).is_err());
         while fetches.load(Ordering::Relaxed) == 0 {
@@ -185,7 +185,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
         }
     });
 
-    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let second = paused_runtime();
     // Nobody waits for ever, though.
     second.block_on(present(&app, &token)).assert_keys_unavailable();
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
@@ -208,14 +208,14 @@ fn ready_does_not_wait_forever_for_an_undriven_fetch() {
     let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
     let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
 
-    let stalled = current_thread();
+    let stalled = current_thread_runtime();
     stalled.block_on(async {
         assert!(!api.is_ready());
         while fetches.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
     });
-    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let second = paused_runtime();
     second.block_on(async {
         tokio::time::timeout(Duration::from_secs(30), api.ready()).await.expect("the issuer can be reached");
     });
@@ -254,7 +254,7 @@ fn a_fetch_cancelled_with_its_runtime_is_not_a_failure() {
         std::thread::yield_now();
     }
     tell.send(()).unwrap();
-    current_thread().block_on(api.verify(&token)).unwrap();
+    current_thread_runtime().block_on(api.verify(&token)).unwrap();
     let status = api.status().remove(0);
     assert_eq!((status.failures, status.last_error), (0, None));
 }

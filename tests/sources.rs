@@ -12,8 +12,8 @@ use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::token::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
 use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
 
 fn server_of(issuer: &TestIssuer, source: impl KeySource, clock: &TestClock) -> ResourceServer {
     let trusted = Issuer::keys(issuer.url(), source).unwrap();

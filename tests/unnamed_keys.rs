@@ -7,8 +7,8 @@ use tower_bearer::server::VerifyError;
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::token::TokenError;
 
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, settle};
 use crate::harness::{builder_with_keys, good, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, settle};
 
 /// The key sets of these issuers as one, without names.
 fn nameless<'a>(issuers: impl IntoIterator<Item = &'a TestIssuer>) -> serde_json::Value {

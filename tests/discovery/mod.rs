@@ -15,9 +15,9 @@ use axum::response::Response;
 use http::Uri;
 use http::header::LOCATION;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tower_bearer::{Issuer, ResourceServer};
 
+use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, Answer, ISSUER, app, good, present};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -71,8 +71,6 @@ impl Page {
 
 impl Site {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::<Mutex<State>>::default();
         let pages = Arc::clone(&state);
         let answer = move |uri: Uri| {
@@ -84,7 +82,7 @@ impl Site {
             let response = page.location.iter().fold(response, |response, to| response.header(LOCATION, to));
             std::future::ready(response.body(Body::from(page.body)).unwrap())
         };
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        let origin = format!("http://{}", serve(Router::new().fallback(answer)).await);
         Self { origin, state }
     }
 

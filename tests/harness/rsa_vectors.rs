@@ -1,13 +1,10 @@
 //! RSA signatures that no library makes.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use axum::Router;
 use serde::Deserialize;
 use serde_json::Value;
-use tower_bearer::testing::TestClock;
 
-use super::{app, builder_with_keys};
+use super::{app, builder_with_keys, clock_at};
 
 /// RSA signatures that no library makes: wrong padding, wrong salts, values beyond the modulus. They were computed with
 /// plain modular exponentiation; the private keys are gone, so the tokens stay as they are and the clock is set to their
@@ -34,8 +31,7 @@ impl RsaVectors {
             tokens: Vec<RsaVector>,
         }
         let File { now, jwks, tokens } = serde_json::from_str(include_str!("../vectors/rsa.json")).unwrap();
-        let clock = TestClock::new();
-        clock.set(UNIX_EPOCH + Duration::from_secs(now));
+        let clock = clock_at(now);
         let server = builder_with_keys("https://issuer.example.test", &jwks).clock(clock).build().unwrap();
         Self { app: app(&server), jwks, tokens }
     }

@@ -26,7 +26,7 @@ use tower_bearer::token::{Profile, TokenError};
 use tower_bearer::{AccessToken, ResourceServer};
 
 use self::good_token::GoodToken;
-use crate::harness::builder_with_keys;
+use crate::harness::{builder_with_keys, paused_runtime};
 
 /// Where a test starts.
 fn seed() -> u64 {
@@ -118,9 +118,4 @@ fn now(clock: &TestClock) -> u64 {
     let now = clock.now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     clock.set(UNIX_EPOCH + Duration::from_secs(now));
     now
-}
-
-/// A runtime whose time passes only when everybody waits for it.
-fn paused_runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }

@@ -5,7 +5,6 @@
 //! server at the same instant.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -18,8 +17,8 @@ use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use super::{paused_runtime, seed, times};
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Source, settle};
 use crate::harness::{AUDIENCE, good, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Source, settle};
 
 const STORIES: usize = 150;
 const STEPS: usize = 60;
@@ -102,7 +101,7 @@ impl Story {
     async fn begin(random: &mut Rng) -> Self {
         let issuer = small_issuer();
         let published = issuer.jwks();
-        let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&published), None), Vec::new()))));
+        let source = Source::new(Fetch::Keys(keys(&published), None));
         let clock = TestClock::new();
         super::now(&clock);
         let server = |cache: TokenCache| {

@@ -1,15 +1,12 @@
 //! An issuer that sends an empty audience, such as Ory Hydra
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 use tower_bearer::jose::{JsonError, JwkSet};
-use tower_bearer::testing::TestClock;
 use tower_bearer::token::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{KEYS, NOW, Provider, audience, missing};
-use crate::harness::AUDIENCE;
+use crate::harness::{AUDIENCE, clock_at};
 
 fn hydra(profile: Profile) -> Provider {
     let issuer = Issuer::discover("https://hydra.example.com/").unwrap().clients_instead_of_audience(["shop-web"]);
@@ -25,8 +22,7 @@ fn hydra(profile: Profile) -> Provider {
     });
     let provider = Provider::new(issuer.clone(), AUDIENCE, json!({ "typ": "JWT" }), claims);
     let keys = JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+    let clock = clock_at(NOW);
     let server = ResourceServer::builder(AUDIENCE).trust(issuer.keys_from(keys)).clock(clock).profile(profile);
     Provider { api: server.build().unwrap(), ..provider }
 }

@@ -12,14 +12,15 @@ mod together;
 mod zitadel;
 
 use std::sync::LazyLock;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::server::VerifyError;
-use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::testing::TestIssuer;
 use tower_bearer::token::TokenError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
+
+use crate::harness::clock_at;
 
 /// 2030-01-01, when all of it takes place.
 const NOW: u64 = 1_893_456_000;
@@ -42,8 +43,7 @@ impl Provider {
 
     fn with_keys(issuer: Issuer, jwks: &Value, audience: &str, header: Value, claims: Value) -> Self {
         let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
-        let clock = TestClock::new();
-        clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+        let clock = clock_at(NOW);
         let api = ResourceServer::builder(audience).trust(issuer.keys_from(keys)).clock(clock).build().unwrap();
         Self { api, header, claims }
     }

@@ -1,12 +1,8 @@
 //! All presets
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::server::VerifyError;
-use tower_bearer::testing::TestClock;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::cognito::cognito;
@@ -16,8 +12,8 @@ use super::keycloak::keycloak;
 use super::okta::okta;
 use super::zitadel::zitadel;
 use super::{KEYS, NOW, Provider, missing};
-use crate::harness::AUDIENCE;
-use crate::memory_source::{Fetch, Source, settle};
+use crate::harness::memory_source::{Fetch, Source, settle};
+use crate::harness::{AUDIENCE, clock_at};
 
 /// What is wrong with these tokens is found out before anybody looks for a key, known or not.
 /// Row D12.
@@ -36,9 +32,8 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
         (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
     ];
     for (provider, preset, audience, wrong) in cases {
-        let source = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
-        let clock = TestClock::new();
-        clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+        let source = Source::new(Fetch::Fail);
+        let clock = clock_at(NOW);
         let trusted = preset.unwrap().keys_from(source.clone());
         let api = ResourceServer::builder(audience).trust(trusted).clock(clock).build().unwrap();
         for kid in ["rsa-1", "junk"] {
@@ -60,8 +55,7 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
 fn preset_rules_apply_only_to_their_issuer() {
     let keys = || JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
     let (keycloak, cognito) = (keycloak(), cognito());
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+    let clock = clock_at(NOW);
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keycloak("https://id.example.com", "shop").unwrap().keys_from(keys()))
         .trust(Issuer::cognito("eu-central-1_AbCdEfGhI", ["client-a"]).unwrap().keys_from(keys()))

@@ -1,7 +1,8 @@
 //! How a token travels: the `Authorization` field and nothing else.
 
-use super::{authorize, request, serve, serve_defaults, transmit};
+use super::{authorize, request, serve_defaults, transmit};
 use crate::harness::challenge::Challenge;
+use crate::harness::serve::serve;
 use crate::harness::{ISSUER, app, good, send, server};
 
 /// Row A1.

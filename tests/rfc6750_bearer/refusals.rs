@@ -9,8 +9,9 @@ use axum::Router;
 use axum::routing::get;
 use tower_bearer::{Require, ResourceServer};
 
-use super::{authorize, request, serve, serve_defaults};
+use super::{authorize, request, serve_defaults};
 use crate::harness::challenge::Challenge;
+use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, Answer, ISSUER, app, builder_with_keys, good, present, send, server};
 
 /// Every kind of refusal there is a challenge for.

@@ -14,8 +14,8 @@ use tower_bearer::server::TokenCache;
 use tower_bearer::{Claims, ResourceServer};
 
 use super::{remember, status};
+use crate::harness::memory_source::MINUTE;
 use crate::harness::{app, builder_with_keys, good, present, small_issuer};
-use crate::memory_source::MINUTE;
 
 #[tokio::test]
 async fn a_token_is_cached_at_its_second_use() {

@@ -11,8 +11,8 @@ use tower_bearer::token::TokenError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{assert_refused, remember, status};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, old_and_new};
 use crate::harness::{AUDIENCE, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, old_and_new};
 
 #[tokio::test(start_paused = true)]
 async fn a_cached_token_is_refused_when_its_key_is_withdrawn() {
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Slow {
 #[tokio::test(start_paused = true)]
 async fn a_token_cached_after_its_key_was_withdrawn_is_refused() {
     let issuer = small_issuer();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).claims::<Slow>().build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
@@ -129,7 +129,7 @@ async fn refetching_the_same_key_keeps_its_tokens() {
 async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm() {
     let issuer = TestIssuer::builder().algorithms([tower_bearer::jose::Algorithm::RS256]).start();
     let mut jwks = issuer.jwks();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
@@ -147,7 +147,7 @@ async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm()
 async fn no_token_survives_a_race_with_a_withdrawal() {
     let issuer = small_issuer();
     let clock = TestClock::new();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     api.ready().await;

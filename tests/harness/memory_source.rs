@@ -13,7 +13,7 @@ use tower_bearer::server::VerifyError;
 use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, good};
+use super::{AUDIENCE, app, good};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Enough to tell before from after: on a paused clock everything else happens at one instant.
@@ -38,15 +38,24 @@ pub(crate) enum Fetch {
 
 /// Keys without any network, which remembers when they were asked for.
 #[derive(Clone)]
-pub(crate) struct Source(pub(crate) Arc<Mutex<(Fetch, Vec<Instant>)>>);
+pub(crate) struct Source(Arc<Mutex<(Fetch, Vec<Instant>)>>);
 
 impl Source {
+    pub(crate) fn new(fetch: Fetch) -> Self {
+        Self(Arc::new(Mutex::new((fetch, Vec::new()))))
+    }
+
     pub(crate) fn set(&self, fetch: Fetch) {
         self.0.lock().unwrap().0 = fetch;
     }
 
     pub(crate) fn fetches(&self) -> usize {
         self.0.lock().unwrap().1.len()
+    }
+
+    /// How many hold the source, this one included.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// The time from each fetch to the next.
@@ -96,7 +105,7 @@ impl Setup {
         let clock = TestClock::new();
         // Its tokens are dated by the same clock, so that none is from the future however long a test takes.
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
-        let source = Source(Arc::new(Mutex::new((first(&issuer), Vec::new()))));
+        let source = Source::new(first(&issuer));
         let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
         let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
         Self { issuer, source, api, clock }
