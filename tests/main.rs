@@ -8,6 +8,7 @@ mod attacks_on_the_cache;
 mod authorization_server;
 mod authorization_server_grants;
 mod configuration;
+mod conformance;
 mod corpus;
 mod cross_site;
 mod discovery;

@@ -77,7 +77,7 @@ impl Kind {
     }
 }
 
-/// Row B6, and what else may stand in any answer: nothing is shareable, and no header is there that nobody asked for.
+/// What may stand in any answer (row B6 and more): nothing is shareable, and there is no header that nobody asked for.
 pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
     const KNOWN: [&str; 9] = [
         "www-authenticate",
@@ -102,7 +102,7 @@ pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
     Ok(())
 }
 
-/// Rows A14 to A16, B1 to B3: read strictly, by two parsers.
+/// The challenge (rows A14 to A16, B1 to B3), read strictly by two parsers.
 fn challenge(response: &Response) -> Result<Option<Challenge>, String> {
     let mut lines = response.headers.iter().filter(|(name, _)| name == "www-authenticate").map(|(_, value)| &**value);
     let (text, more) = (lines.next(), lines.next());

@@ -131,7 +131,7 @@ impl Trial<'_> {
     }
 }
 
-/// Row A20, A16: nothing of the token comes back, and nothing that its maker wrote, whose mark is `zebra`.
+/// Nothing of the token comes back (rows A16, A20), and nothing that its maker wrote, whose mark is `zebra`.
 fn shows_nothing_of(minted: &Minted, response: &Response, kind: Kind) -> Result<(), String> {
     let headers: Vec<String> = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let headers = headers.join("\n");
