@@ -1,4 +1,4 @@
-//! What somebody who means harm, or two things at once, must not achieve.
+//! Attacks and races on keys, fetches and layers.
 
 use std::cell::Cell;
 use std::convert::Infallible;

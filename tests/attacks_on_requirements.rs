@@ -1,5 +1,4 @@
-//! What must not get past a requirement, and what a refusal must not lose: attacks on the language of requirements, the
-//! challenges, the sources and the responders.
+//! Attacks on requirements, challenges, token sources and responders.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -46,7 +45,7 @@ async fn a_late_check_refuses_a_token_that_has_expired_since() {
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
 }
 
-/// gRPC over HTTP/2, "Requests": who sends anything else would take 200 for success. A page cannot send `te`, and every proxy
+/// gRPC over HTTP/2, "Requests": a client that sends anything else would take 200 for success. A page cannot send `te`, and every proxy
 /// that speaks HTTP/1.1 to a server removes it.
 #[tokio::test]
 async fn only_grpc_requests_get_a_grpc_status_with_200() {
@@ -117,7 +116,7 @@ async fn only_grpc_requests_get_a_grpc_status_with_200() {
     }
 }
 
-/// A number among other things is still there.
+/// The array holds values of other types too.
 #[tokio::test]
 async fn claim_contains_finds_a_number_among_other_values() {
     let issuer = small_issuer();
@@ -168,7 +167,7 @@ async fn the_challenge_names_the_auth_context_that_is_missing() {
     assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InsufficientScope, Some("insufficient_scope")));
 }
 
-/// A rule that says now this and now that refuses, and does not stand in for what a client can do something about.
+/// A rule that answers differently each time refuses the token, but does not replace what a client can act on.
 #[tokio::test]
 async fn an_inconsistent_custom_rule_does_not_hide_a_missing_scope() {
     let issuer = small_issuer();
@@ -202,7 +201,7 @@ fn a_resource_url_that_a_parser_would_repair_is_refused() {
     }
 }
 
-/// What cannot be written in a header or read back is not in a challenge, whoever wrote it.
+/// A value that cannot be written in a header and read back is left out of the challenge.
 #[tokio::test]
 async fn every_challenge_parses_back_to_its_values() {
     let issuer = small_issuer();
@@ -353,7 +352,7 @@ async fn a_grpc_message_decodes_to_the_description() {
     assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "100 % é\r\nx"));
 }
 
-/// A mistake of the server's is not the client's in any protocol.
+/// A mistake of the server is not reported as one of the client, in gRPC as little as in HTTP.
 #[tokio::test]
 async fn a_misconfigured_server_answers_grpc_internal() {
     let issuer = small_issuer();

@@ -1,5 +1,5 @@
-//! What no setting of the token cache and no traffic may lead to: memory beyond the bound, a panic, or a cache that keeps
-//! nothing; and what may happen to a key between two looks at it.
+//! Attacks and extreme settings of the token cache: memory beyond the bound, panics, a cache that keeps nothing, and keys that
+//! change between two reads.
 
 use tokio::time::sleep;
 use tower_bearer::jose::JwkSet;

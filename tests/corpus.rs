@@ -1,4 +1,4 @@
-//! The attack corpus: every row of the conformance checklist's sections A to J as data, sent octet for octet over real
+//! The attack corpus: every row of the conformance checklist's sections A to J as data, sent byte for byte over real
 //! sockets to `examples/me`, which runs as a process of its own. `tests/corpus/README.md` explains the data.
 
 mod case;
@@ -47,7 +47,7 @@ fn every_case_gets_its_expected_answer() {
     }
     let specs: BTreeMap<String, Spec> = case::read_file("setups");
     for name in shared.keys() {
-        assert!(specs.contains_key(name), "nobody knows the setup {name}");
+        assert!(specs.contains_key(name), "no setup {name}");
     }
 
     let in_shared = |(name, cases): (&String, &Vec<Case>)| {

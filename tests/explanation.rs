@@ -1,4 +1,4 @@
-//! What a developer is told about a token: every rule, what it asked for and what there was.
+//! Explanations for developers: every rule, what it expected and what it found.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ fn reason(error: Option<&VerifyError>) -> Option<&'static str> {
     }
 }
 
-/// That the explanation and the verdict are of one mind.
+/// Asserts that the explanation agrees with the verdict.
 async fn assert_consistent(api: &ResourceServer, token: &str, what: &str) -> Explanation {
     let explanation = api.explain(token).await;
     assert_eq!(reason(explanation.verdict().err()), reason(api.verify(token).await.as_ref().err()), "{what}");
@@ -141,7 +141,7 @@ async fn further_rules_of_an_issuer_are_reported() {
     let forged = assert_consistent(&entra, &token.signed_by(&small_issuer()).sign(), "forged").await;
     assert_eq!(failed(&forged), ["signature", "tenants", "subjects"]);
     assert!(forged.to_string().starts_with("refused: signature\n"), "{forged}");
-    // RFC 9068 asks for an audience whoever the client is.
+    // RFC 9068 requires an audience for every client.
     let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().clients_instead_of_audience(["client-1"]));
     let without = good(&ISSUER).without_claim("aud").sign();
     for (api, holds, condition) in

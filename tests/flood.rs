@@ -1,4 +1,4 @@
-//! Junk buys no fetches, delays nobody whose key is known, and does not keep a new key out.
+//! Floods of unknown kids: they cause no extra fetches, delay no request with a known key, and do not keep a new key out.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -65,7 +65,7 @@ async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, Ver
     }
 }
 
-/// A hundred seconds of a thousand tokens each; after thirty, the issuer signs with a new key that nobody was told of.
+/// A hundred seconds of a thousand tokens each; after thirty, the issuer signs with a new key without announcing it.
 #[tokio::test(start_paused = true)]
 async fn a_rotation_during_100_000_unknown_kids_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
@@ -155,7 +155,7 @@ async fn unknown_kid_requests_beyond_the_limit_get_429() {
     }
 }
 
-/// A thousand at once that give up in every way there is, and then there is room for as many as ever.
+/// A thousand concurrent requests end in every possible way; afterwards as many can wait as before.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_frees_its_pending_slot() {
     let setup = Setup::warm(None).await;
@@ -262,7 +262,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
                     Issued::Future => token.claim("iat", seconds(20)),
                     Issued::Absent => token.without_claim("iat"),
                 };
-                // Nobody looks at its signature.
+                // The signature is never verified.
                 tokio::spawn(send(&format!("{}.AAAA", token.signing_input())));
             }
         }
@@ -284,7 +284,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
     (all, slow)
 }
 
-/// Somebody names the next key before it signs, and goes on doing so: its tokens pass all the same.
+/// A client guesses the next kid before the issuer uses it; good tokens with that kid pass all the same.
 #[tokio::test(start_paused = true)]
 async fn a_kid_guessed_before_it_is_published_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
@@ -317,7 +317,7 @@ async fn a_kid_guessed_before_it_is_published_refuses_no_good_token() {
     assert!(unknown >= 2, "the name was looked for: {unknown}");
 }
 
-/// One edge of a content delivery network holds the keys of before, and answers every other fetch.
+/// One edge of a content delivery network still serves the old keys, and answers every other fetch.
 #[tokio::test(start_paused = true)]
 async fn a_stale_cdn_edge_refuses_no_good_token() {
     let setup = Setup::warm(Some(HOUR)).await;

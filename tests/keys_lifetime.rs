@@ -1,4 +1,4 @@
-//! How long keys are believed, when they are fetched again, and who waits for it, all on a clock that stands still.
+//! The lifetime of keys: how long they are used, when they are fetched again, and which requests wait, on a paused clock.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ async fn no_request_waits_for_a_background_refresh() {
         present(&app, &setup.token()).await.assert_ok();
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(setup.source.fetches(), 2, "and nobody started another");
+    assert_eq!(setup.source.fetches(), 2, "and no other fetch was started");
 }
 
 /// Row I10.
@@ -165,7 +165,7 @@ async fn a_success_ends_the_back_off() {
     assert_unavailable(setup.verify().await);
     sleep(MINUTE).await;
     setup.publish_current();
-    // Nobody asks: the keys come by themselves.
+    // The refresh runs without any request.
     sleep(MINUTE).await;
     setup.try_verify().unwrap();
     let fetches = setup.source.fetches();
@@ -202,7 +202,7 @@ async fn a_thousand_unknown_kids_at_once_cause_two_fetches_at_most() {
             }
         }
         assert!(setup.source.fetches() - before.0 <= 1, "round {round}");
-        // The burst is spent after the second, so nobody waits for the third.
+        // The burst is spent after the second, so no request waits for the third.
         assert_eq!(unknown, if round < 2 { MAX_PENDING_UNKNOWN_KEYS } else { 0 }, "round {round}");
         assert_eq!(before.1.elapsed(), Duration::ZERO, "round {round}");
         present(&setup.app(), &setup.token()).await.assert_ok();
@@ -388,7 +388,7 @@ async fn disconnecting_clients_cancel_no_fetch() {
     assert_eq!(setup.source.fetches(), 1);
 }
 
-/// Even if there is nobody left at all.
+/// Even if no request is left.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_outlives_the_request_that_started_it() {
     let (open, gate) = watch::channel(false);
@@ -444,14 +444,14 @@ fn try_verify_needs_no_runtime() {
     for _ in 0..10 {
         assert_unavailable(setup.try_verify());
     }
-    assert_eq!(setup.source.fetches(), 0, "there was nobody to carry a fetch out");
+    assert_eq!(setup.source.fetches(), 0, "there was no runtime to run a fetch");
     let runtime = current_thread_runtime();
     runtime.block_on(setup.verify()).unwrap();
     drop(runtime);
     assert_eq!(setup.source.fetches(), 1);
     setup.try_verify().unwrap();
 
-    // A refresh is due, and again there is nobody: the keys are good for their lifetime, and nothing shows that the issuer cannot
+    // A refresh is due, and again there is no runtime: the keys are good for their lifetime, and nothing shows that the issuer cannot
     // be reached.
     setup.clock.advance(DEFAULT_LIFETIME.saturating_sub(SECOND));
     setup.try_verify().unwrap();
@@ -461,7 +461,7 @@ fn try_verify_needs_no_runtime() {
     assert_eq!(setup.source.fetches(), 1);
 }
 
-/// What it starts, somebody else has the good of.
+/// Other requests use the result of the fetch.
 #[tokio::test(start_paused = true)]
 async fn try_verify_starts_a_fetch_without_waiting_for_it() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));

@@ -1,4 +1,4 @@
-//! One file per promise.
+//! One file or folder per promise.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;

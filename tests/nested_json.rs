@@ -1,7 +1,7 @@
-//! JSON within JSON: no document that hides in a string of another is parsed, nor is anything so deep that it ends the stack.
+//! JSON within JSON: a document inside a string of another is not parsed, and no nesting overflows the stack.
 //!
 //! `serde_json::Value` parses what stands under a member name that is private to `serde_json`, as deep as that is, and again what
-//! stands in that. Whoever reads strangers' JSON as a `Value` must not meet that name.
+//! stands in that. Code that reads untrusted JSON as a `Value` must not meet that name.
 
 use std::thread;
 

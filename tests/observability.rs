@@ -1,4 +1,4 @@
-//! What an operator sees of it: counts (feature `metrics`) and spans, and nothing in them that a log must not hold.
+//! Observability: counts (feature `metrics`) and spans, without anything that must not be logged.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,7 +127,7 @@ fn checking_a_requirement_counts_no_refusal() {
     assert_eq!(lines(&scrape, metrics::REFUSALS), [""; 0]);
 }
 
-/// Nobody else sees these.
+/// Nothing else reports these.
 #[test]
 fn a_route_without_a_layer_is_counted_as_a_refusal() {
     let scrape = scrape_after(async {
@@ -187,9 +187,9 @@ fn refusal_names_are_distinct() {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -209,8 +209,8 @@ fn logged(story: impl Future<Output = ()>) -> String {
         .finish();
     let runtime = current_thread_runtime();
     tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
-    let octets = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    String::from_utf8(octets).unwrap()
+    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// The lines with which spans of requests ended, from their fields on.

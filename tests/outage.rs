@@ -1,4 +1,4 @@
-//! An issuer that fails, in whatever way: its keys are used for another hour, and it is asked about once a minute.
+//! Outages: the keys of a failing issuer are used for another hour, and it is asked about once a minute.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When a server can tell good tokens from bad ones, and that it gets there without a request.
+//! Readiness probes: a server gets its keys without any other request.
 
 use tokio::time::{Instant, sleep, timeout};
 use tower_bearer::{Issuer, ResourceServer};

@@ -1,5 +1,5 @@
-//! Who is on a list of subjects, clients or tenants is told to nobody who has no token that the issuer signed: a forged token
-//! of one who is listed fares as one of somebody who is not, by its answer, by what it waits for and by what it has fetched.
+//! Lists of subjects, clients and tenants cannot be probed without a signed token: a forged token of a listed identity and one of
+//! an unlisted identity get the same answer, wait for the same and cause the same fetches.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -76,7 +76,7 @@ impl Setup {
         }
     }
 
-    /// The token with a signature that nobody made.
+    /// The token with an invalid signature.
     fn forged(&self, value: &str) -> TokenBuilder {
         let stranger = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
         let kid = self.issuer.jwks()["keys"][0]["kid"].clone();

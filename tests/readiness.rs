@@ -1,4 +1,4 @@
-//! What the layers reserve in the service within: nothing for a request that is refused, or that waits for a key.
+//! Readiness and permits: a request that is refused or waits for a key holds no permit of the inner service.
 
 use std::convert::Infallible;
 use std::pin::Pin;

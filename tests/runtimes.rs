@@ -1,4 +1,4 @@
-//! One server may see several runtimes, one after the other or at once, and outlives each of them.
+//! Runtimes: a server works in several of them, in turn or at once, and outlives each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,7 +26,7 @@ fn at_a_clock(issuer: Issuer) -> (ResourceServer, TestClock) {
     (ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap(), clock)
 }
 
-/// A request has reached the issuer, so that whoever made it waits for the answer.
+/// Returns when a request has reached the issuer, so that its sender waits for the answer.
 fn until_asked(issuer: &TestIssuer, times: usize) {
     while issuer.requests(Endpoint::Jwks) < times {
         std::thread::yield_now();
@@ -167,7 +167,7 @@ impl KeySource for FirstHangs {
     }
 }
 
-/// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
+/// A current-thread runtime that is not driven any more: its fetch neither continues nor ends.
 #[test]
 fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     let issuer = small_issuer();
@@ -186,7 +186,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     });
 
     let second = paused_runtime();
-    // Nobody waits for ever, though.
+    // No request waits forever.
     second.block_on(present(&app, &token)).assert_keys_unavailable();
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
     clock.advance(Duration::from_secs(11));
@@ -199,7 +199,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 }
 
-/// Nobody else asks, and it is not told of the end of a fetch that was given up.
+/// There is no other request, and `ready` is not woken by an abandoned fetch.
 #[test]
 fn ready_does_not_wait_forever_for_an_undriven_fetch() {
     let issuer = small_issuer();

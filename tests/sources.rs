@@ -1,4 +1,4 @@
-//! Where keys come from, and how one sees how they are.
+//! Sources of keys, and the status of the keys.
 
 use std::fs;
 use std::path::Path;

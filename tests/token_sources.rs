@@ -1,4 +1,4 @@
-//! Where a token may stand beside the `Authorization` header: only where the layer was told to look, and one at a time.
+//! Token sources beside the `Authorization` header: only those that are configured, and one token per request.
 
 use axum::Router;
 use axum::body::Body;

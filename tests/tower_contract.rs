@@ -1,4 +1,4 @@
-//! What tower expects of a layer, and what layers within and without may expect of this one.
+//! The contract of tower: readiness, and what inner and outer layers may expect.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};

@@ -24,7 +24,7 @@ fn set<'a>(issuers: impl IntoIterator<Item = &'a TestIssuer>) -> JwkSet {
     JwkSet::from_json(nameless(issuers).to_string().as_bytes()).unwrap()
 }
 
-/// A token of this server's issuer that names no key, signed by whoever signs.
+/// A token of this server's issuer without `kid`, signed by `signer`.
 fn token(setup: &Setup, signer: &TestIssuer) -> String {
     good(&setup.issuer).without_header("kid").signed_by(signer).expires_in(24 * HOUR).sign()
 }
@@ -58,7 +58,7 @@ async fn a_rotation_without_kids_refuses_no_token_and_causes_one_fetch() {
     assert_eq!(verdict.unwrap_err(), VerifyError::Token(TokenError::NoKid { tried: 1, fitting: 1 }));
 }
 
-/// Junk spends the fetches. Then a good token is told when to come back, and is never called bad.
+/// Junk uses up the fetches. A good token then gets 429 with `Retry-After`, and never 401.
 #[tokio::test(start_paused = true)]
 async fn junk_tokens_cause_no_refusals_during_a_rotation_without_kids() {
     let (old, new, forger) = (small_issuer(), small_issuer(), small_issuer());

@@ -1,5 +1,5 @@
-//! How long tokens of a withdrawn key pass: never after the issuer has answered, for a lifetime while it is not asked, and for an
-//! hour more only while it cannot be reached.
+//! How long a withdrawn key is used: not after the issuer has answered without it, at most for its lifetime while nothing is
+//! fetched, and for one hour more only while the issuer cannot be reached.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ fn a_key_is_used_for_at_most_a_lifetime_and_an_hour_while_the_issuer_is_down() {
     }
 }
 
-/// Nothing usable is left: nobody can tell, whatever the token says about when it was issued.
+/// No usable key is left, so the answer is 503 whatever the `iat` of the token.
 #[tokio::test(start_paused = true)]
 async fn a_set_without_usable_keys_withdraws_all_and_is_refetched_within_a_minute() {
     for (what, jwks) in &replacements()[..3] {
@@ -252,7 +252,7 @@ fn a_rarely_driven_attempt_is_no_evidence_of_an_outage() {
     }
 }
 
-/// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
+/// A request waits for a refresh for one second at most; then the attempt is evidence.
 #[test]
 fn a_request_past_the_lifetime_waits_at_most_one_second_for_the_issuer() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));

@@ -1,5 +1,5 @@
-//! Configuration as data: every setting does what the builder's method does, and every mistake is told, at its place,
-//! at once.
+//! Configuration as data: every setting does what the builder's method does, and all mistakes are reported at once, each at its
+//! path.
 
 mod agreement;
 mod environment;

@@ -200,7 +200,7 @@ fn every_setting_is_documented() {
     let (presets, settings): (Vec<_>, Vec<_>) = cells.partition(|cells| cells[0].starts_with("[`"));
     let documented: BTreeSet<_> = settings.iter().flat_map(|cells| quoted(cells[0])).collect();
     let mut known = BTreeSet::new();
-    // Whoever sets something unheard of is told what there is.
+    // An unknown setting is answered with the list of known ones.
     let mut learn = |document: &str, start: &str| {
         let found = problems(document);
         let names = found.iter().find_map(|line| line.split_once("?\": not a setting; there are ")).expect(document).1;

@@ -1,4 +1,4 @@
-//! From an issuer's name to its keys: where they are looked for, and what stops the search.
+//! Discovery: from an issuer's identifier to its keys.
 
 mod bounds;
 mod locations;

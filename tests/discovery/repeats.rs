@@ -156,7 +156,7 @@ async fn the_old_jwks_uri_is_not_used_when_the_new_one_fails() {
     assert_eq!(asked(65).await, (true, vec![OAUTH.to_owned(), "/old".to_owned()]));
 }
 
-/// Whoever waits for keys whose place is known does not wait in vain for metadata.
+/// A request that waits for keys at a known URL does not run out of time on the metadata.
 #[tokio::test]
 async fn hanging_metadata_leaves_time_to_fetch_the_keys() {
     let issuer = small_issuer();

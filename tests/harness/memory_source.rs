@@ -1,4 +1,4 @@
-//! An issuer whose keys come from memory: scripted, counted, and on no clock but a paused one.
+//! An issuer whose keys come from memory: scripted and counted, for paused clocks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub(crate) use self::rsa_vectors::RsaVectors;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
 
-/// An issuer with keys of every kind, shared by the tests that do not disturb it.
+/// An issuer with a key for every algorithm, shared by the tests that do not change it.
 pub(crate) static ISSUER: LazyLock<TestIssuer> = LazyLock::new(TestIssuer::start);
 
 /// A clock that stands at this time, in seconds since 1970.
@@ -79,7 +79,7 @@ pub(crate) fn strict_server(issuer: &TestIssuer) -> ResourceServer {
     ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).profile(Profile::Rfc9068).build().unwrap()
 }
 
-/// A server in the making whose keys are at hand, so that not one is fetched and paused time goes well with it.
+/// A builder whose keys are static, so that nothing is fetched and paused time can be used.
 pub(crate) fn builder_with_keys(issuer: &str, jwks: &Value) -> Builder<Trusting> {
     let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
     ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer, keys).unwrap())

@@ -45,7 +45,7 @@ impl Sets {
                         bound(first)..=bound(last)
                     };
                     let ranges = ranges.as_array().unwrap().iter().flat_map(|text| range(text.as_str().unwrap()));
-                    return ranges.map(|octet| format!("{octet:02x}").into()).collect();
+                    return ranges.map(|byte| format!("{byte:02x}").into()).collect();
                 }
                 if let Some(names) = axis.get("of").and_then(Value::as_array) {
                     return names.iter().flat_map(|name| self.values(name)).collect();

@@ -1,4 +1,4 @@
-//! What explains a token and what verifies it are of one mind: the first rule that does not hold is the one that refuses.
+//! `explain` agrees with `verify`: the first failed rule is the reason of the refusal.
 
 use fastrand::Rng;
 use tower_bearer::jose::{Algorithm, JwkSet};

@@ -1,4 +1,4 @@
-//! What holds for every token there is, tried on very many of them.
+//! Properties of all tokens, tried on many random ones.
 //!
 //! Every test prints the seed that it started from, which is always the same unless `PROPERTIES_SEED=…` says otherwise.
 //! `PROPERTIES_TIMES=10` tries ten times as many. `tests/long.sh` does both.
@@ -51,7 +51,7 @@ fn for_every_algorithm(work: impl Fn(Algorithm, Rng) + Sync) {
     });
 }
 
-/// The servers that judge every token: each remembers, as servers do, what it has verified, but for one.
+/// The servers that validate every token. All but one cache what they have verified.
 struct Servers {
     generic: ResourceServer,
     strict: ResourceServer,
@@ -86,7 +86,7 @@ impl Servers {
             for _ in 0..3 {
                 accepted(server, good, token).await;
             }
-            // At its third sight at the latest: the doorkeeper takes one in some ten thousands for one that was here before.
+            // At its third use at the latest: the admission filter takes about one token in ten thousand for one that it has seen.
             let hits = server.token_cache_status().map(|status| status.hits);
             assert!(hits.is_none() || hits > before.map(|status| status.hits), "{good:?}");
         }

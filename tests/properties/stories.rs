@@ -1,4 +1,4 @@
-//! A server that remembers what it has verified and one that does not say the same at every step of every story.
+//! A server with a token cache and one without give the same answer at every step of every story.
 //!
 //! Each has keys of its own from one source, and refreshes them when it pleases. So the two are compared when both have heard
 //! of what happened, or neither; and a token that is remembered is compared with a twin that was never seen, by the same
@@ -230,7 +230,7 @@ impl Story {
         }
     }
 
-    /// Whoever has fetched since the last look did so from what is published now: it is looked before each change.
+    /// A server that has fetched since the last check has the keys that are published now: the check runs before each change.
     fn look_who_fetched(&mut self) {
         let fetched = self.count_fetches();
         for server in [0, 1] {

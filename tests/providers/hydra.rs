@@ -40,7 +40,7 @@ fn accepts_listed_clients_instead_of_an_audience() {
     provider.refuses([
         ("another client's", json!({ "client_id": "x" }), client.clone()),
         ("though somebody else was authorized", json!({ "client_id": "x", "azp": "shop-web" }), client),
-        ("nobody's", json!({ "client_id": null }), missing("client_id")),
+        ("without a client", json!({ "client_id": null }), missing("client_id")),
         ("an ID token", json!({ "aud": ["shop-web"] }), audience(["shop-web"], AUDIENCE)),
         ("another server's", json!({ "aud": ["x"] }), audience(["x"], AUDIENCE)),
         ("an empty name", json!({ "aud": "" }), audience([""], AUDIENCE)),
@@ -55,8 +55,8 @@ fn accepts_listed_clients_instead_of_an_audience() {
 #[test]
 fn the_strict_profile_always_requires_an_audience() {
     let provider = hydra(Profile::Rfc9068);
-    let judge = |aud: Value| provider.judge(&json!({ "typ": "at+jwt" }), &json!({ "scp": null, "aud": aud })).err();
-    assert_eq!(judge(json!(AUDIENCE)), None);
-    assert_eq!(judge(json!(null)), Some(missing("aud")));
-    assert_eq!(judge(json!([])), Some(audience([], AUDIENCE)));
+    let verdict = |aud: Value| provider.verdict(&json!({ "typ": "at+jwt" }), &json!({ "scp": null, "aud": aud })).err();
+    assert_eq!(verdict(json!(AUDIENCE)), None);
+    assert_eq!(verdict(json!(null)), Some(missing("aud")));
+    assert_eq!(verdict(json!([])), Some(audience([], AUDIENCE)));
 }

@@ -1,4 +1,4 @@
-//! Tokens as the providers shape them, and what else the providers sign with the same keys.
+//! The presets: tokens in the form of each provider, and other tokens that the provider signs with the same keys.
 
 mod auth0;
 mod cognito;
@@ -25,7 +25,7 @@ use crate::harness::clock_at;
 /// 2030-01-01, when all of it takes place.
 const NOW: u64 = 1_893_456_000;
 
-/// The keys of whichever provider: they all sign with RS256.
+/// The keys of every provider here: all sign with RS256.
 static KEYS: LazyLock<TestIssuer> = LazyLock::new(|| TestIssuer::builder().algorithms([Algorithm::RS256]).start());
 
 /// A server that trusts one provider, a token that the provider would issue to a client of it, and the key set.
@@ -57,7 +57,7 @@ impl Provider {
         KEYS.token().raw_header(header.to_string()).raw_payload(payload.to_string()).sign()
     }
 
-    fn judge(&self, header: &Value, claims: &Value) -> Result<AccessToken, TokenError> {
+    fn verdict(&self, header: &Value, claims: &Value) -> Result<AccessToken, TokenError> {
         match self.api.try_verify(&self.token(header, claims)) {
             Ok(token) => Ok(token),
             Err(VerifyError::Token(error)) => Err(error),
@@ -67,13 +67,13 @@ impl Provider {
 
     #[track_caller]
     fn accepts(&self, claims: &Value) -> AccessToken {
-        self.judge(&json!({}), claims).unwrap_or_else(|error| panic!("{claims}: {error}"))
+        self.verdict(&json!({}), claims).unwrap_or_else(|error| panic!("{claims}: {error}"))
     }
 
     #[track_caller]
     fn refuses<const N: usize>(&self, tokens: [(&str, Value, TokenError); N]) {
         for (what, claims, expected) in tokens {
-            assert_eq!(self.judge(&json!({}), &claims).err(), Some(expected), "{what}");
+            assert_eq!(self.verdict(&json!({}), &claims).err(), Some(expected), "{what}");
         }
     }
 

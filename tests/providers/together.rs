@@ -1,4 +1,4 @@
-//! All presets
+//! What holds for all presets
 
 use serde_json::{Value, json};
 use tower_bearer::jose::JwkSet;
@@ -15,7 +15,7 @@ use super::{KEYS, NOW, Provider, missing};
 use crate::harness::memory_source::{Fetch, Source, settle};
 use crate::harness::{AUDIENCE, clock_at};
 
-/// What is wrong with these tokens is found out before anybody looks for a key, known or not.
+/// These tokens are refused before a key is looked up, whether it is known or not.
 /// Row D12.
 #[tokio::test(start_paused = true)]
 async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
@@ -62,11 +62,11 @@ fn preset_rules_apply_only_to_their_issuer() {
         .clock(clock)
         .build()
         .unwrap();
-    let judge = |provider: &Provider, claims: Value| api.try_verify(&provider.token(&json!({}), &claims)).err();
+    let verdict = |provider: &Provider, claims: Value| api.try_verify(&provider.token(&json!({}), &claims)).err();
     let refused = |error| Some(VerifyError::Token(error));
-    assert_eq!(judge(&keycloak, json!({})), None);
-    assert_eq!(judge(&cognito, json!({})), None);
+    assert_eq!(verdict(&keycloak, json!({})), None);
+    assert_eq!(verdict(&cognito, json!({})), None);
     let crossed = json!({ "aud": null, "client_id": "client-a", "token_use": "access" });
-    assert_eq!(judge(&keycloak, crossed), refused(missing("aud")), "without an audience as at Cognito");
-    assert_eq!(judge(&cognito, json!({ "token_use": null, "typ": "Bearer" })), refused(missing("token_use")));
+    assert_eq!(verdict(&keycloak, crossed), refused(missing("aud")), "without an audience as at Cognito");
+    assert_eq!(verdict(&cognito, json!({ "token_use": null, "typ": "Bearer" })), refused(missing("token_use")));
 }

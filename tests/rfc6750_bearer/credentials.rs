@@ -54,7 +54,7 @@ async fn credentials_are_exactly_one_b64token() {
     let api = app(&server(&ISSUER));
     let (address, token) = (serve(api.clone()).await, good(&ISSUER).sign());
     let t = token.as_bytes();
-    // Around a good token, so that whoever repaired any of them would let it through.
+    // Around a good token, so that a parser that repairs one of them would accept it.
     let malformed: [&[&[u8]]; 26] = [
         &[b"Bearer ", t, b", Bearer ", t],
         &[b"Bearer ", t, b",Bearer ", t],

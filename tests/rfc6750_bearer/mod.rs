@@ -1,6 +1,6 @@
 //! How a token travels and what a refused client is told: RFC 6750, and RFC 9110 §11 where it leans on that.
 //!
-//! Most of it goes over a real socket, octet for octet, because that is where an attacker writes. What hyper trims or
+//! Most of it goes over a real socket, byte for byte, because that is where an attacker writes. What hyper trims or
 //! refuses before the layer sees it also goes through the layer alone.
 
 mod credentials;

@@ -22,10 +22,10 @@ async fn a_token_is_cached_at_its_second_use() {
     let issuer = small_issuer();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let token = good(&issuer).sign();
-    for (sight, hits, misses, entries) in [(1, 0, 1, 0), (2, 0, 2, 1), (3, 1, 2, 1), (4, 2, 2, 1)] {
+    for (use_number, hits, misses, entries) in [(1, 0, 1, 0), (2, 0, 2, 1), (3, 1, 2, 1), (4, 2, 2, 1)] {
         api.try_verify(&token).unwrap();
         let status = status(&api);
-        assert_eq!((status.hits, status.misses, status.entries), (hits, misses, entries), "sight {sight}");
+        assert_eq!((status.hits, status.misses, status.entries), (hits, misses, entries), "use {use_number}");
     }
     assert!((status(&api).hit_rate() - 0.5).abs() < f64::EPSILON);
     let clone = api.clone();
@@ -62,7 +62,7 @@ async fn claims_are_parsed_once_per_token() {
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).claims::<Counted>().build().unwrap();
     let token = good(&issuer).sign();
     remember(&api, &token);
-    assert_eq!(PARSED.get(), 2, "at the first and at the second sight, when it is kept");
+    assert_eq!(PARSED.get(), 2, "at the first use and at the second, when it is cached");
     let subject = |claims: Claims<Counted>| async move { claims.0.clone() };
     let app = axum::Router::new().route("/me", axum::routing::get(subject)).layer(api.layer());
     for _ in 0..10 {
@@ -213,5 +213,5 @@ async fn a_cache_hit_allocates_nothing_of_its_own() {
     let floor = allocations(extensions, &token);
     assert_eq!(allocations(&mut protected(&on), &token), floor, "a repeat");
     // The token, its payload, its audience and its scope.
-    assert_eq!(allocations(&mut protected(&off), &token), floor + 4, "a first sight");
+    assert_eq!(allocations(&mut protected(&off), &token), floor + 4, "a first use");
 }

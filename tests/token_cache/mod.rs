@@ -1,4 +1,4 @@
-//! A token that was verified before is not verified again, and is refused all the same as soon as it would be.
+//! The token cache: a cached token is not verified again, and is refused as soon as it would be without a cache.
 
 mod contents;
 mod validity;

@@ -16,7 +16,7 @@ use crate::harness::{AUDIENCE, builder_with_keys, good, paused_runtime, present,
 /// The default.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// A server with a clock of its own, whose keys are at hand.
+/// A builder with static keys and a clock of its own.
 fn with_clock(issuer: &TestIssuer) -> (Builder<Trusting>, TestClock) {
     let clock = TestClock::new();
     clock.set(whole_second(SystemTime::now()));

@@ -33,7 +33,7 @@ async fn a_cached_token_is_refused_when_its_key_is_withdrawn() {
     assert_eq!(status(&setup.api).entries, 0, "and makes room");
 }
 
-/// A name that is not at hand is fetched before it is called unknown, so that `try_verify` cannot tell.
+/// An unknown kid is fetched before it is refused, so `try_verify` answers "unavailable".
 fn unknown(error: VerifyError) -> VerifyError {
     match error {
         VerifyError::KeysUnavailable { .. } => VerifyError::Token(TokenError::UnknownKey { kid: None }),
@@ -83,7 +83,7 @@ async fn a_token_cached_after_its_key_was_withdrawn_is_refused() {
     sleep(10 * MINUTE).await;
     assert_eq!(source.fetches(), 2);
     go_on.send(()).unwrap();
-    assert_eq!(late.join().unwrap(), Ok(()), "it was good when it was judged");
+    assert_eq!(late.join().unwrap(), Ok(()), "it was good when it was validated");
     assert_eq!(status(&api).entries, 1, "and is remembered although its key is gone");
 
     let verdict = api.verify(&token).await;
