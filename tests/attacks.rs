@@ -28,7 +28,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use crate::harness::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
 use crate::harness::{AUDIENCE, current_thread_runtime, good, paused_runtime, present, server, small_issuer};
 
-/// A clock that is read and then, before the reader goes on, everything else happens.
+/// A clock that runs other code between a reading and the return to the reader.
 #[derive(Clone)]
 pub(crate) struct Interrupted {
     pub(crate) clock: TestClock,
@@ -36,7 +36,7 @@ pub(crate) struct Interrupted {
 }
 
 struct Meanwhile {
-    /// How many more readings pass undisturbed.
+    /// How many more readings pass without an interruption.
     readings: usize,
     then: Box<dyn FnOnce() + Send>,
 }
@@ -76,7 +76,7 @@ impl Clock for Interrupted {
     }
 }
 
-/// A request reads the clock, is held up, and finds that another one has left its mark: the keys are as old as before.
+/// A request reads the clock and is interrupted by another one, which changes the state of the keys but not their age.
 #[tokio::test(start_paused = true)]
 async fn keys_past_the_stale_limit_are_refused_during_concurrent_requests() {
     for readings in 0..2 {
@@ -142,7 +142,7 @@ async fn a_request_waiting_for_a_key_holds_no_permit_of_the_inner_service() {
     assert_eq!(started.elapsed(), Duration::ZERO, "it waited for a stranger");
 }
 
-/// Such as the CORS headers without which a browser does not show the refusal to its page.
+/// Such as CORS headers: without them a browser does not show the refusal to the page.
 #[tokio::test]
 async fn headers_added_by_a_layer_in_between_stay_on_a_refusal() {
     let issuer = small_issuer();
@@ -158,7 +158,7 @@ async fn headers_added_by_a_layer_in_between_stay_on_a_refusal() {
     assert_eq!(answer.headers.get("access-control-allow-origin"), Some(&"*".parse().unwrap()));
 }
 
-/// Asks the server how it is whenever it logs something, as a metrics layer might.
+/// Asks the server for its status whenever something is logged, as a metrics layer might.
 struct Curious(ResourceServer);
 
 impl<S: tracing::Subscriber> Layer<S> for Curious {
@@ -201,7 +201,7 @@ async fn a_source_that_panics_is_counted_as_a_failure() {
     assert!(status.last_error.is_some());
 }
 
-/// Hangs from the second fetch on, and counts them.
+/// Counts the fetches, and hangs from the second on.
 struct HangsLater {
     keys: JwkSet,
     fetches: Arc<AtomicUsize>,
@@ -219,7 +219,7 @@ impl KeySource for HangsLater {
     }
 }
 
-/// A runtime for each call, as in a program that is not asynchronous: it ends before its fetch does.
+/// A new runtime for each call, as in a synchronous program: it ends before its fetch does.
 #[test]
 fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     let issuer = small_issuer();
@@ -244,7 +244,7 @@ fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     assert!(fetches.load(Ordering::Relaxed) <= 3, "{fetches:?} fetches within one instant");
 }
 
-/// The fetch was given up, and another has brought keys since.
+/// The fetch was abandoned, and another has returned keys since.
 #[test]
 fn an_abandoned_fetch_changes_nothing_when_it_completes() {
     let setup = Setup::new(|_| Fetch::Hang);
@@ -262,7 +262,7 @@ fn an_abandoned_fetch_changes_nothing_when_it_completes() {
     assert_eq!((status.is_usable, &status.last_error), (true, &None));
 }
 
-/// It has no effect, and costs the issuer a request beyond its budget.
+/// Such a fetch would have no effect, and would exceed the rate limit for the issuer.
 #[test]
 fn a_fetch_abandoned_before_it_started_sends_no_request() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
@@ -300,7 +300,7 @@ fn every_private_jwk_member_makes_the_key_unusable() {
     }
 }
 
-/// A nested pair of layers, each with its own issuer: no token of the one is the other's.
+/// Two nested layers with an issuer each: no token is valid for both.
 #[tokio::test]
 async fn nested_layers_each_require_their_own_issuer() {
     let (one, other) = (small_issuer(), small_issuer());

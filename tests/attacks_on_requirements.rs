@@ -22,7 +22,7 @@ use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scop
 
 use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer, with_raw_member};
 
-/// Validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
+/// Validity is checked first, also by a late check: a connection can outlive the token of its first request.
 /// Row J3.
 #[tokio::test]
 async fn a_late_check_refuses_a_token_that_has_expired_since() {
@@ -45,8 +45,8 @@ async fn a_late_check_refuses_a_token_that_has_expired_since() {
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
 }
 
-/// gRPC over HTTP/2, "Requests": a client that sends anything else would take 200 for success. A page cannot send `te`, and every proxy
-/// that speaks HTTP/1.1 to a server removes it.
+/// gRPC over HTTP/2, "Requests": a client that sends anything else would take 200 for success. A page cannot send `te`, and
+/// every proxy that speaks HTTP/1.1 to a server removes it.
 #[tokio::test]
 async fn only_grpc_requests_get_a_grpc_status_with_200() {
     const GRPC: &str = "application/grpc";
@@ -147,7 +147,8 @@ async fn claim_contains_finds_a_number_among_other_values() {
     }
 }
 
-/// Entra ID is asked for one context at a time: for one that is lacking, or the client would get the same again for ever.
+/// A challenge for Entra ID names one context. It must be a missing one, or the client would be sent for the same one again and
+/// again.
 #[tokio::test]
 async fn the_challenge_names_the_auth_context_that_is_missing() {
     let issuer = small_issuer();
@@ -182,7 +183,7 @@ async fn an_inconsistent_custom_rule_does_not_hide_a_missing_scope() {
     assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
 }
 
-/// A client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+/// A client compares the document's `resource` with its own URL, which would never equal a repaired one.
 /// Row K4.
 #[test]
 fn a_resource_url_that_a_parser_would_repair_is_refused() {
@@ -240,7 +241,7 @@ async fn every_challenge_parses_back_to_its_values() {
     }
 }
 
-/// What is told of several rules of a kind is what satisfies all of them, and what is told of is only what is asked for.
+/// The challenge for several rules of one kind names what satisfies all of them, and nothing that is not required.
 #[tokio::test]
 async fn rules_of_one_kind_are_combined_in_the_challenge() {
     let issuer = small_issuer();
@@ -274,7 +275,7 @@ async fn rules_of_one_kind_are_combined_in_the_challenge() {
     assert_eq!(names, ["realm", "error", "error_description"]);
 }
 
-/// The scope that the application names is what a request without a token is told, whatever is required here.
+/// A request without a token is told the configured scope, whatever the route requires.
 /// Row P3.
 #[tokio::test]
 async fn a_configured_challenge_scope_is_sent_without_credentials() {
@@ -289,7 +290,7 @@ async fn a_configured_challenge_scope_is_sent_without_credentials() {
     }
 }
 
-/// The body of a late refusal is made anew, so what described the one before goes; what does not describe it stays.
+/// A late refusal replaces the body, so headers that describe the old body are removed and the others stay.
 #[tokio::test]
 async fn a_late_refusal_drops_the_headers_of_the_old_body() {
     let issuer = small_issuer();
@@ -310,7 +311,7 @@ async fn a_late_refusal_drops_the_headers_of_the_old_body() {
     assert!(answer.headers.get("content-length").is_none_or(|length| length == "0"));
 }
 
-/// One place is one place, however often it is named, and what stands there is not printed by layers within.
+/// A source that is configured twice is one source, and inner layers do not print its value.
 #[tokio::test]
 async fn a_source_configured_twice_counts_as_one() {
     let issuer = small_issuer();
@@ -338,7 +339,7 @@ fn a_websocket_subprotocol_prefix_must_be_one_word() {
     let _ = TokenSource::websocket_protocol("a b");
 }
 
-/// gRPC over HTTP/2, "Responses": the message is percent-encoded, so it is read back as it was meant.
+/// gRPC over HTTP/2, "Responses": the message is percent-encoded.
 #[tokio::test]
 async fn a_grpc_message_decodes_to_the_description() {
     let issuer = small_issuer();
@@ -366,7 +367,7 @@ async fn a_misconfigured_server_answers_grpc_internal() {
     assert_eq!(response.headers()["grpc-status"], "13");
 }
 
-/// What is no reason to refuse a token is still read as strictly as the rest of it.
+/// Claims that are optional must be valid JSON without duplicate names too.
 /// Rows E4, E29.
 #[tokio::test]
 async fn optional_claims_are_parsed_as_strictly_as_required_ones() {

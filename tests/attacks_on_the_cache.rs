@@ -22,7 +22,7 @@ fn status(api: &ResourceServer) -> TokenCacheStatus {
     api.token_cache_status().unwrap()
 }
 
-/// Presents so many tokens, each often enough to be kept.
+/// Presents `count` tokens, each often enough to be cached.
 fn present_distinct(api: &ResourceServer, issuer: &TestIssuer, count: usize) {
     for _ in 0..count {
         let token = good(issuer).sign();
@@ -68,7 +68,7 @@ fn a_cache_of_one_entry_keeps_one_token() {
     assert_eq!((status(&api).entries, status(&api).hits), (1, 3));
 }
 
-/// However many cores share the cache out among them.
+/// The cache is sharded by the number of cores; the largest token must fit all the same.
 #[test]
 fn a_large_token_is_cached_when_it_fits_the_byte_bound() {
     let issuer = small_issuer();
@@ -78,7 +78,7 @@ fn a_large_token_is_cached_when_it_fits_the_byte_bound() {
     assert_eq!((status(&api).entries, status(&api).hits), (1, 1));
 }
 
-/// A request reads the clock, is held up, and before it looks at the keys the issuer has another key of that name.
+/// A request is interrupted after it reads the clock, and the key of that kid is replaced before it reads the keys.
 #[test]
 fn a_key_replaced_during_a_request_is_not_used() {
     let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
@@ -107,7 +107,7 @@ fn a_key_replaced_during_a_request_is_not_used() {
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::Signature))), "{verdict:?}");
 }
 
-/// A token names its key, so a key that has another name now is not the one that the token means.
+/// A token names its key by kid, so a key with another kid is not the key of the token.
 #[tokio::test(start_paused = true)]
 async fn a_renamed_key_is_a_different_key() {
     let setup = Setup::warm(None).await;
@@ -125,7 +125,7 @@ async fn a_renamed_key_is_a_different_key() {
     assert_eq!(status(&setup.api).hits, 1);
 }
 
-/// What is too long is not read, and what is no b64token is a malformed request all the same (RFC 6750 §2.1, §3.1).
+/// A token that is too long is not parsed, but its characters are checked: 400 if it is no b64token (RFC 6750 §2.1, §3.1).
 /// Row A5.
 #[tokio::test]
 async fn an_overlong_token_with_invalid_characters_is_malformed() {

@@ -70,7 +70,7 @@ fn every_case_gets_its_expected_answer() {
     report.finish();
 }
 
-/// Nothing is left out in silence: what has no case has a reason.
+/// A row without a case has a reason.
 #[test]
 fn every_row_has_a_case_or_a_reason() {
     const ROWS: [(char, usize); 10] =
@@ -118,7 +118,7 @@ fn with_their_keys(cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, rep
     report.note_end(&setup);
 }
 
-/// It ends with one sentence instead of serving.
+/// The program ends with one sentence instead of serving.
 fn does_not_start(flags: &[String]) -> Option<String> {
     let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

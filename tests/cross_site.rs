@@ -187,7 +187,7 @@ async fn only_listed_origins_are_allowed() {
     }
 }
 
-/// Of the rules for one place the last counts.
+/// If a source is configured twice, the last rule counts.
 #[tokio::test]
 async fn the_check_can_be_switched_off() {
     let issuer = small_issuer();
@@ -203,7 +203,7 @@ async fn the_check_can_be_switched_off() {
     }
 }
 
-/// A proxy may make the header of a cookie.
+/// A proxy may copy a cookie into the header.
 #[tokio::test]
 async fn the_check_can_be_switched_on_for_a_header() {
     let issuer = small_issuer();

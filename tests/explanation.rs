@@ -41,7 +41,7 @@ async fn a_good_token_passes_every_step() {
     }
 }
 
-/// The list in the documentation of the crate says which comes first, and so which reason a token is refused for.
+/// The decision list in the documentation of the crate decides which reason a token is refused for.
 #[tokio::test]
 async fn steps_follow_the_order_of_the_decision_list() {
     let api = strict_server(&ISSUER);
@@ -184,7 +184,7 @@ async fn further_rules_of_an_issuer_are_reported() {
     assert_eq!(failed(&explanation), ["kind", "provider"]);
 }
 
-/// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
+/// A token without `exp` fails the rule for `exp`, and not the one for `nbf`.
 /// Row C4.
 #[tokio::test]
 async fn a_missing_claim_fails_only_its_own_rule() {
@@ -247,7 +247,7 @@ async fn a_scheme_before_the_token_is_reported() {
     assert!(explanation.to_string().contains("found the scheme Bearer before it"), "{explanation}");
 }
 
-/// It is for logs: what a stranger writes forges no lines, is not shown at any length, and no token or person is in it.
+/// Explanations are for logs: untrusted text is escaped and truncated, and neither a token nor a subject is shown.
 /// Row A20.
 #[tokio::test]
 async fn an_explanation_shows_no_token_or_subject_and_escapes_untrusted_text() {
@@ -276,7 +276,7 @@ async fn an_explanation_shows_no_token_or_subject_and_escapes_untrusted_text() {
     assert!(shown.lines().all(|line| line.len() < 1000 && !line.contains('\u{1b}')), "{shown}");
 }
 
-/// They are labels of metrics, so they stay as they are.
+/// The reasons are labels of metrics, so they must not change.
 #[test]
 fn every_error_has_a_one_word_reason() {
     let now = NumericDate::from(SystemTime::now());

@@ -103,7 +103,7 @@ async fn claims_that_were_not_configured_are_refused() {
     assert!(log.text().contains(".claims::<"), "{}", log.text());
 }
 
-/// Two servers may trust one issuer and still be two: by audience, profile, leeway or revocations.
+/// Two servers with the same issuer may differ in audience, profile, leeway or revocations.
 #[tokio::test]
 async fn a_token_of_another_server_is_a_programming_error() {
     let log = Log::default();

@@ -23,7 +23,7 @@ use crate::harness::{AUDIENCE, decoded, fetches, good, server, small_issuer};
 
 const FETCH: Duration = Duration::from_millis(50);
 
-/// Makes tokens that pass every check but that of their key, whose names are all different.
+/// Makes tokens that pass every check but the look-up of their key, each with another kid.
 struct Junk {
     header: String,
     rest: String,
@@ -47,7 +47,7 @@ fn is_unavailable(verdict: &Result<AccessToken, VerifyError>) -> bool {
     matches!(verdict, Err(VerifyError::KeysUnavailable { .. }))
 }
 
-/// Presents a token again when it is told to, as a client does that heeds `Retry-After`. Returns how long that took.
+/// Retries as a client does that follows `Retry-After`. Returns how long that took.
 async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, VerifyError> {
     let arrived = Instant::now();
     loop {
@@ -115,7 +115,7 @@ async fn a_rotation_during_100_000_unknown_kids_refuses_no_good_token() {
 
 type Verification<'a> = Pin<Box<dyn Future<Output = Result<AccessToken, VerifyError>> + 'a>>;
 
-/// Polls each request once and drops those that have ended. Returns those that wait.
+/// Polls each request once. Returns those that wait.
 fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> Vec<Verification<'a>> {
     let context = &mut Context::from_waker(Waker::noop());
     let mut waiting = Vec::new();
@@ -132,7 +132,7 @@ fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> 
     waiting
 }
 
-/// Whether the kid is always the same or never. All but a few are turned away, and those cost no memory.
+/// With one kid and with different ones, all but a few requests are refused, without using memory.
 #[tokio::test(start_paused = true)]
 async fn unknown_kid_requests_beyond_the_limit_get_429() {
     let setup = Setup::warm(None).await;

@@ -23,7 +23,7 @@ fn assert_unavailable(verdict: Result<AccessToken, VerifyError>) -> Duration {
     }
 }
 
-/// A bound is reached, and there is a time to come back.
+/// Asserts 429 with a time after which to retry.
 #[track_caller]
 fn assert_too_many(verdict: &Result<AccessToken, VerifyError>) {
     let is_soon = |retry_after: &Duration| (INSTANT..=5 * SECOND).contains(retry_after);
@@ -36,7 +36,7 @@ fn assert_unknown_key(verdict: &Result<AccessToken, VerifyError>) {
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
 }
 
-/// The refresh comes by itself, at four fifths of the lifetime, a tenth of it sooner or later.
+/// The refresh runs without a request, at four fifths of the lifetime, plus or minus a tenth.
 /// Row I7.
 #[tokio::test(start_paused = true)]
 async fn the_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
@@ -137,7 +137,7 @@ async fn a_failing_refresh_keeps_the_old_keys() {
     }
 }
 
-/// Somebody wants a key ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, less up to a fifth.
+/// A key is requested ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, less up to a fifth.
 #[tokio::test(start_paused = true)]
 async fn the_back_off_counts_attempts_not_requests() {
     let setup = Setup::new(|_| Fetch::Fail);
@@ -272,7 +272,7 @@ async fn an_absent_kid_causes_one_fetch_until_the_keys_are_newer_than_its_token(
     assert_eq!(setup.source.fetches(), 4, "the keys are newer than the token, and it is refused for nothing");
 }
 
-/// An issuer that publishes its new keys one by one must not lock the last of them out.
+/// An issuer may publish its new keys one by one; the last one must be found too.
 /// Row I9.
 #[tokio::test(start_paused = true)]
 async fn an_absent_kid_is_looked_up_again_after_the_key_set_changes() {

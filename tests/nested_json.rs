@@ -17,7 +17,7 @@ use crate::harness::{ISSUER, builder_with_keys, good, with_raw_member};
 const RAW: &str = "$serde_json::private::RawValue";
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Runs it where the stack ends after a quarter of a megabyte, and the process with it.
+/// Runs it on a stack of 256 KiB, whose overflow aborts the process.
 fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap()
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::harness::{app, current_thread_runtime, good, present, send, server, small_issuer};
 
-/// What a scrape says after `story`, which happens on this thread alone.
+/// The scrape after `story`, which runs on this thread alone.
 fn scrape_after(story: impl Future<Output = ()>) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle: PrometheusHandle = recorder.handle();
@@ -112,7 +112,7 @@ fn tokens_without_available_keys_are_counted_as_undecided() {
     assert_eq!(lines(&scrape, metrics::REFUSALS), [r#"{kind="keys_unavailable"} 1"#]);
 }
 
-/// A handler may ask what a token would do for, and refuse nothing.
+/// A handler may check a requirement without refusing the request.
 #[test]
 fn checking_a_requirement_counts_no_refusal() {
     let issuer = small_issuer();
@@ -197,7 +197,7 @@ impl Write for Log {
     }
 }
 
-/// What a log at the most talkative level holds after `story`, which happens on this thread alone.
+/// The log at level TRACE after `story`, which runs on this thread alone.
 fn logged(story: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();
@@ -251,7 +251,7 @@ fn a_span_has_issuer_outcome_and_reason() {
     assert!(handled.contains(&format!("bearer{{{from}")), "what happens within happens in the span: {handled}");
 }
 
-/// Also of those that were refused before anybody looked at a token.
+/// Also for requests that are refused before a token is read.
 #[test]
 fn every_refusal_logs_an_event_in_its_span() {
     let issuer = small_issuer();

@@ -45,7 +45,7 @@ async fn an_hour_of_outage_causes_50_to_120_attempts_and_ends_within_66_seconds(
     }
 }
 
-/// Every way to fail that a socket knows. Time is the test's, so it is requests that start the refresh.
+/// Every way in which a fetch can fail. The clock is the test's, so requests start the refresh.
 #[tokio::test]
 async fn good_tokens_pass_during_every_kind_of_failure_until_the_keys_expire() {
     type Expected = fn(&FetchError) -> bool;

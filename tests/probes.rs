@@ -38,7 +38,7 @@ async fn probes_respect_the_back_off() {
     assert!(setup.api.is_ready());
 }
 
-/// After a pause in which the keys grew too old, with no runtime that would have refreshed them.
+/// The keys expired while no runtime ran that would have refreshed them.
 #[test]
 fn a_probe_makes_a_suspended_server_ready_again() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));

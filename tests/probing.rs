@@ -152,7 +152,7 @@ async fn with_a_known_key_listed_and_unlisted_fail_the_signature() {
     }
 }
 
-/// The list counts all the same, and only then is it told apart from a bad signature: in the log, never to the client.
+/// The list is checked after the signature, and the difference is logged, never sent to the client.
 #[tokio::test(start_paused = true)]
 async fn a_signed_token_is_checked_against_the_list() {
     for list in LISTS {
@@ -173,7 +173,7 @@ async fn a_signed_token_is_checked_against_the_list() {
     }
 }
 
-/// What a token says of itself is no secret of the list's: its form is looked at before anything is fetched for it.
+/// Claims that reveal nothing about the list are checked before a fetch.
 #[tokio::test(start_paused = true)]
 async fn a_token_with_invalid_claims_causes_no_fetch() {
     let tenants = Setup::new(List::Tenants, Fetch::Hang);
@@ -216,7 +216,7 @@ fn metadata_lists_no_tenants() {
     assert_eq!(build(other.unwrap()).get("authorization_servers"), None);
 }
 
-/// A tenant that is trusted by itself has its own keys and rules, whatever list is asked first.
+/// A tenant that is trusted separately has its own keys and rules, in whatever order the issuers are configured.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_trusted_separately_has_its_own_rules() {
     let setup = Setup::new(List::Tenants, Fetch::Hang);

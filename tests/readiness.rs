@@ -84,7 +84,7 @@ impl Service<Request<Body>> for Limited {
     }
 }
 
-/// A server whose keys come a second after somebody asks, and a token that waits for them.
+/// A server whose keys take one second to fetch, and a token that waits for them.
 async fn without_the_key(warm: bool) -> (Setup, String) {
     if !warm {
         let setup = Setup::new(|issuer| Fetch::Late(keys(issuer), SECOND));
@@ -100,7 +100,7 @@ async fn without_the_key(warm: bool) -> (Setup, String) {
     (setup, token)
 }
 
-/// One handle refused and kept, one parked and kept: a third is served.
+/// One handle is kept after a refusal and one while its request waits; a third is served.
 #[tokio::test(start_paused = true)]
 async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {
     let issuer = small_issuer();
@@ -195,7 +195,7 @@ async fn two_ready_handles_do_not_block_each_other() {
     }
 }
 
-/// A handle for each request of each connection, and the place is the last one.
+/// hyper clones the service for each request of each connection, and there is one permit.
 #[tokio::test]
 async fn a_hyper_server_works_while_keys_are_fetched() {
     let issuer = small_issuer();
@@ -209,7 +209,7 @@ async fn a_hyper_server_works_while_keys_are_fetched() {
     assert_eq!(tokio::join!(ask(), ask(), ask()), (StatusCode::OK, StatusCode::OK, StatusCode::OK));
 }
 
-/// A request waits for its key until 1 s, for a place until 2 s, and is served until 3 s.
+/// A request waits for its key until 1 s, for a permit until 2 s, and is served until 3 s.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_releases_its_permit_at_every_stage() {
     for stage in 0..=35_u32 {
@@ -265,7 +265,7 @@ fn a_dropped_runtime_releases_its_permits() {
     assert_eq!((answer.status(), places.available_permits()), (StatusCode::OK, 1));
 }
 
-/// What is passed on at once costs no clone of the service.
+/// A request that is passed on at once needs no clone of the service.
 #[tokio::test]
 async fn an_accepted_request_uses_the_ready_handle_without_a_clone() {
     let issuer = small_issuer();

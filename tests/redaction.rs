@@ -319,7 +319,7 @@ async fn claims_of(api: &ResourceServer, token: &str) -> String {
     text
 }
 
-/// A key whose name is long is one whose name is long: what is cut is what is printed.
+/// Only printed forms of a long kid are truncated.
 #[test]
 fn a_kid_is_complete_where_it_is_data() {
     let name = long(300);

@@ -134,7 +134,7 @@ async fn a_method_after_or_applies_to_both_alternatives() {
     assert!(check(&api, &requirement, &with("c", "mfa")).await.is_err());
 }
 
-/// What is lacking, and the `acr_values` and the scope that the client is told.
+/// What is missing, and the `acr_values` and the scope in the challenge.
 type Told = (Lack, Option<&'static str>, Option<&'static str>);
 
 /// In this order: refresh, authenticate again, ask for a scope. A client cannot ask for a role.

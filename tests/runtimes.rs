@@ -33,7 +33,7 @@ fn until_asked(issuer: &TestIssuer, times: usize) {
     }
 }
 
-/// Every runtime has to fetch anew, over a connection of its own: those of the one before died with it.
+/// Every runtime needs connections of its own: those of the previous one died with it.
 #[test]
 fn a_server_works_in_one_runtime_after_another() {
     let issuer = small_issuer();

@@ -91,7 +91,7 @@ async fn the_newest_keys_are_tried_before_a_token_is_refused() {
     assert!(stranger.await.unwrap().is_err());
 }
 
-/// The first key is always tried, and it is the one that verified last.
+/// The key that verified last is always tried first.
 #[tokio::test(start_paused = true)]
 async fn verifications_beyond_the_first_key_are_limited_and_then_get_429() {
     let issuers: Vec<_> = (0..11).map(|_| small_issuer()).collect();
@@ -114,7 +114,7 @@ async fn verifications_beyond_the_first_key_are_limited_and_then_get_429() {
     api.verify(&first).await.unwrap();
 }
 
-/// What verified a token of one algorithm says nothing about another.
+/// The last verifying key is kept for each algorithm.
 #[tokio::test(start_paused = true)]
 async fn the_last_verifying_key_is_remembered_per_algorithm() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::RS256, Algorithm::ES256]).start();

@@ -83,7 +83,7 @@ fn assert_same(data: Result<Builder<Trusting>, Problems>, code: Result<Builder<T
     }
 }
 
-/// One issuer among those that both are told of.
+/// One issuer, as settings and as calls of the builder.
 #[derive(Clone, Debug)]
 struct Drawn {
     identifier: &'static str,

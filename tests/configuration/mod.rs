@@ -27,7 +27,7 @@ fn lines(problems: &Problems) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-/// What is wrong with the document, one line each.
+/// The problems of the document, one line each.
 fn problems(document: &str) -> Vec<String> {
     lines(&config(document).build().expect_err(document))
 }

@@ -189,7 +189,7 @@ async fn the_builder_adds_what_settings_cannot_express() {
     api.verify(&token).await.unwrap_err();
 }
 
-/// What the module's documentation names in its tables, and what the code knows, are the same.
+/// The tables in the documentation of the module list exactly the settings that the code knows.
 #[test]
 fn every_setting_is_documented() {
     let source = fs::read_to_string("src/config/mod.rs").unwrap();

@@ -26,7 +26,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 const MAX_DOCUMENT: usize = 256 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A web site of a few pages that writes down what it is asked for: `TestIssuer` has one counter for two of the places.
+/// A web site that logs the requested paths. `TestIssuer` has one counter for two of the locations.
 struct Site {
     origin: String,
     state: Arc<Mutex<State>>,
@@ -62,7 +62,7 @@ impl Page {
         Self { status: 307, location: Some(location.to_owned()), body: Vec::new() }
     }
 
-    /// White space around JSON means nothing.
+    /// Pads the page with white space, which is insignificant in JSON.
     fn padded_to(mut self, length: usize) -> Self {
         self.body.resize(length, b' ');
         self
@@ -111,7 +111,7 @@ fn discovering(issuer: &str) -> ResourceServer {
     ResourceServer::builder(AUDIENCE).trust(Issuer::discover(issuer).unwrap()).build().unwrap()
 }
 
-/// A server that knows `issuer` by name only is shown a token of its.
+/// Presents a token of `issuer` to a server that knows only the identifier.
 async fn ask(issuer: &str) -> Answer {
     present(&app(&discovering(issuer)), &good(&ISSUER).claim("iss", issuer).sign()).await
 }

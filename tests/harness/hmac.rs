@@ -16,7 +16,7 @@ pub(crate) fn algorithm(name: &str) -> hmac::Algorithm {
     }
 }
 
-/// Whatever a confused verifier may take for the secret: the public keys of the issuer in every form there is.
+/// Everything that a confused verifier may take for the secret: the public keys of the issuer in every form.
 pub(crate) fn public_material(jwks: &Value) -> Vec<(String, Vec<u8>)> {
     const EC_INFO: &[u8] =
         b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";

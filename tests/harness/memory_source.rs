@@ -16,7 +16,7 @@ use tower_bearer::{AccessToken, Issuer, ResourceServer};
 use super::{AUDIENCE, app, good};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-/// Enough to tell before from after: on a paused clock everything else happens at one instant.
+/// Long enough to order two events: on a paused clock everything else happens at one instant.
 pub(crate) const INSTANT: Duration = Duration::from_millis(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -25,7 +25,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub(crate) enum Fetch {
     Keys(JwkSet, Option<Duration>),
-    /// Keys that a cache on the way held for so long.
+    /// Keys that an HTTP cache has held for this long.
     Aged(JwkSet, Duration),
     Fail,
     Hang,
@@ -36,7 +36,7 @@ pub(crate) enum Fetch {
     Gate(JwkSet, watch::Receiver<bool>),
 }
 
-/// Keys without any network, which remembers when they were asked for.
+/// A source of keys without a network, which records its fetches.
 #[derive(Clone)]
 pub(crate) struct Source(Arc<Mutex<(Fetch, Vec<Instant>)>>);
 
@@ -92,7 +92,7 @@ impl KeySource for Source {
     }
 }
 
-/// A server, its issuer's keys as the test wants them, and tokens that outlive every test.
+/// A server whose issuer's keys the test controls, and tokens that outlive every test.
 pub(crate) struct Setup {
     pub(crate) issuer: TestIssuer,
     pub(crate) source: Source,
@@ -111,7 +111,7 @@ impl Setup {
         Self { issuer, source, api, clock }
     }
 
-    /// One that has its keys already, fresh for `lifetime`.
+    /// A setup that has its keys already, fresh for `lifetime`.
     pub(crate) async fn warm(lifetime: Option<Duration>) -> Self {
         let setup = Self::new(|issuer| Fetch::Keys(keys(issuer), lifetime));
         setup.verify().await.unwrap();
@@ -148,7 +148,7 @@ pub(crate) fn keys(issuer: &TestIssuer) -> JwkSet {
     JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap()
 }
 
-/// Lets everything run that can without any time passing.
+/// Lets all tasks run that can make progress without time passing.
 pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

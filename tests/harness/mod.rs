@@ -127,7 +127,7 @@ pub(crate) async fn present(app: &Router, token: &str) -> Answer {
     send(app, "/me", [format!("Bearer {token}").as_bytes()]).await
 }
 
-/// Each of these tokens gets the resource; what it is stands before it.
+/// Asserts that each of these tokens, each after a description, gets the resource.
 pub(crate) async fn assert_accepted<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
     for (what, token) in tokens {
         let answer = present(app, &token).await;
@@ -135,7 +135,7 @@ pub(crate) async fn assert_accepted<W: Display>(app: &Router, tokens: impl IntoI
     }
 }
 
-/// Each of these tokens gets `401 IT`; what it is stands before it.
+/// Asserts that each of these tokens, each after a description, gets `401 IT`.
 pub(crate) async fn assert_refused<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
     for (what, token) in tokens {
         let answer = present(app, &token).await;

@@ -36,7 +36,7 @@ impl RsaVectors {
         Self { app: app(&server), jwks, tokens }
     }
 
-    /// The tokens that may pass, or those that may not, each after what it is.
+    /// The tokens that must be accepted, or those that must not, each after a description.
     pub(crate) fn tokens(&self, accepted: bool) -> impl Iterator<Item = (&str, String)> {
         let tokens = self.tokens.iter().filter(move |vector| vector.accepted == accepted);
         tokens.map(|vector| (&*vector.what, vector.token.clone()))

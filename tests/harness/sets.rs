@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-/// The sets of the file, which is read when the tests run: a change of the data asks for no compiler.
+/// The sets of the file, which is read when the tests run: a change of the data needs no compilation.
 pub(crate) static SETS: LazyLock<Sets> = LazyLock::new(Sets::load);
 
 pub(crate) struct Sets(BTreeMap<String, Value>);

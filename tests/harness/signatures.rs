@@ -14,7 +14,7 @@ pub(crate) fn with_signature(input: &str, signature: impl AsRef<[u8]>) -> String
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A key of the test's own, which signs whatever stands there.
+/// A key of the test, which signs any text.
 pub(crate) struct OwnKey(EcdsaKeyPair);
 
 impl OwnKey {
@@ -85,7 +85,7 @@ pub(crate) fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
     add(&add(a, &complement), &one)
 }
 
-/// The form that X.509 has (RFC 3279 §2.2.3) and JOSE has not.
+/// The DER form, which X.509 uses (RFC 3279 §2.2.3) and JOSE does not.
 pub(crate) fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let number: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();

@@ -63,7 +63,7 @@ fn refuses_tokens_for_others() {
     ]);
 }
 
-/// Claims that mean something to one provider may be anything at others.
+/// Claims of one provider may have any type at others.
 #[test]
 fn ignores_claims_of_other_providers() {
     let provider = auth0();

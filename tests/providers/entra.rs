@@ -137,7 +137,7 @@ fn a_key_whose_issuer_changes_is_a_different_key() {
     assert_ne!(before.keys()[0], keys(jwks).keys()[0]);
 }
 
-/// What Microsoft means by the member is nothing to others (RFC 7517 §4).
+/// The member is an extension of Microsoft, which other issuers' keys may use otherwise (RFC 7517 §4).
 /// Row E14.
 #[test]
 fn other_issuers_ignore_the_issuer_member_of_a_key() {

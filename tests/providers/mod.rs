@@ -77,7 +77,7 @@ impl Provider {
         }
     }
 
-    /// Somebody else's signature, whatever the token says.
+    /// Asserts that a signature by another key is refused.
     #[track_caller]
     fn refuses_strangers(&self) {
         static STRANGER: LazyLock<TestIssuer> =

@@ -49,7 +49,7 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
     }
 }
 
-/// Presets add rules for their own tokens; two of them in one server do not mix.
+/// The rules of a preset apply to its own tokens only, also beside another preset.
 /// Row D3.
 #[test]
 fn preset_rules_apply_only_to_their_issuer() {

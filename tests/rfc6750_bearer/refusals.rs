@@ -211,7 +211,7 @@ async fn no_log_contains_the_token() {
     }
 }
 
-/// Whether a token's payload or signature is in there. Its header tells nothing.
+/// Whether a token's payload or signature is in there. Its header is no secret.
 fn contains_part_of(bytes: &[u8], token: &str) -> bool {
     let contains = |part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
     token.split('.').skip(1).any(contains)

@@ -44,7 +44,7 @@ fn with_spare_bits(part: &str) -> Vec<String> {
     (1..spare).map(|bits| format!("{start}{}", &ALPHABET[last + bits..=last + bits])).collect()
 }
 
-/// The token with a claim that stands there exactly so.
+/// The token with a claim of exactly this JSON text.
 fn with_raw_claim(token: TokenBuilder, name: &str, value: &str) -> TokenBuilder {
     with_raw_member(&token.without_claim(name), &format!("\"{name}\":{value}"))
 }

@@ -94,7 +94,7 @@ async fn refused_tokens_are_not_cached() {
     assert_eq!((status.entries, status.bytes, status.hits, status.misses), (0, 0, 0, 0));
 }
 
-/// Switching the cache off changes nothing that anybody is told.
+/// The answers are the same with and without a cache.
 #[tokio::test]
 async fn switching_the_cache_off_changes_no_answer() {
     for off in [TokenCache::off(), TokenCache::default().entries(0), TokenCache::default().bytes(0)] {
@@ -131,7 +131,7 @@ fn the_entry_and_byte_bounds_hold() {
     }
 }
 
-/// One-time tokens would fill any memory; a working set must not notice them, nor what was asked for yesterday.
+/// One-time tokens and yesterday's tokens must not push the working set out of the cache.
 #[test]
 fn the_working_set_stays_among_90_percent_one_time_tokens() {
     let issuer = small_issuer();
@@ -175,7 +175,7 @@ async fn debug_output_shows_no_cached_token() {
     }
 }
 
-/// What a thousand requests allocate on the way through a service, each.
+/// The average number of allocations of a thousand requests through a service.
 fn allocations<S>(service: &mut S, token: &str) -> u64
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,

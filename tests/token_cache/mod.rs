@@ -12,7 +12,7 @@ fn status(api: &ResourceServer) -> TokenCacheStatus {
     api.token_cache_status().unwrap()
 }
 
-/// Presents a token until it is remembered, and sees that it is.
+/// Presents a token until it is cached, and asserts that it is.
 #[track_caller]
 fn remember(api: &ResourceServer, token: &str) {
     for _ in 0..2 {

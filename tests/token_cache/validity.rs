@@ -88,7 +88,7 @@ async fn a_cached_token_gets_503_past_the_stale_limit_and_passes_again_later() {
     assert_eq!(status(&setup.api).misses, misses, "the key is the same");
 }
 
-/// The keys of a program without a runtime of its own are refreshed by its look-ups alone, and hits are look-ups too.
+/// Without a runtime, only look-ups refresh the keys, and cache hits are look-ups too.
 #[tokio::test(start_paused = true)]
 async fn cache_hits_alone_keep_the_keys_fresh() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));

@@ -41,7 +41,7 @@ fn unknown(error: VerifyError) -> VerifyError {
     }
 }
 
-/// Claims whose parsing lasts until the test says so: it comes after the signature and before the token is remembered.
+/// Claims whose parsing lasts until the test continues it: after the signature check and before the token is cached.
 struct Slow;
 
 static HOLD: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>> = Mutex::new(None);
@@ -106,7 +106,7 @@ async fn a_cached_token_is_refused_when_its_kid_gets_new_material() {
     remember(&setup.api, &new);
 }
 
-/// What counts is the material, not when it was fetched or what else is in the set.
+/// A key is identified by its material, not by its fetch or by the other keys of the set.
 #[tokio::test(start_paused = true)]
 async fn refetching_the_same_key_keeps_its_tokens() {
     let setup = Setup::warm(None).await;
@@ -124,7 +124,7 @@ async fn refetching_the_same_key_keeps_its_tokens() {
     assert_eq!(status(&setup.api).misses, misses);
 }
 
-/// A key that may not serve the token's algorithm any more is another one.
+/// A key that no longer allows the token's algorithm is a different key.
 #[tokio::test(start_paused = true)]
 async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm() {
     let issuer = TestIssuer::builder().algorithms([tower_bearer::jose::Algorithm::RS256]).start();
@@ -142,7 +142,7 @@ async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm()
     assert_refused(api.try_verify(&token), |error| matches!(error, TokenError::KeyMismatch { .. }));
 }
 
-/// Many threads, one token, one key that comes and goes: whatever the order, no one-time mistake is made permanent.
+/// Several threads validate one token while its key is withdrawn; in no order is an outdated verdict cached for good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_token_survives_a_race_with_a_withdrawal() {
     let issuer = small_issuer();
