@@ -1,4 +1,4 @@
-//! Tokens that came some other way than with a request, and servers that cannot be built.
+//! Verification without a request, and configuration errors of the builder.
 
 use std::time::Duration;
 

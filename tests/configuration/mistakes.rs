@@ -5,7 +5,7 @@ use tower_bearer::config::Config;
 
 use super::{config, lines, problems};
 
-/// The dozen, each found in the presence of all others, in the order of the document.
+/// Every mistake is found beside all others, in the order of the document.
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let document = r#"
@@ -132,7 +132,7 @@ fn each_server_mistake_is_one_problem() {
     assert!(own.starts_with("metadata.authorization_servers: unknown setting, expected one of resource, "), "{own}");
 }
 
-/// A mistake in the table of the only issuer.
+/// Asserts the one problem of a document with this table of an issuer.
 #[track_caller]
 fn assert_alone_in_table(settings: &str, expected: &str) {
     assert_alone(&format!("audience = 'a'\n[[issuers]]\n{settings}"), expected);
@@ -263,7 +263,7 @@ fn a_setting_given_twice_or_null_is_a_problem() {
     }
 }
 
-/// A password in a URL, and what an unknown setting holds, which may be a secret of somebody else's.
+/// Passwords in URLs and values of unknown settings, which may be secrets, are not shown.
 #[test]
 fn problems_show_no_secrets() {
     let document = r#"
@@ -288,7 +288,7 @@ fn problems_show_no_secrets() {
     assert!(problems.to_string().contains(r#""https://…@keys.example.com""#), "{problems}");
 }
 
-/// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
+/// `serde_json` represents numbers like this if any crate in the build enables its feature `arbitrary_precision`.
 #[test]
 fn numbers_are_read_under_arbitrary_precision_too() {
     let leeway = |leeway: &str| {

@@ -27,7 +27,7 @@ fn a_placeholder_in_a_preset_argument_is_reported_at_its_variable() {
     );
 }
 
-/// What a template, a shell or a list left of an identifier, wherever one stands; and in code, in the same words.
+/// Remains of a template, a shell or a list in every identifier, as settings and in code, with the same messages.
 #[test]
 fn unfilled_values_are_problems() {
     let oddities = [

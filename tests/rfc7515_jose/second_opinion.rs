@@ -11,7 +11,7 @@ use super::{signed, token_by, with_raw_claim, with_raw_header, with_spare_bits};
 use crate::harness::signatures::with_signature;
 use crate::harness::{AUDIENCE, ISSUER, decoded, server, with_raw_member};
 
-/// What jsonwebtoken says of a token by `algorithm`, asked for as much as it can be asked for.
+/// The verdict of jsonwebtoken on a token by `algorithm`, with all of its checks enabled.
 fn second_opinion(algorithm: Algorithm, token: &str) -> bool {
     let name: jsonwebtoken::Algorithm = algorithm.name().parse().unwrap();
     let header: Value = serde_json::from_str(&decoded(&token_by(algorithm))[0]).unwrap();

@@ -11,16 +11,16 @@ use clock::{Moment, SystemClock};
 use decision::{Decision, Document, Fetch, Reception, TokenTimes, Wait};
 use schedule::RefreshSchedule;
 
-#[path = "../src/keys/back_off.rs"]
+#[path = "../../../src/keys/back_off.rs"]
 mod back_off;
 #[expect(unreachable_pub, reason = "in the crate it is public")]
 #[path = "../../../src/clock.rs"]
 mod clock;
-#[path = "../src/keys/decision.rs"]
+#[path = "../../../src/keys/decision.rs"]
 mod decision;
-#[path = "../src/keys/held_document.rs"]
+#[path = "../../../src/keys/held_document.rs"]
 mod held_document;
-#[path = "../src/keys/running_fetch.rs"]
+#[path = "../../../src/keys/running_fetch.rs"]
 mod running_fetch;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
 #[path = "../../../src/keys/schedule.rs"]
