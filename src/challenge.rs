@@ -167,8 +167,9 @@ fn is_printable(octet: u8) -> bool {
 mod tests {
     use super::*;
 
+    /// Row B3.
     #[test]
-    fn b3_the_realm_is_a_quoted_string_whatever_is_in_it() {
+    fn every_realm_is_a_quoted_string() {
         let bare = |realm| Challenges::new(realm, None).map(|challenges| challenges.no_credentials(None));
         assert_eq!(bare("https://api.example.com").unwrap(), r#"Bearer realm="https://api.example.com""#);
         assert_eq!(bare(r#"a "b" \c"#).unwrap(), r#"Bearer realm="a \"b\" \\c""#);
@@ -177,8 +178,9 @@ mod tests {
         }
     }
 
+    /// Row A16.
     #[test]
-    fn a16_descriptions_keep_to_the_characters_that_are_allowed() {
+    fn descriptions_use_only_allowed_characters() {
         let allowed = |octet| matches!(octet, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         for error in [
             ErrorCode::InvalidRequest,
@@ -196,8 +198,9 @@ mod tests {
         assert_eq!(written, expected);
     }
 
+    /// Row K5.
     #[test]
-    fn k5_the_metadata_is_named_in_every_challenge() {
+    fn every_challenge_names_the_metadata() {
         let challenges = Challenges::new("r", Some("https://a.test/m")).unwrap();
         let denied = Shortfall::denied("no");
         for value in [

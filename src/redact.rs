@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_has_200_characters_as_it_is_displayed() {
+    fn an_excerpt_has_at_most_200_displayed_characters() {
         let kept = |text: &str| Excerpt::from(text).to_string();
         assert_eq!(kept(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(kept(&"é".repeat(201)), format!("{}…", "é".repeat(199)));

@@ -80,7 +80,7 @@ impl Clock for Interrupted {
 
 /// A request reads the clock, is held up, and finds that another one has left its mark: the keys are as old as before.
 #[tokio::test(start_paused = true)]
-async fn keys_past_the_stale_cap_serve_nobody_whoever_else_asks() {
+async fn keys_past_the_stale_limit_are_refused_during_concurrent_requests() {
     for readings in 0..2 {
         let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
         let clock = Interrupted::new();
@@ -103,7 +103,7 @@ async fn keys_past_the_stale_cap_serve_nobody_whoever_else_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_without_kid_is_not_called_bad_before_the_first_keys() {
+async fn a_token_without_kid_is_not_refused_before_the_first_keys_arrive() {
     for readings in 0..2 {
         let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
         let clock = Interrupted::new();
@@ -125,7 +125,7 @@ async fn a_token_without_kid_is_not_called_bad_before_the_first_keys() {
 /// What the inner service reserved is not kept by a request that waits, on a stranger's word, for a key that may not
 /// exist.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_for_a_key_takes_no_place_in_the_service_within() {
+async fn a_request_waiting_for_a_key_holds_no_permit_of_the_inner_service() {
     let setup = Setup::warm(None).await;
     tokio::time::sleep(SECOND).await;
     setup.source.set(Fetch::Hang);
@@ -146,7 +146,7 @@ async fn a_request_that_waits_for_a_key_takes_no_place_in_the_service_within() {
 
 /// Such as the CORS headers without which a browser does not show the refusal to its page.
 #[tokio::test]
-async fn what_a_layer_in_between_adds_to_a_refusal_stays() {
+async fn headers_added_by_a_layer_in_between_stay_on_a_refusal() {
     let issuer = small_issuer();
     let app = Router::new()
         .route("/me", get(async || "me").layer(Require::scope("write:me")))
@@ -174,7 +174,7 @@ impl<S: tracing::Subscriber> Layer<S> for Curious {
 }
 
 #[test]
-fn whoever_hears_the_log_may_ask_the_server() {
+fn a_log_subscriber_may_query_the_server_without_deadlock() {
     let setup = Setup::new(|_| Fetch::Fail);
     let subscriber = tracing_subscriber::registry().with(Curious(setup.api.clone()));
     let (done, finished) = mpsc::channel();
@@ -188,7 +188,7 @@ fn whoever_hears_the_log_may_ask_the_server() {
 }
 
 #[test]
-fn an_issuer_that_no_token_could_name_is_a_mistake_at_the_start() {
+fn an_issuer_url_with_white_space_is_a_configuration_error() {
     for bad in ["https://login.example.com\n", " https://login.example.com", "https://login.exa\tmple.com"] {
         assert!(matches!(Issuer::discover(bad), Err(ConfigError::Issuer { .. })), "{bad:?}");
     }
@@ -223,7 +223,7 @@ impl KeySource for HangsLater {
 
 /// A runtime for each call, as in a program that is not asynchronous: it ends before its fetch does.
 #[test]
-fn a_refresh_that_died_with_its_runtime_is_not_begun_at_every_request() {
+fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     let issuer = small_issuer();
     let fetches = Arc::<AtomicUsize>::default();
     let source = HangsLater { keys: keys(&issuer), fetches: Arc::clone(&fetches) };
@@ -248,7 +248,7 @@ fn a_refresh_that_died_with_its_runtime_is_not_begun_at_every_request() {
 
 /// The fetch was given up, and another has brought keys since.
 #[test]
-fn a_fetch_that_was_given_up_changes_nothing_when_it_ends() {
+fn an_abandoned_fetch_changes_nothing_when_it_completes() {
     let setup = Setup::new(|_| Fetch::Hang);
     let runtime = || runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let stalled = runtime();
@@ -267,7 +267,7 @@ fn a_fetch_that_was_given_up_changes_nothing_when_it_ends() {
 
 /// It has no effect, and costs the issuer a request beyond its budget.
 #[test]
-fn a_fetch_that_was_given_up_before_it_began_is_not_made() {
+fn a_fetch_abandoned_before_it_started_sends_no_request() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stalled: Vec<_> = (0..5)
@@ -286,15 +286,16 @@ fn a_fetch_that_was_given_up_before_it_began_is_not_made() {
 }
 
 #[test]
-fn scopes_are_sets() {
+fn scopes_compare_as_sets() {
     let scope = |text: &str| text.parse::<Scope>().unwrap();
     assert_eq!(scope("a b"), scope("b a"));
     assert_eq!(scope("a a"), scope("a"));
 }
 
 /// RFC 7518 §6.3.2: the primes are the private key, with or without `d`.
+/// Row E20.
 #[test]
-fn e20_every_private_member_is_private() {
+fn every_private_jwk_member_makes_the_key_unusable() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::RS256]).start();
     for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
         let mut jwks = issuer.jwks();
@@ -305,7 +306,7 @@ fn e20_every_private_member_is_private() {
 
 /// A nested pair of layers, each with its own issuer: no token of the one is the other's.
 #[tokio::test]
-async fn two_layers_are_two_locks() {
+async fn nested_layers_each_require_their_own_issuer() {
     let (one, other) = (small_issuer(), small_issuer());
     let ok = |_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) };
     for optional in [false, true] {

@@ -24,9 +24,10 @@ use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scop
 
 use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer, with_raw_member};
 
-/// J3: validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
+/// Validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
+/// Row J3.
 #[tokio::test]
-async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
+async fn a_late_check_refuses_a_token_that_has_expired_since() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone()).build().unwrap();
@@ -49,7 +50,7 @@ async fn a_late_check_does_not_pass_a_token_that_has_expired_meanwhile() {
 /// gRPC over HTTP/2, "Requests": who sends anything else would take 200 for success. A page cannot send `te`, and every proxy
 /// that speaks HTTP/1.1 to a server removes it.
 #[tokio::test]
-async fn who_does_not_speak_grpc_is_not_told_200() {
+async fn only_grpc_requests_get_a_grpc_status_with_200() {
     const GRPC: &str = "application/grpc";
     let issuer = small_issuer();
     let api = server(&issuer);
@@ -119,7 +120,7 @@ async fn who_does_not_speak_grpc_is_not_told_200() {
 
 /// A number among other things is still there.
 #[tokio::test]
-async fn a_number_is_found_whatever_stands_beside_it() {
+async fn claim_contains_finds_a_number_among_other_values() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let seven = Require::token().and_claim_contains("/levels", 7);
@@ -150,7 +151,7 @@ async fn a_number_is_found_whatever_stands_beside_it() {
 
 /// Entra ID is asked for one context at a time: for one that is lacking, or the client would get the same again for ever.
 #[tokio::test]
-async fn a_client_is_sent_for_the_context_that_it_lacks() {
+async fn the_challenge_names_the_auth_context_that_is_missing() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let both = Require::token().and_auth_context("c1").and_auth_context("c2");
@@ -170,7 +171,7 @@ async fn a_client_is_sent_for_the_context_that_it_lacks() {
 
 /// A rule that says now this and now that refuses, and does not stand in for what a client can do something about.
 #[tokio::test]
-async fn a_fickle_rule_is_the_last_that_a_client_is_told_of() {
+async fn an_inconsistent_custom_rule_does_not_hide_a_missing_scope() {
     let issuer = small_issuer();
     let token = server(&issuer).verify(&good(&issuer).sign()).await.unwrap();
     let asked = AtomicUsize::new(0);
@@ -183,9 +184,10 @@ async fn a_fickle_rule_is_the_last_that_a_client_is_told_of() {
     assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
 }
 
-/// K4: a client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+/// A client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+/// Row K4.
 #[test]
-fn a_resource_that_is_only_a_url_after_repair_is_none() {
+fn a_resource_url_that_a_parser_would_repair_is_refused() {
     let issuer = small_issuer();
     for bad in [
         "https:api.example.com",
@@ -203,7 +205,7 @@ fn a_resource_that_is_only_a_url_after_repair_is_none() {
 
 /// What cannot be written in a header or read back is not in a challenge, whoever wrote it.
 #[tokio::test]
-async fn every_challenge_is_read_back_as_it_was_meant() {
+async fn every_challenge_parses_back_to_its_values() {
     let issuer = small_issuer();
     let (realm, resource) = (r#"a "b", Bearer error=\"x\" \ ="#, r#"https://api.example.com/%22,"x"?q="a\b"#);
     let api = ResourceServer::builder(AUDIENCE)
@@ -242,7 +244,7 @@ async fn every_challenge_is_read_back_as_it_was_meant() {
 
 /// What is told of several rules of a kind is what satisfies all of them, and what is told of is only what is asked for.
 #[tokio::test]
-async fn rules_of_a_kind_are_told_together() {
+async fn rules_of_one_kind_are_combined_in_the_challenge() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let age = Duration::from_secs;
@@ -275,9 +277,10 @@ async fn rules_of_a_kind_are_told_together() {
     assert_eq!(names, ["realm", "error", "error_description"]);
 }
 
-/// P3: the scope that the application names is what a request without a token is told, whatever is required here.
+/// The scope that the application names is what a request without a token is told, whatever is required here.
+/// Row P3.
 #[tokio::test]
-async fn the_scope_to_ask_for_is_the_one_that_was_named() {
+async fn a_configured_challenge_scope_is_sent_without_credentials() {
     let issuer = small_issuer();
     let named = || server(&issuer).layer().challenge_scope("files:read files:list".parse().unwrap());
     let inner = Router::new().route("/me", get(async || ()).layer(Require::scope("read:me")));
@@ -291,7 +294,7 @@ async fn the_scope_to_ask_for_is_the_one_that_was_named() {
 
 /// The body of a late refusal is made anew, so what described the one before goes; what does not describe it stays.
 #[tokio::test]
-async fn nothing_describes_a_body_that_is_gone() {
+async fn a_late_refusal_drops_the_headers_of_the_old_body() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let late = async |State(api): State<ResourceServer>, token: AccessToken| {
@@ -312,7 +315,7 @@ async fn nothing_describes_a_body_that_is_gone() {
 
 /// One place is one place, however often it is named, and what stands there is not printed by layers within.
 #[tokio::test]
-async fn a_source_that_is_named_twice_holds_one_token() {
+async fn a_source_configured_twice_counts_as_one() {
     let issuer = small_issuer();
     let source = || TokenSource::websocket_protocol("bearer");
     let shown = async |parts: request::Parts| format!("{:?}", parts.headers);
@@ -327,20 +330,20 @@ async fn a_source_that_is_named_twice_holds_one_token() {
 }
 
 #[test]
-#[should_panic(expected = "holds more than a token")]
-fn cookies_are_looked_at_by_name() {
+#[should_panic(expected = "expected the name of a header that holds only a token")]
+fn the_cookie_header_cannot_be_a_header_source() {
     let _ = TokenSource::header(COOKIE);
 }
 
 #[test]
-#[should_panic(expected = "cannot stand in a subprotocol")]
-fn a_subprotocol_is_one_word() {
+#[should_panic(expected = "expected the start of a WebSocket subprotocol")]
+fn a_websocket_subprotocol_prefix_must_be_one_word() {
     let _ = TokenSource::websocket_protocol("a b");
 }
 
 /// gRPC over HTTP/2, "Responses": the message is percent-encoded, so it is read back as it was meant.
 #[tokio::test]
-async fn a_grpc_message_is_read_back_as_it_was_meant() {
+async fn a_grpc_message_decodes_to_the_description() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let token = api.verify(&good(&issuer).sign()).await.unwrap();
@@ -354,7 +357,7 @@ async fn a_grpc_message_is_read_back_as_it_was_meant() {
 
 /// A mistake of the server's is not the client's in any protocol.
 #[tokio::test]
-async fn a_server_that_is_set_up_wrongly_says_internal_error() {
+async fn a_misconfigured_server_answers_grpc_internal() {
     let issuer = small_issuer();
     let handler = any(async |_: Claims<serde_json::Value>| ());
     let app = Router::new().route("/me", handler).layer(server(&issuer).layer().respond_with(Grpc));
@@ -366,9 +369,10 @@ async fn a_server_that_is_set_up_wrongly_says_internal_error() {
     assert_eq!(response.headers()["grpc-status"], "13");
 }
 
-/// E4, E29: what is no reason to refuse a token is still read as strictly as the rest of it.
+/// What is no reason to refuse a token is still read as strictly as the rest of it.
+/// Rows E4, E29.
 #[tokio::test]
-async fn leniency_lets_no_ambiguity_through() {
+async fn optional_claims_are_parsed_as_strictly_as_required_ones() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));

@@ -32,7 +32,7 @@ fn present_distinct(api: &ResourceServer, issuer: &TestIssuer, count: usize) {
 }
 
 #[test]
-fn bytes_are_a_bound_whatever_the_entries() {
+fn the_byte_bound_holds_for_any_entry_bound() {
     let issuer = small_issuer();
     for entries in [1_000_000, u64::MAX] {
         let mut api = None;
@@ -49,7 +49,7 @@ fn bytes_are_a_bound_whatever_the_entries() {
 
 /// The cache adds weights before it compares them with the bound.
 #[test]
-fn no_bound_of_bytes_is_too_large_to_be_added_up() {
+fn a_huge_byte_bound_does_not_overflow() {
     let issuer = small_issuer();
     for entries in [2, 5, 60, 1000] {
         let api = server(&issuer, TokenCache::default().entries(entries).bytes(u64::MAX));
@@ -59,7 +59,7 @@ fn no_bound_of_bytes_is_too_large_to_be_added_up() {
 }
 
 #[test]
-fn a_cache_of_one_entry_keeps_one() {
+fn a_cache_of_one_entry_keeps_one_token() {
     let issuer = small_issuer();
     let api = server(&issuer, TokenCache::default().entries(1));
     for _ in 0..3 {
@@ -71,7 +71,7 @@ fn a_cache_of_one_entry_keeps_one() {
 
 /// However many cores share the cache out among them.
 #[test]
-fn a_large_token_is_kept_where_there_is_room_for_it() {
+fn a_large_token_is_cached_when_it_fits_the_byte_bound() {
     let issuer = small_issuer();
     let api = server(&issuer, TokenCache::default().bytes(64 * KIBIBYTE));
     let token = good(&issuer).claim("x", "x".repeat(11 * 1024)).sign();
@@ -81,7 +81,7 @@ fn a_large_token_is_kept_where_there_is_room_for_it() {
 
 /// A request reads the clock, is held up, and before it looks at the keys the issuer has another key of that name.
 #[test]
-fn a_key_that_is_replaced_before_a_request_looks_counts_no_more() {
+fn a_key_replaced_during_a_request_is_not_used() {
     let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     let clock = Interrupted::new();
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
@@ -110,7 +110,7 @@ fn a_key_that_is_replaced_before_a_request_looks_counts_no_more() {
 
 /// A token names its key, so a key that has another name now is not the one that the token means.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_renamed_is_another_key() {
+async fn a_renamed_key_is_a_different_key() {
     let setup = Setup::warm(None).await;
     let token = setup.token();
     (0..3).for_each(|_| drop(setup.api.try_verify(&token).unwrap()));
@@ -127,8 +127,9 @@ async fn a_key_that_is_renamed_is_another_key() {
 }
 
 /// What is too long is not read, and what is no b64token is a malformed request all the same (RFC 6750 §2.1, §3.1).
+/// Row A5.
 #[tokio::test]
-async fn a5_a_long_token_is_judged_by_its_characters_too() {
+async fn an_overlong_token_with_invalid_characters_is_malformed() {
     let issuer = small_issuer();
     let app = app(&builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap());
     let long = "x".repeat(20_000);

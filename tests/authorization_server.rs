@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use self::browser::{Arrival, Browser, Page};
-use crate::example_me::Example;
+use crate::example_process::Example;
 
 #[path = "../examples/me/src/walk/browser.rs"]
 mod browser;

@@ -19,7 +19,7 @@ use std::thread;
 
 use tower_bearer::testing::TestIssuer;
 
-use crate::example_me::program;
+use crate::example_process::program;
 
 use case::{Case, Place};
 use report::Report;
@@ -33,7 +33,7 @@ const WORKERS: usize = 3;
 const KEYS_AT_ONCE: usize = 40;
 
 #[test]
-fn every_case_is_answered_as_it_should_be() {
+fn every_case_gets_its_expected_answer() {
     let stranger = TestIssuer::start();
     let report = Report::default();
     let (mut shared, mut own, mut keys, mut starts) = (BTreeMap::<_, Vec<_>>::new(), vec![], vec![], vec![]);

@@ -52,7 +52,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn a_request_from_another_site_changes_nothing() {
+async fn an_unsafe_request_from_another_site_is_refused() {
     let fixture = Fixture::cookie();
     for (headers, passes) in [
         // What browsers of today say.
@@ -113,7 +113,7 @@ async fn a_websocket_handshake_from_another_site_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refusal_tells_the_client_nothing_but_its_kind() {
+async fn a_refusal_does_not_tell_the_client_the_reason() {
     let response = Fixture::cookie().ask(Method::POST, &[("sec-fetch-site", "cross-site")]).await;
     let rejection = response.extensions().get::<Rejection>().unwrap();
     assert_eq!((rejection.kind(), rejection.kind().name()), (RejectionKind::CrossSite, "cross_site"));
@@ -124,7 +124,7 @@ async fn a_refusal_tells_the_client_nothing_but_its_kind() {
 
 /// The request names its own host in `:authority`, or in the target, and that counts before `Host` (RFC 9112 §3.2.2).
 #[tokio::test]
-async fn the_host_is_the_one_that_the_request_is_for() {
+async fn the_request_target_counts_before_the_host_header() {
     let fixture = Fixture::cookie();
     let cookie = || format!("token={}", good(&fixture.issuer).sign());
     for (uri, hosts, origin, passes) in [
@@ -152,7 +152,7 @@ async fn the_host_is_the_one_that_the_request_is_for() {
 
 /// No other place is filled by a browser on its own, and a request without a token is nobody's.
 #[tokio::test]
-async fn only_a_token_that_came_in_the_cookie_is_held_to_it() {
+async fn only_requests_with_a_token_cookie_are_checked() {
     let fixture = Fixture::cookie();
     let request = || Request::post("/").header("host", HOST).header("origin", OTHER);
     let bearer = format!("Bearer {}", good(&fixture.issuer).sign());
@@ -165,7 +165,7 @@ async fn only_a_token_that_came_in_the_cookie_is_held_to_it() {
 }
 
 #[tokio::test]
-async fn origins_are_allowed_one_by_one() {
+async fn only_listed_origins_are_allowed() {
     let app = "https://app.example.com";
     let fixture = Fixture::new(TokenSource::cookie("token").allow_origin(app).allow_origin("http://localhost:5173/"));
     for (headers, passes) in [
@@ -189,7 +189,7 @@ async fn origins_are_allowed_one_by_one() {
 
 /// Of the rules for one place the last counts.
 #[tokio::test]
-async fn the_application_may_defend_itself() {
+async fn the_check_can_be_switched_off() {
     let issuer = small_issuer();
     for (source, expected) in [
         (TokenSource::cookie("token").insecure_allow_cross_site(), StatusCode::OK),
@@ -205,7 +205,7 @@ async fn the_application_may_defend_itself() {
 
 /// A proxy may make the header of a cookie.
 #[tokio::test]
-async fn a_header_is_held_to_it_on_request() {
+async fn the_check_can_be_switched_on_for_a_header() {
     let issuer = small_issuer();
     let source = || TokenSource::header(HeaderName::from_static("x-token"));
     for (source, expected) in [(source(), StatusCode::OK), (source().refuse_cross_site(), StatusCode::FORBIDDEN)] {
@@ -217,6 +217,6 @@ async fn a_header_is_held_to_it_on_request() {
 
 #[test]
 #[should_panic(expected = r#""*" is no origin"#)]
-fn there_is_no_wildcard_for_origins() {
+fn a_wildcard_is_no_origin() {
     let _ = TokenSource::cookie("token").allow_origin("*");
 }

@@ -1,10 +1,7 @@
 //! `examples/me` as a user runs it: a process of its own, on real sockets.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
@@ -13,76 +10,12 @@ use serde_json::Value;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
+use crate::example_process::{Example, program};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
-/// A running example, ended when dropped.
-pub(crate) struct Example {
-    process: Child,
-    resource: String,
-    /// What stands before the URL of the resource.
-    lines: Vec<String>,
-    /// What it has written to its standard error so far.
-    log: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Example {
-    pub(crate) fn start(flags: &[&str]) -> Self {
-        let mut process =
-            Command::new(program()).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::<Mutex<Vec<u8>>>::default();
-        let (mut errors, kept) = (process.stderr.take().unwrap(), Arc::clone(&log));
-        std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(length @ 1..) = errors.read(&mut piece) {
-                kept.lock().unwrap().extend_from_slice(&piece[..length]);
-            }
-        });
-        let mut output = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let (mut lines, mut resource) = (Vec::new(), None);
-        while resource.is_none() {
-            let line = output.next().unwrap();
-            resource = line.strip_prefix("The API is at ").map(ToOwned::to_owned);
-            lines.push(line);
-        }
-        // Its standard output must not fill up.
-        std::thread::spawn(move || output.for_each(drop));
-        Self { process, resource: resource.unwrap(), lines, log }
-    }
-
-    /// Where it listens: host and port.
-    pub(crate) fn address(&self) -> &str {
-        self.resource.strip_prefix("http://").unwrap().split_once('/').unwrap().0
-    }
-
-    /// What it has written to its standard error so far.
-    pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
-    }
-
-    /// What a line that begins so says where it is.
-    pub(crate) fn url_of(&self, what: &str) -> &str {
-        let line = self.lines.iter().find(|line| line.starts_with(what)).unwrap();
-        line.split_once(" is at ").unwrap().1
-    }
-
-    async fn get(&self, token: &str) -> Response {
-        let client = Client::builder().no_proxy().build().unwrap();
-        client.get(&self.resource).bearer_auth(token).send().await.unwrap()
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-/// `cargo test` builds the examples beside the folder of the tests; with `--test` alone it does not.
-pub(crate) fn program() -> PathBuf {
-    let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("me");
-    assert!(program.exists(), "`cargo build --example me` comes first");
-    program
+async fn get(example: &Example, token: &str) -> Response {
+    let client = Client::builder().no_proxy().build().unwrap();
+    client.get(example.resource()).bearer_auth(token).send().await.unwrap()
 }
 
 fn free_address() -> SocketAddr {
@@ -96,7 +29,7 @@ async fn it_starts_before_its_issuer_and_needs_no_restart() {
     let example = Example::start(&["--issuer", &issuer_url, "--audience", AUDIENCE, "--scope", "read:me"]);
 
     let stranger = small_issuer();
-    let meanwhile = example.get(&good(&stranger).claim("iss", &issuer_url).sign()).await;
+    let meanwhile = get(&example, &good(&stranger).claim("iss", &issuer_url).sign()).await;
     assert_eq!(meanwhile.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(meanwhile.headers().contains_key("retry-after") && !meanwhile.headers().contains_key("www-authenticate"));
 
@@ -104,7 +37,7 @@ async fn it_starts_before_its_issuer_and_needs_no_restart() {
     let token = good(&issuer).sign();
     let patience = Instant::now() + Duration::from_secs(30);
     let response = loop {
-        let response = example.get(&token).await;
+        let response = get(&example, &token).await;
         if response.status() != StatusCode::SERVICE_UNAVAILABLE || Instant::now() > patience {
             break response;
         }
@@ -123,12 +56,12 @@ async fn the_health_check_is_open_and_the_strict_profile_is_strict() {
     let issuer = small_issuer();
     let flags = ["--issuer", issuer.url(), "--audience", AUDIENCE, "--scope", "a b", "--profile", "rfc9068"];
     let example = Example::start(&flags);
-    let health = reqwest::get(example.resource.replace("/api/me", "/healthz")).await.unwrap();
+    let health = reqwest::get(example.resource().replace("/api/me", "/healthz")).await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);
-    assert_eq!(example.get(&good(&issuer).scope("b a").sign()).await.status(), StatusCode::OK);
-    assert_eq!(example.get(&good(&issuer).scope("a").sign()).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(get(&example, &good(&issuer).scope("b a").sign()).await.status(), StatusCode::OK);
+    assert_eq!(get(&example, &good(&issuer).scope("a").sign()).await.status(), StatusCode::FORBIDDEN);
     let generic = good(&issuer).scope("a b").header("typ", "JWT").sign();
-    assert_eq!(example.get(&generic).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(get(&example, &generic).await.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -137,12 +70,12 @@ async fn a_transfer_needs_what_the_flags_say() {
     let flags =
         ["--issuer", issuer.url(), "--audience", AUDIENCE, "--scope", "pay", "--acr", "mfa hwk", "--max-age", "300"];
     let example = Example::start(&flags);
-    let transfer = example.resource.replace("/api/me", "/api/transfer");
+    let transfer = example.resource().replace("/api/me", "/api/transfer");
     let client = Client::builder().no_proxy().build().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let weak = good(&issuer).scope("pay");
     let strong = weak.clone().claim("acr", "hwk").claim("auth_time", now);
-    assert_eq!(example.get(&weak.sign()).await.status(), StatusCode::OK, "the profile needs the scope alone");
+    assert_eq!(get(&example, &weak.sign()).await.status(), StatusCode::OK, "the profile needs the scope alone");
     for method in [Method::GET, Method::POST] {
         let ask = async |token: &TokenBuilder| {
             client.request(method.clone(), &transfer).bearer_auth(token.sign()).send().await.unwrap()
@@ -162,7 +95,7 @@ async fn a_page_may_call_it_and_read_the_challenge() {
     let example = Example::start(&["--cors", origin]);
     let client = Client::builder().no_proxy().build().unwrap();
     let preflight = client
-        .request(Method::OPTIONS, &example.resource)
+        .request(Method::OPTIONS, example.resource())
         .header("origin", origin)
         .header("access-control-request-method", "GET")
         .header("access-control-request-headers", "authorization");
@@ -170,7 +103,7 @@ async fn a_page_may_call_it_and_read_the_challenge() {
     assert_eq!(allowed.status(), StatusCode::OK);
     assert_eq!(allowed.headers()["access-control-allow-origin"], origin);
     assert!(allowed.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
-    let refused = client.get(&example.resource).header("origin", origin).send().await.unwrap();
+    let refused = client.get(example.resource()).header("origin", origin).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(refused.headers()["access-control-allow-origin"], origin);
     assert_eq!(refused.headers()["access-control-expose-headers"], "www-authenticate");
@@ -184,7 +117,7 @@ async fn it_serves_the_document_that_its_challenges_name() {
         ("account".to_owned(), format!("http://{address}")),
     ] {
         let example = Example::start(&["--listen", &address.to_string(), "--audience", &audience, "--scope", "a b"]);
-        let refused = reqwest::get(&example.resource).await.unwrap();
+        let refused = reqwest::get(example.resource()).await.unwrap();
         let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
         let challenges = http_auth::parse_challenges(challenge).unwrap();
         let (_, url) = challenges[0].params.iter().find(|(name, _)| *name == "resource_metadata").unwrap();

@@ -45,7 +45,7 @@ async fn a_good_token_passes_every_step() {
 
 /// The list in the documentation of the crate says which comes first, and so which reason a token is refused for.
 #[tokio::test]
-async fn the_steps_are_in_the_order_of_the_decision_list() {
+async fn steps_follow_the_order_of_the_decision_list() {
     let api = strict_server(&ISSUER);
     api.ready().await;
     let explanation = api.explain(&good(&ISSUER).sign()).await;
@@ -62,7 +62,7 @@ async fn the_steps_are_in_the_order_of_the_decision_list() {
 }
 
 #[tokio::test]
-async fn each_rule_says_that_it_is_the_one() {
+async fn each_rule_reports_its_own_failure() {
     // Its keys never change, so that each row is the only one that counts.
     let api = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
     let token = good(&ISSUER);
@@ -96,7 +96,7 @@ async fn each_rule_says_that_it_is_the_one() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_several_ways_is_told_in_all_of_them() {
+async fn all_failures_of_a_token_are_reported() {
     let api = strict_server(&ISSUER);
     let token =
         good(&ISSUER).header("typ", "JWT").audience("x").without_claim("jti").expired_for(Duration::from_secs(90));
@@ -114,7 +114,7 @@ async fn what_is_wrong_in_several_ways_is_told_in_all_of_them() {
 }
 
 #[tokio::test]
-async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
+async fn further_rules_of_an_issuer_are_reported() {
     let keys = ISSUER.jwks();
     let keys = || tower_bearer::jose::JwkSet::from_json(keys.to_string().as_bytes()).unwrap();
     let issuer = || Issuer::keys(ISSUER.url(), keys()).unwrap();
@@ -187,8 +187,9 @@ async fn what_an_issuer_asks_for_besides_is_told_where_it_does() {
 }
 
 /// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
+/// Row C4.
 #[tokio::test]
-async fn c4_a_claim_that_is_missing_is_told_by_its_own_rule_alone() {
+async fn a_missing_claim_fails_only_its_own_rule() {
     for api in [server(&ISSUER), strict_server(&ISSUER)] {
         for (claim, step) in [("exp", "exp"), ("aud", "aud"), ("sub", "sub")] {
             let explanation = assert_consistent(&api, &good(&ISSUER).without_claim(claim).sign(), claim).await;
@@ -198,7 +199,7 @@ async fn c4_a_claim_that_is_missing_is_told_by_its_own_rule_alone() {
 }
 
 #[tokio::test]
-async fn claims_that_are_not_the_applications_are_told_last_and_only_if_they_are_signed() {
+async fn application_claims_are_parsed_last_and_only_if_signed() {
     #[derive(serde::Deserialize)]
     struct Own {
         #[expect(dead_code, reason = "it is there to be missing")]
@@ -212,7 +213,7 @@ async fn claims_that_are_not_the_applications_are_told_last_and_only_if_they_are
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_out_of_reach_leaves_it_undecided() {
+async fn an_unreachable_issuer_leaves_the_result_undecided() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
     let explanation = server(&issuer).explain(&good(&issuer).sign()).await;
@@ -226,7 +227,7 @@ async fn an_issuer_that_is_out_of_reach_leaves_it_undecided() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_used_is_told_with_its_reason() {
+async fn an_unusable_key_is_reported_with_its_reason() {
     let issuer = small_issuer();
     let mut jwks = issuer.jwks();
     let mut odd = jwks["keys"][0].clone();
@@ -243,14 +244,15 @@ async fn a_key_that_is_not_used_is_told_with_its_reason() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_no_part_of_a_token() {
+async fn a_scheme_before_the_token_is_reported() {
     let explanation = server(&ISSUER).explain(&format!("Bearer {}", good(&ISSUER).sign())).await;
     assert!(explanation.to_string().contains("found the scheme Bearer before it"), "{explanation}");
 }
 
 /// It is for logs: what a stranger writes forges no lines, is not shown at any length, and no token or person is in it.
+/// Row A20.
 #[tokio::test]
-async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_cut_off() {
+async fn an_explanation_shows_no_token_or_subject_and_escapes_untrusted_text() {
     let api = server(&ISSUER);
     let token = good(&ISSUER).subject("user-of-no-concern").sign();
     let shown = format!("{0}\n{0:?}", api.explain(&token).await);
@@ -264,7 +266,7 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
         api.explain(&twice.raw_header(format!("{{{name}:1,{name}:2}}")).sign()).await,
     ] {
         let shown = explanation.to_string();
-        assert!(shown.contains(r"x\nERROR forged") && shown.contains("twice"), "{shown}");
+        assert!(shown.contains(r"x\nERROR forged") && shown.contains("more than once"), "{shown}");
         assert!(shown.lines().count() == 1 + explanation.steps().len(), "{shown}");
         assert!(shown.lines().all(|line| line.len() < 1000), "{shown}");
     }
@@ -278,7 +280,7 @@ async fn a20_it_shows_neither_token_nor_subject_and_strangers_words_escaped_and_
 
 /// They are labels of metrics, so they stay as they are.
 #[test]
-fn every_error_has_a_reason_in_a_word() {
+fn every_error_has_a_one_word_reason() {
     let now = NumericDate::from(SystemTime::now());
     let rows = [
         (TokenError::TooLong { length: 2, limit: 1 }, "too_long"),
@@ -307,7 +309,7 @@ fn every_error_has_a_reason_in_a_word() {
 }
 
 #[tokio::test]
-async fn several_trusted_issuers_are_all_expected() {
+async fn all_trusted_issuers_are_listed_as_expected() {
     let other = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
     let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).trust(other.issuer()).build().unwrap();
     let explanation = api.explain(&good(&ISSUER).claim("iss", "https://x.example.test").sign()).await;

@@ -23,7 +23,7 @@ async fn tenant(claims: Claims<Tenant>) -> String {
 }
 
 #[tokio::test]
-async fn the_token_says_what_its_claims_say() {
+async fn the_extracted_token_has_the_values_of_its_claims() {
     let issuer = small_issuer();
     let token = good(&issuer).subject("s").client_id("c").scope("read:me a").claim("aud", [AUDIENCE, "other"]).sign();
     let token = server(&issuer).verify(&token).await.unwrap();
@@ -38,7 +38,7 @@ async fn the_token_says_what_its_claims_say() {
 }
 
 #[tokio::test]
-async fn claims_are_parsed_at_the_edge() {
+async fn typed_claims_are_parsed_before_the_handler() {
     let issuer = small_issuer();
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).claims::<Tenant>().build().unwrap();
     let app = Router::new().route("/me", get(tenant)).layer(api.layer());
@@ -51,7 +51,7 @@ async fn claims_are_parsed_at_the_edge() {
 }
 
 #[tokio::test]
-async fn optional_lets_absent_credentials_pass_and_bad_ones_not() {
+async fn optional_accepts_no_credentials_and_refuses_bad_ones() {
     let issuer = small_issuer();
     let whoever = async |token: Option<AccessToken>| token.map_or("nobody".to_owned(), |token| token.subject().into());
     let app = Router::new()
@@ -72,7 +72,7 @@ async fn optional_lets_absent_credentials_pass_and_bad_ones_not() {
 }
 
 #[tokio::test]
-async fn a_forgotten_layer_fails_closed_and_is_named_in_the_log() {
+async fn a_missing_layer_is_refused_and_logged() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let _logging = tracing::subscriber::set_default(subscriber);
@@ -93,7 +93,7 @@ async fn a_forgotten_layer_fails_closed_and_is_named_in_the_log() {
 }
 
 #[tokio::test]
-async fn claims_that_nobody_asked_for_fail_closed_too() {
+async fn claims_that_were_not_configured_are_refused() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
     let issuer = small_issuer();
@@ -105,7 +105,7 @@ async fn claims_that_nobody_asked_for_fail_closed_too() {
 
 /// Two servers may trust one issuer and still be two: by audience, profile, leeway or revocations.
 #[tokio::test]
-async fn a_token_of_another_server_is_a_mistake_of_the_programmers() {
+async fn a_token_of_another_server_is_a_programming_error() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
     let issuer = small_issuer();
@@ -132,7 +132,7 @@ async fn a_token_of_another_server_is_a_mistake_of_the_programmers() {
 
 /// Of nested layers the inner one's server judges, and what the outer one found is not asked for.
 #[tokio::test]
-async fn each_requirement_and_extractor_is_judged_by_the_innermost_layers_server() {
+async fn requirements_and_extractors_use_the_innermost_layer() {
     let issuer = small_issuer();
     let (outer, inner) = (server(&issuer), server(&issuer));
     for inner_layer in [inner.layer(), inner.layer().optional()] {

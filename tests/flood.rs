@@ -67,7 +67,7 @@ async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, Ver
 
 /// A hundred seconds of a thousand tokens each; after thirty, the issuer signs with a new key that nobody was told of.
 #[tokio::test(start_paused = true)]
-async fn a_rotation_amid_a_hundred_thousand_junk_kids() {
+async fn a_rotation_during_100_000_unknown_kids_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     let (old, junk, jwks) = (setup.token(), Junk::new(&setup), setup.issuer.jwks());
@@ -134,7 +134,7 @@ fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> 
 
 /// Whether the kid is always the same or never. All but a few are turned away, and those cost no memory.
 #[tokio::test(start_paused = true)]
-async fn of_300_000_requests_with_junk_kids_32_wait_and_the_rest_get_429() {
+async fn unknown_kid_requests_beyond_the_limit_get_429() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     setup.source.set(Fetch::Late(keys(&setup.issuer), FETCH));
@@ -157,7 +157,7 @@ async fn of_300_000_requests_with_junk_kids_32_wait_and_the_rest_get_429() {
 
 /// A thousand at once that give up in every way there is, and then there is room for as many as ever.
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_leaves_room_for_another() {
+async fn a_cancelled_request_frees_its_pending_slot() {
     let setup = Setup::warm(None).await;
     let junk = Junk::new(&setup);
     let tokens: Vec<_> = (0..1000).map(|number| junk.token(number)).collect();
@@ -214,7 +214,7 @@ enum Issued {
 /// 200 junk tokens a second for half a minute, at a server that lets in 64 requests at once and whose service does 64 at
 /// once; a good request every 10 ms takes 20 ms there.
 #[tokio::test(start_paused = true)]
-async fn good_requests_hold_the_slots_they_need_while_junk_comes() {
+async fn good_requests_keep_their_slots_during_a_flood() {
     for seconds in [0, 1, 5] {
         for is_one_kid in [true, false] {
             for issued in [Issued::Past, Issued::Now, Issued::Future, Issued::Absent] {
@@ -286,7 +286,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
 
 /// Somebody names the next key before it signs, and goes on doing so: its tokens pass all the same.
 #[tokio::test(start_paused = true)]
-async fn a_kid_that_was_guessed_before_it_came_keeps_no_token_out() {
+async fn a_kid_guessed_before_it_is_published_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
     let jwks = setup.issuer.jwks();
     setup.issuer.publish_next();
@@ -319,7 +319,7 @@ async fn a_kid_that_was_guessed_before_it_came_keeps_no_token_out() {
 
 /// One edge of a content delivery network holds the keys of before, and answers every other fetch.
 #[tokio::test(start_paused = true)]
-async fn a_stale_edge_keeps_no_token_out() {
+async fn a_stale_cdn_edge_refuses_no_good_token() {
     let setup = Setup::warm(Some(HOUR)).await;
     let stale = keys(&setup.issuer);
     sleep(10 * MINUTE).await;
@@ -342,7 +342,7 @@ async fn a_stale_edge_keeps_no_token_out() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_tokens_that_fail_a_cheap_check_cost_nothing() {
+async fn tokens_that_fail_a_cheap_check_cause_no_fetch() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let unknown = || good(&issuer).header("kid", "unknown");

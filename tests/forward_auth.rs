@@ -165,7 +165,7 @@ fn the(response: &Response, name: impl AsHeaderName) -> &str {
 }
 
 #[tokio::test]
-async fn a_good_token_is_named_by_any_method_and_below_any_path() {
+async fn a_good_token_is_accepted_for_any_method_and_path() {
     let issuer = small_issuer();
     let forward_auth = ForwardAuth::start(&issuer);
     let token = good(&issuer).sign();
@@ -188,7 +188,7 @@ async fn a_good_token_is_named_by_any_method_and_below_any_path() {
 }
 
 #[tokio::test]
-async fn the_path_says_which_scope_is_needed_and_the_query_nothing() {
+async fn the_path_selects_the_required_scope_and_the_query_does_not() {
     let issuer = small_issuer();
     let forward_auth = ForwardAuth::start(&issuer);
     let token = good(&issuer).scope("read:me https://example.com/a").sign();
@@ -211,7 +211,7 @@ async fn the_path_says_which_scope_is_needed_and_the_query_nothing() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_named_in_a_header_is_refused() {
+async fn a_subject_that_is_no_header_value_is_refused() {
     let issuer = small_issuer();
     let forward_auth = ForwardAuth::start(&issuer);
     for subject in ["a\r\nx-auth-scope: admin", "a\nb", "a\u{0}", "Jörg", "tab\tbed", " admin", "admin ", "\u{7f}"] {
@@ -228,7 +228,7 @@ async fn who_cannot_be_named_in_a_header_is_refused() {
 }
 
 #[tokio::test]
-async fn nginx_tells_the_service_who_it_is_whatever_the_client_says() {
+async fn nginx_replaces_identity_headers_sent_by_the_client() {
     let issuer = small_issuer();
     let proxied = Proxied::start(&issuer).await;
     let request = client().post(format!("{}/api/me", proxied.url)).bearer_auth(good(&issuer).sign()).body("hello");
@@ -255,7 +255,7 @@ async fn nginx_tells_the_service_who_it_is_whatever_the_client_says() {
 }
 
 #[tokio::test]
-async fn nginx_passes_every_refusal_on_with_its_challenge() {
+async fn nginx_passes_refusals_on_with_their_challenge() {
     let issuer = small_issuer();
     let proxied = Proxied::start(&issuer).await;
 
@@ -286,7 +286,7 @@ async fn nginx_passes_every_refusal_on_with_its_challenge() {
 }
 
 #[tokio::test]
-async fn nginx_tells_the_client_when_to_come_back_to_an_issuer_that_is_down() {
+async fn nginx_passes_retry_after_on_during_an_outage() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
     let proxied = Proxied::start(&issuer).await;
@@ -297,7 +297,7 @@ async fn nginx_tells_the_client_when_to_come_back_to_an_issuer_that_is_down() {
 }
 
 #[tokio::test]
-async fn a_client_of_nginx_neither_asks_by_itself_nor_chooses_the_scope() {
+async fn a_client_of_nginx_cannot_reach_the_check_or_choose_the_scope() {
     let issuer = small_issuer();
     let proxied = Proxied::start(&issuer).await;
     let other = good(&issuer).scope("other").sign();
@@ -314,7 +314,7 @@ async fn a_client_of_nginx_neither_asks_by_itself_nor_chooses_the_scope() {
 }
 
 #[tokio::test]
-async fn nginx_may_ask_for_several_scopes() {
+async fn nginx_can_require_several_scopes() {
     let issuer = small_issuer();
     let several =
         |shown: &str| shown.replace("auth_request /_scope/read:me;", r#"auth_request "/_scope/read:me write:me";"#);
@@ -327,7 +327,7 @@ async fn nginx_may_ask_for_several_scopes() {
 }
 
 #[tokio::test]
-async fn nginx_lets_nobody_through_while_the_example_is_gone() {
+async fn nginx_refuses_every_request_while_the_example_is_down() {
     let issuer = small_issuer();
     let gone = format!("http://{}", free_address());
     let proxied = Proxied::start_with(&issuer, |shown| {

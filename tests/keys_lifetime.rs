@@ -38,8 +38,9 @@ fn assert_unknown_key(verdict: &Result<AccessToken, VerifyError>) {
 }
 
 /// The refresh comes by itself, at four fifths of the lifetime, a tenth of it sooner or later.
+/// Row I7.
 #[tokio::test(start_paused = true)]
-async fn i7_a_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
+async fn the_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
     let rows = [
         (None, DEFAULT_LIFETIME),
         (Some(Duration::ZERO), MINUTE),
@@ -64,7 +65,7 @@ async fn i7_a_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_refresh_ends_with_the_last_handle() {
+async fn the_refresh_task_ends_with_the_last_handle() {
     let Setup { issuer, source, api, .. } = Setup::warm(None).await;
     let layer = api.layer();
     drop(api);
@@ -78,8 +79,9 @@ async fn the_refresh_ends_with_the_last_handle() {
     assert_eq!(source.fetches(), before);
 }
 
+/// Row I10.
 #[tokio::test(start_paused = true)]
-async fn i10_nobody_waits_for_a_background_refresh() {
+async fn no_request_waits_for_a_background_refresh() {
     let setup = Setup::warm(None).await;
     setup.source.set(Fetch::Hang);
     let app = setup.app();
@@ -95,8 +97,9 @@ async fn i10_nobody_waits_for_a_background_refresh() {
     assert_eq!(setup.source.fetches(), 2, "and nobody started another");
 }
 
+/// Row I10.
 #[tokio::test(start_paused = true)]
-async fn i10_stale_keys_are_used_for_an_hour_and_then_no_more() {
+async fn stale_keys_are_used_for_one_hour() {
     for lifetime in [MINUTE, DEFAULT_LIFETIME, HOUR] {
         for down in [Fetch::Fail, Fetch::Hang] {
             let setup = Setup::warm(Some(lifetime)).await;
@@ -119,8 +122,9 @@ async fn i10_stale_keys_are_used_for_an_hour_and_then_no_more() {
     }
 }
 
+/// Row I10.
 #[tokio::test(start_paused = true)]
-async fn i10_a_failing_refresh_keeps_the_old_keys() {
+async fn a_failing_refresh_keeps_the_old_keys() {
     for bad in [Fetch::Fail, Fetch::Hang, Fetch::Panic] {
         let setup = Setup::warm(None).await;
         setup.source.set(bad);
@@ -136,7 +140,7 @@ async fn i10_a_failing_refresh_keeps_the_old_keys() {
 
 /// Somebody wants a key ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, less up to a fifth.
 #[tokio::test(start_paused = true)]
-async fn failures_are_backed_off_from_by_attempts_not_by_requests() {
+async fn the_back_off_counts_attempts_not_requests() {
     let setup = Setup::new(|_| Fetch::Fail);
     let token = setup.token();
     for _ in 0..2500 {
@@ -174,8 +178,9 @@ async fn a_success_ends_the_back_off() {
     assert!((SECOND.mul_f64(0.79)..=SECOND.mul_f64(1.01)).contains(&gap), "{gap:?}");
 }
 
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_a_thousand_unknown_kids_at_once_cost_two_fetches_at_most() {
+async fn a_thousand_unknown_kids_at_once_cause_two_fetches_at_most() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     let flood = |round: usize| {
@@ -205,8 +210,9 @@ async fn i9_a_thousand_unknown_kids_at_once_cost_two_fetches_at_most() {
     }
 }
 
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_unknown_kids_cost_a_burst_of_two_and_then_one_fetch_in_5_seconds() {
+async fn unknown_kids_cause_two_fetches_and_then_one_per_5_seconds() {
     let setup = Setup::warm(Some(HOUR)).await;
     sleep(MINUTE).await;
     let started = Instant::now();
@@ -226,8 +232,9 @@ async fn i9_unknown_kids_cost_a_burst_of_two_and_then_one_fetch_in_5_seconds() {
     assert!(gaps.iter().all(|gap| *gap >= 4 * SECOND), "{gaps:?}");
 }
 
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_unknown_kids_do_not_use_up_the_refresh() {
+async fn unknown_kids_do_not_delay_the_refresh() {
     let setup = Setup::warm(None).await;
     sleep(DEFAULT_LIFETIME.mul_f64(0.5)).await;
     for kid in ["bogus-1", "bogus-2"] {
@@ -243,8 +250,9 @@ async fn i9_unknown_kids_do_not_use_up_the_refresh() {
     assert_eq!(setup.source.fetches(), before + 1);
 }
 
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_an_absent_kid_costs_one_fetch_until_the_keys_are_newer_than_its_token() {
+async fn an_absent_kid_causes_one_fetch_until_the_keys_are_newer_than_its_token() {
     let setup = Setup::warm(Some(HOUR)).await;
     sleep(MINUTE).await;
     setup.clock.advance(SECOND);
@@ -266,8 +274,9 @@ async fn i9_an_absent_kid_costs_one_fetch_until_the_keys_are_newer_than_its_toke
 }
 
 /// An issuer that publishes its new keys one by one must not lock the last of them out.
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_an_absence_is_forgotten_when_the_key_set_changes() {
+async fn an_absent_kid_is_looked_up_again_after_the_key_set_changes() {
     let setup = Setup::warm(Some(HOUR)).await;
     sleep(MINUTE).await;
     setup.issuer.rotate();
@@ -289,8 +298,9 @@ async fn i9_an_absence_is_forgotten_when_the_key_set_changes() {
     assert_eq!(setup.source.fetches(), 4);
 }
 
+/// Row I9.
 #[tokio::test(start_paused = true)]
-async fn i9_rotation_a_new_kid_waits_for_one_fetch_and_passes() {
+async fn a_new_kid_waits_for_one_fetch_and_passes() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     setup.issuer.rotate();
@@ -311,8 +321,9 @@ async fn i9_rotation_a_new_kid_waits_for_one_fetch_and_passes() {
     assert_eq!(setup.source.fetches(), 2);
 }
 
+/// Row I11.
 #[tokio::test(start_paused = true)]
-async fn i11_a_withdrawn_key_is_refused_after_the_refresh() {
+async fn a_withdrawn_key_is_refused_after_the_refresh() {
     let setup = Setup::warm(None).await;
     let withdrawn = setup.token();
     setup.issuer.rotate();
@@ -325,7 +336,7 @@ async fn i11_a_withdrawn_key_is_refused_after_the_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_kid_is_not_called_bad_while_nobody_can_tell() {
+async fn an_unknown_kid_is_not_refused_while_the_issuer_is_unreachable() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     setup.issuer.rotate();
@@ -357,7 +368,7 @@ async fn a_source_that_panics_counts_as_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_hang_up_cancel_nothing() {
+async fn disconnecting_clients_cancel_no_fetch() {
     let (open, gate) = watch::channel(false);
     let setup = Setup::new(|issuer| Fetch::Gate(keys(issuer), gate));
     let request = || {
@@ -396,7 +407,7 @@ async fn a_fetch_outlives_the_request_that_started_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_is_given_up_after_5_seconds_and_so_is_the_wait() {
+async fn a_fetch_and_its_waiters_time_out_after_5_seconds() {
     let setup = Setup::new(|_| Fetch::Hang);
     let started = Instant::now();
     present(&setup.app(), &setup.token()).await.assert_keys_unavailable();
@@ -410,7 +421,7 @@ async fn a_fetch_is_given_up_after_5_seconds_and_so_is_the_wait() {
 
 /// The fetch for the third unknown kid may begin only after a while, and then hangs.
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_longer_than_6_seconds() {
+async fn no_request_waits_longer_than_6_seconds() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     for kid in ["bogus-1", "bogus-2"] {
@@ -453,7 +464,7 @@ fn try_verify_needs_no_runtime() {
 
 /// What it starts, somebody else has the good of.
 #[tokio::test(start_paused = true)]
-async fn try_verify_starts_the_fetch_that_it_does_not_wait_for() {
+async fn try_verify_starts_a_fetch_without_waiting_for_it() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     assert_eq!(assert_unavailable(setup.try_verify()), SECOND);
     settle().await;
@@ -461,8 +472,9 @@ async fn try_verify_starts_the_fetch_that_it_does_not_wait_for() {
     assert_eq!(setup.source.fetches(), 1);
 }
 
+/// Row C14.
 #[tokio::test(start_paused = true)]
-async fn c14_one_issuers_outage_and_keys_are_its_own() {
+async fn issuers_share_neither_outages_nor_keys() {
     let (good_one, bad_one) = (small_issuer(), small_issuer());
     let down = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
     let api = ResourceServer::builder(AUDIENCE)

@@ -13,4 +13,4 @@ cargo test --locked --all-features --lib
 cargo test --locked --all-features --test promises -- properties:: configuration::
 
 SEED=$seed ./fuzz/run.sh "$seconds"
-cargo run --locked --release --example soak -- --seconds "$seconds" --seed "$seed"
+cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"

@@ -36,7 +36,7 @@ fn the_check_sees_what_is_not_there() {
         "src/jose/jws.rs::Unverified",
         "src/keys/schedule.rs::GRACE",
         "tests/manual.rs::the_check_sees_what_is_not_there",
-        "src/jose/jws.rs::e1_three_parts",
+        "src/jose/jws.rs::three_parts",
         // The row of a rule.
         "src/validation/rules/kind.rs::typ",
     ];

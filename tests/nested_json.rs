@@ -40,7 +40,7 @@ fn verify(token: &TokenBuilder) -> Result<AccessToken, TokenError> {
 }
 
 #[test]
-fn no_claims_end_the_stack() {
+fn deeply_nested_claims_do_not_overflow_the_stack() {
     let inner = documents_within_documents(9);
     let token = with_raw_member(&good(&ISSUER), &format!(r#""x":{{"{RAW}":{}}}"#, json!(inner)));
     let claims = on_a_small_stack(move || verify(&token).map(|token| token.claims::<Value>().is_ok()));
@@ -48,7 +48,7 @@ fn no_claims_end_the_stack() {
 }
 
 #[test]
-fn a_private_name_is_refused_at_every_depth_and_in_every_spelling() {
+fn the_private_name_of_serde_json_is_refused_at_every_depth() {
     for name in [RAW, NUMBER, "$serde_json::private::Other"] {
         let escaped = name.replace('$', "\\u0024");
         let refused = JsonError::Reserved { name: name.into() };
@@ -77,13 +77,13 @@ fn a_private_name_is_refused_at_every_depth_and_in_every_spelling() {
 /// Numbers of every kind are numbers, also where `serde_json` hands them out under its private name because some crate of the
 /// build wants all their digits.
 #[test]
-fn numbers_are_no_private_names() {
+fn numbers_are_accepted_under_arbitrary_precision() {
     let token = good(&ISSUER).claim("x", json!([1, -1, 1.5, 1e300, u64::MAX, { "y": 2 }]));
     assert_eq!(verify(&token).unwrap().claims::<Value>().unwrap()["x"][5]["y"], 2);
 }
 
 #[test]
-fn no_key_set_ends_the_stack() {
+fn a_deeply_nested_key_set_does_not_overflow_the_stack() {
     let good = || ISSUER.jwks()["keys"][0].to_string();
     let with = |member: &str| format!("{{{member},{}", &good()[1..]);
     let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);

@@ -16,7 +16,7 @@ use crate::memory_source::{Fetch, HOUR, SECOND, Setup};
 const USABLE: Duration = Duration::from_secs(70 * 60);
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_without_the_issuer_costs_50_to_120_attempts_and_ends_within_66_seconds() {
+async fn an_hour_of_outage_causes_50_to_120_attempts_and_ends_within_66_seconds() {
     for down in [Fetch::Fail, Fetch::Hang] {
         for is_busy in [false, true] {
             let setup = Setup::warm(None).await;
@@ -47,7 +47,7 @@ async fn an_hour_without_the_issuer_costs_50_to_120_attempts_and_ends_within_66_
 
 /// Every way to fail that a socket knows. Time is the test's, so it is requests that start the refresh.
 #[tokio::test]
-async fn whatever_the_failure_good_tokens_pass_until_the_keys_are_too_old() {
+async fn good_tokens_pass_during_every_kind_of_failure_until_the_keys_expire() {
     type Expected = fn(&FetchError) -> bool;
     let elsewhere = small_issuer();
     let jwks = |count: usize| json!({ "keys": vec![json!({ "kty": "x" }); count] }).to_string().into_bytes();
@@ -93,7 +93,7 @@ async fn whatever_the_failure_good_tokens_pass_until_the_keys_are_too_old() {
 }
 
 #[tokio::test]
-async fn metadata_of_another_issuer_gives_no_keys() {
+async fn metadata_of_another_issuer_provides_no_keys() {
     let (issuer, clock) = (small_issuer(), TestClock::new());
     let api = at_clock(&issuer, &clock);
     let (app, token, right) = (app(&api), good(&issuer).sign(), issuer.metadata());

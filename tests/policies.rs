@@ -39,7 +39,7 @@ async fn routers_side_by_side_have_their_own_issuers_and_audiences() {
 }
 
 #[tokio::test]
-async fn within_one_another_both_have_to_be_satisfied() {
+async fn nested_layers_must_both_be_satisfied() {
     let issuer = small_issuer();
     let inner = ResourceServer::builder("inner").trust(issuer.issuer()).build().unwrap();
     let app = Router::new()
@@ -64,8 +64,9 @@ async fn within_one_another_both_have_to_be_satisfied() {
 
 /// Browsers send no credentials with a preflight, so a CORS layer outside answers it, and pages can read refusals. `OPTIONS`
 /// itself opens nothing, also not a handler for any method.
+/// Row B7.
 #[tokio::test]
-async fn b7_a_cors_layer_outside_answers_preflights_and_nothing_else_passes() {
+async fn an_outer_cors_layer_answers_preflights_and_nothing_else_passes() {
     let issuer = small_issuer();
     let cors = CorsLayer::new()
         .allow_origin("https://app.example.com".parse::<HeaderValue>().unwrap())
@@ -115,7 +116,7 @@ async fn b7_a_cors_layer_outside_answers_preflights_and_nothing_else_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_with_its_token() {
+async fn a_stream_ends_when_its_token_expires() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     let api = crate::harness::builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone()).build().unwrap();

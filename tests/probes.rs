@@ -10,7 +10,7 @@ use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, set
 
 /// A pod behind a readiness probe gets no requests before it is ready.
 #[tokio::test(start_paused = true)]
-async fn a_probe_makes_an_idle_server_ready() {
+async fn a_readiness_probe_makes_an_idle_server_ready() {
     type Probe = fn(&ResourceServer) -> bool;
     let probes: [Probe; 2] = [ResourceServer::is_ready, |api| api.status()[0].is_usable];
     for probe in probes {
@@ -28,7 +28,7 @@ async fn a_probe_makes_an_idle_server_ready() {
 
 /// As often as a request would: the back-off holds for probes too.
 #[tokio::test(start_paused = true)]
-async fn a_probe_asks_an_issuer_that_is_down_no_more_often_than_a_request() {
+async fn probes_respect_the_back_off() {
     let setup = Setup::new(|_| Fetch::Fail);
     for _ in 0..600 {
         assert!(!setup.api.is_ready());
@@ -42,7 +42,7 @@ async fn a_probe_asks_an_issuer_that_is_down_no_more_often_than_a_request() {
 
 /// After a pause in which the keys grew too old, with no runtime that would have refreshed them.
 #[test]
-fn a_probe_makes_a_server_ready_again_that_was_suspended() {
+fn a_probe_makes_a_suspended_server_ready_again() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime().block_on(setup.api.ready());
@@ -57,7 +57,7 @@ fn a_probe_makes_a_server_ready_again_that_was_suspended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_broken_issuer_does_not_keep_another_from_being_ready() {
+async fn a_broken_issuer_does_not_keep_another_from_being_ready() {
     let (up, down) = (small_issuer(), small_issuer());
     let source = |fetch| Source(Arc::new(Mutex::new((fetch, Vec::new()))));
     let api = ResourceServer::builder(AUDIENCE)

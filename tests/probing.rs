@@ -99,7 +99,7 @@ impl Setup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_keys_both_wait_for_one_fetch() {
+async fn before_the_first_keys_listed_and_unlisted_wait_for_one_fetch() {
     for list in LISTS {
         for value in [LISTED, UNLISTED] {
             let setup = Setup::new(list, Fetch::Hang);
@@ -109,7 +109,7 @@ async fn before_the_first_keys_both_wait_for_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_an_unknown_name_of_a_key_both_wait_for_one_fetch() {
+async fn with_an_unknown_kid_listed_and_unlisted_wait_for_one_fetch() {
     for list in LISTS {
         for value in [LISTED, UNLISTED] {
             let setup = Setup::warm(list).await;
@@ -122,7 +122,7 @@ async fn under_an_unknown_name_of_a_key_both_wait_for_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_both_are_told_503() {
+async fn in_an_outage_listed_and_unlisted_get_503() {
     for list in LISTS {
         let mut answers = Vec::new();
         for value in [LISTED, UNLISTED] {
@@ -143,7 +143,7 @@ async fn in_an_outage_both_are_told_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_known_key_both_have_a_bad_signature() {
+async fn with_a_known_key_listed_and_unlisted_fail_the_signature() {
     for list in LISTS {
         for value in [LISTED, UNLISTED] {
             let setup = Setup::warm(list).await;
@@ -155,7 +155,7 @@ async fn with_a_known_key_both_have_a_bad_signature() {
 
 /// The list counts all the same, and only then is it told apart from a bad signature: in the log, never to the client.
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_signed_meets_the_list() {
+async fn a_signed_token_is_checked_against_the_list() {
     for list in LISTS {
         let setup = Setup::warm(list).await;
         for value in [LISTED, ALSO_LISTED] {
@@ -176,7 +176,7 @@ async fn a_token_that_is_signed_meets_the_list() {
 
 /// What a token says of itself is no secret of the list's: its form is looked at before anything is fetched for it.
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_with_the_token_itself_costs_no_fetch() {
+async fn a_token_with_invalid_claims_causes_no_fetch() {
     let tenants = Setup::new(List::Tenants, Fetch::Hang);
     let clients = Setup::new(List::Clients, Fetch::Hang);
     let iss = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
@@ -203,7 +203,7 @@ async fn what_is_wrong_with_the_token_itself_costs_no_fetch() {
 
 /// Everybody may read the metadata.
 #[test]
-fn metadata_names_no_tenant_of_a_list() {
+fn metadata_lists_no_tenants() {
     let tenants = Issuer::entra_tenants([LISTED, ALSO_LISTED]).unwrap();
     let build = |issuer: Issuer| {
         let server = ResourceServer::builder(AUDIENCE).metadata(Metadata::new());
@@ -219,7 +219,7 @@ fn metadata_names_no_tenant_of_a_list() {
 
 /// A tenant that is trusted by itself has its own keys and rules, whatever list is asked first.
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_is_trusted_by_itself_is_none_of_the_lists() {
+async fn a_tenant_trusted_separately_has_its_own_rules() {
     let setup = Setup::new(List::Tenants, Fetch::Hang);
     let own = Issuer::entra(UNLISTED).unwrap().keys_from(setup.keys()).allow_audience("https://own.example.test");
     let tenants = Issuer::entra_tenants([LISTED]).unwrap().keys_from(setup.source.clone());

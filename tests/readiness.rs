@@ -112,7 +112,7 @@ async fn without_the_key(warm: bool) -> (Setup, String) {
 
 /// One handle refused and kept, one parked and kept: a third is served.
 #[tokio::test(start_paused = true)]
-async fn a_handle_that_is_kept_after_its_request_was_not_passed_on_holds_no_place() {
+async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {
     let issuer = small_issuer();
     let refusals = [
         ("no credentials", request(None), StatusCode::UNAUTHORIZED),
@@ -173,7 +173,7 @@ fn stacks(api: &ResourceServer) -> Vec<(&'static str, Stack)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_handle_is_enough_while_keys_are_fetched() {
+async fn a_single_handle_makes_progress_while_keys_are_fetched() {
     for warm in [false, true] {
         for at in 0..7 {
             let (setup, token) = without_the_key(warm).await;
@@ -188,7 +188,7 @@ async fn one_handle_is_enough_while_keys_are_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_handles_that_were_ready_do_not_wait_for_each_other() {
+async fn two_ready_handles_do_not_block_each_other() {
     for warm in [false, true] {
         let (setup, token) = without_the_key(warm).await;
         let service = setup.api.layer().layer(Limited::new(2));
@@ -203,7 +203,7 @@ async fn two_handles_that_were_ready_do_not_wait_for_each_other() {
 
 /// A handle for each request of each connection, and the place is the last one.
 #[tokio::test]
-async fn hypers_way_works_while_keys_are_fetched() {
+async fn a_hyper_server_works_while_keys_are_fetched() {
     let issuer = small_issuer();
     let ok = |_: Request<Incoming>| async { Ok::<_, BoxError>(Response::new(Empty::<Bytes>::new())) };
     let limit = tower::limit::ConcurrencyLimitLayer::new(1);
@@ -225,7 +225,7 @@ async fn hypers_way_works_while_keys_are_fetched() {
 
 /// A request waits for its key until 1 s, for a place until 2 s, and is served until 3 s.
 #[tokio::test(start_paused = true)]
-async fn whenever_the_caller_goes_away_no_place_stays_taken() {
+async fn a_cancelled_call_releases_its_permit_at_every_stage() {
     for stage in 0..=35_u32 {
         let (setup, token) = without_the_key(false).await;
         let limited = Limited::new(1).answers_after(SECOND);
@@ -248,7 +248,7 @@ async fn whenever_the_caller_goes_away_no_place_stays_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_in_vain_for_a_key_leaves_no_place_taken() {
+async fn a_failed_wait_for_a_key_releases_its_permit() {
     let setup = Setup::new(|_| Fetch::Hang);
     let limited = Limited::new(1);
     let places = Arc::clone(&limited.places);
@@ -258,7 +258,7 @@ async fn who_waits_in_vain_for_a_key_leaves_no_place_taken() {
 }
 
 #[test]
-fn a_runtime_that_ends_leaves_no_place_taken() {
+fn a_dropped_runtime_releases_its_permits() {
     let setup = Setup::new(|_| Fetch::Hang);
     let limited = Limited::new(1);
     let places = Arc::clone(&limited.places);
@@ -282,7 +282,7 @@ fn a_runtime_that_ends_leaves_no_place_taken() {
 
 /// What is passed on at once costs no clone of the service.
 #[tokio::test]
-async fn who_is_let_through_at_once_is_served_by_the_very_handle() {
+async fn an_accepted_request_uses_the_ready_handle_without_a_clone() {
     let issuer = small_issuer();
     let api = server(&issuer);
     api.ready().await;

@@ -65,7 +65,7 @@ async fn judge(api: &ResourceServer, token: &TokenBuilder) -> TokenError {
 }
 
 #[tokio::test]
-async fn no_error_holds_or_shows_more_than_an_excerpt_of_a_token() {
+async fn errors_hold_and_show_at_most_an_excerpt_of_a_token() {
     let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
     let build = |issuer: Issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap();
     let any = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
@@ -120,7 +120,7 @@ async fn no_error_holds_or_shows_more_than_an_excerpt_of_a_token() {
 
 /// Counted in allocations: the texts are not copied.
 #[tokio::test]
-async fn a_list_of_3000_costs_an_error_no_more_than_one_of_8() {
+async fn an_error_about_3000_values_allocates_no_more_than_one_about_8() {
     let any = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
     let cost = |audiences: usize| {
         let token = good(&ISSUER).claim("aud", vec!["a"; audiences]).sign();
@@ -148,7 +148,7 @@ async fn a_list_of_3000_costs_an_error_no_more_than_one_of_8() {
 }
 
 #[test]
-fn what_an_issuer_writes_into_its_keys_is_cut_too() {
+fn text_from_published_keys_is_truncated() {
     let mut secret = ISSUER.jwks()["keys"][0].clone();
     let long = long(8000);
     secret["kid"] = json!(&long);
@@ -172,7 +172,7 @@ fn what_an_issuer_writes_into_its_keys_is_cut_too() {
 }
 
 #[test]
-fn texts_that_cannot_be_read_are_cut() {
+fn unparsable_text_is_truncated() {
     let long = long(8000);
     let exits = [
         Exit::both("a scope", &long.parse::<Scope>().unwrap_err()),
@@ -199,7 +199,7 @@ fn urls() -> Vec<String> {
 }
 
 #[test]
-fn a_mistake_in_the_settings_shows_no_secret_of_a_url() {
+fn configuration_errors_show_no_url_secrets() {
     let issuer = || Issuer::jwks("https://login.example", "https://login.example/jwks").unwrap();
     let build = |url: &str, issuer: Issuer| ResourceServer::builder(url).trust(issuer).build().err();
     let server = || ResourceServer::builder(AUDIENCE);
@@ -255,7 +255,7 @@ struct Chart {
 }
 
 #[tokio::test]
-async fn nothing_that_is_printed_shows_a_person_or_a_claim() {
+async fn printed_forms_show_no_subject_and_no_claims() {
     let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
     let issuer = Issuer::keys(ISSUER.url(), keys()).unwrap().allow_subjects(["ada@example.com", "grace@example.com"]);
     let builder = ResourceServer::builder(AUDIENCE).trust(issuer.clone()).claims::<Chart>();
@@ -289,7 +289,7 @@ async fn nothing_that_is_printed_shows_a_person_or_a_claim() {
 
 /// A list of tenants or of clients is as secret as one of subjects, and may be long.
 #[test]
-fn nothing_that_is_printed_shows_who_is_on_a_list() {
+fn printed_forms_show_no_list_entries() {
     let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
     let tenants: Vec<_> = (0..500).map(|at| format!("1a1a1a1a-1111-4111-8111-1a1a1a1a1{at:03}")).collect();
     let clients = (0..500).map(|at| format!("customer-{at}"));
@@ -323,7 +323,7 @@ async fn claims_of(api: &ResourceServer, token: &str) -> String {
 
 /// A key whose name is long is one whose name is long: what is cut is what is printed.
 #[test]
-fn the_name_of_a_key_is_whole_where_it_is_data() {
+fn a_kid_is_complete_where_it_is_data() {
     let name = long(300);
     let mut key: Value = ISSUER.jwks()["keys"][0].clone();
     key["kid"] = json!(&name);
@@ -333,7 +333,7 @@ fn the_name_of_a_key_is_whole_where_it_is_data() {
 
 /// Sources of keys, and what they say when a fetch fails.
 #[tokio::test]
-async fn fetch_errors_show_no_secret_of_a_url() {
+async fn fetch_errors_show_no_url_secrets() {
     let secrets = ["secret-word", "secret-key"];
     let url = "http://127.0.0.1:1/jwks?key=secret-key#secret-word";
     let keys = RemoteKeys::at(url.split('#').next().unwrap()).unwrap();

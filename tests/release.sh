@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step package
 # Builds what is in the package, as whoever downloads it would.
-cargo publish --locked --dry-run --allow-dirty
+cargo publish --locked --dry-run --allow-dirty --target-dir target
 
 step dependencies
 command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
@@ -31,7 +31,7 @@ fi
 minimal=target/minimal-versions/package
 rm -rf "$minimal" && mkdir -p "$minimal"
 git ls-files -z src examples benches tests README.md | xargs -0 cp --parents -t "$minimal"
-awk '/^\[/ { skip = ($0 == "[dev-dependencies]") } !skip' Cargo.toml >"$minimal/Cargo.toml"
+awk '/^\[/ { skip = ($0 == "[dev-dependencies]" || $0 == "[workspace]") } !skip' Cargo.toml >"$minimal/Cargo.toml"
 # The flag is one of the resolver's, unstable as yet; what it resolved is built as ever.
 (cd "$minimal" && RUSTC_BOOTSTRAP=1 cargo update --quiet -Zdirect-minimal-versions)
 CARGO_TARGET_DIR=target/minimal-versions \

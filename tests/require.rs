@@ -21,7 +21,7 @@ async fn check(api: &ResourceServer, requirement: &Require, token: &TokenBuilder
 }
 
 #[tokio::test]
-async fn all_of_and_any_of() {
+async fn all_of_and_any_of_combine_requirements() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let either = ["admin", "read:me write:me"];
@@ -55,7 +55,7 @@ async fn all_of_and_any_of() {
 }
 
 #[tokio::test]
-async fn each_rule_by_itself() {
+async fn each_rule_holds_and_fails_by_itself() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let base = || good(&issuer);
@@ -113,7 +113,7 @@ fn epoch_seconds() -> f64 {
 }
 
 #[tokio::test]
-async fn a_token_too_old_is_one_to_refresh() {
+async fn a_token_over_max_token_age_must_be_refreshed() {
     let issuer = small_issuer();
     let requirement = Require::scope("absent").and_max_token_age(Duration::from_secs(60));
     let app = Router::new().route("/me", get(async || ())).layer(requirement).layer(server(&issuer).layer());
@@ -123,7 +123,7 @@ async fn a_token_too_old_is_one_to_refresh() {
 }
 
 #[tokio::test]
-async fn and_binds_what_stands_before_it() {
+async fn a_method_after_or_applies_to_both_alternatives() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let requirement = Require::scope("a").or(Require::scope("b")).and_acr("mfa");
@@ -139,7 +139,7 @@ type Told = (Lack, Option<&'static str>, Option<&'static str>);
 
 /// What a client can do most about: refresh, then authenticate, then ask for a scope; a role nobody gets by asking.
 #[tokio::test]
-async fn of_several_alternatives_the_client_is_told_the_one_it_can_act_on() {
+async fn the_challenge_names_the_alternative_a_client_can_act_on() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let role = || Require::token().and_claim_contains("/roles", "admin");
@@ -169,7 +169,7 @@ async fn of_several_alternatives_the_client_is_told_the_one_it_can_act_on() {
 }
 
 #[tokio::test]
-async fn a_custom_rule_refuses_in_its_own_words_or_in_anothers() {
+async fn a_custom_rule_chooses_the_description() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let no_machines = Require::scope("read:me").and_custom(|token, _| {
@@ -205,7 +205,7 @@ async fn a_custom_rule_refuses_in_its_own_words_or_in_anothers() {
 }
 
 #[tokio::test]
-async fn nested_requirements_add_up() {
+async fn nested_requirements_must_all_hold() {
     let issuer = small_issuer();
     let app = Router::new()
         .route("/me", get(async || ()).layer(Require::scope("inner")))
@@ -220,7 +220,7 @@ async fn nested_requirements_add_up() {
 }
 
 #[tokio::test]
-async fn a_requirement_in_the_protecting_layer_outranks_optional_credentials() {
+async fn a_requirement_of_the_layer_overrides_optional_credentials() {
     let issuer = small_issuer();
     let layer = server(&issuer).layer().optional().require(Require::scope("read:me"));
     let app = Router::new().route("/me", get(async || ())).layer(layer);
@@ -229,7 +229,7 @@ async fn a_requirement_in_the_protecting_layer_outranks_optional_credentials() {
 }
 
 #[tokio::test]
-async fn a_handler_decides_late_and_returns_the_refusal() {
+async fn a_handler_can_check_late_and_return_the_refusal() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let late = async |State(api): State<ResourceServer>, token: AccessToken| -> Result<&'static str, Rejection> {
@@ -251,7 +251,7 @@ async fn a_handler_decides_late_and_returns_the_refusal() {
 }
 
 #[tokio::test]
-async fn nothing_is_allocated_when_a_check_passes() {
+async fn a_passing_check_allocates_nothing() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let now = SystemTime::now();
@@ -285,19 +285,19 @@ async fn nothing_is_allocated_when_a_check_passes() {
 
 #[test]
 #[should_panic(expected = "expected scope tokens with one space between two (RFC 6749 §3.3), found \"a  b\"")]
-fn a_literal_that_is_no_scope_is_a_mistake_of_the_programmers() {
+fn an_invalid_scope_literal_panics() {
     let _ = Require::scope("a  b");
 }
 
 #[test]
 #[should_panic(expected = "expected at least one scope, found an empty list")]
-fn a_choice_between_nothing_is_a_mistake_of_the_programmers() {
+fn an_empty_choice_panics() {
     let _ = Require::any_scope([]);
 }
 
 #[test]
 #[should_panic(expected = "expected at least one client, found an empty list")]
-fn a_choice_between_no_clients_is_one_too() {
+fn an_empty_list_of_clients_panics() {
     let _ = Require::token().and_clients([]);
 }
 
@@ -305,12 +305,12 @@ fn a_choice_between_no_clients_is_one_too() {
 #[should_panic(
     expected = "expected a JSON pointer to a claim, such as \"/realm_access/roles\" (RFC 6901), found \"roles\""
 )]
-fn a_literal_that_is_no_pointer_is_a_mistake_of_the_programmers() {
+fn an_invalid_json_pointer_literal_panics() {
     let _ = Require::token().and_claim_contains("roles", "admin");
 }
 
 #[test]
 #[should_panic(expected = "expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")]
-fn a_literal_that_is_no_acr_is_a_mistake_of_the_programmers() {
+fn an_invalid_acr_literal_panics() {
     let _ = Require::token().and_acr("a  b");
 }

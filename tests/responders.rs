@@ -33,7 +33,7 @@ async fn ask(app: &Router, token: Option<&str>) -> (Response<()>, String) {
 }
 
 #[tokio::test]
-async fn a_problem_document_says_what_the_challenge_says() {
+async fn a_problem_document_matches_the_challenge() {
     let issuer = small_issuer();
     let requirement = Require::scope("pay").and_acr("mfa hwk").and_max_age(std::time::Duration::from_secs(300));
     let app = Router::new()
@@ -74,7 +74,7 @@ async fn a_problem_document_says_what_the_challenge_says() {
 }
 
 #[tokio::test]
-async fn a_responder_of_ones_own_loses_neither_status_nor_challenge() {
+async fn a_custom_responder_keeps_status_and_challenge() {
     let issuer = small_issuer();
     let liar = |rejection: &Rejection, _: &RejectionContext| {
         let mut response = Response::new(Body::from(format!("{:?}", rejection.kind())));
@@ -146,7 +146,7 @@ async fn a_tonic_client_sees_the_status_and_the_challenge() {
 }
 
 #[tokio::test]
-async fn a_tonic_client_is_told_that_it_is_not_to_blame() {
+async fn a_tonic_client_gets_unavailable_during_an_outage() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
     let client = grpc_client(&issuer).await;

@@ -105,8 +105,9 @@ fn token(issuer: &TestIssuer, row: &str) -> Option<TokenBuilder> {
     })
 }
 
+/// Rows A14 to A19, J1 to J5.
 #[tokio::test]
-async fn a14_to_a19_j1_to_j5_the_table() {
+async fn every_requirement_gives_the_answer_of_the_table() {
     let issuer = small_issuer();
     let api = server(&issuer);
     for (column, requirement) in requirements().into_iter().enumerate() {
@@ -145,8 +146,9 @@ fn check(row: &str, requirement: &Require, answer: &Answer, status: u16, paramet
     assert_eq!(answer.headers["cache-control"], "no-store");
 }
 
+/// Row J5.
 #[tokio::test]
-async fn j5_the_age_of_an_authentication_to_the_second() {
+async fn max_age_is_exact_to_the_second() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let now = UNIX_EPOCH + Duration::from_secs(seconds_ago(0));
@@ -169,8 +171,9 @@ async fn j5_the_age_of_an_authentication_to_the_second() {
     }
 }
 
+/// Row J4.
 #[tokio::test]
-async fn j4_levels_are_compared_by_the_order_given() {
+async fn acr_levels_follow_the_given_order() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let levels = Levels::new(["pwd", "mfa", "hwk"]);
@@ -183,7 +186,7 @@ async fn j4_levels_are_compared_by_the_order_given() {
 }
 
 #[tokio::test]
-async fn entra_is_asked_in_its_own_words() {
+async fn entra_auth_contexts_use_the_claims_parameter() {
     let issuer = small_issuer();
     let app = Router::new()
         .route("/me", get(async || ()).layer(Require::scope("read:me").and_auth_context("c1")))

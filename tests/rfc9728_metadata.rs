@@ -28,8 +28,9 @@ async fn document(app: &Router, path: &str) -> Value {
     serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
 }
 
+/// Row K2.
 #[test]
-fn k2_the_well_known_part_goes_between_host_and_path() {
+fn the_well_known_path_is_inserted_between_host_and_path() {
     let cases = [
         ("https://h.example.com", "https://h.example.com/.well-known/oauth-protected-resource"),
         ("https://h.example.com/", "https://h.example.com/.well-known/oauth-protected-resource"),
@@ -49,8 +50,9 @@ fn k2_the_well_known_part_goes_between_host_and_path() {
     }
 }
 
+/// Row K1.
 #[test]
-fn k1_a_resource_is_an_https_url_without_fragment() {
+fn a_resource_must_be_an_https_url_without_fragment() {
     let bad = [
         ("account", "account"),
         ("http://api.example.com", "http://api.example.com"),
@@ -68,8 +70,9 @@ fn k1_a_resource_is_an_https_url_without_fragment() {
     assert!(builder("https://api.example.com").build().unwrap().metadata().is_none());
 }
 
+/// Row K6.
 #[test]
-fn k6_the_document_is_what_was_configured_and_what_has_no_elements_is_left_out() {
+fn the_document_matches_the_configuration_and_omits_empty_lists() {
     let metadata = Metadata::new()
         .scopes_supported(["a", "b:c"])
         .resource_name("Files")
@@ -106,8 +109,9 @@ fn k6_the_document_is_what_was_configured_and_what_has_no_elements_is_left_out()
     assert!(json.get("scopes_supported").is_none());
 }
 
+/// Row P8.
 #[test]
-fn p8_odd_scopes_are_a_mistake_in_the_configuration() {
+fn invalid_scopes_are_a_configuration_error() {
     for bad in ["offline_access", "a b", "", "\""] {
         let metadata = Metadata::new().scopes_supported(["fine", bad]);
         let refused = builder("https://api.example.com").metadata(metadata).build().unwrap_err();
@@ -115,8 +119,9 @@ fn p8_odd_scopes_are_a_mistake_in_the_configuration() {
     }
 }
 
+/// Row K6.
 #[test]
-fn k6_none_signs_nothing_and_is_a_mistake_in_the_configuration() {
+fn alg_none_is_a_configuration_error() {
     for parameter in ["resource_signing_alg_values_supported", "dpop_signing_alg_values_supported"] {
         let with = |algorithms: &[&str]| {
             builder("https://api.example.com").metadata(Metadata::new().parameter(parameter, algorithms)).build()
@@ -126,8 +131,9 @@ fn k6_none_signs_nothing_and_is_a_mistake_in_the_configuration() {
     }
 }
 
+/// Rows K5, P1, P2.
 #[tokio::test]
-async fn k5_p1_p2_from_a_challenge_to_the_document() {
+async fn the_challenge_leads_to_the_document() {
     let issuer = small_issuer();
     for audience in ["https://api.example.test", "https://api.example.test/files/v1"] {
         let api = ResourceServer::builder(audience)
@@ -161,8 +167,9 @@ async fn k5_p1_p2_from_a_challenge_to_the_document() {
     }
 }
 
+/// Rows K3, K8.
 #[tokio::test]
-async fn k3_k8_everybody_may_read_it() {
+async fn the_document_is_readable_without_a_token() {
     let api = builder("https://api.example.com").metadata(Metadata::new()).build().unwrap();
     let metadata = api.metadata().unwrap();
     let app: Router = Router::new().route_service(metadata.path(), metadata.service());
@@ -179,8 +186,9 @@ async fn k3_k8_everybody_may_read_it() {
     assert_eq!(fetch(&app, Method::POST, path).await.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
+/// Row K4.
 #[tokio::test]
-async fn k4_several_resources_have_a_document_each() {
+async fn each_resource_has_its_own_document() {
     let mut app = Router::new();
     for audience in ["https://api.example.com/a", "https://api.example.com/b"] {
         let api = builder(audience).metadata(Metadata::new()).build().unwrap();

@@ -37,7 +37,7 @@ async fn ten_thousand_pass(setup: &Setup, old: &str, new: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_announced_rotation_refuses_nobody_and_costs_nothing() {
+async fn an_announced_rotation_refuses_no_token_and_causes_no_extra_fetch() {
     let setup = Setup::warm(None).await;
     let (old, before) = (setup.token(), setup.issuer.jwks());
     setup.issuer.rotate();
@@ -49,7 +49,7 @@ async fn an_announced_rotation_refuses_nobody_and_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_that_comes_as_a_surprise_refuses_nobody_and_costs_one_fetch() {
+async fn an_unannounced_rotation_refuses_no_token_and_causes_one_fetch() {
     let setup = Setup::warm(None).await;
     let (old, before) = (setup.token(), setup.issuer.jwks());
     sleep(MINUTE).await;
@@ -60,7 +60,7 @@ async fn a_rotation_that_comes_as_a_surprise_refuses_nobody_and_costs_one_fetch(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_key_under_an_old_name_is_found_by_a_second_look() {
+async fn a_new_key_under_an_old_kid_is_found_by_a_refetch() {
     let setup = Setup::warm(None).await;
     sleep(MINUTE).await;
     // Every issuer of this kind calls its first key the same.
@@ -77,7 +77,7 @@ async fn a_new_key_under_an_old_name_is_found_by_a_second_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_signatures_buy_one_second_look_a_minute() {
+async fn bad_signatures_cause_at_most_one_refetch_a_minute() {
     let setup = Setup::warm(None).await;
     let forger = small_issuer();
     let token = good(&setup.issuer).signed_by(&forger).sign();

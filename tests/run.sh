@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs all of them. What is missing is installed, or this fails. Every seed is fixed: the random
-# ones are for tests/long.sh.
+# Sets up what the tests need and runs all of them, the quick ones first. What is missing is installed, or this fails. Every seed is
+# fixed: the random ones are for tests/long.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,23 +18,27 @@ command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 cargo fetch --locked
 
 step format
-cargo fmt --check
+cargo fmt --all --check
 cargo fmt --check --manifest-path fuzz/Cargo.toml
+cargo fmt --check --manifest-path benches/comparison/Cargo.toml
+
+step the whole sequence
+# The first command of README.md, and what a first build takes.
+cargo run --locked --quiet -p me -- --once
+cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 
 step lints
-cargo clippy --locked --all-targets --all-features -- -D warnings
+# Every kind of target is named: --all-targets would make tests of what says that it has none.
+cargo clippy --locked --workspace --all-features --lib --bins --examples --tests --benches -- -D warnings
 # With the same target folder, here and below, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
+CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
 # All of them: what each feature adds stands by itself.
-for features in "" {,http-client}{,\ axum}{,\ metrics}{,\ serde}{,\ testing}; do
+for features in "" {,http-client}{,\ axum}{,\ jsonwebtoken}{,\ metrics}{,\ serde}{,\ testing}; do
     cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
 done
-
-step comparison
-cargo fmt --check --manifest-path benches/comparison/Cargo.toml
-CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
@@ -46,12 +50,10 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-
 step tests
 cargo test --locked --all-features
 
-step soak
-# Load, faults and disconnections, with an oracle that knows every right answer; for a little longer than keys are fresh.
-cargo run --locked --quiet --example soak -- --seconds 75 --seed 1
-
-step fuzzing
-SEED=1 ./fuzz/run.sh 10
+step examples
+cargo run --locked --quiet --example step_up -- --once
+cargo run --locked --quiet --example tonic
+cargo run --locked --quiet --example metrics -- --once >/dev/null
 
 step other issuers and clients
 ./tests/interop/run.sh
@@ -59,12 +61,14 @@ step other issuers and clients
 step browser
 ./tests/browser/run.sh
 
-step examples
-cargo run --locked --quiet --example me -- --once
-cargo run --locked --quiet --example me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
-cargo run --locked --quiet --example step_up -- --once
-cargo run --locked --quiet --example tonic
-cargo run --locked --quiet --example metrics -- --once >/dev/null
+step soak
+# Load, faults and disconnections, with an oracle that knows every right answer; for a little longer than keys are fresh.
+cargo run --locked --quiet -p soak -- --seconds 75 --seed 1
+
+step fuzzing
+SEED=1 ./fuzz/run.sh 10
 
 step release
 ./tests/release.sh
+
+printf '\nAll checks have passed, in %s s.\n' "$SECONDS"

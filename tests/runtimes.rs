@@ -37,7 +37,7 @@ fn until_asked(issuer: &TestIssuer, times: usize) {
 
 /// Every runtime has to fetch anew, over a connection of its own: those of the one before died with it.
 #[test]
-fn one_server_works_in_one_runtime_after_another() {
+fn a_server_works_in_one_runtime_after_another() {
     let issuer = small_issuer();
     let (api, clock) = at_a_clock(issuer.issuer());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
@@ -66,7 +66,7 @@ fn keys_outlive_the_runtime_that_fetched_them() {
 }
 
 #[test]
-fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
+fn a_fetch_lost_with_its_runtime_is_restarted() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Hang);
     let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
@@ -85,7 +85,7 @@ fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
 }
 
 #[test]
-fn those_who_wait_elsewhere_get_their_answer_from_a_new_fetch() {
+fn waiters_in_other_runtimes_are_answered_by_a_new_fetch() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Hang);
     let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
@@ -113,7 +113,7 @@ fn those_who_wait_elsewhere_get_their_answer_from_a_new_fetch() {
 }
 
 #[test]
-fn a_thousand_tokens_in_a_runtime_that_ends_poison_nothing() {
+fn a_runtime_that_ends_under_load_poisons_nothing() {
     let issuer = small_issuer();
     let (api, clock) = at_a_clock(issuer.issuer());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
@@ -137,7 +137,7 @@ fn a_thousand_tokens_in_a_runtime_that_ends_poison_nothing() {
 }
 
 #[test]
-fn a_runtime_that_has_ended_already_carries_nothing_out_and_blocks_nobody() {
+fn a_runtime_that_has_ended_blocks_no_request() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let token = good(&issuer).sign();
@@ -169,7 +169,7 @@ impl KeySource for FirstHangs {
 
 /// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
 #[test]
-fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
+fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     let issuer = small_issuer();
     let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     let fetches = Arc::<AtomicUsize>::default();
@@ -201,7 +201,7 @@ fn a_fetch_that_nobody_drives_is_given_up_after_10_seconds() {
 
 /// Nobody else asks, and it is not told of the end of a fetch that was given up.
 #[test]
-fn ready_does_not_wait_for_ever_for_a_fetch_that_nobody_drives() {
+fn ready_does_not_wait_forever_for_an_undriven_fetch() {
     let issuer = small_issuer();
     let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     let fetches = Arc::<AtomicUsize>::default();
@@ -238,7 +238,7 @@ impl KeySource for FailsWhenTold {
 }
 
 #[test]
-fn a_fetch_that_fails_because_its_runtime_ends_is_no_failure() {
+fn a_fetch_cancelled_with_its_runtime_is_not_a_failure() {
     let issuer = small_issuer();
     let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     let ((asked, is_asked), (tell, told)) = (channel(), channel());

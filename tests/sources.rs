@@ -22,7 +22,7 @@ fn server_of(issuer: &TestIssuer, source: impl KeySource, clock: &TestClock) -> 
 }
 
 #[test]
-fn keys_known_beforehand_need_no_fetch_and_no_runtime() {
+fn static_keys_need_no_fetch_and_no_runtime() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     let api = server_of(&issuer, keys(&issuer), &clock);
@@ -39,7 +39,7 @@ fn keys_known_beforehand_need_no_fetch_and_no_runtime() {
 }
 
 #[test]
-fn keys_known_beforehand_of_which_none_can_be_used_are_a_mistake() {
+fn static_keys_without_a_usable_one_are_a_configuration_error() {
     for document in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"EC","use":"enc"}]}"#] {
         let keys = JwkSet::from_json(document.as_bytes()).unwrap();
         let issuer = Issuer::keys("https://issuer.example.test", keys).unwrap();
@@ -49,7 +49,7 @@ fn keys_known_beforehand_of_which_none_can_be_used_are_a_mistake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_known_beforehand_never_grow_too_old() {
+async fn static_keys_do_not_expire() {
     let issuer = small_issuer();
     let api = server_of(&issuer, keys(&issuer), &TestClock::new());
     let token = good(&issuer).expires_in(24 * HOUR).sign();
@@ -85,7 +85,7 @@ async fn a_file_is_read_again_when_its_keys_may_have_changed() {
 
 /// Reading from a pipe, for one, may never end.
 #[tokio::test]
-async fn what_is_no_file_is_not_read() {
+async fn only_regular_files_are_read() {
     let issuer = small_issuer();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let api = server_of(&issuer, KeyFile::new(folder), &TestClock::new());
@@ -96,7 +96,7 @@ async fn what_is_no_file_is_not_read() {
 
 /// Nothing listens where the keys are said to be: only the proxy that this client uses can bring them.
 #[tokio::test]
-async fn a_client_of_ones_own_is_used() {
+async fn a_custom_http_client_is_used() {
     let issuer = small_issuer();
     let proxy = reqwest::Proxy::http(issuer.url()).unwrap();
     let client = reqwest::Client::builder().proxy(proxy).build().unwrap();
@@ -106,8 +106,9 @@ async fn a_client_of_ones_own_is_used() {
 }
 
 /// A client of one's own may follow redirects anywhere; what it brings from there is not used.
+/// Row I13.
 #[tokio::test]
-async fn i13_a_client_of_ones_own_does_not_bring_keys_from_elsewhere() {
+async fn a_custom_http_client_cannot_return_keys_of_another_origin() {
     let (issuer, elsewhere) = (small_issuer(), small_issuer());
     issuer.fail(Endpoint::Jwks, Fault::Redirect(elsewhere.jwks_url()));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -117,8 +118,9 @@ async fn i13_a_client_of_ones_own_does_not_bring_keys_from_elsewhere() {
     assert_eq!(api.status()[0].last_error, Some(FetchError::Redirected { url: issuer.jwks_url().into() }));
 }
 
+/// Row I8.
 #[tokio::test]
-async fn i8_keys_that_have_not_changed_are_not_sent_again() {
+async fn unchanged_keys_are_not_sent_again() {
     let clock = TestClock::new();
     let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).clock(clock.clone()).build().unwrap();
@@ -139,7 +141,7 @@ async fn i8_keys_that_have_not_changed_are_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_status_tells_how_the_keys_are() {
+async fn the_status_describes_the_keys() {
     let issuer = TestIssuer::start();
     let mut published = issuer.jwks();
     published["keys"].as_array_mut().unwrap().push(serde_json::json!({ "kty": "oct", "k": "AA", "kid": "secret" }));
@@ -192,7 +194,7 @@ async fn ready_asks_all_issuers_at_once() {
 }
 
 #[tokio::test]
-async fn a_source_of_no_keys_cannot_say_that_they_are_unchanged() {
+async fn a_source_without_keys_cannot_answer_unchanged() {
     struct Unchanged;
     impl KeySource for Unchanged {
         fn fetch<'a>(&'a self, _: tower_bearer::keys::FetchRequest<'a>) -> tower_bearer::keys::FetchFuture<'a> {
@@ -214,8 +216,9 @@ async fn two_servers_share_nothing() {
 }
 
 /// A cache on the way answers, or is told to ask the issuer.
+/// Row I7.
 #[tokio::test]
-async fn i7_a_cache_says_how_old_its_document_is_and_is_bypassed_when_that_is_wanted() {
+async fn the_age_header_counts_and_caches_can_be_bypassed() {
     let issuer = small_issuer();
     let keys = RemoteKeys::discover(issuer.url()).unwrap();
     let start = std::time::Instant::now();
@@ -234,7 +237,7 @@ async fn i7_a_cache_says_how_old_its_document_is_and_is_bypassed_when_that_is_wa
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_is_told_with_its_path() {
+async fn file_errors_name_the_path() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-keys-{}.json", std::process::id()));
     fs::write(&path, "{}").unwrap();
     let error = KeyFile::new(&path).fetch(FetchRequest::new(std::time::Instant::now())).await.unwrap_err();
@@ -256,7 +259,7 @@ impl KeySource for Seeded {
 }
 
 #[tokio::test]
-async fn keys_that_were_known_beforehand_refuse_no_token_of_a_newer_key() {
+async fn initial_keys_refuse_no_token_of_a_newer_key() {
     let issuer = small_issuer();
     let keys = || JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     let (old, old_token) = (keys(), good(&issuer).sign());
@@ -271,7 +274,7 @@ async fn keys_that_were_known_beforehand_refuse_no_token_of_a_newer_key() {
 
 /// RFC 9111 §4.3.4: what a confirmation does not say is as it was.
 #[tokio::test]
-async fn a_confirmation_that_says_nothing_about_freshness_leaves_the_lifetime_as_it_was() {
+async fn a_304_without_freshness_keeps_the_lifetime() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     issuer.set_cache_control("max-age=120");

@@ -7,7 +7,7 @@ use tower_bearer::testing::{Endpoint, Fault};
 use crate::harness::{app, fetches, good, present, server, small_issuer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_first_requests_cost_one_discovery_and_one_fetch() {
+async fn a_thousand_first_requests_cause_one_discovery_and_one_fetch() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Delay(Duration::from_millis(200)));
     let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
@@ -24,7 +24,7 @@ async fn a_thousand_first_requests_cost_one_discovery_and_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_known_key_answers_at_once_while_a_fetch_hangs() {
+async fn a_known_key_verifies_at_once_while_a_fetch_hangs() {
     let issuer = small_issuer();
     let app = app(&server(&issuer));
     present(&app, &good(&issuer).sign()).await.assert_ok();

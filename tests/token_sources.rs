@@ -46,8 +46,9 @@ fn assertion() -> TokenSource {
     TokenSource::header(HeaderName::from_static("cf-access-jwt-assertion"))
 }
 
+/// Rows A11, A13.
 #[tokio::test]
-async fn a11_a13_nowhere_else_by_default() {
+async fn only_authorization_is_read_by_default() {
     let fixture = Fixture::new();
     let app = fixture.app([]);
     let token = fixture.token();
@@ -67,7 +68,7 @@ async fn a11_a13_nowhere_else_by_default() {
 }
 
 #[tokio::test]
-async fn each_place_when_told_so() {
+async fn each_configured_source_is_read() {
     let fixture = Fixture::new();
     let token = fixture.token();
     let cookie = || fixture.app([TokenSource::cookie("__Host-token")]);
@@ -97,7 +98,7 @@ async fn each_place_when_told_so() {
 }
 
 #[tokio::test]
-async fn no_token_is_no_token() {
+async fn empty_sources_count_as_no_credentials() {
     let fixture = Fixture::new();
     let app = fixture.app([
         assertion(),
@@ -117,8 +118,9 @@ async fn no_token_is_no_token() {
     }
 }
 
+/// Rows A5, A10.
 #[tokio::test]
-async fn a5_a10_two_tokens_or_a_malformed_one_are_refused() {
+async fn two_tokens_or_a_malformed_one_are_refused() {
     let fixture = Fixture::new();
     let token = fixture.token();
     let app = fixture.app([
@@ -189,8 +191,9 @@ fn said(answer: &Answer, name: &HeaderName) -> Vec<String> {
     answer.headers.get_all(name).iter().map(|line| line.to_str().unwrap().to_owned()).collect()
 }
 
+/// Rows A11, B6.
 #[tokio::test]
-async fn a11_b6_what_did_not_come_in_authorization_is_private() {
+async fn answers_to_tokens_from_other_sources_are_private() {
     let fixture = Fixture::new();
     let token = fixture.token();
     let layer = server(&fixture.issuer)
@@ -238,8 +241,9 @@ async fn a11_b6_what_did_not_come_in_authorization_is_private() {
 }
 
 /// A shared cache may store it, and must not give it to those who have a token.
+/// Row B6.
 #[tokio::test]
-async fn b6_what_anybody_gets_varies_by_where_a_token_would_be() {
+async fn optional_answers_vary_by_the_header_of_the_source() {
     let fixture = Fixture::new();
     let layer = server(&fixture.issuer)
         .layer()
@@ -252,8 +256,9 @@ async fn b6_what_anybody_gets_varies_by_where_a_token_would_be() {
     assert_eq!(said(&answer, &VARY), ["authorization, cookie, cf-access-jwt-assertion"]);
 }
 
+/// Row A20.
 #[tokio::test]
-async fn a20_layers_within_do_not_print_it() {
+async fn inner_layers_see_the_token_as_sensitive() {
     let fixture = Fixture::new();
     let token = fixture.token();
     let shown = async |parts: request::Parts| format!("{:?}", parts.headers);
@@ -274,13 +279,13 @@ async fn a20_layers_within_do_not_print_it() {
 }
 
 #[test]
-#[should_panic(expected = "holds more than a token")]
-fn authorization_is_looked_at_anyway() {
+#[should_panic(expected = "expected the name of a header that holds only a token")]
+fn authorization_cannot_be_added_as_a_source() {
     let _ = TokenSource::header(http::header::AUTHORIZATION);
 }
 
 #[test]
-#[should_panic(expected = "no cookie's name")]
-fn a_cookie_has_a_name() {
+#[should_panic(expected = "expected the name of a cookie")]
+fn an_invalid_cookie_name_panics() {
     let _ = TokenSource::cookie("a b");
 }

@@ -34,7 +34,7 @@ async fn subject(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 #[tokio::test]
-async fn over_a_buffer_on_the_waiting_and_on_the_direct_path() {
+async fn works_over_a_buffer_with_and_without_waiting() {
     let issuer = small_issuer();
     let token = good(&issuer).sign();
     let mut service = server(&issuer).layer().layer(Buffer::new(service_fn(subject), 4));
@@ -76,7 +76,7 @@ impl Service<Request<Body>> for ReadyOnce {
 }
 
 #[tokio::test]
-async fn over_a_service_that_is_ready_only_once() {
+async fn works_over_a_service_that_is_ready_only_once() {
     let issuer = small_issuer();
     let token = good(&issuer).sign();
     let layer = server(&issuer).layer();
@@ -103,7 +103,7 @@ impl Respond<Body> for Teapot {
 }
 
 #[tokio::test]
-async fn one_responder_shapes_every_refusal_and_cannot_lose_the_challenge() {
+async fn one_responder_shapes_every_refusal_and_keeps_the_challenge() {
     let issuer = small_issuer();
     let service = ServiceBuilder::new()
         .layer(server(&issuer).layer().respond_with(Teapot))
@@ -131,7 +131,7 @@ async fn one_responder_shapes_every_refusal_and_cannot_lose_the_challenge() {
 struct Anything {}
 
 #[tokio::test]
-async fn what_an_outer_layer_found_out_does_not_reach_within() {
+async fn the_result_of_an_outer_layer_does_not_reach_the_inner_one() {
     let (outer, inner) = (small_issuer(), small_issuer());
     let outer_api = ResourceServer::builder(AUDIENCE).trust(outer.issuer()).claims::<Anything>().build().unwrap();
     let inner_api = server(&inner);
@@ -167,8 +167,9 @@ async fn what_an_outer_layer_found_out_does_not_reach_within() {
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "the outer token does not satisfy the inner requirement");
 }
 
+/// Row A20.
 #[tokio::test]
-async fn a20_layers_within_see_that_the_token_is_not_to_be_printed() {
+async fn inner_layers_see_the_token_as_sensitive() {
     let issuer = small_issuer();
     let look = |request: Request<Body>| {
         let shown = format!("{:?}", request.headers());
@@ -181,7 +182,7 @@ async fn a20_layers_within_see_that_the_token_is_not_to_be_printed() {
 }
 
 #[tokio::test]
-async fn a_forged_extension_is_not_what_a_requirement_looks_at() {
+async fn a_forged_extension_does_not_satisfy_a_requirement() {
     let (one, other) = (small_issuer(), small_issuer());
     let strong = server(&other).verify(&good(&other).scope("admin").sign()).await.unwrap();
     let smuggle = move |mut request: Request<Body>| {

@@ -39,7 +39,7 @@ async fn warm(issuers: &[&TestIssuer]) -> Setup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_without_kids_refuses_nobody_and_costs_one_fetch() {
+async fn a_rotation_without_kids_refuses_no_token_and_causes_one_fetch() {
     let (old, new) = (small_issuer(), small_issuer());
     let setup = warm(&[&old]).await;
     setup.api.try_verify(&token(&setup, &old)).unwrap();
@@ -60,7 +60,7 @@ async fn a_rotation_without_kids_refuses_nobody_and_costs_one_fetch() {
 
 /// Junk spends the fetches. Then a good token is told when to come back, and is never called bad.
 #[tokio::test(start_paused = true)]
-async fn junk_does_not_turn_a_rotation_without_kids_into_refusals() {
+async fn junk_tokens_cause_no_refusals_during_a_rotation_without_kids() {
     let (old, new, forger) = (small_issuer(), small_issuer(), small_issuer());
     let setup = warm(&[&old]).await;
     for _ in 0..3 {
@@ -93,7 +93,7 @@ async fn the_newest_keys_are_tried_before_a_token_is_refused() {
 
 /// The first key is always tried, and it is the one that verified last.
 #[tokio::test(start_paused = true)]
-async fn verifications_beyond_the_first_key_have_a_budget_and_whoever_is_over_it_gets_429() {
+async fn verifications_beyond_the_first_key_are_limited_and_then_get_429() {
     let issuers: Vec<_> = (0..11).map(|_| small_issuer()).collect();
     let url = "https://issuer.example.test";
     let api = builder_with_keys(url, &nameless(&issuers)).build().unwrap();
@@ -116,7 +116,7 @@ async fn verifications_beyond_the_first_key_have_a_budget_and_whoever_is_over_it
 
 /// What verified a token of one algorithm says nothing about another.
 #[tokio::test(start_paused = true)]
-async fn the_key_that_verified_last_is_remembered_for_each_algorithm() {
+async fn the_last_verifying_key_is_remembered_per_algorithm() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::RS256, Algorithm::ES256]).start();
     let mut jwks = issuer.jwks();
     for jwk in jwks["keys"].as_array_mut().unwrap() {

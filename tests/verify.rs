@@ -12,7 +12,7 @@ use tower_bearer::{Issuer, ResourceServer};
 use crate::harness::{AUDIENCE, good, server, small_issuer};
 
 #[tokio::test]
-async fn verify_tells_what_is_wrong_with_both_values() {
+async fn errors_name_the_found_and_the_expected_value() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let error = api.verify(&good(&issuer).audience("other").sign()).await.unwrap_err();
@@ -20,7 +20,7 @@ async fn verify_tells_what_is_wrong_with_both_values() {
     assert_eq!(error, VerifyError::Token(expected));
     assert_eq!(
         error.to_string(),
-        format!("the token is refused: the audience [\"other\"] has none of [\"{AUDIENCE}\"]")
+        format!("the token is refused: the audience is [\"other\"], expected one of [\"{AUDIENCE}\"]")
     );
 }
 
@@ -46,7 +46,7 @@ fn try_verify_outside_of_a_runtime_does_not_panic() {
 }
 
 #[tokio::test]
-async fn a_failing_issuer_is_not_the_tokens_fault() {
+async fn a_failing_issuer_is_not_a_token_error() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
     let api = server(&issuer);
@@ -55,7 +55,7 @@ async fn a_failing_issuer_is_not_the_tokens_fault() {
 }
 
 #[tokio::test]
-async fn audiences_and_algorithms_belong_to_one_issuer() {
+async fn audiences_and_algorithms_are_per_issuer() {
     let (one, other) = (small_issuer(), small_issuer());
     let api = ResourceServer::builder(AUDIENCE)
         .trust(one.issuer())
@@ -75,7 +75,7 @@ async fn audiences_and_algorithms_belong_to_one_issuer() {
 }
 
 #[test]
-fn a_server_that_makes_no_sense_is_not_built() {
+fn invalid_settings_are_configuration_errors() {
     let issuer = || Issuer::discover("https://login.example.com").unwrap();
     let error = |audience: &str, issuer: Issuer| ResourceServer::builder(audience).trust(issuer).build().unwrap_err();
     assert_eq!(error("", issuer()), ConfigError::Audience { value: String::new() });
@@ -88,9 +88,9 @@ fn a_server_that_makes_no_sense_is_not_built() {
     let realm = ResourceServer::builder("a").realm("é").trust(issuer()).build().unwrap_err();
     assert_eq!(realm, ConfigError::Realm { value: "é".into() });
     let leeway = ResourceServer::builder("a").leeway(Duration::from_secs(61)).trust(issuer()).build().unwrap_err();
-    assert_eq!(leeway.to_string(), "a leeway of 61s, where 60 s are the most");
+    assert_eq!(leeway.to_string(), "the leeway is 61 s, expected at most 60 s");
     assert_eq!(
         Issuer::discover("http://login.example.com").unwrap_err().to_string(),
-        "the issuer \"http://login.example.com\": neither https nor, on this machine itself, http"
+        "the issuer \"http://login.example.com\" cannot be discovered: neither https nor, on this machine itself, http"
     );
 }

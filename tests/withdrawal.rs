@@ -91,7 +91,7 @@ fn passes_for(lifetime: Duration, after: &Fetch, process: Process) -> Duration {
 }
 
 #[test]
-fn a_withdrawn_key_passes_for_a_lifetime_at_most_while_the_issuer_is_up() {
+fn a_withdrawn_key_is_used_for_at_most_a_lifetime_while_the_issuer_is_up() {
     for (what, jwks) in replacements() {
         let jwks = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
         for lifetime in [MINUTE, HOUR] {
@@ -105,7 +105,7 @@ fn a_withdrawn_key_passes_for_a_lifetime_at_most_while_the_issuer_is_up() {
 }
 
 #[test]
-fn a_key_passes_for_a_lifetime_and_an_hour_at_most_while_the_issuer_is_down() {
+fn a_key_is_used_for_at_most_a_lifetime_and_an_hour_while_the_issuer_is_down() {
     for (down, lifetime) in [(Fetch::Fail, MINUTE), (Fetch::Fail, HOUR), (Fetch::Hang, MINUTE)] {
         for process in [Process::OneRuntime, Process::RuntimePerCall, Process::ClockJump] {
             let longest = passes_for(lifetime, &down, process);
@@ -118,7 +118,7 @@ fn a_key_passes_for_a_lifetime_and_an_hour_at_most_while_the_issuer_is_down() {
 
 /// Nothing usable is left: nobody can tell, whatever the token says about when it was issued.
 #[tokio::test(start_paused = true)]
-async fn a_set_without_usable_keys_withdraws_them_at_once_and_is_asked_for_again_within_a_minute() {
+async fn a_set_without_usable_keys_withdraws_all_and_is_refetched_within_a_minute() {
     for (what, jwks) in &replacements()[..3] {
         let setup = Setup::warm(Some(HOUR)).await;
         let useless = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
@@ -149,7 +149,7 @@ async fn a_set_without_usable_keys_withdraws_them_at_once_and_is_asked_for_again
 
 /// While the keys are served on evidence, the process is frozen, and the issuer is up again when it goes on.
 #[test]
-fn a_process_that_was_frozen_during_grace_asks_the_issuer_before_it_uses_the_keys() {
+fn a_process_frozen_during_grace_refetches_before_it_uses_the_keys() {
     let pauses: [fn(&Setup); 2] =
         [|setup| setup.clock.advance(10 * MINUTE), |setup| setup.clock.set(setup.clock.now() + 10 * MINUTE)];
     for pause in pauses {
@@ -172,7 +172,7 @@ fn a_process_that_was_frozen_during_grace_asks_the_issuer_before_it_uses_the_key
 
 /// A runtime that is not driven between calls: its attempt neither fails nor ends, and says nothing about the issuer.
 #[test]
-fn an_attempt_that_nobody_drives_is_no_evidence() {
+fn an_undriven_attempt_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
     let stalled = paused();
     stalled.block_on(setup.verify()).unwrap();
@@ -188,7 +188,7 @@ fn an_attempt_that_nobody_drives_is_no_evidence() {
 
 /// A call that panics ends its runtime, and with it a refresh that did not panic.
 #[test]
-fn an_attempt_that_ended_with_a_call_that_panicked_is_no_evidence() {
+fn an_attempt_lost_in_a_panic_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
     paused().block_on(setup.verify()).unwrap();
     let withdrawn = setup.token();
@@ -215,7 +215,7 @@ fn an_attempt_that_ended_with_a_call_that_panicked_is_no_evidence() {
 
 /// The issuer has answered without the key. Then an edge of a content delivery network answers with what it has held for longer.
 #[tokio::test(start_paused = true)]
-async fn an_older_document_brings_no_withdrawn_key_back() {
+async fn an_older_document_does_not_restore_a_withdrawn_key() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(HOUR)));
     setup.verify().await.unwrap();
     let (withdrawn, stale) = (setup.token(), keys(&setup.issuer));
@@ -239,7 +239,7 @@ async fn an_older_document_brings_no_withdrawn_key_back() {
 
 /// A runtime that is driven for a moment every few seconds: its attempt takes long, and through no fault of the issuer.
 #[test]
-fn an_attempt_that_is_driven_now_and_then_is_no_evidence() {
+fn a_rarely_driven_attempt_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
     let runtime = paused();
     runtime.block_on(setup.verify()).unwrap();
@@ -259,7 +259,7 @@ fn an_attempt_that_is_driven_now_and_then_is_no_evidence() {
 
 /// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
 #[test]
-fn a_request_past_the_lifetime_waits_for_a_second_when_the_issuer_does_not_answer() {
+fn a_request_past_the_lifetime_waits_at_most_one_second_for_the_issuer() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     paused().block_on(setup.verify()).unwrap();
     setup.source.set(Fetch::Hang);
@@ -277,7 +277,7 @@ fn a_request_past_the_lifetime_waits_for_a_second_when_the_issuer_does_not_answe
 
 /// Over HTTP, and with the reasons told: an operator can see why nothing passes.
 #[tokio::test]
-async fn a_set_without_usable_keys_says_why_of_each_key() {
+async fn a_set_without_usable_keys_reports_a_reason_for_each_key() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let jwks = json!({ "keys": [

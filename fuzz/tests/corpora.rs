@@ -1,11 +1,13 @@
 //! The targets without libFuzzer: every file of the committed corpora, and changes of them, on any toolchain.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use serde_json::Value;
 use tower_bearer_fuzz::{TARGETS, Target};
 
 /// How many changes of its corpus a target is given, if that does not take too long.
@@ -116,11 +118,19 @@ fn change(input: &mut Vec<u8>, corpus: &[Vec<u8>], words: &[Vec<u8>], random: &m
     }
 }
 
-/// Those of the dictionary, which have no escapes but of quotes and backslashes.
+/// Those of the dictionary, which have no escapes but of quotes and backslashes, and what the crate's own tests try.
 fn words() -> Vec<Vec<u8>> {
     let dictionary = read("dictionary.txt");
     let quoted = dictionary.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
-    quoted.map(|word| word.replace("\\\"", "\"").replace("\\\\", "\\").into_bytes()).collect()
+    let of_dictionary = quoted.map(|word| word.replace("\\\"", "\"").replace("\\\\", "\\").into_bytes());
+    of_dictionary.chain(values_of_the_sets()).collect()
+}
+
+/// Every value of `tests/data/sets.json` as JSON.
+fn values_of_the_sets() -> Vec<Vec<u8>> {
+    let sets: BTreeMap<String, Value> = serde_json::from_str(&read("../tests/data/sets.json")).unwrap();
+    let arrays = sets.values().filter_map(Value::as_array);
+    arrays.flatten().map(|value| value.to_string().into_bytes()).collect()
 }
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {

@@ -1,10 +1,10 @@
-//! The whole server as data: from a configuration file, from environment variables, or from both (feature `serde`).
+//! A server from a configuration file or from environment variables (feature `serde`).
 //!
-//! What goes in is anything that serde reads and that tells what its values are (TOML, JSON, YAML), also as a part of
-//! an application's own settings. What comes out is a [`ResourceServer`], or [everything that is wrong](Problems) with
-//! the settings, at once: each with its place, its value, and what was expected. The settings have the names, the
-//! defaults and the rules of the [builder](crate::server::Builder), which judges them: what it refuses is refused here
-//! in the same words, and nothing that it refuses can be had from here. No setting turns a check off.
+//! [`Config`] deserializes from any self-describing format (TOML, JSON, YAML), also as a part of an application's own settings.
+//! It makes a [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was
+//! expected and what was found. The settings have the names, the defaults and the rules of the
+//! [builder](crate::server::Builder), which validates them: its errors appear here in the same words, and a value that it
+//! refuses cannot be configured. No setting turns a check off.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,33 +20,33 @@
 //! listen = "127.0.0.1:3000"
 //!
 //! [api]
-//! audience = "https://api.example.com"        # required: what tokens for this server name in `aud`
-//! realm = "Example API"                       # the audience, if left out
-//! profile = "rfc9068"                         # "generic", if left out
-//! leeway = 10                                 # seconds, 60 at most; 30, if left out
-//! token_cache = { entries = 50_000, bytes = 67_108_864 } # false for none; 10,000 and 16 MiB, if left out
+//! audience = "https://api.example.com"        # required: the `aud` of tokens for this server
+//! realm = "Example API"                       # default: the audience
+//! profile = "rfc9068"                         # default: "generic"
+//! leeway = 10                                 # seconds, at most 60; default: 30
+//! token_cache = { entries = 50_000, bytes = 67_108_864 } # or false; default: 10,000 and 16 MiB
 //!
-//! [api.metadata]                              # `true` for one with no more in it; none, if left out
+//! [api.metadata]                              # or `true` for the default ones; default: none
 //! scopes_supported = ["orders:read", "orders:write"]
 //! resource_name = "Example Orders"
 //! "resource_name#de" = "Beispielbestellungen"
 //! resource_documentation = "https://docs.example.com/orders"
 //!
-//! [[api.issuers]]                             # required, and at least one
-//! issuer = "https://login.example.com"        # by its metadata
-//! algorithms = ["ES256", "EdDSA"]             # all asymmetric ones, if left out
+//! [[api.issuers]]                             # required, at least one
+//! issuer = "https://login.example.com"        # the keys come from its metadata
+//! algorithms = ["ES256", "EdDSA"]             # default: all, which are asymmetric
 //!
 //! [[api.issuers]]
 //! preset = "keycloak"
 //! base_url = "https://id.example.com"
 //! realm = "shop"
-//! jwks_url = "https://keycloak.internal:8443/realms/shop/protocol/openid-connect/certs" # in place of the preset's
-//! audiences = ["shop-api"]                    # in place of the server's
+//! jwks_url = "https://keycloak.internal:8443/realms/shop/protocol/openid-connect/certs" # instead of the preset's
+//! audiences = ["shop-api"]                    # instead of the server's
 //!
 //! [[api.issuers]]
 //! issuer = "https://kubernetes.default.svc"
-//! jwks_file = "/etc/keys/cluster.json"        # no metadata is asked for, and no URL
-//! subjects = ["system:serviceaccount:shop:frontend"] # any subject, if left out
+//! jwks_file = "/etc/keys/cluster.json"        # nothing is fetched
+//! subjects = ["system:serviceaccount:shop:frontend"] # default: any
 //! "#)?;
 //!
 //! let api = settings.api.build()?;
@@ -55,43 +55,43 @@
 //! # Ok(()) }
 //! ```
 //!
-//! An issuer that needs nothing but its identifier is a text: `issuers = ["https://login.example.com"]`. For what is no
-//! data, such as the type of your claims, [`Config::builder`] gives the builder as the settings leave it.
+//! An issuer that needs only its identifier can be a string: `issuers = ["https://login.example.com"]`. For everything that is
+//! not data, such as the type of your claims, [`Config::builder`] returns the builder with these settings.
 //!
 //! # Settings
 //!
-//! | setting | what it is | default |
+//! | setting | value | default |
 //! |---|---|---|
-//! | `audience` | a text, as for [`ResourceServer::builder`] | required |
+//! | `audience` | a string, as for [`ResourceServer::builder`] | required |
 //! | `issuers` | a list of issuers, each an identifier or a table, as for [`trust`](Builder::trust) | required |
-//! | `realm` | a text, as for [`realm`](Builder::realm) | the audience |
+//! | `realm` | a string, as for [`realm`](Builder::realm) | the audience |
 //! | `profile` | `"generic"` or `"rfc9068"`, as for [`profile`](Builder::profile) | `"generic"` |
-//! | `leeway` | a whole number of seconds, at most 60, as for [`leeway`](Builder::leeway) | 30 |
+//! | `leeway` | an integer from 0 to 60 (seconds), as for [`leeway`](Builder::leeway) | 30 |
 //! | `token_cache` | a table, or `false` for [none](crate::validation::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
-//! | `token_cache.entries` | a whole number, as for [`entries`](crate::validation::TokenCache::entries) | 10,000 |
-//! | `token_cache.bytes` | a whole number, as for [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
+//! | `token_cache.entries` | an integer, as for [`entries`](crate::validation::TokenCache::entries) | 10,000 |
+//! | `token_cache.bytes` | an integer, as for [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
 //! | `metadata` | a table, or `true` for an empty one, or `false`, as for [`metadata`](Builder::metadata) | `false`: none |
-//! | `metadata.resource` | a text, as for [`resource`](crate::metadata::Metadata::resource) | the audience |
-//! | `metadata.scopes_supported` | a list of texts | not in the document, as all that follow |
-//! | `metadata.resource_name` | a text; for a language as `resource_name#fr`, as the next three | |
-//! | `metadata.resource_documentation` | a text | |
-//! | `metadata.resource_policy_uri` | a text | |
-//! | `metadata.resource_tos_uri` | a text | |
-//! | `metadata.jwks_uri` | a text | |
-//! | `metadata.bearer_methods_supported` | a list of texts | `["header"]` |
-//! | `metadata.resource_signing_alg_values_supported` | a list of texts | |
+//! | `metadata.resource` | a string, as for [`resource`](crate::metadata::Metadata::resource) | the audience |
+//! | `metadata.scopes_supported` | a list of strings | not in the document, like all parameters below |
+//! | `metadata.resource_name` | a string; for a language as `resource_name#fr`, as the next three | |
+//! | `metadata.resource_documentation` | a string | |
+//! | `metadata.resource_policy_uri` | a string | |
+//! | `metadata.resource_tos_uri` | a string | |
+//! | `metadata.jwks_uri` | a string | |
+//! | `metadata.bearer_methods_supported` | a list of strings | `["header"]` |
+//! | `metadata.resource_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.tls_client_certificate_bound_access_tokens` | `true` or `false` | |
-//! | `metadata.authorization_details_types_supported` | a list of texts | |
-//! | `metadata.dpop_signing_alg_values_supported` | a list of texts | |
+//! | `metadata.authorization_details_types_supported` | a list of strings | |
+//! | `metadata.dpop_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.dpop_bound_access_tokens_required` | `true` or `false` | |
-//! | `metadata.signed_metadata` | a text | |
+//! | `metadata.signed_metadata` | a string | |
 //! | `issuers[].issuer` | the identifier, as for [`discover`](crate::Issuer::discover); with one of the next two, as for [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
-//! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | the same |
-//! | `issuers[].preset` | one of those below, with its arguments beside it | none |
-//! | `issuers[].audiences` | a list of texts, as for [`audience`](crate::Issuer::audience) | the server's audience |
-//! | `issuers[].identify_by_client` | a list of texts, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
-//! | `issuers[].subjects` | a list of texts, as for [`subjects`](crate::Issuer::subjects) | any |
+//! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
+//! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
+//! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience |
+//! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
+//! | `issuers[].subjects` | a list of strings, as for [`allow_subjects`](crate::Issuer::allow_subjects) | any |
 //! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |
 //!
 //! Presets are the [constructors](crate::Issuer#presets) of the same names, and all their arguments are required:
@@ -104,19 +104,19 @@
 //! | [`entra_tenants`](crate::Issuer::entra_tenants) | `tenants`, a list |
 //! | [`entra_v1`](crate::Issuer::entra_v1) | `tenant` |
 //! | [`okta`](crate::Issuer::okta) | `domain`, `authorization_server` |
-//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list in place of `identify_by_client` |
+//! | [`cognito`](crate::Issuer::cognito) | `pool`, and `clients`, a list instead of `identify_by_client` |
 //! | [`google`](crate::Issuer::google) | `subjects`, a list |
 //! | [`zitadel`](crate::Issuer::zitadel) | `domain` |
 //! | [`kubernetes`](crate::Issuer::kubernetes) | `issuer` |
 //!
-//! A value of another type is a problem, and nothing is converted: a list of one is a list. An unknown name is a
-//! problem, because a setting that nobody heeds may be one that somebody relies on; so is a name that is there twice, a
-//! list that is empty where that would mean nobody or everybody, and `null`. What is to have its default is left out.
+//! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
+//! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
+//! nobody or everybody. Leave a setting out to get its default.
 //!
 //! # From the environment
 //!
-//! [`Config::from_vars`] reads variables whose names are a prefix of yours and the name of the setting, both in any case,
-//! with `__` before the name of a part and before the number of an element, from 0:
+//! [`Config::from_vars`] reads variables whose names are a prefix of your choice and the name of the setting, both in any case.
+//! `__` separates the name of a table from that of a setting in it, and the name of a list from the number of an element, from 0:
 //!
 //! ```
 //! use tower_bearer::config::Config;
@@ -127,7 +127,7 @@
 //!     ("API_LEEWAY", "10"),
 //!     ("API_TOKEN_CACHE", "off"),
 //!     ("API_METADATA__SCOPES_SUPPORTED", "orders:read orders:write"),
-//!     ("HOME", "/home/api"), // not ours
+//!     ("HOME", "/home/api"), // ignored
 //! ]);
 //! let api = config.build()?;
 //! assert_eq!(api.status().len(), 2);
@@ -145,13 +145,12 @@
 //! # Ok::<(), tower_bearer::config::Problems>(())
 //! ```
 //!
-//! A variable is a text, and its setting says how it is read: a number is digits and nothing else, `true` and `on` are
-//! true and `false` and `off` are not, and a list is words with spaces between, or variables with numbers where an
-//! element has a space or a comma in it. An empty variable is an empty text or list, never a setting that was left out: it must
-//! not be what lets everybody in. Choose a prefix that no other variable has: whatever else starts with it is an
-//! unknown setting. Problems tell the name of such a one, and not its value. Wherever a setting comes from, they call it
-//! by its path, and add the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two names that differ only in case set the
-//! same, which is a problem.
+//! A variable is parsed as the type of its setting. An integer has only digits. `true` and `on` are true, `false` and `off` are
+//! false. A list is words separated by spaces; a list with spaces or commas in its elements has a numbered variable for each
+//! element. An empty variable is an empty string or list and never a default, because a default may allow everyone. Choose a
+//! prefix that no other variables have, because all of them are settings; the problem of an unknown one has its name and not its
+//! value. Problems have the path of the setting and the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two variables
+//! whose names differ only in case set the same setting twice, which is a problem.
 //!
 //! # Problems
 //!
@@ -172,17 +171,21 @@
 //!
 //! let problems = config.build().unwrap_err();
 //! assert_eq!(problems.to_string(), r#"
-//! leway: not a setting; did you mean leeway?
-//! issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them
-//! issuers[1].issuer: the issuer "http://other.example.com": neither https nor, on this machine itself, http
+//! leway: unknown setting; did you mean leeway?
+//! issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens
+//! issuers[1].issuer: the issuer "http://other.example.com" cannot be discovered: neither https nor, on this machine itself, http
 //! "#.trim());
 //! assert_eq!(problems.iter().next().unwrap().path(), "leway");
 //! # Ok::<(), toml::de::Error>(())
 //! ```
 //!
-//! They are in the order of the document where the format's reader keeps it, as `toml` does with its feature
-//! `preserve_order`.
+//! They are in the order of the document if the parser of the format keeps it, as `toml` does with its feature `preserve_order`.
 
+#[cfg(feature = "http-client")]
+mod constructor;
+#[cfg(not(feature = "http-client"))]
+#[path = "constructor_off.rs"]
+mod constructor;
 mod issuer;
 mod metadata;
 mod nearest;
@@ -193,6 +196,7 @@ mod problems;
 mod reader;
 mod settings;
 mod shown;
+mod stand_in;
 mod tree;
 mod variables;
 
@@ -209,19 +213,19 @@ use reader::Reader;
 use tree::Tree;
 use variables::Names;
 
-/// The settings of a [`ResourceServer`] as data: see the [module](self).
+/// The settings of a [`ResourceServer`], not validated yet: see the [module](self).
 #[derive(Clone)]
 pub struct Config {
     tree: Tree,
-    /// Those of the variables, if it came from some.
+    /// The names of the variables, if the settings come from variables.
     names: Option<Names>,
 }
 
 impl Config {
-    /// The settings in those of these environment variables whose names start with `prefix`, such as `API_`, in any case. See the
-    /// [module](self#from-the-environment) for their names and values.
+    /// The settings in the environment variables whose names start with `prefix`, such as `API_`, in any case. The
+    /// [module](self#from-the-environment) documents their names and values.
     ///
-    /// Take them with [`std::env::vars_os`]: [`std::env::vars`] panics if any variable at all is not Unicode.
+    /// Get the variables from [`std::env::vars_os`]: [`std::env::vars`] panics if any of them is not Unicode.
     #[must_use]
     pub fn from_vars<N: Into<OsString>, V: Into<OsString>>(
         prefix: &str,
@@ -231,13 +235,14 @@ impl Config {
         Self { tree, names: Some(names) }
     }
 
-    /// The builder that these settings make, for what is no data: [`claims`](Builder::claims), [`clock`](Builder::clock), an
-    /// issuer whose [keys](crate::Issuer::keys) come from elsewhere. Every setting has been judged; what is
-    /// set from here on is judged by [`Builder::build`].
+    /// The builder with these settings, for everything that is not data: [`claims`](Builder::claims),
+    /// [`clock`](Builder::clock), an issuer with another source of [keys](crate::Issuer::keys).
+    ///
+    /// The settings have been validated. [`Builder::build`] validates what is set afterwards.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the settings.
+    /// All problems of the settings.
     pub fn builder(self) -> Result<Builder, Problems> {
         let mut reader = Reader::default();
         let builder = settings::read(&mut reader, &self.tree);
@@ -247,26 +252,27 @@ impl Config {
         }
     }
 
-    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be up.
+    /// Builds the server. Nothing is fetched, and no runtime is needed.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the settings.
+    /// All problems of the settings.
     pub fn build(self) -> Result<ResourceServer, Problems> {
         self.builder()?.build().map_err(|error| Problems::of(&error))
     }
 }
 
-/// From any format that tells what its values are, as TOML, JSON and YAML do. It fails only at what the format itself
-/// refuses, and at a document that is larger or deeper than any configuration; what the values mean is judged by
-/// [`builder`](Config::builder).
+/// Deserializes from any self-describing format, such as TOML, JSON and YAML.
+///
+/// It fails only for errors of the format itself, and for a document of more than 1 MiB or 8 levels. [`builder`](Config::builder)
+/// validates the values.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Tree::deserialize(deserializer).map(|tree| Self { tree, names: None })
     }
 }
 
-/// The names of the settings; a value may hold what is not for everybody.
+/// Formats the names of the settings and no values, because a value may be a secret.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.tree.names().collect();

@@ -1,9 +1,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::shown::Shown;
+use super::shown::shown;
+use crate::redact::MAX_CHARACTERS;
 
-/// Where a setting stands in a configuration: `issuers[1].algorithms[0]`.
+/// The place of a setting in a configuration: `issuers[1].algorithms[0]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path(Vec<Step>);
 
@@ -31,7 +32,7 @@ impl Path {
     }
 }
 
-/// As a part of a variable's name.
+/// Formats the step as a part of a variable's name.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,7 +42,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// As TOML writes it, with quotes about a name that needs them.
+/// Formats the path as TOML does, with quotes around a name that needs them.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.0.iter().enumerate() {
@@ -49,15 +50,16 @@ impl fmt::Display for Path {
                 Step::Element(element) => write!(f, "[{element}]")?,
                 Step::Name(name) => {
                     f.write_str(if at == 0 { "" } else { "." })?;
-                    let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
-                    if !name.is_empty() && name.len() <= Shown::MAX && name.bytes().all(is_bare) {
-                        f.write_str(name)?;
-                    } else {
-                        Shown(name).fmt(f)?;
-                    }
+                    if is_bare(name) { f.write_str(name) } else { write!(f, "{:?}", shown(name)) }?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Whether TOML writes the name without quotes. A name that is cut is quoted.
+fn is_bare(name: &str) -> bool {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=MAX_CHARACTERS).contains(&name.len()) && name.bytes().all(is_bare)
 }

@@ -1,7 +1,7 @@
 //! The constructors of [`Issuer`] for one provider each, by their names and those of their arguments.
 
-use super::issuer::NOWHERE;
 use super::reader::{Reader, Table};
+use super::stand_in;
 use crate::Issuer;
 use crate::server::ConfigError;
 
@@ -11,108 +11,128 @@ pub(super) struct Preset {
     make: fn(&Arguments) -> Result<Issuer, ConfigError>,
 }
 
-/// What a constructor takes.
+/// An argument of a constructor.
 pub(super) struct Argument {
     pub(super) name: &'static str,
-    number: Number,
-    /// A value that is never refused.
-    good: &'static str,
+    kind: Kind,
+    /// A value that the constructor accepts.
+    stand_in: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Number {
-    One,
-    Any,
+enum Kind {
+    String,
+    List,
 }
 
-/// A value for each argument, in their order.
+/// The values of each argument, in the order of the arguments. A string is a list of one.
 struct Arguments<'t>(Vec<Vec<&'t str>>);
-
-const TENANT: &str = "00000000-0000-4000-8000-000000000000";
-const DOMAIN: &str = "stand-in.invalid";
 
 pub(super) static PRESETS: [Preset; 10] = [
     Preset {
         name: "keycloak",
-        arguments: &[one("base_url", NOWHERE), one("realm", "stand-in")],
-        make: |given| Issuer::keycloak(given.one(0), given.one(1)),
+        arguments: &[string("base_url", stand_in::URL), string("realm", stand_in::NAME)],
+        make: |given| Issuer::keycloak(given.string(0), given.string(1)),
     },
-    Preset { name: "auth0", arguments: &[one("domain", DOMAIN)], make: |given| Issuer::auth0(given.one(0)) },
-    Preset { name: "entra", arguments: &[one("tenant", TENANT)], make: |given| Issuer::entra(given.one(0)) },
+    Preset {
+        name: "auth0",
+        arguments: &[string("domain", stand_in::DOMAIN)],
+        make: |given| Issuer::auth0(given.string(0)),
+    },
+    Preset {
+        name: "entra",
+        arguments: &[string("tenant", stand_in::TENANT)],
+        make: |given| Issuer::entra(given.string(0)),
+    },
     Preset {
         name: "entra_tenants",
-        arguments: &[any("tenants", TENANT)],
-        make: |given| Issuer::entra_tenants(given.any(0)),
+        arguments: &[list("tenants", stand_in::TENANT)],
+        make: |given| Issuer::entra_tenants(given.list(0)),
     },
-    Preset { name: "entra_v1", arguments: &[one("tenant", TENANT)], make: |given| Issuer::entra_v1(given.one(0)) },
+    Preset {
+        name: "entra_v1",
+        arguments: &[string("tenant", stand_in::TENANT)],
+        make: |given| Issuer::entra_v1(given.string(0)),
+    },
     Preset {
         name: "okta",
-        arguments: &[one("domain", DOMAIN), one("authorization_server", "stand-in")],
-        make: |given| Issuer::okta(given.one(0), given.one(1)),
+        arguments: &[string("domain", stand_in::DOMAIN), string("authorization_server", stand_in::NAME)],
+        make: |given| Issuer::okta(given.string(0), given.string(1)),
     },
     Preset {
         name: "cognito",
-        arguments: &[one("pool", "eu-central-1_0"), any("clients", "stand-in")],
-        make: |given| Issuer::cognito(given.one(0), given.any(1)),
+        arguments: &[string("pool", "eu-central-1_0"), list("clients", stand_in::NAME)],
+        make: |given| Issuer::cognito(given.string(0), given.list(1)),
     },
-    Preset { name: "google", arguments: &[any("subjects", "0")], make: |given| Issuer::google(given.any(0)) },
-    Preset { name: "zitadel", arguments: &[one("domain", DOMAIN)], make: |given| Issuer::zitadel(given.one(0)) },
-    Preset { name: "kubernetes", arguments: &[one("issuer", NOWHERE)], make: |given| Issuer::kubernetes(given.one(0)) },
+    Preset { name: "google", arguments: &[list("subjects", "0")], make: |given| Issuer::google(given.list(0)) },
+    Preset {
+        name: "zitadel",
+        arguments: &[string("domain", stand_in::DOMAIN)],
+        make: |given| Issuer::zitadel(given.string(0)),
+    },
+    Preset {
+        name: "kubernetes",
+        arguments: &[string("issuer", stand_in::URL)],
+        make: |given| Issuer::kubernetes(given.string(0)),
+    },
 ];
 
-const fn one(name: &'static str, good: &'static str) -> Argument {
-    Argument { name, number: Number::One, good }
+const fn string(name: &'static str, stand_in: &'static str) -> Argument {
+    Argument { name, kind: Kind::String, stand_in }
 }
 
-const fn any(name: &'static str, good: &'static str) -> Argument {
-    Argument { name, number: Number::Any, good }
+const fn list(name: &'static str, stand_in: &'static str) -> Argument {
+    Argument { name, kind: Kind::List, stand_in }
 }
 
 impl Preset {
-    /// The issuer of these arguments, if all of them are good.
+    /// The issuer that the constructor makes, if every argument is valid.
     pub(super) fn read(&self, reader: &mut Reader, table: &mut Table) -> Option<Issuer> {
-        let found = reader.found();
-        let mut arguments = Arguments(self.arguments.iter().map(|argument| vec![argument.good]).collect());
+        let problems = reader.count();
+        let mut arguments = self.stand_ins();
         for (at, argument) in self.arguments.iter().enumerate() {
             if let Some(values) = self.argument(reader, table, at, argument) {
                 arguments.0[at] = values;
             }
         }
-        if reader.found() > found {
+        if reader.count() > problems {
             return None;
         }
         reader.accept(table.path(), (self.make)(&arguments))
     }
 
-    /// The values of one argument, each tried among good ones, so that every mistake is found and is known to be there.
+    fn stand_ins<'t>(&self) -> Arguments<'t> {
+        Arguments(self.arguments.iter().map(|argument| vec![argument.stand_in]).collect())
+    }
+
+    /// The values of the argument at index `at`. Each is tried alone among stand-ins, so that every mistake is found at its place.
     fn argument<'t>(
         &self,
         reader: &mut Reader,
         table: &mut Table<'t>,
         at: usize,
-        Argument { name, number, good }: &Argument,
+        Argument { name, kind, stand_in }: &Argument,
     ) -> Option<Vec<&'t str>> {
-        let expected = if *number == Number::One { "a text" } else { "a list of texts" };
+        let expected = if *kind == Kind::String { "a string" } else { "a list of strings" };
         let node = table.require(reader, name, expected)?;
-        let values = match number {
-            Number::One => vec![(node.path.clone(), reader.text(&node)?)],
-            Number::Any => reader.texts(&node, good),
+        let values = match kind {
+            Kind::String => vec![(node.path.clone(), reader.string(&node)?)],
+            Kind::List => reader.strings(&node, stand_in),
         };
-        let tries = |values: Vec<&str>| {
-            let goods = self.arguments.iter().map(|argument| vec![argument.good]);
-            let mut arguments = Arguments(goods.collect());
+        let make_with = |values: Vec<&str>| {
+            let mut arguments = self.stand_ins();
             arguments.0[at] = values;
             (self.make)(&arguments)
         };
         if values.is_empty() {
-            reader.accept(&node.path, tries(Vec::new()));
+            reader.accept(&node.path, make_with(Vec::new()));
         }
         for (path, value) in &values {
-            // The builder may have made something of the value; what was written is what to look for.
-            let made = tries(vec![value]).map_err(|error| error.of_value(value));
-            // The builder finds an oddity in what it makes of a single text, and does not know where that came from.
+            // The error may hold what the constructor made of the value, such as a URL. The operator looks for the value itself.
+            let made = make_with(vec![value]).map_err(|error| error.of_value(value));
+            // The builder checks the text that is made of a single string, and does not know the argument.
             let checked =
-                made.and_then(|_| if *number == Number::One { ConfigError::check_text(name, value) } else { Ok(()) });
+                made.and_then(|_| if *kind == Kind::String { ConfigError::check_text(name, value) } else { Ok(()) });
             reader.accept(path, checked);
         }
         Some(values.into_iter().map(|(_, value)| value).collect())
@@ -120,11 +140,11 @@ impl Preset {
 }
 
 impl<'t> Arguments<'t> {
-    fn one(&self, at: usize) -> &'t str {
-        self.any(at).first().copied().unwrap_or_default()
+    fn string(&self, at: usize) -> &'t str {
+        self.list(at).first().copied().unwrap_or_default()
     }
 
-    fn any(&self, at: usize) -> Vec<&'t str> {
+    fn list(&self, at: usize) -> Vec<&'t str> {
         self.0.get(at).cloned().unwrap_or_default()
     }
 }

@@ -2,13 +2,13 @@ use std::fmt;
 
 use crate::server::ConfigError;
 
-/// Every reason why a configuration makes no server, in the order of the document. It is displayed with one line for
-/// each.
+/// All problems of a configuration, in the order of the document. `Display` writes one line for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
-/// One reason why a configuration makes no server. It is displayed as its path, the variables that set it in parentheses, a
-/// colon and its message.
+/// One problem of a configuration: its place, and what is wrong there.
+///
+/// `Display` writes the path, the variables in parentheses if there are some, a colon and the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     path: String,
@@ -22,12 +22,12 @@ impl Problems {
         if problems.is_empty() { None } else { Some(Self(problems)) }
     }
 
-    /// What the builder refuses for a reason that lies in no setting.
+    /// An error of the builder that no setting caused.
     pub(super) fn of(error: &ConfigError) -> Self {
         Self(vec![Problem::new(String::new(), None, error.to_string())])
     }
 
-    /// One after the other; there is at least one.
+    /// The problems, at least one.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }
@@ -47,23 +47,26 @@ impl Problem {
         Self { path, variables, message }
     }
 
-    /// Where it is, from the top of the [`Config`](super::Config): `issuers[1].algorithms[0]`. It is where something is
-    /// missing, too.
+    /// The place of the setting in the [`Config`](super::Config), such as `issuers[1].algorithms[0]`. If the setting is
+    /// missing, it is the place where it belongs.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The environment variables that set what is there, or the one that would: `API_ISSUERS__1__ALGORITHMS`. Several have
-    /// commas between them. `None` if the configuration does not come [from variables](super::Config::from_vars).
+    /// The environment variables that set the value, such as `API_ISSUERS__1__ALGORITHMS`, separated by commas.
+    ///
+    /// If the setting is missing, it is the variable that would set it. `None` if the configuration does not come [from
+    /// variables](super::Config::from_vars).
     #[must_use]
     pub fn variables(&self) -> Option<&str> {
         self.variables.as_deref()
     }
 
-    /// What is there, and what was expected. Where the builder refuses the same, it is the sentence of its
-    /// [`ConfigError`](crate::server::ConfigError). A password in a URL is left out, and a value is cut after 200
-    /// characters.
+    /// What was expected and what was found, in one sentence.
+    ///
+    /// If the builder refuses the value, it is the text of its [`ConfigError`](crate::server::ConfigError). A password in a URL is
+    /// left out, and a value is cut to 200 characters.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

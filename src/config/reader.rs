@@ -3,28 +3,28 @@ use std::fmt::Display;
 use super::nearest::nearest;
 use super::path::Path;
 use super::problems::{Problem, Problems};
-use super::shown::Shown;
+use super::shown::shown;
 use super::tree::Tree;
 use super::variables::{MAX_ELEMENTS, Names, is_no_index, is_number_and_more, with_two_underscores};
 use crate::server::ConfigError;
 
-/// Reads settings, and notes what is wrong with them.
+/// Reads settings, and collects the problems with them.
 ///
-/// It never stops. Where a setting cannot be read, something that no rule minds stands in for it, so that the rest is
-/// judged as it would be without the mistake; nothing is built from that, because there is a problem.
+/// It does not stop at a problem. A [stand-in](super::stand_in) takes the place of a setting that cannot be read, so that all
+/// others are read and checked as they would be without the mistake. Nothing is built from it, because there is a problem.
 #[derive(Default)]
 pub(super) struct Reader {
     problems: Vec<(Path, String)>,
 }
 
-/// A value, and where it stands.
+/// A value, and its place.
 #[derive(Clone)]
 pub(super) struct Node<'t> {
     pub(super) tree: &'t Tree,
     pub(super) path: Path,
 }
 
-/// The entries of a table, and the names that were asked for.
+/// The entries of a table, and the names that have been asked for.
 pub(super) struct Table<'t> {
     path: Path,
     entries: &'t [(String, Tree)],
@@ -36,35 +36,37 @@ impl Reader {
         self.problems.push((path.clone(), message.to_string()));
     }
 
-    /// What the builder made, or why it did not.
+    /// The value that the builder made. If it refused, that is a problem at `path`.
     pub(super) fn accept<T>(&mut self, path: &Path, made: Result<T, ConfigError>) -> Option<T> {
         made.map_err(|error| self.refuse(path, error)).ok()
     }
 
-    /// How many problems were found so far.
+    /// The number of problems so far.
     #[cfg(feature = "http-client")]
-    pub(super) fn found(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.problems.len()
     }
 
-    /// A value of the wrong kind.
+    /// Refuses a value of the wrong type.
     pub(super) fn expect(&mut self, node: &Node, expected: impl Display) {
         let hint = match node.tree {
-            Tree::Gap => "; elements are numbered from 0 without a gap",
-            Tree::Table(entries)
-                if entries.iter().any(|(name, tree)| is_number_and_more(name) && tree.is_of_variables()) =>
-            {
-                "; there are two underscores on either side of a number"
+            Tree::Missing => "; elements are numbered from 0 without a gap".to_owned(),
+            Tree::Table(entries) if node.tree.is_of_variables() => {
+                let has = |is_meant: fn(&str) -> bool| entries.iter().any(|(name, _)| is_meant(name));
+                if has(is_number_and_more) {
+                    "; a number in the name of a variable has two underscores on either side".to_owned()
+                } else if has(is_no_index) {
+                    format!("; elements are numbered from 0 to {}, without leading zeros", MAX_ELEMENTS - 1)
+                } else {
+                    String::new()
+                }
             }
-            Tree::Table(entries) if entries.iter().any(|(name, tree)| is_no_index(name) && tree.is_of_variables()) => {
-                &format!("; elements are numbered from 0 to {}, without leading zeros", MAX_ELEMENTS - 1)
-            }
-            _ => "",
+            _ => String::new(),
         };
-        self.refuse(&node.path, format_args!("{}, where {expected} is expected{hint}", node.tree));
+        self.refuse(&node.path, format_args!("expected {expected}, found {}{hint}", node.tree));
     }
 
-    /// What was found wrong with `settings`, in their order. `names` are those of the variables that they came from.
+    /// The problems in the order of `settings`. `names` are those of the variables that the settings came from.
     pub(super) fn problems(mut self, settings: &Tree, names: Option<&Names>) -> Option<Problems> {
         self.problems.sort_by_cached_key(|(path, _)| settings.position(path));
         let problems = self
@@ -74,19 +76,19 @@ impl Reader {
         Problems::new(problems.collect())
     }
 
-    pub(super) fn text<'t>(&mut self, node: &Node<'t>) -> Option<&'t str> {
-        if let Tree::Text(text) | Tree::Variable(text) = node.tree {
+    pub(super) fn string<'t>(&mut self, node: &Node<'t>) -> Option<&'t str> {
+        if let Tree::String(text) | Tree::Variable(text) = node.tree {
             return Some(text);
         }
-        self.expect(node, "a text");
+        self.expect(node, "a string");
         None
     }
 
-    pub(super) fn whole_number(&mut self, node: &Node, expected: &str) -> Option<u64> {
+    pub(super) fn integer(&mut self, node: &Node, expected: &str) -> Option<u64> {
         let number = match node.tree {
-            Tree::Whole(number) => u64::try_from(*number).ok(),
-            // Digits and nothing else: the parser alone would also take a sign.
-            Tree::Variable(text) if text.bytes().all(|octet| octet.is_ascii_digit()) => text.parse().ok(),
+            Tree::Integer(number) => u64::try_from(*number).ok(),
+            // Digits only: the parser alone would accept a sign too.
+            Tree::Variable(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
             _ => None,
         };
         if number.is_none() {
@@ -95,9 +97,9 @@ impl Reader {
         number
     }
 
-    pub(super) fn switch(&mut self, node: &Node, expected: &str) -> Option<bool> {
-        let switch = match node.tree {
-            Tree::Switch(switch) => Some(*switch),
+    pub(super) fn boolean(&mut self, node: &Node, expected: &str) -> Option<bool> {
+        let boolean = match node.tree {
+            Tree::Boolean(boolean) => Some(*boolean),
             Tree::Variable(text) => match text.as_str() {
                 "true" | "on" => Some(true),
                 "false" | "off" => Some(false),
@@ -105,55 +107,55 @@ impl Reader {
             },
             _ => None,
         };
-        if switch.is_none() {
+        if boolean.is_none() {
             self.expect(node, expected);
         }
-        switch
+        boolean
     }
 
-    /// One of a few names, which stands for something.
+    /// The meaning of one of several names.
     pub(super) fn one_of<T: Copy>(&mut self, node: &Node, choices: &[(&'static str, T)]) -> Option<T> {
         let names = || choices.iter().map(|(name, _)| *name);
-        let expected = || names().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" or ");
-        let (Tree::Text(text) | Tree::Variable(text)) = node.tree else {
-            self.expect(node, expected());
+        let expected = format!("one of {}", names().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "));
+        let (Tree::String(text) | Tree::Variable(text)) = node.tree else {
+            self.expect(node, expected);
             return None;
         };
         let choice = choices.iter().find(|(name, _)| name == text);
         if choice.is_none() {
             let hint = nearest(text, names()).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
-            let expected = expected();
-            self.refuse(&node.path, format_args!("{}, where {expected} is expected{hint}", node.tree));
+            self.refuse(&node.path, format_args!("expected {expected}, found {}{hint}", node.tree));
         }
         choice.map(|(_, meaning)| *meaning)
     }
 
-    /// The texts of a list, each with its place, or the words of a variable. `stand_in` is in the place of what is no
-    /// text.
-    pub(super) fn texts<'t>(&mut self, node: &Node<'t>, stand_in: &'t str) -> Vec<(Path, &'t str)> {
+    /// The strings of a list or the words of a variable, each with its place. `stand_in` takes the place of one that cannot be
+    /// read.
+    pub(super) fn strings<'t>(&mut self, node: &Node<'t>, stand_in: &'t str) -> Vec<(Path, &'t str)> {
         if let Tree::Variable(text) = node.tree {
             let words = self.words(node, text).into_iter();
             return words.map(|(path, word)| (path, word.unwrap_or(stand_in))).collect();
         }
         let Some(elements) = node.elements() else {
-            self.expect(node, "a list of texts");
+            self.expect(node, "a list of strings");
             return vec![(node.path.clone(), stand_in)];
         };
-        let text = |element: Node<'t>| {
-            let text = self.text(&element).unwrap_or(stand_in);
-            (element.path, text)
+        let string = |element: Node<'t>| {
+            let string = self.string(&element).unwrap_or(stand_in);
+            (element.path, string)
         };
-        elements.into_iter().map(text).collect()
+        elements.into_iter().map(string).collect()
     }
 
-    /// The words of a variable, each with its place, but for those that are rather a list with commas.
+    /// The words of a variable, each with its place. A word with a comma is refused, because the variable may be a list with
+    /// commas.
     pub(super) fn words<'t>(&mut self, node: &Node, text: &'t str) -> Vec<(Path, Option<&'t str>)> {
         let words = text.split_ascii_whitespace().enumerate();
         let word = |(at, word): (usize, &'t str)| {
             let path = node.path.element(at);
             if word.contains([',', ';']) {
-                let found = Shown(word);
-                self.refuse(&path, format_args!("the text {found}, where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number"));
+                let found = shown(word);
+                self.refuse(&path, format_args!("expected words separated by spaces, without commas, found the string {found:?}; set a value that contains a comma in a numbered variable of its own"));
                 return (path, None);
             }
             (path, Some(word))
@@ -189,11 +191,17 @@ impl<'t> Table<'t> {
         &self.path
     }
 
-    /// The setting of that name, which is known from now on.
+    /// The setting of that name, which is a known one from now on.
     pub(super) fn get(&mut self, name: &'static str) -> Option<Node<'t>> {
         self.known.push(name);
         let (_, tree) = self.entries.iter().find(|(known, _)| known == name)?;
         Some(Node { tree, path: self.path.name(name) })
+    }
+
+    /// Makes all names known ones, because a problem makes it unknown which settings there are.
+    #[cfg(not(feature = "http-client"))]
+    pub(super) fn accept_all(&mut self) {
+        self.known.extend(self.entries.iter().map(|(name, _)| &**name));
     }
 
     /// The settings of that name for one language each: `name#fr` (RFC 9728 §2.1).
@@ -209,17 +217,17 @@ impl<'t> Table<'t> {
         found
     }
 
-    /// The setting of that name, without which there is no server.
+    /// The setting of that name, which is required.
     pub(super) fn require(&mut self, reader: &mut Reader, name: &'static str, expected: &str) -> Option<Node<'t>> {
         let node = self.get(name);
         if node.is_none() {
-            reader.refuse(&self.path.name(name), format_args!("missing, where {expected} is expected"));
+            reader.refuse(&self.path.name(name), format_args!("missing setting, expected {expected}"));
         }
         node
     }
 
-    /// Every name has been asked for: what else is there is nothing that anybody would heed. Its value may be a secret
-    /// of somebody else's, so only its name is told.
+    /// Refuses all settings that are unknown or set twice, now that every known name has been asked for. The value of an unknown
+    /// setting may be a secret of another program, so the message has only its name.
     pub(super) fn finish(self, reader: &mut Reader) {
         for (at, (name, tree)) in self.entries.iter().enumerate() {
             let path = self.path.name(name.clone());
@@ -228,11 +236,11 @@ impl<'t> Table<'t> {
             } else if !self.known.contains(&&**name) {
                 let with_two = || with_two_underscores(name, &self.known).filter(|_| tree.is_of_variables());
                 let hint = match (with_two(), nearest(name, self.known.iter().copied())) {
-                    (Some(meant), _) => format!("did you mean {meant}, with two underscores?"),
-                    (None, Some(meant)) => format!("did you mean {meant}?"),
-                    (None, None) => format!("there are {}", self.known.join(", ")),
+                    (Some(meant), _) => format!("; did you mean {meant}, with two underscores?"),
+                    (None, Some(meant)) => format!("; did you mean {meant}?"),
+                    (None, None) => format!(", expected one of {}", self.known.join(", ")),
                 };
-                reader.refuse(&path, format_args!("not a setting; {hint}"));
+                reader.refuse(&path, format_args!("unknown setting{hint}"));
             }
         }
     }

@@ -6,39 +6,39 @@ use super::issuer;
 use super::metadata;
 use super::path::Path;
 use super::reader::{Node, Reader};
+use super::stand_in;
 use super::tree::Tree;
 use crate::ResourceServer;
 use crate::server::{Builder, Mistake, Place};
 use crate::validation::{Profile, TokenCache};
 
-/// An audience that no token has.
-const NOBODY: &str = "urn:stand-in";
-
 const PROFILES: [(&str, Profile); 2] = [("generic", Profile::Generic), ("rfc9068", Profile::Rfc9068)];
 
-/// The builder that these settings make, if `reader` finds nothing wrong with them.
+/// The builder that these settings make. It is of use only if `reader` found no problem.
 pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     let root = Node { tree: settings, path: Path::default() };
-    let Some(mut table) = reader.table(&root, "a table of settings") else { return ResourceServer::builder(NOBODY) };
+    let Some(mut table) = reader.table(&root, "a table of settings") else {
+        return ResourceServer::builder(stand_in::AUDIENCE);
+    };
     let audience = table.require(reader, "audience", "the identifier of this server");
-    let audience = audience.and_then(|node| reader.text(&node)).unwrap_or(NOBODY);
+    let audience = audience.and_then(|node| reader.string(&node)).unwrap_or(stand_in::AUDIENCE);
     let issuers = table.require(reader, "issuers", "a list of issuers");
     let mut issuers = issuers.map(|node| issuer::read_all(reader, &node)).unwrap_or_default();
     if issuers.is_empty() {
-        // The reader has reported it.
-        issuers.push(issuer::stand_in(0));
+        // There is a problem already.
+        issuers.push(stand_in::issuer(0));
     }
 
     let mut builder = ResourceServer::builder(audience).trust_all(issuers);
-    if let Some(realm) = table.get("realm").and_then(|node| reader.text(&node)) {
+    if let Some(realm) = table.get("realm").and_then(|node| reader.string(&node)) {
         builder = builder.realm(realm);
     }
     if let Some(profile) = table.get("profile").and_then(|node| reader.one_of(&node, &PROFILES)) {
         builder = builder.profile(profile);
     }
-    let leeway =
-        table.get("leeway").and_then(|node| reader.whole_number(&node, "a whole number of seconds, at most 60,"));
-    if let Some(seconds) = leeway {
+    if let Some(seconds) =
+        table.get("leeway").and_then(|node| reader.integer(&node, "an integer from 0 to 60 (seconds)"))
+    {
         builder = builder.leeway(Duration::from_secs(seconds));
     }
     if let Some(node) = table.get("token_cache") {
@@ -56,30 +56,30 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
 
 fn token_cache(reader: &mut Reader, node: &Node) -> TokenCache {
     let Some(mut table) = node.table() else {
-        return match reader.switch(node, "a table, true or false") {
+        return match reader.boolean(node, "a table, true or false") {
             Some(false) => TokenCache::off(),
             _ => TokenCache::default(),
         };
     };
     let mut cache = TokenCache::default();
-    if let Some(entries) = table.get("entries").and_then(|node| reader.whole_number(&node, "a whole number")) {
+    if let Some(entries) = table.get("entries").and_then(|node| reader.integer(&node, "a non-negative integer")) {
         cache = cache.entries(entries);
     }
-    if let Some(bytes) = table.get("bytes").and_then(|node| reader.whole_number(&node, "a whole number")) {
+    if let Some(bytes) = table.get("bytes").and_then(|node| reader.integer(&node, "a non-negative integer")) {
         cache = cache.bytes(bytes);
     }
     table.finish(reader);
     cache
 }
 
-/// Where a mistake stands that the builder found. Every issuer and every element has the number that it has in the
-/// configuration, because something stands in for each that could not be read.
+/// The path of a mistake that the builder found. Issuers and elements have the same indexes there as in the configuration,
+/// because a stand-in takes the place of each one that could not be read.
 fn path_of(root: &Node, Place { issuer, setting, element }: Place) -> Path {
     let start = issuer.map_or(root.path.clone(), |at| root.path.name("issuers").element(at));
     let named = |names: &[&'static str]| names.iter().fold(start.clone(), |path, name| path.name(*name));
     let mut path = named(setting);
     if setting == ["identify_by_client"] && !root.tree.has(&path) {
-        // They came by the argument of a preset.
+        // They came from the argument of a preset.
         path = named(&["clients"]);
     }
     element.map_or(path.clone(), |at| path.element(at))

@@ -3,36 +3,34 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::path::{Path, Step};
-use super::shown::Shown;
+use super::shown::shown;
 
-/// How deep values may lie in one another: twice as deep as any setting does.
+/// The maximum depth of nested values, which is twice the depth of any setting.
 pub(super) const MAX_DEPTH: usize = 8;
-/// How much there may be: octets of text, and one for each value.
+/// The maximum size: the bytes of all text, and one for each value.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// A configuration as it came, before anybody asked what it means.
+/// The values of a configuration, before it is known which settings they are.
 #[derive(Clone)]
 pub(super) enum Tree {
-    /// `null`, or nothing at all.
-    Nothing,
-    /// An element that was left out between the numbers of variables.
-    Gap,
-    Switch(bool),
-    Whole(i128),
-    Fraction(f64),
-    Text(String),
-    /// The text of an environment variable. What it is follows from the setting that wants it.
+    Null,
+    /// An element that no variable sets, between others that variables set.
+    Missing,
+    Boolean(bool),
+    Integer(i128),
+    Float(f64),
+    String(String),
+    /// The value of an environment variable, whose type depends on the setting.
     Variable(String),
-    /// A variable that is no Unicode.
-    Octets,
+    /// The value of an environment variable that is not Unicode.
+    NotUnicode,
     List(Vec<Self>),
-    /// In the order of the document, and with every name as often as it is there.
+    /// The entries in the order of the document, including those with the same name.
     Table(Vec<(String, Self)>),
 }
 
 impl Tree {
-    /// Where `path` leads, as the numbers of the entries on the way, which sort in the order of the document. A path
-    /// that leads out of the tree ends where it does.
+    /// The indexes of the entries along `path`, which sort in the order of the document. They end where `path` leaves the tree.
     pub(super) fn position(&self, path: &Path) -> Vec<usize> {
         let mut position = Vec::new();
         let mut tree = self;
@@ -51,38 +49,39 @@ impl Tree {
         position
     }
 
-    /// The names in it, if it is a table.
+    /// The names of its entries, if it is a table.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let entries = if let Self::Table(entries) = self { &entries[..] } else { &[] };
         entries.iter().map(|(name, _)| &**name)
     }
 
-    /// Whether it, or anything in it, came from an environment variable.
+    /// Whether it or a value in it comes from an environment variable.
     pub(super) fn is_of_variables(&self) -> bool {
         match self {
-            Self::Variable(_) | Self::Octets => true,
+            Self::Variable(_) | Self::NotUnicode => true,
             Self::List(elements) => elements.iter().any(Self::is_of_variables),
             Self::Table(entries) => entries.iter().any(|(_, tree)| tree.is_of_variables()),
             _ => false,
         }
     }
 
-    /// Whether there is something where `path` leads.
+    /// Whether there is a value at `path`.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.position(path).len() == path.steps().len()
     }
 }
 
-/// What it is, and what it says where that is short.
+/// Formats the type, and the value if it is short.
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing | Self::Gap => f.write_str("nothing"),
-            Self::Switch(switch) => switch.fmt(f),
-            Self::Whole(number) => write!(f, "the number {number}"),
-            Self::Fraction(number) => write!(f, "the number {number:?}"),
-            Self::Text(text) | Self::Variable(text) => write!(f, "the text {}", Shown(text)),
-            Self::Octets => f.write_str("a text that is not Unicode"),
+            Self::Null => f.write_str("null"),
+            Self::Missing => f.write_str("nothing"),
+            Self::Boolean(boolean) => boolean.fmt(f),
+            Self::Integer(number) => write!(f, "the number {number}"),
+            Self::Float(number) => write!(f, "the number {number:?}"),
+            Self::String(text) | Self::Variable(text) => write!(f, "the string {:?}", shown(text)),
+            Self::NotUnicode => f.write_str("bytes that are not Unicode"),
             Self::List(_) => f.write_str("a list"),
             Self::Table(_) => f.write_str("a table"),
         }
@@ -91,34 +90,34 @@ impl fmt::Display for Tree {
 
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Branch { depth: 0, room: &mut MAX_SIZE.clone() }.deserialize(deserializer)
+        Seed { depth: 0, remaining: &mut MAX_SIZE.clone() }.deserialize(deserializer)
     }
 }
 
-/// Reads a value at a depth, into the room that is left.
-struct Branch<'r> {
+/// Reads a value at a depth, of at most the remaining size.
+struct Seed<'r> {
     depth: usize,
-    room: &'r mut usize,
+    remaining: &'r mut usize,
 }
 
-impl Branch<'_> {
+impl Seed<'_> {
     fn take<E: Error>(&mut self, size: usize) -> Result<(), E> {
-        match self.room.checked_sub(size) {
-            Some(left) => *self.room = left,
-            None => return Err(E::custom(format_args!("the configuration has more than {MAX_SIZE} octets"))),
-        }
+        let remaining = self.remaining.checked_sub(size);
+        *self.remaining = remaining.ok_or_else(|| {
+            E::custom(format_args!("expected a configuration of at most {MAX_SIZE} bytes, found more"))
+        })?;
         Ok(())
     }
 
-    fn deeper<E: Error>(&mut self) -> Result<Branch<'_>, E> {
+    fn deeper<E: Error>(&mut self) -> Result<Seed<'_>, E> {
         if self.depth == MAX_DEPTH {
-            return Err(E::custom(format_args!("the configuration is more than {MAX_DEPTH} values deep")));
+            return Err(E::custom(format_args!("expected at most {MAX_DEPTH} levels of nested values, found more")));
         }
-        Ok(Branch { depth: self.depth + 1, room: self.room })
+        Ok(Seed { depth: self.depth + 1, remaining: self.remaining })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Branch<'_> {
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Tree;
 
     fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Tree, D::Error> {
@@ -127,19 +126,19 @@ impl<'de> DeserializeSeed<'de> for Branch<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Branch<'_> {
+impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a setting")
+        f.write_str("a value of a setting")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Tree, E> {
-        Ok(Tree::Nothing)
+        Ok(Tree::Null)
     }
 
     fn visit_none<E: Error>(self) -> Result<Tree, E> {
-        Ok(Tree::Nothing)
+        Ok(Tree::Null)
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
@@ -150,34 +149,34 @@ impl<'de> Visitor<'de> for Branch<'_> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E: Error>(self, switch: bool) -> Result<Tree, E> {
-        Ok(Tree::Switch(switch))
+    fn visit_bool<E: Error>(self, boolean: bool) -> Result<Tree, E> {
+        Ok(Tree::Boolean(boolean))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Tree, E> {
-        Ok(Tree::Whole(number.into()))
+        Ok(Tree::Integer(number.into()))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Tree, E> {
-        Ok(Tree::Whole(number.into()))
+        Ok(Tree::Integer(number.into()))
     }
 
     fn visit_i128<E: Error>(self, number: i128) -> Result<Tree, E> {
-        Ok(Tree::Whole(number))
+        Ok(Tree::Integer(number))
     }
 
     fn visit_u128<E: Error>(self, number: u128) -> Result<Tree, E> {
-        // No setting is that large, so it matters to none how large it is.
-        Ok(Tree::Whole(number.try_into().unwrap_or(i128::MAX)))
+        // A number this large is invalid for every setting, so the exact value does not matter.
+        Ok(Tree::Integer(number.try_into().unwrap_or(i128::MAX)))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Tree, E> {
-        Ok(Tree::Fraction(number))
+        Ok(Tree::Float(number))
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<Tree, E> {
         self.take(text.len())?;
-        Ok(Tree::Text(text.to_owned()))
+        Ok(Tree::String(text.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Tree, A::Error> {
@@ -194,17 +193,17 @@ impl<'de> Visitor<'de> for Branch<'_> {
             self.take(name.len())?;
             entries.push((name, table.next_value_seed(self.deeper()?)?));
         }
-        Ok(written_out(&entries).unwrap_or(Tree::Table(entries)))
+        Ok(arbitrary_precision_number(&entries).unwrap_or(Tree::Table(entries)))
     }
 }
 
-/// The number that a table stands for: so `serde_json` hands out all of them if any crate in the build switches its
-/// `arbitrary_precision` on.
-fn written_out(entries: &[(String, Tree)]) -> Option<Tree> {
-    let [(name, Tree::Text(number))] = entries else { return None };
+/// The number that a table represents. With `serde_json`'s `arbitrary_precision`, which any crate in the build may switch on, every
+/// number arrives as such a table.
+fn arbitrary_precision_number(entries: &[(String, Tree)]) -> Option<Tree> {
+    let [(name, Tree::String(number))] = entries else { return None };
     if name != "$serde_json::private::Number" {
         return None;
     }
-    let fraction = || number.parse().ok().map(Tree::Fraction);
-    number.parse().ok().map(Tree::Whole).or_else(fraction)
+    let float = || number.parse().ok().map(Tree::Float);
+    number.parse().ok().map(Tree::Integer).or_else(float)
 }

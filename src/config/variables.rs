@@ -1,40 +1,39 @@
 use std::ffi::{OsStr, OsString};
 
 use super::path::{Path, Step};
-use super::shown::Shown;
+use super::shown::shown;
 use super::tree::{MAX_DEPTH, Tree};
-use crate::redact::Excerpt;
 
-/// What stands before the name of a part and the number of an element.
+/// The separator before the name of a part and before the number of an element.
 const SEPARATOR: &str = "__";
 
-/// The most elements that a list of variables may have: no number buys more memory than that.
+/// The maximum number of elements of a list, because a number in a name determines how much memory is allocated.
 pub(super) const MAX_ELEMENTS: usize = 1000;
 
-/// The most variables that one problem names.
+/// The maximum number of variables that one problem names.
 const MAX_NAMES: usize = 4;
 
-/// What the variables of a configuration are called, so that problems can tell it.
+/// The names of the variables of a configuration, for problems.
 #[derive(Clone)]
 pub(super) struct Names {
     prefix: String,
-    /// Where each stands, and its name; in the order of the places.
+    /// The place and the name of each, in the order of the places.
     known: Vec<(String, String)>,
 }
 
 impl Names {
-    /// The variables that set what is at `path`, or in what it is in: a word of a list has no variable of its own. For what is
-    /// missing, the one that would set it.
+    /// The variables that set the value at `path`, or a list that contains it: a word of a list has no variable of its own. If the
+    /// value is missing, the variable that would set it.
     pub(super) fn of(&self, path: &Path) -> String {
         let steps: Vec<_> = path.steps().iter().map(Step::to_string).collect();
         let found = (1..=steps.len()).rev().find_map(|length| {
-            // A parent is named only by its own variable. Where one part of a table is missing, the parts that are set are not at fault.
+            // A value that contains `path` has only its own variable. If one part of a table is missing, the other parts are not named.
             let is_whole = length == steps.len();
             let names = self.at(&steps[..length].join(SEPARATOR), is_whole);
             (!names.is_empty()).then_some(names)
         });
         let Some(names) = found else {
-            return shown(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase()));
+            return escaped(&format!("{}{}", self.prefix, steps.join(SEPARATOR).to_ascii_uppercase()));
         };
         let more = if names.len() > MAX_NAMES { ", …" } else { "" };
         format!("{}{more}", names.into_iter().take(MAX_NAMES).collect::<Vec<_>>().join(", "))
@@ -46,16 +45,16 @@ impl Names {
             rest.is_some_and(|rest| rest.is_empty() || with_parts && rest.starts_with(SEPARATOR))
         };
         let found = self.known.iter().filter(|(known, _)| is_there(known));
-        found.map(|(_, name)| shown(name)).collect()
+        found.map(|(_, name)| escaped(name)).collect()
     }
 }
 
-/// A name without quotes. It is escaped, so that a value from the environment cannot forge a line of a log.
-fn shown(name: &str) -> String {
-    Excerpt::from(Shown(name).text()).to_string()
+/// A name without quotes. It is escaped, so that the environment cannot forge a line of a log.
+fn escaped(name: &str) -> String {
+    shown(name).to_string()
 }
 
-/// Those of the variables that start with the prefix in any case, the rest of their names being where they stand.
+/// The variables whose names start with the prefix, in any case. The rest of a name is the place of the value.
 pub(super) fn tree<N: Into<OsString>, V: Into<OsString>>(
     prefix: &str,
     variables: impl IntoIterator<Item = (N, V)>,
@@ -80,10 +79,10 @@ pub(super) fn tree<N: Into<OsString>, V: Into<OsString>>(
 }
 
 fn leaf(value: &OsStr) -> Tree {
-    value.to_str().map_or(Tree::Octets, |text| Tree::Variable(text.to_owned()))
+    value.to_str().map_or(Tree::NotUnicode, |text| Tree::Variable(text.to_owned()))
 }
 
-/// What is set by itself and part by part is there twice, and found out like everything that is.
+/// Inserts the value at its place. A table that is also set as a whole has two entries, which is refused later.
 fn insert(table: &mut Vec<(String, Tree)>, place: &str, value: Tree, depth: usize) {
     match place.split_once(SEPARATOR) {
         Some((name, rest)) if depth > 0 => {
@@ -103,8 +102,8 @@ fn insert(table: &mut Vec<(String, Tree)>, place: &str, value: Tree, depth: usiz
     }
 }
 
-/// Tables whose names are all numbers become lists. An element that was left out is there as a gap; one that is there
-/// twice makes it no list.
+/// Turns tables whose names are all indexes into lists, with [`Tree::Missing`] for indexes that are not set. A table with an index
+/// that is set twice stays a table.
 fn with_lists(tree: Tree) -> Tree {
     let Tree::Table(mut entries) = tree else { return tree };
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -112,25 +111,25 @@ fn with_lists(tree: Tree) -> Tree {
     let numbers: Option<Vec<usize>> = entries.iter().map(|(name, _)| index(name)).collect();
     let trees = entries.into_iter().map(|(name, tree)| (name, with_lists(tree)));
     let Some(numbers) = numbers.filter(|_| !is_repeated) else { return Tree::Table(trees.collect()) };
-    let mut elements = vec![Tree::Gap; numbers.iter().max().map_or(0, |last| last + 1)];
+    let mut elements = vec![Tree::Missing; numbers.iter().max().map_or(0, |last| last + 1)];
     for (at, (_, tree)) in numbers.into_iter().zip(trees) {
         elements[at] = tree;
     }
     Tree::List(elements)
 }
 
-/// The number of an element.
+/// The index of an element: a decimal number without leading zeros, below [`MAX_ELEMENTS`].
 fn index(name: &str) -> Option<usize> {
     name.parse().ok().filter(|at: &usize| *at < MAX_ELEMENTS && at.to_string() == name)
 }
 
-/// Whether the name of a part is a number, and none of an element.
+/// Whether the name of a part is a number that is not a valid index.
 pub(super) fn is_no_index(name: &str) -> bool {
     is_number(name) && index(name).is_none()
 }
 
-/// The name that was meant if `name` has one underscore where two belong, `known` being what may stand before it:
-/// `ISSUERS__0__ISSUER` for `issuers_0_issuer`.
+/// The name that was meant if `name` has one underscore after one of the `known` names instead of two: `ISSUERS__0__ISSUER` for
+/// `issuers_0_issuer`.
 pub(super) fn with_two_underscores(name: &str, known: &[&str]) -> Option<String> {
     let parts = known.iter().filter_map(|known| Some((*known, name.strip_prefix(known)?.strip_prefix('_')?)));
     let (start, rest) = parts.filter(|(_, rest)| !rest.is_empty()).max_by_key(|(start, _)| start.len())?;
@@ -138,10 +137,10 @@ pub(super) fn with_two_underscores(name: &str, known: &[&str]) -> Option<String>
         Some((number, rest)) if is_number(number) => format!("{number}{SEPARATOR}{}", rest.trim_start_matches('_')),
         _ => rest.to_owned(),
     };
-    Some(shown(&format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase()))
+    Some(escaped(&format!("{start}{SEPARATOR}{rest}").to_ascii_uppercase()))
 }
 
-/// Whether the name of a part is a number and one underscore too few.
+/// Whether the name of a part is a number followed by only one underscore.
 pub(super) fn is_number_and_more(name: &str) -> bool {
     name.split_once('_').is_some_and(|(number, _)| is_number(number))
 }

@@ -2,14 +2,25 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::signature as lc;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
 
-use crate::redact;
+use crate::redact::Excerpt;
 
 /// A signature algorithm that this crate verifies: every asymmetric one registered for JWS and in use.
 ///
 /// The list is closed on purpose. `none` and the HMAC family (`HS256` …) have no variant, so no configuration, key set
 /// or token can select them (RFC 8725 §3.1, §3.2). The names are those of the IANA "JSON Web Signature and Encryption
-/// Algorithms" registry.
+/// Algorithms" registry. `Display`, `FromStr` and serde use them, exactly and case-sensitively (RFC 7515 §4.1.1).
+///
+/// ```
+/// use tower_bearer::jose::Algorithm;
+///
+/// let algorithm: Algorithm = "ML-DSA-65".parse()?;
+/// assert_eq!(algorithm, Algorithm::MlDsa65);
+/// assert_eq!("HS256".parse::<Algorithm>().unwrap_err().to_string(), r#""HS256" is not a supported signature algorithm"#);
+/// # Ok::<(), tower_bearer::jose::UnknownAlgorithm>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -19,11 +30,11 @@ pub enum Algorithm {
     RS384,
     /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3).
     RS512,
-    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256, a salt of 32 octets (RFC 7518 §3.5).
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256, a salt of 32 bytes (RFC 7518 §3.5).
     PS256,
-    /// RSASSA-PSS with SHA-384, MGF1 with SHA-384, a salt of 48 octets (RFC 7518 §3.5).
+    /// RSASSA-PSS with SHA-384, MGF1 with SHA-384, a salt of 48 bytes (RFC 7518 §3.5).
     PS384,
-    /// RSASSA-PSS with SHA-512, MGF1 with SHA-512, a salt of 64 octets (RFC 7518 §3.5).
+    /// RSASSA-PSS with SHA-512, MGF1 with SHA-512, a salt of 64 bytes (RFC 7518 §3.5).
     PS512,
     /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
     ES256,
@@ -45,8 +56,13 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm there is, in the order of the declaration.
-    pub const ALL: [Self; 14] = [
+    /// Every supported algorithm, in the order of the declaration. A later version may add some.
+    pub const ALL: &'static [Self] = &Self::TABLE;
+
+    /// How many there are, for tables with a place for each.
+    pub(crate) const COUNT: usize = Self::TABLE.len();
+
+    const TABLE: [Self; 14] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -128,22 +144,67 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// Reads the registered name, exactly and case-sensitively (RFC 7515 §4.1.1).
+/// Reads the registered name.
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| UnknownAlgorithm(redact::cut(name).into_owned()))
+        let found = Self::TABLE.into_iter().find(|algorithm| algorithm.name() == name);
+        found.ok_or_else(|| UnknownAlgorithm { name: name.into() })
     }
 }
 
-/// A name that is not one of [`Algorithm::ALL`], cut to 200 characters.
+/// As [`FromStr`].
+impl TryFrom<&str> for Algorithm {
+    type Error = UnknownAlgorithm;
+
+    fn try_from(name: &str) -> Result<Self, UnknownAlgorithm> {
+        name.parse()
+    }
+}
+
+/// Writes the registered name.
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Reads the registered name.
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Algorithm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a signature algorithm")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Algorithm, E> {
+                name.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Name)
+    }
+}
+
+/// The error for a name that is not that of an [`Algorithm`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a signature algorithm that can be verified here")]
-pub struct UnknownAlgorithm(pub String);
+#[error("{name:?} is not a supported signature algorithm")]
+pub struct UnknownAlgorithm {
+    name: Excerpt,
+}
+
+impl UnknownAlgorithm {
+    /// The name, at most 200 characters of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// What a public key is, as far as the choice of an algorithm is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +219,7 @@ pub(crate) enum KeyKind {
     MlDsa87,
 }
 
-/// How aws-lc-rs is asked: RSA keys are built from their components, all others from one string of octets.
+/// The parameters for aws-lc-rs: RSA keys are built from their components, all others from one string of bytes.
 pub(crate) enum Verification {
     Rsa(&'static lc::RsaParameters),
     Other(&'static dyn lc::VerificationAlgorithm),
@@ -170,7 +231,7 @@ pub(crate) struct AlgorithmSet(u16);
 
 impl AlgorithmSet {
     pub(crate) fn all() -> Self {
-        Algorithm::ALL.into_iter().collect()
+        Algorithm::TABLE.into_iter().collect()
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -194,7 +255,7 @@ impl FromIterator<Algorithm> for AlgorithmSet {
 
 impl fmt::Debug for AlgorithmSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(Algorithm::ALL.into_iter().filter(|a| self.contains(*a))).finish()
+        f.debug_set().entries(Algorithm::TABLE.into_iter().filter(|a| self.contains(*a))).finish()
     }
 }
 
@@ -204,7 +265,7 @@ mod tests {
 
     #[test]
     fn names_are_read_exactly() {
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::TABLE {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
             assert!(algorithm.name().to_lowercase().parse::<Algorithm>().is_err());
             assert!(format!("{algorithm} ").parse::<Algorithm>().is_err());
@@ -217,11 +278,30 @@ mod tests {
     }
 
     #[test]
+    fn serde_reads_and_writes_the_names() {
+        for algorithm in Algorithm::TABLE {
+            let json = serde_json::to_string(&algorithm).unwrap();
+            assert_eq!(json, format!("{:?}", algorithm.name()));
+            assert_eq!(serde_json::from_str::<Algorithm>(&json).unwrap(), algorithm);
+            assert_eq!(Algorithm::try_from(algorithm.name()), Ok(algorithm));
+        }
+        let error = |json: &str| serde_json::from_str::<Algorithm>(json).unwrap_err().to_string();
+        assert!(error("\"HS256\"").starts_with("\"HS256\" is not a supported signature algorithm"));
+        assert!(error("0").contains("expected the name of a signature algorithm"));
+    }
+
+    #[test]
+    fn every_algorithm_has_its_place_in_a_table() {
+        let places: Vec<_> = Algorithm::ALL.iter().map(|algorithm| *algorithm as usize).collect();
+        assert_eq!(places, (0..Algorithm::COUNT).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_set_holds_what_was_put_in_and_nothing_else() {
         let set: AlgorithmSet = [Algorithm::ES256, Algorithm::MlDsa87].into_iter().collect();
-        let held: Vec<_> = Algorithm::ALL.into_iter().filter(|a| set.contains(*a)).collect();
+        let held: Vec<_> = Algorithm::TABLE.into_iter().filter(|a| set.contains(*a)).collect();
         assert_eq!(held, [Algorithm::ES256, Algorithm::MlDsa87]);
         assert!(AlgorithmSet::from_iter([]).is_empty());
-        assert!(Algorithm::ALL.into_iter().all(|a| AlgorithmSet::all().contains(a)));
+        assert!(Algorithm::TABLE.into_iter().all(|a| AlgorithmSet::all().contains(a)));
     }
 }

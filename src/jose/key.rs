@@ -34,7 +34,8 @@ impl VerifyingKey {
             return Err(UnusableJwk::AlgorithmMismatch { declared });
         }
         let parsed = Algorithm::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|algorithm| algorithm.key_kind() == kind)
             .filter(|algorithm| declared.is_none_or(|declared| declared.same_scheme(*algorithm)))
             .map(|algorithm| Ok((algorithm, material.parse(algorithm)?)))

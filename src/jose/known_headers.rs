@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::algorithm::Algorithm;
-use super::jws::Header;
+use super::header::Header;
 
 /// More issuers with more keys than one server has to do with, as a rule.
 const CAPACITY: usize = 32;
@@ -27,7 +27,7 @@ struct KnownHeader {
 
 impl KnownHeaders {
     /// Whether a token may have been verified before, as far as its header tells.
-    pub(crate) fn may_have_led(&self, token: &str) -> bool {
+    pub(crate) fn may_be_cached(&self, token: &str) -> bool {
         let text = token.split_once('.').map_or(token, |(header, _)| header);
         text.len() > MAX_LENGTH || self.position(text).is_some() || self.0[CAPACITY - 1].get().is_some()
     }
@@ -81,15 +81,15 @@ mod tests {
     #[test]
     fn a_header_is_known_by_its_text_and_by_nothing_less() {
         let known = KnownHeaders::default();
-        assert!(known.get("abc").is_none() && !known.may_have_led("abc.d.e"));
+        assert!(known.get("abc").is_none() && !known.may_be_cached("abc.d.e"));
         known.learn("abc", &header("1"));
         known.learn("abcd", &header("2"));
         assert_eq!(known.get("abc").and_then(|header| header.kid).as_deref(), Some("1"));
         assert_eq!(known.get("abcd").and_then(|header| header.kid).as_deref(), Some("2"));
         for other in ["", "ab", "abcde", "ABC"] {
-            assert!(known.get(other).is_none() && !known.may_have_led(&format!("{other}.d.e")), "{other}");
+            assert!(known.get(other).is_none() && !known.may_be_cached(&format!("{other}.d.e")), "{other}");
         }
-        assert!(known.may_have_led("abc.d.e") && known.may_have_led("abc"));
+        assert!(known.may_be_cached("abc.d.e") && known.may_be_cached("abc"));
     }
 
     #[test]
@@ -97,12 +97,12 @@ mod tests {
         let known = KnownHeaders::default();
         let long = "a".repeat(MAX_LENGTH + 1);
         known.learn(&long, &header("1"));
-        assert!(known.get(&long).is_none() && known.may_have_led(&long));
+        assert!(known.get(&long).is_none() && known.may_be_cached(&long));
         for number in 0..CAPACITY {
-            assert!(!known.may_have_led("other"), "{number}");
+            assert!(!known.may_be_cached("other"), "{number}");
             known.learn(&number.to_string(), &header("1"));
         }
-        assert!(known.may_have_led("other"), "it is full");
+        assert!(known.may_be_cached("other"), "it is full");
         known.learn("other", &header("1"));
         assert!(known.get("other").is_none() && known.get("0").is_some());
     }

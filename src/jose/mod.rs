@@ -4,8 +4,14 @@
 
 mod algorithm;
 mod base64url;
+mod header;
+mod json_error;
+mod json_strings;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod jws;
+mod jws_error;
 mod key;
 mod known_headers;
 mod strict_json;
@@ -14,18 +20,20 @@ mod unusable_jwk;
 mod vectors;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use json_error::JsonError;
 pub use jwk::{JwkSet, JwkSetError, SkippedJwk};
-pub use jws::JwsError;
+pub use jws_error::JwsError;
 pub use key::{Thumbprint, VerifyingKey};
-pub use strict_json::JsonError;
 pub use unusable_jwk::UnusableJwk;
 
 pub(crate) use algorithm::AlgorithmSet;
 #[cfg(feature = "testing")]
 pub(crate) use base64url::encode as encode_base64url;
-pub(crate) use jws::{Header, Scratch, SignatureError, Unverified, Verified};
+pub(crate) use header::Header;
+pub(crate) use json_strings::Strings;
+pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]
 pub(crate) use strict_json::read_struct;
-pub(crate) use strict_json::{Member, Members, Strings, read_object};
+pub(crate) use strict_json::{Member, Members, read_object};

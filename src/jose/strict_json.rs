@@ -1,11 +1,11 @@
-//! JSON objects from strangers, read strictly: UTF-8, one object and nothing after it, at most [`MAX_DEPTH`] levels, and
+//! JSON objects of untrusted origin, read strictly: UTF-8, one object and nothing after it, at most [`MAX_DEPTH`] levels, and
 //! no member name twice in any object at any depth (RFC 7515 §4, RFC 7519 §4, RFC 8259 §4).
 //!
-//! Two parsers that disagree about which of two equal names counts are a way past a check, so neither counts. Names are
-//! compared after unescaping, as code points (RFC 7515 §5.3).
+//! Two parsers may disagree about which of two equal names counts, and that is a way past a check. So both are refused. Names
+//! are compared after unescaping, as code points (RFC 7515 §5.3).
 //!
-//! What was read so may be parsed again by anything that reads JSON through `serde`, and these rules hold for it:
-//! [`RESERVED`] names, under which `serde_json` would parse a second document that nobody checked, are refused too.
+//! A text that passed may be parsed again by anything that reads JSON through `serde`. So [`RESERVED`] names are refused too:
+//! under such a name `serde_json` would parse a second document, which was not checked.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,52 +17,14 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::json_error::JsonError;
 use crate::redact::Excerpt;
 
 /// How deep objects and arrays may nest, the outermost object counted.
 const MAX_DEPTH: u8 = 32;
-/// How the names begin that `serde_json` gives to what it cannot express otherwise. `serde_json::Value` takes what stands under
-/// such a name in a document for its own: the text under `$serde_json::private::RawValue` it parses as one more document.
+/// The prefix of the names that `serde_json` uses internally. Where a document has such a name, `serde_json::Value` takes its
+/// value for one of its own: it parses the text under `$serde_json::private::RawValue` as one more document.
 const RESERVED: &str = "$serde_json::private::";
-
-/// Why a text is not an acceptable JSON object.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JsonError {
-    /// The octets are not UTF-8 (RFC 8259 §8.1).
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// Not well-formed JSON, or more than one value.
-    #[error("not JSON from octet {column} on")]
-    Syntax {
-        /// Where the parser gave up, counted from 1 within its line.
-        column: usize,
-    },
-    /// A JSON value, but no object.
-    #[error("not a JSON object")]
-    NotAnObject,
-    /// A name that stands twice in one object, at whatever depth.
-    #[error("the member {name:?} stands twice")]
-    Duplicate {
-        /// The name, unescaped.
-        name: Excerpt,
-    },
-    /// More than 32 levels of objects and arrays.
-    #[error("nested too deeply")]
-    TooDeep,
-    /// A name that `serde_json` keeps to itself: it parses as another document what stands under it.
-    #[error("the member {name:?} has a name that is reserved")]
-    Reserved {
-        /// The name, unescaped.
-        name: Excerpt,
-    },
-    /// A member that this crate reads, with a value of the wrong type.
-    #[error("the member {name:?} has a value of the wrong type")]
-    WrongType {
-        /// The name, unescaped.
-        name: Excerpt,
-    },
-}
 
 /// Takes the members of an object one by one.
 pub(crate) trait Members<'de> {
@@ -84,12 +46,12 @@ pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut 
 
 /// Reads `json` as a struct, from an object alone: serde would read one from an array of its members' values too.
 pub(crate) fn read_struct<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    let first = json.iter().find(|octet| !octet.is_ascii_whitespace());
+    let first = json.trim_ascii_start().first();
     if first == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
 }
 
-/// What is carried through the whole text.
-struct Walk<'de> {
+/// The state of one read, shared by all levels.
+pub(super) struct Walk<'de> {
     text: &'de str,
     /// The names of all objects that are open, in one vector. Few tokens have more than it holds without an allocation.
     names: SmallVec<[Cow<'de, str>; 24]>,
@@ -118,21 +80,21 @@ impl Walk<'_> {
         if is_written { Err(self.refuse(JsonError::Reserved { name: Excerpt::from(&**name) })) } else { Ok(()) }
     }
 
-    fn deeper<E: serde::de::Error>(&mut self, depth: u8) -> Result<u8, E> {
+    pub(super) fn deeper<E: serde::de::Error>(&mut self, depth: u8) -> Result<u8, E> {
         if depth > MAX_DEPTH { Err(self.refuse(JsonError::TooDeep)) } else { Ok(depth + 1) }
     }
 }
 
 /// The value of one member, yet to be read.
 pub(crate) struct Member<'m, 'de, A> {
-    map: &'m mut A,
-    walk: &'m mut Walk<'de>,
-    depth: u8,
+    pub(super) map: &'m mut A,
+    pub(super) walk: &'m mut Walk<'de>,
+    pub(super) depth: u8,
 }
 
 impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
-    /// The value as a `T`. As with [`read_leniently`](Self::read_leniently), only for types that hold no object, whose names
-    /// would go unchecked.
+    /// The value as a `T`. As for [`read_leniently`](Self::read_leniently), only for a type that holds no object: the names in it
+    /// would not be checked.
     pub(crate) fn read<T: Deserialize<'de>>(self) -> Result<T, A::Error> {
         self.map.next_value()
     }
@@ -142,12 +104,8 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
         self.map.next_value_seed(Text(PhantomData))
     }
 
-    /// The value as one string or several; whatever else it is, it is still checked.
-    pub(crate) fn strings(self) -> Result<Strings<'de>, A::Error> {
-        self.map.next_value_seed(ReadStrings { walk: self.walk, depth: self.depth })
-    }
-
-    /// The value as a `T`, or `None` if it is none: for what is no reason to refuse the text. It is checked all the same.
+    /// The value as a `T`, or `None` if it has another type: for members whose type is no reason to refuse the text. It is still
+    /// checked.
     pub(crate) fn read_leniently<T: Deserialize<'de>>(self) -> Result<Option<T>, A::Error> {
         let json: &RawValue = self.map.next_value()?;
         if let Ok(value) = serde_json::from_str(json.get()) {
@@ -164,36 +122,8 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
     }
 }
 
-/// A value that may be a string or an array of them.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Strings<'de> {
-    One(Cow<'de, str>),
-    Many(Vec<Cow<'de, str>>),
-    /// Neither, or an array that holds something else.
-    Other,
-}
-
-impl<'de> Strings<'de> {
-    /// All of them, if it is strings.
-    pub(crate) fn as_slice(&self) -> Option<&[Cow<'de, str>]> {
-        match self {
-            Self::One(text) => Some(std::slice::from_ref(text)),
-            Self::Many(texts) => Some(texts),
-            Self::Other => None,
-        }
-    }
-
-    /// The string, if it is a single one.
-    pub(crate) fn into_one(self) -> Option<Cow<'de, str>> {
-        match self {
-            Self::One(text) => Some(text),
-            Self::Many(_) | Self::Other => None,
-        }
-    }
-}
-
-/// The members of an object that nobody asked for.
-struct Skip;
+/// Ignores every member.
+pub(super) struct Skip;
 
 impl<'de> Members<'de> for Skip {
     fn member<A: MapAccess<'de>>(&mut self, _: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
@@ -202,10 +132,10 @@ impl<'de> Members<'de> for Skip {
 }
 
 /// An object at `depth`; as a [`Skip`], any other value too.
-struct Object<'m, 'de, M> {
-    members: &'m mut M,
-    walk: &'m mut Walk<'de>,
-    depth: u8,
+pub(super) struct Object<'m, 'de, M> {
+    pub(super) members: &'m mut M,
+    pub(super) walk: &'m mut Walk<'de>,
+    pub(super) depth: u8,
 }
 
 impl<'de, M: Members<'de>> DeserializeSeed<'de> for Object<'_, 'de, M> {
@@ -278,71 +208,6 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, 'de, M> {
     }
 }
 
-struct ReadStrings<'m, 'de> {
-    walk: &'m mut Walk<'de>,
-    depth: u8,
-}
-
-impl<'de> DeserializeSeed<'de> for ReadStrings<'_, 'de> {
-    type Value = Strings<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Strings<'de>, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ReadStrings<'_, 'de> {
-    type Value = Strings<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Strings<'de>, E> {
-        Ok(Strings::One(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Strings<'de>, E> {
-        Ok(Strings::One(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Strings<'de>, A::Error> {
-        let depth = self.walk.deeper(self.depth)?;
-        let mut strings = Some(Vec::new());
-        while let Some(element) = seq.next_element_seed(ReadStrings { walk: self.walk, depth })? {
-            match (element, &mut strings) {
-                (Strings::One(text), Some(strings)) => strings.push(text),
-                _ => strings = None,
-            }
-        }
-        Ok(strings.map_or(Strings::Other, Strings::Many))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strings<'de>, A::Error> {
-        Object { members: &mut Skip, walk: self.walk, depth: self.depth }.visit_map(map).map(|()| Strings::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Strings<'de>, E> {
-        Ok(Strings::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Strings<'de>, E> {
-        Ok(Strings::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Strings<'de>, E> {
-        Ok(Strings::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Strings<'de>, E> {
-        Ok(Strings::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Strings<'de>, E> {
-        Ok(Strings::Other)
-    }
-}
-
 /// A string, borrowed from the text unless it holds an escape: the name of a member, or the value of one.
 struct Text<'de>(PhantomData<&'de str>);
 
@@ -387,8 +252,9 @@ mod tests {
         read_object(text.as_ref(), &mut Reader(0))
     }
 
+    // Rows E4, E5 of the checklist.
     #[test]
-    fn e4_e5_duplicate_names_are_refused_at_every_depth() {
+    fn duplicate_names_are_refused_at_every_depth() {
         let twice = |name: &str| Err(JsonError::Duplicate { name: name.into() });
         assert_eq!(check(r#"{"a":1,"b":2,"a":3}"#), twice("a"));
         assert_eq!(check(r#"{"number":1,"number":1}"#), twice("number"));
@@ -397,14 +263,16 @@ mod tests {
         assert_eq!(check(r#"{"a":{"a":[{"a":1},{"a":1}]},"b":{"a":1}}"#), Ok(()));
     }
 
+    // Row E13 of the checklist.
     #[test]
-    fn e13_names_compare_after_unescaping() {
+    fn names_compare_after_unescaping() {
         assert_eq!(check(r#"{"alg":1,"\u0061lg":2}"#), Err(JsonError::Duplicate { name: "alg".into() }));
         assert_eq!(check("{\"\u{e9}\":1,\"e\u{301}\":2}"), Ok(()), "no normalization");
     }
 
+    // Rows D11, E29 of the checklist.
     #[test]
-    fn d11_e29_one_utf8_object_and_nothing_else() {
+    fn one_utf8_object_and_nothing_else() {
         for bad in ["", "[]", "1", "null", "\"x\"", "{} {}", "{}x", "{", "{\"a\":1,}", "{'a':1}", "\u{feff}{}"] {
             assert!(check(bad).is_err(), "{bad:?}");
         }
@@ -417,8 +285,9 @@ mod tests {
         assert_eq!(check(r#"{"number":"1"}"#), Err(JsonError::WrongType { name: "number".into() }));
     }
 
+    // Row E29 of the checklist.
     #[test]
-    fn e29_depth_is_bounded() {
+    fn depth_is_bounded() {
         let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(check(nested(31)), Ok(()));
         assert_eq!(check(nested(32)), Err(JsonError::TooDeep));

@@ -18,14 +18,14 @@ pub(super) struct KeyTrials(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    last: [Option<KeyIdentity>; Algorithm::ALL.len()],
+    last: [Option<KeyIdentity>; Algorithm::COUNT],
     further: TokenBucket,
 }
 
 impl KeyTrials {
     pub(super) fn new(now: Instant) -> Self {
         let further = TokenBucket::new(BURST, INTERVAL, now);
-        Self(Mutex::new(State { last: [None; Algorithm::ALL.len()], further }))
+        Self(Mutex::new(State { last: [None; Algorithm::COUNT], further }))
     }
 
     /// The key that last verified a token without a name.

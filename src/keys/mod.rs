@@ -33,7 +33,7 @@
 //!
 //! # What a fleet does to its issuer
 //!
-//! 10,000 instances in virtual time, by `cargo run --release --example fleet`. Each gets one request a second (one a minute in
+//! 10,000 instances in virtual time, by `cargo run --release -p fleet`. Each gets one request a second (one a minute in
 //! the first row), and in the rows with junk also one token a second with a name that does not exist. Fetches are counted for
 //! the fleet as a whole from the third minute on, 401, 429 and 503 for legitimate requests:
 //!

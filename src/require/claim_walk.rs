@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn contains_is_one_of_an_array_or_the_value_itself() {
+    fn contains_matches_an_array_element_or_the_value_itself() {
         assert!(contains("/realm_access/roles", "admin"));
         assert!(contains("/resource_access/a~1b~0c/roles", "odd"));
         assert!(contains("/deep/0/0/x", "admin"), "compared after unescaping");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn equals_is_the_value_and_its_type() {
+    fn equals_compares_the_value_and_its_type() {
         assert!(equals("/tier", 2) && equals("/paid", true) && equals("/group", "staff"));
         assert!(equals("/realm_access/roles/1", "admin"));
         assert!(!equals("/tier", 3) && !equals("/tier", "2") && !equals("/paid", "true") && !equals("/paid", false));

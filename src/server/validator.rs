@@ -104,7 +104,7 @@ impl Validator {
     /// The cache, and the token's fingerprint there. A token that is too long, or whose header no verified token had, cannot be
     /// cached, so it is not hashed.
     fn cache_for(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
-        let may_be_cached = token.len() <= MAX_TOKEN_LENGTH && self.known_headers.may_have_led(token);
+        let may_be_cached = token.len() <= MAX_TOKEN_LENGTH && self.known_headers.may_be_cached(token);
         let cache = self.verified.as_ref().filter(|_| may_be_cached)?;
         Some((cache, cache.fingerprint(token)))
     }

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_found_again_in_a_copy_of_its_payload() {
+    fn a_slice_is_found_again_in_a_copy_of_its_payload() {
         let payload = "{\"sub\":\"user-é\"}".to_owned();
         let copy = payload.clone().into_bytes();
         for text in ["user-é", "sub", "", "}"] {

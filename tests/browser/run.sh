@@ -7,6 +7,6 @@ export DEBIAN_FRONTEND=noninteractive
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 [ -x /usr/bin/chromium ] || (apt-get update && apt-get install -y chromium)
 npm ci
-cargo build --locked --quiet --example me
+cargo build --locked --quiet -p me
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-EXAMPLE="$target/debug/examples/me" SCREENSHOTS="$target/browser" timeout 180 node --test sequence.mjs
+EXAMPLE="$target/debug/me" SCREENSHOTS="$target/browser" timeout 180 node --test sequence.mjs

@@ -17,7 +17,7 @@ use super::config;
 
 /// The same issuers, with the same rules and keys from the same places.
 #[test]
-fn presets_are_the_constructors() {
+fn presets_equal_the_constructors() {
     let tenants = ["1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a", "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b"];
     let [tenant, _] = tenants;
     let url = "https://keys.example.com/jwks";
@@ -101,7 +101,7 @@ impl Drawn {
             ["https://one.example.com", "https://two.example.com/", "http://three.example.com", "four", ""];
         let urls = ["https://keys.example.com/jwks", "http://keys.example.com", "keys"];
         let texts = || prop::collection::vec(prop::sample::select(&["a", "b c", "", "\u{e9}"][..]), 0..3);
-        let algorithms = prop::collection::vec(prop::sample::select(&Algorithm::ALL[..]), 0..3);
+        let algorithms = prop::collection::vec(prop::sample::select(Algorithm::ALL), 0..3);
         let url = prop::option::weighted(0.5, prop::sample::select(urls.to_vec()));
         (
             prop::sample::select(identifiers.to_vec()),
@@ -161,7 +161,7 @@ proptest! {
     /// Nothing that a builder refuses is accepted as data, nothing that it accepts is refused, and what both make is
     /// the same.
     #[test]
-    fn data_and_code_agree(
+    fn settings_and_builder_agree(
         audience in prop::sample::select(vec!["https://api.example.com", "api", "", "\u{e9}"]),
         realm in prop::option::weighted(0.3, prop::sample::select(vec!["", "API", "\u{e9}"])),
         leeway in prop::option::weighted(0.3, prop::sample::select(vec![0, 60, 61, u64::MAX])),

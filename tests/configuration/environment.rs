@@ -11,7 +11,7 @@ use super::{config, lines, problems, problems_of_vars};
 use crate::harness::{AUDIENCE, app, good, send, small_issuer};
 
 #[tokio::test]
-async fn variables_are_read_as_their_settings_want_them() {
+async fn variables_are_parsed_by_the_type_of_their_setting() {
     let issuer = small_issuer();
     let variables = [
         ("API_AUDIENCE", AUDIENCE),
@@ -51,7 +51,7 @@ async fn variables_are_read_as_their_settings_want_them() {
 }
 
 #[test]
-fn mistakes_in_variables() {
+fn mistakes_in_variables_are_reported() {
     let good = [
         ("API_AUDIENCE", "https://api.example.com"),
         ("API_ISSUERS", "https://one.example.com https://two.example.com"),
@@ -59,17 +59,19 @@ fn mistakes_in_variables() {
     let with = |name, value| problems_of_vars(&[&good[..], &[(name, value)]].concat());
     for odd in ["+1", "-1", " 1", "1 s", "1.0", "", "ten", "99999999999999999999"] {
         let expected =
-            format!("leeway (API_LEEWAY): the text {odd:?}, where a whole number of seconds, at most 60, is expected");
+            format!("leeway (API_LEEWAY): expected an integer from 0 to 60 (seconds), found the string {odd:?}");
         assert_eq!(with("API_LEEWAY", odd), [expected]);
     }
-    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(with("API_LEEWAY", "61"), ["leeway (API_LEEWAY): the leeway is 61 s, expected at most 60 s"]);
     assert_eq!(
         with("API_METADATA", "yes"),
-        [r#"metadata (API_METADATA): the text "yes", where a table, true or false is expected"#]
+        [r#"metadata (API_METADATA): expected a table, true or false, found the string "yes""#]
     );
     assert_eq!(
         with("API_KEY", "secret"),
-        ["key (API_KEY): not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"]
+        [
+            "key (API_KEY): unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata"
+        ]
     );
     // What is set by itself and part by part, in either order, is set twice.
     assert_eq!(
@@ -85,24 +87,24 @@ fn mistakes_in_variables() {
     assert_eq!(
         table("API_ISSUERS__2", "https://two.example.com"),
         [
-            "issuers[1] (API_ISSUERS__1): nothing, where an identifier or a table is expected; elements are numbered from 0 without a gap"
+            "issuers[1] (API_ISSUERS__1): expected an identifier or a table, found nothing; elements are numbered from 0 without a gap"
         ]
     );
     assert_eq!(
         table("API_ISSUERS__0", "https://two.example.com"),
-        ["issuers (API_ISSUERS__0, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected"]
+        ["issuers (API_ISSUERS__0, API_ISSUERS__0__ISSUER): expected a list of issuers, found a table"]
     );
     assert_eq!(
         table("API_ISSUERS__01", "https://two.example.com"),
         [
-            "issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+            "issuers (API_ISSUERS__01, API_ISSUERS__0__ISSUER): expected a list of issuers, found a table; elements are numbered from 0 to 999, without leading zeros"
         ]
     );
     // An empty list is no list that was left out.
     assert_eq!(
         table("API_ISSUERS__0__AUDIENCES", ""),
         [
-            "issuers[0].audiences (API_ISSUERS__0__AUDIENCES): empty, where at least one audience is expected, or else no such setting"
+            "issuers[0].audiences (API_ISSUERS__0__AUDIENCES): expected at least one audience, found an empty list; leave the setting out for the server's audience"
         ]
     );
     for (name, path) in
@@ -113,19 +115,19 @@ fn mistakes_in_variables() {
     }
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "")]),
-        ["issuers (API_ISSUERS): empty, where at least one issuer is expected"]
+        ["issuers (API_ISSUERS): expected at least one issuer, found an empty list"]
     );
     assert_eq!(
         problems_of_vars(&[good[0], ("API_ISSUERS", "https://a.example https://a.example")]),
-        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice"#]
+        [r#"issuers[1] (API_ISSUERS): the issuer "https://a.example" is trusted twice, expected once"#]
     );
 }
 
 /// Names of variables have a case on some systems and none on others.
 #[test]
-fn a_prefix_is_found_in_any_case() {
+fn the_prefix_is_matched_case_insensitively() {
     let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];
-    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): a leeway of 61s, where 60 s are the most"]);
+    assert_eq!(problems_of_vars(&variables), ["leeway (API_leeway): the leeway is 61 s, expected at most 60 s"]);
     let twice = [("api_AUDIENCE", "a"), ("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example")];
     assert_eq!(problems_of_vars(&twice), ["audience (API_AUDIENCE, api_AUDIENCE): set twice"]);
     // A prefix that ends within a character of a name is none of it.
@@ -152,27 +154,27 @@ fn problems_name_the_variable() {
     assert!(problems.to_string().starts_with("issuers[0].issuer (API_ISSUERS__0__ISSUER): the issuer "), "{problems}");
     assert_eq!(
         problems_of_vars(&[("API_ISSUERS", "https://a.example")]),
-        ["audience (API_AUDIENCE): missing, where the identifier of this server is expected"]
+        ["audience (API_AUDIENCE): missing setting, expected the identifier of this server"]
     );
     let data = config("issuers = ['https://a.example']").build().unwrap_err();
     assert!(data.iter().all(|problem| problem.variables().is_none()), "{data}");
 }
 
 #[test]
-fn a_number_that_is_none_of_an_element_is_told_which_are() {
+fn an_invalid_element_number_is_reported_with_the_valid_range() {
     for number in ["00", "01", "1000", "99999999999999999999"] {
         let name = format!("API_ISSUERS__{number}");
         assert_eq!(
             problems_of_vars(&[("API_AUDIENCE", "a"), (&name, "https://a.example")]),
             [format!(
-                "issuers ({name}): a table, where a list of issuers is expected; elements are numbered from 0 to 999, without leading zeros"
+                "issuers ({name}): expected a list of issuers, found a table; elements are numbered from 0 to 999, without leading zeros"
             )]
         );
     }
 }
 
 #[test]
-fn the_name_of_a_variable_forges_no_line_of_a_log() {
+fn variable_names_are_escaped_in_problems() {
     for name in ["API_\u{1b}[31m\nERROR", "API_ISSUERS_0_\u{1b}[31m\nERROR", "API_\u{202e}x", "API_a=b\r"] {
         let name = format!("{name}{}", "x".repeat(5000));
         for problem in problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example"), (&name, "x")]) {
@@ -183,12 +185,12 @@ fn the_name_of_a_variable_forges_no_line_of_a_log() {
 }
 
 #[test]
-fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
+fn a_misspelt_variable_name_gets_a_suggestion() {
     let with = |name, value| problems_of_vars(&[("API_AUDIENCE", "a"), (name, value)]);
     let from_0 = "; elements are numbered from 0 without a gap";
     assert_eq!(
         with("API_ISSUERS__1__ISSUER", "https://a.example"),
-        [format!("issuers[0] (API_ISSUERS__0): nothing, where an identifier or a table is expected{from_0}")]
+        [format!("issuers[0] (API_ISSUERS__0): expected an identifier or a table, found nothing{from_0}")]
     );
     for (name, place) in [
         ("API_ISSUERS_0_ISSUER", "issuers_0_issuer"),
@@ -198,55 +200,59 @@ fn what_is_almost_the_name_of_a_variable_is_told_which_it_is() {
         let found = with(name, "https://a.example");
         let expected = [
             format!(
-                "{place} ({name}): not a setting; did you mean {}, with two underscores?",
+                "{place} ({name}): unknown setting; did you mean {}, with two underscores?",
                 place.to_uppercase().replace('_', "__")
             ),
-            "issuers (API_ISSUERS): missing, where a list of issuers is expected".to_owned(),
+            "issuers (API_ISSUERS): missing setting, expected a list of issuers".to_owned(),
         ];
         assert_eq!(BTreeSet::from_iter(found), BTreeSet::from_iter(expected), "{name}");
     }
     assert_eq!(
         with("API_ISSUERS__0_ISSUER", "https://a.example"),
         [
-            "issuers (API_ISSUERS__0_ISSUER): a table, where a list of issuers is expected; there are two underscores on either side of a number"
+            "issuers (API_ISSUERS__0_ISSUER): expected a list of issuers, found a table; a number in the name of a variable has two underscores on either side"
         ]
     );
     let issuers = ("API_ISSUERS", "https://a.example");
     assert_eq!(
         problems_of_vars(&[("API_AUDIENCE", "a"), issuers, ("API_TOKEN_CACHE_ENTRIES", "5")]),
         [
-            "token_cache_entries (API_TOKEN_CACHE_ENTRIES): not a setting; did you mean TOKEN_CACHE__ENTRIES, with two underscores?"
+            "token_cache_entries (API_TOKEN_CACHE_ENTRIES): unknown setting; did you mean TOKEN_CACHE__ENTRIES, with two underscores?"
         ]
     );
     // In a file there is nothing to be said of underscores.
     assert_eq!(
         problems("audience = 'a'\nissuers = ['https://a.example']\ntoken_cache_entries = 5"),
         [
-            "token_cache_entries: not a setting; there are audience, issuers, realm, profile, leeway, token_cache, metadata"
+            "token_cache_entries: unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata"
         ]
     );
 }
 
 #[test]
-fn a_list_in_a_variable_has_spaces_and_no_commas() {
-    let told = "where words with spaces between them are expected, and no commas; a text with one in it has a variable of its own, with its number";
+fn lists_in_variables_are_separated_by_spaces() {
+    let told = |found: &str| {
+        format!(
+            "expected words separated by spaces, without commas, found the string {found:?}; set a value that contains a comma in a numbered variable of its own"
+        )
+    };
     for value in ["https://a.example,https://b.example", "https://a.example;https://b.example"] {
         assert_eq!(
             problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", value)]),
-            [format!("issuers[0] (API_ISSUERS): the text {value:?}, {told}")]
+            [format!("issuers[0] (API_ISSUERS): {}", told(value))]
         );
     }
     assert_eq!(
         problems_of_vars(&[("API_AUDIENCE", "a"), ("API_ISSUERS", "https://a.example, https://b.example")]),
-        [format!("issuers[0] (API_ISSUERS): the text \"https://a.example,\", {told}")]
+        [format!("issuers[0] (API_ISSUERS): {}", told("https://a.example,"))]
     );
     let issuer = [("API_AUDIENCE", "a"), ("API_ISSUERS__0__ISSUER", "https://a.example")];
-    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "CLIENTS_INSTEAD_OF_AUDIENCE"] {
+    for setting in ["ALGORITHMS", "AUDIENCES", "SUBJECTS", "IDENTIFY_BY_CLIENT"] {
         let name = format!("API_ISSUERS__0__{setting}");
         let path = setting.to_lowercase();
         assert_eq!(
             problems_of_vars(&[issuer[0], issuer[1], (&name, "ES256,EdDSA")]),
-            [format!("issuers[0].{path}[0] ({name}): the text \"ES256,EdDSA\", {told}")]
+            [format!("issuers[0].{path}[0] ({name}): {}", told("ES256,EdDSA"))]
         );
     }
     // By itself it may have one.
@@ -257,7 +263,7 @@ fn a_list_in_a_variable_has_spaces_and_no_commas() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_unicode_is_no_text() {
+fn a_variable_that_is_not_unicode_is_a_problem() {
     use std::os::unix::ffi::OsStringExt;
 
     let odd = || OsString::from_vec(b"\xff".to_vec());
@@ -268,5 +274,5 @@ fn a_variable_that_is_not_unicode_is_no_text() {
     assert!(Config::from_vars("API_", variables.clone()).build().is_ok());
     variables.push(("API_REALM".into(), odd()));
     let problems = Config::from_vars("API_", variables).build().unwrap_err();
-    assert_eq!(lines(&problems), ["realm (API_REALM): a text that is not Unicode, where a text is expected"]);
+    assert_eq!(lines(&problems), ["realm (API_REALM): expected a string, found bytes that are not Unicode"]);
 }

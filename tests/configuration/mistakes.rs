@@ -7,7 +7,7 @@ use super::{config, lines, problems};
 
 /// The dozen, each found in the presence of all others, in the order of the document.
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let document = r#"
         realm = "Beispiel für alle"
         leway = 10
@@ -29,21 +29,21 @@ fn everything_that_is_wrong_is_told_at_once() {
         issuer = "https://login.example.com"
     "#;
     let expected = [
-        r#"realm: the realm "Beispiel für alle" is not printable ASCII"#,
-        "leway: not a setting; did you mean leeway?",
-        "leeway: a leeway of 90s, where 60 s are the most",
-        r#"profile: the text "rfc9086", where "generic" or "rfc9068" is expected; did you mean "rfc9068"?"#,
-        r#"audience: the audience "" is empty or not printable ASCII"#,
-        r#"metadata.resource: the resource "http://api.example.com" has metadata, and its identifier will not do: neither https nor, on this machine itself, http"#,
-        r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", which is no scope of a resource"#,
-        "metadata.scopes_supported[2]: the number 3, where a text is expected",
-        r#"issuers[0].algorithms[1]: "HS256" is not a signature algorithm that can be verified here: whoever has the secret to verify tokens with can make them"#,
-        r#"issuers[0].algorithms[2]: "none" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
-        r#"issuers[0].algorithms[3]: "RS257" is not a signature algorithm that can be verified here; did you mean RS256?"#,
-        r#"issuers[1].base_url: the issuer "https://…@id.example.com": has a user name or a password"#,
-        r#"issuers[1].realm: the realm of Keycloak "a/b" is not made of letters, digits, '-', '.', '_' and '~'"#,
-        r#"issuers[1].subjects: the issuer "issuers[1]" may have no subject at all"#,
-        r#"issuers[2]: the issuer "https://login.example.com" is trusted twice"#,
+        r#"realm: the realm is "Beispiel für alle", expected printable ASCII"#,
+        "leway: unknown setting; did you mean leeway?",
+        "leeway: the leeway is 90 s, expected at most 60 s",
+        r#"profile: expected one of "generic", "rfc9068", found the string "rfc9086"; did you mean "rfc9068"?"#,
+        r#"audience: the audience is "", expected printable ASCII"#,
+        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: neither https nor, on this machine itself, http"#,
+        r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", expected a scope of this resource"#,
+        "metadata.scopes_supported[2]: expected a string, found the number 3",
+        r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens"#,
+        r#"issuers[0].algorithms[2]: "none" is not a supported signature algorithm; a token without a signature can be written by anyone"#,
+        r#"issuers[0].algorithms[3]: "RS257" is not a supported signature algorithm; did you mean RS256?"#,
+        r#"issuers[1].base_url: the issuer "https://…@id.example.com" cannot be discovered: has a user name or a password"#,
+        r#"issuers[1].realm: the realm of Keycloak is "a/b", expected a text of letters, digits, '-', '.', '_' and '~'"#,
+        r#"issuers[1].subjects: the list of subjects of the issuer "issuers[1]" is empty, expected at least one"#,
+        r#"issuers[2]: the issuer "https://login.example.com" is trusted twice, expected once"#,
     ];
     let found = config(document).build().unwrap_err();
     assert_eq!(lines(&found), expected);
@@ -59,77 +59,77 @@ fn assert_alone(document: &str, expected: &str) {
 }
 
 #[test]
-fn every_mistake_of_the_server_alone_is_one_problem() {
+fn each_server_mistake_is_one_problem() {
     let issuers = r#"issuers = ["https://login.example.com"]"#;
-    assert_alone(issuers, "audience: missing, where the identifier of this server is expected");
-    assert_alone(&format!("audience = 3\n{issuers}"), "audience: the number 3, where a text is expected");
-    assert_alone(&format!("audience = ['a']\n{issuers}"), "audience: a list, where a text is expected");
+    assert_alone(issuers, "audience: missing setting, expected the identifier of this server");
+    assert_alone(&format!("audience = 3\n{issuers}"), "audience: expected a string, found the number 3");
+    assert_alone(&format!("audience = ['a']\n{issuers}"), "audience: expected a string, found a list");
     assert_alone(
         &format!("audience = ''\n{issuers}\nmetadata = true"),
-        r#"audience: the audience "" is empty or not printable ASCII"#,
+        r#"audience: the audience is "", expected printable ASCII"#,
     );
-    assert_alone("audience = 'a'", "issuers: missing, where a list of issuers is expected");
-    assert_alone("audience = 'a'\nissuers = []", "issuers: empty, where at least one issuer is expected");
+    assert_alone("audience = 'a'", "issuers: missing setting, expected a list of issuers");
+    assert_alone("audience = 'a'\nissuers = []", "issuers: expected at least one issuer, found an empty list");
     assert_alone(
         "audience = 'a'\nissuers = 'https://login.example.com'",
-        r#"issuers: the text "https://login.example.com", where a list of issuers is expected"#,
+        r#"issuers: expected a list of issuers, found the string "https://login.example.com""#,
     );
     assert_alone(
         "audience = 'a'\n[issuers]\nissuer = 'https://a.example'",
-        "issuers: a table, where a list of issuers is expected",
+        "issuers: expected a list of issuers, found a table",
     );
-    assert_alone("audience = 'a'\nissuers = [true]", "issuers[0]: true, where an identifier or a table is expected");
+    assert_alone("audience = 'a'\nissuers = [true]", "issuers[0]: expected an identifier or a table, found true");
 
     let server =
         |settings: &str, expected: &str| assert_alone(&format!("audience = 'a'\n{issuers}\n{settings}"), expected);
-    server("realm = false", "realm: false, where a text is expected");
-    server("realm = 'é'", r#"realm: the realm "é" is not printable ASCII"#);
-    server("profile = 1.5", r#"profile: the number 1.5, where "generic" or "rfc9068" is expected"#);
-    server("profile = 'strict'", r#"profile: the text "strict", where "generic" or "rfc9068" is expected"#);
-    server("leeway = '10'", r#"leeway: the text "10", where a whole number of seconds, at most 60, is expected"#);
-    server("leeway = -1", "leeway: the number -1, where a whole number of seconds, at most 60, is expected");
-    server("leeway = 0.5", "leeway: the number 0.5, where a whole number of seconds, at most 60, is expected");
-    server("leeway = 61", "leeway: a leeway of 61s, where 60 s are the most");
-    server("token_cache = 'off'", r#"token_cache: the text "off", where a table, true or false is expected"#);
-    server("token_cache = 0", "token_cache: the number 0, where a table, true or false is expected");
-    server("token_cache.entries = -1", "token_cache.entries: the number -1, where a whole number is expected");
-    server("token_cache.entrie = 1", "token_cache.entrie: not a setting; did you mean entries?");
-    server("token_cache.ttl = 1", "token_cache.ttl: not a setting; there are entries, bytes");
-    server("metadata = 'x'", r#"metadata: the text "x", where a table, true or false is expected"#);
+    server("realm = false", "realm: expected a string, found false");
+    server("realm = 'é'", r#"realm: the realm is "é", expected printable ASCII"#);
+    server("profile = 1.5", r#"profile: expected one of "generic", "rfc9068", found the number 1.5"#);
+    server("profile = 'strict'", r#"profile: expected one of "generic", "rfc9068", found the string "strict""#);
+    server("leeway = '10'", r#"leeway: expected an integer from 0 to 60 (seconds), found the string "10""#);
+    server("leeway = -1", "leeway: expected an integer from 0 to 60 (seconds), found the number -1");
+    server("leeway = 0.5", "leeway: expected an integer from 0 to 60 (seconds), found the number 0.5");
+    server("leeway = 61", "leeway: the leeway is 61 s, expected at most 60 s");
+    server("token_cache = 'off'", r#"token_cache: expected a table, true or false, found the string "off""#);
+    server("token_cache = 0", "token_cache: expected a table, true or false, found the number 0");
+    server("token_cache.entries = -1", "token_cache.entries: expected a non-negative integer, found the number -1");
+    server("token_cache.entrie = 1", "token_cache.entrie: unknown setting; did you mean entries?");
+    server("token_cache.ttl = 1", "token_cache.ttl: unknown setting, expected one of entries, bytes");
+    server("metadata = 'x'", r#"metadata: expected a table, true or false, found the string "x""#);
     server(
         "metadata = true",
-        r#"metadata.resource: the resource "a" has metadata, and its identifier will not do: not an absolute URL"#,
+        r#"metadata.resource: the identifier "a" of the resource cannot have metadata: not an absolute URL"#,
     );
     let metadata = |settings: &str, expected: &str| {
         server(&format!("[metadata]\nresource = 'https://api.example.com'\n{settings}"), expected);
     };
     metadata(
         "scopes_supported = 'a b'",
-        r#"metadata.scopes_supported: the text "a b", where a list of texts is expected"#,
+        r#"metadata.scopes_supported: expected a list of strings, found the string "a b""#,
     );
     metadata(
         "scopes_supported = ['a b']",
-        r#"metadata.scopes_supported[0]: the metadata names the scope "a b", which is no scope of a resource"#,
+        r#"metadata.scopes_supported[0]: the metadata names the scope "a b", expected a scope of this resource"#,
     );
     for parameter in ["resource_signing_alg_values_supported", "dpop_signing_alg_values_supported"] {
         metadata(
             &format!("{parameter} = ['ES256', 'none']"),
-            &format!("metadata.{parameter}[1]: the metadata names the algorithm none, with which nothing is signed"),
+            &format!("metadata.{parameter}[1]: the metadata names the algorithm none, expected algorithms that sign"),
         );
     }
-    metadata("resource_name = 1", "metadata.resource_name: the number 1, where a text is expected");
-    metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": the number 1, where a text is expected"#);
-    metadata("resouce_name = 'x'", "metadata.resouce_name: not a setting; did you mean resource_name?");
+    metadata("resource_name = 1", "metadata.resource_name: expected a string, found the number 1");
+    metadata("'resource_name#fr' = 1", r#"metadata."resource_name#fr": expected a string, found the number 1"#);
+    metadata("resouce_name = 'x'", "metadata.resouce_name: unknown setting; did you mean resource_name?");
     metadata(
         "dpop_bound_access_tokens_required = 1",
-        "metadata.dpop_bound_access_tokens_required: the number 1, where true or false is expected",
+        "metadata.dpop_bound_access_tokens_required: expected true or false, found the number 1",
     );
     let [own] =
         &problems(&format!("audience = 'https://a.example'\n{issuers}\nmetadata.authorization_servers = []"))[..]
     else {
         panic!("one problem")
     };
-    assert!(own.starts_with("metadata.authorization_servers: not a setting; there are resource, "), "{own}");
+    assert!(own.starts_with("metadata.authorization_servers: unknown setting, expected one of resource, "), "{own}");
 }
 
 /// A mistake in the table of the only issuer.
@@ -139,133 +139,133 @@ fn assert_alone_in_table(settings: &str, expected: &str) {
 }
 
 #[test]
-fn every_mistake_of_an_issuer_alone_is_one_problem() {
-    assert_alone_in_table("", "issuers[0].issuer: missing, where an identifier, or else a preset is expected");
+fn each_issuer_mistake_is_one_problem() {
+    assert_alone_in_table("", "issuers[0].issuer: missing setting, expected an identifier, or a preset instead");
     assert_alone_in_table(
         "domain = 'shop.example.com'",
-        "issuers[0].issuer: missing, where an identifier, or else a preset is expected",
+        "issuers[0].issuer: missing setting, expected an identifier, or a preset instead",
     );
-    assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "": not an absolute URL"#);
-    assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: an issuer has an empty identifier");
+    assert_alone_in_table(
+        "issuer = ''",
+        r#"issuers[0].issuer: the issuer "" cannot be discovered: not an absolute URL"#,
+    );
+    assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: the identifier of an issuer is empty");
     assert_alone_in_table(
         "issuer = 'https://a.example?b'",
-        r#"issuers[0].issuer: the issuer "https://a.example?…": has a query"#,
+        r#"issuers[0].issuer: the issuer "https://a.example?…" cannot be discovered: has a query"#,
     );
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
-        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com": neither https nor, on this machine itself, http"#,
+        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com" cannot be fetched: neither https nor, on this machine itself, http"#,
     );
-    assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: the number 1, where a text is expected");
-    assert_alone_in_table(
-        "issuer = 'x'\njwks_file = 1",
-        "issuers[0].jwks_file: the number 1, where a text is expected",
-    );
+    assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: expected a string, found the number 1");
+    assert_alone_in_table("issuer = 'x'\njwks_file = 1", "issuers[0].jwks_file: expected a string, found the number 1");
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'https://keys.example.com'\njwks_file = 'x'",
-        "issuers[0].jwks_file: beside jwks_url, where one of the two is expected",
+        "issuers[0].jwks_file: expected either jwks_url or jwks_file, found both",
     );
     let issuer = |settings: &str, expected: &str| {
         assert_alone_in_table(&format!("issuer = 'https://login.example.com'\n{settings}"), expected);
     };
     issuer(
         "audiences = []",
-        "issuers[0].audiences: empty, where at least one audience is expected, or else no such setting",
+        "issuers[0].audiences: expected at least one audience, found an empty list; leave the setting out for the server's audience",
     );
-    issuer("audiences = 'b'", r#"issuers[0].audiences: the text "b", where a list of texts is expected"#);
-    issuer("audiences = ['b', '']", r#"issuers[0].audiences[1]: the audience "" is empty or not printable ASCII"#);
+    issuer("audiences = 'b'", r#"issuers[0].audiences: expected a list of strings, found the string "b""#);
+    issuer("audiences = ['b', '']", r#"issuers[0].audiences[1]: the audience is "", expected printable ASCII"#);
     issuer(
         "identify_by_client = []",
-        r#"issuers[0].identify_by_client: the issuer "https://login.example.com" is to name its clients instead of an audience, and there are none"#,
+        r#"issuers[0].identify_by_client: the list of clients of the issuer "https://login.example.com" is empty, expected at least one"#,
     );
     issuer(
         "identify_by_client = ['']",
-        r#"issuers[0].identify_by_client[0]: a client of the issuer "https://login.example.com" has an empty identifier"#,
+        r#"issuers[0].identify_by_client[0]: the identifier of a client of the issuer "https://login.example.com" is empty"#,
     );
     issuer(
         "subjects = []",
-        r#"issuers[0].subjects: the issuer "https://login.example.com" may have no subject at all"#,
+        r#"issuers[0].subjects: the list of subjects of the issuer "https://login.example.com" is empty, expected at least one"#,
     );
     issuer(
         "algorithms = []",
-        r#"issuers[0].algorithms: the issuer "https://login.example.com" may use no algorithm at all"#,
+        r#"issuers[0].algorithms: the list of algorithms of the issuer "https://login.example.com" is empty, expected at least one"#,
     );
-    issuer("algorithms = [1]", "issuers[0].algorithms[0]: the number 1, where a text is expected");
+    issuer("algorithms = [1]", "issuers[0].algorithms[0]: expected a string, found the number 1");
     issuer(
         "algorithms = ['es256']",
-        r#"issuers[0].algorithms[0]: "es256" is not a signature algorithm that can be verified here; did you mean ES256?"#,
+        r#"issuers[0].algorithms[0]: "es256" is not a supported signature algorithm; did you mean ES256?"#,
     );
     issuer(
         "algorithms = ['NONE']",
-        r#"issuers[0].algorithms[0]: "NONE" is not a signature algorithm that can be verified here: anybody can write a token that nobody signs"#,
+        r#"issuers[0].algorithms[0]: "NONE" is not a supported signature algorithm; a token without a signature can be written by anyone"#,
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: not a setting; there are preset, issuer, jwks_url, jwks_file, audiences, identify_by_client, subjects, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, audiences, identify_by_client, subjects, algorithms",
     );
 }
 
 #[test]
-fn every_mistake_of_a_preset_alone_is_one_problem() {
+fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
-        r#"issuers[0].preset: the text "keyclock", where "keycloak" or "auth0" or "entra" or "entra_tenants" or "entra_v1" or "okta" or "cognito" or "google" or "zitadel" or "kubernetes" is expected; did you mean "keycloak"?"#,
+        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", found the string "keyclock"; did you mean "keycloak"?"#,
     );
-    assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing, where a text is expected");
-    assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: the number 1, where a text is expected");
+    assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing setting, expected a string");
+    assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: expected a string, found the number 1");
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'x'",
-        r#"issuers[0].domain: the domain of Auth0 "x" is not a domain in lower case, without scheme and slash"#,
+        r#"issuers[0].domain: the domain of Auth0 is "x", expected a domain in lower case, without scheme and slash"#,
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: not a setting; there are preset, jwks_url, jwks_file, domain, audiences, identify_by_client, subjects, algorithms",
+        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, domain, audiences, identify_by_client, subjects, algorithms",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",
-        r#"issuers[0].tenants: the list of Entra tenants "" is not a list of at least one"#,
+        r#"issuers[0].tenants: the list of Entra tenants is "", expected a list of at least one"#,
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = ['1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a', 'common']",
-        r#"issuers[0].tenants[1]: the tenant of Entra "common" is not a GUID in lower case, but stands for any tenant: set the GUID of yours, or several with entra_tenants"#,
+        r#"issuers[0].tenants[1]: the tenant of Entra is "common", expected a GUID in lower case; this name stands for any tenant, so set the GUID of your tenant, or several with entra_tenants"#,
     );
     assert_alone_in_table(
         "preset = 'cognito'\npool = 'eu-central-1_AbC'\nclients = []",
-        r#"issuers[0].clients: the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" is to name its clients instead of an audience, and there are none"#,
+        r#"issuers[0].clients: the list of clients of the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" is empty, expected at least one"#,
     );
     assert_alone_in_table(
         "preset = 'cognito'\npool = 'eu-central-1_AbC'\nclients = ['web', '']",
-        r#"issuers[0].clients[1]: a client of the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" has an empty identifier"#,
+        r#"issuers[0].clients[1]: the identifier of a client of the issuer "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC" is empty"#,
     );
     assert_alone_in_table(
         "preset = 'google'\nsubjects = []",
-        r#"issuers[0].subjects: the issuer "https://accounts.google.com" may have no subject at all"#,
+        r#"issuers[0].subjects: the list of subjects of the issuer "https://accounts.google.com" is empty, expected at least one"#,
     );
     assert_alone_in_table(
         "preset = 'google'\nsubjects = ['1', 'worker@shop.example']",
-        r#"issuers[0].subjects[1]: the subject at Google "worker@shop.example" is not the unique identifier of an account, a number"#,
+        r#"issuers[0].subjects[1]: the subject at Google is "worker@shop.example", expected the unique identifier of an account, a number"#,
     );
     assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
-        r#"issuers[0].issuer: the issuer "kubernetes": not an absolute URL"#,
+        r#"issuers[0].issuer: the issuer "kubernetes" cannot be discovered: not an absolute URL"#,
     );
 }
 
 #[test]
-fn what_is_set_twice_or_to_nothing_is_a_problem() {
+fn a_setting_given_twice_or_null_is_a_problem() {
     let json = |text: &str| lines(&serde_json::from_str::<Config>(text).unwrap().build().unwrap_err());
     let issuers = r#""issuers": ["https://login.example.com"]"#;
     assert_eq!(json(&format!(r#"{{"audience": "a", "audience": "b", {issuers}}}"#)), ["audience: set twice"]);
-    let nothing = "realm: nothing, where a text is expected";
+    let nothing = "realm: expected a string, found null";
     assert_eq!(json(&format!(r#"{{"audience": "a", "realm": null, {issuers}}}"#)), [nothing]);
     for root in ["[]", "null", "1", r#""a""#] {
         let problems = serde_json::from_str::<Config>(root).unwrap().build().unwrap_err();
-        assert!(problems.to_string().ends_with(", where a table of settings is expected"), "{problems}");
+        assert!(problems.to_string().starts_with("expected a table of settings, found "), "{problems}");
     }
 }
 
 /// A password in a URL, and what an unknown setting holds, which may be a secret of somebody else's.
 #[test]
-fn secrets_are_not_told() {
+fn problems_show_no_secrets() {
     let document = r#"
         audience = "a"
         api_key = "secret"
@@ -290,32 +290,40 @@ fn secrets_are_not_told() {
 
 /// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
 #[test]
-fn a_number_is_a_number_however_serde_json_hands_it_out() {
+fn numbers_are_read_under_arbitrary_precision_too() {
     let leeway = |leeway: &str| {
         let number = json!({ "$serde_json::private::Number": leeway });
         let settings = json!({ "audience": "a", "issuers": ["https://login.example.com"], "leeway": number });
         serde_json::from_value::<Config>(settings).unwrap().build().map(drop).map_err(|problems| problems.to_string())
     };
     assert_eq!(leeway("10"), Ok(()));
-    let refused = |leeway: &str| format!("leeway: {leeway}, where a whole number of seconds, at most 60, is expected");
+    let refused = |leeway: &str| format!("leeway: expected an integer from 0 to 60 (seconds), found {leeway}");
     for (written, told) in [("-1", "-1"), ("10.0", "10.0"), ("1e1", "10.0")] {
         assert_eq!(leeway(written), Err(refused(&format!("the number {told}"))));
     }
-    assert_eq!(leeway("61"), Err("leeway: a leeway of 61s, where 60 s are the most".to_owned()));
+    assert_eq!(leeway("61"), Err("leeway: the leeway is 61 s, expected at most 60 s".to_owned()));
     assert_eq!(leeway("ten"), Err(refused("a table")));
 }
 
 #[test]
-fn what_is_larger_or_deeper_than_any_configuration_is_not_read() {
+fn oversized_or_deeply_nested_settings_are_refused() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let read = |text: &str| serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
     assert!(read(&format!(r#"{{"a": {}}}"#, nested(7))).is_ok());
-    assert!(read(&format!(r#"{{"a": {}}}"#, nested(8))).unwrap_err().contains("more than 8 values deep"));
+    assert!(
+        read(&format!(r#"{{"a": {}}}"#, nested(8)))
+            .unwrap_err()
+            .contains("expected at most 8 levels of nested values, found more")
+    );
     let text = |length| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
     assert!(read(&text(1024 * 1024 - 3)).is_ok());
-    assert!(read(&text(1024 * 1024 - 2)).unwrap_err().contains("more than 1048576 octets"));
+    assert!(
+        read(&text(1024 * 1024 - 2))
+            .unwrap_err()
+            .contains("expected a configuration of at most 1048576 bytes, found more")
+    );
     let many = format!("[{}1]", "1,".repeat(1024 * 1024));
-    assert!(read(&many).unwrap_err().contains("more than 1048576 octets"));
+    assert!(read(&many).unwrap_err().contains("expected a configuration of at most 1048576 bytes, found more"));
 
     // The names of variables go no deeper, and numbers in them make no lists of millions.
     let name = format!("API_{}", "A__".repeat(10_000));

@@ -9,7 +9,7 @@ use super::{config, problems, problems_of_vars};
 use crate::harness::small_issuer;
 
 #[test]
-fn a_placeholder_in_an_argument_of_a_preset_is_told_where_it_stands() {
+fn a_placeholder_in_a_preset_argument_is_reported_at_its_variable() {
     let keycloak = |value| {
         [
             ("API_AUDIENCE", "a"),
@@ -22,22 +22,22 @@ fn a_placeholder_in_an_argument_of_a_preset_is_told_where_it_stands() {
     assert_eq!(
         problems_of_vars(&keycloak("https://${HOST}")),
         [
-            "issuers[0].base_url (API_ISSUERS__0__BASE_URL): the base_url \"https://${HOST}\" has a placeholder in it that was not filled in"
+            "issuers[0].base_url (API_ISSUERS__0__BASE_URL): the base_url \"https://${HOST}\" contains a placeholder that was not filled in"
         ]
     );
 }
 
 /// What a template, a shell or a list left of an identifier, wherever one stands; and in code, in the same words.
 #[test]
-fn what_was_not_filled_in_is_a_problem() {
+fn unfilled_values_are_problems() {
     let oddities = [
         (" ", "is blank"),
         ("b ", "begins or ends with white space"),
         ("\"b\"", "begins or ends with a quotation mark, which would be a part of it"),
-        ("${VALUE}", "has a placeholder in it that was not filled in"),
-        ("$VALUE", "has a placeholder in it that was not filled in"),
-        ("{{ value }}", "has a placeholder in it that was not filled in"),
-        ("<value>", "has a placeholder in it that was not filled in"),
+        ("${VALUE}", "contains a placeholder that was not filled in"),
+        ("$VALUE", "contains a placeholder that was not filled in"),
+        ("{{ value }}", "contains a placeholder that was not filled in"),
+        ("<value>", "contains a placeholder that was not filled in"),
     ];
     let at =
         |settings: &str| problems(&format!("audience = 'a'\n[[issuers]]\nissuer = 'https://a.example'\n{settings}"));
@@ -49,7 +49,7 @@ fn what_was_not_filled_in_is_a_problem() {
         );
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
-            [format!("issuers[0]: the issuer {value:?}: not an absolute URL")]
+            [format!("issuers[0]: the issuer {value:?} cannot be discovered: not an absolute URL")]
         );
         for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
             assert_eq!(
@@ -65,7 +65,7 @@ fn what_was_not_filled_in_is_a_problem() {
         }
         assert_eq!(
             at(&format!("jwks_url = '{value}'")),
-            [format!("issuers[0].jwks_url: the JWKS URL {value:?}: not an absolute URL")]
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?} cannot be fetched: not an absolute URL")]
         );
         assert_eq!(
             at(&format!("jwks_file = '{value}'")),
@@ -91,18 +91,18 @@ fn what_was_not_filled_in_is_a_problem() {
     assert_eq!(
         problems(&format!("{server}\nmetadata.resource = 'https://a.example/${{PATH}}'")),
         [
-            r#"metadata.resource: the resource "https://a.example/${PATH}" has a placeholder in it that was not filled in"#
+            r#"metadata.resource: the resource "https://a.example/${PATH}" contains a placeholder that was not filled in"#
         ]
     );
     assert_eq!(
         problems("audience = 'a'\nissuers = ['https://a.example,https://b.example']"),
         [
-            r#"issuers[0]: the issuer "https://a.example,https://b.example" is a list of URLs, where there is one for each setting or element"#
+            r#"issuers[0]: the issuer "https://a.example,https://b.example" is a list of URLs, expected one URL for each setting or element"#
         ]
     );
     // What is still a URL with it.
     for value in ["https://a.example/${PATH}", "https://a.example/$PATH", "https://a.example/{tenant}"] {
-        let reason = "has a placeholder in it that was not filled in";
+        let reason = "contains a placeholder that was not filled in";
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
             [format!("issuers[0]: the issuer {value:?} {reason}")]
@@ -118,7 +118,7 @@ fn what_was_not_filled_in_is_a_problem() {
     assert_eq!(
         problems(&format!("audience = 'a'\nissuers = ['{common}']")),
         [format!(
-            "issuers[0]: the issuer {common:?} is no tenant's: no token names common, organizations or consumers, but the GUID of its tenant"
+            "issuers[0]: the issuer {common:?} stands for any tenant, expected the GUID of a tenant in place of common, organizations or consumers"
         )]
     );
 }

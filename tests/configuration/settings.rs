@@ -12,8 +12,9 @@ use tower_bearer::testing::TestClock;
 use super::{config, problems, server_with};
 use crate::harness::{AUDIENCE, ISSUER, app, fetches, good, send, small_issuer};
 
+/// Row G2.
 #[tokio::test]
-async fn g2_leeway() {
+async fn the_leeway_is_applied() {
     let issuer = small_issuer();
     let late = good(&issuer).expired_for(Duration::from_secs(5)).sign();
     let very_late = good(&issuer).expired_for(Duration::from_secs(45)).sign();
@@ -24,8 +25,9 @@ async fn g2_leeway() {
     }
 }
 
+/// Row D1.
 #[tokio::test]
-async fn d1_algorithms() {
+async fn the_algorithm_list_is_applied() {
     let token = |algorithm| ISSUER.token_by(algorithm).audience(AUDIENCE).sign();
     let (es256, rs256) = (token(Algorithm::ES256), token(Algorithm::RS256));
     for (algorithms, passes) in
@@ -36,8 +38,9 @@ async fn d1_algorithms() {
     }
 }
 
+/// Row C6.
 #[tokio::test]
-async fn c6_audiences_subjects_and_clients() {
+async fn audience_subject_and_client_lists_are_applied() {
     let issuer = small_issuer();
     let tokens = [
         good(&issuer),
@@ -61,8 +64,9 @@ async fn c6_audiences_subjects_and_clients() {
     }
 }
 
+/// Row C1.
 #[tokio::test]
-async fn c1_profile() {
+async fn the_profile_is_applied() {
     let issuer = small_issuer();
     let token = good(&issuer).header("typ", "JWT").sign();
     for (profile, passes) in [("", true), (r#"profile = "generic""#, true), (r#"profile = "rfc9068""#, false)] {
@@ -71,7 +75,7 @@ async fn c1_profile() {
 }
 
 #[tokio::test]
-async fn realm_and_metadata() {
+async fn realm_and_metadata_appear_in_the_challenge() {
     let issuer = small_issuer();
     let challenge = async |own: &str| {
         let api = server_with(&issuer, own, "");
@@ -86,8 +90,9 @@ async fn realm_and_metadata() {
     assert_eq!(challenge("metadata = {}").await, with_metadata);
 }
 
+/// Row K6.
 #[test]
-fn k6_every_parameter_of_the_metadata() {
+fn every_metadata_parameter_is_served() {
     let document = r#"
         audience = "orders"
         issuers = ["https://login.example.com"]
@@ -119,7 +124,7 @@ fn k6_every_parameter_of_the_metadata() {
 }
 
 #[tokio::test]
-async fn token_cache() {
+async fn token_cache_bounds_are_applied() {
     let issuer = small_issuer();
     let tokens: Vec<String> = (0..3).map(|_| good(&issuer).sign()).collect();
     for (settings, kept) in [
@@ -141,7 +146,7 @@ async fn token_cache() {
 }
 
 #[tokio::test]
-async fn keys_come_from_where_the_settings_say() {
+async fn keys_are_read_from_the_configured_url_or_file() {
     let issuer = small_issuer();
     server_with(&issuer, "", "").verify(&good(&issuer).sign()).await.unwrap();
     assert!(fetches(&issuer).0 > 0, "by the metadata");
@@ -173,7 +178,7 @@ async fn keys_come_from_where_the_settings_say() {
 }
 
 #[tokio::test]
-async fn code_adds_what_is_no_data() {
+async fn the_builder_adds_what_settings_cannot_express() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     let document = format!("audience = {AUDIENCE:?}\nissuers = [{:?}]", issuer.url());
@@ -198,7 +203,8 @@ fn every_setting_is_documented() {
     // Whoever sets something unheard of is told what there is.
     let mut learn = |document: &str, start: &str| {
         let found = problems(document);
-        let names = found.iter().find_map(|line| line.split_once("?\": not a setting; there are ")).expect(document).1;
+        let names =
+            found.iter().find_map(|line| line.split_once("?\": unknown setting, expected one of ")).expect(document).1;
         known.extend(names.split(", ").map(|name| format!("{start}{name}")));
     };
     learn("'?' = 1", "");
@@ -211,7 +217,7 @@ fn every_setting_is_documented() {
     for cells in &presets {
         let preset = quoted(cells[0]).pop_first().unwrap();
         let found = problems(&format!("issuers = [{{ preset = {preset:?}, '?' = 1 }}]"));
-        let names = found.iter().find_map(|line| line.split_once("?\": not a setting; there are ")).unwrap().1;
+        let names = found.iter().find_map(|line| line.split_once("?\": unknown setting, expected one of ")).unwrap().1;
         let names: BTreeSet<_> = names.split(", ").map(str::to_owned).collect();
         let mut arguments = quoted(cells[1].trim_end_matches(" |"));
         if preset == "cognito" {
@@ -222,7 +228,9 @@ fn every_setting_is_documented() {
     }
     let found = problems("issuers = [{ preset = '' }]");
     let named: BTreeSet<_> = presets.iter().flat_map(|cells| quoted(cells[0])).collect();
-    for preset in found.iter().find(|line| line.contains("preset: ")).unwrap().split('"').skip(3).step_by(2) {
+    let told = found.iter().find_map(|line| line.split_once("preset: expected one of ")).unwrap().1;
+    let told = told.strip_suffix(", found the string \"\"").unwrap();
+    for preset in told.split('"').skip(1).step_by(2) {
         assert!(named.contains(preset), "{preset}");
     }
     assert_eq!(named.len(), 10);

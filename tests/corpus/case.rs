@@ -11,6 +11,7 @@ use super::expectation::Kind;
 use super::mint::Recipe;
 use super::setup::{Action, Spec};
 use super::template::put;
+use crate::harness::sets::SETS;
 
 /// One case, or one of those that it stands for.
 #[derive(Clone)]
@@ -135,9 +136,8 @@ impl Count {
 /// Every case of every section.
 pub(super) fn load() -> Vec<Case> {
     const SECTIONS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
-    let sets = Sets(read_file("sets"));
     let section = |name: char| read_file::<Vec<Map<String, Value>>>(&name.to_string());
-    SECTIONS.into_iter().flat_map(section).flat_map(|case| expand(case, &sets)).collect()
+    SECTIONS.into_iter().flat_map(section).flat_map(expand).collect()
 }
 
 /// A file of this folder, read when the tests run, so that a change in the data asks for no compiler.
@@ -147,14 +147,14 @@ pub(super) fn read_file<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn expand(mut case: Map<String, Value>, sets: &Sets) -> Vec<Case> {
+fn expand(mut case: Map<String, Value>) -> Vec<Case> {
     let axes = case.remove("each").unwrap_or_else(|| Map::new().into());
     let table = case.remove("with").unwrap_or_else(|| vec![Map::new()].into());
     let case = Value::from(case);
     let mut cases = Vec::new();
     for row in table.as_array().unwrap() {
         let row: Vec<_> = row.as_object().unwrap().clone().into_iter().collect();
-        for place in sets.product(axes.as_object().unwrap()) {
+        for place in SETS.product(axes.as_object().unwrap()) {
             let values = [&*row, &place].concat();
             // Twice, because a value may hold a place itself.
             let Value::Object(mut case) = put(&put(&case, &values), &values) else { unreachable!() };
@@ -208,60 +208,4 @@ fn words(value: Value) -> Vec<String> {
         Value::String(text) => text.split(", ").map(str::to_owned).collect(),
         other => serde_json::from_value(other).unwrap(),
     }
-}
-
-/// What an axis may run through.
-struct Sets(BTreeMap<String, Value>);
-
-impl Sets {
-    /// Every combination of a value of each axis.
-    fn product(&self, axes: &Map<String, Value>) -> Vec<Vec<(String, Value)>> {
-        let mut combinations = vec![Vec::new()];
-        for (name, axis) in axes {
-            let values = self.values(axis);
-            let longer = |combination: &Vec<_>| {
-                let with = |value: &Value| [&**combination, &[(name.clone(), value.clone())]].concat();
-                values.iter().map(with).collect::<Vec<_>>()
-            };
-            combinations = combinations.iter().flat_map(longer).collect();
-        }
-        combinations
-    }
-
-    /// An array is what it is, a name stands for a set, and an object says how to count.
-    fn values(&self, axis: &Value) -> Vec<Value> {
-        match axis {
-            Value::Array(values) => values.clone(),
-            Value::String(names) => names.split(" + ").flat_map(|name| self.values(&self.0[name])).collect(),
-            axis => {
-                if let Some(ranges) = axis.get("octets") {
-                    let bound = |text: &str| u8::from_str_radix(text, 16).unwrap();
-                    let range = |text: &str| {
-                        let (first, last) = text.split_once('-').unwrap_or((text, text));
-                        bound(first)..=bound(last)
-                    };
-                    let ranges = ranges.as_array().unwrap().iter().flat_map(|text| range(text.as_str().unwrap()));
-                    return ranges.map(|octet| format!("{octet:02x}").into()).collect();
-                }
-                if let Some(names) = axis.get("of").and_then(Value::as_array) {
-                    return names.iter().flat_map(|name| self.values(name)).collect();
-                }
-                if let Some([first, last]) = axis.get("numbers").and_then(Value::as_array).map(Vec::as_slice) {
-                    return (first.as_i64().unwrap()..=last.as_i64().unwrap()).map(Value::from).collect();
-                }
-                casings(axis["casings"].as_str().unwrap())
-            }
-        }
-    }
-}
-
-/// A word with each of its letters in both cases.
-fn casings(word: &str) -> Vec<Value> {
-    let spelling = |upper: u32| -> String {
-        let letter = |(place, letter): (usize, char)| {
-            if upper >> place & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
-        };
-        word.chars().enumerate().map(letter).collect()
-    };
-    (0..1 << word.len()).map(|upper| spelling(upper).into()).collect()
 }

@@ -9,7 +9,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
 use super::template::{fill, fill_text};
-use crate::example_me::Example;
+use crate::example_process::Example;
 use crate::harness::AUDIENCE;
 use crate::harness::signatures::OwnKey;
 

@@ -9,7 +9,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
 use super::template::octets;
-use crate::harness::hmac::public_material;
+use crate::harness::hmac::{algorithm as hmac_algorithm, public_material};
 use crate::harness::signatures::{add, der, orders, subtract};
 
 /// Another signature than the good one.
@@ -98,12 +98,7 @@ impl Signature {
             Self::Hmac(hash, secret) => {
                 let jwks = of_rsa_and_p256(&issuer.jwks());
                 let (_, secret) = public_material(&jwks).swap_remove(*secret);
-                let hash = match &**hash {
-                    "HS256" => hmac::HMAC_SHA256,
-                    "HS384" => hmac::HMAC_SHA384,
-                    _ => hmac::HMAC_SHA512,
-                };
-                with_hmac(hash, &secret)
+                with_hmac(hmac_algorithm(hash), &secret)
             }
             Self::HmacSecret(hex) => with_hmac(hmac::HMAC_SHA256, &octets(hex)),
         }

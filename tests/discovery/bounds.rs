@@ -9,8 +9,9 @@ use tower_bearer::testing::{Endpoint, Fault};
 use super::{MAX_DOCUMENT, OAUTH, OPENID, Page, Site, ask};
 use crate::harness::{ISSUER, app, good, present, server, small_issuer};
 
+/// Rows I6, I13.
 #[tokio::test]
-async fn i6_i13_a_document_has_at_most_256_kib() {
+async fn documents_over_256_kib_are_refused() {
     let site = Site::start().await;
     let rows =
         [(MAX_DOCUMENT, MAX_DOCUMENT, true), (MAX_DOCUMENT + 1, 1 << 15, false), (1 << 15, MAX_DOCUMENT + 1, false)];
@@ -28,8 +29,9 @@ async fn i6_i13_a_document_has_at_most_256_kib() {
     }
 }
 
+/// Row I13.
 #[tokio::test]
-async fn i13_redirects_within_the_origin_are_followed() {
+async fn redirects_within_the_origin_are_followed() {
     let site = Site::start().await;
     for status in [301, 302, 303, 307, 308] {
         for location in ["/moved".to_owned(), format!("{}/moved", site.origin)] {
@@ -42,8 +44,9 @@ async fn i13_redirects_within_the_origin_are_followed() {
     }
 }
 
+/// Row I13.
 #[tokio::test]
-async fn i13_redirects_come_to_an_end() {
+async fn at_most_three_redirects_are_followed() {
     let site = Site::start().await;
     for (hops, ends) in [(3, true), (4, false)] {
         site.reset();
@@ -65,8 +68,9 @@ async fn i13_redirects_come_to_an_end() {
     assert_eq!(site.log(), [OAUTH, OAUTH, OAUTH, OAUTH, OPENID], "once, and three times again");
 }
 
+/// Rows I13, D16.
 #[tokio::test]
-async fn i13_d16_redirects_to_another_origin_are_refused() {
+async fn redirects_to_another_origin_are_refused() {
     let (site, other) = (Site::start().await, Site::start().await);
     let same_port = site.origin.replace("127.0.0.1", "localhost");
     let elsewhere = [other.origin.as_str(), &same_port, "https://127.0.0.1", "http://login.example", "file:///etc"];
@@ -85,8 +89,9 @@ async fn i13_d16_redirects_to_another_origin_are_refused() {
     }
 }
 
+/// Row D16.
 #[tokio::test]
-async fn d16_keys_may_be_on_another_host_if_the_metadata_says_so() {
+async fn jwks_uri_may_name_another_host() {
     let (site, keys) = (Site::start().await, Site::start().await);
     keys.reset();
     site.put(OAUTH, Page::json(&json!({ "issuer": site.origin, "jwks_uri": format!("{}/jwks", keys.origin) })));
@@ -95,8 +100,9 @@ async fn d16_keys_may_be_on_another_host_if_the_metadata_says_so() {
 }
 
 /// The request is at the issuer before time is stopped; from then on it runs only when nothing else can.
+/// Rows I6, I13.
 #[tokio::test]
-async fn i6_i13_an_issuer_that_hangs_is_given_up_after_5_seconds() {
+async fn a_hanging_issuer_times_out_after_5_seconds() {
     for endpoint in [Endpoint::OAuthMetadata, Endpoint::Jwks] {
         let issuer = small_issuer();
         issuer.fail(endpoint, Fault::Hang);

@@ -11,8 +11,9 @@ use tower_bearer::{Issuer, ResourceServer};
 use super::{DAY, MAX_DOCUMENT, OAUTH, OPENID, Page, Site, ask, discovering, places};
 use crate::harness::{AUDIENCE, ISSUER, app, fetches, good, present, server, small_issuer};
 
+/// Rows I2, I3, I4.
 #[tokio::test]
-async fn i2_i3_i4_the_places_are_tried_in_order() {
+async fn metadata_locations_are_tried_in_order() {
     let site = Site::start().await;
     for path in ["", "/", "/t1", "/t1/", "/a/b"] {
         let issuer = format!("{}{path}", site.origin);
@@ -35,8 +36,9 @@ async fn i2_i3_i4_the_places_are_tried_in_order() {
 }
 
 /// Some issuers refuse what they do not know, so for those the other places are not asked at all.
+/// Rows I1, I3.
 #[tokio::test]
-async fn i1_i3_the_place_of_openid_alone() {
+async fn discover_openid_tries_only_the_openid_location() {
     let site = Site::start().await;
     for path in ["", "/", "/t1", "/t1/"] {
         let issuer = format!("{}{path}", site.origin);
@@ -71,8 +73,9 @@ async fn i1_i3_the_place_of_openid_alone() {
     }
 }
 
+/// Rows I2, I3.
 #[tokio::test]
-async fn i2_i3_a_path_issuer_of_the_test_kit_is_found() {
+async fn the_test_issuer_with_a_path_is_discovered() {
     let issuer = TestIssuer::builder().algorithms([tower_bearer::jose::Algorithm::ES256]).path("/t1").start();
     let app = app(&server(&issuer));
     present(&app, &good(&issuer).sign()).await.assert_ok();
@@ -86,8 +89,9 @@ async fn i2_i3_a_path_issuer_of_the_test_kit_is_found() {
 
 /// Gateways and providers answer anything where they have no metadata. Every location is on the issuer's own host, and every
 /// document must name the issuer.
+/// Rows I1, I4, I6, D16.
 #[tokio::test]
-async fn i1_i4_i6_d16_the_search_goes_on_after_an_answer_of_no_use() {
+async fn an_unusable_answer_leads_to_the_next_location() {
     let site = Site::start().await;
     let issuer = format!("{}/t1", site.origin);
     let statuses = [201, 204, 206, 301, 304, 400, 401, 403, 405, 406, 410, 500, 502, 504].map(|status| {
@@ -141,8 +145,9 @@ async fn i1_i4_i6_d16_the_search_goes_on_after_an_answer_of_no_use() {
 }
 
 /// Who cannot answer at one location is not asked at the next: all are on one host.
+/// Rows I1, I4.
 #[tokio::test]
-async fn i1_i4_an_issuer_that_is_overloaded_or_out_of_reach_is_left_alone() {
+async fn an_overloaded_or_unreachable_issuer_ends_the_search() {
     let site = Site::start().await;
     let issuer = format!("{}/t1", site.origin);
     for status in [429, 503] {
@@ -163,7 +168,7 @@ async fn i1_i4_an_issuer_that_is_overloaded_or_out_of_reach_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_search_without_result_tells_every_url_and_its_reason() {
+async fn a_failed_search_reports_every_url_with_its_reason() {
     let site = Site::start().await;
     let issuer = format!("{}/t1", site.origin);
     let [oauth, inserted, appended] = &places("/t1")[..] else { panic!("three locations") };
@@ -193,16 +198,18 @@ async fn a_search_without_result_tells_every_url_and_its_reason() {
     assert!(!format!("{error:?} {keys:?}").contains("secret"), "{error:?} {keys:?}");
 }
 
+/// Row I6.
 #[tokio::test]
-async fn i6_an_array_is_no_metadata() {
+async fn an_array_is_not_accepted_as_metadata() {
     let site = Site::start().await;
     site.reset();
     site.put(OAUTH, Page::json(&json!([site.origin, format!("{}/jwks", site.origin)])));
     ask(&site.origin).await.assert_keys_unavailable();
 }
 
+/// Row I1.
 #[tokio::test]
-async fn i1_another_issuers_metadata_is_of_no_use() {
+async fn metadata_of_another_issuer_is_not_used() {
     let site = Site::start().await;
     for path in ["", "/", "/t1", "/t1/"] {
         let issuer = format!("{}{path}", site.origin);
@@ -227,9 +234,10 @@ async fn i1_another_issuers_metadata_is_of_no_use() {
     }
 }
 
-/// D12: no token buys a request to an issuer that is not trusted, and none that almost bears a trusted name.
+/// No token buys a request to an issuer that is not trusted, and none that almost bears a trusted name.
+/// Rows I1, D12.
 #[tokio::test]
-async fn i1_d12_a_token_of_another_name_costs_no_request() {
+async fn a_token_of_another_issuer_causes_no_request() {
     let site = Site::start().await;
     let issuer = format!("{}/t1", site.origin);
     site.reset();
@@ -243,7 +251,7 @@ async fn i1_d12_a_token_of_another_name_costs_no_request() {
 }
 
 #[tokio::test]
-async fn a_fixed_jwks_url_makes_metadata_unnecessary() {
+async fn a_fixed_jwks_url_needs_no_metadata() {
     let site = Site::start().await;
     let issuer = "https://login.example";
     let url = format!("{}/keys?tenant=1", site.origin);
@@ -260,8 +268,9 @@ async fn a_fixed_jwks_url_makes_metadata_unnecessary() {
     assert_eq!(site.log(), ["/keys?tenant=1"; 5]);
 }
 
+/// Row I12.
 #[tokio::test]
-async fn i12_nothing_is_asked_before_a_token_needs_it() {
+async fn nothing_is_fetched_before_a_token_needs_it() {
     let issuer = small_issuer();
     let app = app(&server(&issuer));
     crate::harness::send(&app, "/me", []).await.assert_bare();

@@ -13,8 +13,9 @@ use tower_bearer::{Issuer, ResourceServer};
 use super::{DAY, MAX_DOCUMENT, OAUTH, OPENID, Page, Site};
 use crate::harness::{AUDIENCE, ISSUER, app, good, present, small_issuer};
 
+/// Row I6.
 #[tokio::test]
-async fn i6_a_failure_is_forgotten_when_the_issuer_recovers() {
+async fn discovery_succeeds_again_when_the_issuer_recovers() {
     let faults = [
         Fault::Status(500),
         Fault::Status(404),
@@ -49,7 +50,7 @@ fn at_a_clock(issuer: &str) -> (Router, String, TestClock) {
 }
 
 #[tokio::test]
-async fn after_two_failures_the_issuer_is_asked_again_where_its_keys_are() {
+async fn metadata_is_read_again_after_two_failures() {
     let site = Site::start().await;
     let says =
         |place: &str| Page::json(&json!({ "issuer": site.origin, "jwks_uri": format!("{}{place}", site.origin) }));
@@ -87,7 +88,7 @@ fn keys_at(site: &Site, place: &str) -> Page {
 }
 
 #[tokio::test]
-async fn a_jwks_uri_that_has_moved_is_followed_within_an_hour() {
+async fn a_moved_jwks_uri_is_followed_within_an_hour() {
     let site = Site::start().await;
     // The location that answered is the one that is asked again.
     site.put(OPENID, keys_at(&site, "/old"));
@@ -119,7 +120,7 @@ async fn a_jwks_uri_that_has_moved_is_followed_within_an_hour() {
 }
 
 #[tokio::test]
-async fn a_jwks_uri_that_has_moved_is_followed_for_an_unknown_key() {
+async fn a_moved_jwks_uri_is_followed_for_an_unknown_key() {
     let site = Site::start().await;
     site.put(OAUTH, keys_at(&site, "/old"));
     for place in ["/old", "/new"] {
@@ -140,7 +141,7 @@ async fn a_jwks_uri_that_has_moved_is_followed_for_an_unknown_key() {
 
 /// The issuer may have left the old place because its keys are in other hands.
 #[tokio::test]
-async fn keys_that_cannot_be_fetched_from_a_new_place_are_not_fetched_from_the_old_one() {
+async fn the_old_jwks_uri_is_not_used_when_the_new_one_fails() {
     let site = Site::start().await;
     site.put(OAUTH, keys_at(&site, "/old"));
     site.put("/old", Page::json(&ISSUER.jwks()));
@@ -157,7 +158,7 @@ async fn keys_that_cannot_be_fetched_from_a_new_place_are_not_fetched_from_the_o
 
 /// Whoever waits for keys whose place is known does not wait in vain for metadata.
 #[tokio::test]
-async fn metadata_that_hang_leave_time_for_the_keys() {
+async fn hanging_metadata_leaves_time_to_fetch_the_keys() {
     let issuer = small_issuer();
     let keys = RemoteKeys::discover(issuer.url()).unwrap();
     let start = StdInstant::now();
@@ -186,8 +187,9 @@ async fn discovery_is_repeated_at_most_every_5_minutes() {
 }
 
 /// Where the keys were is still known: metadata that is down must not keep us from keys that are not.
+/// Row I10.
 #[tokio::test]
-async fn i10_a_search_that_fails_does_not_forget_where_the_keys_were() {
+async fn a_failed_search_keeps_the_known_jwks_uri() {
     let site = Site::start().await;
     site.put(OAUTH, site.metadata(&site.origin));
     let (app, token, clock) = at_a_clock(&site.origin);

@@ -3,8 +3,9 @@
 use tower_bearer::Issuer;
 use tower_bearer::server::ConfigError;
 
+/// Row I5.
 #[test]
-fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
+fn an_issuer_must_be_an_https_url_without_query_or_fragment() {
     let rows = [
         ("http://login.example", "neither https nor, on this machine itself, http"),
         ("http://127.0.0.1.login.example", "neither https nor, on this machine itself, http"),
@@ -23,7 +24,10 @@ fn i5_an_issuer_is_an_https_url_without_query_and_fragment() {
     ];
     for (value, reason) in rows {
         let error = Issuer::discover(value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the issuer {:?}: {reason}", without_secrets(value)));
+        assert_eq!(
+            error.to_string(),
+            format!("the issuer {:?} cannot be discovered: {reason}", without_secrets(value))
+        );
         assert!(matches!(error, ConfigError::Issuer { value: named, .. } if named == value));
     }
     for good in ["https://login.example", "https://login.example/", "https://login.example:8443/t/1", "http://[::1]:1"]
@@ -44,8 +48,9 @@ fn without_secrets(url: &str) -> &str {
     }
 }
 
+/// Row I5.
 #[test]
-fn i5_a_jwks_url_is_an_https_url() {
+fn a_jwks_url_must_be_an_https_url() {
     let rows = [
         ("http://login.example/jwks", "neither https nor, on this machine itself, http"),
         ("https://user:secret@login.example/jwks", "has a user name or a password"),
@@ -54,7 +59,7 @@ fn i5_a_jwks_url_is_an_https_url() {
     ];
     for (value, reason) in rows {
         let error = Issuer::jwks("https://login.example", value).unwrap_err();
-        assert_eq!(error.to_string(), format!("the JWKS URL {:?}: {reason}", without_secrets(value)));
+        assert_eq!(error.to_string(), format!("the JWKS URL {:?} cannot be fetched: {reason}", without_secrets(value)));
     }
     // Unlike an issuer's identifier, it may have a query; and the identifier need not be a URL then.
     assert!(Issuer::jwks("login", "https://login.example/jwks?tenant=1").is_ok());

@@ -6,6 +6,16 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tower_bearer::testing::TokenBuilder;
 
+/// The algorithm of this name.
+pub(crate) fn algorithm(name: &str) -> hmac::Algorithm {
+    match name {
+        "HS256" => hmac::HMAC_SHA256,
+        "HS384" => hmac::HMAC_SHA384,
+        "HS512" => hmac::HMAC_SHA512,
+        other => panic!("{other} is no HMAC algorithm"),
+    }
+}
+
 /// Whatever a confused verifier may take for the secret: the public keys of the issuer in every form there is.
 pub(crate) fn public_material(jwks: &Value) -> Vec<(String, Vec<u8>)> {
     const EC_INFO: &[u8] =

@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod challenge;
 pub(crate) mod hmac;
 mod rsa_vectors;
+pub(crate) mod sets;
 pub(crate) mod signatures;
 
 use std::fmt::Display;

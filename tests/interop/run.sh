@@ -5,6 +5,6 @@ cd "$(dirname "$0")"
 
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
-cargo build --locked --quiet --example me
+cargo build --locked --quiet -p me
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-EXAMPLE_ME="$target/debug/examples/me" timeout 90 node main.js
+EXAMPLE_ME="$target/debug/me" timeout 90 node main.js

@@ -55,8 +55,9 @@ struct Verdict {
     max_age: Option<u64>,
 }
 
+/// Rows A14 to A19, J1 to J5.
 #[test]
-fn a14_to_a19_j1_to_j5_every_challenge_says_what_the_requirement_needs() {
+fn every_challenge_says_what_the_requirement_needs() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::Ed25519]).start();
     let mut random = Rng::with_seed(seed());
     let mut answers = [0; 4];

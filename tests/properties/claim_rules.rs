@@ -34,7 +34,7 @@ const NUMBERS: [&str; 14] = [
 ];
 
 #[test]
-fn a_requirement_about_claims_is_what_a_naive_reading_makes_of_it() {
+fn claim_requirements_agree_with_a_naive_evaluation() {
     let issuer = small_issuer();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let random = &mut Rng::with_seed(seed());

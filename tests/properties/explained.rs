@@ -18,7 +18,7 @@ const TOKENS: usize = 4_000;
 const LISTED: &str = "listed";
 
 #[test]
-fn the_first_rule_that_does_not_hold_is_the_one_that_refuses() {
+fn the_first_failed_rule_of_an_explanation_is_the_verdict() {
     let stranger = TestIssuer::start();
     paused_runtime().block_on(explain(&stranger, Rng::with_seed(seed())));
 }

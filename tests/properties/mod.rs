@@ -44,7 +44,7 @@ fn times(usual: usize) -> usize {
 fn for_every_algorithm(work: impl Fn(Algorithm, Rng) + Sync) {
     let seed = seed();
     thread::scope(|scope| {
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let work = &work;
             scope.spawn(move || work(algorithm, Rng::with_seed(seed ^ algorithm as u64)));
         }

@@ -15,8 +15,9 @@ use tower_bearer::{Require, Scope};
 use super::{refusal, seed, times};
 use crate::harness::{AUDIENCE, builder_with_keys, good, present};
 
+/// Rows H1 to H4.
 #[tokio::test]
-async fn h1_to_h4_scopes_are_sets_of_strings() {
+async fn scopes_are_sets_of_strings() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::Ed25519]).start();
     let servers = [Profile::Generic, Profile::Rfc9068]
         .map(|profile| (profile, builder_with_keys(issuer.url(), &issuer.jwks()).profile(profile).build().unwrap()));

@@ -23,7 +23,7 @@ pub(super) fn auth0() -> Provider {
 }
 
 #[test]
-fn auth0_access_tokens() {
+fn accepts_its_access_tokens() {
     let provider = auth0();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("my_client_id"));
@@ -37,8 +37,9 @@ fn auth0_access_tokens() {
     provider.refuses_strangers();
 }
 
+/// Row C5.
 #[test]
-fn c5_auth0_ends_its_issuer_with_a_slash() {
+fn requires_the_trailing_slash_of_its_issuer() {
     let bare = "https://shop.eu.auth0.com";
     let other = "https://shop.us.auth0.com/";
     auth0().refuses([
@@ -48,7 +49,7 @@ fn c5_auth0_ends_its_issuer_with_a_slash() {
 }
 
 #[test]
-fn auth0_tokens_for_others() {
+fn refuses_tokens_for_others() {
     let id = json!({ "aud": "my_client_id", "azp": null, "scope": null, "nonce": "n", "sid": "s" });
     let userinfo = "https://shop.eu.auth0.com/userinfo";
     auth0().refuses([
@@ -64,7 +65,7 @@ fn auth0_tokens_for_others() {
 
 /// Claims that mean something to one provider may be anything at others.
 #[test]
-fn claims_of_other_providers_may_be_anything() {
+fn ignores_claims_of_other_providers() {
     let provider = auth0();
     for value in [json!(1), json!([1]), json!({ "a": 1 }), json!(true), json!("x")] {
         let token = provider.accepts(&json!({ "tid": value, "cid": value, "appid": value }));

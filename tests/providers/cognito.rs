@@ -33,7 +33,7 @@ pub(super) fn cognito() -> Provider {
 }
 
 #[test]
-fn cognito_access_tokens_name_their_client() {
+fn accepts_access_tokens_of_listed_clients() {
     let provider = cognito();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("client-a"));
@@ -46,7 +46,7 @@ fn cognito_access_tokens_name_their_client() {
 }
 
 #[test]
-fn cognito_tokens_of_other_clients_and_kinds() {
+fn refuses_other_clients_and_other_tokens() {
     let client = |found: &str| TokenError::Client { found: found.into(), expected: ["client-a", "client-b"].into() };
     let other = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_ZZZ";
     let id = json!({ "token_use": "id", "aud": "client-a", "client_id": null, "cognito:username": "ada" });
@@ -67,8 +67,9 @@ fn cognito_tokens_of_other_clients_and_kinds() {
     ]);
 }
 
+/// Row D14.
 #[test]
-fn d14_clients_must_be_named() {
+fn a_client_list_must_not_be_empty() {
     let build = |issuer: Issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build().err();
     let none = build(Issuer::cognito("eu-central-1_AbCdEfGhI", [""; 0]).unwrap());
     assert_eq!(none, Some(ConfigError::NoClient { issuer: POOL.to_owned() }));

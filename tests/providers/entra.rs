@@ -62,7 +62,7 @@ pub(super) fn entra() -> Provider {
 }
 
 #[test]
-fn entra_access_tokens() {
+fn accepts_its_access_tokens() {
     let provider = entra();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("12fb0c5d-5b2c-4d6a-8f2f-3b2f2f6a7c11"));
@@ -74,7 +74,7 @@ fn entra_access_tokens() {
 }
 
 #[test]
-fn entra_signs_other_tokens_too() {
+fn refuses_its_other_tokens() {
     let graph = "00000003-0000-0000-c000-000000000000";
     entra().refuses([
         // The client and the API may be one registration, and then the audience does not tell.
@@ -89,8 +89,9 @@ fn entra_signs_other_tokens_too() {
     ]);
 }
 
+/// Row C5.
 #[test]
-fn c5_entra_tokens_of_other_tenants() {
+fn refuses_tokens_of_other_tenants() {
     let tenant = |found: &str| TokenError::Tenant { found: found.into(), expected: TENANT.into() };
     let refuse_issuer = |iss: &str| ("", json!({ "iss": iss, "tid": TENANT }), issuer(iss));
     entra().refuses([
@@ -109,7 +110,7 @@ fn c5_entra_tokens_of_other_tenants() {
 }
 
 #[test]
-fn entra_keys_of_other_tenants() {
+fn refuses_keys_of_other_tenants() {
     let mismatch = TokenError::KeyMismatch { algorithm: Algorithm::RS256 };
     let both = [TENANT, CONSUMERS];
     for provider in [entra(), entra_of(Issuer::entra_tenants(both).unwrap())] {
@@ -128,7 +129,7 @@ fn entra_keys_of_other_tenants() {
 }
 
 #[test]
-fn a_key_that_becomes_another_tenants_is_another_key() {
+fn a_key_whose_issuer_changes_is_a_different_key() {
     let keys = |jwks: Value| JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
     let (before, mut jwks) = (keys(entra_jwks()), entra_jwks());
     assert_eq!(before.keys(), keys(jwks.clone()).keys());
@@ -137,8 +138,9 @@ fn a_key_that_becomes_another_tenants_is_another_key() {
 }
 
 /// What Microsoft means by the member is nothing to others (RFC 7517 §4).
+/// Row E14.
 #[test]
-fn e14_the_issuer_of_a_key_matters_to_entra_alone() {
+fn other_issuers_ignore_the_issuer_member_of_a_key() {
     let generic = Issuer::jwks(&v2(TENANT), "https://login.microsoftonline.com/common/discovery/v2.0/keys").unwrap();
     let provider = entra_of(generic);
     for kid in ["rsa-1", "personal", "anybody", "odd"] {
@@ -147,7 +149,7 @@ fn e14_the_issuer_of_a_key_matters_to_entra_alone() {
 }
 
 #[test]
-fn entra_trusts_the_tenants_of_a_closed_list() {
+fn accepts_only_listed_tenants() {
     let provider = entra_of(Issuer::entra_tenants([TENANT, PARTNER]).unwrap());
     let of = |tenant: &str| json!({ "iss": v2(tenant), "tid": tenant });
     for tenant in [TENANT, PARTNER] {
@@ -166,7 +168,7 @@ fn entra_trusts_the_tenants_of_a_closed_list() {
 }
 
 #[test]
-fn entra_version_1() {
+fn accepts_version_1_access_tokens() {
     let v1 = format!("https://sts.windows.net/{TENANT}/");
     let audience_v1 = format!("api://{ENTRA_API}");
     let provider = Provider::with_keys(
@@ -209,7 +211,7 @@ fn entra_version_1() {
 }
 
 #[test]
-fn no_identifier_is_trusted_twice() {
+fn a_tenant_cannot_be_trusted_twice() {
     let build = |issuers: [Issuer; 2]| {
         let [one, two] = issuers;
         ResourceServer::builder(ENTRA_API).trust(one).trust(two).build().err()

@@ -25,7 +25,7 @@ pub(super) fn google() -> Provider {
 }
 
 #[test]
-fn google_tokens_of_service_accounts() {
+fn accepts_listed_service_accounts() {
     let provider = google();
     let token = provider.accepts(&json!({}));
     assert_eq!((token.subject(), token.client_id()), ("100000000000000000001", Some("100000000000000000001")));
@@ -35,7 +35,7 @@ fn google_tokens_of_service_accounts() {
 }
 
 #[test]
-fn google_vouches_for_anybody() {
+fn refuses_other_accounts() {
     let (bare, proxy) = ("accounts.google.com", "https://cloud.google.com/iap");
     let client = "32555940559.apps.googleusercontent.com";
     google().refuses([

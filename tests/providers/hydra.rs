@@ -31,8 +31,9 @@ fn hydra(profile: Profile) -> Provider {
     Provider { api: server.build().unwrap(), ..provider }
 }
 
+/// Rows C6, E28.
 #[test]
-fn c6_e28_clients_instead_of_an_audience() {
+fn accepts_listed_clients_instead_of_an_audience() {
     let provider = hydra(Profile::Generic);
     for aud in [json!([]), json!(null), json!(AUDIENCE), json!(["x", AUDIENCE])] {
         assert_eq!(provider.accepts(&json!({ "aud": aud })).client_id(), Some("shop-web"), "{aud}");
@@ -54,8 +55,9 @@ fn c6_e28_clients_instead_of_an_audience() {
     ]);
 }
 
+/// Row C4.
 #[test]
-fn c4_the_strict_profile_needs_an_audience_in_any_case() {
+fn the_strict_profile_always_requires_an_audience() {
     let provider = hydra(Profile::Rfc9068);
     let judge = |aud: Value| provider.judge(&json!({ "typ": "at+jwt" }), &json!({ "scp": null, "aud": aud })).err();
     assert_eq!(judge(json!(AUDIENCE)), None);

@@ -43,7 +43,7 @@ pub(super) fn keycloak() -> Provider {
 }
 
 #[test]
-fn keycloak_access_tokens() {
+fn accepts_its_access_tokens() {
     let provider = keycloak();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("shop-web"));
@@ -56,7 +56,7 @@ fn keycloak_access_tokens() {
 }
 
 #[test]
-fn keycloak_signs_other_tokens_too() {
+fn refuses_its_other_tokens() {
     let provider = keycloak();
     let id = json!({ "typ": "ID", "aud": AUDIENCE, "nonce": "n" });
     provider.refuses([
@@ -76,7 +76,7 @@ fn keycloak_signs_other_tokens_too() {
 }
 
 #[test]
-fn keycloak_tokens_for_others() {
+fn refuses_tokens_for_others() {
     let other = "https://id.example.com/realms/other";
     keycloak().refuses([
         ("another realm's", json!({ "iss": other }), issuer(other)),
@@ -96,8 +96,9 @@ fn keycloak_tokens_for_others() {
     ]);
 }
 
+/// Row E16.
 #[test]
-fn e16_keycloak_publishes_a_key_for_encryption() {
+fn skips_its_encryption_key() {
     let provider = keycloak();
     let status = provider.api.status().remove(0);
     assert_eq!(status.key_ids, ["rsa-1".into()]);

@@ -10,7 +10,7 @@ use crate::harness::AUDIENCE;
 const CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
 
 #[test]
-fn kubernetes_service_accounts() {
+fn accepts_only_listed_service_accounts() {
     let subject = "system:serviceaccount:shop:frontend";
     let provider = Provider::new(
         Issuer::kubernetes(CLUSTER).unwrap().allow_subjects([subject]),

@@ -26,7 +26,7 @@ pub(super) fn okta() -> Provider {
 }
 
 #[test]
-fn okta_access_tokens() {
+fn accepts_its_access_tokens() {
     let provider = okta();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("nmdP1fcyvdVO11AL7ECm"));
@@ -38,7 +38,7 @@ fn okta_access_tokens() {
 }
 
 #[test]
-fn okta_tokens_for_others() {
+fn refuses_tokens_for_others() {
     let (organization, other) = ("https://shop.okta.com", "https://shop.okta.com/oauth2/aus9o8wzkhckw9TLa0h7z");
     let id = json!({ "aud": "nmdP1fcyvdVO11AL7ECm", "cid": null, "scp": null, "at_hash": "x", "jti": "ID.x" });
     let implicit = json!({ "aud": "api://default", "cid": null, "scp": null, "jti": "ID.x", "azp": "x" });

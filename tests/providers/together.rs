@@ -20,8 +20,9 @@ use crate::harness::AUDIENCE;
 use crate::memory_source::{Fetch, Source, settle};
 
 /// What is wrong with these tokens is found out before anybody looks for a key, known or not.
+/// Row D12.
 #[tokio::test(start_paused = true)]
-async fn d12_no_forged_token_buys_a_fetch() {
+async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
     let clients = ["client-a"];
     let cases = [
         (keycloak(), Issuer::keycloak("https://id.example.com", "shop"), AUDIENCE, json!({ "typ": "ID" })),
@@ -54,8 +55,9 @@ async fn d12_no_forged_token_buys_a_fetch() {
 }
 
 /// Presets add rules for their own tokens; two of them in one server do not mix.
+/// Row D3.
 #[test]
-fn d3_the_rules_of_one_provider_are_not_those_of_another() {
+fn preset_rules_apply_only_to_their_issuer() {
     let keys = || JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
     let (keycloak, cognito) = (keycloak(), cognito());
     let clock = TestClock::new();

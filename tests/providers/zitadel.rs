@@ -23,7 +23,7 @@ pub(super) fn zitadel() -> Provider {
 }
 
 #[test]
-fn zitadel_access_tokens() {
+fn accepts_its_access_tokens() {
     let provider = zitadel();
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("69234237810729234@shop"));
@@ -33,7 +33,7 @@ fn zitadel_access_tokens() {
 }
 
 #[test]
-fn zitadel_tokens_for_others() {
+fn refuses_tokens_for_others() {
     let id = json!({ "jti": null, "azp": "69234237810729234@shop", "nonce": "n", "amr": ["pwd"], "sid": "V1_1" });
     zitadel().refuses([
         ("an ID token, whose audience is the same", id, missing("jti")),

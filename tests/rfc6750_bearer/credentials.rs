@@ -4,24 +4,27 @@ use super::{authorize, request, serve, serve_defaults, transmit};
 use crate::harness::challenge::Challenge;
 use crate::harness::{ISSUER, app, good, send, server};
 
+/// Row A1.
 #[tokio::test]
-async fn a1_a_bearer_token_in_the_authorization_header() {
+async fn a_bearer_token_in_the_authorization_field_is_accepted() {
     let address = serve_defaults().await;
     let reply = request(address, "/me", &[format!("Authorization: Bearer {}", good(&ISSUER).sign()).as_bytes()]).await;
     reply.answer().assert_ok();
     assert!(reply.0.ends_with(b"\r\n\r\nuser-1"));
 }
 
+/// Row A2.
 #[tokio::test]
-async fn a2_the_scheme_in_any_case() {
+async fn the_scheme_is_case_insensitive() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         authorize(address, format!("{scheme} {token}")).await.assert_ok();
     }
 }
 
+/// Row A3.
 #[tokio::test]
-async fn a3_one_space_or_more_and_no_tab() {
+async fn the_separator_is_one_or_more_spaces_and_no_tab() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     for spaces in [" ", "  ", "          "] {
         authorize(address, format!("Bearer{spaces}{token}")).await.assert_ok();
@@ -31,8 +34,9 @@ async fn a3_one_space_or_more_and_no_tab() {
     }
 }
 
+/// Row A4.
 #[tokio::test]
-async fn a4_white_space_around_the_value_is_not_part_of_it() {
+async fn white_space_around_the_field_value_is_ignored() {
     let (api, token) = (app(&server(&ISSUER)), good(&ISSUER).sign());
     let address = serve(api.clone()).await;
     for (before, after) in [("", ""), ("   ", ""), ("", " \t"), ("\t", "\t"), (" \t ", "   ")] {
@@ -43,8 +47,9 @@ async fn a4_white_space_around_the_value_is_not_part_of_it() {
     }
 }
 
+/// Row A5.
 #[tokio::test]
-async fn a5_exactly_one_b64token_and_nothing_is_repaired() {
+async fn credentials_are_exactly_one_b64token() {
     let api = app(&server(&ISSUER));
     let (address, token) = (serve(api.clone()).await, good(&ISSUER).sign());
     let t = token.as_bytes();
@@ -90,8 +95,9 @@ async fn a5_exactly_one_b64token_and_nothing_is_repaired() {
     authorize(address, format!("Bearer {token}")).await.assert_ok();
 }
 
+/// Row A6.
 #[tokio::test]
-async fn a6_a_scheme_without_a_token_is_malformed() {
+async fn a_scheme_without_a_token_is_malformed() {
     let api = app(&server(&ISSUER));
     let address = serve(api.clone()).await;
     for value in ["Bearer", "bearer", "Bearer ", "Bearer    ", "Bearer \t", "Bearer =", "Bearer ==", "", " "] {
@@ -100,8 +106,9 @@ async fn a6_a_scheme_without_a_token_is_malformed() {
     }
 }
 
+/// Row A7.
 #[tokio::test]
-async fn a7_no_credentials_get_a_challenge_without_an_error() {
+async fn a_request_without_credentials_gets_a_challenge_without_error() {
     let address = serve_defaults().await;
     for path in ["/me", "/any"] {
         let answer = request(address, path, &[]).await.answer();
@@ -111,8 +118,9 @@ async fn a7_no_credentials_get_a_challenge_without_an_error() {
     }
 }
 
+/// Row A8.
 #[tokio::test]
-async fn a8_another_scheme_is_no_bearer_token() {
+async fn another_scheme_counts_as_no_credentials() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     for scheme in
         ["Basic", "Digest", "Negotiate", "DPoP", "Token", "JWT", "Bearers", "Bearer2", "Bearer-Token", "XBearer"]
@@ -123,8 +131,9 @@ async fn a8_another_scheme_is_no_bearer_token() {
     authorize(address, format!("Digest username=\"Bearer {token}\"")).await.assert_bare();
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_authorization_is_a_singleton() {
+async fn more_than_one_authorization_field_is_malformed() {
     let api = app(&server(&ISSUER));
     let address = serve(api.clone()).await;
     let good = format!("Bearer {}", good(&ISSUER).sign());
@@ -140,8 +149,9 @@ async fn a9_authorization_is_a_singleton() {
     request(address, "/me", &lines.each_ref().map(String::as_bytes)).await.answer().assert_invalid_request();
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_a_query_beside_the_header_counts_for_nothing() {
+async fn a_query_token_beside_the_header_is_ignored() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     let authorization = format!("Authorization: Bearer {token}");
     for query in ["x", &*token] {
@@ -152,8 +162,9 @@ async fn a10_a_query_beside_the_header_counts_for_nothing() {
     }
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_no_token_from_the_query() {
+async fn a_query_token_is_ignored_by_default() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     for name in ["access_token", "token", "bearer_token", "authorization", "Authorization"] {
         request(address, &format!("/me?{name}={token}"), &[]).await.answer().assert_bare();
@@ -161,8 +172,9 @@ async fn a11_no_token_from_the_query() {
     }
 }
 
+/// Row A12.
 #[tokio::test]
-async fn a12_no_token_from_the_body() {
+async fn a_body_token_is_ignored() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     let body = format!("access_token={token}");
     for method in ["GET", "POST", "PUT"] {
@@ -175,8 +187,9 @@ async fn a12_no_token_from_the_body() {
     }
 }
 
+/// Row A13.
 #[tokio::test]
-async fn a13_no_token_from_any_other_field() {
+async fn tokens_in_other_fields_are_ignored() {
     let (address, token) = (serve_defaults().await, good(&ISSUER).sign());
     for field in [
         format!("Cookie: access_token={token}; Authorization=Bearer {token}; token={token}"),
@@ -195,8 +208,9 @@ async fn a13_no_token_from_any_other_field() {
     }
 }
 
+/// Row B5.
 #[tokio::test]
-async fn b5_what_could_smuggle_a_field_never_reaches_the_resource() {
+async fn smuggled_fields_never_reach_the_resource() {
     let address = serve_defaults().await;
     let token = good(&ISSUER).sign();
     let t = token.as_bytes();
@@ -224,8 +238,9 @@ async fn b5_what_could_smuggle_a_field_never_reaches_the_resource() {
     authorize(address, format!("Bearer {token}")).await.assert_ok();
 }
 
+/// Row B8.
 #[tokio::test]
-async fn b8_a_megabyte_of_authorization_harms_nobody() {
+async fn a_megabyte_of_authorization_is_refused() {
     let address = serve_defaults().await;
     let long = "a".repeat(1 << 20);
     for value in [format!("Bearer {long}"), format!("Bearer {long}.{long}.{long}"), long] {

@@ -29,8 +29,9 @@ async fn refusals(address: SocketAddr) -> [(Answer, Option<&'static str>); 6] {
     ]
 }
 
+/// Rows A14, A15, B1, B2, B4.
 #[tokio::test]
-async fn a14_a15_b1_b2_b4_every_refusal_has_one_challenge_that_parses_strictly() {
+async fn every_refusal_has_one_challenge_that_parses_strictly() {
     for (answer, error) in refusals(serve_defaults().await).await {
         let challenge = Challenge::of(&answer);
         assert_eq!(challenge.scheme, "Bearer");
@@ -42,8 +43,9 @@ async fn a14_a15_b1_b2_b4_every_refusal_has_one_challenge_that_parses_strictly()
     }
 }
 
+/// Row A16.
 #[tokio::test]
-async fn a16_error_parameters_keep_to_their_characters() {
+async fn error_parameters_use_only_allowed_characters() {
     for (answer, _) in refusals(serve_defaults().await).await {
         let challenge = Challenge::of(&answer);
         for name in ["error", "error_description", "scope"] {
@@ -53,8 +55,9 @@ async fn a16_error_parameters_keep_to_their_characters() {
     }
 }
 
+/// Row A16.
 #[tokio::test]
-async fn a16_nothing_of_a_token_is_reflected() {
+async fn token_contents_are_not_reflected() {
     // Its keys never change, so that a name of a key that does not exist costs no fetch.
     let address = serve(app(&builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap())).await;
     let expected = authorize(address, "Bearer x").await;
@@ -87,8 +90,9 @@ async fn a16_nothing_of_a_token_is_reflected() {
     }
 }
 
+/// Row A17.
 #[tokio::test]
-async fn a17_a_bad_token_is_an_invalid_token() {
+async fn a_bad_token_gets_invalid_token() {
     let address = serve_defaults().await;
     let stranger = crate::harness::small_issuer();
     let good_token = good(&ISSUER).sign();
@@ -109,8 +113,9 @@ async fn a17_a_bad_token_is_an_invalid_token() {
     }
 }
 
+/// Row A18.
 #[tokio::test]
-async fn a18_a_good_token_without_the_scope_is_told_which() {
+async fn a_missing_scope_is_named_in_the_challenge() {
     let address = serve_defaults().await;
     for token in [good(&ISSUER).without_claim("scope"), good(&ISSUER).scope("write:me"), good(&ISSUER).scope("")] {
         let answer = authorize(address, format!("Bearer {}", token.sign())).await;
@@ -119,8 +124,9 @@ async fn a18_a_good_token_without_the_scope_is_told_which() {
     }
 }
 
+/// Row A19.
 #[tokio::test]
-async fn a19_validity_outranks_scope() {
+async fn an_invalid_token_is_reported_before_a_missing_scope() {
     let address = serve_defaults().await;
     let stranger = crate::harness::small_issuer();
     let powerless = good(&ISSUER).without_claim("scope");
@@ -137,8 +143,9 @@ async fn a19_validity_outranks_scope() {
     authorize(address, format!("Bearer {}", powerless.sign())).await.assert_insufficient_scope("read:me");
 }
 
+/// Row A20.
 #[tokio::test]
-async fn a20_no_response_contains_the_token() {
+async fn no_response_contains_the_token() {
     let address = serve_defaults().await;
     for token in [
         good(&ISSUER).sign(),
@@ -157,8 +164,9 @@ async fn a20_no_response_contains_the_token() {
     }
 }
 
+/// Row A20.
 #[tokio::test]
-async fn a20_no_log_contains_the_token() {
+async fn no_log_contains_the_token() {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
     impl io::Write for Log {
@@ -186,7 +194,7 @@ async fn a20_no_log_contains_the_token() {
         good(&ISSUER).header("kid", "unknown").sign(),
         good(&ISSUER).header("alg", "none").sign(),
         format!("{}x", good(&ISSUER).sign()),
-        good(&ISSUER).raw_payload("{").sign(),
+        good(&ISSUER).raw_payload(r#"{"sub":"of-a-payload-that-ends""#).sign(),
     ];
     for token in &tokens {
         present(&api, token).await;
@@ -208,8 +216,9 @@ fn contains_part_of(octets: &[u8], token: &str) -> bool {
     token.split('.').skip(1).any(contains)
 }
 
+/// Row B3.
 #[tokio::test]
-async fn b3_the_realm_is_quoted_whatever_it_holds() {
+async fn every_realm_is_quoted() {
     for realm in ["x", "my API", r#"the "best" one"#, r"back\slash", r#"\""#, "a, b=c", ""] {
         let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).realm(realm).build().unwrap();
         let answer = request(serve(app(&api)).await, "/me", &[]).await.answer();
@@ -217,8 +226,9 @@ async fn b3_the_realm_is_quoted_whatever_it_holds() {
     }
 }
 
+/// Row B6.
 #[tokio::test]
-async fn b6_a_protected_response_is_not_made_shareable_and_a_refusal_is_not_stored() {
+async fn answers_get_no_cache_headers_and_refusals_are_no_store() {
     let address = serve_defaults().await;
     let answer = authorize(address, format!("Bearer {}", good(&ISSUER).sign())).await;
     answer.assert_ok();
@@ -231,8 +241,9 @@ async fn b6_a_protected_response_is_not_made_shareable_and_a_refusal_is_not_stor
     }
 }
 
+/// Row H2.
 #[tokio::test]
-async fn h2_the_challenge_names_all_that_the_operation_needs() {
+async fn the_challenge_names_all_required_scopes() {
     let needs =
         |require: Require| Router::new().route("/me", get(|| async {}).layer(require)).layer(server(&ISSUER).layer());
     let token = good(&ISSUER).scope("a d").sign();

@@ -9,8 +9,9 @@ use super::with_spare_bits;
 use crate::harness::signatures::OwnKey;
 use crate::harness::{ISSUER, app, assert_accepted, assert_refused, good, server};
 
+/// Row E1.
 #[tokio::test]
-async fn e1_three_parts_and_none_of_them_empty() {
+async fn a_token_has_three_non_empty_parts() {
     let api = app(&server(&ISSUER));
     let token = good(&ISSUER).sign();
     let [h, p, s] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
@@ -40,8 +41,9 @@ async fn e1_three_parts_and_none_of_them_empty() {
     assert_accepted(&api, [("3", token)]).await;
 }
 
+/// Rows E2, E3.
 #[tokio::test]
-async fn e2_e3_base64url_in_one_spelling() {
+async fn only_canonical_base64url_is_accepted() {
     let key = OwnKey::generate();
     let api = key.server();
     // Lengths that leave every number of spare bits, and octets that the two alphabets spell differently.
@@ -76,8 +78,9 @@ async fn e2_e3_base64url_in_one_spelling() {
     }
 }
 
+/// Row E30.
 #[tokio::test]
-async fn e30_a_nested_token_is_refused() {
+async fn a_nested_token_is_refused() {
     let api = app(&server(&ISSUER));
     for cty in [json!("JWT"), json!("jwt"), json!("Jwt"), json!("application/jwt"), json!(null), json!(["JWT"])] {
         let token = good(&ISSUER).header("cty", &cty);
@@ -90,8 +93,9 @@ async fn e30_a_nested_token_is_refused() {
     assert_accepted(&api, [("another", good(&ISSUER).header("cty", "json").sign())]).await;
 }
 
+/// Row E32.
 #[tokio::test]
-async fn e32_a_token_has_at_most_16_kib() {
+async fn tokens_over_16_kib_are_refused() {
     let api = app(&server(&ISSUER));
     let padded = |octets: usize| good(&ISSUER).claim("x", "x".repeat(octets));
     let length = |octets: usize| padded(octets).signing_input().len() + 1 + 86;

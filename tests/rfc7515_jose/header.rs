@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::with_raw_header;
+use crate::harness::sets::{texts, values};
 use crate::harness::signatures::OwnKey;
 use crate::harness::{ISSUER, app, assert_accepted, assert_refused, decoded, fetches, good, server, small_issuer};
 
+/// Row E4.
 #[tokio::test]
-async fn e4_a_header_member_stands_once() {
+async fn duplicate_header_parameters_are_refused() {
     let api = app(&server(&ISSUER));
     let token = good(&ISSUER).header("x", json!({ "y": 1 })).header("cty", "json");
     let twice = [
@@ -31,40 +33,21 @@ async fn e4_a_header_member_stands_once() {
     assert_accepted(&api, once.map(|member| (member, with_raw_header(&token, member).sign()))).await;
 }
 
+/// Row E6.
 #[tokio::test]
-async fn e6_alg_is_a_string() {
+async fn alg_must_be_a_string() {
     let api = app(&server(&ISSUER));
     assert_refused(&api, [("none", good(&ISSUER).without_header("alg").sign())]).await;
-    for alg in [json!(null), json!(["ES256"]), json!(256), json!(true), json!({ "ES256": 1 })] {
+    for alg in values("no text").into_iter().chain([json!(["ES256"]), json!({ "ES256": 1 })]) {
         assert_refused(&api, [(&alg, good(&ISSUER).header("alg", &alg).sign())]).await;
     }
 }
 
+/// Row E7.
 #[tokio::test]
-async fn e7_no_critical_extension_is_understood() {
+async fn every_critical_extension_is_refused() {
     let api = app(&server(&ISSUER));
-    for crit in [
-        json!([]),
-        json!(null),
-        json!(""),
-        json!("exp"),
-        json!(true),
-        json!({}),
-        json!({ "exp": true }),
-        json!([""]),
-        json!([1]),
-        json!([null]),
-        json!([["exp"]]),
-        json!(["exp"]),
-        json!(["exp", "exp"]),
-        json!(["EXP"]),
-        json!(["alg"]),
-        json!(["kid", "typ"]),
-        json!(["crit"]),
-        json!(["b64"]),
-        json!(["urn:example:new"]),
-        json!(["absent"]),
-    ] {
+    for crit in values("crit") {
         let token = good(&ISSUER)
             .header("exp", 4_102_444_800_u64)
             .header("EXP", true)
@@ -77,8 +60,9 @@ async fn e7_no_critical_extension_is_understood() {
     assert_refused(&api, [("the name by its code points", escaped.sign())]).await;
 }
 
+/// Row E8.
 #[tokio::test]
-async fn e8_an_unencoded_payload_is_none_of_a_jwt() {
+async fn an_unencoded_payload_is_refused() {
     let key = OwnKey::generate();
     let api = key.server();
     let token = good(&ISSUER).without_header("kid");
@@ -98,8 +82,9 @@ async fn e8_an_unencoded_payload_is_none_of_a_jwt() {
     }
 }
 
+/// Row E12.
 #[tokio::test]
-async fn e12_what_is_unknown_and_not_critical_is_ignored() {
+async fn unknown_parameters_that_are_not_critical_are_ignored() {
     let api = app(&server(&ISSUER));
     for (name, value) in [("x", json!(1)), ("nonce", json!("n")), ("exp", json!("x")), ("a", json!({ "b": [null] }))] {
         assert_accepted(
@@ -113,11 +98,12 @@ async fn e12_what_is_unknown_and_not_critical_is_ignored() {
     }
 }
 
+/// Row F6.
 #[tokio::test]
-async fn f6_algorithms_beyond_the_list_are_refused() {
+async fn unsupported_algorithms_are_refused() {
     let issuer = small_issuer();
     let api = app(&server(&issuer));
-    let names = ["ES256K", "Ed448", "ESP256", "ESB256", "SLH-DSA-SHA2-128s", "RS1", "ML-DSA", "ml-dsa-44", "ES521"];
-    assert_refused(&api, names.map(|name| (name, good(&issuer).header("alg", name).sign()))).await;
+    let names = texts("ed448 + post-quantum algorithms + other curves + misspelt algorithms");
+    assert_refused(&api, names.iter().map(|name| (name, good(&issuer).header("alg", name).sign()))).await;
     assert_eq!(fetches(&issuer), (0, 0));
 }

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use tower_bearer::ResourceServer;
 
 use super::{with_raw_claim, with_raw_header};
+use crate::harness::sets::texts;
 use crate::harness::{
     AUDIENCE, ISSUER, app, assert_accepted, assert_refused, decoded, good, server, small_issuer, with_raw_member,
 };
 
+/// Row E5.
 #[tokio::test]
-async fn e5_a_claim_stands_once() {
+async fn duplicate_claims_are_refused() {
     let api = app(&server(&ISSUER));
     let token = good(&ISSUER).claim("x", json!({ "y": 1 })).claim("nbf", 0).claim("azp", "client-1");
     let own = decoded(&token)[1].clone();
@@ -44,8 +46,9 @@ async fn e5_a_claim_stands_once() {
     assert_accepted(&api, once.map(|member| (member, with_raw_member(&token, member).sign()))).await;
 }
 
+/// Row E13.
 #[tokio::test]
-async fn e13_names_and_strings_compare_after_unescaping() {
+async fn names_and_strings_compare_after_unescaping() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
     let slashes = payload.replace('/', "\\/");
@@ -71,28 +74,19 @@ async fn e13_names_and_strings_compare_after_unescaping() {
     .await;
 }
 
+/// Rows E26, E27.
 #[tokio::test]
-async fn e26_e27_a_date_is_a_json_number_in_range() {
+async fn a_date_must_be_a_json_number_in_range() {
     let api = app(&server(&ISSUER));
-    let dated = |name: &'static str, value: &'static str| {
-        (format!("{name}: {value}"), with_raw_claim(good(&ISSUER), name, value).sign())
-    };
-    let late = [
-        "4102444800",
-        "4102444800.5",
-        "4102444800.000",
-        "4.1024448e9",
-        "4.1024448E+9",
-        "41024448000e-1",
-        "9007199254740991",
-        "9.007199254740991e15",
-    ];
-    assert_accepted(&api, late.map(|value| dated("exp", value))).await;
+    let dated =
+        |name: &str, value: &str| (format!("{name}: {value}"), with_raw_claim(good(&ISSUER), name, value).sign());
+    let (past, future) = (texts("past dates"), texts("future dates"));
+    assert_accepted(&api, future.iter().map(|value| dated("exp", value))).await;
     for name in ["nbf", "iat"] {
-        assert_refused(&api, late.map(|value| dated(name, value))).await;
-        assert_accepted(&api, ["0", "-0", "1.5", "1e9", "-1", "1e-400"].map(|value| dated(name, value))).await;
+        assert_refused(&api, future.iter().map(|value| dated(name, value))).await;
+        assert_accepted(&api, past.iter().map(|value| dated(name, value))).await;
     }
-    let never = [
+    let of_another_type = [
         "\"4102444800\"",
         "\"\"",
         "\"never\"",
@@ -102,39 +96,18 @@ async fn e26_e27_a_date_is_a_json_number_in_range() {
         "false",
         "[4102444800]",
         "{\"seconds\":4102444800}",
-        "1e400",
-        "-1e400",
-        "1e300",
-        "-1e300",
-        "1e19",
-        "9007199254740994",
-        "9223372036854775807",
-        "9223372036854775808",
-        "18446744073709551615",
-        "18446744073709551616",
-        "340282366920938463463374607431768211456",
-        "-9223372036854775809",
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "0x10",
-        "04102444800",
-        "+4102444800",
-        "4102444800.",
-        ".5",
-        "4102444800e",
-        "4102444800L",
-        "4_102_444_800",
-        "4102444800;",
     ];
+    let never = texts("dates out of range + no JSON numbers");
     for name in ["exp", "nbf", "iat"] {
-        assert_refused(&api, never.map(|value| dated(name, value))).await;
+        assert_refused(&api, of_another_type.map(|value| dated(name, value))).await;
+        assert_refused(&api, never.iter().map(|value| dated(name, value))).await;
     }
-    assert_refused(&api, ["0", "-0", "-1", "1e9", "1.5", "1e-400"].map(|value| dated("exp", value))).await;
+    assert_refused(&api, past.iter().map(|value| dated("exp", value))).await;
 }
 
+/// Row E29.
 #[tokio::test]
-async fn e29_one_json_object_and_nothing_after_it() {
+async fn header_and_payload_are_one_json_object_each() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
     let spoilt = |text: &str| {
@@ -193,8 +166,9 @@ async fn e29_one_json_object_and_nothing_after_it() {
     .await;
 }
 
+/// Row E29.
 #[tokio::test]
-async fn e29_depth_is_bounded() {
+async fn nesting_over_32_levels_is_refused() {
     let api = app(&server(&ISSUER));
     let arrays = |levels: usize| format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels));
     let objects = |levels: usize| format!("\"x\":{}1{}", "{\"x\":".repeat(levels), "}".repeat(levels));
@@ -228,8 +202,9 @@ async fn e29_depth_is_bounded() {
     }
 }
 
+/// Row E32.
 #[tokio::test]
-async fn e32_no_claim_is_handed_on_before_the_signature_is_verified() {
+async fn claims_are_parsed_only_after_the_signature_is_verified() {
     static READ: AtomicUsize = AtomicUsize::new(0);
     struct Spy;
     impl<'de> serde::Deserialize<'de> for Spy {

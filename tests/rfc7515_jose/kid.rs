@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::harness::signatures::OwnKey;
 use crate::harness::{ISSUER, app, assert_accepted, assert_refused, builder_with_keys, good, small_issuer};
 
+/// Row E9.
 #[tokio::test(start_paused = true)]
-async fn e9_a_name_that_is_unknown_is_not_replaced_by_trying() {
+async fn an_unknown_kid_is_refused_without_trying_keys() {
     let issuer = small_issuer();
     let api = app(&builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap());
     for kid in [json!("x"), json!("P-256-1"), json!(1), json!(null), json!(["p-256-1"]), json!({})] {
@@ -15,8 +16,9 @@ async fn e9_a_name_that_is_unknown_is_not_replaced_by_trying() {
     assert_accepted(&api, [("the name", good(&issuer).sign())]).await;
 }
 
+/// Row E9.
 #[tokio::test]
-async fn e9_a_name_stands_for_its_key_alone() {
+async fn a_kid_selects_only_its_own_key() {
     let keys = [OwnKey::generate(), OwnKey::generate()];
     let mut published = keys.each_ref().map(OwnKey::jwk);
     published[0]["kid"] = json!("one");
@@ -30,8 +32,9 @@ async fn e9_a_name_stands_for_its_key_alone() {
     }
 }
 
+/// Row E10.
 #[tokio::test]
-async fn e10_without_a_name_at_most_seventeen_fitting_keys_are_tried() {
+async fn without_kid_at_most_17_matching_keys_are_tried() {
     let keys: Vec<_> = (0..19).map(|_| OwnKey::generate()).collect();
     let mut published: Vec<_> = keys.iter().map(OwnKey::jwk).collect();
     // These do not fit, so they do not count, wherever they stand.

@@ -28,7 +28,7 @@ fn second_opinion(algorithm: Algorithm, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_second_judge_disagrees_only_where_we_know_why() {
+async fn jsonwebtoken_disagrees_only_in_the_listed_cases() {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let api = server(&ISSUER);
     let token = || token_by(ES256);

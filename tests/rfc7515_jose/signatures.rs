@@ -13,28 +13,31 @@ use crate::harness::{
     small_issuer,
 };
 
+/// Rows E21, E22.
 #[tokio::test]
-async fn e21_e22_rsa_signatures_that_no_library_makes() {
+async fn rsa_padding_and_length_must_be_exact() {
     let vectors = RsaVectors::load();
     assert_accepted(&vectors.app, vectors.tokens(true)).await;
     assert_refused(&vectors.app, vectors.tokens(false)).await;
     assert_eq!((vectors.tokens(true).count(), vectors.tokens(false).count()), (5, 29));
 }
 
+/// Rows D6, F1, F2.
 #[tokio::test]
-async fn d6_f1_f2_every_algorithm_by_its_key() {
+async fn every_algorithm_verifies_with_its_key() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let token = token_by(algorithm);
         assert_accepted(&api, [(algorithm, token.sign()), (algorithm, token.clone().without_header("kid").sign())])
             .await;
     }
 }
 
+/// Rows E21, E22, E23.
 #[tokio::test]
-async fn e21_e22_e23_a_signature_fits_to_the_bit() {
+async fn altered_signatures_are_refused() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let (input, signature) = signed(&token_by(algorithm));
         let (_, another) = signed(&token_by(algorithm));
         let length = signature.len();
@@ -66,10 +69,11 @@ async fn e21_e22_e23_a_signature_fits_to_the_bit() {
     }
 }
 
+/// Row E32.
 #[tokio::test]
-async fn e32_the_signature_covers_header_and_payload() {
+async fn the_signature_covers_header_and_payload() {
     let api = app(&server(&ISSUER));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let powerless = token_by(algorithm).scope("nothing");
         let (input, signature) = signed(&powerless);
         assert_refused(
@@ -84,8 +88,9 @@ async fn e32_the_signature_covers_header_and_payload() {
     }
 }
 
+/// Row E23.
 #[tokio::test]
-async fn e23_an_ecdsa_signature_is_two_numbers_in_range() {
+async fn an_ecdsa_signature_is_two_numbers_in_range() {
     let api = app(&server(&ISSUER));
     for (algorithm, n) in orders() {
         let (input, signature) = signed(&token_by(algorithm));
@@ -131,8 +136,9 @@ async fn e23_an_ecdsa_signature_is_two_numbers_in_range() {
     }
 }
 
+/// Row E24.
 #[tokio::test]
-async fn e24_both_values_of_s_are_good() {
+async fn low_and_high_s_are_both_accepted() {
     let api = app(&server(&ISSUER));
     for (algorithm, n) in orders() {
         let (input, signature) = signed(&token_by(algorithm));
@@ -144,8 +150,9 @@ async fn e24_both_values_of_s_are_good() {
     }
 }
 
+/// Row F2.
 #[tokio::test]
-async fn f2_both_names_of_ed25519_whichever_the_key_bears() {
+async fn both_names_of_ed25519_work_with_any_declared_alg() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::EdDSA, Algorithm::Ed25519]).start();
     for declared in [None, Some("EdDSA"), Some("Ed25519")] {
         let mut jwks = issuer.jwks();
@@ -160,8 +167,9 @@ async fn f2_both_names_of_ed25519_whichever_the_key_bears() {
     }
 }
 
+/// Row F3.
 #[tokio::test]
-async fn f3_an_ed25519_signature_has_one_form() {
+async fn malleable_ed25519_signatures_are_refused() {
     /// The order of the base point (RFC 8032 §5.1), little-endian.
     const L: [u8; 32] =
         *b"\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10";
@@ -178,8 +186,9 @@ async fn f3_an_ed25519_signature_has_one_form() {
     assert_accepted(&api, [("S", with_signature(&input, signature))]).await;
 }
 
+/// Row F3.
 #[tokio::test]
-async fn f3_a_key_of_small_order_verifies_nothing() {
+async fn a_key_of_small_order_verifies_nothing() {
     let issuer = small_issuer();
     // Under the neutral element as the key, this one signature fits every message.
     let (mut neutral, s) = ([0; 32], [0; 32]);

@@ -10,8 +10,9 @@ use crate::harness::{
     AUDIENCE, ISSUER, app, assert_accepted, assert_refused, decoded, fetches, good, send, server, small_issuer,
 };
 
+/// Row D11.
 #[tokio::test]
-async fn d11_header_and_claims_are_utf8_without_a_mark() {
+async fn header_and_claims_must_be_utf8_without_a_byte_order_mark() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
     let utf16 = |text: &str, octets: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(octets).collect::<Vec<_>>();
@@ -52,8 +53,9 @@ async fn d11_header_and_claims_are_utf8_without_a_mark() {
     }
 }
 
+/// Row D19.
 #[tokio::test]
-async fn d19_the_compact_form_alone() {
+async fn json_serializations_are_refused() {
     let issuer = small_issuer();
     let (api, token) = (app(&server(&issuer)), good(&issuer).sign());
     let parts: Vec<_> = token.split('.').collect();
@@ -76,8 +78,9 @@ async fn d19_the_compact_form_alone() {
     assert_accepted(&api, [("compact", token)]).await;
 }
 
+/// Rows D19, E2.
 #[tokio::test]
-async fn d19_e2_no_character_beyond_the_alphabet() {
+async fn characters_outside_base64url_are_refused() {
     let issuer = small_issuer();
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).profile(Profile::Rfc9068).build().unwrap();
     let token = good(&issuer).sign();

@@ -7,36 +7,19 @@ use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::Profile;
 
 use super::both;
+use crate::harness::sets::values;
 use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, good};
 
+/// Row C1.
 #[tokio::test]
-async fn c1_the_type_is_that_of_an_access_token() {
+async fn typ_must_be_that_of_an_access_token() {
     let typed = |typ: &Value| (typ.to_string(), good(&ISSUER).header("typ", typ).sign());
     let [generic, strict] = both(&ISSUER);
     let access_token = ["at+jwt", "AT+JWT", "at+JWT", "application/at+jwt", "Application/At+Jwt"];
     for api in [&generic, &strict] {
         assert_accepted(api, access_token.map(|typ| typed(&json!(typ)))).await;
-        let odd = [
-            json!(""),
-            json!("at+jwt "),
-            json!(" at+jwt"),
-            json!("at+jwt;v=1"),
-            json!("application/at+jwt; charset=utf-8"),
-            json!("at"),
-            json!("at jwt"),
-            json!("atjwt"),
-            json!("text/at+jwt"),
-            json!("application/application/at+jwt"),
-            json!("\u{ff41}t+jwt"),
-            json!("JOSE"),
-            json!("JWE"),
-            json!(null),
-            json!(1),
-            json!(true),
-            json!(["at+jwt"]),
-            json!({ "at+jwt": 1 }),
-        ];
-        assert_refused(api, odd.each_ref().map(typed)).await;
+        assert_refused(api, values("other types + no text").iter().map(typed)).await;
+        assert_refused(api, [typed(&json!(["at+jwt"])), typed(&json!({ "at+jwt": 1 }))]).await;
     }
     let usual = [
         ("JWT", good(&ISSUER).header("typ", "JWT").sign()),
@@ -47,8 +30,9 @@ async fn c1_the_type_is_that_of_an_access_token() {
     assert_refused(&strict, usual).await;
 }
 
+/// Row C4.
 #[tokio::test]
-async fn c4_the_claims_that_must_be_there() {
+async fn required_claims_must_be_present() {
     let [generic, strict] = both(&ISSUER);
     for name in ["iss", "exp", "aud", "sub"] {
         for api in [&generic, &strict] {
@@ -69,25 +53,26 @@ async fn c4_the_claims_that_must_be_there() {
     assert_refused(&strict, [("azp", azp)]).await;
 }
 
+/// Row C4.
 #[tokio::test]
-async fn c4_claims_are_of_their_types() {
-    let texts = [json!(null), json!(1), json!(true), json!([]), json!(["user-1"]), json!({})];
-    let dates = [json!(null), json!("4102444800"), json!(true), json!([4_102_444_800_u64]), json!({})];
+async fn claims_must_have_their_types() {
     let of = |name: &'static str, values: &[Value]| -> Vec<_> {
         values.iter().map(|value| (format!("{name}: {value}"), good(&ISSUER).claim(name, value).sign())).collect()
     };
     for api in both(&ISSUER) {
         for name in ["iss", "sub", "client_id", "jti", "azp", "token_use", "typ"] {
-            assert_refused(&api, of(name, &texts)).await;
+            assert_refused(&api, of(name, &values("no text"))).await;
+            assert_refused(&api, of(name, &[json!(["user-1"])])).await;
         }
         for name in ["exp", "nbf", "iat"] {
-            assert_refused(&api, of(name, &dates)).await;
+            assert_refused(&api, of(name, &values("no number"))).await;
         }
     }
 }
 
+/// Row C5.
 #[tokio::test]
-async fn c5_the_issuer_code_point_by_code_point() {
+async fn iss_is_compared_by_code_points() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).path("/realms/test").start();
     let url = issuer.url().to_owned();
     let others = [
@@ -119,8 +104,9 @@ async fn c5_the_issuer_code_point_by_code_point() {
     }
 }
 
+/// Rows C6, E28, D14.
 #[tokio::test]
-async fn c6_e28_d14_the_audience_names_this_server() {
+async fn aud_must_name_this_server() {
     let with = |aud: &Value| (aud.to_string(), good(&ISSUER).claim("aud", aud).sign());
     let mine = [json!(AUDIENCE), json!([AUDIENCE]), json!(["https://other.example.test", AUDIENCE])];
     let others = [
@@ -155,8 +141,9 @@ async fn c6_e28_d14_the_audience_names_this_server() {
     }
 }
 
+/// Rows C10, C11.
 #[tokio::test]
-async fn c10_c11_what_the_rules_do_not_need_is_exposed() {
+async fn other_claims_are_exposed() {
     let more = json!({
         "groups": ["a", { "value": "b" }],
         "roles": [{ "value": "admin", "primary": true }],
@@ -173,8 +160,9 @@ async fn c10_c11_what_the_rules_do_not_need_is_exposed() {
     }
 }
 
+/// Row C15.
 #[tokio::test]
-async fn c15_the_subject_need_not_be_a_person() {
+async fn the_subject_may_be_a_client() {
     let token = good(&ISSUER).subject("client-1").client_id("client-1").sign();
     for profile in [Profile::Generic, Profile::Rfc9068] {
         let api = ResourceServer::builder(AUDIENCE).trust(ISSUER.issuer()).profile(profile).build().unwrap();

@@ -9,8 +9,9 @@ use tower_bearer::testing::TokenBuilder;
 use super::both;
 use crate::harness::{AUDIENCE, ISSUER, assert_accepted, assert_refused, fetches, good, small_issuer, with_raw_member};
 
+/// Row C2.
 #[tokio::test]
-async fn c2_an_unsigned_token_is_none() {
+async fn unsigned_tokens_are_refused() {
     let unsigned = good(&ISSUER).header("alg", "none");
     for api in both(&ISSUER) {
         assert_refused(
@@ -25,8 +26,9 @@ async fn c2_an_unsigned_token_is_none() {
     }
 }
 
+/// Rows C12, D7.
 #[tokio::test]
-async fn c12_d7_an_encrypted_token_is_refused_without_a_fetch() {
+async fn an_encrypted_token_is_refused_without_a_fetch() {
     let issuer = small_issuer();
     let token = good(&issuer).sign();
     let (header, rest) = token.split_once('.').unwrap();
@@ -51,8 +53,9 @@ async fn c12_d7_an_encrypted_token_is_refused_without_a_fetch() {
     assert_eq!(fetches(&issuer), (0, 0));
 }
 
+/// Row C13.
 #[tokio::test]
-async fn c13_tokens_of_other_kinds_never_pass() {
+async fn tokens_of_other_kinds_are_refused() {
     let token = || good(&ISSUER);
     let others = [
         ("an ID token of the code flow", token().header("typ", "JWT").claim("nonce", "n").claim("at_hash", "h")),
@@ -108,8 +111,9 @@ async fn c13_tokens_of_other_kinds_never_pass() {
     }
 }
 
+/// Rows L13, M3.
 #[tokio::test]
-async fn l13_m3_a_bound_token_is_no_bearer_token() {
+async fn a_bound_token_is_refused_as_bearer_token() {
     let confirmations = [
         json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
         json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
@@ -131,8 +135,9 @@ async fn l13_m3_a_bound_token_is_no_bearer_token() {
     }
 }
 
+/// Row L13.
 #[tokio::test]
-async fn l13_a_proof_beside_it_does_not_help() {
+async fn a_bound_token_is_refused_even_beside_a_proof() {
     let token = good(&ISSUER).claim("cnf", json!({ "jkt": "x" })).sign();
     let proof = good(&ISSUER).header("typ", "dpop+jwt").claim("htm", "GET").sign();
     for api in both(&ISSUER) {

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::both;
 use crate::harness::{ISSUER, assert_refused, good, present};
 
+/// Rows C9, H1.
 #[tokio::test]
-async fn c9_h1_scope_tokens_compare_whole() {
+async fn scope_tokens_are_compared_whole() {
     let [generic, strict] = both(&ISSUER);
     let with = |scope: &str| good(&ISSUER).scope(scope).sign();
     for api in [&generic, &strict] {
@@ -38,16 +39,18 @@ async fn c9_h1_scope_tokens_compare_whole() {
     }
 }
 
+/// Row H3.
 #[tokio::test]
-async fn h3_a_missing_scope_grants_nothing() {
+async fn a_missing_scope_grants_nothing() {
     for api in both(&ISSUER) {
         let token = good(&ISSUER).without_claim("scope").sign();
         present(&api, &token).await.assert_insufficient_scope("read:me");
     }
 }
 
+/// Row H4.
 #[tokio::test]
-async fn h4_the_first_of_scope_scp_and_scopes_counts_alone() {
+async fn only_the_first_of_scope_scp_and_scopes_counts() {
     let [generic, strict] = both(&ISSUER);
     let bare = good(&ISSUER).without_claim("scope");
     let granting = [
@@ -89,8 +92,9 @@ async fn h4_the_first_of_scope_scp_and_scopes_counts_alone() {
     }
 }
 
+/// Row H4.
 #[tokio::test]
-async fn h4_a_scope_of_another_type_makes_a_bad_token() {
+async fn a_scope_of_another_type_is_an_invalid_token() {
     let odd = [
         json!(null),
         json!(1),

@@ -18,7 +18,7 @@ use crate::harness::{app, builder_with_keys, good, present, small_issuer};
 use crate::memory_source::MINUTE;
 
 #[tokio::test]
-async fn a_token_is_admitted_at_its_second_sight() {
+async fn a_token_is_cached_at_its_second_use() {
     let issuer = small_issuer();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let token = good(&issuer).sign();
@@ -72,7 +72,7 @@ async fn claims_are_parsed_once_per_token() {
 }
 
 #[tokio::test]
-async fn refused_tokens_are_never_kept() {
+async fn refused_tokens_are_not_cached() {
     let (issuer, forger) = (small_issuer(), small_issuer());
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let bad = [
@@ -96,7 +96,7 @@ async fn refused_tokens_are_never_kept() {
 
 /// Switching the cache off changes nothing that anybody is told.
 #[tokio::test]
-async fn without_a_cache_everything_is_the_same() {
+async fn switching_the_cache_off_changes_no_answer() {
     for off in [TokenCache::off(), TokenCache::default().entries(0), TokenCache::default().bytes(0)] {
         let issuer = small_issuer();
         let api = builder_with_keys(issuer.url(), &issuer.jwks()).token_cache(off).build().unwrap();
@@ -111,7 +111,7 @@ async fn without_a_cache_everything_is_the_same() {
 }
 
 #[test]
-fn neither_bound_is_exceeded() {
+fn the_entry_and_byte_bounds_hold() {
     let issuer = small_issuer();
     let small_tokens: Vec<String> = (0..300).map(|_| good(&issuer).sign()).collect();
     let large_tokens: Vec<String> = (0..300).map(|_| good(&issuer).claim("x", "x".repeat(4000)).sign()).collect();
@@ -133,7 +133,7 @@ fn neither_bound_is_exceeded() {
 
 /// One-time tokens would fill any memory; a working set must not notice them, nor what was asked for yesterday.
 #[test]
-fn a_working_set_stays_while_nine_tenths_are_one_time_tokens() {
+fn the_working_set_stays_among_90_percent_one_time_tokens() {
     let issuer = small_issuer();
     let settings = TokenCache::default().entries(4000);
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).token_cache(settings).build().unwrap();
@@ -163,7 +163,7 @@ fn a_working_set_stays_while_nine_tenths_are_one_time_tokens() {
 }
 
 #[tokio::test]
-async fn a_cached_token_shows_nothing_of_itself() {
+async fn debug_output_shows_no_cached_token() {
     let issuer = small_issuer();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let token = good(&issuer).subject("somebody-private").sign();
@@ -194,7 +194,7 @@ where
 }
 
 #[tokio::test]
-async fn what_is_not_kept_is_not_allocated() {
+async fn a_cache_hit_allocates_nothing_of_its_own() {
     let issuer = small_issuer();
     let keys = || builder_with_keys(issuer.url(), &issuer.jwks());
     let (on, off) = (keys().build().unwrap(), keys().token_cache(TokenCache::off()).build().unwrap());

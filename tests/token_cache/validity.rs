@@ -52,7 +52,7 @@ fn a_cached_token_is_refused_at_exp_plus_leeway() {
 }
 
 #[test]
-fn a_cached_token_is_judged_by_nbf_and_iat_when_the_clock_is_set_back() {
+fn nbf_and_iat_of_a_cached_token_are_checked_when_the_clock_is_set_back() {
     for claim in ["nbf", "iat"] {
         let issuer = small_issuer();
         let (builder, clock) = with_clock(&issuer);
@@ -73,7 +73,7 @@ fn a_cached_token_is_judged_by_nbf_and_iat_when_the_clock_is_set_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cached_token_gets_503_past_the_stale_cap_and_passes_after_it() {
+async fn a_cached_token_gets_503_past_the_stale_limit_and_passes_again_later() {
     let setup = Setup::warm(None).await;
     let token = setup.token();
     remember(&setup.api, &token);
@@ -92,7 +92,7 @@ async fn a_cached_token_gets_503_past_the_stale_cap_and_passes_after_it() {
 
 /// The keys of a program without a runtime of its own are refreshed by its look-ups alone, and hits are look-ups too.
 #[tokio::test(start_paused = true)]
-async fn hits_alone_keep_the_keys_fresh() {
+async fn cache_hits_alone_keep_the_keys_fresh() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     let token = setup.token();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -114,7 +114,7 @@ async fn hits_alone_keep_the_keys_fresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_issuers_with_one_kid_keep_their_tokens_apart() {
+async fn tokens_of_two_issuers_with_one_kid_stay_apart() {
     let (one, two) = (small_issuer(), small_issuer());
     let source = |issuer: &TestIssuer| Source(Arc::new(Mutex::new((Fetch::Keys(keys(issuer), None), Vec::new()))));
     let (first, second) = (source(&one), source(&two));

@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_remembered_after_its_key_was_withdrawn_is_refused_too() {
+async fn a_token_cached_after_its_key_was_withdrawn_is_refused() {
     let issuer = small_issuer();
     let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
@@ -108,7 +108,7 @@ async fn a_cached_token_is_refused_when_its_kid_gets_new_material() {
 
 /// What counts is the material, not when it was fetched or what else is in the set.
 #[tokio::test(start_paused = true)]
-async fn the_same_material_fetched_again_is_the_same_key() {
+async fn refetching_the_same_key_keeps_its_tokens() {
     let setup = Setup::warm(None).await;
     let token = setup.token();
     remember(&setup.api, &token);
@@ -144,7 +144,7 @@ async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm()
 
 /// Many threads, one token, one key that comes and goes: whatever the order, no one-time mistake is made permanent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_races_a_withdrawal_does_not_survive_it() {
+async fn no_token_survives_a_race_with_a_withdrawal() {
     let issuer = small_issuer();
     let clock = TestClock::new();
     let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));

@@ -10,8 +10,9 @@ use tower_bearer::validation::VerifyError;
 use super::{altered, b64, ed25519, jwk, keys, ml_dsa, octets, p256, rsa, server_with, token, with, without};
 use crate::harness::{app, present, small_issuer};
 
+/// Rows E14, E19, E25.
 #[tokio::test]
-async fn e14_e19_e25_what_is_ignored_or_tolerated() {
+async fn unknown_members_and_leading_zeros_are_tolerated() {
     let rows = [
         with(p256(), "x5c", json!(["not a certificate"])),
         with(p256(), "x5c", 5),
@@ -34,8 +35,9 @@ async fn e14_e19_e25_what_is_ignored_or_tolerated() {
     present(&app(&server_with(padded)), &token(Algorithm::RS256).sign()).await.assert_ok();
 }
 
+/// Rows E16, E17, E20.
 #[tokio::test(start_paused = true)]
-async fn e16_e17_e20_a_key_for_something_else_verifies_nothing() {
+async fn a_key_for_another_purpose_verifies_nothing() {
     for changed in [
         with(p256(), "use", "enc"),
         with(p256(), "key_ops", json!(["sign"])),
@@ -49,8 +51,9 @@ async fn e16_e17_e20_a_key_for_something_else_verifies_nothing() {
     }
 }
 
+/// Rows E20, D4.
 #[tokio::test(start_paused = true)]
-async fn e20_d4_a_published_secret_signs_nothing() {
+async fn a_published_hmac_secret_verifies_nothing() {
     let secret = [7; 32];
     let oct = json!({ "kty": "oct", "kid": "hmac", "alg": "HS256", "k": b64(secret) });
     let app = app(&server_with(keys([oct, p256()])));
@@ -62,8 +65,9 @@ async fn e20_d4_a_published_secret_signs_nothing() {
     }
 }
 
+/// Row D2.
 #[tokio::test]
-async fn d2_a_key_serves_only_the_algorithm_it_names() {
+async fn a_key_with_alg_verifies_only_that_algorithm() {
     let rsa_family =
         [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
     for named in rsa_family {
@@ -86,10 +90,11 @@ async fn d2_a_key_serves_only_the_algorithm_it_names() {
     }
 }
 
+/// Row D2.
 #[tokio::test]
-async fn d2_a_key_that_names_no_algorithm_serves_those_of_its_kind() {
+async fn a_key_without_alg_verifies_the_algorithms_of_its_type() {
     let app = app(&server_with(keys([rsa()])));
-    for used in Algorithm::ALL {
+    for &used in Algorithm::ALL {
         let kid = rsa()["kid"].clone();
         let answer = present(&app, &token(used).header("kid", kid).sign()).await;
         let fits = used.name().starts_with("RS") || used.name().starts_with("PS");
@@ -101,8 +106,9 @@ async fn d2_a_key_that_names_no_algorithm_serves_those_of_its_kind() {
     }
 }
 
+/// Row E9.
 #[tokio::test(start_paused = true)]
-async fn e9_a_stated_kid_is_a_string_that_must_fit_exactly() {
+async fn kid_must_match_exactly() {
     let kid = p256()["kid"].as_str().unwrap().to_owned();
     let server = server_with(keys([p256()]));
     let app = app(&server);
@@ -114,8 +120,9 @@ async fn e9_a_stated_kid_is_a_string_that_must_fit_exactly() {
     assert_eq!(error, VerifyError::Token(TokenError::UnknownKey { kid: Some("x".into()) }));
 }
 
+/// Row E9.
 #[tokio::test(start_paused = true)]
-async fn e9_a_stated_kid_is_not_replaced_by_a_key_without_one() {
+async fn a_kid_does_not_select_a_key_without_kid() {
     let nameless = server_with(keys([without(p256(), "kid")]));
     let token = token(Algorithm::ES256);
     let error = nameless.verify(&token.sign()).await.unwrap_err();
@@ -134,8 +141,9 @@ fn strangers(count: usize) -> Vec<Value> {
     (0..count).map(one).collect()
 }
 
+/// Row E10.
 #[tokio::test]
-async fn e10_without_a_kid_seventeen_fitting_keys_are_tried() {
+async fn without_kid_17_matching_keys_are_tried() {
     let strangers = strangers(17);
     let token = token(Algorithm::ES256).without_header("kid").sign();
     // Those that do not fit the algorithm do not count.
@@ -147,11 +155,15 @@ async fn e10_without_a_kid_seventeen_fitting_keys_are_tried() {
     present(&app(&server), &token).await.assert_invalid_token();
     let error = server.verify(&token).await.unwrap_err();
     assert_eq!(error, VerifyError::Token(TokenError::NoKid { tried: 17, fitting: 18 }));
-    assert_eq!(error.to_string(), "the token is refused: no kid: 17 of 18 keys tried, and none made the signature");
+    assert_eq!(
+        error.to_string(),
+        "the token is refused: no kid: 17 of 18 keys tried, and none of them made the signature"
+    );
 }
 
+/// Row E18.
 #[tokio::test]
-async fn e18_keys_of_one_name_are_told_apart_by_what_they_fit() {
+async fn keys_with_one_kid_are_chosen_by_type_and_algorithm() {
     let same = |jwk: Value| with(jwk, "kid", "same");
     let mut entries: Vec<_> = strangers(2).into_iter().map(same).collect();
     entries.extend([same(rsa()), same(p256()), same(ed25519())]);

@@ -24,34 +24,40 @@ fn assert_each_is_skipped_for_its_reason(rows: impl IntoIterator<Item = (impl To
     assert_eq!(disagreements.collect::<Vec<_>>(), []);
 }
 
+/// Rows E15, E16, E17, D2.
 #[test]
-fn e15_e16_e17_d2_keys_for_something_else_are_skipped() {
+fn keys_for_another_purpose_are_skipped() {
     assert_each_is_skipped_for_its_reason(of_another_purpose());
 }
 
+/// Row E20.
 #[test]
-fn e20_secrets_are_skipped() {
+fn secret_keys_are_skipped() {
     assert_each_is_skipped_for_its_reason(secret());
 }
 
+/// Rows E25, D8, D9.
 #[test]
-fn e25_d8_d9_weak_keys_are_skipped() {
+fn weak_keys_are_skipped() {
     assert_each_is_skipped_for_its_reason(weak());
 }
 
+/// Row E15.
 #[test]
-fn e15_malformed_keys_are_skipped() {
+fn malformed_keys_are_skipped() {
     assert_each_is_skipped_for_its_reason(malformed());
     assert_each_is_skipped_for_its_reason(raw());
 }
 
+/// Row D8.
 #[test]
-fn d8_ed25519_keys_of_small_order_are_skipped() {
+fn ed25519_keys_of_small_order_are_skipped() {
     assert_each_is_skipped_for_its_reason(small_order());
 }
 
+/// Row E15.
 #[tokio::test]
-async fn e15_a_polluted_set_costs_no_good_key() {
+async fn unusable_keys_do_not_affect_usable_ones() {
     let odd: Vec<_> = all_odd_keys().into_iter().map(|(entry, _)| entry).collect();
     let good: Vec<_> = ISSUER.jwks()["keys"].as_array().unwrap().iter().map(ToString::to_string).collect();
     for odd in odd.chunks(ODD_KEYS_IN_A_SET) {
@@ -60,7 +66,7 @@ async fn e15_a_polluted_set_costs_no_good_key() {
         let (before, after) = odd.split_at(odd.len() / 2);
         publisher.fail(Endpoint::Jwks, Fault::Body(set(before.iter().chain(&good).chain(after)).into_bytes()));
         let app = app(&server(&publisher));
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             let token = token(algorithm).claim("iss", publisher.url());
             present(&app, &token.sign()).await.assert_ok();
             present(&app, &token.without_header("kid").sign()).await.assert_ok();
@@ -69,8 +75,9 @@ async fn e15_a_polluted_set_costs_no_good_key() {
     }
 }
 
+/// Row E15.
 #[test]
-fn e15_what_is_skipped_is_told_without_showing_the_key() {
+fn skipped_keys_are_reported_without_their_material() {
     let private = with(with(p256(), "kid", "sig-1"), "d", "c2VjcmV0");
     let keys = keys([rsa(), private]);
     let skipped = &keys.skipped()[0];
@@ -80,16 +87,18 @@ fn e15_what_is_skipped_is_told_without_showing_the_key() {
 }
 
 /// No point of the curve has y = 2. That is only seen when a signature is verified, and then none is good.
+/// Row D8.
 #[tokio::test]
-async fn d8_an_ed25519_key_off_the_curve_verifies_nothing() {
+async fn an_ed25519_key_off_the_curve_verifies_nothing() {
     let off_curve = with(ed25519(), "x", b64([&[2][..], &[0; 31]].concat()));
     let api = server_with(keys([p256(), off_curve]));
     present(&app(&api), &token(Algorithm::EdDSA).sign()).await.assert_invalid_token();
 }
 
 /// serde's derived structs can also be read from an array of their members in order, and no issuer writes that.
+/// Row E15.
 #[test]
-fn e15_an_array_is_no_jwk() {
+fn an_array_is_not_accepted_as_a_jwk() {
     let (n, e) = (&rsa()["n"], &rsa()["e"]);
     let members = json!(["RSA", null, null, null, null, null, n, e, null, null, null, null, null, null]);
     let keys = JwkSet::from_json(set([&p256().to_string(), &members.to_string()]).as_bytes()).unwrap();
@@ -97,14 +106,16 @@ fn e15_an_array_is_no_jwk() {
     assert_eq!(reasons, [&UnusableJwk::Malformed]);
 }
 
+/// Row E15.
 #[test]
-fn e15_an_array_is_no_set() {
+fn an_array_is_not_accepted_as_a_set() {
     let array = json!([[p256()]]).to_string();
     assert_eq!(JwkSet::from_json(array.as_bytes()).err(), Some(JwkSetError::NotAJwkSet));
 }
 
+/// Row E15.
 #[test]
-fn e15_what_is_no_set_is_of_no_use() {
+fn documents_that_are_no_jwk_set_are_refused() {
     let not_sets: [&[u8]; 14] = [
         b"",
         b"x",
@@ -133,8 +144,9 @@ fn e15_what_is_no_set_is_of_no_use() {
     assert_eq!(reasons, [(0, UnusableJwk::Symmetric), (1, UnusableJwk::Malformed)]);
 }
 
+/// Row I13.
 #[test]
-fn i13_a_set_has_at_most_100_keys() {
+fn sets_over_100_keys_are_refused() {
     let jwk = p256().to_string();
     let read = |count| JwkSet::from_json(set(std::iter::repeat_n(&jwk, count)).as_bytes());
     assert_eq!(read(100).unwrap().keys().len(), 100);
@@ -142,8 +154,9 @@ fn i13_a_set_has_at_most_100_keys() {
 }
 
 /// Within the size of a document, and far beyond what a recursive parser survives.
+/// Row E15.
 #[test]
-fn e15_nesting_exhausts_no_stack() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let jwk = p256().to_string();
     for entry in [jwk.replacen('{', &format!(r#"{{"x5c":{deep},"#), 1), deep.clone()] {
@@ -153,8 +166,9 @@ fn e15_nesting_exhausts_no_stack() {
     }
 }
 
+/// Row D9.
 #[test]
-fn d9_the_bounds_of_a_modulus_are_within_them() {
+fn moduli_of_2048_and_8192_bits_are_accepted() {
     let smallest = [&[0x80][..], &[0; 254], &[1]].concat();
     for n in [smallest, vec![0xff; 1024]] {
         let keys = keys([with(rsa(), "n", b64(n))]);
@@ -162,8 +176,9 @@ fn d9_the_bounds_of_a_modulus_are_within_them() {
     }
 }
 
+/// Row I12.
 #[tokio::test]
-async fn i12_a_set_of_no_use_leaves_the_server_without_keys() {
+async fn an_unusable_set_leaves_the_server_without_keys() {
     for document in ["", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#] {
         let issuer = small_issuer();
         issuer.fail(Endpoint::Jwks, Fault::Body(document.into()));

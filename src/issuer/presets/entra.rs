@@ -130,7 +130,7 @@ fn guid(tenant: &str) -> Result<&str, ConfigError> {
         return Ok(tenant);
     }
     let expected = if is_any_tenant(tenant) {
-        "a GUID in lower case, but stands for any tenant: set the GUID of yours, or several with entra_tenants"
+        "a GUID in lower case; this name stands for any tenant, so set the GUID of your tenant, or several with entra_tenants"
     } else {
         "a GUID in lower case"
     };

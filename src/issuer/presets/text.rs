@@ -20,7 +20,7 @@ pub(super) fn jwks(url: &str) -> Result<Source, ConfigError> {
 pub(super) fn segment<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, ConfigError> {
     let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet);
     if value.is_empty() || !value.bytes().all(is_plain) || value == "." || value == ".." {
-        return Err(refuse(argument, value, "made of letters, digits, '-', '.', '_' and '~'"));
+        return Err(refuse(argument, value, "a text of letters, digits, '-', '.', '_' and '~'"));
     }
     Ok(value)
 }

@@ -117,8 +117,9 @@ fn the_published_signatures_verify() {
         let (input, _) = example.jws.rsplit_once('.').unwrap();
         let signature = base64url::decode(signature).unwrap();
         let by = |algorithm| key(example.jwk).unwrap().verify(algorithm, input.as_bytes(), &signature);
-        let verifying: Vec<_> = Algorithm::ALL.into_iter().filter(|algorithm| by(*algorithm)).collect();
-        let meant: Vec<_> = Algorithm::ALL.into_iter().filter(|other| example.algorithm.same_scheme(*other)).collect();
+        let verifying: Vec<_> = Algorithm::ALL.iter().copied().filter(|algorithm| by(*algorithm)).collect();
+        let meant: Vec<_> =
+            Algorithm::ALL.iter().copied().filter(|other| example.algorithm.same_scheme(*other)).collect();
         assert_eq!(verifying, meant, "{}: by its algorithm and by no other", example.place);
     }
 }

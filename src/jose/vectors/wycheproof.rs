@@ -250,7 +250,7 @@ fn judge(sets: impl Iterator<Item = Set>) -> Tally {
                 let accepts =
                     |served: &Algorithm| key.as_ref().is_ok_and(|key| key.verify(*served, &message, &signature));
                 let accepting: Vec<_> = served.filter(accepts).collect();
-                let meant: Vec<_> = Algorithm::ALL.into_iter().filter(is_meant).collect();
+                let meant: Vec<_> = Algorithm::ALL.iter().copied().filter(is_meant).collect();
                 counts.run += 1;
                 counts.for_their_key += usize::from(key.is_err());
                 if accepting != meant {

@@ -6,6 +6,7 @@ use tower_bearer::jose::{Algorithm, JsonError, JwsError};
 use tower_bearer::validation::TokenError;
 
 use super::{Rule, Setting, nested, not, spoilt};
+use crate::harness::sets::texts;
 use crate::properties::good_token::{any_case, value, word, write, write_with_a_member_twice};
 
 /// RFC 8725 §3.1, RFC 7515 §4.1.1, §4.1.4 and §5.2.
@@ -19,7 +20,7 @@ pub(super) fn signatures() -> Vec<Rule> {
                 let same = |other: &Algorithm| {
                     *other == setting.algorithm || edwards.contains(other) && edwards.contains(&setting.algorithm)
                 };
-                let others = Algorithm::ALL.into_iter().filter(|other| !same(other));
+                let others = Algorithm::ALL.iter().copied().filter(|other| !same(other));
                 // As often as not one of RSA's, which an RSA key serves all.
                 let of_rsa = |other: &Algorithm| other.name().starts_with(['R', 'P']);
                 let others: Vec<_> = if random.bool() { others.filter(of_rsa).collect() } else { others.collect() };
@@ -31,15 +32,13 @@ pub(super) fn signatures() -> Vec<Rule> {
             "alg is unknown",
             "alg",
             |setting, random| {
-                let unknown =
-                    ["none", "None", "nonE", "HS256", "HS384", "HS512", "ES256K", "Ed448", "dir", "RSA-OAEP", ""];
+                let unknown = texts(
+                    "none + almost none + hmac + encryption algorithms + ed448 + post-quantum algorithms + other curves",
+                );
                 let own = setting.algorithm.name();
                 // Not one of the names is the same in other letters, or with a space.
                 let misspelt = [own.to_lowercase(), format!("{own} "), format!(" {own}"), format!("{own}\u{0}")];
-                random
-                    .choice(unknown.map(str::to_owned).into_iter().chain(misspelt).collect::<Vec<_>>())
-                    .unwrap()
-                    .into()
+                random.choice(unknown.into_iter().chain(misspelt).collect::<Vec<_>>()).unwrap().into()
             },
             TokenError::Jws(JwsError::Algorithm { .. })
         ),
@@ -89,22 +88,8 @@ pub(super) fn header() -> Vec<Rule> {
             "typ is another one",
             "typ",
             |_, random| {
-                let others = [
-                    "id+jwt",
-                    "logout+jwt",
-                    "dpop+jwt",
-                    "secevent+jwt",
-                    "JWS",
-                    "JOSE",
-                    "at+jwt ",
-                    "at",
-                    "jwt+at",
-                    "",
-                    "text/at+jwt",
-                    "application/application/at+jwt",
-                    "application/jwt",
-                ];
-                any_case(random.choice(others).unwrap(), random).into()
+                let others = texts("other types");
+                any_case(random.choice(&others).unwrap(), random).into()
             },
             TokenError::Type { .. }
         ),

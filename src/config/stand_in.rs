@@ -1,0 +1,22 @@
+//! Values that take the place of settings that could not be read. The builder accepts all of them, so they cause no further
+//! problem.
+
+use crate::Issuer;
+use crate::keys::KeyFile;
+
+/// A URL of a host that does not exist (RFC 6761 §6.4).
+#[cfg(feature = "http-client")]
+pub(super) const URL: &str = "https://stand-in.invalid";
+#[cfg(feature = "http-client")]
+pub(super) const DOMAIN: &str = "stand-in.invalid";
+/// A tenant of Microsoft Entra ID.
+#[cfg(feature = "http-client")]
+pub(super) const TENANT: &str = "00000000-0000-4000-8000-000000000000";
+pub(super) const AUDIENCE: &str = "urn:stand-in";
+/// A name of anything else.
+pub(super) const NAME: &str = "stand-in";
+
+/// An issuer in the place of the one at index `at` of the list. It is named for that place, so no two are equal.
+pub(super) fn issuer(at: usize) -> Issuer {
+    Issuer::keys(&format!("issuers[{at}]"), KeyFile::new(NAME)).expect("an identifier that is accepted")
+}

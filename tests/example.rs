@@ -1,0 +1,6 @@
+//! What `examples/me` does beside its API. These tests compile sources of that package, which the published crate is without.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod authorization_server;
+mod authorization_server_grants;
+mod example_process;

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# What to run between two edits: format, lints, unit tests and, if it is named, one file of promises: `./tests/quick.sh token_cache`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo fmt --all --check
+cargo clippy --locked --all-targets --all-features -- -D warnings
+cargo test --locked --all-features --lib
+if [ $# -gt 0 ]; then
+    # A name that no file has would pass without a test.
+    [ -e "tests/$1.rs" ] || [ -e "tests/$1/mod.rs" ] || { echo "no file tests/$1.rs and no tests/$1/mod.rs" >&2; exit 1; }
+    cargo test --locked --all-features --test promises -- "$1::"
+fi
