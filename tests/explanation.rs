@@ -238,7 +238,7 @@ async fn an_unusable_key_is_reported_with_its_reason() {
     let explanation = server(&issuer).explain(&good(&issuer).header("kid", "odd").sign()).await;
     assert_eq!(failed(&explanation), ["kid"]);
     assert!(
-        explanation.to_string().contains(r#"entry 1 (kid "odd"): not for signatures: use is "enc""#),
+        explanation.to_string().contains(r#"entry 1 (kid "odd"): the key is not for signatures: use is "enc""#),
         "{explanation}"
     );
 }

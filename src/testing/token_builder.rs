@@ -105,13 +105,13 @@ impl TokenBuilder {
         self
     }
 
-    /// Uses these octets for the header, whatever they are. It is signed all the same.
+    /// Uses these bytes for the header, whatever they are. It is signed all the same.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(header.into());
         self
     }
 
-    /// Uses these octets for the payload, whatever they are. It is signed all the same.
+    /// Uses these bytes for the payload, whatever they are. It is signed all the same.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
         self
@@ -131,11 +131,11 @@ impl TokenBuilder {
     /// What is signed: the first two parts with the dot between them.
     #[must_use]
     pub fn signing_input(&self) -> String {
-        let octets = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
+        let bytes = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
             raw.clone().unwrap_or_else(|| Value::from(members.clone()).to_string().into())
         };
-        let header = encode_base64url(octets(&self.raw_header, &self.header));
-        let payload = encode_base64url(octets(&self.raw_payload, &self.claims));
+        let header = encode_base64url(bytes(&self.raw_header, &self.header));
+        let payload = encode_base64url(bytes(&self.raw_payload, &self.claims));
         format!("{header}.{payload}")
     }
 

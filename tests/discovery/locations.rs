@@ -179,9 +179,9 @@ async fn a_failed_search_reports_every_url_with_its_reason() {
     let keys = RemoteKeys::discover(&issuer).unwrap();
     let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
     let expected = format!(
-        "no usable metadata: {origin}{oauth}: not a metadata document with issuer and jwks_uri; \
+        "no usable metadata was found: {origin}{oauth}: the document is not a JSON object with the strings issuer and jwks_uri; \
          {origin}{inserted}: answered 403 Forbidden; \
-         {origin}{appended}: the metadata is that of the issuer \"https://other.example\""
+         {origin}{appended}: the metadata is of another issuer: \"https://other.example\""
     );
     assert_eq!(error.to_string(), expected);
 
