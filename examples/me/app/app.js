@@ -139,7 +139,7 @@ async function askBackend(what, { json = {}, answer }) {
     json,
     answer: (response, body) => (response.ok ? body.refused ? 'Refused' : answer(body) : 'Refused'),
   });
-  if (!response.ok || body.refused) throw new Refused(`Refused: ${body.refused ?? response.status}.`);
+  if (!response.ok || body.refused) throw new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
   return body;
 }
 

@@ -96,7 +96,7 @@ async fn begin_session(State(backend): State<Arc<Backend>>, jar: CookieJar, Json
     // A foreign answer is not looked at, and the question stays open.
     let flow = jar.get(FLOW).and_then(|cookie| Flow::from_cookie(cookie.value()));
     let Some(flow) = flow.filter(|flow| returned.state.as_deref() == Some(&flow.state)) else {
-        let reason = "this answer has a foreign state, so it belongs to no sign-in that this browser began";
+        let reason = "Refused: this answer has a foreign state, so it belongs to no sign-in that this browser began.";
         return (jar, refused(reason, &Messages::default()));
     };
     let jar = jar.remove(expired(FLOW));
@@ -109,7 +109,7 @@ async fn begin_session(State(backend): State<Arc<Backend>>, jar: CookieJar, Json
     // What was begun as one user is not finished as another.
     if flow.resume.is_some() && flow.subject.as_deref().is_some_and(|subject| claims["sub"] != subject) {
         backend.give_back(tokens.refresh_token.as_deref(), &mut messages).await;
-        return (jar, refused("somebody else has signed in", &messages));
+        return (jar, refused("Refused: somebody else has signed in, so nothing goes on.", &messages));
     }
     let earlier = jar.get(REFRESH).map(|cookie| cookie.value().to_owned());
     backend.give_back(earlier.as_deref(), &mut messages).await;
@@ -138,7 +138,7 @@ async fn profile(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply {
     let request = backend.tokens.http.get(format!("{}/api/me", backend.api)).bearer_auth(access_token);
     match messages.get("GET /api/me, Bearer token", request).await {
         Ok(answer) if answer.is_success => (jar, Json(json!({ "profile": answer.body, "messages": messages }))),
-        _ => (jar, refused("the API has refused", &messages)),
+        _ => (jar, refused("Refused by the API.", &messages)),
     }
 }
 
@@ -159,13 +159,13 @@ impl Backend {
     ) -> Result<(Granted, Value), String> {
         // RFC 9207: the code of one server must not be sent to another.
         if returned.iss.as_deref() != Some(&self.tokens.issuer) {
-            return Err("another authorization server has answered".to_owned());
+            return Err("Refused: another authorization server has answered.".to_owned());
         }
         if let Some(error) = &returned.error {
             let reason = returned.error_description.as_ref().unwrap_or(error);
-            return Err(format!("the authorization server has refused: {reason}"));
+            return Err(NoTokens::Refused(reason.clone()).to_string());
         }
-        let code = returned.code.as_deref().ok_or("the answer has no code")?;
+        let code = returned.code.as_deref().ok_or("Refused: the answer has no code.")?;
         let tokens = self.tokens.redeem(code, &flow.verifier, messages).await.map_err(|error| error.to_string())?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let claims = self.tokens.id_token_claims(tokens.id_token.as_deref(), &flow.nonce, now);
@@ -231,7 +231,7 @@ fn refused_or_nobody(reason: Option<NoTokens>, messages: &Messages) -> Json<Valu
     }
 }
 
-/// For the user to read; the request itself was in order.
+/// A sentence for the user; the request itself was in order.
 fn refused(reason: &str, messages: &Messages) -> Json<Value> {
     Json(json!({ "refused": reason, "messages": messages }))
 }

@@ -25,14 +25,14 @@ pub(super) struct Granted {
     pub(super) id_token: Option<String>,
 }
 
-/// Why there are no tokens.
+/// Why there are no tokens, as a sentence for the user.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum NoTokens {
-    #[error("the authorization server has refused: {0}")]
+    #[error("Refused by the authorization server: {0}.")]
     Refused(String),
-    #[error("the authorization server cannot be reached")]
+    #[error("The authorization server cannot be reached.")]
     Unreachable,
-    #[error("the ID token is not for this sign-in")]
+    #[error("Refused: the ID token is not for this sign-in.")]
     ForeignIdToken,
 }
 

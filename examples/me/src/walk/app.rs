@@ -122,7 +122,7 @@ async fn sign_out(page: &mut AppPage) -> Outcome<()> {
     page.cookies = before;
     let reply = page.ask("refresh", &Value::Null).await?;
     let reason = reply.text("refused").ok_or("it still works")?;
-    Ok(((), vec![format!("refused afterwards: {reason}")]))
+    Ok(((), vec![format!("afterwards: {reason}")]))
 }
 
 /// The cookie without its value, if no script can read it, no other site has it sent, and nothing else of the answer shows it.
