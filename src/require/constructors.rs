@@ -103,3 +103,43 @@ fn at_least_one<'a>(
     let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
     if names.is_empty() { Err(InvalidRequirement::Empty { expected }) } else { Ok(names) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_values_are_errors() {
+        let scope = r#"expected scope tokens with one space between two (RFC 6749 §3.3), found "a  b""#;
+        let pointer = r#"expected a JSON pointer to a claim, such as "/realm_access/roles" (RFC 6901), found "roles""#;
+        for (made, expected) in [
+            (Require::try_scope("a  b"), scope),
+            (Require::try_any_scope(["a", "a  b"]), scope),
+            (Require::try_any_scope([]), "expected at least one scope, found an empty list"),
+            (Require::try_claim_contains("roles", "x"), pointer),
+            (Require::try_claim_equals("roles", 1), pointer),
+            (Require::try_claim_has_member("roles", "x"), pointer),
+            (Require::try_clients([]), "expected at least one client, found an empty list"),
+            (Require::try_issuers([]), "expected at least one issuer, found an empty list"),
+        ] {
+            assert_eq!(made.unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_fallible_constructor_makes_the_same_rule_as_the_method() {
+        let token = Require::token;
+        let and = |made: Result<Require, InvalidRequirement>| token().and(made.unwrap());
+        for (fallible, panicking) in [
+            (Require::try_scope("a b").unwrap(), Require::scope("a b")),
+            (Require::try_any_scope(["a", "b"]).unwrap(), Require::any_scope(["a", "b"])),
+            (and(Require::try_claim_contains("/a", "x")), token().and_claim_contains("/a", "x")),
+            (and(Require::try_claim_equals("/a", 1)), token().and_claim_equals("/a", 1)),
+            (and(Require::try_claim_has_member("/a", "x")), token().and_claim_has_member("/a", "x")),
+            (and(Require::try_clients(["a"])), token().and_clients(["a"])),
+            (and(Require::try_issuers(["a"])), token().and_issuers(["a"])),
+        ] {
+            assert_eq!(format!("{fallible:?}"), format!("{panicking:?}"));
+        }
+    }
+}
