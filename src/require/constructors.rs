@@ -127,19 +127,27 @@ mod tests {
     }
 
     #[test]
-    fn a_fallible_constructor_makes_the_same_rule_as_the_method() {
+    fn a_constructor_and_its_method_make_the_rule_of_that_name() {
         let token = Require::token;
-        let and = |made: Result<Require, InvalidRequirement>| token().and(made.unwrap());
-        for (fallible, panicking) in [
-            (Require::try_scope("a b").unwrap(), Require::scope("a b")),
-            (Require::try_any_scope(["a", "b"]).unwrap(), Require::any_scope(["a", "b"])),
-            (and(Require::try_claim_contains("/a", "x")), token().and_claim_contains("/a", "x")),
-            (and(Require::try_claim_equals("/a", 1)), token().and_claim_equals("/a", 1)),
-            (and(Require::try_claim_has_member("/a", "x")), token().and_claim_has_member("/a", "x")),
-            (and(Require::try_clients(["a"])), token().and_clients(["a"])),
-            (and(Require::try_issuers(["a"])), token().and_issuers(["a"])),
+        let claim = |condition| format!("ClaimRule {{ path: [\"a\"], condition: {condition} }}");
+        let contains = claim(r#"Contains(Text("x"))"#);
+        let equals = claim("Equals(Number(1))");
+        let has_member = claim(r#"HasMember("x")"#);
+        for (made, added, rule) in [
+            (Require::try_claim_contains("/a", "x"), token().and_claim_contains("/a", "x"), &*contains),
+            (Require::try_claim_equals("/a", 1), token().and_claim_equals("/a", 1), &*equals),
+            (Require::try_claim_has_member("/a", "x"), token().and_claim_has_member("/a", "x"), &*has_member),
+            (Require::try_clients(["a", "b"]), token().and_clients(["a", "b"]), r#"clients ["a", "b"]"#),
+            (Require::try_issuers(["a"]), token().and_issuers(["a"]), r#"issuers ["a"]"#),
+            (Require::try_scope("a b"), token().and(Require::scope("a b")), r#"scope "a b""#),
+            (
+                Require::try_any_scope(["a", "b"]),
+                token().and(Require::any_scope(["a", "b"])),
+                r#"any [scope "a", scope "b"]"#,
+            ),
         ] {
-            assert_eq!(format!("{fallible:?}"), format!("{panicking:?}"));
+            assert_eq!(format!("{:?}", made.unwrap()), rule);
+            assert_eq!(format!("{added:?}"), format!("all [{rule}]"));
         }
     }
 }
