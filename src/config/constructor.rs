@@ -21,7 +21,7 @@ pub(super) fn read(reader: &mut Reader, table: &mut Table) -> Construction {
     let constructor = Constructor::read(reader, table);
     let keys = Keys::read(reader, table);
     let Some(constructor) = constructor else { return Construction { issuer: None, arguments: Vec::new() } };
-    Construction { issuer: constructor.make(reader, table, keys), arguments: constructor.arguments() }
+    Construction { issuer: constructor.make(reader, table, keys.as_ref()), arguments: constructor.arguments() }
 }
 
 /// The issuer with this identifier, whose metadata names its keys.
@@ -52,7 +52,7 @@ impl<'t> Constructor<'t> {
         constructor
     }
 
-    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<Keys>) -> Option<Issuer> {
+    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<&Keys>) -> Option<Issuer> {
         match self {
             Self::Identifier { path, identifier } => {
                 let issuer = match keys {

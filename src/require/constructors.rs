@@ -103,3 +103,51 @@ fn at_least_one<'a>(
     let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
     if names.is_empty() { Err(InvalidRequirement::Empty { expected }) } else { Ok(names) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_values_are_errors() {
+        let scope = r#"expected scope tokens with one space between two (RFC 6749 §3.3), found "a  b""#;
+        let pointer = r#"expected a JSON pointer to a claim, such as "/realm_access/roles" (RFC 6901), found "roles""#;
+        for (made, expected) in [
+            (Require::try_scope("a  b"), scope),
+            (Require::try_any_scope(["a", "a  b"]), scope),
+            (Require::try_any_scope([]), "expected at least one scope, found an empty list"),
+            (Require::try_claim_contains("roles", "x"), pointer),
+            (Require::try_claim_equals("roles", 1), pointer),
+            (Require::try_claim_has_member("roles", "x"), pointer),
+            (Require::try_clients([]), "expected at least one client, found an empty list"),
+            (Require::try_issuers([]), "expected at least one issuer, found an empty list"),
+        ] {
+            assert_eq!(made.unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_constructor_and_its_method_make_the_rule_of_that_name() {
+        let token = Require::token;
+        let claim = |condition| format!("ClaimRule {{ path: [\"a\"], condition: {condition} }}");
+        let contains = claim(r#"Contains(Text("x"))"#);
+        let equals = claim("Equals(Number(1))");
+        let has_member = claim(r#"HasMember("x")"#);
+        for (made, added, rule) in [
+            (Require::try_claim_contains("/a", "x"), token().and_claim_contains("/a", "x"), &*contains),
+            (Require::try_claim_equals("/a", 1), token().and_claim_equals("/a", 1), &*equals),
+            (Require::try_claim_has_member("/a", "x"), token().and_claim_has_member("/a", "x"), &*has_member),
+            (Require::try_clients(["a", "b"]), token().and_clients(["a", "b"]), r#"clients ["a", "b"]"#),
+            (Require::try_issuers(["a"]), token().and_issuers(["a"]), r#"issuers ["a"]"#),
+            (Require::try_scope("a b"), token().and(Require::scope("a b")), r#"scope "a b""#),
+            (
+                Require::try_any_scope(["a", "b"]),
+                token().and(Require::any_scope(["a", "b"])),
+                r#"any [scope "a", scope "b"]"#,
+            ),
+        ] {
+            assert_eq!(format!("{:?}", made.unwrap()), rule);
+            assert_eq!(format!("{added:?}"), format!("all [{rule}]"));
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::acr_values::AcrValues;
 use crate::Scope;
 
-/// What a token lacks for an operation, and what the operation needs.
+/// What a token lacks for an operation, and what the operation needs: the error of [`Require::check`](crate::Require::check).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
     pub(super) lacks: Lacks,
@@ -12,13 +12,13 @@ pub struct Shortfall {
     pub(super) description: Option<&'static str>,
 }
 
-/// What kind of thing is missing foremost, in the order in which a client is told.
+/// The most important kind of thing that a token lacks. The first variant that applies decides what the client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lack {
-    /// The token has expired, or is too old for the operation; a refreshed one will do.
+    /// The token has expired or is too old for the operation. A refreshed one is enough.
     Freshness,
-    /// The user was not authenticated as the operation needs it: the client has to send them to authenticate again
+    /// The user was not authenticated in the way that the operation needs, so the client has to ask them to authenticate again
     /// (RFC 9470).
     Authentication,
     /// The token does not grant enough.
@@ -26,17 +26,19 @@ pub enum Lack {
 }
 
 impl Shortfall {
-    /// Validity outranks everything else, so nothing else is said.
+    /// The token has expired. What else it lacks is not stated, because a new token may have it.
     pub(super) const EXPIRED: Self = Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None };
 
-    /// A refusal that no better token would change, for a [custom](crate::Require::and_custom) rule: 403, with `description` for
-    /// the client's developer. It says nothing secret; what cannot stand in a header is replaced.
+    /// The refusal of a [custom](crate::Require::and_custom) rule: 403 with `description`, for which no other token is a remedy.
+    ///
+    /// The developer of the client sees `description`, so it must not be secret. Characters that a header cannot have are
+    /// replaced.
     #[must_use]
     pub fn denied(description: &'static str) -> Self {
         Self { lacks: Lacks::OTHER, needs: Needs::default(), description: Some(description) }
     }
 
-    /// What is missing foremost.
+    /// The most important kind of thing that the token lacks.
     #[must_use]
     pub fn lack(&self) -> Lack {
         if self.lacks.any_of(Lacks::FRESHNESS) {
@@ -48,9 +50,11 @@ impl Shortfall {
         }
     }
 
-    /// All of the scope that the operation needs, not only what the token lacks: a client asks for it as it stands (RFC 6750
-    /// §3.1). It is told where scope is lacking, and with an authentication that is lacking, because the token that
-    /// comes of that needs the scope too.
+    /// The whole scope that the operation needs, including what the token grants, because a client asks for exactly this scope
+    /// (RFC 6750 §3.1).
+    ///
+    /// It is `None` unless the token lacks scope or authentication. With the latter it is stated because the new token needs the
+    /// scope too.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {
         let matters = match self.lack() {
@@ -61,31 +65,31 @@ impl Shortfall {
         self.needs.scope.as_ref().filter(|_| matters)
     }
 
-    /// The authentication context classes of which the operation needs one, if authentication is lacking (RFC 9470 §3).
+    /// The authentication context classes that the operation accepts, if the token lacks authentication (RFC 9470 §3).
     #[must_use]
     pub fn acr_values(&self) -> Option<&AcrValues> {
         self.needs.acr_values.as_ref().filter(|_| self.lack() == Lack::Authentication)
     }
 
-    /// How long ago the user may have been authenticated at most, if authentication is lacking (RFC 9470 §3).
+    /// The maximum time since the user was authenticated, if the token lacks authentication (RFC 9470 §3).
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
         self.needs.max_age.filter(|_| self.lack() == Lack::Authentication)
     }
 
-    /// The authentication context that Microsoft Entra ID is to be asked for, if authentication is lacking.
+    /// The authentication context to ask Microsoft Entra ID for, if the token lacks authentication.
     #[must_use]
     pub fn auth_context(&self) -> Option<&str> {
         self.needs.auth_context.as_deref().filter(|_| self.lack() == Lack::Authentication)
     }
 
-    /// What the client's developer is told instead of the usual sentence.
+    /// The description for the developer of the client, if a custom rule gave one.
     #[must_use]
     pub fn description(&self) -> Option<&'static str> {
         self.description.filter(|_| self.lack() == Lack::Privileges)
     }
 
-    /// What is lacking, and needed, of two things that are both needed.
+    /// What is lacking and needed for two rules that both have to hold.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             lacks: Lacks(self.lacks.0 | other.lacks.0),
@@ -95,7 +99,7 @@ impl Shortfall {
     }
 }
 
-/// What would have sufficed, for logs.
+/// Formats what the operation needs, for logs.
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.lack() {
@@ -121,8 +125,8 @@ impl fmt::Display for Shortfall {
 
 impl std::error::Error for Shortfall {}
 
-/// A set of kinds of things. The smaller the number, the more a client can do about it: it refreshes a token by itself, a user
-/// can be sent to authenticate again, a scope may not be granted, and nobody becomes an administrator by asking.
+/// A set of kinds of things that a token lacks. The smaller the number, the more a client can do about it: it can refresh a token
+/// itself, it can ask the user to authenticate again, a scope may not be granted, and a role cannot be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lacks(u8);
 
@@ -138,7 +142,7 @@ impl Lacks {
     }
 }
 
-/// What an operation needs of what a client can ask for.
+/// The part of a requirement that a client can ask an authorization server for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) scope: Option<Scope>,
@@ -155,7 +159,7 @@ impl Needs {
             scope: both(self.scope, other.scope, |a, b| a.and(&b)),
             acr_values: both(self.acr_values, other.acr_values, |a, b| a.in_common_with(&b)),
             max_age: both(self.max_age, other.max_age, Duration::min),
-            // Entra ID is asked for one at a time, the first that is lacking.
+            // Entra ID is asked for one context at a time, the first that is lacking.
             auth_context: self.auth_context.or(other.auth_context),
         }
     }
