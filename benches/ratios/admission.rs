@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tower_bearer::jose::Algorithm;
-use tower_bearer::validation::TokenCache;
 use tower_bearer::testing::TestIssuer;
+use tower_bearer::validation::TokenCache;
 
 use crate::cases::{Cases, ROUNDS};
 use crate::support::{distinct, server, small};

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use http::HeaderValue;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::validation::TokenCache;
 use tower_bearer::testing::TestIssuer;
+use tower_bearer::validation::TokenCache;
 
 use crate::cases::ROUNDS;
 use crate::support::{bearer, large, server};

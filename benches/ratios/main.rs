@@ -24,8 +24,8 @@ use http::HeaderValue;
 use siphasher::sip128::SipHasher24;
 use tower_bearer::clock::Clock as _;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::validation::TokenCache;
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
+use tower_bearer::validation::TokenCache;
 
 use admission::admission;
 use cases::{Cases, ROUNDS};
