@@ -27,7 +27,7 @@ fn service_alone(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(args = ALGORITHMS)]
-fn first_sight(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+fn first_use(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let api = server(&ISSUER).token_cache(TokenCache::off()).build().unwrap();
     let credentials = bearer(&large(&ISSUER, algorithm).sign());
     let mut service = protected(&api);

@@ -27,7 +27,7 @@ fn main() {
         return measure(row);
     }
     println!(
-        "| tokens | octets each | at most, entries | at most, MiB | kept | counted, MiB | resident growth, MiB | of the bound |"
+        "| tokens | bytes each | at most, entries | at most, MiB | kept | counted, MiB | resident growth, MiB | of the bound |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
     for row in 0..ROWS.len() {
@@ -45,16 +45,16 @@ fn measure(row: usize) {
     let api = server(&issuer).token_cache(TokenCache::default().entries(entries).bytes(bytes)).build().unwrap();
     api.try_verify(&token.sign()).unwrap();
     let before = resident();
-    let mut octets = 0;
+    let mut length = 0;
     for token in distinct(&token, count) {
-        octets = token.len();
+        length = token.len();
         (0..2).for_each(|_| drop(api.try_verify(&token).unwrap()));
     }
     let growth = (resident() - before) as f64;
     let status = api.token_cache_status().unwrap();
     let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
     println!(
-        "| {count} | {octets} | {entries} | {megabytes} | {} | {:.1} | {:.1} | {:.2} |",
+        "| {count} | {length} | {entries} | {megabytes} | {} | {:.1} | {:.1} | {:.2} |",
         status.entries,
         mebibytes(status.bytes as f64),
         mebibytes(growth),

@@ -41,7 +41,7 @@ fn jsonwebtoken<const SIZE: usize>(bencher: Bencher<'_, '_>, algorithm: Algorith
 }
 
 #[divan::bench(args = ALGORITHMS, consts = SIZES)]
-fn first_sight<const SIZE: usize>(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+fn first_use<const SIZE: usize>(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     let api = server(&ISSUER).token_cache(TokenCache::off()).build().unwrap();
     let token = token(algorithm, SIZE);
     bencher.bench(|| api.try_verify(&token).unwrap());

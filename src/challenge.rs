@@ -159,8 +159,8 @@ impl Challenge {
     }
 }
 
-fn is_printable(octet: u8) -> bool {
-    matches!(octet, b' '..=b'~')
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     /// Row A16.
     #[test]
     fn descriptions_use_only_allowed_characters() {
-        let allowed = |octet| matches!(octet, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         for error in [
             ErrorCode::InvalidRequest,
             ErrorCode::InvalidToken,

@@ -1,7 +1,8 @@
-//! The resource-server half of OAuth 2.0 as a [`tower`](tower_layer) layer: it finds and caches the issuer's keys,
-//! validates the Bearer token of every request, enforces scopes, roles and the strength of the authentication per route,
-//! hands the claims to the handler, and tells a refused client exactly what to do next. It wraps axum, hyper and tonic
-//! services alike.
+//! Protects an HTTP API with OAuth 2.0 access tokens: the resource-server half of OAuth 2.0 as a [`tower`](tower_layer) layer.
+//!
+//! For every request, the layer finds the Bearer token, validates it with the keys of its issuer, checks what the route
+//! requires, and gives the claims to the handler. Otherwise it answers with a refusal that tells the client what to do next. It
+//! works with axum, hyper and tonic services.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -11,79 +12,111 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let api = ResourceServer::builder("https://api.example.com") // the audience: not optional
+//!     let api = ResourceServer::builder("https://api.example.com") // the audience of its tokens
 //!         .trust(Issuer::discover("https://login.example.com")?)
-//!         .build()?; // no I/O: it starts whether or not the issuer is up
+//!         .build()?; // no I/O: it starts even if the issuer is down
 //!     let app = Router::new().route("/api/me", get(me)).layer(api.layer());
 //!     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
 //!     Ok(())
 //! }
 //! ```
 //!
-//! [`ResourceServer`] judges tokens, [`Issuer`] says whom it trusts, [`ResourceServer::layer`] puts it in front of a
-//! service, [`AccessToken`] and [`Claims`] are what a handler gets, [`Require`] is what a route needs beyond a good token,
-//! and [`Rejection`] is what a refused client sees, in [any shape](rejection::Respond). With `hyper` the layer wraps a `service_fn` in the same way, and the
-//! handler reads `request.extensions().get::<AccessToken>()`. What is no HTTP request goes to
-//! [`ResourceServer::verify`]. A server that is to be [found](metadata) by clients that know nothing but its URL has metadata.
+//! # Where it stands in OAuth
 //!
-//! The [`manual`] has a page for each task, and those that a reviewer wants to see: the [defaults](manual::defaults)
-//! and their reasons, the [threat model](manual::threat_model), what it does [not do](manual::limits), and the
-//! [architecture](manual::architecture), which leads from here to any rule.
+//! ```text
+//!  client                    authorization server               your service
+//!    │                       (Keycloak, Auth0, …)     ┌──────────────┬──────────────┐
+//!    │  1. sign-in and consent         │              │ tower-bearer │ your handler │
+//!    ├────────────────────────────────▶│              └──────┬───────┴──────┬───────┘
+//!    │  2. access token, a signed JWT  │                     │              │
+//!    │◀────────────────────────────────┤  3. public keys     │              │
+//!    │                                 ├────────────────────▶│              │
+//!    │  4. request with the token      │                     │  5. request  │
+//!    ├──────────────────────────────────────────────────────▶│  and claims  │
+//!    │                                 │                     ├─────────────▶│
+//!    │  6. response, or a refusal that says what to do next  │              │
+//!    │◀──────────────────────────────────────────────────────┤◀─────────────┤
+//! ```
+//!
+//! The client signs the user in and gets a token from the authorization server, which is the *issuer* of the token. The client
+//! then sends the token to your service with each request (RFC 6750). This crate is the part in your service that validates it.
+//!
+//! # The main types
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`ResourceServer`] | validates tokens; [`layer`](ResourceServer::layer) puts it in front of a service, and [`verify`](ResourceServer::verify) validates tokens outside of requests |
+//! | [`Issuer`] | an authorization server that it trusts, with [presets](Issuer#presets) for common providers |
+//! | [`AccessToken`], [`Claims`] | what a handler gets: an axum extractor, or an extension of the request |
+//! | [`Require`] | what a route needs beyond a valid token |
+//! | [`Rejection`] | what a refused client gets, with a body by a [responder](rejection::Respond) |
+//! | [`Metadata`](metadata::Metadata) | lets clients that know only the URL of the service find its authorization server |
+//!
+//! # Where to go
+//!
+//! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
+//!   [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
+//!   [step-up](manual::step_up), [WebSockets and queues](manual::messages), [observability](manual::observability) and
+//!   [migrating](manual::migrating).
+//! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
+//!   [limits](manual::limits) and the [architecture](manual::architecture).
+//! - The module [`keys`] says how keys are fetched, cached and replaced.
 //!
 //! # What it decides
 //!
-//! Every request gets one of these answers, and the inner service sees only the first:
+//! Every request gets one of these answers, and only the first row reaches the inner service:
 //!
 //! | the request | the answer |
 //! |---|---|
-//! | has one good token | the inner service, with the [`AccessToken`] in the request's extensions |
+//! | has one valid token | the inner service, with the [`AccessToken`] in the request's extensions |
 //! | has no Bearer credentials | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
-//! | has malformed credentials, or more than one | 400 `invalid_request` |
-//! | has a bad token, of whatever kind | 401 `invalid_token`, always in the same words |
-//! | has a good token of a user who has to [authenticate](Require::and_acr) more strongly or anew for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
-//! | has a good token that grants too little for the route | 403 `insufficient_scope`, with the scope that would do |
+//! | has malformed credentials, or more than one token | 400 `invalid_request` |
+//! | has a bad token, of any kind | 401 `invalid_token`, always with the same description |
+//! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
+//! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
-//! | needs more than a bound of this server allows: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error that would make the client throw the token away |
-//! | has a token that cannot be verified, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, as before |
+//! | exceeds a limit of this server: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error, so that the client keeps its token |
+//! | has a token that cannot be validated, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, so that the client keeps its token |
 //! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
 //!
-//! A token is good if all of this holds, in this order:
+//! A token is valid if all of this holds. The checks are made in this order:
 //!
-//! 1. It is at most 16 KiB of compact JWS (RFC 7515 §7.1): strict base64url, strict JSON without a name twice at any depth or
-//!    one that `serde_json` reserves, no critical extension, neither nested nor encrypted.
-//! 2. Its `iss` is that of a trusted [`Issuer`], code point by code point, and its `alg` one that this issuer may use. For a
-//!    [list of tenants](Issuer::entra_tenants) any tenant will do here, and its `tid` must be the same tenant.
-//! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) that is set and by what the
-//!    issuer's [preset](Issuer#presets) knows of it.
+//! 1. It is a JWS in the compact form (RFC 7515 §7.1) of at most 16 KiB: strict base64url, and strict JSON without duplicate
+//!    names at any depth and without names that `serde_json` reserves. It has no critical extension, and is neither nested nor
+//!    encrypted.
+//! 2. Its `iss` is the identifier of a trusted [`Issuer`], code point by code point, and its `alg` is one that this issuer may
+//!    use. For a [list of tenants](Issuer::entra_tenants) every tenant passes this check, and `tid` must name the same tenant.
+//! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
+//!    [preset](Issuer#presets).
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
-//! 5. It has a `sub`, and its `aud` names this server; or it has none, names its client, and its issuer is one that names
-//!    [clients instead](Issuer::identify_by_client).
-//! 6. Its `exp`, `nbf` and `iat` fit the time, give or take 30 seconds.
-//! 7. A key of the issuer verifies its signature: one with the `kid` that the token states or, for a token without `kid`, one
-//!    of at most 17 that fit its `alg`. The keys are those of the last fetch.
+//! 5. It has a `sub`, and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
+//!    the token names a client, and `aud` may be absent.
+//! 6. `exp` is present and has not passed, and `nbf` and `iat` are not in the future, with a leeway of 30 seconds.
+//! 7. A key of the issuer verifies its signature: a key with the `kid` that the token states or, for a token without `kid`, one
+//!    of at most 17 keys that fit its `alg`. The keys are those of the last fetch.
 //! 8. Its tenant, subject and client are on the issuer's lists of [tenants](Issuer::entra_tenants),
-//!    [subjects](Issuer::allow_subjects) and [clients](Issuer::identify_by_client), where there are such lists.
+//!    [subjects](Issuer::allow_subjects) and [clients](Issuer::identify_by_client), if there are such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
-//! The cheap rules come first, so a token that could not pass anyway never costs a request to the issuer. The lists come after
-//! the signature, so that nobody can find out who is on them with tokens that nobody signed.
+//! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the
+//! signature, so that unsigned tokens do not reveal who is on them.
 //!
-//! A token that passed twice is remembered, so that its signature need not be verified and its claims need not be parsed
-//! again. What may have changed since is judged at every request: 6, and whether the very key of 7 is still its issuer's. See
+//! A token that has been used twice is cached, so that its signature is not verified again and its claims are not parsed again.
+//! What may have changed is checked at every request: 6, and whether the key of 7 is still one of its issuer's. See
 //! [`TokenCache`](validation::TokenCache).
 //!
 //! # Features
 //!
-//! `http-client` is on by default, the others are off. None changes what the others do.
+//! `http-client` is on by default, the others are off. A feature adds items and changes nothing else.
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or a [`KeySource`](keys::KeySource) of yours |
+//! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or your own [`KeySource`](keys::KeySource) |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
-//! | `jsonwebtoken` | a [`JwkSet`](jose::JwkSet) from the `JwkSet` of the crate `jsonwebtoken`, version 12, none of whose cryptography it switches on |
+//! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
-//! | `testing` | [`testing`]: an issuer, tokens of every shape, and a clock that moves when told to |
+//! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -97,7 +130,7 @@ mod issuer;
 pub mod jose;
 pub mod keys;
 pub mod layer;
-// Pages, and nothing that a build needs.
+// Pages of documentation. A build does not need them.
 #[cfg(any(doc, doctest))]
 pub mod manual;
 pub mod metadata;

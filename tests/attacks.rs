@@ -1,4 +1,4 @@
-//! What somebody who means harm, or two things at once, must not achieve.
+//! Attacks and races on keys, fetches and layers.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -13,7 +13,6 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{Request, StatusCode};
 use serde_json::json;
-use tokio::runtime;
 use tokio::task::yield_now;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -27,10 +26,10 @@ use tower_bearer::{Issuer, Require, ResourceServer, Scope};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::harness::{AUDIENCE, good, present, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, SECOND, Setup, keys, settle};
+use crate::harness::{AUDIENCE, current_thread_runtime, good, paused_runtime, present, server, small_issuer};
 
-/// A clock that is read and then, before the reader goes on, everything else happens.
+/// A clock that runs other code between a reading and the return to the reader.
 #[derive(Clone)]
 pub(crate) struct Interrupted {
     pub(crate) clock: TestClock,
@@ -38,7 +37,7 @@ pub(crate) struct Interrupted {
 }
 
 struct Meanwhile {
-    /// How many more readings pass undisturbed.
+    /// How many more readings pass without an interruption.
     readings: usize,
     then: Box<dyn FnOnce() + Send>,
 }
@@ -78,7 +77,7 @@ impl Clock for Interrupted {
     }
 }
 
-/// A request reads the clock, is held up, and finds that another one has left its mark: the keys are as old as before.
+/// A request reads the clock and is interrupted by another one, which changes the state of the keys but not their age.
 #[tokio::test(start_paused = true)]
 async fn keys_past_the_stale_limit_are_refused_during_concurrent_requests() {
     for readings in 0..2 {
@@ -144,7 +143,7 @@ async fn a_request_waiting_for_a_key_holds_no_permit_of_the_inner_service() {
     assert_eq!(started.elapsed(), Duration::ZERO, "it waited for a stranger");
 }
 
-/// Such as the CORS headers without which a browser does not show the refusal to its page.
+/// Such as CORS headers: without them a browser does not show the refusal to the page.
 #[tokio::test]
 async fn headers_added_by_a_layer_in_between_stay_on_a_refusal() {
     let issuer = small_issuer();
@@ -160,7 +159,7 @@ async fn headers_added_by_a_layer_in_between_stay_on_a_refusal() {
     assert_eq!(answer.headers.get("access-control-allow-origin"), Some(&"*".parse().unwrap()));
 }
 
-/// Asks the server how it is whenever it logs something, as a metrics layer might.
+/// Asks the server for its status whenever something is logged, as a metrics layer might.
 struct Curious(ResourceServer);
 
 impl<S: tracing::Subscriber> Layer<S> for Curious {
@@ -179,7 +178,7 @@ fn a_log_subscriber_may_query_the_server_without_deadlock() {
     let subscriber = tracing_subscriber::registry().with(Curious(setup.api.clone()));
     let (done, finished) = mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = current_thread_runtime();
         with_default(subscriber, || runtime.block_on(setup.verify()).unwrap_err());
         done.send(()).unwrap();
     });
@@ -203,7 +202,7 @@ async fn a_source_that_panics_is_counted_as_a_failure() {
     assert!(status.last_error.is_some());
 }
 
-/// Hangs from the second fetch on, and counts them.
+/// Counts the fetches, and hangs from the second on.
 struct HangsLater {
     keys: JwkSet,
     fetches: Arc<AtomicUsize>,
@@ -221,7 +220,7 @@ impl KeySource for HangsLater {
     }
 }
 
-/// A runtime for each call, as in a program that is not asynchronous: it ends before its fetch does.
+/// A new runtime for each call, as in a synchronous program: it ends before its fetch does.
 #[test]
 fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     let issuer = small_issuer();
@@ -232,7 +231,7 @@ fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
     let verify = || {
-        runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        current_thread_runtime().block_on(async {
             api.verify(&token).await.unwrap();
             yield_now().await;
         });
@@ -246,33 +245,31 @@ fn a_refresh_lost_with_its_runtime_is_not_restarted_on_every_request() {
     assert!(fetches.load(Ordering::Relaxed) <= 3, "{fetches:?} fetches within one instant");
 }
 
-/// The fetch was given up, and another has brought keys since.
+/// The fetch was abandoned, and another has returned keys since.
 #[test]
 fn an_abandoned_fetch_changes_nothing_when_it_completes() {
     let setup = Setup::new(|_| Fetch::Hang);
-    let runtime = || runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let stalled = runtime();
+    let stalled = paused_runtime();
     stalled.block_on(async {
         setup.try_verify().unwrap_err();
         settle().await;
     });
     setup.clock.advance(11 * SECOND);
     setup.publish_current();
-    let healthy = runtime();
+    let healthy = paused_runtime();
     healthy.block_on(setup.verify()).unwrap();
     stalled.block_on(async { tokio::time::sleep(10 * SECOND).await });
     let [status] = &setup.api.status()[..] else { panic!() };
     assert_eq!((status.is_usable, &status.last_error), (true, &None));
 }
 
-/// It has no effect, and costs the issuer a request beyond its budget.
+/// Such a fetch would have no effect, and would exceed the rate limit for the issuer.
 #[test]
 fn a_fetch_abandoned_before_it_started_sends_no_request() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
-    let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stalled: Vec<_> = (0..5)
         .map(|_| {
-            let stalled = runtime();
+            let stalled = paused_runtime();
             stalled.block_on(async { setup.try_verify().unwrap_err() });
             setup.clock.advance(11 * SECOND);
             stalled
@@ -304,7 +301,7 @@ fn every_private_jwk_member_makes_the_key_unusable() {
     }
 }
 
-/// A nested pair of layers, each with its own issuer: no token of the one is the other's.
+/// Two nested layers with an issuer each: no token is valid for both.
 #[tokio::test]
 async fn nested_layers_each_require_their_own_issuer() {
     let (one, other) = (small_issuer(), small_issuer());

@@ -1,5 +1,4 @@
-//! What must not get past a requirement, and what a refusal must not lose: attacks on the language of requirements, the
-//! challenges, the sources and the responders.
+//! Attacks on requirements, challenges, token sources and responders.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -24,7 +23,7 @@ use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer, Scop
 
 use crate::harness::{AUDIENCE, builder_with_keys, good, present, send, server, small_issuer, with_raw_member};
 
-/// Validity comes first, whenever it is asked for. A conversation outlives the request that brought the token.
+/// Validity is checked first, also by a late check: a connection can outlive the token of its first request.
 /// Row J3.
 #[tokio::test]
 async fn a_late_check_refuses_a_token_that_has_expired_since() {
@@ -47,8 +46,8 @@ async fn a_late_check_refuses_a_token_that_has_expired_since() {
     assert_eq!(shortfall.unwrap_err().lack(), Lack::Freshness);
 }
 
-/// gRPC over HTTP/2, "Requests": who sends anything else would take 200 for success. A page cannot send `te`, and every proxy
-/// that speaks HTTP/1.1 to a server removes it.
+/// gRPC over HTTP/2, "Requests": a client that sends anything else would take 200 for success. A page cannot send `te`, and
+/// every proxy that speaks HTTP/1.1 to a server removes it.
 #[tokio::test]
 async fn only_grpc_requests_get_a_grpc_status_with_200() {
     const GRPC: &str = "application/grpc";
@@ -118,7 +117,7 @@ async fn only_grpc_requests_get_a_grpc_status_with_200() {
     }
 }
 
-/// A number among other things is still there.
+/// The array holds values of other types too.
 #[tokio::test]
 async fn claim_contains_finds_a_number_among_other_values() {
     let issuer = small_issuer();
@@ -149,7 +148,8 @@ async fn claim_contains_finds_a_number_among_other_values() {
     }
 }
 
-/// Entra ID is asked for one context at a time: for one that is lacking, or the client would get the same again for ever.
+/// A challenge for Entra ID names one context. It must be a missing one, or the client would be sent for the same one again and
+/// again.
 #[tokio::test]
 async fn the_challenge_names_the_auth_context_that_is_missing() {
     let issuer = small_issuer();
@@ -169,7 +169,7 @@ async fn the_challenge_names_the_auth_context_that_is_missing() {
     assert_eq!((rejection.kind(), rejection.error()), (RejectionKind::InsufficientScope, Some("insufficient_scope")));
 }
 
-/// A rule that says now this and now that refuses, and does not stand in for what a client can do something about.
+/// A rule that answers differently each time refuses the token, but does not replace what a client can act on.
 #[tokio::test]
 async fn an_inconsistent_custom_rule_does_not_hide_a_missing_scope() {
     let issuer = small_issuer();
@@ -184,7 +184,7 @@ async fn an_inconsistent_custom_rule_does_not_hide_a_missing_scope() {
     assert_eq!(shortfall.scope().map(Scope::as_str), Some("pay"));
 }
 
-/// A client compares the document's `resource` with the URL it knows, so one that a parser repaired would never match.
+/// A client compares the document's `resource` with its own URL, which would never equal a repaired one.
 /// Row K4.
 #[test]
 fn a_resource_url_that_a_parser_would_repair_is_refused() {
@@ -203,7 +203,7 @@ fn a_resource_url_that_a_parser_would_repair_is_refused() {
     }
 }
 
-/// What cannot be written in a header or read back is not in a challenge, whoever wrote it.
+/// A value that cannot be written in a header and read back is left out of the challenge.
 #[tokio::test]
 async fn every_challenge_parses_back_to_its_values() {
     let issuer = small_issuer();
@@ -242,7 +242,7 @@ async fn every_challenge_parses_back_to_its_values() {
     }
 }
 
-/// What is told of several rules of a kind is what satisfies all of them, and what is told of is only what is asked for.
+/// The challenge for several rules of one kind names what satisfies all of them, and nothing that is not required.
 #[tokio::test]
 async fn rules_of_one_kind_are_combined_in_the_challenge() {
     let issuer = small_issuer();
@@ -277,7 +277,7 @@ async fn rules_of_one_kind_are_combined_in_the_challenge() {
     assert_eq!(names, ["realm", "error", "error_description"]);
 }
 
-/// The scope that the application names is what a request without a token is told, whatever is required here.
+/// A request without a token is told the configured scope, whatever the route requires.
 /// Row P3.
 #[tokio::test]
 async fn a_configured_challenge_scope_is_sent_without_credentials() {
@@ -292,7 +292,7 @@ async fn a_configured_challenge_scope_is_sent_without_credentials() {
     }
 }
 
-/// The body of a late refusal is made anew, so what described the one before goes; what does not describe it stays.
+/// A late refusal replaces the body, so headers that describe the old body are removed and the others stay.
 #[tokio::test]
 async fn a_late_refusal_drops_the_headers_of_the_old_body() {
     let issuer = small_issuer();
@@ -313,7 +313,7 @@ async fn a_late_refusal_drops_the_headers_of_the_old_body() {
     assert!(answer.headers.get("content-length").is_none_or(|length| length == "0"));
 }
 
-/// One place is one place, however often it is named, and what stands there is not printed by layers within.
+/// A source that is configured twice is one source, and inner layers do not print its value.
 #[tokio::test]
 async fn a_source_configured_twice_counts_as_one() {
     let issuer = small_issuer();
@@ -341,7 +341,7 @@ fn a_websocket_subprotocol_prefix_must_be_one_word() {
     let _ = TokenSource::websocket_protocol("a b");
 }
 
-/// gRPC over HTTP/2, "Responses": the message is percent-encoded, so it is read back as it was meant.
+/// gRPC over HTTP/2, "Responses": the message is percent-encoded.
 #[tokio::test]
 async fn a_grpc_message_decodes_to_the_description() {
     let issuer = small_issuer();
@@ -355,7 +355,7 @@ async fn a_grpc_message_decodes_to_the_description() {
     assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "100 % é\r\nx"));
 }
 
-/// A mistake of the server's is not the client's in any protocol.
+/// A mistake of the server is not reported as one of the client, in gRPC as little as in HTTP.
 #[tokio::test]
 async fn a_misconfigured_server_answers_grpc_internal() {
     let issuer = small_issuer();
@@ -369,7 +369,7 @@ async fn a_misconfigured_server_answers_grpc_internal() {
     assert_eq!(response.headers()["grpc-status"], "13");
 }
 
-/// What is no reason to refuse a token is still read as strictly as the rest of it.
+/// Claims that are optional must be valid JSON without duplicate names too.
 /// Rows E4, E29.
 #[tokio::test]
 async fn optional_claims_are_parsed_as_strictly_as_required_ones() {

@@ -1,7 +1,6 @@
-//! What no setting of the token cache and no traffic may lead to: memory beyond the bound, a panic, or a cache that keeps
-//! nothing; and what may happen to a key between two looks at it.
+//! Attacks and extreme settings of the token cache: memory beyond the bound, panics, a cache that keeps nothing, and keys that
+//! change between two reads.
 
-use tokio::runtime;
 use tokio::time::sleep;
 use tower_bearer::jose::JwkSet;
 use tower_bearer::testing::TestIssuer;
@@ -10,8 +9,8 @@ use tower_bearer::validation::{TokenCache, TokenCacheStatus, VerifyError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use crate::attacks::Interrupted;
-use crate::harness::{AUDIENCE, app, builder_with_keys, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, Setup, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Setup, keys, settle};
+use crate::harness::{AUDIENCE, app, builder_with_keys, good, paused_runtime, present, small_issuer};
 
 const KIBIBYTE: u64 = 1024;
 
@@ -23,7 +22,7 @@ fn status(api: &ResourceServer) -> TokenCacheStatus {
     api.token_cache_status().unwrap()
 }
 
-/// Presents so many tokens, each often enough to be kept.
+/// Presents `count` tokens, each often enough to be cached.
 fn present_distinct(api: &ResourceServer, issuer: &TestIssuer, count: usize) {
     for _ in 0..count {
         let token = good(issuer).sign();
@@ -69,7 +68,7 @@ fn a_cache_of_one_entry_keeps_one_token() {
     assert_eq!((status(&api).entries, status(&api).hits), (1, 3));
 }
 
-/// However many cores share the cache out among them.
+/// The cache is sharded by the number of cores; the largest token must fit all the same.
 #[test]
 fn a_large_token_is_cached_when_it_fits_the_byte_bound() {
     let issuer = small_issuer();
@@ -79,7 +78,7 @@ fn a_large_token_is_cached_when_it_fits_the_byte_bound() {
     assert_eq!((status(&api).entries, status(&api).hits), (1, 1));
 }
 
-/// A request reads the clock, is held up, and before it looks at the keys the issuer has another key of that name.
+/// A request is interrupted after it reads the clock, and the key of that kid is replaced before it reads the keys.
 #[test]
 fn a_key_replaced_during_a_request_is_not_used() {
     let Setup { issuer, source, .. } = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
@@ -87,7 +86,7 @@ fn a_key_replaced_during_a_request_is_not_used() {
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
-    let runtime = runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = paused_runtime();
     runtime.block_on(async { api.verify(&token).await.map(drop).unwrap() });
     (0..2).for_each(|_| drop(api.try_verify(&token).unwrap()));
     assert_eq!(status(&api).hits, 1);
@@ -108,7 +107,7 @@ fn a_key_replaced_during_a_request_is_not_used() {
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::Signature))), "{verdict:?}");
 }
 
-/// A token names its key, so a key that has another name now is not the one that the token means.
+/// A token names its key by kid, so a key with another kid is not the key of the token.
 #[tokio::test(start_paused = true)]
 async fn a_renamed_key_is_a_different_key() {
     let setup = Setup::warm(None).await;
@@ -126,7 +125,7 @@ async fn a_renamed_key_is_a_different_key() {
     assert_eq!(status(&setup.api).hits, 1);
 }
 
-/// What is too long is not read, and what is no b64token is a malformed request all the same (RFC 6750 §2.1, §3.1).
+/// A token that is too long is not parsed, but its characters are checked: 400 if it is no b64token (RFC 6750 §2.1, §3.1).
 /// Row A5.
 #[tokio::test]
 async fn an_overlong_token_with_invalid_characters_is_malformed() {

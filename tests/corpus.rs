@@ -1,4 +1,4 @@
-//! The attack corpus: every row of the conformance checklist's sections A to J as data, sent octet for octet over real
+//! The attack corpus: every row of the conformance checklist's sections A to J as data, sent byte for byte over real
 //! sockets to `examples/me`, which runs as a process of its own. `tests/corpus/README.md` explains the data.
 
 mod case;
@@ -47,7 +47,7 @@ fn every_case_gets_its_expected_answer() {
     }
     let specs: BTreeMap<String, Spec> = case::read_file("setups");
     for name in shared.keys() {
-        assert!(specs.contains_key(name), "nobody knows the setup {name}");
+        assert!(specs.contains_key(name), "no setup {name}");
     }
 
     let in_shared = |(name, cases): (&String, &Vec<Case>)| {
@@ -70,7 +70,7 @@ fn every_case_gets_its_expected_answer() {
     report.finish();
 }
 
-/// Nothing is left out in silence: what has no case has a reason.
+/// A row without a case has a reason.
 #[test]
 fn every_row_has_a_case_or_a_reason() {
     const ROWS: [(char, usize); 10] =
@@ -118,7 +118,7 @@ fn with_their_keys(cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, rep
     report.note_end(&setup);
 }
 
-/// It ends with one sentence instead of serving.
+/// The program ends with one sentence instead of serving.
 fn does_not_start(flags: &[String]) -> Option<String> {
     let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,4 +1,4 @@
-//! A token in a cookie comes with requests that other sites cause, and those change nothing (CSRF).
+//! Cross-site request forgery: requests that other sites cause carry the cookie with the token, and unsafe ones are refused.
 
 use axum::Router;
 use axum::body::Body;
@@ -24,8 +24,8 @@ struct Fixture {
 impl Fixture {
     fn new(source: TokenSource) -> Self {
         let issuer = small_issuer();
-        let whoever = async |token: Option<AccessToken>| if token.is_some() { "somebody" } else { "nobody" };
-        let app = Router::new().route("/", any(whoever)).layer(server(&issuer).layer().optional().token_from(source));
+        let caller = async |token: Option<AccessToken>| if token.is_some() { "somebody" } else { "nobody" };
+        let app = Router::new().route("/", any(caller)).layer(server(&issuer).layer().optional().token_from(source));
         Self { issuer, app }
     }
 
@@ -150,7 +150,7 @@ async fn the_request_target_counts_before_the_host_header() {
     }
 }
 
-/// No other place is filled by a browser on its own, and a request without a token is nobody's.
+/// A browser sends no other source by itself, and a request without a token has no identity to abuse.
 #[tokio::test]
 async fn only_requests_with_a_token_cookie_are_checked() {
     let fixture = Fixture::cookie();
@@ -187,7 +187,7 @@ async fn only_listed_origins_are_allowed() {
     }
 }
 
-/// Of the rules for one place the last counts.
+/// If a source is configured twice, the last rule counts.
 #[tokio::test]
 async fn the_check_can_be_switched_off() {
     let issuer = small_issuer();
@@ -203,7 +203,7 @@ async fn the_check_can_be_switched_off() {
     }
 }
 
-/// A proxy may make the header of a cookie.
+/// A proxy may copy a cookie into the header.
 #[tokio::test]
 async fn the_check_can_be_switched_on_for_a_header() {
     let issuer = small_issuer();

@@ -1,4 +1,4 @@
-//! What a developer is told about a token: every rule, what it asked for and what there was.
+//! Explanations for developers: every rule, what it expected and what it found.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ fn reason(error: Option<&VerifyError>) -> Option<&'static str> {
     }
 }
 
-/// That the explanation and the verdict are of one mind.
+/// Asserts that the explanation agrees with the verdict.
 async fn assert_consistent(api: &ResourceServer, token: &str, what: &str) -> Explanation {
     let explanation = api.explain(token).await;
     assert_eq!(reason(explanation.verdict().err()), reason(api.verify(token).await.as_ref().err()), "{what}");
@@ -43,7 +43,7 @@ async fn a_good_token_passes_every_step() {
     }
 }
 
-/// The list in the documentation of the crate says which comes first, and so which reason a token is refused for.
+/// The decision list in the documentation of the crate decides which reason a token is refused for.
 #[tokio::test]
 async fn steps_follow_the_order_of_the_decision_list() {
     let api = strict_server(&ISSUER);
@@ -143,7 +143,7 @@ async fn further_rules_of_an_issuer_are_reported() {
     let forged = assert_consistent(&entra, &token.signed_by(&small_issuer()).sign(), "forged").await;
     assert_eq!(failed(&forged), ["signature", "tenants", "subjects"]);
     assert!(forged.to_string().starts_with("refused: signature\n"), "{forged}");
-    // RFC 9068 asks for an audience whoever the client is.
+    // RFC 9068 requires an audience for every client.
     let clients = || ResourceServer::builder(AUDIENCE).trust(issuer().identify_by_client(["client-1"]));
     let without = good(&ISSUER).without_claim("aud").sign();
     for (api, holds, condition) in
@@ -186,7 +186,7 @@ async fn further_rules_of_an_issuer_are_reported() {
     assert_eq!(failed(&explanation), ["kind", "provider"]);
 }
 
-/// What a rule asks for and does not find is its own: a token without `exp` is none without an `nbf` that it needs.
+/// A token without `exp` fails the rule for `exp`, and not the one for `nbf`.
 /// Row C4.
 #[tokio::test]
 async fn a_missing_claim_fails_only_its_own_rule() {
@@ -238,7 +238,7 @@ async fn an_unusable_key_is_reported_with_its_reason() {
     let explanation = server(&issuer).explain(&good(&issuer).header("kid", "odd").sign()).await;
     assert_eq!(failed(&explanation), ["kid"]);
     assert!(
-        explanation.to_string().contains(r#"entry 1 (kid "odd"): not for signatures: use is "enc""#),
+        explanation.to_string().contains(r#"entry 1 (kid "odd"): the key is not for signatures: use is "enc""#),
         "{explanation}"
     );
 }
@@ -249,7 +249,7 @@ async fn a_scheme_before_the_token_is_reported() {
     assert!(explanation.to_string().contains("found the scheme Bearer before it"), "{explanation}");
 }
 
-/// It is for logs: what a stranger writes forges no lines, is not shown at any length, and no token or person is in it.
+/// Explanations are for logs: untrusted text is escaped and truncated, and neither a token nor a subject is shown.
 /// Row A20.
 #[tokio::test]
 async fn an_explanation_shows_no_token_or_subject_and_escapes_untrusted_text() {
@@ -278,7 +278,7 @@ async fn an_explanation_shows_no_token_or_subject_and_escapes_untrusted_text() {
     assert!(shown.lines().all(|line| line.len() < 1000 && !line.contains('\u{1b}')), "{shown}");
 }
 
-/// They are labels of metrics, so they stay as they are.
+/// The reasons are labels of metrics, so they must not change.
 #[test]
 fn every_error_has_a_one_word_reason() {
     let now = NumericDate::from(SystemTime::now());

@@ -1,4 +1,4 @@
-//! What a handler gets, and that it gets nothing where nobody looked.
+//! Extractors: what a handler gets, and that it gets nothing without a layer.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -53,22 +53,22 @@ async fn typed_claims_are_parsed_before_the_handler() {
 #[tokio::test]
 async fn optional_accepts_no_credentials_and_refuses_bad_ones() {
     let issuer = small_issuer();
-    let whoever = async |token: Option<AccessToken>| token.map_or("nobody".to_owned(), |token| token.subject().into());
+    let optional = async |token: Option<AccessToken>| token.map_or("nobody".to_owned(), |token| token.subject().into());
     let app = Router::new()
-        .route("/whoever", get(whoever))
+        .route("/optional", get(optional))
         .route("/me", get(async |_: AccessToken| ()))
         .route("/scoped", get(async || ()).layer(Require::scope("read:me")))
         .layer(server(&issuer).layer().optional());
-    for nobody in [vec![], vec![&b"Basic dTpw"[..]]] {
-        send(&app, "/whoever", nobody.clone()).await.assert_ok();
-        send(&app, "/me", nobody.clone()).await.assert_bare();
-        send(&app, "/scoped", nobody).await.assert_bare_with_scope("read:me");
+    for absent in [vec![], vec![&b"Basic dTpw"[..]]] {
+        send(&app, "/optional", absent.clone()).await.assert_ok();
+        send(&app, "/me", absent.clone()).await.assert_bare();
+        send(&app, "/scoped", absent).await.assert_bare_with_scope("read:me");
     }
     let token = format!("Bearer {}", good(&issuer).sign());
-    send(&app, "/whoever", [token.as_bytes()]).await.assert_ok();
+    send(&app, "/optional", [token.as_bytes()]).await.assert_ok();
     send(&app, "/me", [token.as_bytes()]).await.assert_ok();
-    send(&app, "/whoever", [&b"Bearer x"[..]]).await.assert_invalid_token();
-    send(&app, "/whoever", [&b"Bearer"[..]]).await.assert_invalid_request();
+    send(&app, "/optional", [&b"Bearer x"[..]]).await.assert_invalid_token();
+    send(&app, "/optional", [&b"Bearer"[..]]).await.assert_invalid_request();
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn claims_that_were_not_configured_are_refused() {
     assert!(log.text().contains(".claims::<"), "{}", log.text());
 }
 
-/// Two servers may trust one issuer and still be two: by audience, profile, leeway or revocations.
+/// Two servers with the same issuer may differ in audience, profile, leeway or revocations.
 #[tokio::test]
 async fn a_token_of_another_server_is_a_programming_error() {
     let log = Log::default();
@@ -130,14 +130,14 @@ async fn a_token_of_another_server_is_a_programming_error() {
     }
 }
 
-/// Of nested layers the inner one's server judges, and what the outer one found is not asked for.
+/// In nested layers the server of the inner one validates, and the result of the outer one is not used.
 #[tokio::test]
 async fn requirements_and_extractors_use_the_innermost_layer() {
     let issuer = small_issuer();
     let (outer, inner) = (server(&issuer), server(&issuer));
     for inner_layer in [inner.layer(), inner.layer().optional()] {
-        let judge = inner.clone();
-        let handler = move |token: AccessToken| async move { judge.check(&token, &Require::scope("read:me")) };
+        let server = inner.clone();
+        let handler = move |token: AccessToken| async move { server.check(&token, &Require::scope("read:me")) };
         let app = Router::new()
             .route("/me", get(handler).layer(Require::scope("read:me")))
             .layer(inner_layer)

@@ -1,4 +1,4 @@
-//! Junk buys no fetches, delays nobody whose key is known, and does not keep a new key out.
+//! Floods of unknown kids: they cause no extra fetches, delay no request with a known key, and do not keep a new key out.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 use crate::harness::{AUDIENCE, decoded, fetches, good, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 
 const FETCH: Duration = Duration::from_millis(50);
 
-/// Makes tokens that pass every check but that of their key, whose names are all different.
+/// Makes tokens that pass every check but the look-up of their key, each with another kid.
 struct Junk {
     header: String,
     rest: String,
@@ -47,7 +47,7 @@ fn is_unavailable(verdict: &Result<AccessToken, VerifyError>) -> bool {
     matches!(verdict, Err(VerifyError::KeysUnavailable { .. }))
 }
 
-/// Presents a token again when it is told to, as a client does that heeds `Retry-After`. Returns how long that took.
+/// Retries as a client does that follows `Retry-After`. Returns how long that took.
 async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, VerifyError> {
     let arrived = Instant::now();
     loop {
@@ -65,7 +65,7 @@ async fn with_retries(api: &ResourceServer, token: &str) -> Result<Duration, Ver
     }
 }
 
-/// A hundred seconds of a thousand tokens each; after thirty, the issuer signs with a new key that nobody was told of.
+/// A hundred seconds of a thousand tokens each; after thirty, the issuer signs with a new key without announcing it.
 #[tokio::test(start_paused = true)]
 async fn a_rotation_during_100_000_unknown_kids_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
@@ -115,7 +115,7 @@ async fn a_rotation_during_100_000_unknown_kids_refuses_no_good_token() {
 
 type Verification<'a> = Pin<Box<dyn Future<Output = Result<AccessToken, VerifyError>> + 'a>>;
 
-/// Polls each request once and drops those that have ended. Returns those that wait.
+/// Polls each request once. Returns those that wait.
 fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> Vec<Verification<'a>> {
     let context = &mut Context::from_waker(Waker::noop());
     let mut waiting = Vec::new();
@@ -132,7 +132,7 @@ fn begun<'a>(api: &'a ResourceServer, tokens: impl Iterator<Item = &'a str>) -> 
     waiting
 }
 
-/// Whether the kid is always the same or never. All but a few are turned away, and those cost no memory.
+/// With one kid and with different ones, all but a few requests are refused, without using memory.
 #[tokio::test(start_paused = true)]
 async fn unknown_kid_requests_beyond_the_limit_get_429() {
     let setup = Setup::warm(None).await;
@@ -155,7 +155,7 @@ async fn unknown_kid_requests_beyond_the_limit_get_429() {
     }
 }
 
-/// A thousand at once that give up in every way there is, and then there is room for as many as ever.
+/// A thousand concurrent requests end in every possible way; afterwards as many can wait as before.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_frees_its_pending_slot() {
     let setup = Setup::warm(None).await;
@@ -262,7 +262,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
                     Issued::Future => token.claim("iat", seconds(20)),
                     Issued::Absent => token.without_claim("iat"),
                 };
-                // Nobody looks at its signature.
+                // The signature is never verified.
                 tokio::spawn(send(&format!("{}.AAAA", token.signing_input())));
             }
         }
@@ -284,7 +284,7 @@ async fn good_and_slow(fetch_seconds: u32, is_one_kid: bool, issued: Issued) -> 
     (all, slow)
 }
 
-/// Somebody names the next key before it signs, and goes on doing so: its tokens pass all the same.
+/// A client guesses the next kid before the issuer uses it; good tokens with that kid pass all the same.
 #[tokio::test(start_paused = true)]
 async fn a_kid_guessed_before_it_is_published_refuses_no_good_token() {
     let setup = Setup::warm(None).await;
@@ -317,7 +317,7 @@ async fn a_kid_guessed_before_it_is_published_refuses_no_good_token() {
     assert!(unknown >= 2, "the name was looked for: {unknown}");
 }
 
-/// One edge of a content delivery network holds the keys of before, and answers every other fetch.
+/// One edge of a content delivery network still serves the old keys, and answers every other fetch.
 #[tokio::test(start_paused = true)]
 async fn a_stale_cdn_edge_refuses_no_good_token() {
     let setup = Setup::warm(Some(HOUR)).await;

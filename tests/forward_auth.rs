@@ -19,7 +19,7 @@ use crate::harness::{AUDIENCE, good, small_issuer};
 
 const BARE: &str = r#"Bearer realm="https://api.example.test""#;
 
-/// A process of ours, ended when dropped.
+/// A child process, killed when dropped.
 struct Process(Child);
 
 impl Drop for Process {
@@ -146,7 +146,7 @@ fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
-/// The status for just this path: URL parsers resolve its dots, and clients that mean harm do not.
+/// The status for exactly this path: an attacker's client does not resolve its dots, as URL parsers do.
 async fn status(url: &str, path: &str, token: &str) -> StatusCode {
     let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
     let request =

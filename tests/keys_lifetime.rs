@@ -1,6 +1,5 @@
-//! How long keys are believed, when they are fetched again, and who waits for it, all on a clock that stands still.
+//! The lifetime of keys: how long they are used, when they are fetched again, and which requests wait, on a paused clock.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,8 +10,8 @@ use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::{AUDIENCE, app, current_thread_runtime, good, present, small_issuer};
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -24,7 +23,7 @@ fn assert_unavailable(verdict: Result<AccessToken, VerifyError>) -> Duration {
     }
 }
 
-/// A bound is reached, and there is a time to come back.
+/// Asserts 429 with a time after which to retry.
 #[track_caller]
 fn assert_too_many(verdict: &Result<AccessToken, VerifyError>) {
     let is_soon = |retry_after: &Duration| (INSTANT..=5 * SECOND).contains(retry_after);
@@ -37,7 +36,7 @@ fn assert_unknown_key(verdict: &Result<AccessToken, VerifyError>) {
     assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))), "{verdict:?}");
 }
 
-/// The refresh comes by itself, at four fifths of the lifetime, a tenth of it sooner or later.
+/// The refresh runs without a request, at four fifths of the lifetime, plus or minus a tenth.
 /// Row I7.
 #[tokio::test(start_paused = true)]
 async fn the_lifetime_is_10_minutes_or_between_1_minute_and_1_hour() {
@@ -74,7 +73,7 @@ async fn the_refresh_task_ends_with_the_last_handle() {
     assert!(before > 10, "a layer is a handle too");
     drop((layer, issuer));
     settle().await;
-    assert_eq!(Arc::strong_count(&source.0), 1, "nothing holds the source any more");
+    assert_eq!(source.holders(), 1, "nothing holds the source any more");
     sleep(10 * DEFAULT_LIFETIME).await;
     assert_eq!(source.fetches(), before);
 }
@@ -94,7 +93,7 @@ async fn no_request_waits_for_a_background_refresh() {
         present(&app, &setup.token()).await.assert_ok();
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(setup.source.fetches(), 2, "and nobody started another");
+    assert_eq!(setup.source.fetches(), 2, "and no other fetch was started");
 }
 
 /// Row I10.
@@ -138,7 +137,7 @@ async fn a_failing_refresh_keeps_the_old_keys() {
     }
 }
 
-/// Somebody wants a key ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, less up to a fifth.
+/// A key is requested ten times a second, and the issuer is asked after 1, 2, 4 … 60 seconds, less up to a fifth.
 #[tokio::test(start_paused = true)]
 async fn the_back_off_counts_attempts_not_requests() {
     let setup = Setup::new(|_| Fetch::Fail);
@@ -166,7 +165,7 @@ async fn a_success_ends_the_back_off() {
     assert_unavailable(setup.verify().await);
     sleep(MINUTE).await;
     setup.publish_current();
-    // Nobody asks: the keys come by themselves.
+    // The refresh runs without any request.
     sleep(MINUTE).await;
     setup.try_verify().unwrap();
     let fetches = setup.source.fetches();
@@ -203,7 +202,7 @@ async fn a_thousand_unknown_kids_at_once_cause_two_fetches_at_most() {
             }
         }
         assert!(setup.source.fetches() - before.0 <= 1, "round {round}");
-        // The burst is spent after the second, so nobody waits for the third.
+        // The burst is spent after the second, so no request waits for the third.
         assert_eq!(unknown, if round < 2 { MAX_PENDING_UNKNOWN_KEYS } else { 0 }, "round {round}");
         assert_eq!(before.1.elapsed(), Duration::ZERO, "round {round}");
         present(&setup.app(), &setup.token()).await.assert_ok();
@@ -273,7 +272,7 @@ async fn an_absent_kid_causes_one_fetch_until_the_keys_are_newer_than_its_token(
     assert_eq!(setup.source.fetches(), 4, "the keys are newer than the token, and it is refused for nothing");
 }
 
-/// An issuer that publishes its new keys one by one must not lock the last of them out.
+/// An issuer may publish its new keys one by one; the last one must be found too.
 /// Row I9.
 #[tokio::test(start_paused = true)]
 async fn an_absent_kid_is_looked_up_again_after_the_key_set_changes() {
@@ -389,7 +388,7 @@ async fn disconnecting_clients_cancel_no_fetch() {
     assert_eq!(setup.source.fetches(), 1);
 }
 
-/// Even if there is nobody left at all.
+/// Even if no request is left.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_outlives_the_request_that_started_it() {
     let (open, gate) = watch::channel(false);
@@ -445,14 +444,14 @@ fn try_verify_needs_no_runtime() {
     for _ in 0..10 {
         assert_unavailable(setup.try_verify());
     }
-    assert_eq!(setup.source.fetches(), 0, "there was nobody to carry a fetch out");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(setup.source.fetches(), 0, "there was no runtime to run a fetch");
+    let runtime = current_thread_runtime();
     runtime.block_on(setup.verify()).unwrap();
     drop(runtime);
     assert_eq!(setup.source.fetches(), 1);
     setup.try_verify().unwrap();
 
-    // A refresh is due, and again there is nobody: the keys are good for their lifetime, and nothing shows that the issuer cannot
+    // A refresh is due, and again there is no runtime: the keys are good for their lifetime, and nothing shows that the issuer cannot
     // be reached.
     setup.clock.advance(DEFAULT_LIFETIME.saturating_sub(SECOND));
     setup.try_verify().unwrap();
@@ -462,7 +461,7 @@ fn try_verify_needs_no_runtime() {
     assert_eq!(setup.source.fetches(), 1);
 }
 
-/// What it starts, somebody else has the good of.
+/// Other requests use the result of the fetch.
 #[tokio::test(start_paused = true)]
 async fn try_verify_starts_a_fetch_without_waiting_for_it() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
@@ -476,7 +475,7 @@ async fn try_verify_starts_a_fetch_without_waiting_for_it() {
 #[tokio::test(start_paused = true)]
 async fn issuers_share_neither_outages_nor_keys() {
     let (good_one, bad_one) = (small_issuer(), small_issuer());
-    let down = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
+    let down = Source::new(Fetch::Fail);
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keys(bad_one.url(), down.clone()).unwrap())
         .trust(Issuer::keys(good_one.url(), keys(&good_one)).unwrap())

@@ -1,4 +1,4 @@
-//! One file per promise.
+//! One file or folder per promise.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
@@ -6,6 +6,7 @@ mod attacks;
 mod attacks_on_requirements;
 mod attacks_on_the_cache;
 mod configuration;
+mod conformance;
 mod corpus;
 mod cross_site;
 mod discovery;
@@ -18,7 +19,6 @@ mod forward_auth;
 mod harness;
 mod keys_lifetime;
 mod manual;
-mod memory_source;
 mod nested_json;
 mod observability;
 mod outage;

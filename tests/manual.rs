@@ -6,9 +6,11 @@ use std::path::Path;
 use crate::architecture::sources;
 
 /// Names of these are looked for; all else between backticks is prose.
-const FOLDERS: [&str; 7] = ["src/", "tests/", "examples/", "tools/", "benches/", "fuzz/", "docs/"];
+const FOLDERS: [&str; 7] = ["src/", "tests/", "examples/", "benches/", "fuzz/", "tools/", "docs/"];
 /// The page on which every source file has a place.
 const ARCHITECTURE: &str = "src/manual/architecture.md";
+/// Each file in it has a table of rules: rows whose first field is a `name`.
+const RULES: &str = "src/validation/rules/";
 /// The page on which every attack has a test.
 const THREAT_MODEL: &str = "src/manual/threat_model.md";
 
@@ -35,12 +37,18 @@ fn the_check_sees_what_is_not_there() {
         "src/keys/schedule.rs::GRACE",
         "tests/manual.rs::the_check_sees_what_is_not_there",
         "src/jose/jws.rs::three_parts",
+        // The row of a rule.
+        "src/validation/rules/kind.rs::typ",
     ];
     let missing = [
         "src/no_such_file.rs",
         "src/jose/key.rs::check_rs",
         "src/jose/key.rs::check_rsa_",
         "src/no_such_file.rs::check_rsa",
+        // It is a row of another table, or no row at all.
+        "src/validation/rules/claims.rs::typ",
+        "src/validation/rules/kind.rs::ty",
+        "src/validation/token_error.rs::typ",
         // It is there, and it is no test.
         "tests/harness/mod.rs::present",
         // It is there, and only in a comment or a text.
@@ -84,17 +92,24 @@ fn every_source_file_has_a_place_on_the_map() {
 #[test]
 fn every_rule_about_a_token_has_a_row() {
     let text = read(ARCHITECTURE);
-    let names = names_in(&text);
-    for rule in rules() {
-        let name = names.iter().find(|name| name.rsplit_once("::").is_some_and(|(_, function)| function == rule));
-        assert!(name.is_some(), "{rule} has no row");
+    let (_, from_rules) = text.split_once("\n# Each rule and its function\n").unwrap();
+    let (section, _) = from_rules.split_once("\n# ").unwrap();
+    let rows: Vec<_> = rows(section).collect();
+    let rules = rules();
+    for Rule { place, source } in &rules {
+        let mut of_rule = rows.iter().filter(|row| row.len() == 4 && names_in(row[2]).contains(&&**place));
+        let row = of_rule.next().unwrap_or_else(|| panic!("{place} has no row"));
+        assert!(of_rule.next().is_none(), "{place} has two rows");
+        let sources: Vec<_> = row[3].split(", ").collect();
+        for section in source.split(", ") {
+            let section = section.strip_prefix("RFC ").unwrap();
+            assert!(sources.contains(&section), "{place}: the row does not name RFC {section}");
+        }
     }
-    assert!(rules().len() >= 10, "{:?}", rules());
+    assert!(rules.len() >= 16, "{rules:?}");
     // The numbers of the decision list.
     let in_list = read("src/lib.rs").lines().filter_map(number).max();
-    let (_, from_rules) = text.split_once("\n# Each rule and its function\n").unwrap();
-    let (table, _) = from_rules.split_once("\n# ").unwrap();
-    let numbers: Vec<_> = rows(table).filter_map(|row| row[0].parse::<u32>().ok()).collect();
+    let numbers: Vec<_> = rows.iter().filter_map(|row| row[0].parse::<u32>().ok()).collect();
     for number in 1..=in_list.unwrap() {
         assert!(numbers.contains(&number), "{number} has no row");
     }
@@ -142,11 +157,12 @@ fn is_there(name: &str) -> bool {
     match name.split_once("::") {
         None => Path::new(name).exists(),
         Some((file, _)) if file.starts_with("tests/") => is_test(name),
+        Some((file, _)) if file.starts_with(RULES) && rules().iter().any(|rule| rule.place == name) => true,
         Some((file, item)) => fs::read_to_string(file).is_ok_and(|source| definition(&source, item).is_some()),
     }
 }
 
-/// Whether it is a function that is run as a test.
+/// Whether the name is that of a function that is run as a test.
 fn is_test(name: &str) -> bool {
     let Some((file, item)) = name.split_once("::") else { return false };
     let Ok(source) = fs::read_to_string(file) else { return false };
@@ -178,11 +194,29 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     rows.map(|(line, _)| line.trim_matches('|').split(" | ").map(str::trim).collect())
 }
 
-/// The functions that `Rule::check` calls, one for each rule.
-fn rules() -> Vec<String> {
-    let source = read("src/token/rule.rs");
-    let calls = source.lines().filter_map(|line| line.trim().split_once("=> token.")?.1.split_once('('));
-    calls.map(|(name, _)| name.to_owned()).collect()
+/// One rule about a token.
+#[derive(Debug)]
+struct Rule {
+    /// The file of its table, and its name there, as a page names them.
+    place: String,
+    /// The RFCs and sections that it is from.
+    source: String,
+}
+
+/// The rows of all tables of rules.
+fn rules() -> Vec<Rule> {
+    let files = sources(Path::new(RULES)).into_iter();
+    let rows = files.flat_map(|(file, source)| {
+        let lines: Vec<_> = source.lines().map(str::trim).collect();
+        let row = |pair: &[&str]| {
+            let text = |line: &str, field: &str| Some(line.strip_prefix(field)?.strip_suffix("\",")?.to_owned());
+            let place = format!("{RULES}{}::{}", file.display(), text(pair[0], "name: \"")?);
+            let source = text(pair[1], "source: \"").unwrap_or_else(|| panic!("{place} has no source"));
+            Some(Rule { place, source })
+        };
+        lines.windows(2).filter_map(row).collect::<Vec<_>>()
+    });
+    rows.collect()
 }
 
 /// The number of an item of the decision list.

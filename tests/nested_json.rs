@@ -1,7 +1,7 @@
-//! JSON within JSON: no document that hides in a string of another is parsed, nor is anything so deep that it ends the stack.
+//! JSON within JSON: a document inside a string of another is not parsed, and no nesting overflows the stack.
 //!
 //! `serde_json::Value` parses what stands under a member name that is private to `serde_json`, as deep as that is, and again what
-//! stands in that. Whoever reads strangers' JSON as a `Value` must not meet that name.
+//! stands in that. Code that reads untrusted JSON as a `Value` must not meet that name.
 
 use std::thread;
 
@@ -17,7 +17,7 @@ use crate::harness::{ISSUER, builder_with_keys, good, with_raw_member};
 const RAW: &str = "$serde_json::private::RawValue";
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Runs it where the stack ends after a quarter of a megabyte, and the process with it.
+/// Runs it on a stack of 256 KiB, whose overflow aborts the process.
 fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What an operator sees of it: counts (feature `metrics`) and spans, and nothing in them that a log must not hold.
+//! Observability: counts (feature `metrics`) and spans, without anything that must not be logged.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::harness::{app, good, present, send, server, small_issuer};
+use crate::harness::{app, current_thread_runtime, good, present, send, server, small_issuer};
 
-/// What a scrape says after `story`, which happens on this thread alone.
+/// The scrape after `story`, which runs on this thread alone.
 fn scrape_after(story: impl Future<Output = ()>) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle: PrometheusHandle = recorder.handle();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread_runtime();
     ::metrics::with_local_recorder(&recorder, || {
         metrics::describe();
         runtime.block_on(story);
@@ -112,7 +112,7 @@ fn tokens_without_available_keys_are_counted_as_undecided() {
     assert_eq!(lines(&scrape, metrics::REFUSALS), [r#"{kind="keys_unavailable"} 1"#]);
 }
 
-/// A handler may ask what a token would do for, and refuse nothing.
+/// A handler may check a requirement without refusing the request.
 #[test]
 fn checking_a_requirement_counts_no_refusal() {
     let issuer = small_issuer();
@@ -127,7 +127,7 @@ fn checking_a_requirement_counts_no_refusal() {
     assert_eq!(lines(&scrape, metrics::REFUSALS), [""; 0]);
 }
 
-/// Nobody else sees these.
+/// Nothing else reports these.
 #[test]
 fn a_route_without_a_layer_is_counted_as_a_refusal() {
     let scrape = scrape_after(async {
@@ -187,9 +187,9 @@ fn refusal_names_are_distinct() {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -197,7 +197,7 @@ impl Write for Log {
     }
 }
 
-/// What a log at the most talkative level holds after `story`, which happens on this thread alone.
+/// The log at level TRACE after `story`, which runs on this thread alone.
 fn logged(story: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();
@@ -207,10 +207,10 @@ fn logged(story: impl Future<Output = ()>) -> String {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread_runtime();
     tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
-    let octets = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    String::from_utf8(octets).unwrap()
+    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// The lines with which spans of requests ended, from their fields on.
@@ -251,7 +251,7 @@ fn a_span_has_issuer_outcome_and_reason() {
     assert!(handled.contains(&format!("bearer{{{from}")), "what happens within happens in the span: {handled}");
 }
 
-/// Also of those that were refused before anybody looked at a token.
+/// Also for requests that are refused before a token is read.
 #[test]
 fn every_refusal_logs_an_event_in_its_span() {
     let issuer = small_issuer();

@@ -1,4 +1,4 @@
-//! An issuer that fails, in whatever way: its keys are used for another hour, and it is asked about once a minute.
+//! Outages: the keys of a failing issuer are used for another hour, and it is asked about once a minute.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tower_bearer::jose::JwkSetError;
 use tower_bearer::keys::{DiscoveryError, FetchError};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 
+use crate::harness::memory_source::{Fetch, HOUR, SECOND, Setup};
 use crate::harness::{AUDIENCE, app, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, SECOND, Setup};
 
 /// The default lifetime and the hour on top.
 const USABLE: Duration = Duration::from_secs(70 * 60);
@@ -45,7 +45,7 @@ async fn an_hour_of_outage_causes_50_to_120_attempts_and_ends_within_66_seconds(
     }
 }
 
-/// Every way to fail that a socket knows. Time is the test's, so it is requests that start the refresh.
+/// Every way in which a fetch can fail. The clock is the test's, so requests start the refresh.
 #[tokio::test]
 async fn good_tokens_pass_during_every_kind_of_failure_until_the_keys_expire() {
     type Expected = fn(&FetchError) -> bool;

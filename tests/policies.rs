@@ -1,4 +1,4 @@
-//! Several policies side by side and within one another, preflights, and what outlives its request.
+//! Several policies side by side and nested, preflights, and responses that outlive their request.
 
 use std::time::Duration;
 

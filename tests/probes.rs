@@ -1,12 +1,10 @@
-//! When a server can tell good tokens from bad ones, and that it gets there without a request.
-
-use std::sync::{Arc, Mutex};
+//! Readiness probes: a server gets its keys without any other request.
 
 use tokio::time::{Instant, sleep, timeout};
 use tower_bearer::{Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, good, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::{AUDIENCE, good, paused_runtime, small_issuer};
 
 /// A pod behind a readiness probe gets no requests before it is ready.
 #[tokio::test(start_paused = true)]
@@ -40,15 +38,14 @@ async fn probes_respect_the_back_off() {
     assert!(setup.api.is_ready());
 }
 
-/// After a pause in which the keys grew too old, with no runtime that would have refreshed them.
+/// The keys expired while no runtime ran that would have refreshed them.
 #[test]
 fn a_probe_makes_a_suspended_server_ready_again() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime().block_on(setup.api.ready());
+    paused_runtime().block_on(setup.api.ready());
     assert!(setup.api.is_ready());
     setup.clock.advance(3 * HOUR);
-    runtime().block_on(async {
+    paused_runtime().block_on(async {
         assert!(!setup.api.is_ready());
         settle().await;
         assert!(setup.api.is_ready());
@@ -59,7 +56,7 @@ fn a_probe_makes_a_suspended_server_ready_again() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_issuer_does_not_keep_another_from_being_ready() {
     let (up, down) = (small_issuer(), small_issuer());
-    let source = |fetch| Source(Arc::new(Mutex::new((fetch, Vec::new()))));
+    let source = |fetch| Source::new(fetch);
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keys(down.url(), source(Fetch::Hang)).unwrap())
         .trust(Issuer::keys(up.url(), source(Fetch::Late(keys(&up), SECOND))).unwrap())

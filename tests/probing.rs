@@ -1,8 +1,7 @@
-//! Who is on a list of subjects, clients or tenants is told to nobody who has no token that the issuer signed: a forged token
-//! of one who is listed fares as one of somebody who is not, by its answer, by what it waits for and by what it has fetched.
+//! Lists of subjects, clients and tenants cannot be probed without a signed token: a forged token of a listed identity and one of
+//! an unlisted identity get the same answer, wait for the same and cause the same fetches.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use serde_json::{Value, json};
@@ -13,8 +12,8 @@ use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Source, keys, settle};
 use crate::harness::{AUDIENCE, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, Source, keys, settle};
 
 const LISTED: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
 const ALSO_LISTED: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
@@ -42,7 +41,7 @@ impl Setup {
     fn new(list: List, fetch: Fetch) -> Self {
         let clock = TestClock::new();
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
-        let source = Source(Arc::new(Mutex::new((fetch, Vec::new()))));
+        let source = Source::new(fetch);
         let own = || Issuer::keys(issuer.url(), source.clone()).unwrap();
         let trusted = match list {
             List::Subjects => own().allow_subjects([LISTED, ALSO_LISTED]),
@@ -77,7 +76,7 @@ impl Setup {
         }
     }
 
-    /// The token with a signature that nobody made.
+    /// The token with an invalid signature.
     fn forged(&self, value: &str) -> TokenBuilder {
         let stranger = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
         let kid = self.issuer.jwks()["keys"][0]["kid"].clone();
@@ -153,7 +152,7 @@ async fn with_a_known_key_listed_and_unlisted_fail_the_signature() {
     }
 }
 
-/// The list counts all the same, and only then is it told apart from a bad signature: in the log, never to the client.
+/// The list is checked after the signature, and the difference is logged, never sent to the client.
 #[tokio::test(start_paused = true)]
 async fn a_signed_token_is_checked_against_the_list() {
     for list in LISTS {
@@ -174,7 +173,7 @@ async fn a_signed_token_is_checked_against_the_list() {
     }
 }
 
-/// What a token says of itself is no secret of the list's: its form is looked at before anything is fetched for it.
+/// Claims that reveal nothing about the list are checked before a fetch.
 #[tokio::test(start_paused = true)]
 async fn a_token_with_invalid_claims_causes_no_fetch() {
     let tenants = Setup::new(List::Tenants, Fetch::Hang);
@@ -217,7 +216,7 @@ fn metadata_lists_no_tenants() {
     assert_eq!(build(other.unwrap()).get("authorization_servers"), None);
 }
 
-/// A tenant that is trusted by itself has its own keys and rules, whatever list is asked first.
+/// A tenant that is trusted separately has its own keys and rules, in whatever order the issuers are configured.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_trusted_separately_has_its_own_rules() {
     let setup = Setup::new(List::Tenants, Fetch::Hang);

@@ -1,4 +1,4 @@
-//! What the layers reserve in the service within: nothing for a request that is refused, or that waits for a key.
+//! Readiness and permits: a request that is refused or waits for a key holds no permit of the inner service.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,28 +12,18 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::{Require, ResourceServer};
 
-use crate::harness::{good, server, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
-
-fn request(authorization: Option<&str>) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    if let Some(value) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, value.try_into().unwrap());
-    }
-    request
-}
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
+use crate::harness::serve::serve_with_hyper;
+use crate::harness::{good, paused_runtime, request, server, small_issuer};
 
 fn bearer(token: &str) -> Request<Body> {
-    request(Some(&format!("Bearer {token}")))
+    request(Some(token))
 }
 
 /// A service with a limited number of places: a handle that is ready has one, and a call keeps it until it is answered. It
@@ -94,7 +84,7 @@ impl Service<Request<Body>> for Limited {
     }
 }
 
-/// A server whose keys come a second after somebody asks, and a token that waits for them.
+/// A server whose keys take one second to fetch, and a token that waits for them.
 async fn without_the_key(warm: bool) -> (Setup, String) {
     if !warm {
         let setup = Setup::new(|issuer| Fetch::Late(keys(issuer), SECOND));
@@ -110,13 +100,17 @@ async fn without_the_key(warm: bool) -> (Setup, String) {
     (setup, token)
 }
 
-/// One handle refused and kept, one parked and kept: a third is served.
+/// One handle is kept after a refusal and one while its request waits; a third is served.
 #[tokio::test(start_paused = true)]
 async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {
     let issuer = small_issuer();
     let refusals = [
         ("no credentials", request(None), StatusCode::UNAUTHORIZED),
-        ("malformed", request(Some("Bearer")), StatusCode::BAD_REQUEST),
+        (
+            "malformed",
+            Request::builder().header(AUTHORIZATION, "Bearer").body(Body::empty()).unwrap(),
+            StatusCode::BAD_REQUEST,
+        ),
         ("a bad token", bearer("x"), StatusCode::UNAUTHORIZED),
         ("the layer's requirement", bearer(&good(&issuer).scope("other").sign()), StatusCode::FORBIDDEN),
         ("a requirement within", bearer(&good(&issuer).scope("outer").sign()), StatusCode::FORBIDDEN),
@@ -201,29 +195,21 @@ async fn two_ready_handles_do_not_block_each_other() {
     }
 }
 
-/// A handle for each request of each connection, and the place is the last one.
+/// hyper clones the service for each request of each connection, and there is one permit.
 #[tokio::test]
 async fn a_hyper_server_works_while_keys_are_fetched() {
     let issuer = small_issuer();
     let ok = |_: Request<Incoming>| async { Ok::<_, BoxError>(Response::new(Empty::<Bytes>::new())) };
     let limit = tower::limit::ConcurrencyLimitLayer::new(1);
     let service = ServiceBuilder::new().layer(server(&issuer).layer()).layer(limit).service(service_fn(ok));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    let url = format!("http://{}", serve_with_hyper(service).await);
     let client = reqwest::Client::builder().no_proxy().timeout(MINUTE).build().unwrap();
     let token = good(&issuer).sign();
     let ask = || async { client.get(&url).bearer_auth(&token).send().await.unwrap().status() };
     assert_eq!(tokio::join!(ask(), ask(), ask()), (StatusCode::OK, StatusCode::OK, StatusCode::OK));
 }
 
-/// A request waits for its key until 1 s, for a place until 2 s, and is served until 3 s.
+/// A request waits for its key until 1 s, for a permit until 2 s, and is served until 3 s.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_releases_its_permit_at_every_stage() {
     for stage in 0..=35_u32 {
@@ -263,8 +249,7 @@ fn a_dropped_runtime_releases_its_permits() {
     let limited = Limited::new(1);
     let places = Arc::clone(&limited.places);
     let service = setup.api.layer().layer(limited);
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let ended = runtime();
+    let ended = paused_runtime();
     ended.block_on(async {
         let mut handle = service.clone();
         let token = setup.token();
@@ -276,11 +261,11 @@ fn a_dropped_runtime_releases_its_permits() {
     assert_eq!(places.available_permits(), 1);
     setup.publish_current();
     setup.clock.advance(MINUTE);
-    let answer = runtime().block_on(service.oneshot(bearer(&setup.token()))).unwrap();
+    let answer = paused_runtime().block_on(service.oneshot(bearer(&setup.token()))).unwrap();
     assert_eq!((answer.status(), places.available_permits()), (StatusCode::OK, 1));
 }
 
-/// What is passed on at once costs no clone of the service.
+/// A request that is passed on at once needs no clone of the service.
 #[tokio::test]
 async fn an_accepted_request_uses_the_ready_handle_without_a_clone() {
     let issuer = small_issuer();

@@ -1,5 +1,4 @@
-//! What is printed: every public `Display` and `Debug` form that could hold somebody else's text, with what must not be in it
-//! and how long it may be.
+//! Redaction: every public `Display` and `Debug` form that can hold untrusted text, what it must not show, and how long it may be.
 
 use std::fmt::{Debug, Display};
 use std::time::Instant;
@@ -52,12 +51,12 @@ impl Exit {
     }
 }
 
-/// A text of `length` bytes that would forge a line of a log, and ends in what nobody should see.
+/// A text of `length` bytes that would forge a line of a log, and ends in what must not be shown.
 fn long(length: usize) -> String {
     format!("x\u{1b}[31m\rERROR {}the-end", "long".repeat(length / 4))
 }
 
-async fn judge(api: &ResourceServer, token: &TokenBuilder) -> TokenError {
+async fn refused(api: &ResourceServer, token: &TokenBuilder) -> TokenError {
     match api.verify(&token.sign()).await {
         Err(VerifyError::Token(error)) => error,
         other => panic!("{other:?}"),
@@ -96,7 +95,7 @@ async fn errors_hold_and_show_at_most_an_excerpt_of_a_token() {
         (&any, "claim of another kind", good(&ISSUER).claim("typ", "ID").claim("x", &long)),
     ];
     for (api, what, token) in rows {
-        let error = judge(api, &token).await;
+        let error = refused(api, &token).await;
         for exit in Exit::both(what, &error).into_iter().chain(Exit::both(what, &VerifyError::Token(error.clone()))) {
             exit.assert(&["the-end"], SENTENCE);
         }
@@ -108,11 +107,11 @@ async fn errors_hold_and_show_at_most_an_excerpt_of_a_token() {
     }
 
     // What it is that is kept, as data.
-    let TokenError::Issuer { found } = judge(&any, &good(&ISSUER).claim("iss", &long)).await else {
+    let TokenError::Issuer { found } = refused(&any, &good(&ISSUER).claim("iss", &long)).await else {
         panic!("the issuer")
     };
     assert!(found.len() <= EXCERPT && found.starts_with("x\u{1b}[31m\rERROR long") && found.ends_with('…'));
-    let TokenError::Audience { found, .. } = judge(&any, &good(&ISSUER).claim("aud", &many)).await else {
+    let TokenError::Audience { found, .. } = refused(&any, &good(&ISSUER).claim("aud", &many)).await else {
         panic!("the audience")
     };
     assert_eq!((found.total(), found.iter().count()), (700, 8));
@@ -321,7 +320,7 @@ async fn claims_of(api: &ResourceServer, token: &str) -> String {
     text
 }
 
-/// A key whose name is long is one whose name is long: what is cut is what is printed.
+/// Only printed forms of a long kid are truncated.
 #[test]
 fn a_kid_is_complete_where_it_is_data() {
     let name = long(300);

@@ -1,4 +1,4 @@
-//! The language of requirements: each rule, their combinations, and what a client is told of them.
+//! Requirements: each rule, their combinations, and the challenges for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,10 +134,10 @@ async fn a_method_after_or_applies_to_both_alternatives() {
     assert!(check(&api, &requirement, &with("c", "mfa")).await.is_err());
 }
 
-/// What is lacking, and the `acr_values` and the scope that the client is told.
+/// What is missing, and the `acr_values` and the scope in the challenge.
 type Told = (Lack, Option<&'static str>, Option<&'static str>);
 
-/// What a client can do most about: refresh, then authenticate, then ask for a scope; a role nobody gets by asking.
+/// In this order: refresh, authenticate again, ask for a scope. A client cannot ask for a role.
 #[tokio::test]
 async fn the_challenge_names_the_alternative_a_client_can_act_on() {
     let issuer = small_issuer();

@@ -1,4 +1,4 @@
-//! The shape of refusals: bodies of one's own, problem documents, gRPC; none of them loses the status or the challenge.
+//! Responders: custom bodies, problem documents and gRPC keep the status and the challenge.
 
 use axum::Router;
 use axum::body::Body;

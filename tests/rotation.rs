@@ -1,4 +1,4 @@
-//! New keys, announced or not, refuse nobody; a new key under an old name is found.
+//! Key rotation: no good token is refused, announced or not, and a new key under an old kid is found.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tower_bearer::keys::MAX_PENDING_UNKNOWN_KEYS;
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 use crate::harness::{good, present, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Setup, keys, old_and_new, settle};
 
 const FETCH: Duration = Duration::from_millis(50);
 
 /// Sends 10,000 requests: one half with the old token, all at once, the other with the new one, by as many clients as may wait for
-/// a key that is not at hand.
+/// an unknown key.
 async fn ten_thousand_pass(setup: &Setup, old: &str, new: &str) {
     const CLIENTS: usize = MAX_PENDING_UNKNOWN_KEYS;
     let app = setup.app();

@@ -1,4 +1,4 @@
-//! One server may see several runtimes, one after the other or at once, and outlives each of them.
+//! Runtimes: a server works in several of them, in turn or at once, and outlives each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,13 +11,11 @@ use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySour
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
+use crate::harness::{
+    AUDIENCE, app, current_thread_runtime, fetches, good, paused_runtime, present, server, small_issuer,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
 
 fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -28,21 +26,23 @@ fn at_a_clock(issuer: Issuer) -> (ResourceServer, TestClock) {
     (ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap(), clock)
 }
 
-/// A request has reached the issuer, so that whoever made it waits for the answer.
+/// Returns when a request has reached the issuer, so that its sender waits for the answer.
 fn until_asked(issuer: &TestIssuer, times: usize) {
     while issuer.requests(Endpoint::Jwks) < times {
         std::thread::yield_now();
     }
 }
 
-/// Every runtime has to fetch anew, over a connection of its own: those of the one before died with it.
+/// Every runtime needs connections of its own: those of the previous one died with it.
 #[test]
 fn a_server_works_in_one_runtime_after_another() {
     let issuer = small_issuer();
     let (api, clock) = at_a_clock(issuer.issuer());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
     for (before, runtime) in
-        [current_thread(), current_thread(), multi_thread(), current_thread()].into_iter().enumerate()
+        [current_thread_runtime(), current_thread_runtime(), multi_thread(), current_thread_runtime()]
+            .into_iter()
+            .enumerate()
     {
         assert_eq!(fetches(&issuer).1, before);
         runtime.block_on(present(&app, &token)).assert_ok();
@@ -60,7 +60,7 @@ fn keys_outlive_the_runtime_that_fetched_them() {
     let issuer = small_issuer();
     let app = app(&server(&issuer));
     let token = good(&issuer).sign();
-    current_thread().block_on(present(&app, &token)).assert_ok();
+    current_thread_runtime().block_on(present(&app, &token)).assert_ok();
     multi_thread().block_on(present(&app, &token)).assert_ok();
     assert_eq!(fetches(&issuer), (1, 1));
 }
@@ -80,7 +80,7 @@ fn a_fetch_lost_with_its_runtime_is_restarted() {
 
     issuer.recover();
     // At once: an end that is no fault of the issuer's is not backed off from.
-    current_thread().block_on(present(&app, &token)).assert_ok();
+    current_thread_runtime().block_on(present(&app, &token)).assert_ok();
     assert_eq!(issuer.requests(Endpoint::Jwks), 2);
 }
 
@@ -89,7 +89,7 @@ fn waiters_in_other_runtimes_are_answered_by_a_new_fetch() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Hang);
     let (app, token) = (app(&server(&issuer)), good(&issuer).sign());
-    let (first, second) = (multi_thread(), current_thread());
+    let (first, second) = (multi_thread(), current_thread_runtime());
     let present = || {
         let (app, token) = (app.clone(), token.clone());
         async move { present(&app, &token).await }
@@ -129,7 +129,7 @@ fn a_runtime_that_ends_under_load_poisons_nothing() {
         // Some of the thousand wait, some have not begun, and one may be within a lock.
         runtime.shutdown_background();
         issuer.recover();
-        let after = current_thread();
+        let after = current_thread_runtime();
         after.block_on(present(&app, &token)).assert_ok();
         assert!(issuer.requests(Endpoint::Jwks) > before + 1, "round {round}");
         clock.advance(Duration::from_secs(3 * 60 * 60));
@@ -141,7 +141,7 @@ fn a_runtime_that_has_ended_blocks_no_request() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let token = good(&issuer).sign();
-    let ended = current_thread();
+    let ended = current_thread_runtime();
     let handle = ended.handle().clone();
     drop(ended);
     {
@@ -151,7 +151,7 @@ fn a_runtime_that_has_ended_blocks_no_request() {
         }
     }
     assert_eq!(fetches(&issuer), (0, 0));
-    current_thread().block_on(api.verify(&token)).unwrap();
+    current_thread_runtime().block_on(api.verify(&token)).unwrap();
 }
 
 /// Hangs at the first fetch.
@@ -167,7 +167,7 @@ impl KeySource for FirstHangs {
     }
 }
 
-/// A current-thread runtime that nobody drives any more: its fetch neither goes on nor ends.
+/// A current-thread runtime that is not driven any more: its fetch neither continues nor ends.
 #[test]
 fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     let issuer = small_issuer();
@@ -177,7 +177,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     let (api, clock) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
     let (app, token) = (app(&api), good(&issuer).expires_in(DAY).sign());
 
-    let stalled = current_thread();
+    let stalled = current_thread_runtime();
     stalled.block_on(async {
         assert!(api.try_verify(&token).is_err());
         while fetches.load(Ordering::Relaxed) == 0 {
@@ -185,8 +185,8 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
         }
     });
 
-    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    // Nobody waits for ever, though.
+    let second = paused_runtime();
+    // No request waits forever.
     second.block_on(present(&app, &token)).assert_keys_unavailable();
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
     clock.advance(Duration::from_secs(11));
@@ -199,7 +199,7 @@ fn an_undriven_fetch_is_abandoned_after_10_seconds() {
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 }
 
-/// Nobody else asks, and it is not told of the end of a fetch that was given up.
+/// There is no other request, and `ready` is not woken by an abandoned fetch.
 #[test]
 fn ready_does_not_wait_forever_for_an_undriven_fetch() {
     let issuer = small_issuer();
@@ -208,14 +208,14 @@ fn ready_does_not_wait_forever_for_an_undriven_fetch() {
     let source = FirstHangs { keys, fetches: Arc::clone(&fetches) };
     let (api, _) = at_a_clock(Issuer::keys(issuer.url(), source).unwrap());
 
-    let stalled = current_thread();
+    let stalled = current_thread_runtime();
     stalled.block_on(async {
         assert!(!api.is_ready());
         while fetches.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
     });
-    let second = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let second = paused_runtime();
     second.block_on(async {
         tokio::time::timeout(Duration::from_secs(30), api.ready()).await.expect("the issuer can be reached");
     });
@@ -254,7 +254,7 @@ fn a_fetch_cancelled_with_its_runtime_is_not_a_failure() {
         std::thread::yield_now();
     }
     tell.send(()).unwrap();
-    current_thread().block_on(api.verify(&token)).unwrap();
+    current_thread_runtime().block_on(api.verify(&token)).unwrap();
     let status = api.status().remove(0);
     assert_eq!((status.failures, status.last_error), (0, None));
 }

@@ -1,4 +1,4 @@
-//! Where keys come from, and how one sees how they are.
+//! Sources of keys, and the status of the keys.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,8 @@ use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
 use crate::harness::{AUDIENCE, app, fetches, good, present, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
 
 fn server_of(issuer: &TestIssuer, source: impl KeySource, clock: &TestClock) -> ResourceServer {
     let trusted = Issuer::keys(issuer.url(), source).unwrap();
@@ -94,7 +94,7 @@ async fn only_regular_files_are_read() {
     assert_eq!(api.status()[0].last_error, Some(FetchError::File { path: folder.into(), kind }));
 }
 
-/// Nothing listens where the keys are said to be: only the proxy that this client uses can bring them.
+/// Nothing listens at the `jwks_uri`: the keys can only come through the proxy of this client.
 #[tokio::test]
 async fn a_custom_http_client_is_used() {
     let issuer = small_issuer();
@@ -105,7 +105,7 @@ async fn a_custom_http_client_is_used() {
     assert_eq!(fetches(&issuer), (0, 1));
 }
 
-/// A client of one's own may follow redirects anywhere; what it brings from there is not used.
+/// A custom client may follow redirects to any origin; documents from other origins are not used.
 /// Row I13.
 #[tokio::test]
 async fn a_custom_http_client_cannot_return_keys_of_another_origin() {
@@ -215,7 +215,7 @@ async fn two_servers_share_nothing() {
     assert_eq!((one.status()[0].fetches, other.status()[0].fetches), (1, 0));
 }
 
-/// A cache on the way answers, or is told to ask the issuer.
+/// An HTTP cache answers, or is told to ask the issuer.
 /// Row I7.
 #[tokio::test]
 async fn the_age_header_counts_and_caches_can_be_bypassed() {
@@ -272,7 +272,7 @@ async fn initial_keys_refuse_no_token_of_a_newer_key() {
     assert!(api.verify(&old_token).await.is_err());
 }
 
-/// RFC 9111 §4.3.4: what a confirmation does not say is as it was.
+/// RFC 9111 §4.3.4: header fields that a 304 does not have keep their stored values.
 #[tokio::test]
 async fn a_304_without_freshness_keeps_the_lifetime() {
     let issuer = small_issuer();

@@ -1,4 +1,4 @@
-//! However many ask at once, the issuer is asked once; and nobody waits for what is known.
+//! Many concurrent requests cause one fetch, and no request waits for a known key.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where a token may stand beside the `Authorization` header: only where the layer was told to look, and one at a time.
+//! Token sources beside the `Authorization` header: only those that are configured, and one token per request.
 
 use axum::Router;
 use axum::body::Body;
@@ -240,7 +240,7 @@ async fn answers_to_tokens_from_other_sources_are_private() {
     }
 }
 
-/// A shared cache may store it, and must not give it to those who have a token.
+/// A shared cache may store the answer, but must not serve it to requests with a token.
 /// Row B6.
 #[tokio::test]
 async fn optional_answers_vary_by_the_header_of_the_source() {

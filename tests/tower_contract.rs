@@ -1,4 +1,4 @@
-//! What tower expects of a layer, and what layers within and without may expect of this one.
+//! The contract of tower: readiness, and what inner and outer layers may expect.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -9,24 +9,14 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use serde::Deserialize;
-use tokio::net::TcpListener;
 use tower::buffer::Buffer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::rejection::{RejectionContext, RejectionKind, Respond};
 use tower_bearer::{AccessToken, Claims, Rejection, Require, ResourceServer};
 
-use crate::harness::{AUDIENCE, good, server, small_issuer};
-
-fn request(token: Option<&str>) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    if let Some(token) = token {
-        request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").try_into().unwrap());
-    }
-    request
-}
+use crate::harness::serve::serve_with_hyper;
+use crate::harness::{AUDIENCE, good, request, server, small_issuer};
 
 async fn subject(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let subject = request.extensions().get::<AccessToken>().map_or("", AccessToken::subject).to_owned();
@@ -207,15 +197,7 @@ async fn a_hyper_handler_finds_the_token_in_the_extensions() {
     let issuer = small_issuer();
     let service =
         ServiceBuilder::new().layer(server(&issuer).layer()).layer(Require::scope("read:me")).service(service_fn(me));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    let url = format!("http://{}", serve_with_hyper(service).await);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let refused = client.get(&url).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);

@@ -7,8 +7,8 @@ use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 
+use crate::harness::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, settle};
 use crate::harness::{builder_with_keys, good, small_issuer};
-use crate::memory_source::{Fetch, HOUR, INSTANT, MINUTE, SECOND, Setup, settle};
 
 /// The key sets of these issuers as one, without names.
 fn nameless<'a>(issuers: impl IntoIterator<Item = &'a TestIssuer>) -> serde_json::Value {
@@ -24,7 +24,7 @@ fn set<'a>(issuers: impl IntoIterator<Item = &'a TestIssuer>) -> JwkSet {
     JwkSet::from_json(nameless(issuers).to_string().as_bytes()).unwrap()
 }
 
-/// A token of this server's issuer that names no key, signed by whoever signs.
+/// A token of this server's issuer without `kid`, signed by `signer`.
 fn token(setup: &Setup, signer: &TestIssuer) -> String {
     good(&setup.issuer).without_header("kid").signed_by(signer).expires_in(24 * HOUR).sign()
 }
@@ -58,7 +58,7 @@ async fn a_rotation_without_kids_refuses_no_token_and_causes_one_fetch() {
     assert_eq!(verdict.unwrap_err(), VerifyError::Token(TokenError::NoKid { tried: 1, fitting: 1 }));
 }
 
-/// Junk spends the fetches. Then a good token is told when to come back, and is never called bad.
+/// Junk uses up the fetches. A good token then gets 429 with `Retry-After`, and never 401.
 #[tokio::test(start_paused = true)]
 async fn junk_tokens_cause_no_refusals_during_a_rotation_without_kids() {
     let (old, new, forger) = (small_issuer(), small_issuer(), small_issuer());
@@ -91,7 +91,7 @@ async fn the_newest_keys_are_tried_before_a_token_is_refused() {
     assert!(stranger.await.unwrap().is_err());
 }
 
-/// The first key is always tried, and it is the one that verified last.
+/// The key that verified last is always tried first.
 #[tokio::test(start_paused = true)]
 async fn verifications_beyond_the_first_key_are_limited_and_then_get_429() {
     let issuers: Vec<_> = (0..11).map(|_| small_issuer()).collect();
@@ -114,7 +114,7 @@ async fn verifications_beyond_the_first_key_are_limited_and_then_get_429() {
     api.verify(&first).await.unwrap();
 }
 
-/// What verified a token of one algorithm says nothing about another.
+/// The last verifying key is kept for each algorithm.
 #[tokio::test(start_paused = true)]
 async fn the_last_verifying_key_is_remembered_per_algorithm() {
     let issuer = TestIssuer::builder().algorithms([Algorithm::RS256, Algorithm::ES256]).start();

@@ -1,4 +1,4 @@
-//! Tokens that came some other way than with a request, and servers that cannot be built.
+//! Verification without a request, and configuration errors of the builder.
 
 use std::time::Duration;
 
@@ -91,6 +91,6 @@ fn invalid_settings_are_configuration_errors() {
     assert_eq!(leeway.to_string(), "the leeway is 61 s, expected at most 60 s");
     assert_eq!(
         Issuer::discover("http://login.example.com").unwrap_err().to_string(),
-        "the issuer \"http://login.example.com\" cannot be discovered: neither https nor, on this machine itself, http"
+        "the issuer \"http://login.example.com\" cannot be discovered: the scheme is not https, and http is for this machine only"
     );
 }

@@ -1,17 +1,16 @@
-//! How long tokens of a withdrawn key pass: never after the issuer has answered, for a lifetime while it is not asked, and for an
-//! hour more only while it cannot be reached.
+//! How long a withdrawn key is used: not after the issuer has answered without it, at most for its lifetime while nothing is
+//! fetched, and for one hour more only while the issuer cannot be reached.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
 use tower_bearer::clock::Clock;
 use tower_bearer::jose::JwkSet;
 use tower_bearer::testing::Fault;
 use tower_bearer::validation::VerifyError;
 
-use crate::harness::{app, good, present, server, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, keys, settle};
+use crate::harness::{app, good, paused_runtime, present, server, small_issuer};
 
 /// What an issuer publishes that has withdrawn the key.
 fn replacements() -> [(&'static str, Value); 4] {
@@ -34,10 +33,6 @@ enum Process {
     ClockJump,
 }
 
-fn paused() -> Runtime {
-    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
-}
-
 const STEP: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(3 * 60 * 60);
 
@@ -45,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(3 * 60 * 60);
 fn passes_for(lifetime: Duration, after: &Fetch, process: Process) -> Duration {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(lifetime)));
     let token = setup.token();
-    let first = paused();
+    let first = paused_runtime();
     first.block_on(setup.verify()).unwrap();
     setup.source.set(after.clone());
     match process {
@@ -65,7 +60,7 @@ fn passes_for(lifetime: Duration, after: &Fetch, process: Process) -> Duration {
             let mut last = Duration::ZERO;
             for step in 1..LONGEST.as_secs() / STEP.as_secs() {
                 setup.clock.advance(STEP);
-                if paused().block_on(setup.api.verify(&token)).is_ok() {
+                if paused_runtime().block_on(setup.api.verify(&token)).is_ok() {
                     last = STEP * u32::try_from(step).unwrap();
                 }
             }
@@ -77,7 +72,7 @@ fn passes_for(lifetime: Duration, after: &Fetch, process: Process) -> Duration {
             let survives = |pause: Duration| {
                 let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(lifetime)));
                 let token = setup.token();
-                let runtime = paused();
+                let runtime = paused_runtime();
                 runtime.block_on(setup.verify()).unwrap();
                 setup.source.set(after.clone());
                 setup.clock.set(setup.clock.now() + pause);
@@ -116,7 +111,7 @@ fn a_key_is_used_for_at_most_a_lifetime_and_an_hour_while_the_issuer_is_down() {
     }
 }
 
-/// Nothing usable is left: nobody can tell, whatever the token says about when it was issued.
+/// No usable key is left, so the answer is 503 whatever the `iat` of the token.
 #[tokio::test(start_paused = true)]
 async fn a_set_without_usable_keys_withdraws_all_and_is_refetched_within_a_minute() {
     for (what, jwks) in &replacements()[..3] {
@@ -154,7 +149,7 @@ fn a_process_frozen_during_grace_refetches_before_it_uses_the_keys() {
         [|setup| setup.clock.advance(10 * MINUTE), |setup| setup.clock.set(setup.clock.now() + 10 * MINUTE)];
     for pause in pauses {
         let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
-        let runtime = paused();
+        let runtime = paused_runtime();
         runtime.block_on(async {
             setup.verify().await.unwrap();
             setup.source.set(Fetch::Fail);
@@ -174,7 +169,7 @@ fn a_process_frozen_during_grace_refetches_before_it_uses_the_keys() {
 #[test]
 fn an_undriven_attempt_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
-    let stalled = paused();
+    let stalled = paused_runtime();
     stalled.block_on(setup.verify()).unwrap();
     let withdrawn = setup.token();
     setup.issuer.rotate();
@@ -182,7 +177,7 @@ fn an_undriven_attempt_is_no_evidence_of_an_outage() {
     setup.clock.advance(MINUTE.saturating_sub(SECOND));
     stalled.block_on(async { setup.api.try_verify(&withdrawn).unwrap() });
     setup.clock.advance(MINUTE);
-    let verdict = paused().block_on(setup.api.verify(&withdrawn));
+    let verdict = paused_runtime().block_on(setup.api.verify(&withdrawn));
     assert!(verdict.is_err(), "{verdict:?}");
 }
 
@@ -190,7 +185,7 @@ fn an_undriven_attempt_is_no_evidence_of_an_outage() {
 #[test]
 fn an_attempt_lost_in_a_panic_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
-    paused().block_on(setup.verify()).unwrap();
+    paused_runtime().block_on(setup.verify()).unwrap();
     let withdrawn = setup.token();
     setup.issuer.rotate();
     setup.source.set(Fetch::Hang);
@@ -198,7 +193,7 @@ fn an_attempt_lost_in_a_panic_is_no_evidence_of_an_outage() {
     let call = std::thread::spawn({
         let (api, withdrawn) = (setup.api.clone(), withdrawn.clone());
         move || {
-            paused().block_on(async {
+            paused_runtime().block_on(async {
                 api.verify(&withdrawn).await.unwrap();
                 settle().await;
                 panic!("on purpose");
@@ -209,7 +204,7 @@ fn an_attempt_lost_in_a_panic_is_no_evidence_of_an_outage() {
     assert_eq!(setup.source.fetches(), 2);
     setup.publish_current();
     setup.clock.advance(2 * SECOND);
-    let verdict = paused().block_on(setup.api.verify(&withdrawn));
+    let verdict = paused_runtime().block_on(setup.api.verify(&withdrawn));
     assert!(verdict.is_err(), "{verdict:?}");
 }
 
@@ -241,7 +236,7 @@ async fn an_older_document_does_not_restore_a_withdrawn_key() {
 #[test]
 fn a_rarely_driven_attempt_is_no_evidence_of_an_outage() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), Some(MINUTE)));
-    let runtime = paused();
+    let runtime = paused_runtime();
     runtime.block_on(setup.verify()).unwrap();
     let withdrawn = setup.token();
     setup.issuer.rotate();
@@ -257,14 +252,14 @@ fn a_rarely_driven_attempt_is_no_evidence_of_an_outage() {
     }
 }
 
-/// Whoever waits for a refresh waits for a second at most, and then the attempt is evidence.
+/// A request waits for a refresh for one second at most; then the attempt is evidence.
 #[test]
 fn a_request_past_the_lifetime_waits_at_most_one_second_for_the_issuer() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
-    paused().block_on(setup.verify()).unwrap();
+    paused_runtime().block_on(setup.verify()).unwrap();
     setup.source.set(Fetch::Hang);
     setup.clock.advance(HOUR / 2);
-    paused().block_on(async {
+    paused_runtime().block_on(async {
         let started = tokio::time::Instant::now();
         for waits in [SECOND, Duration::ZERO, Duration::ZERO] {
             let before = started.elapsed();

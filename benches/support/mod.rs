@@ -25,7 +25,7 @@ use tower_bearer::{Issuer, Require, ResourceServer};
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 /// The algorithms that are measured: what issuers sign with.
 pub(crate) const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
-/// The size of a token from a provider that puts roles into it, in octets.
+/// The size of a token from a provider that puts roles into it, in bytes.
 pub(crate) const LARGE: usize = 1300;
 
 /// An issuer with one key for each of [`ALGORITHMS`].
@@ -39,7 +39,7 @@ pub(crate) fn server(issuer: &TestIssuer) -> Builder {
     ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer.url(), keys).unwrap())
 }
 
-/// A token as small as they come: about 400 octets, but for RSA, whose signature alone has 342.
+/// A token as small as they come: about 400 bytes, but for RSA, whose signature alone has 342.
 pub(crate) fn small(issuer: &TestIssuer, algorithm: Algorithm) -> TokenBuilder {
     issuer.token_by(algorithm).audience(AUDIENCE).without_claim("client_id").expires_in(LONG)
 }
@@ -47,7 +47,7 @@ pub(crate) fn small(issuer: &TestIssuer, algorithm: Algorithm) -> TokenBuilder {
 /// Longer than any bench.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A token of 12 claims and [`LARGE`] octets.
+/// A token of 12 claims and [`LARGE`] bytes.
 pub(crate) fn large(issuer: &TestIssuer, algorithm: Algorithm) -> TokenBuilder {
     let token = |roles: usize, rest: usize| {
         let role = |number: usize| format!("department-{number:02}.reader");
@@ -106,15 +106,15 @@ impl Floor {
 
 fn parsed_key(issuer: &TestIssuer, algorithm: Algorithm) -> ParsedPublicKey {
     let jwk = jwk(issuer, algorithm);
-    let octets = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let member = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     match algorithm {
-        Algorithm::RS256 => RsaPublicKeyComponents { n: octets("n"), e: octets("e") }
+        Algorithm::RS256 => RsaPublicKeyComponents { n: member("n"), e: member("e") }
             .to_parsed_public_key(&lc::RSA_PKCS1_2048_8192_SHA256)
             .unwrap(),
         Algorithm::ES256 => {
-            ParsedPublicKey::new(&lc::ECDSA_P256_SHA256_FIXED, [&[4], &octets("x")[..], &octets("y")].concat()).unwrap()
+            ParsedPublicKey::new(&lc::ECDSA_P256_SHA256_FIXED, [&[4], &member("x")[..], &member("y")].concat()).unwrap()
         }
-        _ => ParsedPublicKey::new(&lc::ED25519, octets("x")).unwrap(),
+        _ => ParsedPublicKey::new(&lc::ED25519, member("x")).unwrap(),
     }
 }
 

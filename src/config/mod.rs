@@ -173,7 +173,7 @@
 //! assert_eq!(problems.to_string(), r#"
 //! leway: unknown setting; did you mean leeway?
 //! issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens
-//! issuers[1].issuer: the issuer "http://other.example.com" cannot be discovered: neither https nor, on this machine itself, http
+//! issuers[1].issuer: the issuer "http://other.example.com" cannot be discovered: the scheme is not https, and http is for this machine only
 //! "#.trim());
 //! assert_eq!(problems.iter().next().unwrap().path(), "leway");
 //! # Ok::<(), toml::de::Error>(())

@@ -109,15 +109,15 @@ impl JwkSet {
     }
 }
 
-/// Why a document is of no use as a key set.
+/// Why a document is not a usable key set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
     /// Not a JSON object with an array `keys` (RFC 7517 §5.1).
-    #[error("not a JWK Set")]
+    #[error("the document is not a JWK Set")]
     NotAJwkSet,
     /// More than [`JwkSet::MAX_KEYS`] entries.
-    #[error("{found} keys, where {} are the most", JwkSet::MAX_KEYS)]
+    #[error("the set has {found} keys, and {} are allowed", JwkSet::MAX_KEYS)]
     TooManyKeys {
         /// How many there are.
         found: usize,
@@ -208,11 +208,11 @@ impl Jwk<'_> {
 
     fn material(&self) -> Result<Material, UnusableJwk> {
         match (&*self.kty, self.crv.as_deref()) {
-            ("RSA", _) => Ok(Material::rsa(&octets("n", self.n.as_deref())?, &octets("e", self.e.as_deref())?)),
+            ("RSA", _) => Ok(Material::rsa(&bytes("n", self.n.as_deref())?, &bytes("e", self.e.as_deref())?)),
             ("EC", Some("P-256")) => self.point(Curve::P256),
             ("EC", Some("P-384")) => self.point(Curve::P384),
             ("EC", Some("P-521")) => self.point(Curve::P521),
-            ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: octets("x", self.x.as_deref())? }),
+            ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: bytes("x", self.x.as_deref())? }),
             ("EC" | "OKP", Some(crv)) => Err(UnusableJwk::Curve { crv: crv.into() }),
             ("EC" | "OKP", None) => Err(UnusableJwk::Missing { name: "crv" }),
             ("AKP", _) => {
@@ -221,14 +221,14 @@ impl Jwk<'_> {
                 if !matches!(algorithm, Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87) {
                     return Err(UnusableJwk::AlgorithmMismatch { declared: algorithm });
                 }
-                Ok(Material::MlDsa { algorithm, public: octets("pub", self.public.as_deref())? })
+                Ok(Material::MlDsa { algorithm, public: bytes("pub", self.public.as_deref())? })
             }
             (kty, _) => Err(UnusableJwk::KeyType { kty: kty.into() }),
         }
     }
 
     fn point(&self, curve: Curve) -> Result<Material, UnusableJwk> {
-        Ok(Material::Ec { curve, x: octets("x", self.x.as_deref())?, y: octets("y", self.y.as_deref())? })
+        Ok(Material::Ec { curve, x: bytes("x", self.x.as_deref())?, y: bytes("y", self.y.as_deref())? })
     }
 
     fn algorithm(&self) -> Result<Option<Algorithm>, UnusableJwk> {
@@ -237,7 +237,7 @@ impl Jwk<'_> {
     }
 }
 
-fn octets(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {
+fn bytes(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {
     let value = value.ok_or(UnusableJwk::Missing { name })?;
     base64url::decode(value).ok_or(UnusableJwk::Encoding { name })
 }

@@ -142,7 +142,7 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
-/// The octets of a public key, decoded and not yet believed.
+/// The decoded and unchecked members of a public key.
 pub(super) enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
@@ -174,8 +174,8 @@ impl Curve {
         }
     }
 
-    /// The length of a coordinate in octets.
-    const fn octets(self) -> usize {
+    /// The length of a coordinate in bytes.
+    const fn coordinate_length(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -185,10 +185,9 @@ impl Curve {
 }
 
 impl Material {
-    /// RFC 7518 §6.3.1.1 wants the fewest octets; issuers that leave a sign octet in front are common, and it changes
-    /// nothing.
+    /// RFC 7518 §6.3.1.1 requires the minimum number of bytes. Many issuers leave a leading sign byte, which is harmless.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
-        let without_leading_zeros = |number: &[u8]| number.iter().copied().skip_while(|octet| *octet == 0).collect();
+        let without_leading_zeros = |number: &[u8]| number.iter().copied().skip_while(|byte| *byte == 0).collect();
         Self::Rsa { n: without_leading_zeros(n), e: without_leading_zeros(e) }
     }
 
@@ -198,7 +197,11 @@ impl Material {
         match self {
             Self::Rsa { n, e } => check_rsa(n, e).map(|()| KeyKind::Rsa),
             // RFC 7518 §6.2.1.2: the full length, leading zeros included.
-            Self::Ec { curve, x, y } if x.len() == curve.octets() && y.len() == curve.octets() => Ok(curve.kind()),
+            Self::Ec { curve, x, y }
+                if x.len() == curve.coordinate_length() && y.len() == curve.coordinate_length() =>
+            {
+                Ok(curve.kind())
+            }
             Self::Ec { .. } => Err(UnusableJwk::CoordinateLength),
             Self::Ed25519 { x } => check_ed25519(x).map(|()| KeyKind::Ed25519),
             Self::MlDsa { algorithm, .. } => Ok(algorithm.key_kind()),
@@ -213,8 +216,8 @@ impl Material {
             (Verification::Other(scheme), Self::Ec { x, y, .. }) => {
                 ParsedPublicKey::new(scheme, uncompressed_point(x, y))
             }
-            (Verification::Other(scheme), Self::Ed25519 { x: octets } | Self::MlDsa { public: octets, .. }) => {
-                ParsedPublicKey::new(scheme, octets)
+            (Verification::Other(scheme), Self::Ed25519 { x: bytes } | Self::MlDsa { public: bytes, .. }) => {
+                ParsedPublicKey::new(scheme, bytes)
             }
             _ => return Err(UnusableJwk::AlgorithmMismatch { declared: algorithm }),
         };
@@ -224,7 +227,7 @@ impl Material {
     /// RFC 7638 §3: the required members in lexicographic order, no white space. Every value here is base64url or a
     /// registered name, so nothing needs escaping.
     fn thumbprint(&self) -> Thumbprint {
-        let b64 = |octets: &[u8]| base64url::encode(octets);
+        let b64 = |bytes: &[u8]| base64url::encode(bytes);
         let members = match self {
             Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n)),
             Self::Ec { curve, x, y } => {
@@ -248,11 +251,11 @@ const MAX_EXPONENT_OCTETS: usize = 5;
 /// RSA keys of 2048 to 8192 bits (RFC 7518 §3.3; beyond 8192 one verification is a denial of service), an odd modulus and
 /// an odd exponent of at least 3 (RFC 8017 §3.1). `e = 1` would make every signature forgeable.
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
-    let bits = n.len() * 8 - n.first().map_or(0, |octet| octet.leading_zeros() as usize);
+    let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
     if !(2048..=8192).contains(&bits) {
         return Err(UnusableJwk::ModulusLength { bits });
     }
-    let odd = |number: &[u8]| number.last().is_some_and(|octet| octet & 1 == 1);
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
     if !odd(n) {
         return Err(UnusableJwk::EvenModulus);
     }
@@ -302,10 +305,10 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
 ];
 
 const fn little_endian(first: u8, middle: u8, last: u8) -> [u8; 32] {
-    let mut octets = [middle; 32];
-    octets[0] = first;
-    octets[31] = last;
-    octets
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 #[cfg(test)]

@@ -5,38 +5,38 @@ use crate::redact::Excerpt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableJwk {
-    /// Not a JSON object, a known member of the wrong type or standing twice, or no `kty`.
-    #[error("not a well-formed JWK")]
+    /// Not a JSON object, a known member with the wrong type or occurring twice, or no `kty`.
+    #[error("the entry is not a well-formed JWK")]
     Malformed,
     /// A key type that no signature algorithm here uses (RFC 7517 §4.1).
-    #[error("unknown key type {kty:?}")]
+    #[error("the key type {kty:?} is not supported")]
     KeyType {
         /// The `kty`.
         kty: Excerpt,
     },
     /// A curve that no signature algorithm here uses.
-    #[error("unknown curve {crv:?}")]
+    #[error("the curve {crv:?} is not supported")]
     Curve {
         /// The `crv`.
         crv: Excerpt,
     },
-    /// A symmetric key, which has no business in a published set (RFC 7517 §9).
+    /// A symmetric key, which must not be published (RFC 7517 §9).
     #[error("a symmetric key was published")]
     Symmetric,
-    /// A private member: whoever reads the set can sign with the key (RFC 7517 §9).
+    /// A private key, with which every reader of the set can sign (RFC 7517 §9).
     #[error("a private key was published")]
     Private,
     /// `use` is not `sig` (RFC 7517 §4.2).
-    #[error("not for signatures: use is {usage:?}")]
+    #[error("the key is not for signatures: use is {usage:?}")]
     Use {
         /// The `use`.
         usage: Excerpt,
     },
     /// `key_ops` lacks `verify` (RFC 7517 §4.3).
-    #[error("not for verifying: key_ops lacks it")]
+    #[error("the key is not for verifying: key_ops lacks verify")]
     KeyOps,
-    /// `alg` names no algorithm that can be verified here.
-    #[error("unknown algorithm {alg:?}")]
+    /// `alg` is not a supported signature algorithm.
+    #[error("the algorithm {alg:?} is not supported")]
     Algorithm {
         /// The `alg`.
         alg: Excerpt,
@@ -60,27 +60,27 @@ pub enum UnusableJwk {
         name: &'static str,
     },
     /// An RSA modulus outside of 2048 to 8192 bits (RFC 8725 §3.5).
-    #[error("an RSA modulus of {bits} bits")]
+    #[error("the RSA modulus has {bits} bits, and 2048 to 8192 are allowed")]
     ModulusLength {
         /// How many it has.
         bits: usize,
     },
     /// An RSA modulus that is even, so no product of two large primes.
-    #[error("an even RSA modulus")]
+    #[error("the RSA modulus is even")]
     EvenModulus,
-    /// An RSA exponent that is even, less than 3, or of more than 5 octets.
-    #[error("an RSA exponent that is even, less than 3, or huge")]
+    /// An RSA exponent that is even, less than 3, or longer than 5 bytes.
+    #[error("the RSA exponent is even, less than 3, or longer than 5 bytes")]
     Exponent,
     /// A coordinate shorter or longer than its curve's (RFC 7518 §6.2.1.2, RFC 8037 §2).
-    #[error("a coordinate of the wrong length")]
+    #[error("a coordinate is not as long as its curve requires")]
     CoordinateLength,
     /// An Ed25519 point that is not in its canonical encoding (RFC 8032 §5.1.3).
-    #[error("an Ed25519 key that is not canonical")]
+    #[error("the Ed25519 key is not in its canonical encoding")]
     NotCanonical,
     /// An Ed25519 point of small order (RFC 8725 §3.4).
-    #[error("an Ed25519 key of small order")]
+    #[error("the Ed25519 key is a point of small order")]
     SmallOrder,
-    /// Refused by the cryptographic library: a point off its NIST curve, or octets of the wrong number.
-    #[error("not a valid public key")]
+    /// Refused by the cryptographic library: a point off its NIST curve, or the wrong number of bytes.
+    #[error("the key is not a valid public key")]
     InvalidKey,
 }

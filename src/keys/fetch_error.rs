@@ -11,10 +11,10 @@ use crate::jose::JwkSetError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// No HTTP client, most often because the machine has no root certificates.
-    #[error("{url}: no HTTP client: {reason}")]
+    /// The HTTP client could not be built, most often because the machine has no root certificates.
+    #[error("{url}: the HTTP client could not be built: {reason}")]
     Client {
-        /// What was to be asked for.
+        /// The URL of the request.
         url: Box<str>,
         /// What the client's builder said.
         reason: Box<str>,
@@ -22,7 +22,7 @@ pub enum FetchError {
     /// No answer, or one that broke off.
     #[error("{url}: {reason}")]
     Request {
-        /// What was asked for.
+        /// The URL of the request.
         url: Box<str>,
         /// What the client said.
         reason: Box<str>,
@@ -30,21 +30,21 @@ pub enum FetchError {
     /// An answer other than 200 and, to a conditional request, 304.
     #[error("{url}: answered {status}")]
     Status {
-        /// What was asked for.
+        /// The URL of the request.
         url: Box<str>,
         /// The answer.
         status: StatusCode,
     },
     /// An answer from another origin than was asked, by way of redirects.
-    #[error("{url}: redirected to another origin")]
+    #[error("{url}: a redirect led to another origin")]
     Redirected {
-        /// What was asked for.
+        /// The URL of the request.
         url: Box<str>,
     },
     /// More than 256 KiB.
-    #[error("{url}: more than 256 KiB")]
+    #[error("{url}: the document is larger than 256 KiB")]
     TooLarge {
-        /// What was asked for.
+        /// The URL of the request.
         url: Box<str>,
     },
     /// No complete answer in time: [`RemoteKeys`](super::RemoteKeys) has 5 seconds for all the URLs of a fetch.
@@ -55,46 +55,46 @@ pub enum FetchError {
         /// The time that there was.
         limit: Duration,
     },
-    /// A source that is not a URL did not answer in time.
-    #[error("the source did not answer in time")]
+    /// The source did not answer in time, and it is not a URL.
+    #[error("the key source did not answer within 5.5 s")]
     TimedOut,
-    /// A metadata document of no use.
+    /// An unusable metadata document.
     #[error("{url}: {reason}")]
     Metadata {
         /// Where it is.
         url: Box<str>,
-        /// Why it is of no use.
+        /// Why it is unusable.
         reason: DiscoveryError,
     },
     /// No usable metadata document of the issuer.
-    #[error("no usable metadata: {}", joined(attempts))]
+    #[error("no usable metadata was found: {}", joined(attempts))]
     Discovery {
-        /// Every URL that was asked for, in order, and why it is of no use.
+        /// The error of every URL that was tried, in order.
         attempts: Box<[FetchError]>,
     },
-    /// No key set, or one of no use.
+    /// A document that is not a usable key set.
     #[error("{}{reason}", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
     Keys {
         /// The URL or the file that it came from, if the source told.
         place: Option<Box<str>>,
-        /// Why it is of no use.
+        /// Why it is unusable.
         reason: JwkSetError,
     },
     /// A file that cannot be read.
-    #[error("{path:?}: {kind}")]
+    #[error("the file {path:?} cannot be read: {kind}")]
     File {
         /// Where it should be.
         path: std::path::PathBuf,
         /// What the system said.
         kind: std::io::ErrorKind,
     },
-    /// The source says that the keys have not changed, and there are none.
-    #[error("unchanged, where there was nothing before")]
+    /// The source reported that the keys have not changed, and there were none before.
+    #[error("the key source reported unchanged keys, and there were none before")]
     NothingHeld,
-    /// What a [`KeySource`] of the application's own had to say.
+    /// An error of a [`KeySource`](super::KeySource) of the application.
     #[error("{reason}")]
     Other {
-        /// Its words.
+        /// What went wrong.
         reason: Box<str>,
     },
 }

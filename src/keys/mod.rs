@@ -50,15 +50,21 @@
 //! nothing, unless the issuer rotates meanwhile without notice: the first tokens of the new key get 429 as long as the next fetch
 //! is more than 1 second off. In the last row that is 1.6 requests an instance.
 
+mod back_off;
+mod decision;
 mod discovery_error;
 mod fetch_error;
 mod file;
+mod held_document;
+mod issuer_keys;
 mod key_trials;
 mod pending;
 mod refresh_task;
 #[cfg(feature = "http-client")]
 mod remote;
+mod running_fetch;
 mod schedule;
+mod settled_until;
 mod source;
 mod status;
 mod store;
@@ -75,8 +81,8 @@ pub use source::{FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use status::IssuerStatus;
 pub use url_error::UrlError;
 
+pub(crate) use decision::TokenTimes;
 pub(crate) use pending::{PendingLookup, PendingLookups};
-pub(crate) use schedule::TokenTimes;
 pub(crate) use store::{KeyStore, Lookup};
 #[cfg(feature = "http-client")]
 pub(crate) use url_error::is_loopback;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::schedule::Wait;
+use super::decision::Wait;
 
 /// How many requests of one server may wait for keys while none may be used, as at the start. Any other gets 429.
 pub const MAX_PENDING_REQUESTS: usize = 4096;

@@ -5,98 +5,99 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::decision::Fetch;
 use super::fetch_error::FetchError;
-use super::schedule::{Fetch, UNANSWERED};
+use super::issuer_keys::IssuerKeys;
+use super::schedule::UNANSWERED;
 use super::source::{FetchRequest, Fetched};
-use super::store::Shared;
 
-/// The most that one fetch may take, discovery included. [`RemoteKeys`](super::RemoteKeys) ends its own half a second sooner, and
-/// then its error names the URL.
+/// The most time that one fetch may take, discovery included. The fetch of `RemoteKeys` ends half a second sooner, so that its error
+/// names the URL.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(5500);
 
-/// A task that carries out one fetch, and then those that keep the keys fresh. However a fetch ends, those who wait for it are
-/// told.
+/// A task that carries out one fetch, and then the refreshes after it. However a fetch ends, the requests that wait for it are
+/// notified.
 pub(super) struct RefreshTask {
-    pub(super) shared: Arc<Shared>,
+    pub(super) keys: Arc<IssuerKeys>,
     pub(super) fetch: Fetch,
 }
 
 impl RefreshTask {
-    /// One fetch after the other, each when it is due, until another task has taken over or the store is gone.
+    /// One fetch after the other, each when it is due, until another task has taken over or the store is dropped.
     pub(super) async fn run(self) {
         let number = self.fetch.number;
         keep_fresh(self.run_once().await, number).await;
     }
 
-    async fn run_once(self) -> Arc<Shared> {
-        let (shared, Fetch { number, starts_at, bypass_caches }) = (Arc::clone(&self.shared), self.fetch);
-        let pause = shared.now().until(starts_at);
+    async fn run_once(self) -> Arc<IssuerKeys> {
+        let (keys, Fetch { number, starts_at, bypass_caches }) = (Arc::clone(&self.keys), self.fetch);
+        let pause = keys.now().until(starts_at);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let now = shared.now();
-        if !shared.on_begin(number, now) {
-            return shared;
+        let now = keys.now();
+        if !keys.on_begin(number, now) {
+            return keys;
         }
-        let validators = shared.validators();
+        let validators = keys.validators();
         let request = FetchRequest { validators: validators.as_ref(), now: now.monotonic, bypass_caches };
         let fetched = async {
-            let fetched = tokio::time::timeout(FETCH_TIMEOUT, shared.source.fetch(request)).await;
+            let fetched = tokio::time::timeout(FETCH_TIMEOUT, keys.source.fetch(request)).await;
             fetched.unwrap_or(Err(FetchError::TimedOut))
         };
         match self.answered(without_panic(fetched)).await {
-            Ok(fetched) => shared.on_fetched(number, fetched),
-            // Then it is not the issuer that failed but this runtime's I/O, and the fetch is cancelled.
+            Ok(fetched) => keys.on_fetched(number, fetched),
+            // The runtime's I/O has failed, not the issuer: the fetch counts as cancelled.
             Err(_) if runtime_is_ending().await => {}
-            Err(error) => shared.on_failed(number, &error),
+            Err(error) => keys.on_failed(number, &error),
         }
-        shared
+        keys
     }
 
-    /// Waits for the end of the fetch, and tells when it is unanswered.
+    /// Waits for the end of the fetch, and reports that it is unanswered after a second.
     async fn answered(
         &self,
         fetched: impl Future<Output = Result<Fetched, FetchError>>,
     ) -> Result<Fetched, FetchError> {
         let mut fetched = pin!(fetched);
         loop {
-            let began = self.shared.now();
+            let began = self.keys.now();
             if let Ok(fetched) = tokio::time::timeout(UNANSWERED, fetched.as_mut()).await {
                 return fetched;
             }
-            // A second that took much longer is that of a process or a runtime that stood still, and the answer may be there.
-            if self.shared.now().since(began) < 2 * UNANSWERED {
-                self.shared.on_unanswered(self.fetch.number);
+            // If the second took much longer, the process or the runtime stood still, and the answer may have arrived.
+            if self.keys.now().since(began) < 2 * UNANSWERED {
+                self.keys.on_unanswered(self.fetch.number);
                 return fetched.await;
             }
         }
     }
 }
 
-/// Makes the fetches that are due after fetch `number`, until another task has taken over or the store is gone.
-async fn keep_fresh(mut shared: Arc<Shared>, mut number: u64) {
-    let mut newest = shared.newest.subscribe();
+/// Carries out the refreshes after fetch `number`, until another task has taken over or the store is dropped.
+async fn keep_fresh(mut keys: Arc<IssuerKeys>, mut number: u64) {
+    let mut newest = keys.newest.subscribe();
     while *newest.borrow_and_update() == number {
-        let Some(pause) = shared.until_next_fetch() else { return };
-        let weak = Arc::downgrade(&shared);
-        // A handle that was kept here would keep the store alive.
-        drop(shared);
+        let Some(pause) = keys.until_next_fetch() else { return };
+        let weak = Arc::downgrade(&keys);
+        // A strong reference would keep the store alive.
+        drop(keys);
         if tokio::time::timeout(pause, newest.changed()).await.is_ok() {
             return;
         }
         let Some(again) = weak.upgrade() else { return };
-        shared = match again.start_refresh() {
+        keys = match again.start_refresh() {
             Some(fetch) => {
                 number = fetch.number;
-                RefreshTask { shared: again, fetch }.run_once().await
+                RefreshTask { keys: again, fetch }.run_once().await
             }
             None => again,
         };
     }
 }
 
-/// A source that panics has failed. Caught here, because a task that is dropped with the runtime of a call that panics looks
-/// the same from its `Drop`, and that is no fault of the issuer.
+/// Turns a panic of the source into an error. It is caught here because `Drop` cannot tell it from the end of the runtime, which
+/// is no failure of the source.
 async fn without_panic(fetch: impl Future<Output = Result<Fetched, FetchError>>) -> Result<Fetched, FetchError> {
     let mut fetch = pin!(fetch);
     poll_fn(|context| {
@@ -113,8 +114,8 @@ async fn runtime_is_ending() -> bool {
 }
 
 impl Drop for RefreshTask {
-    /// A fetch that is still open here broke off because its runtime ended. Whoever comes next starts another.
+    /// A fetch that has not ended by now was cancelled with its runtime. The next look-up starts another.
     fn drop(&mut self) {
-        self.shared.on_cancelled(self.fetch.number);
+        self.keys.on_cancelled(self.fetch.number);
     }
 }

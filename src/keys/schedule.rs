@@ -1,25 +1,28 @@
-//! When one issuer's keys are fetched and whether they may be used: pure decisions, without a clock, I/O or keys.
-//! [`KeyStore`](super::KeyStore) carries them out.
+//! Decides when one issuer's keys are fetched and whether they may be used: without a clock, I/O or the keys themselves.
+//! [`KeyStore`](super::KeyStore) carries the decisions out.
 //!
 //! There is at most one fetch at a time. It starts at once or within a second, and it ends in one of three ways: it is
 //! [answered](RefreshSchedule::on_fetched), it [fails](RefreshSchedule::on_failed), or it is
 //! [cancelled](RefreshSchedule::on_cancelled) because the task that carries it out is gone.
 //!
-//! Keys are used without a question for their lifetime. For an hour beyond it they are used only on fresh evidence that the
-//! issuer cannot be reached. That is an attempt that failed, or whose task has waited for an answer for a second, and that began at most
-//! 75 seconds ago. A process that was suspended, or a runtime that ended with its attempt, has no such evidence, so it asks the
-//! issuer first.
+//! Keys are used unconditionally for their lifetime. For an hour beyond it they are used only on fresh evidence that the issuer
+//! cannot be reached. That is an attempt that failed, or that has been unanswered for a second, and that began at most 75 seconds
+//! ago. After a suspension, or after the end of a runtime with its attempt, there is no such evidence, so the issuer is asked first.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
+use super::back_off::{BackOff, MIN_BACK_OFF};
+use super::decision::{Decision, Document, Fetch, Reception, TokenTimes, Wait};
+use super::held_document::HeldDocument;
+use super::running_fetch::{Reason, RunningFetch};
 use super::token_bucket::TokenBucket;
 use crate::clock::Moment;
 
 /// How long keys are fresh when the issuer does not say.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// However short a lifetime the issuer states, a fleet must not ask more often.
+/// The shortest lifetime, whatever the issuer states: it bounds how often a fleet asks.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
-/// However long a lifetime the issuer states, a withdrawn key must not live longer because a cache says so.
+/// The longest lifetime, whatever the issuer states: it bounds how long a withdrawn key is used.
 const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long past their lifetime keys are still used while the issuer cannot be reached.
 const GRACE: Duration = Duration::from_secs(60 * 60);
@@ -27,160 +30,47 @@ const GRACE: Duration = Duration::from_secs(60 * 60);
 const REFRESH_AT: f64 = 0.8;
 /// … give or take a tenth of the lifetime, so that the instances of a fleet that started together do not ask together.
 const REFRESH_JITTER: f64 = 0.1;
-/// How long a failing issuer is left alone at first. It doubles with every failure in a row …
-const MIN_BACK_OFF: Duration = Duration::from_secs(1);
-/// … up to this …
-const MAX_BACK_OFF: Duration = Duration::from_secs(60);
-/// … less up to a fifth, so that a fleet does not return together.
-const BACK_OFF_JITTER: f64 = 0.2;
-/// An attempt that has been unanswered for this long shows that the issuer cannot be reached, for the time being. The task that
-/// makes it measures that: an attempt of a runtime that is not driven shows nothing.
+/// An attempt that has been unanswered for this long is evidence that the issuer cannot be reached. The task of the attempt measures
+/// it, so an attempt of a runtime that is not driven is no evidence.
 pub(super) const UNANSWERED: Duration = Duration::from_secs(1);
-/// How long an attempt counts as evidence, from its beginning: the longest back-off, a fetch that times out, and some margin, so
-/// that one failed attempt lasts until the next has had its chance.
+/// How long an attempt counts as evidence, from its start: the longest back-off, a fetch that times out, and some margin, so that a
+/// failed attempt counts until the next one has ended.
 const EVIDENCE: Duration = Duration::from_secs(75);
 /// How many fetches for unknown keys may follow one another at once …
 const UNKNOWN_KEY_BURST: u32 = 2;
 /// … and how often one more becomes possible.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5);
-/// How much two ages in whole seconds may seem to differ.
-const AGE_PRECISION: Duration = Duration::from_secs(1);
-/// The part of the lifetime of the keys at hand after which they are refreshed again if a refresh has brought an older document.
+/// If a refresh returned an older document, the next one follows after this part of the lifetime of the keys at hand.
 const OUTDATED_REFRESH: u32 = 10;
-/// How far off a fetch may be for a request to wait for it. Beyond that the request is told when to come back.
+/// How far off a fetch may be for a request to wait for it. Otherwise the request is answered with `Retry-After`.
 const WORTH_WAITING: Duration = Duration::from_secs(1);
-/// How often a bad signature under a known name may be taken for a new key under that name.
+/// How often a bad signature under a known `kid` may start a fetch.
 const MISMATCH_INTERVAL: Duration = Duration::from_secs(60);
-/// When a fetch that has not ended counts as lost: longer than any fetch may take. Its runtime is not driven any more.
+/// A fetch that has not ended after this time counts as lost, because its runtime is not driven any more. No fetch may take as long.
 const LOST: Duration = Duration::from_secs(10);
-
-/// What to do about one look-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// The keys at hand answer it.
-    Use,
-    /// The keys at hand answer it, and a fetch is due.
-    UseAndRefresh(Fetch),
-    /// Only a fetch can tell: the one that runs, or this new one.
-    Wait { start: Option<Fetch>, wait: Wait },
-    /// There is no such key.
-    Refuse,
-    /// There are no keys to tell by, and it is too early to ask the issuer again.
-    Unavailable { retry_after: Duration },
-    /// The issuer can be reached, and the next fetch for an unknown key is too far off to wait for it.
-    Busy { retry_after: Duration },
-}
-
-/// What a request waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// For the end of a fetch, because no key may be used yet.
-    Keys,
-    /// For the end of a fetch, or until an unanswered one is evidence enough to use the keys at hand.
-    Refresh,
-    /// For the end of a fetch that may bring the key.
-    UnknownKey,
-}
-
-/// A fetch to carry out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fetch {
-    pub(crate) number: u64,
-    pub(crate) starts_at: Moment,
-    /// Whether caches on the way must ask the issuer.
-    pub(crate) bypass_caches: bool,
-}
-
-/// What a fetch brought.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Document {
-    /// How long it is fresh from the start of its fetch, if the issuer says so.
-    pub(crate) lifetime: Option<Duration>,
-    /// How old it was when its fetch started.
-    pub(crate) age: Duration,
-    /// Whether there is any key in it that can be used.
-    pub(crate) has_keys: bool,
-}
-
-/// What becomes of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reception {
-    /// It is held from now on.
-    Held,
-    /// The one that is held is newer, and stays.
-    Outdated,
-    /// Its fetch was given up, so it counts for nothing.
-    GivenUp,
-}
-
-/// When a token arrived, and when it says that it was issued: what a document must be newer than to prove that a key does not
-/// exist.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TokenTimes {
-    pub(crate) arrived: Instant,
-    pub(crate) issued: Option<SystemTime>,
-    pub(crate) leeway: Duration,
-}
 
 /// The state of one issuer's keys, as far as time is concerned.
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct RefreshSchedule {
-    held: Option<Held>,
-    running: Option<Running>,
+    held: Option<HeldDocument>,
+    running: Option<RunningFetch>,
     numbers: u64,
-    failures: u32,
-    /// Until then the issuer is left alone.
-    retry_at: Option<Moment>,
+    back_off: BackOff,
     /// When the newest attempt that failed had begun.
     failed: Option<Moment>,
-    /// The newest document was older than the one that is held, so a cache on the way has to ask the issuer.
+    /// The newest document was older than the one that is held, so the next fetch bypasses caches.
     is_outdated: bool,
     unknown_keys: TokenBucket,
     mismatches: TokenBucket,
     random: fastrand::Rng,
 }
 
-/// The document that is held.
-#[derive(Clone, Copy)]
-struct Held {
-    /// When its fetch began.
-    began: Moment,
-    /// How old it was then.
-    age: Duration,
-    has_keys: bool,
-    /// From `began` on.
-    lifetime: Duration,
-    refresh_at: Moment,
-    /// It was known beforehand. Nobody knows as of when it is.
-    is_seed: bool,
-}
-
-/// The fetch that runs, or that is about to.
-#[cfg_attr(test, derive(Clone))]
-struct Running {
-    fetch: Fetch,
-    reason: Reason,
-    began: Option<Moment>,
-    is_unanswered: bool,
-}
-
-/// Why a fetch is made. It is counted against a budget when it begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    /// Nothing can be validated before it, so it is never held up, but it spends an attempt for an unknown key if one is left.
-    FirstKeys,
-    UnknownKey,
-    Mismatch,
-    /// Keys age whether or not anybody asks.
-    Age,
-}
-
 /// Whether the keys at hand may be used.
 #[derive(Clone, Copy)]
 enum Usability {
-    /// Until that moment, if nothing happens before.
+    /// Until that moment, unless something happens before.
     Until(Moment),
-    /// They are past their lifetime, and nothing shows that the issuer cannot be reached.
+    /// They are past their lifetime, and there is no evidence that the issuer cannot be reached.
     Unproven,
     /// There are none, or they are too old.
     No,
@@ -193,8 +83,7 @@ impl RefreshSchedule {
             held: None,
             running: None,
             numbers: 0,
-            failures: 0,
-            retry_at: None,
+            back_off: BackOff::default(),
             failed: None,
             is_outdated: false,
             unknown_keys: TokenBucket::new(UNKNOWN_KEY_BURST, UNKNOWN_KEY_INTERVAL, now.monotonic),
@@ -203,10 +92,10 @@ impl RefreshSchedule {
         }
     }
 
-    /// The keys were known beforehand.
+    /// The keys were known before the first fetch.
     pub(crate) fn seeded(&mut self, now: Moment) {
         self.hold(now, &Document { lifetime: None, age: Duration::ZERO, has_keys: true });
-        self.held = self.held.map(|held| Held { is_seed: true, ..held });
+        self.held = self.held.map(|held| HeldDocument { is_seed: true, ..held });
     }
 
     /// Decides about a token whose key may be among those at hand.
@@ -237,30 +126,30 @@ impl RefreshSchedule {
         due.then(|| self.start(now, Reason::Age))
     }
 
-    /// When the next fetch is due if nobody asks before: of keys that age, or after a failure. `None` while one runs, and before
-    /// the first.
+    /// When the next fetch is due without a request: a refresh, or a retry after a failure. `None` while one runs, and before the
+    /// first.
     pub(crate) fn next_fetch(&self) -> Option<Moment> {
         let ages = self.held.filter(|held| held.has_keys).map(|held| held.refresh_at);
-        match (&self.running, ages, self.retry_at) {
+        match (&self.running, ages, self.back_off.ends_at) {
             (Some(_), ..) => None,
             (None, Some(ages), Some(retry_at)) => Some(ages.latest(retry_at)),
             (None, ages, retry_at) => ages.or(retry_at),
         }
     }
 
-    /// A signature does not fit the key that its token names. Returns the one fetch a minute that finds out whether the issuer
-    /// has a new key under the old name. Nobody waits for it.
+    /// A signature does not fit the key with its token's `kid`. Returns a fetch, at most one a minute, because the issuer may have a
+    /// new key with the old `kid`. No request waits for it.
     pub(crate) fn on_signature_mismatch(&mut self, now: Moment) -> Option<Fetch> {
         self.give_up_lost(now);
-        let is_idle = self.running.is_none() && self.retry_in(now).is_zero();
+        let is_idle = self.running.is_none() && self.back_off.remaining(now).is_zero();
         if !is_idle || self.mismatches.next(now.monotonic) > now.monotonic {
             return None;
         }
         Some(self.start(now, Reason::Mismatch))
     }
 
-    /// Until when [`decide`](Self::decide) answers [`Decision::Use`], whatever else happens but a call to this schedule; `None` if
-    /// it does not even now.
+    /// Until when [`decide`](Self::decide) returns [`Decision::Use`] if no method is called before; `None` if it does not return that
+    /// now.
     pub(crate) fn settled_until(&self, now: Moment) -> Option<Moment> {
         let Usability::Until(end) = self.usability(now) else { return None };
         let next = match &self.running {
@@ -289,13 +178,13 @@ impl RefreshSchedule {
         true
     }
 
-    /// The fetch brought a document, or the news that it has not changed. Returns what becomes of it.
+    /// The fetch returned a document, or that it has not changed. Returns what happened to the document.
     ///
-    /// A document without a usable key is an answer all the same: the keys before it are gone. It is asked for again as after a
+    /// A document without a usable key is an answer too: the keys before it are withdrawn. The next fetch follows as after a
     /// failure.
     ///
-    /// A document that is older than the one that is held comes from a cache that has not heard of that. It brings no withdrawn
-    /// key back, and takes no new one away, as long as the one that is held is fresh.
+    /// A document that is older than the one that is held comes from an outdated cache. While the one that is held is fresh, it
+    /// stays, so that no withdrawn key returns and no new key is lost.
     pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> Reception {
         let Some(began) = self.running(number).and_then(|running| running.began) else { return Reception::GivenUp };
         self.running = None;
@@ -304,34 +193,33 @@ impl RefreshSchedule {
         self.is_outdated = newer.is_some();
         if let Some(held) = newer {
             let refresh_at = now.plus(held.lifetime / OUTDATED_REFRESH);
-            self.held = Some(Held { refresh_at, ..held });
+            self.held = Some(HeldDocument { refresh_at, ..held });
         } else {
             self.hold(began, document);
         }
         if self.held.is_some_and(|held| held.has_keys) {
-            self.failures = 0;
-            self.retry_at = None;
+            self.back_off = BackOff::default();
         } else {
-            self.back_off(now);
+            self.back_off.on_failed(now, &mut self.random);
         }
         if newer.is_some() { Reception::Outdated } else { Reception::Held }
     }
 
-    /// The fetch brought nothing. Returns whether it counts.
+    /// The fetch failed. Returns whether it counts.
     pub(crate) fn on_failed(&mut self, number: u64, now: Moment) -> bool {
         let Some(running) = self.running(number) else { return false };
         self.failed = running.began.or(self.failed);
         self.running = None;
-        self.back_off(now);
+        self.back_off.on_failed(now, &mut self.random);
         true
     }
 
-    /// The fetch was not carried out to its end, through no fault of the issuer. It is no evidence. Returns whether it counts.
+    /// The fetch was cancelled, which is no failure of the issuer and no evidence. Returns whether it counts.
     pub(crate) fn on_cancelled(&mut self, number: u64, now: Moment) -> bool {
         let Some(running) = self.running(number) else { return false };
         let has_begun = running.began.is_some();
         self.running = None;
-        // A program with a runtime for each call ends every refresh that it begins.
+        // A program with a runtime for each call cancels every refresh that it starts.
         if let Some(held) = self.held.as_mut().filter(|_| has_begun) {
             held.refresh_at = held.refresh_at.latest(now.plus(MIN_BACK_OFF));
         }
@@ -358,7 +246,7 @@ impl RefreshSchedule {
         let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
         let part = REFRESH_AT + REFRESH_JITTER * (2.0 * self.random.f64() - 1.0);
         let refresh_at = began.plus(lifetime.mul_f64(part));
-        self.held = Some(Held { began, age, has_keys, lifetime, refresh_at, is_seed: false });
+        self.held = Some(HeldDocument { began, age, has_keys, lifetime, refresh_at, is_seed: false });
     }
 
     fn usability(&self, now: Moment) -> Usability {
@@ -377,7 +265,7 @@ impl RefreshSchedule {
         }
     }
 
-    /// How long the evidence lasts that the issuer cannot be reached; `None` if there is none that is fresh.
+    /// How long the fresh evidence lasts that the issuer cannot be reached; `None` if there is none.
     fn unreachable_until(&self, now: Moment) -> Option<Moment> {
         let unanswered = self.running.as_ref().filter(|running| running.is_unanswered);
         let unanswered = unanswered.and_then(|running| running.began).map(|began| began.plus(LOST));
@@ -390,7 +278,7 @@ impl RefreshSchedule {
         if self.is_running_by(now) {
             return Decision::Wait { start: None, wait };
         }
-        match self.retry_in(now) {
+        match self.back_off.remaining(now) {
             Duration::ZERO => Decision::Wait { start: Some(self.start(now, Reason::FirstKeys)), wait },
             retry_after => Decision::Unavailable { retry_after },
         }
@@ -400,7 +288,7 @@ impl RefreshSchedule {
         let start = if self.is_running_by(now) {
             None
         } else {
-            match self.retry_in(now) {
+            match self.back_off.remaining(now) {
                 Duration::ZERO => Some(self.start(now, Reason::Age)),
                 retry_after => return Decision::Unavailable { retry_after },
             }
@@ -413,7 +301,7 @@ impl RefreshSchedule {
         if self.running.is_some() {
             return Decision::Wait { start: None, wait };
         }
-        let retry_in = self.retry_in(now);
+        let retry_in = self.back_off.remaining(now);
         if retry_in > WORTH_WAITING {
             return Decision::Unavailable { retry_after: retry_in };
         }
@@ -424,7 +312,7 @@ impl RefreshSchedule {
         Decision::Wait { start: Some(self.start(now.plus(next), Reason::UnknownKey)), wait }
     }
 
-    /// Whether a fetch runs, or should by now. One that is only to start later gives way.
+    /// Whether a fetch runs, or should by now. One that starts later may be replaced.
     fn is_running_by(&self, now: Moment) -> bool {
         self.running.as_ref().is_some_and(|running| now.has_reached(running.fetch.starts_at))
     }
@@ -433,61 +321,25 @@ impl RefreshSchedule {
         self.numbers += 1;
         let bypass_caches = self.is_outdated || matches!(reason, Reason::UnknownKey | Reason::Mismatch);
         let fetch = Fetch { number: self.numbers, starts_at, bypass_caches };
-        self.running = Some(Running { fetch, reason, began: None, is_unanswered: false });
+        self.running = Some(RunningFetch { fetch, reason, began: None, is_unanswered: false });
         fetch
     }
 
-    fn running(&mut self, number: u64) -> Option<&mut Running> {
+    fn running(&mut self, number: u64) -> Option<&mut RunningFetch> {
         self.running.as_mut().filter(|running| running.fetch.number == number)
     }
 
-    /// A runtime that nobody drives any more neither ends its fetch nor tells.
+    /// A fetch whose runtime is not driven any more never reports its end.
     fn give_up_lost(&mut self, now: Moment) {
         if self.running.as_ref().is_some_and(|running| now.has_reached(running.fetch.starts_at.plus(LOST))) {
             self.running = None;
         }
     }
-
-    fn back_off(&mut self, now: Moment) {
-        // 1 s, 2 s, 4 s … 64 s, of which 60 s are the most.
-        let back_off = (MIN_BACK_OFF * (1 << self.failures.min(6))).min(MAX_BACK_OFF);
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now.plus(back_off.mul_f64(1.0 - BACK_OFF_JITTER * self.random.f64())));
-    }
-
-    fn retry_in(&self, now: Moment) -> Duration {
-        self.retry_at.map_or(Duration::ZERO, |at| now.until(at))
-    }
 }
 
-impl Held {
-    fn stale_at(&self) -> Moment {
-        self.began.plus(self.lifetime)
-    }
-
-    fn is_stale(&self, now: Moment) -> bool {
-        now.has_reached(self.stale_at())
-    }
-
-    /// Whether a document is as of an earlier time, if it was of this `age` when its fetch `began`.
-    fn is_newer_than_document(&self, began: Moment, age: Duration) -> bool {
-        let own_age = began.since(self.began).saturating_add(self.age);
-        !self.is_seed && own_age.saturating_add(AGE_PRECISION) < age
-    }
-
-    /// Whether the document would have the token's key if there were one: it is as of a time after the token arrived, or as of a
-    /// time after the token was issued, the leeway counted.
-    fn is_newer_than(&self, TokenTimes { arrived, issued, leeway }: TokenTimes, now: Moment) -> bool {
-        if self.is_seed {
-            return false;
-        }
-        let after_arrival = arrived.checked_add(self.age).is_some_and(|at| self.began.monotonic >= at);
-        // By its age and not by the time of day of its fetch, which may have been wrong then.
-        let age = now.since(self.began).saturating_add(self.age).saturating_add(leeway);
-        let after_issue = |issued: SystemTime| now.wall.duration_since(issued).is_ok_and(|passed| passed >= age);
-        after_arrival || issued.is_some_and(after_issue)
-    }
-}
+#[cfg(test)]
+#[path = "schedule_history.rs"]
+mod history;
 
 #[cfg(test)]
 #[path = "schedule_model.rs"]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::keys::back_off::MAX_BACK_OFF;
 
 /// A schedule, and clocks that count seconds from its beginning.
 #[derive(Clone)]
@@ -69,8 +70,9 @@ impl Story {
 }
 
 /// 10 minutes, towards the end of which a refresh is due, and an hour on top as long as the issuer is out of reach.
+// Rows I7, I10 of the checklist.
 #[test]
-fn i7_i10_what_their_age_means_for_a_known_key() {
+fn what_their_age_means_for_a_known_key() {
     let is_use = |decision| decision == Decision::Use;
     let is_refresh = |decision| matches!(decision, Decision::UseAndRefresh(_));
     let is_wait = |decision, expected| matches!(decision, Decision::Wait { wait, .. } if wait == expected);
@@ -137,18 +139,19 @@ fn an_age_is_that_of_the_clock_that_says_more() {
 }
 
 /// All of them started together, and lost their issuer at the same moment.
+// Row I10 of the checklist.
 #[test]
-fn i10_a_fleet_neither_refreshes_nor_returns_together() {
+fn a_fleet_neither_refreshes_nor_returns_together() {
     type Time = fn(&mut Story) -> Moment;
     let refreshes: Time = |story| story.schedule.next_fetch().unwrap();
     let returns: Time = |story| {
         // Until the back-off is that of a minute.
         for _ in 0..7 {
-            story.schedule.retry_at = None;
+            story.schedule.back_off.ends_at = None;
             let Decision::Wait { start: Some(fetch), .. } = story.decide(4300) else { panic!("no keys") };
             assert!(story.schedule.on_failed(fetch.number, story.at(4300)));
         }
-        story.schedule.retry_at.unwrap()
+        story.schedule.back_off.ends_at.unwrap()
     };
     for (time, from, to) in [(refreshes, 420, 540), (returns, 4348, 4360)] {
         let seconds = |seed| {
@@ -166,8 +169,9 @@ fn i10_a_fleet_neither_refreshes_nor_returns_together() {
 }
 
 /// The issuer may have published the key after it answered, or a cache may have answered in its place.
+// Row I9 of the checklist.
 #[test]
-fn i9_only_a_document_as_of_a_time_after_the_token_can_refuse_it() {
+fn only_a_document_as_of_a_time_after_the_token_can_refuse_it() {
     // When the token arrived and was issued, when the fetch began, how old its document was then.
     let rows = [
         (100, None, 101, 0, true),
@@ -205,8 +209,9 @@ fn a_time_of_day_that_was_wrong_during_a_fetch_refuses_no_new_key() {
     assert!(matches!(decision, Decision::Wait { .. }), "{decision:?}");
 }
 
+// Row I9 of the checklist.
 #[test]
-fn i9_when_fetches_for_unknown_kids_may_begin() {
+fn when_fetches_for_unknown_kids_may_begin() {
     // When a token comes, and when the fetch for it begins: after a rest there is a burst of two again.
     let rows = [
         (100, Some(100)),

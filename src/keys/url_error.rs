@@ -2,46 +2,46 @@ use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
-/// Why a URL is not one to fetch keys from.
+/// Why keys are not fetched from a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Not an absolute URL, or one only to a parser that repairs what it is given.
-    #[error("not an absolute URL")]
+    /// Not an absolute URL, or only after the corrections that a lenient parser makes.
+    #[error("the text is not an absolute URL")]
     NotAUrl,
-    /// Keys that came over plain text could be anybody's (RFC 8414 §2).
-    #[error("neither https nor, on this machine itself, http")]
+    /// Neither https nor, for this machine, http: anyone on the path could replace keys in plain text (RFC 8414 §2).
+    #[error("the scheme is not https, and http is for this machine only")]
     Scheme,
     /// A user name or a password in the URL.
-    #[error("has a user name or a password")]
+    #[error("the URL has a user name or a password")]
     Credentials,
     /// An issuer identifier has no query (RFC 8414 §2).
-    #[error("has a query")]
+    #[error("the URL has a query")]
     Query,
-    /// What follows `#` is never sent.
-    #[error("has a fragment")]
+    /// A fragment, which is never sent to a server.
+    #[error("the URL has a fragment")]
     Fragment,
     /// A remote issuer points to this machine.
-    #[error("points to this machine, and the issuer is elsewhere")]
+    #[error("the URL points to this machine, and the issuer is elsewhere")]
     Loopback,
-    /// A remote issuer points to an address that only this machine's link knows.
-    #[error("points to a link-local address")]
+    /// A remote issuer points to a link-local address.
+    #[error("the URL points to a link-local address")]
     LinkLocal,
-    /// A remote issuer points to where a cloud serves credentials to its machines.
-    #[error("points to the metadata service of a cloud")]
+    /// A remote issuer points to the metadata service of a cloud, which serves credentials to its machines.
+    #[error("the URL points to the metadata service of a cloud")]
     CloudMetadata,
 }
 
-/// A URL that identifies an issuer or a resource, by its text: others compare it byte for byte. The parser repairs what
-/// nobody else writes, and then no token's `iss` and no client's `resource` would be this.
+/// Parses a URL that identifies an issuer or a resource. Identifiers are compared byte for byte, so a text that the parser would
+/// correct is refused: no token's `iss` and no client's `resource` would equal it.
 pub(crate) fn identifying(text: &str) -> Result<Url, UrlError> {
     let url = fetchable(text)?;
     let is_as_written = text.starts_with("https://") || text.starts_with("http://");
-    let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic());
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_as_written && is_plain { Ok(url) } else { Err(UrlError::NotAUrl) }
 }
 
-/// A URL that keys or metadata may be fetched from.
+/// Parses a URL that keys or metadata may be fetched from.
 pub(crate) fn fetchable(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
     match url.scheme() {

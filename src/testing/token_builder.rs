@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::issuer::TestIssuer;
 use super::signing_key::SigningKey;
 use crate::jose::{Algorithm, encode_base64url};
 use crate::token::NumericDate;
@@ -16,8 +15,8 @@ use crate::token::NumericDate;
 #[derive(Clone)]
 #[must_use = "`sign` makes the token"]
 pub struct TokenBuilder {
-    key: Arc<SigningKey>,
-    algorithm: Algorithm,
+    pub(super) key: Arc<SigningKey>,
+    pub(super) algorithm: Algorithm,
     header: Map<String, Value>,
     claims: Map<String, Value>,
     raw_header: Option<Vec<u8>>,
@@ -105,37 +104,26 @@ impl TokenBuilder {
         self
     }
 
-    /// Uses these octets for the header, whatever they are. It is signed all the same.
+    /// Uses these bytes for the header, whatever they are. It is signed all the same.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(header.into());
         self
     }
 
-    /// Uses these octets for the payload, whatever they are. It is signed all the same.
+    /// Uses these bytes for the payload, whatever they are. It is signed all the same.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
-        self
-    }
-
-    /// Signs with the key of another issuer, or of another time: everything in the token stays, only its signature does not
-    /// fit.
-    ///
-    /// # Panics
-    ///
-    /// If `other` has no key for the algorithm.
-    pub fn signed_by(mut self, other: &TestIssuer) -> Self {
-        self.key = other.key_for(self.algorithm);
         self
     }
 
     /// What is signed: the first two parts with the dot between them.
     #[must_use]
     pub fn signing_input(&self) -> String {
-        let octets = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
+        let bytes = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
             raw.clone().unwrap_or_else(|| Value::from(members.clone()).to_string().into())
         };
-        let header = encode_base64url(octets(&self.raw_header, &self.header));
-        let payload = encode_base64url(octets(&self.raw_payload, &self.claims));
+        let header = encode_base64url(bytes(&self.raw_header, &self.header));
+        let payload = encode_base64url(bytes(&self.raw_payload, &self.claims));
         format!("{header}.{payload}")
     }
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
@@ -12,13 +13,13 @@ const [example, screenshots] = [process.env.EXAMPLE, process.env.SCREENSHOTS];
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
-let browser, me, app;
+let browser, me, app, printed;
 
 before(async () => {
   await mkdir(screenshots, { recursive: true });
   me = spawn(example, { stdio: ['ignore', 'pipe', 'ignore'] });
   app = await new Promise((resolve, reject) => {
-    let printed = '';
+    printed = '';
     me.stdout.on('data', (text) => {
       printed += text;
       const line = printed.match(/^Open (\S+) in a browser/m);
@@ -50,7 +51,7 @@ async function open() {
     if (message.type() === 'error' && !stepUp) errors.push(message.text());
   });
   await page.goto(app);
-  return { page, errors };
+  return { page, errors, context };
 }
 
 const said = (page, text) => page.waitForFunction((text) => document.querySelector('#message')?.textContent.includes(text), text);
@@ -128,4 +129,133 @@ test('an answer with a foreign state is refused', async () => {
   await said(page, 'foreign state');
   assert.match(await page.textContent('#token-claims'), /alice/, 'and the session goes on');
   assert.deepEqual(errors, []);
+});
+
+/** The refresh token, as only the browser itself and this test see it. */
+async function refreshCookie(context) {
+  const cookies = await context.cookies(`${app}backend/refresh`);
+  return cookies.find(({ name }) => name === 'refresh');
+}
+
+/** All that a script on the page can read. */
+const readable = (page) => page.evaluate(() => JSON.stringify([
+  document.cookie,
+  Object.entries(localStorage),
+  Object.entries(sessionStorage),
+  document.documentElement.outerHTML,
+]));
+
+test('a reload stays signed in, and no script can read the refresh token', async () => {
+  const { page, errors, context } = await open();
+  await signIn(page);
+  const first = await refreshCookie(context);
+  const { httpOnly, sameSite, path } = first;
+  assert.deepEqual({ httpOnly, sameSite, path }, { httpOnly: true, sameSite: 'Strict', path: '/backend' });
+
+  const before = await page.textContent('#token-claims');
+  await page.reload();
+  await said(page, 'The API knows you as alice');
+  assert.notEqual(await page.textContent('#token-claims'), before, 'the access token was in the memory alone');
+  assert.match(await page.textContent('#profile'), /alice/);
+  await picture(page, 'reloaded');
+
+  const second = await refreshCookie(context);
+  assert.notEqual(second.value, first.value, 'the authorization server rotates');
+  assert.equal(await page.evaluate(() => document.cookie), '');
+  assert.deepEqual(await page.evaluate(() => [Object.keys(localStorage), Object.keys(sessionStorage)]), [[], ['steps']]);
+  const seen = await readable(page);
+  for (const { value } of [first, second]) {
+    const [family, secret] = value.split('.');
+    assert.ok(!seen.includes(family) && !seen.includes(secret), 'a script can read a refresh token');
+  }
+  const access = await page.evaluate(() => Object.values(sessionStorage).join());
+  assert.doesNotMatch(access, /eyJ[\w-]{20,}/, 'nor is a token in the storage');
+
+  // The server-side way: the backend calls the API, and no token comes to the page.
+  await page.click('#call-api-by-backend');
+  await said(page, 'The API knows the backend as demo-web-app, and you as alice');
+
+  await page.click('#sign-out');
+  await said(page, 'Signed out');
+  assert.equal(await refreshCookie(context), undefined);
+  await page.reload();
+  await page.waitForSelector('#sign-in');
+  assert.match(await page.textContent('#steps'), /Nobody is signed in/);
+  assert.deepEqual(errors, []);
+});
+
+test('two tabs that start at once both stay signed in', async () => {
+  const { page, errors, context } = await open();
+  await signIn(page);
+  const tabs = await Promise.all([context.newPage(), context.newPage()]);
+  await Promise.all([page.reload(), ...tabs.map((tab) => tab.goto(app))]);
+  for (const tab of [page, ...tabs]) await said(tab, 'The API knows you as alice');
+  for (const tab of [page, ...tabs]) {
+    await tab.click('#refresh');
+    await said(tab, 'The access token is a new one');
+  }
+  assert.deepEqual(errors, []);
+});
+
+/** Posts to the backend from a page of another origin, as an attacker's would, and returns what went over the wire. */
+async function postFrom(context, origin, url) {
+  const page = await context.newPage();
+  await page.goto(origin);
+  // What the browser adds to a request is seen on this way alone; its own requests, as for an icon, are among them.
+  const network = await context.newCDPSession(page);
+  await network.send('Network.enable');
+  const sent = new Map();
+  network.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => sent.set(requestId, headers));
+  let id;
+  network.on('Network.requestWillBeSent', ({ requestId, request }) => { if (request.url === url) id = requestId; });
+  const answered = new Promise((resolve) => {
+    const seen = new Map();
+    network.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => seen.set(requestId, statusCode));
+    for (const end of ['loadingFinished', 'loadingFailed']) {
+      network.on(`Network.${end}`, ({ requestId }) => { if (requestId === id) resolve(seen.get(id)); });
+    }
+  });
+  // A simple request: the browser sends it without asking, and with the cookies that the site may have.
+  await page.evaluate((url) => fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include' }).catch(() => {}), url);
+  const [statusCode, headers] = [await answered, sent.get(id)];
+  const header = (wanted) => Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
+  return { status: statusCode, cookie: header('cookie'), origin: header('origin') };
+}
+
+test('the backend refuses other sites, and other ports of this machine', async () => {
+  const { page, context } = await open();
+  await signIn(page);
+  const server = createServer((request, response) => response.setHeader('Content-Type', 'text/html').end('<p>an attacker'));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address();
+    for (const what of ['refresh', 'profile', 'sign-out']) {
+      const url = `${app}backend/${what}`;
+      // Another port is another origin of the same site: the cookie comes along, and Origin alone gives it away.
+      const neighbour = await postFrom(context, `http://127.0.0.1:${port}/`, url);
+      assert.deepEqual([neighbour.status, neighbour.origin], [403, `http://127.0.0.1:${port}`]);
+      assert.match(neighbour.cookie, /refresh=/, 'SameSite does not keep it back');
+      // Another site: no cookie either.
+      const stranger = await postFrom(context, `http://localhost:${port}/`, url);
+      assert.deepEqual([stranger.status, stranger.origin], [403, `http://localhost:${port}`]);
+      assert.doesNotMatch(stranger.cookie, /refresh=/);
+    }
+  } finally {
+    server.close();
+  }
+  await page.reload();
+  await said(page, 'The API knows you as alice');
+});
+
+test('the walk shows the confidential client, and both refusals', () => {
+  for (const step of [
+    'The backend redeems the code, and the page gets the access token alone',
+    'Two tabs refresh at once, and both stay signed in',
+    'The code is refused with the right secret and a wrong PKCE verifier',
+    'The code is refused with a wrong secret and the right verifier',
+    'With the right secret and the right verifier it is redeemed',
+    'The server calls the API for the user',
+  ]) {
+    assert.match(printed, new RegExp(`^ *\\d+\\. ✓ ${step}$`, 'm'));
+  }
 });

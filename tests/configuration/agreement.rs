@@ -84,7 +84,7 @@ fn assert_same(data: Result<Builder, Problems>, code: Result<Builder, ConfigErro
     }
 }
 
-/// One issuer among those that both are told of.
+/// One issuer, as settings and as calls of the builder.
 #[derive(Clone, Debug)]
 struct Drawn {
     identifier: &'static str,

@@ -123,7 +123,7 @@ fn mistakes_in_variables_are_reported() {
     );
 }
 
-/// Names of variables have a case on some systems and none on others.
+/// Variable names are case-sensitive on some systems only.
 #[test]
 fn the_prefix_is_matched_case_insensitively() {
     let variables = [("api_AUDIENCE", "a"), ("Api_Issuers", "https://a.example"), ("API_leeway", "61")];

@@ -5,7 +5,7 @@ use tower_bearer::config::Config;
 
 use super::{config, lines, problems};
 
-/// The dozen, each found in the presence of all others, in the order of the document.
+/// Every mistake is found beside all others, in the order of the document.
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let document = r#"
@@ -34,13 +34,13 @@ fn all_mistakes_are_reported_at_once() {
         "leeway: the leeway is 90 s, expected at most 60 s",
         r#"profile: expected one of "generic", "rfc9068", found the string "rfc9086"; did you mean "rfc9068"?"#,
         r#"audience: the audience is "", expected printable ASCII"#,
-        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: neither https nor, on this machine itself, http"#,
+        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: the scheme is not https, and http is for this machine only"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", expected a scope of this resource"#,
         "metadata.scopes_supported[2]: expected a string, found the number 3",
         r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens"#,
         r#"issuers[0].algorithms[2]: "none" is not a supported signature algorithm; a token without a signature can be written by anyone"#,
         r#"issuers[0].algorithms[3]: "RS257" is not a supported signature algorithm; did you mean RS256?"#,
-        r#"issuers[1].base_url: the issuer "https://…@id.example.com" cannot be discovered: has a user name or a password"#,
+        r#"issuers[1].base_url: the issuer "https://…@id.example.com" cannot be discovered: the URL has a user name or a password"#,
         r#"issuers[1].realm: the realm of Keycloak is "a/b", expected a text of letters, digits, '-', '.', '_' and '~'"#,
         r#"issuers[1].subjects: the list of subjects of the issuer "issuers[1]" is empty, expected at least one"#,
         r#"issuers[2]: the issuer "https://login.example.com" is trusted twice, expected once"#,
@@ -98,7 +98,7 @@ fn each_server_mistake_is_one_problem() {
     server("metadata = 'x'", r#"metadata: expected a table, true or false, found the string "x""#);
     server(
         "metadata = true",
-        r#"metadata.resource: the identifier "a" of the resource cannot have metadata: not an absolute URL"#,
+        r#"metadata.resource: the identifier "a" of the resource cannot have metadata: the text is not an absolute URL"#,
     );
     let metadata = |settings: &str, expected: &str| {
         server(&format!("[metadata]\nresource = 'https://api.example.com'\n{settings}"), expected);
@@ -132,7 +132,7 @@ fn each_server_mistake_is_one_problem() {
     assert!(own.starts_with("metadata.authorization_servers: unknown setting, expected one of resource, "), "{own}");
 }
 
-/// A mistake in the table of the only issuer.
+/// Asserts the one problem of a document with this table of an issuer.
 #[track_caller]
 fn assert_alone_in_table(settings: &str, expected: &str) {
     assert_alone(&format!("audience = 'a'\n[[issuers]]\n{settings}"), expected);
@@ -147,16 +147,16 @@ fn each_issuer_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "issuer = ''",
-        r#"issuers[0].issuer: the issuer "" cannot be discovered: not an absolute URL"#,
+        r#"issuers[0].issuer: the issuer "" cannot be discovered: the text is not an absolute URL"#,
     );
     assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: the identifier of an issuer is empty");
     assert_alone_in_table(
         "issuer = 'https://a.example?b'",
-        r#"issuers[0].issuer: the issuer "https://a.example?…" cannot be discovered: has a query"#,
+        r#"issuers[0].issuer: the issuer "https://a.example?…" cannot be discovered: the URL has a query"#,
     );
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
-        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com" cannot be fetched: neither https nor, on this machine itself, http"#,
+        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com" cannot be fetched: the scheme is not https, and http is for this machine only"#,
     );
     assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: expected a string, found the number 1");
     assert_alone_in_table("issuer = 'x'\njwks_file = 1", "issuers[0].jwks_file: expected a string, found the number 1");
@@ -246,7 +246,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
-        r#"issuers[0].issuer: the issuer "kubernetes" cannot be discovered: not an absolute URL"#,
+        r#"issuers[0].issuer: the issuer "kubernetes" cannot be discovered: the text is not an absolute URL"#,
     );
 }
 
@@ -263,7 +263,7 @@ fn a_setting_given_twice_or_null_is_a_problem() {
     }
 }
 
-/// A password in a URL, and what an unknown setting holds, which may be a secret of somebody else's.
+/// Passwords in URLs and values of unknown settings, which may be secrets, are not shown.
 #[test]
 fn problems_show_no_secrets() {
     let document = r#"
@@ -288,7 +288,7 @@ fn problems_show_no_secrets() {
     assert!(problems.to_string().contains(r#""https://…@keys.example.com""#), "{problems}");
 }
 
-/// So `serde_json` hands numbers out if any crate in the build switches its `arbitrary_precision` on.
+/// `serde_json` represents numbers like this if any crate in the build enables its feature `arbitrary_precision`.
 #[test]
 fn numbers_are_read_under_arbitrary_precision_too() {
     let leeway = |leeway: &str| {

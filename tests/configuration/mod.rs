@@ -1,5 +1,5 @@
-//! Configuration as data: every setting does what the builder's method does, and every mistake is told, at its place,
-//! at once.
+//! Configuration as data: every setting does what the builder's method does, and all mistakes are reported at once, each at its
+//! path.
 
 mod agreement;
 mod environment;
@@ -27,7 +27,7 @@ fn lines(problems: &Problems) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-/// What is wrong with the document, one line each.
+/// The problems of the document, one line each.
 fn problems(document: &str) -> Vec<String> {
     lines(&config(document).build().expect_err(document))
 }

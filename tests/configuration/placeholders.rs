@@ -27,7 +27,7 @@ fn a_placeholder_in_a_preset_argument_is_reported_at_its_variable() {
     );
 }
 
-/// What a template, a shell or a list left of an identifier, wherever one stands; and in code, in the same words.
+/// Remains of a template, a shell or a list in every identifier, as settings and in code, with the same messages.
 #[test]
 fn unfilled_values_are_problems() {
     let oddities = [
@@ -49,7 +49,7 @@ fn unfilled_values_are_problems() {
         );
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
-            [format!("issuers[0]: the issuer {value:?} cannot be discovered: not an absolute URL")]
+            [format!("issuers[0]: the issuer {value:?} cannot be discovered: the text is not an absolute URL")]
         );
         for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
             assert_eq!(
@@ -65,7 +65,7 @@ fn unfilled_values_are_problems() {
         }
         assert_eq!(
             at(&format!("jwks_url = '{value}'")),
-            [format!("issuers[0].jwks_url: the JWKS URL {value:?} cannot be fetched: not an absolute URL")]
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?} cannot be fetched: the text is not an absolute URL")]
         );
         assert_eq!(
             at(&format!("jwks_file = '{value}'")),

@@ -189,7 +189,7 @@ async fn the_builder_adds_what_settings_cannot_express() {
     api.verify(&token).await.unwrap_err();
 }
 
-/// What the module's documentation names in its tables, and what the code knows, are the same.
+/// The tables in the documentation of the module list exactly the settings that the code knows.
 #[test]
 fn every_setting_is_documented() {
     let source = fs::read_to_string("src/config/mod.rs").unwrap();
@@ -200,7 +200,7 @@ fn every_setting_is_documented() {
     let (presets, settings): (Vec<_>, Vec<_>) = cells.partition(|cells| cells[0].starts_with("[`"));
     let documented: BTreeSet<_> = settings.iter().flat_map(|cells| quoted(cells[0])).collect();
     let mut known = BTreeSet::new();
-    // Whoever sets something unheard of is told what there is.
+    // An unknown setting is answered with the list of known ones.
     let mut learn = |document: &str, start: &str| {
         let found = problems(document);
         let names =

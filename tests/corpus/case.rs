@@ -43,7 +43,7 @@ pub(super) struct KeyRecipe {
     pub(super) of: String,
     pub(super) set: Map<String, Value>,
     pub(super) without: Vec<String>,
-    /// Members that get so many octets less (or a zero octet more in front, if it is negative).
+    /// Members that get so many bytes less (or a zero byte more in front, if it is negative).
     pub(super) shorten: BTreeMap<String, i32>,
     /// Members of which a bit is flipped.
     pub(super) flip: BTreeMap<String, usize>,

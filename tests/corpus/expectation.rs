@@ -20,7 +20,7 @@ pub(super) enum Kind {
     InsufficientScope,
     /// `401 IUA`: `insufficient_user_authentication`, and the one that would do.
     InsufficientUserAuthentication,
-    /// `503`: the keys cannot be had, and no challenge, so that nobody throws a good token away.
+    /// `503`: the keys are unavailable. There is no challenge, so that no client discards a good token.
     Unavailable,
     /// `429`: a bound of the server is reached, and no challenge, for the same reason.
     TooManyRequests,
@@ -48,7 +48,7 @@ impl Kind {
         text.split(" | ").map(kind).collect()
     }
 
-    /// What an answer is. Whatever is wrong with it, whoever expected it, is an error.
+    /// The kind of an answer. An answer that is wrong under every expectation is an error.
     pub(super) fn of(response: &Response) -> Result<Self, String> {
         let challenge = challenge(response)?;
         let error = challenge.as_ref().and_then(|challenge| challenge.get("error"));
@@ -77,7 +77,7 @@ impl Kind {
     }
 }
 
-/// Row B6, and what else may stand in any answer: nothing is shareable, and no header is there that nobody asked for.
+/// What may stand in any answer (row B6 and more): nothing is shareable, and there is no header that nobody asked for.
 pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
     const KNOWN: [&str; 9] = [
         "www-authenticate",
@@ -102,7 +102,7 @@ pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
     Ok(())
 }
 
-/// Rows A14 to A16, B1 to B3: read strictly, by two parsers.
+/// The challenge (rows A14 to A16, B1 to B3), read strictly by two parsers.
 fn challenge(response: &Response) -> Result<Option<Challenge>, String> {
     let mut lines = response.headers.iter().filter(|(name, _)| name == "www-authenticate").map(|(_, value)| &**value);
     let (text, more) = (lines.next(), lines.next());
@@ -121,12 +121,12 @@ fn challenge(response: &Response) -> Result<Option<Challenge>, String> {
         return Err(format!("no Bearer with a parameter: {text}"));
     }
     for (name, value) in &challenge.parameters {
-        let allowed = |octet: u8| matches!(octet, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        let allowed = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         let is_scope = |token: &str| !token.is_empty() && !token.contains(' ');
         let good = match &**name {
-            "error_uri" => value.bytes().all(|octet| octet != b' ' && allowed(octet)),
+            "error_uri" => value.bytes().all(|byte| byte != b' ' && allowed(byte)),
             "scope" | "acr_values" => value.bytes().all(allowed) && value.split(' ').all(is_scope),
-            "max_age" => !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_digit()),
+            "max_age" => !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()),
             _ => value.bytes().all(allowed),
         };
         if !good {

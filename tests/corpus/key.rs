@@ -15,7 +15,7 @@ pub(super) struct PublishedKey {
     pub(super) kid: String,
     pub(super) algorithm: Algorithm,
     /// The entries: the key, and another of the same name, so that the name is known whatever becomes of the key: then the
-    /// answer is about the key, and nobody asks for the keys again.
+    /// answer is about the key, and the keys are not fetched again.
     pub(super) published: [Value; 2],
 }
 
@@ -36,17 +36,17 @@ pub(super) fn publish(recipe: &KeyRecipe, number: usize, stranger: &TestIssuer) 
         members.remove(name);
     }
     for (name, count) in &recipe.shorten {
-        let mut octets = octets(&members[name]);
+        let mut bytes = bytes(&members[name]);
         match usize::try_from(*count) {
-            Ok(count) => drop(octets.drain(..count)),
-            Err(_) => octets.insert(0, 0),
+            Ok(count) => drop(bytes.drain(..count)),
+            Err(_) => bytes.insert(0, 0),
         }
-        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(octets).into());
+        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(bytes).into());
     }
     for (name, bit) in &recipe.flip {
-        let mut octets = octets(&members[name]);
-        octets[bit / 8] ^= 0x80 >> (bit % 8);
-        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(octets).into());
+        let mut bytes = bytes(&members[name]);
+        bytes[bit / 8] ^= 0x80 >> (bit % 8);
+        members.insert(name.clone(), URL_SAFE_NO_PAD.encode(bytes).into());
     }
     let entry = match &recipe.instead {
         None => jwk,
@@ -56,6 +56,6 @@ pub(super) fn publish(recipe: &KeyRecipe, number: usize, stranger: &TestIssuer) 
     PublishedKey { published: [entry, with_kid(namesake.clone(), &kid)], kid, algorithm }
 }
 
-fn octets(member: &Value) -> Vec<u8> {
+fn bytes(member: &Value) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(member.as_str().unwrap()).unwrap()
 }

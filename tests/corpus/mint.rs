@@ -105,7 +105,7 @@ impl Recipe {
         match self.by.as_deref() {
             None => {}
             Some("stranger") => builder = builder.signed_by(stranger),
-            Some(other) => panic!("nobody knows {other}"),
+            Some(other) => panic!("unknown name {other}"),
         }
         if self.input.is_some() {
             builder = builder.header("kid", "own");
@@ -152,7 +152,7 @@ fn rewritten(
     let members = &json[1..json.len() - 1];
     let in_text = |place: &str| match place {
         "json" => Some(json.clone().into_bytes()),
-        // With white space to a length that leaves so many octets beside whole groups of three.
+        // With white space to a length that leaves so many bytes beside whole groups of three.
         "json to 0" | "json to 1" | "json to 2" => {
             let rest = usize::from(place.as_bytes()[place.len() - 1] - b'0');
             let spaces = (3 + rest - json.len() % 3) % 3;
@@ -219,13 +219,13 @@ fn misspelt_signature(place: &str, signature: &str) -> Option<Vec<u8>> {
 
 fn spelt(part: &str, spelling: &str) -> Option<String> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let octets = || URL_SAFE_NO_PAD.decode(part).unwrap();
+    let bytes = || URL_SAFE_NO_PAD.decode(part).unwrap();
     let (start, last) = part.split_at(part.len().saturating_sub(1));
     Some(match spelling {
         "" => part.to_owned(),
-        "padded" => URL_SAFE.encode(octets()),
-        "standard" => STANDARD_NO_PAD.encode(octets()),
-        "raw" => String::from_utf8(octets()).unwrap(),
+        "padded" => URL_SAFE.encode(bytes()),
+        "standard" => STANDARD_NO_PAD.encode(bytes()),
+        "raw" => String::from_utf8(bytes()).unwrap(),
         "twice" => URL_SAFE_NO_PAD.encode(part),
         "broken" => format!("{}\n{}", &part[..4], &part[4..]),
         "cut" => start.to_owned(),

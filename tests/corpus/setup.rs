@@ -144,7 +144,7 @@ impl Setup {
             "jwks" => self.issuer.requests(Endpoint::Jwks),
             "not modified" => self.issuer.not_modified(Endpoint::Jwks),
             "stranger" => all_requests(stranger),
-            other => panic!("nobody counts {other}"),
+            other => panic!("no count of {other}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
-use super::template::octets;
+use super::template::bytes;
 use crate::harness::hmac::{algorithm as hmac_algorithm, public_material};
 use crate::harness::signatures::{add, der, orders, subtract};
 
@@ -16,13 +16,13 @@ use crate::harness::signatures::{add, der, orders, subtract};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Signature {
-    /// Not an octet.
+    /// Not a byte.
     Empty,
     /// That of another token.
     Another,
-    /// These octets.
+    /// These bytes.
     Octets(String),
-    /// As many octets, all alike.
+    /// As many bytes, all alike.
     Fill(u8),
     /// One bit, counted from the front or, if negative, from the end.
     Flip(i32),
@@ -47,7 +47,7 @@ pub(super) enum Signature {
     Rsa(String),
     /// HMAC with what everybody knows: the hash, and the number of the secret among all public material.
     Hmac(String, usize),
-    /// HMAC with these octets.
+    /// HMAC with these bytes.
     HmacSecret(String),
 }
 
@@ -67,8 +67,8 @@ impl Signature {
         match self {
             Self::Empty => Vec::new(),
             Self::Another => another(),
-            Self::Octets(hex) => octets(hex),
-            Self::Fill(octet) => vec![*octet; length],
+            Self::Octets(hex) => bytes(hex),
+            Self::Fill(byte) => vec![*byte; length],
             Self::Flip(bit) => {
                 let mut signed = signed;
                 let bit = usize::try_from(*bit).unwrap_or_else(|_| length * 8 - bit.unsigned_abs() as usize);
@@ -77,8 +77,8 @@ impl Signature {
             }
             Self::CutStart(count) => signed[(*count).min(length)..].to_vec(),
             Self::CutEnd(count) => signed[..length.saturating_sub(*count)].to_vec(),
-            Self::Prepend(hex) => [octets(hex), signed].concat(),
-            Self::Append(hex) => [signed, octets(hex)].concat(),
+            Self::Prepend(hex) => [bytes(hex), signed].concat(),
+            Self::Append(hex) => [signed, bytes(hex)].concat(),
             Self::Doubled => signed.repeat(2),
             Self::Reversed => signed.into_iter().rev().collect(),
             Self::HalvesSwapped => [&signed[length / 2..], &signed[..length / 2]].concat(),
@@ -100,7 +100,7 @@ impl Signature {
                 let (_, secret) = public_material(&jwks).swap_remove(*secret);
                 with_hmac(hmac_algorithm(hash), &secret)
             }
-            Self::HmacSecret(hex) => with_hmac(hmac::HMAC_SHA256, &octets(hex)),
+            Self::HmacSecret(hex) => with_hmac(hmac::HMAC_SHA256, &bytes(hex)),
         }
     }
 }
@@ -138,7 +138,7 @@ fn ecdsa_number(which: &str, signed: &[u8], algorithm: Algorithm) -> Vec<u8> {
 
 /// `s + L`, little-endian.
 fn plus_order(signed: &[u8]) -> Vec<u8> {
-    let mut order = octets("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+    let mut order = bytes("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
     let mut s = signed[32..].to_vec();
     order.reverse();
     s.reverse();
@@ -153,9 +153,9 @@ fn modulus(issuer: &TestIssuer) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(rsa["n"].as_str().unwrap()).unwrap()
 }
 
-/// One octet longer if it does not.
+/// One byte longer if it does not.
 fn add_if_it_fits(signed: &[u8], modulus: &[u8]) -> Vec<u8> {
-    let longer = |octets: &[u8]| [&[0], octets].concat();
+    let longer = |bytes: &[u8]| [&[0], bytes].concat();
     let sum = add(&longer(signed), &longer(modulus));
     if sum[0] == 0 { sum[1..].to_vec() } else { sum }
 }

@@ -4,20 +4,20 @@ use serde_json::{Map, Value};
 
 /// Fills in what `look_up` knows and what every text may hold:
 ///
-/// - `<<hex:c0af>>` is octets, and
+/// - `<<hex:c0af>>` is bytes, and
 /// - `<<repeat:40000:ab>>` is a text so many times.
 pub(super) fn fill(text: &str, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, from)) = rest.split_once("<<") {
-        octets.extend_from_slice(before.as_bytes());
+        bytes.extend_from_slice(before.as_bytes());
         let (place, after) = from.split_once(">>").unwrap_or_else(|| panic!("{text}: no end"));
         let known = look_up(place).or_else(|| written_out(place));
-        octets.extend(known.unwrap_or_else(|| panic!("{text}: nothing is known of {place}")));
+        bytes.extend(known.unwrap_or_else(|| panic!("{text}: nothing is known of {place}")));
         rest = after;
     }
-    octets.extend_from_slice(rest.as_bytes());
-    octets
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
 }
 
 /// The same for what remains text.
@@ -28,7 +28,7 @@ pub(super) fn fill_text(text: &str, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -
 fn written_out(place: &str) -> Option<Vec<u8>> {
     let (kind, argument) = place.split_once(':')?;
     match kind {
-        "hex" => Some(octets(argument)),
+        "hex" => Some(bytes(argument)),
         "repeat" => {
             let (times, text) = argument.split_once(':')?;
             Some(text.repeat(times.parse().ok()?).into_bytes())
@@ -38,7 +38,7 @@ fn written_out(place: &str) -> Option<Vec<u8>> {
 }
 
 /// What hexadecimal digits stand for.
-pub(super) fn octets(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

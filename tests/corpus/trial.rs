@@ -68,7 +68,7 @@ impl Trial<'_> {
         });
         self.setup.sent.lock().unwrap().extend(minted.secrets().cloned());
         let verdict =
-            exchange(self.setup.example.address(), &request).and_then(|reply| self.judge(step, &minted, &reply));
+            exchange(self.setup.example.address(), &request).and_then(|reply| self.check_reply(step, &minted, &reply));
         let (kinds, fault) = verdict.unwrap_or_else(|fault| (Vec::new(), Some(fault)));
         self.report.answered(&self.named(), &kinds, fault);
     }
@@ -87,7 +87,7 @@ impl Trial<'_> {
     }
 
     /// What the answers are; and what is wrong with them, if they are not the expected ones.
-    fn judge(&self, step: &Step, minted: &Minted, reply: &[u8]) -> Result<(Vec<Kind>, Option<String>), String> {
+    fn check_reply(&self, step: &Step, minted: &Minted, reply: &[u8]) -> Result<(Vec<Kind>, Option<String>), String> {
         let to_head = step.request.method.as_deref() == Some("HEAD");
         let responses = Response::parse_all(reply, to_head)?;
         let mut kinds = responses.iter().map(Kind::of).collect::<Result<Vec<_>, _>>()?;
@@ -131,7 +131,7 @@ impl Trial<'_> {
     }
 }
 
-/// Row A20, A16: nothing of the token comes back, and nothing that its maker wrote, whose mark is `zebra`.
+/// Nothing of the token comes back (rows A16, A20), and nothing that its maker wrote, whose mark is `zebra`.
 fn shows_nothing_of(minted: &Minted, response: &Response, kind: Kind) -> Result<(), String> {
     let headers: Vec<String> = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let headers = headers.join("\n");
@@ -145,7 +145,7 @@ fn shows_nothing_of(minted: &Minted, response: &Response, kind: Kind) -> Result<
     Ok(())
 }
 
-/// The request as octets.
+/// The request as bytes.
 fn request(request: &Request, minted: &Minted, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
     let look_up = |place: &str| match place {
         "token" => Some(minted.token.clone()),
@@ -158,15 +158,15 @@ fn request(request: &Request, minted: &Minted, look_up: &dyn Fn(&str) -> Option<
     let method = request.method.as_deref().unwrap_or("GET");
     let target = request.target.as_deref().unwrap_or("/api/me");
     let version = request.version.as_deref().unwrap_or("HTTP/1.1");
-    let mut octets = fill(&format!("{method} {target} {version}\r\nHost: api.example.test\r\nConnection: close\r\n"));
+    let mut bytes = fill(&format!("{method} {target} {version}\r\nHost: api.example.test\r\nConnection: close\r\n"));
     let usual = ["Bearer <<token>>".to_owned()];
     let authorization = request.authorization.as_deref().unwrap_or(&usual);
     let authorization: Vec<_> = authorization.iter().map(|value| format!("Authorization: {value}")).collect();
     for line in request.lines_before.iter().chain(&authorization).chain(&request.lines) {
-        octets.extend(fill(line));
-        octets.extend_from_slice(b"\r\n");
+        bytes.extend(fill(line));
+        bytes.extend_from_slice(b"\r\n");
     }
-    octets.extend_from_slice(b"\r\n");
-    octets.extend(fill(request.body.as_deref().unwrap_or_default()));
-    octets
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend(fill(request.body.as_deref().unwrap_or_default()));
+    bytes
 }

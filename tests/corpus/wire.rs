@@ -1,4 +1,4 @@
-//! A request as octets, and what comes back, read by hand, so that no library's leniency is between us and the wire.
+//! A request as bytes, and what comes back, read by hand, so that no library's leniency is between us and the wire.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Longer than anything waits for an issuer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Sends these octets on a connection of their own, and returns all that came back before it was closed. A server that
+/// Sends these bytes on a connection of their own, and returns all that came back before it was closed. A server that
 /// closes early is no error here; one that says nothing more is.
 pub(super) fn exchange(address: &str, request: &[u8]) -> Result<Vec<u8>, String> {
     let mut stream = TcpStream::connect(address).map_err(|error| format!("no connection: {error}"))?;
@@ -49,7 +49,7 @@ impl Response {
         let end =
             reply.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(|| wrong("no end of the head"))?;
         let head = &reply[..end];
-        if !head.iter().all(|octet| matches!(octet, b'\r' | b'\n' | b' '..=b'~')) {
+        if !head.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' '..=b'~')) {
             return Err(wrong("a head that is not printable"));
         }
         let mut lines = std::str::from_utf8(head).map_err(|_| wrong("not ASCII"))?.split("\r\n");

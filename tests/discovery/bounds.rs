@@ -99,7 +99,7 @@ async fn jwks_uri_may_name_another_host() {
     assert_eq!((site.log(), keys.log()), (vec![OAUTH.to_owned()], vec!["/jwks".to_owned()]));
 }
 
-/// The request is at the issuer before time is stopped; from then on it runs only when nothing else can.
+/// Time is paused once the request has reached the issuer; from then on it advances only while all tasks wait.
 /// Rows I6, I13.
 #[tokio::test]
 async fn a_hanging_issuer_times_out_after_5_seconds() {

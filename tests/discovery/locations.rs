@@ -35,7 +35,7 @@ async fn metadata_locations_are_tried_in_order() {
     }
 }
 
-/// Some issuers refuse what they do not know, so for those the other places are not asked at all.
+/// Some issuers answer unknown paths with errors, so the other locations are not requested at all.
 /// Rows I1, I3.
 #[tokio::test]
 async fn discover_openid_tries_only_the_openid_location() {
@@ -144,7 +144,7 @@ async fn an_unusable_answer_leads_to_the_next_location() {
     }
 }
 
-/// Who cannot answer at one location is not asked at the next: all are on one host.
+/// A host that cannot answer at one location is not asked at the next: all are on the same host.
 /// Rows I1, I4.
 #[tokio::test]
 async fn an_overloaded_or_unreachable_issuer_ends_the_search() {
@@ -179,9 +179,9 @@ async fn a_failed_search_reports_every_url_with_its_reason() {
     let keys = RemoteKeys::discover(&issuer).unwrap();
     let error = keys.fetch(FetchRequest::new(StdInstant::now())).await.unwrap_err();
     let expected = format!(
-        "no usable metadata: {origin}{oauth}: not a metadata document with issuer and jwks_uri; \
+        "no usable metadata was found: {origin}{oauth}: the document is not a JSON object with the strings issuer and jwks_uri; \
          {origin}{inserted}: answered 403 Forbidden; \
-         {origin}{appended}: the metadata is that of the issuer \"https://other.example\""
+         {origin}{appended}: the metadata is of another issuer: \"https://other.example\""
     );
     assert_eq!(error.to_string(), expected);
 
@@ -234,7 +234,7 @@ async fn metadata_of_another_issuer_is_not_used() {
     }
 }
 
-/// No token buys a request to an issuer that is not trusted, and none that almost bears a trusted name.
+/// A token causes no request to an issuer that is not trusted, however similar its identifier.
 /// Rows I1, D12.
 #[tokio::test]
 async fn a_token_of_another_issuer_causes_no_request() {

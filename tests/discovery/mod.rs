@@ -1,4 +1,4 @@
-//! From an issuer's name to its keys: where they are looked for, and what stops the search.
+//! Discovery: from an issuer's identifier to its keys.
 
 mod bounds;
 mod locations;
@@ -15,9 +15,9 @@ use axum::response::Response;
 use http::Uri;
 use http::header::LOCATION;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tower_bearer::{Issuer, ResourceServer};
 
+use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, Answer, ISSUER, app, good, present};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -26,7 +26,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 const MAX_DOCUMENT: usize = 256 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A web site of a few pages that writes down what it is asked for: `TestIssuer` has one counter for two of the places.
+/// A web site that logs the requested paths. `TestIssuer` has one counter for two of the locations.
 struct Site {
     origin: String,
     state: Arc<Mutex<State>>,
@@ -62,7 +62,7 @@ impl Page {
         Self { status: 307, location: Some(location.to_owned()), body: Vec::new() }
     }
 
-    /// White space around JSON means nothing.
+    /// Pads the page with white space, which is insignificant in JSON.
     fn padded_to(mut self, length: usize) -> Self {
         self.body.resize(length, b' ');
         self
@@ -71,8 +71,6 @@ impl Page {
 
 impl Site {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::<Mutex<State>>::default();
         let pages = Arc::clone(&state);
         let answer = move |uri: Uri| {
@@ -84,7 +82,7 @@ impl Site {
             let response = page.location.iter().fold(response, |response, to| response.header(LOCATION, to));
             std::future::ready(response.body(Body::from(page.body)).unwrap())
         };
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        let origin = format!("http://{}", serve(Router::new().fallback(answer)).await);
         Self { origin, state }
     }
 
@@ -113,7 +111,7 @@ fn discovering(issuer: &str) -> ResourceServer {
     ResourceServer::builder(AUDIENCE).trust(Issuer::discover(issuer).unwrap()).build().unwrap()
 }
 
-/// A server that knows `issuer` by name only is shown a token of its.
+/// Presents a token of `issuer` to a server that knows only the identifier.
 async fn ask(issuer: &str) -> Answer {
     present(&app(&discovering(issuer)), &good(&ISSUER).claim("iss", issuer).sign()).await
 }

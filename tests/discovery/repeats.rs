@@ -41,7 +41,7 @@ async fn discovery_succeeds_again_when_the_issuer_recovers() {
     }
 }
 
-/// A server whose clock the test moves, and a token that outlives it all.
+/// A server with a clock of the test, and a token that outlives the test.
 fn at_a_clock(issuer: &str) -> (Router, String, TestClock) {
     let clock = TestClock::new();
     let trusted = Issuer::discover(issuer).unwrap();
@@ -74,7 +74,7 @@ async fn metadata_is_read_again_after_two_failures() {
     assert_eq!(site.log(), [OAUTH, "/new"], "where keys arrive from is remembered, and asked again after an hour");
 }
 
-/// Fetches as a server would after `later`, and says what was asked.
+/// Fetches as a server would after `later`. Returns whether it succeeded, and the requested paths.
 async fn asked_by(site: &Site, keys: &RemoteKeys, later: Duration, bypass_caches: bool) -> (bool, Vec<String>) {
     static START: LazyLock<StdInstant> = LazyLock::new(StdInstant::now);
     let mut request = FetchRequest::new(*START + later);
@@ -139,7 +139,7 @@ async fn a_moved_jwks_uri_is_followed_for_an_unknown_key() {
     assert_eq!(asked(302).await, log(&["/new"]));
 }
 
-/// The issuer may have left the old place because its keys are in other hands.
+/// The issuer may have moved because the old location is no longer under its control.
 #[tokio::test]
 async fn the_old_jwks_uri_is_not_used_when_the_new_one_fails() {
     let site = Site::start().await;
@@ -156,7 +156,7 @@ async fn the_old_jwks_uri_is_not_used_when_the_new_one_fails() {
     assert_eq!(asked(65).await, (true, vec![OAUTH.to_owned(), "/old".to_owned()]));
 }
 
-/// Whoever waits for keys whose place is known does not wait in vain for metadata.
+/// A request that waits for keys at a known URL does not run out of time on the metadata.
 #[tokio::test]
 async fn hanging_metadata_leaves_time_to_fetch_the_keys() {
     let issuer = small_issuer();
@@ -186,7 +186,7 @@ async fn discovery_is_repeated_at_most_every_5_minutes() {
     assert!((2..=3).contains(&of(OAUTH)), "once, and again at most twice: {log:?}");
 }
 
-/// Where the keys were is still known: metadata that is down must not keep us from keys that are not.
+/// The `jwks_uri` is still known, so an outage of the metadata must not prevent the fetch of the keys.
 /// Row I10.
 #[tokio::test]
 async fn a_failed_search_keeps_the_known_jwks_uri() {

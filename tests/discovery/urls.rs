@@ -7,20 +7,20 @@ use tower_bearer::server::ConfigError;
 #[test]
 fn an_issuer_must_be_an_https_url_without_query_or_fragment() {
     let rows = [
-        ("http://login.example", "neither https nor, on this machine itself, http"),
-        ("http://127.0.0.1.login.example", "neither https nor, on this machine itself, http"),
-        ("http://10.0.0.1", "neither https nor, on this machine itself, http"),
-        ("ftp://login.example", "neither https nor, on this machine itself, http"),
-        ("file:///etc/passwd", "neither https nor, on this machine itself, http"),
-        ("https://login.example?tenant=1", "has a query"),
-        ("https://login.example/?", "has a query"),
-        ("https://login.example/#top", "has a fragment"),
-        ("https://user@login.example", "has a user name or a password"),
-        ("https://:secret@login.example", "has a user name or a password"),
-        ("login.example", "not an absolute URL"),
-        ("//login.example", "not an absolute URL"),
-        ("https://", "not an absolute URL"),
-        ("", "not an absolute URL"),
+        ("http://login.example", "the scheme is not https, and http is for this machine only"),
+        ("http://127.0.0.1.login.example", "the scheme is not https, and http is for this machine only"),
+        ("http://10.0.0.1", "the scheme is not https, and http is for this machine only"),
+        ("ftp://login.example", "the scheme is not https, and http is for this machine only"),
+        ("file:///etc/passwd", "the scheme is not https, and http is for this machine only"),
+        ("https://login.example?tenant=1", "the URL has a query"),
+        ("https://login.example/?", "the URL has a query"),
+        ("https://login.example/#top", "the URL has a fragment"),
+        ("https://user@login.example", "the URL has a user name or a password"),
+        ("https://:secret@login.example", "the URL has a user name or a password"),
+        ("login.example", "the text is not an absolute URL"),
+        ("//login.example", "the text is not an absolute URL"),
+        ("https://", "the text is not an absolute URL"),
+        ("", "the text is not an absolute URL"),
     ];
     for (value, reason) in rows {
         let error = Issuer::discover(value).unwrap_err();
@@ -52,10 +52,10 @@ fn without_secrets(url: &str) -> &str {
 #[test]
 fn a_jwks_url_must_be_an_https_url() {
     let rows = [
-        ("http://login.example/jwks", "neither https nor, on this machine itself, http"),
-        ("https://user:secret@login.example/jwks", "has a user name or a password"),
-        ("https://login.example/jwks#a", "has a fragment"),
-        ("/jwks", "not an absolute URL"),
+        ("http://login.example/jwks", "the scheme is not https, and http is for this machine only"),
+        ("https://user:secret@login.example/jwks", "the URL has a user name or a password"),
+        ("https://login.example/jwks#a", "the URL has a fragment"),
+        ("/jwks", "the text is not an absolute URL"),
     ];
     for (value, reason) in rows {
         let error = Issuer::jwks("https://login.example", value).unwrap_err();

@@ -62,7 +62,7 @@ impl Answer {
         );
     }
 
-    /// 503, and nothing that makes a client throw its token away.
+    /// 503 without a challenge, so that a client keeps its token.
     #[track_caller]
     pub(crate) fn assert_keys_unavailable(&self) {
         assert_eq!((self.status, self.challenge()), (StatusCode::SERVICE_UNAVAILABLE, None));

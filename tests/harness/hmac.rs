@@ -16,7 +16,7 @@ pub(crate) fn algorithm(name: &str) -> hmac::Algorithm {
     }
 }
 
-/// Whatever a confused verifier may take for the secret: the public keys of the issuer in every form there is.
+/// Everything that a confused verifier may take for the secret: the public keys of the issuer in every form.
 pub(crate) fn public_material(jwks: &Value) -> Vec<(String, Vec<u8>)> {
     const EC_INFO: &[u8] =
         b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
@@ -38,15 +38,15 @@ pub(crate) fn public_material(jwks: &Value) -> Vec<(String, Vec<u8>)> {
         add("kid", kid.as_bytes().to_vec());
         for member in ["n", "e", "x", "y"] {
             let Some(text) = jwk[member].as_str() else { continue };
-            add(member, octets(&jwk[member]));
+            add(member, bytes(&jwk[member]));
             add("as text", text.as_bytes().to_vec());
         }
         let der = if jwk["kty"] == "RSA" {
-            let key = [RSA_KEY, &octets(&jwk["n"]), RSA_EXPONENT].concat();
+            let key = [RSA_KEY, &bytes(&jwk["n"]), RSA_EXPONENT].concat();
             add("PKCS#1", key.clone());
             [RSA_INFO, &key].concat()
         } else {
-            let point = [octets(&jwk["x"]), octets(&jwk["y"])].concat();
+            let point = [bytes(&jwk["x"]), bytes(&jwk["y"])].concat();
             add("point", [b"\x04".as_slice(), &point].concat());
             [EC_INFO, &point].concat()
         };
@@ -67,6 +67,6 @@ pub(crate) fn with_hmac(token: &TokenBuilder, algorithm: hmac::Algorithm, secret
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-fn octets(base64url: &Value) -> Vec<u8> {
+fn bytes(base64url: &Value) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(base64url.as_str().unwrap()).unwrap()
 }

@@ -3,12 +3,15 @@
 mod answer;
 pub(crate) mod challenge;
 pub(crate) mod hmac;
+pub(crate) mod memory_source;
 mod rsa_vectors;
+pub(crate) mod serve;
 pub(crate) mod sets;
 pub(crate) mod signatures;
 
 use std::fmt::Display;
 use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -18,10 +21,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
 use serde_json::Value;
+use tokio::runtime::{self, Runtime};
 use tower::ServiceExt;
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::server::Builder;
-use tower_bearer::testing::{Endpoint, TestIssuer, TokenBuilder};
+use tower_bearer::testing::{Endpoint, TestClock, TestIssuer, TokenBuilder};
 use tower_bearer::validation::Profile;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
@@ -31,8 +35,34 @@ pub(crate) use self::rsa_vectors::RsaVectors;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
 
-/// An issuer with keys of every kind, shared by the tests that do not disturb it.
+/// An issuer with a key for every algorithm, shared by the tests that do not change it.
 pub(crate) static ISSUER: LazyLock<TestIssuer> = LazyLock::new(TestIssuer::start);
+
+/// A clock that stands at this time, in seconds since 1970.
+pub(crate) fn clock_at(seconds: u64) -> TestClock {
+    let clock = TestClock::new();
+    clock.set(UNIX_EPOCH + Duration::from_secs(seconds));
+    clock
+}
+
+/// A runtime of one thread.
+pub(crate) fn current_thread_runtime() -> Runtime {
+    runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A runtime of one thread whose time passes only while every task waits.
+pub(crate) fn paused_runtime() -> Runtime {
+    runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+/// `GET /` with this token, if there is one.
+pub(crate) fn request(token: Option<&str>) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    if let Some(token) = token {
+        request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").try_into().unwrap());
+    }
+    request
+}
 
 /// An issuer with one key, which is quick to make.
 pub(crate) fn small_issuer() -> TestIssuer {
@@ -49,7 +79,7 @@ pub(crate) fn strict_server(issuer: &TestIssuer) -> ResourceServer {
     ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).profile(Profile::Rfc9068).build().unwrap()
 }
 
-/// A server in the making whose keys are at hand, so that not one is fetched and paused time goes well with it.
+/// A builder whose keys are static, so that nothing is fetched and paused time can be used.
 pub(crate) fn builder_with_keys(issuer: &str, jwks: &Value) -> Builder {
     let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
     ResourceServer::builder(AUDIENCE).trust(Issuer::keys(issuer, keys).unwrap())
@@ -97,7 +127,7 @@ pub(crate) async fn present(app: &Router, token: &str) -> Answer {
     send(app, "/me", [format!("Bearer {token}").as_bytes()]).await
 }
 
-/// Each of these tokens gets the resource; what it is stands before it.
+/// Asserts that each of these tokens, each after a description, gets the resource.
 pub(crate) async fn assert_accepted<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
     for (what, token) in tokens {
         let answer = present(app, &token).await;
@@ -105,7 +135,7 @@ pub(crate) async fn assert_accepted<W: Display>(app: &Router, tokens: impl IntoI
     }
 }
 
-/// Each of these tokens gets `401 IT`; what it is stands before it.
+/// Asserts that each of these tokens, each after a description, gets `401 IT`.
 pub(crate) async fn assert_refused<W: Display>(app: &Router, tokens: impl IntoIterator<Item = (W, String)>) {
     for (what, token) in tokens {
         let answer = present(app, &token).await;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-/// The sets of the file, which is read when the tests run: a change of the data asks for no compiler.
+/// The sets of the file, which is read when the tests run: a change of the data needs no compilation.
 pub(crate) static SETS: LazyLock<Sets> = LazyLock::new(Sets::load);
 
 pub(crate) struct Sets(BTreeMap<String, Value>);
@@ -45,7 +45,7 @@ impl Sets {
                         bound(first)..=bound(last)
                     };
                     let ranges = ranges.as_array().unwrap().iter().flat_map(|text| range(text.as_str().unwrap()));
-                    return ranges.map(|octet| format!("{octet:02x}").into()).collect();
+                    return ranges.map(|byte| format!("{byte:02x}").into()).collect();
                 }
                 if let Some(names) = axis.get("of").and_then(Value::as_array) {
                     return names.iter().flat_map(|name| self.values(name)).collect();

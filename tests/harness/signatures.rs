@@ -14,7 +14,7 @@ pub(crate) fn with_signature(input: &str, signature: impl AsRef<[u8]>) -> String
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A key of the test's own, which signs whatever stands there.
+/// A key of the test, which signs any text.
 pub(crate) struct OwnKey(EcdsaKeyPair);
 
 impl OwnKey {
@@ -38,21 +38,21 @@ impl OwnKey {
 
 /// The order of each curve's group (SEC 2), big-endian, as long as a coordinate.
 pub(crate) fn orders() -> [(Algorithm, Vec<u8>); 3] {
-    let octets = |hex: &str| -> Vec<u8> {
+    let bytes = |hex: &str| -> Vec<u8> {
         hex.as_bytes()
             .chunks(2)
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
             .collect()
     };
     [
-        (Algorithm::ES256, octets("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")),
+        (Algorithm::ES256, bytes("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")),
         (
             Algorithm::ES384,
-            octets("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"),
+            bytes("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"),
         ),
         (
             Algorithm::ES512,
-            octets(concat!(
+            bytes(concat!(
                 "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa",
                 "51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
             )),
@@ -79,16 +79,16 @@ pub(crate) fn add(a: &[u8], b: &[u8]) -> Vec<u8> {
 
 /// `a - b`, as `a` plus the complement of `b` plus one.
 pub(crate) fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let complement: Vec<u8> = b.iter().map(|octet| !octet).collect();
+    let complement: Vec<u8> = b.iter().map(|byte| !byte).collect();
     let mut one = vec![0; a.len()];
     *one.last_mut().unwrap() = 1;
     add(&add(a, &complement), &one)
 }
 
-/// The form that X.509 has (RFC 3279 §2.2.3) and JOSE has not.
+/// The DER form, which X.509 uses (RFC 3279 §2.2.3) and JOSE does not.
 pub(crate) fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
-        let number: Vec<u8> = number.iter().copied().skip_while(|octet| *octet == 0).collect();
+        let number: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
         let sign = if number[0] >= 0x80 { &[0][..] } else { &[] };
         [&[2, u8::try_from(sign.len() + number.len()).unwrap()], sign, &number].concat()
     };

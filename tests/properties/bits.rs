@@ -1,4 +1,4 @@
-//! A good token with one bit changed is refused: what is signed, and the signature, as octets and as text.
+//! A good token with one bit changed is refused: what is signed, and the signature, as bytes and as text.
 
 use std::time::Instant;
 
@@ -52,7 +52,7 @@ async fn change_bits(algorithm: Algorithm, mut random: Rng) {
         for (part, count) in [(Part::Signed, OF_ONE), (Part::Signature, OF_ITS_SIGNATURE)] {
             for number in 0..count {
                 let changed = if number % 2 == 0 {
-                    with_octet_changed(&token, part, &mut random)
+                    with_byte_changed(&token, part, &mut random)
                 } else {
                     with_character_changed(&token, part, &mut random)
                 };
@@ -67,14 +67,14 @@ async fn change_bits(algorithm: Algorithm, mut random: Rng) {
 }
 
 /// One bit of what the header, the payload or the signature says, and all of it written again.
-fn with_octet_changed(token: &str, part: Part, random: &mut Rng) -> String {
+fn with_byte_changed(token: &str, part: Part, random: &mut Rng) -> String {
     let mut parts: Vec<Vec<u8>> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
-    let octets = &mut parts[match part {
+    let bytes = &mut parts[match part {
         Part::Signed => random.usize(..2),
         Part::Signature => 2,
     }];
-    let place = random.usize(..octets.len());
-    octets[place] ^= 1 << random.u8(..8);
+    let place = random.usize(..bytes.len());
+    bytes[place] ^= 1 << random.u8(..8);
     parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part)).collect::<Vec<_>>().join(".")
 }
 
@@ -85,7 +85,7 @@ fn with_character_changed(token: &str, part: Part, random: &mut Rng) -> String {
         Part::Signed => random.usize(..=signed),
         Part::Signature => random.usize(signed + 1..token.len()),
     };
-    let mut octets = token.as_bytes().to_vec();
-    octets[place] ^= 1 << random.u8(..7);
-    String::from_utf8(octets).unwrap()
+    let mut bytes = token.as_bytes().to_vec();
+    bytes[place] ^= 1 << random.u8(..7);
+    String::from_utf8(bytes).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Challenges against a naive model: a tree of rules, a token, and what the documentation of `Require` says about the two.
+//! Challenges compared with a naive model: a tree of rules, a token, and what the documentation of `Require` says about them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -72,7 +72,7 @@ fn every_challenge_says_what_the_requirement_needs() {
         let api = builder.build().unwrap();
         for _ in 0..100 {
             let (tree, shown) = (Tree::random(2, &mut random), Shown::random(&mut random));
-            let (status, parameters) = tree.judge(&shown).answer();
+            let (status, parameters) = tree.evaluate(&shown).answer();
             let token = api.try_verify(&shown.token(&issuer, now)).unwrap();
             let Err(rejection) = api.check(&token, &tree.requirement()) else {
                 assert_eq!(status, 200, "{tree:?} of {shown:?}");
@@ -143,7 +143,7 @@ impl Tree {
         }
     }
 
-    fn judge(&self, shown: &Shown) -> Verdict {
+    fn evaluate(&self, shown: &Shown) -> Verdict {
         let lacks = |lack, holds: bool| if holds { BTreeSet::new() } else { BTreeSet::from([lack]) };
         match self {
             Self::Scope(tokens) => Verdict {
@@ -165,10 +165,10 @@ impl Tree {
                 Verdict { lacks: lacks(Lack::Freshness, shown.age <= most + LEEWAY), ..Verdict::default() }
             }
             Self::Role(role) => Verdict { lacks: lacks(Lack::Other, shown.roles.contains(role)), ..Verdict::default() },
-            Self::All(all) => all.iter().map(|tree| tree.judge(shown)).fold(Verdict::default(), Verdict::and),
+            Self::All(all) => all.iter().map(|tree| tree.evaluate(shown)).fold(Verdict::default(), Verdict::and),
             // The alternative whose hardest part is the easiest, and the first of those.
             Self::Any(any) => {
-                let mut verdicts = any.iter().map(|tree| tree.judge(shown));
+                let mut verdicts = any.iter().map(|tree| tree.evaluate(shown));
                 let first = verdicts.next().unwrap();
                 let easier = |one: Verdict, other: Verdict| {
                     if other.hardest_first() < one.hardest_first() { other } else { one }

@@ -1,17 +1,15 @@
-//! What explains a token and what verifies it are of one mind: the first rule that does not hold is the one that refuses.
-
-use std::time::{Duration, UNIX_EPOCH};
+//! `explain` agrees with `verify`: the first failed rule is the reason of the refusal.
 
 use fastrand::Rng;
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::good_token::GoodToken;
 use super::rules::{Rule, Setting};
 use super::{Servers, paused_runtime, seed, times};
-use crate::harness::{AUDIENCE, ISSUER};
+use crate::harness::{AUDIENCE, ISSUER, clock_at};
 
 /// How many tokens are explained.
 const TOKENS: usize = 4_000;
@@ -27,8 +25,7 @@ async fn explain(stranger: &TestIssuer, mut random: Rng) {
     let algorithm = Algorithm::ES256;
     let servers = Servers::of(&ISSUER);
     let setting = Setting { algorithm, issuer: &ISSUER, stranger, now: servers.now };
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(servers.now));
+    let clock = clock_at(servers.now);
     let listing = |list: fn(Issuer) -> Issuer| {
         let keys = JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
         let issuer = list(Issuer::keys(ISSUER.url(), keys).unwrap());

@@ -1,4 +1,4 @@
-//! What holds for every token there is, tried on very many of them.
+//! Properties of all tokens, tried on many random ones.
 //!
 //! Every test prints the seed that it started from, which is always the same unless `PROPERTIES_SEED=…` says otherwise.
 //! `PROPERTIES_TIMES=10` tries ten times as many. `tests/long.sh` does both.
@@ -26,7 +26,7 @@ use tower_bearer::validation::{TokenCache, VerifyError};
 use tower_bearer::{AccessToken, ResourceServer};
 
 use self::good_token::GoodToken;
-use crate::harness::builder_with_keys;
+use crate::harness::{builder_with_keys, paused_runtime};
 
 /// Where a test starts.
 fn seed() -> u64 {
@@ -51,7 +51,7 @@ fn for_every_algorithm(work: impl Fn(Algorithm, Rng) + Sync) {
     });
 }
 
-/// The servers that judge every token: each remembers, as servers do, what it has verified, but for one.
+/// The servers that validate every token. All but one cache what they have verified.
 struct Servers {
     generic: ResourceServer,
     strict: ResourceServer,
@@ -86,7 +86,7 @@ impl Servers {
             for _ in 0..3 {
                 accepted(server, good, token).await;
             }
-            // At its third sight at the latest: the doorkeeper takes one in some ten thousands for one that was here before.
+            // At its third use at the latest: the admission filter takes about one token in ten thousand for one that it has seen.
             let hits = server.token_cache_status().map(|status| status.hits);
             assert!(hits.is_none() || hits > before.map(|status| status.hits), "{good:?}");
         }
@@ -118,9 +118,4 @@ fn now(clock: &TestClock) -> u64 {
     let now = clock.now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     clock.set(UNIX_EPOCH + Duration::from_secs(now));
     now
-}
-
-/// A runtime whose time passes only when everybody waits for it.
-fn paused_runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }

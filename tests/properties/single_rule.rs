@@ -1,4 +1,4 @@
-//! A token that breaks a single rule is refused for that rule, whatever else it is like and whoever signed it.
+//! A token that breaks a single rule is refused for that rule, whatever its other values and its signing key.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -64,7 +64,7 @@ async fn break_rules(algorithm: Algorithm, stranger: &TestIssuer, mut random: Rn
                 continue;
             }
             let bad = (rule.break_it)(good.clone(), &setting, &mut random);
-            judge(&servers, rule, &good, &bad, &mut random).await;
+            assert_rule_refuses(&servers, rule, &good, &bad, &mut random).await;
             *counts.entry(rule.name).or_insert(0) += 1;
             broken += 1;
         }
@@ -73,7 +73,7 @@ async fn break_rules(algorithm: Algorithm, stranger: &TestIssuer, mut random: Rn
     counts
 }
 
-async fn judge(servers: &Servers, rule: &Rule, good: &GoodToken, bad: &str, random: &mut Rng) {
+async fn assert_rule_refuses(servers: &Servers, rule: &Rule, good: &GoodToken, bad: &str, random: &mut Rng) {
     if good.is_strict {
         refused(&servers.strict, rule, good, bad).await;
     }

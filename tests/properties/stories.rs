@@ -1,11 +1,10 @@
-//! A server that remembers what it has verified and one that does not say the same at every step of every story.
+//! A server with a token cache and one without give the same answer at every step of every story.
 //!
 //! Each has keys of its own from one source, and refreshes them when it pleases. So the two are compared when both have heard
 //! of what happened, or neither; and a token that is remembered is compared with a twin that was never seen, by the same
 //! server at the same instant.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -18,8 +17,8 @@ use tower_bearer::validation::{TokenCache, VerifyError};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
 use super::{paused_runtime, seed, times};
+use crate::harness::memory_source::{Fetch, MINUTE, SECOND, Source, settle};
 use crate::harness::{AUDIENCE, good, small_issuer};
-use crate::memory_source::{Fetch, MINUTE, SECOND, Source, settle};
 
 const STORIES: usize = 150;
 const STEPS: usize = 60;
@@ -102,7 +101,7 @@ impl Story {
     async fn begin(random: &mut Rng) -> Self {
         let issuer = small_issuer();
         let published = issuer.jwks();
-        let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&published), None), Vec::new()))));
+        let source = Source::new(Fetch::Keys(keys(&published), None));
         let clock = TestClock::new();
         super::now(&clock);
         let server = |cache: TokenCache| {
@@ -231,7 +230,7 @@ impl Story {
         }
     }
 
-    /// Whoever has fetched since the last look did so from what is published now: it is looked before each change.
+    /// A server that has fetched since the last check has the keys that are published now: the check runs before each change.
     fn look_who_fetched(&mut self) {
         let fetched = self.count_fetches();
         for server in [0, 1] {

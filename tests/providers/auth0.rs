@@ -32,7 +32,7 @@ fn accepts_its_access_tokens() {
     let machine = json!({ "sub": "my_client_id@clients", "aud": AUDIENCE, "gty": "client-credentials", "scope": null });
     assert!(provider.accepts(&machine).scope().is_empty());
     let rfc9068 = json!({ "azp": null, "client_id": "my_client_id", "jti": "1" });
-    let token = provider.judge(&json!({ "typ": "at+jwt" }), &rfc9068).unwrap();
+    let token = provider.verdict(&json!({ "typ": "at+jwt" }), &rfc9068).unwrap();
     assert_eq!(token.client_id(), Some("my_client_id"));
     provider.refuses_strangers();
 }
@@ -63,7 +63,7 @@ fn refuses_tokens_for_others() {
     ]);
 }
 
-/// Claims that mean something to one provider may be anything at others.
+/// Claims of one provider may have any type at others.
 #[test]
 fn ignores_claims_of_other_providers() {
     let provider = auth0();

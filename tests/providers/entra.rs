@@ -19,7 +19,7 @@ pub(super) fn v2(tenant: &str) -> String {
     format!("https://login.microsoftonline.com/{tenant}/v2.0")
 }
 
-/// One key under several names, none with an `alg`: for all tenants, for personal accounts, for nobody in particular,
+/// One key under several names, none with an `alg`: for all tenants, for personal accounts, without an issuer,
 /// and for what cannot be read.
 fn entra_jwks() -> Value {
     let mut key = KEYS.jwks()["keys"][0].clone();
@@ -114,18 +114,18 @@ fn refuses_keys_of_other_tenants() {
     let mismatch = TokenError::KeyMismatch { algorithm: Algorithm::RS256 };
     let both = [TENANT, CONSUMERS];
     for provider in [entra(), entra_of(Issuer::entra_tenants(both).unwrap())] {
-        let by = |kid: &str, claims: Value| provider.judge(&json!({ "kid": kid }), &claims).err();
+        let by = |kid: &str, claims: Value| provider.verdict(&json!({ "kid": kid }), &claims).err();
         assert_eq!(by("rsa-1", json!({})), None, "a key of all tenants");
         assert_eq!(by("anybody", json!({})), None, "a key that does not say whose it is");
         assert_eq!(by("personal", json!({})), Some(mismatch.clone()), "the key of personal accounts");
-        assert_eq!(by("odd", json!({})), Some(mismatch.clone()), "a key of whom nobody can tell");
+        assert_eq!(by("odd", json!({})), Some(mismatch.clone()), "a key whose issuer cannot be read");
         assert_eq!(by("v1", json!({})), Some(mismatch.clone()), "a key of another kind of issuer");
     }
     let provider = entra_of(Issuer::entra_tenants(both).unwrap());
     let personal = json!({ "iss": v2(CONSUMERS), "tid": CONSUMERS });
-    provider.judge(&json!({ "kid": "personal" }), &personal).unwrap();
+    provider.verdict(&json!({ "kid": "personal" }), &personal).unwrap();
     // A token without a name is tried with those keys that may sign it, and with no others.
-    provider.judge(&json!({ "kid": null }), &personal).unwrap();
+    provider.verdict(&json!({ "kid": null }), &personal).unwrap();
 }
 
 #[test]
@@ -137,14 +137,14 @@ fn a_key_whose_issuer_changes_is_a_different_key() {
     assert_ne!(before.keys()[0], keys(jwks).keys()[0]);
 }
 
-/// What Microsoft means by the member is nothing to others (RFC 7517 §4).
+/// The member is an extension of Microsoft, which other issuers' keys may use otherwise (RFC 7517 §4).
 /// Row E14.
 #[test]
 fn other_issuers_ignore_the_issuer_member_of_a_key() {
     let generic = Issuer::jwks(&v2(TENANT), "https://login.microsoftonline.com/common/discovery/v2.0/keys").unwrap();
     let provider = entra_of(generic);
     for kid in ["rsa-1", "personal", "anybody", "odd"] {
-        provider.judge(&json!({ "kid": kid }), &json!({})).unwrap();
+        provider.verdict(&json!({ "kid": kid }), &json!({})).unwrap();
     }
 }
 

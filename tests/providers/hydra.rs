@@ -1,15 +1,12 @@
 //! An issuer that sends an empty audience, such as Ory Hydra
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 use tower_bearer::jose::{JsonError, JwkSet};
-use tower_bearer::testing::TestClock;
 use tower_bearer::validation::{Profile, TokenError};
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{KEYS, NOW, Provider, audience, missing};
-use crate::harness::AUDIENCE;
+use crate::harness::{AUDIENCE, clock_at};
 
 fn hydra(profile: Profile) -> Provider {
     let issuer = Issuer::discover("https://hydra.example.com/").unwrap().identify_by_client(["shop-web"]);
@@ -25,8 +22,7 @@ fn hydra(profile: Profile) -> Provider {
     });
     let provider = Provider::new(issuer.clone(), AUDIENCE, json!({ "typ": "JWT" }), claims);
     let keys = JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+    let clock = clock_at(NOW);
     let server = ResourceServer::builder(AUDIENCE).trust(issuer.keys_from(keys)).clock(clock).profile(profile);
     Provider { api: server.build().unwrap(), ..provider }
 }
@@ -44,7 +40,7 @@ fn accepts_listed_clients_instead_of_an_audience() {
     provider.refuses([
         ("another client's", json!({ "client_id": "x" }), client.clone()),
         ("though somebody else was authorized", json!({ "client_id": "x", "azp": "shop-web" }), client),
-        ("nobody's", json!({ "client_id": null }), missing("client_id")),
+        ("without a client", json!({ "client_id": null }), missing("client_id")),
         ("an ID token", json!({ "aud": ["shop-web"] }), audience(["shop-web"], AUDIENCE)),
         ("another server's", json!({ "aud": ["x"] }), audience(["x"], AUDIENCE)),
         ("an empty name", json!({ "aud": "" }), audience([""], AUDIENCE)),
@@ -59,8 +55,8 @@ fn accepts_listed_clients_instead_of_an_audience() {
 #[test]
 fn the_strict_profile_always_requires_an_audience() {
     let provider = hydra(Profile::Rfc9068);
-    let judge = |aud: Value| provider.judge(&json!({ "typ": "at+jwt" }), &json!({ "scp": null, "aud": aud })).err();
-    assert_eq!(judge(json!(AUDIENCE)), None);
-    assert_eq!(judge(json!(null)), Some(missing("aud")));
-    assert_eq!(judge(json!([])), Some(audience([], AUDIENCE)));
+    let verdict = |aud: Value| provider.verdict(&json!({ "typ": "at+jwt" }), &json!({ "scp": null, "aud": aud })).err();
+    assert_eq!(verdict(json!(AUDIENCE)), None);
+    assert_eq!(verdict(json!(null)), Some(missing("aud")));
+    assert_eq!(verdict(json!([])), Some(audience([], AUDIENCE)));
 }

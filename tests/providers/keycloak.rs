@@ -50,7 +50,7 @@ fn accepts_its_access_tokens() {
     assert_eq!(scopes(&token), ["openid", "profile", "read:me"]);
     assert_eq!(pointer(&token, "/realm_access/roles/1"), "buyer");
     // From 26.2 on a client may ask for the type of RFC 9068; and one may write the payload's in lower case.
-    provider.judge(&json!({ "typ": "at+jwt" }), &json!({})).unwrap();
+    provider.verdict(&json!({ "typ": "at+jwt" }), &json!({})).unwrap();
     provider.accepts(&json!({ "typ": "bearer" }));
     provider.refuses_strangers();
 }

@@ -1,4 +1,4 @@
-//! Tokens as the providers shape them, and what else the providers sign with the same keys.
+//! The presets: tokens in the form of each provider, and other tokens that the provider signs with the same keys.
 
 mod auth0;
 mod cognito;
@@ -12,19 +12,20 @@ mod together;
 mod zitadel;
 
 use std::sync::LazyLock;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
+use crate::harness::clock_at;
+
 /// 2030-01-01, when all of it takes place.
 const NOW: u64 = 1_893_456_000;
 
-/// The keys of whichever provider: they all sign with RS256.
+/// The keys of every provider here: all sign with RS256.
 static KEYS: LazyLock<TestIssuer> = LazyLock::new(|| TestIssuer::builder().algorithms([Algorithm::RS256]).start());
 
 /// A server that trusts one provider, a token that the provider would issue to a client of it, and the key set.
@@ -42,8 +43,7 @@ impl Provider {
 
     fn with_keys(issuer: Issuer, jwks: &Value, audience: &str, header: Value, claims: Value) -> Self {
         let keys = JwkSet::from_json(jwks.to_string().as_bytes()).unwrap();
-        let clock = TestClock::new();
-        clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+        let clock = clock_at(NOW);
         let api = ResourceServer::builder(audience).trust(issuer.keys_from(keys)).clock(clock).build().unwrap();
         Self { api, header, claims }
     }
@@ -57,7 +57,7 @@ impl Provider {
         KEYS.token().raw_header(header.to_string()).raw_payload(payload.to_string()).sign()
     }
 
-    fn judge(&self, header: &Value, claims: &Value) -> Result<AccessToken, TokenError> {
+    fn verdict(&self, header: &Value, claims: &Value) -> Result<AccessToken, TokenError> {
         match self.api.try_verify(&self.token(header, claims)) {
             Ok(token) => Ok(token),
             Err(VerifyError::Token(error)) => Err(error),
@@ -67,17 +67,17 @@ impl Provider {
 
     #[track_caller]
     fn accepts(&self, claims: &Value) -> AccessToken {
-        self.judge(&json!({}), claims).unwrap_or_else(|error| panic!("{claims}: {error}"))
+        self.verdict(&json!({}), claims).unwrap_or_else(|error| panic!("{claims}: {error}"))
     }
 
     #[track_caller]
     fn refuses<const N: usize>(&self, tokens: [(&str, Value, TokenError); N]) {
         for (what, claims, expected) in tokens {
-            assert_eq!(self.judge(&json!({}), &claims).err(), Some(expected), "{what}");
+            assert_eq!(self.verdict(&json!({}), &claims).err(), Some(expected), "{what}");
         }
     }
 
-    /// Somebody else's signature, whatever the token says.
+    /// Asserts that a signature by another key is refused.
     #[track_caller]
     fn refuses_strangers(&self) {
         static STRANGER: LazyLock<TestIssuer> =

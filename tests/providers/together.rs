@@ -1,11 +1,7 @@
-//! All presets
-
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+//! What holds for all presets
 
 use serde_json::{Value, json};
 use tower_bearer::jose::JwkSet;
-use tower_bearer::testing::TestClock;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
@@ -16,10 +12,10 @@ use super::keycloak::keycloak;
 use super::okta::okta;
 use super::zitadel::zitadel;
 use super::{KEYS, NOW, Provider, missing};
-use crate::harness::AUDIENCE;
-use crate::memory_source::{Fetch, Source, settle};
+use crate::harness::memory_source::{Fetch, Source, settle};
+use crate::harness::{AUDIENCE, clock_at};
 
-/// What is wrong with these tokens is found out before anybody looks for a key, known or not.
+/// These tokens are refused before a key is looked up, whether it is known or not.
 /// Row D12.
 #[tokio::test(start_paused = true)]
 async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
@@ -36,9 +32,8 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
         (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
     ];
     for (provider, preset, audience, wrong) in cases {
-        let source = Source(Arc::new(Mutex::new((Fetch::Fail, Vec::new()))));
-        let clock = TestClock::new();
-        clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+        let source = Source::new(Fetch::Fail);
+        let clock = clock_at(NOW);
         let trusted = preset.unwrap().keys_from(source.clone());
         let api = ResourceServer::builder(audience).trust(trusted).clock(clock).build().unwrap();
         for kid in ["rsa-1", "junk"] {
@@ -54,25 +49,24 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
     }
 }
 
-/// Presets add rules for their own tokens; two of them in one server do not mix.
+/// The rules of a preset apply to its own tokens only, also beside another preset.
 /// Row D3.
 #[test]
 fn preset_rules_apply_only_to_their_issuer() {
     let keys = || JwkSet::from_json(KEYS.jwks().to_string().as_bytes()).unwrap();
     let (keycloak, cognito) = (keycloak(), cognito());
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW));
+    let clock = clock_at(NOW);
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keycloak("https://id.example.com", "shop").unwrap().keys_from(keys()))
         .trust(Issuer::cognito("eu-central-1_AbCdEfGhI", ["client-a"]).unwrap().keys_from(keys()))
         .clock(clock)
         .build()
         .unwrap();
-    let judge = |provider: &Provider, claims: Value| api.try_verify(&provider.token(&json!({}), &claims)).err();
+    let verdict = |provider: &Provider, claims: Value| api.try_verify(&provider.token(&json!({}), &claims)).err();
     let refused = |error| Some(VerifyError::Token(error));
-    assert_eq!(judge(&keycloak, json!({})), None);
-    assert_eq!(judge(&cognito, json!({})), None);
+    assert_eq!(verdict(&keycloak, json!({})), None);
+    assert_eq!(verdict(&cognito, json!({})), None);
     let crossed = json!({ "aud": null, "client_id": "client-a", "token_use": "access" });
-    assert_eq!(judge(&keycloak, crossed), refused(missing("aud")), "without an audience as at Cognito");
-    assert_eq!(judge(&cognito, json!({ "token_use": null, "typ": "Bearer" })), refused(missing("token_use")));
+    assert_eq!(verdict(&keycloak, crossed), refused(missing("aud")), "without an audience as at Cognito");
+    assert_eq!(verdict(&cognito, json!({ "token_use": null, "typ": "Bearer" })), refused(missing("token_use")));
 }

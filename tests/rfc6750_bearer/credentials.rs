@@ -1,7 +1,8 @@
 //! How a token travels: the `Authorization` field and nothing else.
 
-use super::{authorize, request, serve, serve_defaults, transmit};
+use super::{authorize, request, serve_defaults, transmit};
 use crate::harness::challenge::Challenge;
+use crate::harness::serve::serve;
 use crate::harness::{ISSUER, app, good, send, server};
 
 /// Row A1.
@@ -53,7 +54,7 @@ async fn credentials_are_exactly_one_b64token() {
     let api = app(&server(&ISSUER));
     let (address, token) = (serve(api.clone()).await, good(&ISSUER).sign());
     let t = token.as_bytes();
-    // Around a good token, so that whoever repaired any of them would let it through.
+    // Around a good token, so that a parser that repairs one of them would accept it.
     let malformed: [&[&[u8]]; 26] = [
         &[b"Bearer ", t, b", Bearer ", t],
         &[b"Bearer ", t, b",Bearer ", t],

@@ -1,6 +1,6 @@
 //! How a token travels and what a refused client is told: RFC 6750, and RFC 9110 §11 where it leans on that.
 //!
-//! Most of it goes over a real socket, octet for octet, because that is where an attacker writes. What hyper trims or
+//! Most of it goes over a real socket, byte for byte, because that is where an attacker writes. What hyper trims or
 //! refuses before the layer sees it also goes through the layer alone.
 
 mod credentials;
@@ -8,20 +8,12 @@ mod refusals;
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
+use crate::harness::serve::serve;
 use crate::harness::{Answer, ISSUER, app, server};
-
-/// Serves on a free port for as long as the test's runtime lives.
-async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    address
-}
 
 async fn serve_defaults() -> SocketAddr {
     serve(app(&server(&ISSUER))).await

@@ -1,4 +1,4 @@
-//! What a refused client is told, and what it is not.
+//! The answer to a refused request: challenge, status and headers, without anything of the token.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,8 +9,9 @@ use axum::Router;
 use axum::routing::get;
 use tower_bearer::{Require, ResourceServer};
 
-use super::{authorize, request, serve, serve_defaults};
+use super::{authorize, request, serve_defaults};
 use crate::harness::challenge::Challenge;
+use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, Answer, ISSUER, app, builder_with_keys, good, present, send, server};
 
 /// Every kind of refusal there is a challenge for.
@@ -170,8 +171,8 @@ async fn no_log_contains_the_token() {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
     impl io::Write for Log {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            io::Write::write(&mut *self.0.lock().unwrap(), octets)
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            io::Write::write(&mut *self.0.lock().unwrap(), bytes)
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
@@ -210,9 +211,9 @@ async fn no_log_contains_the_token() {
     }
 }
 
-/// Whether a token's payload or signature is in there. Its header tells nothing.
-fn contains_part_of(octets: &[u8], token: &str) -> bool {
-    let contains = |part: &str| octets.windows(part.len()).any(|window| window == part.as_bytes());
+/// Whether a token's payload or signature is in there. Its header is no secret.
+fn contains_part_of(bytes: &[u8], token: &str) -> bool {
+    let contains = |part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
     token.split('.').skip(1).any(contains)
 }
 

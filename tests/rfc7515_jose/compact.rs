@@ -46,7 +46,7 @@ async fn a_token_has_three_non_empty_parts() {
 async fn only_canonical_base64url_is_accepted() {
     let key = OwnKey::generate();
     let api = key.server();
-    // Lengths that leave every number of spare bits, and octets that the two alphabets spell differently.
+    // Lengths that leave every number of spare bits, and bytes that the two alphabets spell differently.
     for more in ["", "?", "??"] {
         let x = format!("???>>>{more}");
         let token = good(&ISSUER).without_header("kid").header("x", &x).claim("x", &x);
@@ -54,11 +54,11 @@ async fn only_canonical_base64url_is_accepted() {
         let (header, payload) = input.split_once('.').unwrap();
         api.verify(&key.sign(&input)).await.unwrap();
         let misspelt = |part: &str| {
-            let octets = URL_SAFE_NO_PAD.decode(part).unwrap();
+            let bytes = URL_SAFE_NO_PAD.decode(part).unwrap();
             let mut spellings = vec![format!("{part}="), format!("{part}=="), format!("{part}\n"), format!(" {part}")];
-            spellings.extend([URL_SAFE.encode(&octets), STANDARD_NO_PAD.encode(&octets)]);
+            spellings.extend([URL_SAFE.encode(&bytes), STANDARD_NO_PAD.encode(&bytes)]);
             spellings.push(format!("{}\r\n{}", &part[..8], &part[8..]));
-            // One character more is six bits, which are no octet.
+            // One character more is six bits, which are no byte.
             spellings.push(format!("{part}{}", &"AAA"[..(5 - part.len() % 4) % 4]));
             spellings.extend(with_spare_bits(part));
             spellings.retain(|spelling| spelling != part);
@@ -97,9 +97,9 @@ async fn a_nested_token_is_refused() {
 #[tokio::test]
 async fn tokens_over_16_kib_are_refused() {
     let api = app(&server(&ISSUER));
-    let padded = |octets: usize| good(&ISSUER).claim("x", "x".repeat(octets));
-    let length = |octets: usize| padded(octets).signing_input().len() + 1 + 86;
-    let most = (11_000..12_288).rfind(|octets| length(*octets) <= 16 * 1024).unwrap();
+    let padded = |bytes: usize| good(&ISSUER).claim("x", "x".repeat(bytes));
+    let length = |bytes: usize| padded(bytes).signing_input().len() + 1 + 86;
+    let most = (11_000..12_288).rfind(|bytes| length(*bytes) <= 16 * 1024).unwrap();
     assert!(length(most) >= 16 * 1024 - 1, "base64url skips one length in four");
     assert_accepted(&api, [("at most", padded(most).sign())]).await;
     assert_refused(&api, [("more", padded(most + 1).sign())]).await;

@@ -24,14 +24,14 @@ fn with_raw_header(token: &TokenBuilder, member: &str) -> TokenBuilder {
     token.clone().raw_header(format!("{{{member},{}", &header[1..]))
 }
 
-/// A token and its signature's octets.
+/// A token and its signature's bytes.
 fn signed(token: &TokenBuilder) -> (String, Vec<u8>) {
     let token = token.sign();
     let (input, signature) = token.rsplit_once('.').unwrap();
     (input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
 }
 
-/// The spellings of the same octets whose last character has bits to spare that are not zero.
+/// The spellings of the same bytes whose last character has bits to spare that are not zero.
 fn with_spare_bits(part: &str) -> Vec<String> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let spare = match part.len() % 4 {
@@ -44,7 +44,7 @@ fn with_spare_bits(part: &str) -> Vec<String> {
     (1..spare).map(|bits| format!("{start}{}", &ALPHABET[last + bits..=last + bits])).collect()
 }
 
-/// The token with a claim that stands there exactly so.
+/// The token with a claim of exactly this JSON text.
 fn with_raw_claim(token: TokenBuilder, name: &str, value: &str) -> TokenBuilder {
     with_raw_member(&token.without_claim(name), &format!("\"{name}\":{value}"))
 }

@@ -11,7 +11,7 @@ use super::{signed, token_by, with_raw_claim, with_raw_header, with_spare_bits};
 use crate::harness::signatures::with_signature;
 use crate::harness::{AUDIENCE, ISSUER, decoded, server, with_raw_member};
 
-/// What jsonwebtoken says of a token by `algorithm`, asked for as much as it can be asked for.
+/// The verdict of jsonwebtoken on a token by `algorithm`, with all of its checks enabled.
 fn second_opinion(algorithm: Algorithm, token: &str) -> bool {
     let name: jsonwebtoken::Algorithm = algorithm.name().parse().unwrap();
     let header: Value = serde_json::from_str(&decoded(&token_by(algorithm))[0]).unwrap();
@@ -77,8 +77,8 @@ async fn jsonwebtoken_disagrees_only_in_the_listed_cases() {
             token().header("typ", "logout+jwt").sign(),
             Some("it leaves typ to its caller"),
         ),
-        ("critical", ES256, token().header("crit", ["x"]).header("x", 1).sign(), Some("it ignores crit")),
-        ("unencoded", ES256, token().header("b64", false).sign(), Some("it ignores b64")),
+        ("critical", ES256, token().header("crit", ["x"]).header("x", 1).sign(), None),
+        ("unencoded", ES256, token().header("b64", false).sign(), None),
         ("nested", ES256, token().header("cty", "JWT").sign(), Some("it leaves cty to its caller")),
         ("bound", ES256, token().claim("cnf", json!({ "jkt": "x" })).sign(), Some("it leaves cnf to its caller")),
         ("an ID token", ES256, token().claim("at_hash", "x").sign(), Some("it knows no kinds of tokens")),

@@ -43,7 +43,7 @@ async fn altered_signatures_are_refused() {
         let length = signature.len();
         let mut mangled = vec![
             ("none".to_owned(), Vec::new()),
-            ("one octet".to_owned(), vec![0]),
+            ("one byte".to_owned(), vec![0]),
             ("zeros".to_owned(), vec![0; length]),
             ("ones".to_owned(), vec![0xff; length]),
             ("cut at the end".to_owned(), signature[..length - 1].to_vec()),
@@ -59,11 +59,11 @@ async fn altered_signatures_are_refused() {
             for bit in [0, 3, 7] {
                 let mut flipped = signature.clone();
                 flipped[place] ^= 1 << bit;
-                mangled.push((format!("bit {bit} of octet {place}"), flipped));
+                mangled.push((format!("bit {bit} of byte {place}"), flipped));
             }
         }
         let tokens = mangled.into_iter();
-        let tokens = tokens.map(|(what, octets)| (format!("{algorithm}: {what}"), with_signature(&input, octets)));
+        let tokens = tokens.map(|(what, bytes)| (format!("{algorithm}: {what}"), with_signature(&input, bytes)));
         assert_refused(&api, tokens).await;
         assert_accepted(&api, [(algorithm, with_signature(&input, signature))]).await;
     }
@@ -117,12 +117,12 @@ async fn an_ecdsa_signature_is_two_numbers_in_range() {
                 padded.resize(signature.len().max(padded.len()), 0);
                 padded
             }),
-            ("an octet more in each", [&[0], r, &[0], s].concat()),
-            ("an octet more", [r, s, &[0]].concat()),
+            ("a byte more in each", [&[0], r, &[0], s].concat()),
+            ("a byte more", [r, s, &[0]].concat()),
             ("a 4 in front, as of a point", [&[4], r, s].concat()),
         ];
         let tokens = bad.into_iter();
-        let tokens = tokens.map(|(what, octets)| (format!("{algorithm}: {what}"), with_signature(&input, octets)));
+        let tokens = tokens.map(|(what, bytes)| (format!("{algorithm}: {what}"), with_signature(&input, bytes)));
         assert_refused(&api, tokens).await;
         // A P-521 number leaves seven bits free, so n more fits as well, and must not.
         if algorithm == Algorithm::ES512 {
@@ -131,7 +131,7 @@ async fn an_ecdsa_signature_is_two_numbers_in_range() {
                 ("s + n", [r, &*add(s, &n)].concat()),
                 ("the top bit", [&[r[0] | 0x80], &r[1..], s].concat()),
             ];
-            assert_refused(&api, beyond.map(|(what, octets)| (what, with_signature(&input, octets)))).await;
+            assert_refused(&api, beyond.map(|(what, bytes)| (what, with_signature(&input, bytes)))).await;
         }
     }
 }
@@ -173,7 +173,7 @@ async fn malleable_ed25519_signatures_are_refused() {
     /// The order of the base point (RFC 8032 §5.1), little-endian.
     const L: [u8; 32] =
         *b"\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10";
-    let reversed = |octets: &[u8]| octets.iter().rev().copied().collect::<Vec<_>>();
+    let reversed = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<_>>();
     let api = app(&server(&ISSUER));
     let (input, signature) = signed(&token_by(Algorithm::Ed25519));
     let (r, s) = signature.split_at(32);

@@ -15,9 +15,9 @@ use crate::harness::{
 async fn header_and_claims_must_be_utf8_without_a_byte_order_mark() {
     let api = app(&server(&ISSUER));
     let [header, payload] = decoded(&good(&ISSUER));
-    let utf16 = |text: &str, octets: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(octets).collect::<Vec<_>>();
-    let with = |text: &str, octets: &[u8]| {
-        let inner = [br#"{"x":""#, octets, br#"","#].concat();
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+    let with = |text: &str, bytes: &[u8]| {
+        let inner = [br#"{"x":""#, bytes, br#"","#].concat();
         [&*inner, &text.as_bytes()[1..]].concat()
     };
     let spoilt = |text: &str| {

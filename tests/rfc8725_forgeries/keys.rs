@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tower_bearer::testing::Endpoint;
 
-use super::{all_requests, octets};
+use super::{all_requests, bytes};
 use crate::harness::hmac::with_hmac;
 use crate::harness::{
     RsaVectors, app, assert_accepted, assert_refused, builder_with_keys, good, present, server, small_issuer,
@@ -20,9 +20,9 @@ async fn an_rsa_key_of_1024_bits_verifies_nothing() {
     let weak = "RS256 by a key of 1024 bits";
     let (_, token) = vectors.tokens(false).find(|(what, _)| *what == weak).unwrap();
     let jwk = &vectors.jwks["keys"][1];
-    assert_eq!(octets(&jwk["n"]).len(), 128);
+    assert_eq!(bytes(&jwk["n"]).len(), 128);
     let (input, signature) = token.rsplit_once('.').unwrap();
-    RsaPublicKeyComponents { n: octets(&jwk["n"]), e: octets(&jwk["e"]) }
+    RsaPublicKeyComponents { n: bytes(&jwk["n"]), e: bytes(&jwk["e"]) }
         .verify(
             &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             input.as_bytes(),

@@ -1,4 +1,4 @@
-//! The forgeries that RFC 8725 warns of, and what they may cost: nothing, least of all a request to somebody.
+//! The forgeries that RFC 8725 warns of: all are refused, and none causes a request.
 
 mod algorithms;
 mod claims;
@@ -21,7 +21,7 @@ fn rsa_and_ec_issuer() -> TestIssuer {
     TestIssuer::builder().algorithms([Algorithm::RS256, Algorithm::ES256]).start()
 }
 
-fn octets(base64url: &Value) -> Vec<u8> {
+fn bytes(base64url: &Value) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(base64url.as_str().unwrap()).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! When a token is valid, and how much clocks may differ.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use tower_bearer::ResourceServer;
@@ -9,15 +9,13 @@ use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::validation::Profile;
 
-use crate::harness::{AUDIENCE, app, assert_accepted, assert_refused, good, present};
+use crate::harness::{AUDIENCE, app, assert_accepted, assert_refused, clock_at, good, present};
 
 /// 2030-01-01, when the tests about time take place.
 const NOW: u32 = 1_893_456_000;
 
 fn clock() -> TestClock {
-    let clock = TestClock::new();
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW.into()));
-    clock
+    clock_at(NOW.into())
 }
 
 /// An API that allows for this much of a difference between clocks.

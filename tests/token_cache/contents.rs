@@ -14,18 +14,18 @@ use tower_bearer::validation::TokenCache;
 use tower_bearer::{Claims, ResourceServer};
 
 use super::{remember, status};
+use crate::harness::memory_source::MINUTE;
 use crate::harness::{app, builder_with_keys, good, present, small_issuer};
-use crate::memory_source::MINUTE;
 
 #[tokio::test]
 async fn a_token_is_cached_at_its_second_use() {
     let issuer = small_issuer();
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
     let token = good(&issuer).sign();
-    for (sight, hits, misses, entries) in [(1, 0, 1, 0), (2, 0, 2, 1), (3, 1, 2, 1), (4, 2, 2, 1)] {
+    for (use_number, hits, misses, entries) in [(1, 0, 1, 0), (2, 0, 2, 1), (3, 1, 2, 1), (4, 2, 2, 1)] {
         api.try_verify(&token).unwrap();
         let status = status(&api);
-        assert_eq!((status.hits, status.misses, status.entries), (hits, misses, entries), "sight {sight}");
+        assert_eq!((status.hits, status.misses, status.entries), (hits, misses, entries), "use {use_number}");
     }
     assert!((status(&api).hit_rate() - 0.5).abs() < f64::EPSILON);
     let clone = api.clone();
@@ -62,7 +62,7 @@ async fn claims_are_parsed_once_per_token() {
     let api = builder_with_keys(issuer.url(), &issuer.jwks()).claims::<Counted>().build().unwrap();
     let token = good(&issuer).sign();
     remember(&api, &token);
-    assert_eq!(PARSED.get(), 2, "at the first and at the second sight, when it is kept");
+    assert_eq!(PARSED.get(), 2, "at the first use and at the second, when it is cached");
     let subject = |claims: Claims<Counted>| async move { claims.0.clone() };
     let app = axum::Router::new().route("/me", axum::routing::get(subject)).layer(api.layer());
     for _ in 0..10 {
@@ -94,7 +94,7 @@ async fn refused_tokens_are_not_cached() {
     assert_eq!((status.entries, status.bytes, status.hits, status.misses), (0, 0, 0, 0));
 }
 
-/// Switching the cache off changes nothing that anybody is told.
+/// The answers are the same with and without a cache.
 #[tokio::test]
 async fn switching_the_cache_off_changes_no_answer() {
     for off in [TokenCache::off(), TokenCache::default().entries(0), TokenCache::default().bytes(0)] {
@@ -131,7 +131,7 @@ fn the_entry_and_byte_bounds_hold() {
     }
 }
 
-/// One-time tokens would fill any memory; a working set must not notice them, nor what was asked for yesterday.
+/// One-time tokens and yesterday's tokens must not push the working set out of the cache.
 #[test]
 fn the_working_set_stays_among_90_percent_one_time_tokens() {
     let issuer = small_issuer();
@@ -175,7 +175,7 @@ async fn debug_output_shows_no_cached_token() {
     }
 }
 
-/// What a thousand requests allocate on the way through a service, each.
+/// The average number of allocations of a thousand requests through a service.
 fn allocations<S>(service: &mut S, token: &str) -> u64
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
@@ -213,5 +213,5 @@ async fn a_cache_hit_allocates_nothing_of_its_own() {
     let floor = allocations(extensions, &token);
     assert_eq!(allocations(&mut protected(&on), &token), floor, "a repeat");
     // The token, its payload, its audience and its scope.
-    assert_eq!(allocations(&mut protected(&off), &token), floor + 4, "a first sight");
+    assert_eq!(allocations(&mut protected(&off), &token), floor + 4, "a first use");
 }

@@ -1,4 +1,4 @@
-//! A token that was verified before is not verified again, and is refused all the same as soon as it would be.
+//! The token cache: a cached token is not verified again, and is refused as soon as it would be without a cache.
 
 mod contents;
 mod validity;
@@ -12,7 +12,7 @@ fn status(api: &ResourceServer) -> TokenCacheStatus {
     api.token_cache_status().unwrap()
 }
 
-/// Presents a token until it is remembered, and sees that it is.
+/// Presents a token until it is cached, and asserts that it is.
 #[track_caller]
 fn remember(api: &ResourceServer, token: &str) {
     for _ in 0..2 {

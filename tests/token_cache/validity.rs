@@ -1,6 +1,5 @@
 //! A cached token is refused as soon as it would be without a cache.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
@@ -12,13 +11,13 @@ use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{assert_refused, remember, status};
-use crate::harness::{AUDIENCE, builder_with_keys, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, settle};
+use crate::harness::{AUDIENCE, builder_with_keys, good, paused_runtime, present, small_issuer};
 
 /// The default.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// A server with a clock of its own, whose keys are at hand.
+/// A builder with static keys and a clock of its own.
 fn with_clock(issuer: &TestIssuer) -> (Builder, TestClock) {
     let clock = TestClock::new();
     clock.set(whole_second(SystemTime::now()));
@@ -90,20 +89,19 @@ async fn a_cached_token_gets_503_past_the_stale_limit_and_passes_again_later() {
     assert_eq!(status(&setup.api).misses, misses, "the key is the same");
 }
 
-/// The keys of a program without a runtime of its own are refreshed by its look-ups alone, and hits are look-ups too.
+/// Without a runtime, only look-ups refresh the keys, and cache hits are look-ups too.
 #[tokio::test(start_paused = true)]
 async fn cache_hits_alone_keep_the_keys_fresh() {
     let setup = Setup::new(|issuer| Fetch::Keys(keys(issuer), None));
     let token = setup.token();
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (api, source, known) = (setup.api.clone(), setup.source.clone(), token.clone());
     let used = std::thread::spawn(move || {
-        runtime().block_on(async { api.verify(&known).await.map(drop).unwrap() });
+        paused_runtime().block_on(async { api.verify(&known).await.map(drop).unwrap() });
         remember(&api, &known);
         assert_eq!(source.fetches(), 1);
         // The runtime that refreshed the keys is gone, and a refresh is due.
         setup.clock.advance(570 * SECOND);
-        runtime().block_on(async {
+        paused_runtime().block_on(async {
             api.try_verify(&known).unwrap();
             settle().await;
         });
@@ -116,7 +114,7 @@ async fn cache_hits_alone_keep_the_keys_fresh() {
 #[tokio::test(start_paused = true)]
 async fn tokens_of_two_issuers_with_one_kid_stay_apart() {
     let (one, two) = (small_issuer(), small_issuer());
-    let source = |issuer: &TestIssuer| Source(Arc::new(Mutex::new((Fetch::Keys(keys(issuer), None), Vec::new()))));
+    let source = |issuer: &TestIssuer| Source::new(Fetch::Keys(keys(issuer), None));
     let (first, second) = (source(&one), source(&two));
     let api = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::keys(one.url(), first.clone()).unwrap())

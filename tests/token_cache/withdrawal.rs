@@ -11,8 +11,8 @@ use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{assert_refused, remember, status};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, old_and_new};
 use crate::harness::{AUDIENCE, good, present, small_issuer};
-use crate::memory_source::{Fetch, HOUR, MINUTE, SECOND, Setup, Source, keys, old_and_new};
 
 #[tokio::test(start_paused = true)]
 async fn a_cached_token_is_refused_when_its_key_is_withdrawn() {
@@ -33,7 +33,7 @@ async fn a_cached_token_is_refused_when_its_key_is_withdrawn() {
     assert_eq!(status(&setup.api).entries, 0, "and makes room");
 }
 
-/// A name that is not at hand is fetched before it is called unknown, so that `try_verify` cannot tell.
+/// An unknown kid is fetched before it is refused, so `try_verify` answers "unavailable".
 fn unknown(error: VerifyError) -> VerifyError {
     match error {
         VerifyError::KeysUnavailable { .. } => VerifyError::Token(TokenError::UnknownKey { kid: None }),
@@ -41,7 +41,7 @@ fn unknown(error: VerifyError) -> VerifyError {
     }
 }
 
-/// Claims whose parsing lasts until the test says so: it comes after the signature and before the token is remembered.
+/// Claims whose parsing lasts until the test continues it: after the signature check and before the token is cached.
 struct Slow;
 
 static HOLD: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>> = Mutex::new(None);
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Slow {
 #[tokio::test(start_paused = true)]
 async fn a_token_cached_after_its_key_was_withdrawn_is_refused() {
     let issuer = small_issuer();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).claims::<Slow>().build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
@@ -83,7 +83,7 @@ async fn a_token_cached_after_its_key_was_withdrawn_is_refused() {
     sleep(10 * MINUTE).await;
     assert_eq!(source.fetches(), 2);
     go_on.send(()).unwrap();
-    assert_eq!(late.join().unwrap(), Ok(()), "it was good when it was judged");
+    assert_eq!(late.join().unwrap(), Ok(()), "it was good when it was validated");
     assert_eq!(status(&api).entries, 1, "and is remembered although its key is gone");
 
     let verdict = api.verify(&token).await;
@@ -106,7 +106,7 @@ async fn a_cached_token_is_refused_when_its_kid_gets_new_material() {
     remember(&setup.api, &new);
 }
 
-/// What counts is the material, not when it was fetched or what else is in the set.
+/// A key is identified by its material, not by its fetch or by the other keys of the set.
 #[tokio::test(start_paused = true)]
 async fn refetching_the_same_key_keeps_its_tokens() {
     let setup = Setup::warm(None).await;
@@ -124,12 +124,12 @@ async fn refetching_the_same_key_keeps_its_tokens() {
     assert_eq!(status(&setup.api).misses, misses);
 }
 
-/// A key that may not serve the token's algorithm any more is another one.
+/// A key that no longer allows the token's algorithm is a different key.
 #[tokio::test(start_paused = true)]
 async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm() {
     let issuer = TestIssuer::builder().algorithms([tower_bearer::jose::Algorithm::RS256]).start();
     let mut jwks = issuer.jwks();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).build().unwrap();
     let token = good(&issuer).expires_in(24 * HOUR).sign();
@@ -142,12 +142,12 @@ async fn a_cached_token_is_refused_when_its_key_no_longer_serves_its_algorithm()
     assert_refused(api.try_verify(&token), |error| matches!(error, TokenError::KeyMismatch { .. }));
 }
 
-/// Many threads, one token, one key that comes and goes: whatever the order, no one-time mistake is made permanent.
+/// Several threads validate one token while its key is withdrawn; in no order is an outdated verdict cached for good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_token_survives_a_race_with_a_withdrawal() {
     let issuer = small_issuer();
     let clock = TestClock::new();
-    let source = Source(Arc::new(Mutex::new((Fetch::Keys(keys(&issuer), None), Vec::new()))));
+    let source = Source::new(Fetch::Keys(keys(&issuer), None));
     let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
     let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
     api.ready().await;

@@ -5,9 +5,9 @@ use tower_bearer::jose::{Algorithm, UnusableJwk};
 
 use super::{altered, b64, ed25519, jwk, ml_dsa, p256, rsa, with, without};
 
-/// A member of a good key without its last octet.
+/// A member of a good key without its last byte.
 fn shortened(jwk: Value, member: &str) -> Value {
-    altered(jwk, member, |octets| octets.truncate(octets.len() - 1))
+    altered(jwk, member, |bytes| bytes.truncate(bytes.len() - 1))
 }
 
 fn key_type(kty: &str) -> UnusableJwk {
@@ -68,7 +68,7 @@ pub(super) fn of_another_purpose() -> Vec<(Value, UnusableJwk)> {
     ]
 }
 
-/// RFC 7517 §9: keys that whoever reads the set can sign with.
+/// RFC 7517 §9: keys with which every reader of the set can sign.
 pub(super) fn secret() -> Vec<(Value, UnusableJwk)> {
     vec![
         (json!({ "kty": "oct", "k": b64([7; 32]), "alg": "HS256" }), UnusableJwk::Symmetric),
@@ -83,8 +83,8 @@ pub(super) fn secret() -> Vec<(Value, UnusableJwk)> {
 
 /// RFC 8725 §3.4, §3.5: material that aws-lc-rs would take, or under which signatures can be forged.
 pub(super) fn weak() -> Vec<(Value, UnusableJwk)> {
-    let modulus = |octets: &[u8]| with(rsa(), "n", b64(octets));
-    let exponent = |octets: &[u8]| with(rsa(), "e", b64(octets));
+    let modulus = |bytes: &[u8]| with(rsa(), "n", b64(bytes));
+    let exponent = |bytes: &[u8]| with(rsa(), "e", b64(bytes));
     let length = |bits| UnusableJwk::ModulusLength { bits };
     vec![
         (modulus(&[0xff; 128]), length(1024)),
@@ -170,7 +170,7 @@ pub(super) fn raw() -> Vec<(String, UnusableJwk)> {
         .collect()
 }
 
-/// The 14 encodings of the 8 points whose order divides 8, of which 6 are not the canonical one of their point. The octets
+/// The 14 encodings of the 8 points whose order divides 8, of which 6 are not the canonical one of their point. The bytes
 /// are in the order of RFC 8032: the last one has the sign.
 pub(super) fn small_order() -> Vec<(Value, UnusableJwk)> {
     let number = |low: u8, middle: u8, high: u8| {

@@ -1,4 +1,4 @@
-//! An issuer's key set is distrusted too: what cannot be used safely is skipped with a reason, and costs no other key.
+//! Key sets are not trusted blindly: a key that cannot be used safely is skipped with a reason, and the others still work.
 
 mod cases;
 mod selection;
@@ -48,17 +48,17 @@ fn without(mut jwk: Value, member: &str) -> Value {
     jwk
 }
 
-fn b64(octets: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(octets)
+fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn octets(jwk: &Value, member: &str) -> Vec<u8> {
+fn bytes(jwk: &Value, member: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap()
 }
 
-/// A member of a good key with its octets changed.
+/// A member of a good key with its bytes changed.
 fn altered(jwk: Value, member: &str, alter: impl FnOnce(&mut Vec<u8>)) -> Value {
-    let mut value = octets(&jwk, member);
+    let mut value = bytes(&jwk, member);
     alter(&mut value);
     with(jwk, member, b64(value))
 }

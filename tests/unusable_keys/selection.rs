@@ -7,7 +7,7 @@ use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 
-use super::{altered, b64, ed25519, jwk, keys, ml_dsa, octets, p256, rsa, server_with, token, with, without};
+use super::{altered, b64, bytes, ed25519, jwk, keys, ml_dsa, p256, rsa, server_with, token, with, without};
 use crate::harness::{app, present, small_issuer};
 
 /// Rows E14, E19, E25.
@@ -28,7 +28,7 @@ async fn unknown_members_and_leading_zeros_are_tolerated() {
         let app = app(&server_with(keys([jwk])));
         present(&app, &token(Algorithm::ES256).sign()).await.assert_ok();
     }
-    // RFC 7518 §6.3.1.1 wants the fewest octets; a sign octet in front is common and changes nothing.
+    // RFC 7518 §6.3.1.1 wants the fewest bytes; a sign byte in front is common and changes nothing.
     let padded = altered(altered(rsa(), "n", |n| n.insert(0, 0)), "e", |e| e.insert(0, 0));
     let (plain, padded) = (keys([rsa()]), keys([padded]));
     assert_eq!(plain.keys()[0].thumbprint(), padded.keys()[0].thumbprint());
@@ -57,7 +57,7 @@ async fn a_published_hmac_secret_verifies_nothing() {
     let secret = [7; 32];
     let oct = json!({ "kty": "oct", "kid": "hmac", "alg": "HS256", "k": b64(secret) });
     let app = app(&server_with(keys([oct, p256()])));
-    let public = octets(&p256(), "x");
+    let public = bytes(&p256(), "x");
     for (material, kid) in [(&secret[..], json!("hmac")), (&public, p256()["kid"].clone())] {
         let input = token(Algorithm::ES256).header("alg", "HS256").header("kid", kid).signing_input();
         let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, material), input.as_bytes());

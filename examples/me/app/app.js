@@ -1,25 +1,30 @@
-// The client of the sequence: a public client (RFC 6749 §2.1) that uses no library, so that each of its steps can be read here.
+// The page of the client app, which uses no library, so that each of its steps can be read here. Its backend, on the same origin,
+// signs the user in and keeps the refresh token; this page calls the API.
 //
-// user → client app (PKCE verifier and challenge) → /authorize → login and consent → code → /token with the verifier
-// → access, refresh and ID token → GET /api/me with the Bearer token → profile
+// user → page → backend (PKCE verifier and challenge) → /authorize → login and consent → code → page → backend → /token with the
+// verifier and the client's secret → access, refresh and ID token → access token to the page → GET /api/me with the Bearer token
 
 const config = await (await fetch('/config.json')).json();
 
-// The tokens, the steps so far and the flow under way. In sessionStorage, because the way to the authorization server and
-// back ends the page and whatever its memory held. It dies with the tab, other tabs do not see it, and unlike a cookie it is
-// never sent by itself. A foreign script inside this page could read it, so the page's Content-Security-Policy lets none in.
-// An app with more to lose keeps its tokens on a server of its own.
-const session = JSON.parse(sessionStorage.getItem('session')) ?? { steps: [], flow: null, tokens: null, profile: null };
-const save = () => sessionStorage.setItem('session', JSON.stringify(session));
+// The access token is in the memory of this page alone: neither a later visitor of this browser nor another page finds it, and a
+// reload asks the backend for the next one. No script can read the refresh token; it is in an HttpOnly cookie of the backend. A
+// foreign script inside this page could use the access token as long as it runs, so the Content-Security-Policy lets none in.
+let tokens = null;
+let profile = null;
+
+// What is drawn. The way to the authorization server and back ends the page, so the steps wait in sessionStorage, and secrets are
+// abbreviated in them.
+const steps = JSON.parse(sessionStorage.getItem('steps')) ?? [];
+const save = () => sessionStorage.setItem('steps', JSON.stringify(steps));
 
 /** Ends what was going on; its message is for the user. */
 class Refused extends Error {}
 
-// --- Authorization request and answer ---------------------------------------------------------------------------------
+// --- Signing in -------------------------------------------------------------------------------------------------------
 
 async function signIn() {
-  session.steps = [];
-  click('Sign in', 'The app makes a PKCE verifier, which stays in this tab, and a challenge out of it.');
+  steps.length = 0;
+  click('Sign in', 'The page asks its backend to begin: what proves that the answer is for this browser stays there.');
   await authorize();
 }
 
@@ -28,117 +33,91 @@ async function signIn() {
  * again afterwards.
  */
 async function authorize(demands = {}, resume = null) {
-  const verifier = random();
-  const [state, nonce] = [random(), random()];
-  session.flow = { verifier, state, nonce, resume, subject: session.tokens && decode(session.tokens.id_token).claims.sub };
-
-  const url = new URL(config.authorization_endpoint);
-  const parameters = {
-    response_type: 'code',
-    client_id: config.client_id,
-    redirect_uri: config.redirect_uri,
-    scope: config.scope,
-    state,
-    nonce,
-    code_challenge: await challengeOf(verifier),
-    code_challenge_method: 'S256',
-    ...demands,
-  };
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const { location: url } = await askBackend('authorize', {
+    json: { scope: config.scope, ...demands, resume, subject: profile?.subject },
+    answer: () => 'Where to go, with a PKCE challenge',
+  });
+  const { pathname, host, searchParams } = new URL(url);
   record({
     from: 'client',
     to: 'authorization',
     title: resume ? 'GET /authorize, step up' : 'GET /authorize, challenge',
-    note: `The verifier ${abbreviate(verifier)} stays here; what goes along is the challenge, its SHA-256.`,
-    http: httpText(queryText(`GET ${url.pathname}`, url.searchParams), { Host: url.host }),
+    note: 'The verifier stays in a cookie that only the backend reads; what goes along is the challenge, its SHA-256.',
+    http: httpText(queryText(`GET ${pathname}`, searchParams), { Host: host }),
   });
-  save();
   location.assign(url);
 }
 
-/** Looks whether this page's address is the answer of the authorization server, and goes on from there. */
-async function finishAuthorization() {
+/** What the page does first: it takes the answer of the authorization server to its backend, or asks who is signed in. */
+async function start() {
   const answer = new URLSearchParams(location.search);
-  if (!answer.has('code') && !answer.has('error')) return '';
+  if (!answer.has('code') && !answer.has('error')) return restore();
   const path = location.pathname;
   // A code works once: neither a reload nor the history should offer it again.
   history.replaceState(null, '', '/');
-
-  // An answer to a question that this tab did not ask is not looked at, and the question it did ask stays open.
-  if (!session.flow || answer.get('state') !== session.flow.state) {
-    throw new Refused('Refused: this answer has a foreign state, so it belongs to no sign-in that this tab began.');
+  try {
+    return await finishAuthorization(path, answer);
+  } catch (error) {
+    // Whoever was signed in before still is.
+    await restore().catch(() => {});
+    throw error;
   }
-  const { verifier, nonce, resume, subject } = session.flow;
-  session.flow = null;
-  // RFC 9207: the code of one server must not be sent to another.
-  if (answer.get('iss') !== config.issuer) throw new Refused('Refused: another authorization server has answered.');
+}
 
+async function finishAuthorization(path, answer) {
   const error = answer.get('error');
+  const sentFor = steps.findLast(({ from, to }) => from === 'client' && to === 'authorization')?.title ?? '';
   record({
     from: 'user',
     to: 'authorization',
-    title: error ? 'Not allowed' : resume ? 'Second factor' : 'Login and consent',
+    title: error ? 'Not allowed' : sentFor.endsWith('step up') ? 'Second factor' : 'Login and consent',
     note: 'On the pages of the authorization server: this app sees neither the password nor a one-time code.',
   });
   record({
     from: 'authorization',
     to: 'client',
     title: error ?? 'Redirect with code',
-    note: 'The state is the one that this tab sent, and iss is the server that it asked (RFC 9207).',
+    note: 'The code is worth nothing here: the backend compares the state and iss (RFC 9207), and has the verifier and the secret.',
     http: httpText(queryText(`GET ${path}`, answer), { Host: location.host }),
   });
-  if (error) throw new Refused(`Refused by the authorization server: ${answer.get('error_description') ?? error}`);
-
-  const tokens = await requestTokens('POST /token, code and verifier', {
-    grant_type: 'authorization_code',
-    code: answer.get('code'),
-    redirect_uri: config.redirect_uri,
-    code_verifier: verifier,
+  const { access_token, id_token_claims, resume } = await askBackend('session', {
+    json: Object.fromEntries(answer),
+    answer: ({ access_token }) => (access_token ? 'Access token, and a cookie' : 'Refused'),
   });
-  const user = checkIdToken(tokens.id_token, nonce).sub;
-  // What was begun as one user is not finished as another.
-  if (resume && user !== subject) throw new Refused('Refused: somebody else has signed in, so nothing is transferred.');
-  session.tokens = tokens;
+  tokens = { access_token, id_token_claims };
   return resume === 'transfer' ? transfer({ mayStepUp: false }) : callApi();
 }
 
-/** RFC 7636 §4.2: whoever steals the code from the redirect cannot redeem it, for the verifier was never on the way. */
-async function challengeOf(verifier) {
-  return base64url(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier)));
+/** A reload keeps nothing but the backend's cookie, and that is enough. */
+async function restore() {
+  click('Open the page', 'Its memory is empty. The page asks its backend who is signed in; the browser sends the cookie.');
+  return (await refreshed()) ? callApi() : '';
 }
-
-const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
-
-const base64url = (bytes) =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
 // --- Tokens -----------------------------------------------------------------------------------------------------------
 
-async function requestTokens(title, parameters) {
-  const { response, body } = await exchange({
-    title,
-    to: 'authorization',
-    url: config.token_endpoint,
-    form: { ...parameters, client_id: config.client_id },
-    answer: (response, body) => (response.ok ? tokenNames(body) : body.error),
+/** Whether there is a new access token. */
+async function refreshed() {
+  const { access_token } = await askBackend('refresh', {
+    answer: ({ access_token }) => (access_token ? 'Access token, and the next cookie' : 'Nobody is signed in'),
   });
-  if (!response.ok) throw new Refused(`No token: ${body.error_description ?? body.error ?? response.status}`);
-  if (body.token_type?.toLowerCase() !== 'bearer') throw new Refused(`Cannot use a token of type ${body.token_type}.`);
-  return body;
+  // The ID token says who signed in, and how, and is not issued again.
+  tokens = access_token ? { ...tokens, access_token } : null;
+  return tokens !== null;
 }
 
-const tokenNames = (body) =>
-  `Tokens: ${['access', 'refresh', 'id'].filter((kind) => body[`${kind}_token`]).join(', ').replace('id', 'ID')}`;
+async function refresh() {
+  click('Refresh token', 'No user is needed for it: the backend has the refresh token, and its secret.');
+  if (!await refreshed()) throw new Refused('Signed out in the meantime.');
+  return 'The access token is a new one.';
+}
 
-/** OpenID Connect Core §3.1.3.7. The token came from the issuer directly, so its signature may go unchecked. */
-function checkIdToken(token, nonce) {
-  const { claims } = token ? decode(token) : { claims: {} };
-  const good = claims.iss === config.issuer
-    && [claims.aud].flat().includes(config.client_id)
-    && claims.exp > Date.now() / 1000
-    && claims.nonce === nonce;
-  if (!good) throw new Refused('Refused: the ID token is not for this sign-in.');
-  return claims;
+async function signOut() {
+  click('Sign out', 'The page forgets the access token; the backend has the refresh token revoked and removes its cookie.');
+  tokens = profile = null;
+  const { revoked } = await askBackend('sign-out', { answer: ({ revoked }) => (revoked ? 'Revoked' : 'Not revoked') });
+  if (!revoked) throw new Refused('Signed out here, but the authorization server has not revoked the refresh token.');
+  return 'Signed out: the refresh token is revoked, its cookie is gone, and this page has forgotten the access token.';
 }
 
 /** Header and claims, to be shown. What an access token means is the API's business: a client decides nothing by it. */
@@ -151,31 +130,17 @@ function decode(token) {
   return { parts, header: json(parts[0]), claims: json(parts[1]) };
 }
 
-async function refresh() {
-  click('Refresh token', 'The app needs no user for it: it has the refresh token.');
-  const tokens = await requestTokens('POST /token, refresh token', {
-    grant_type: 'refresh_token',
-    refresh_token: session.tokens.refresh_token,
+/** A request to the backend, which says what it did for it. */
+async function askBackend(what, { json = {}, answer }) {
+  const { response, body } = await exchange({
+    title: `POST /backend/${what}`,
+    to: 'backend',
+    url: `${location.origin}/backend/${what}`,
+    json,
+    answer: (response, body) => (response.ok ? body.refused ? 'Refused' : answer(body) : 'Refused'),
   });
-  // A server that rotates refresh tokens sends the next one, and the old one is worth nothing any more.
-  session.tokens = { ...session.tokens, ...tokens };
-  return 'The access token is a new one.';
-}
-
-async function signOut() {
-  click('Sign out', 'The app forgets its tokens and has the refresh token revoked.');
-  const { refresh_token, access_token } = session.tokens;
-  // This tab forgets them, whatever becomes of the revocation.
-  Object.assign(session, { tokens: null, profile: null, flow: null });
-  const { response } = await exchange({
-    title: 'POST /revoke',
-    to: 'authorization',
-    url: config.revocation_endpoint,
-    form: { token: refresh_token ?? access_token, client_id: config.client_id },
-    answer: (response) => (response.ok ? 'Revoked' : 'Not revoked'),
-  });
-  if (!response.ok) throw new Refused('Signed out here, but the authorization server has not revoked the refresh token.');
-  return 'Signed out: the refresh token is revoked, and this tab has forgotten its tokens.';
+  if (!response.ok || body.refused) throw new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
+  return body;
 }
 
 // --- API --------------------------------------------------------------------------------------------------------------
@@ -185,12 +150,21 @@ async function callApi() {
     title: 'GET /api/me, Bearer token',
     to: 'resource',
     url: `${config.api}/api/me`,
-    bearer: session.tokens.access_token,
+    bearer: tokens.access_token,
     answer: (response) => (response.ok ? 'Profile' : refusal(response).error),
   });
   if (!response.ok) throw new Refused(`Refused by the API: ${refusal(response).error_description ?? response.status}`);
-  session.profile = body;
+  profile = body;
   return `The API knows you as ${body.subject}.`;
+}
+
+/** A web application on a server: it calls the API itself, and its page gets what there is to show. */
+async function callApiByBackend() {
+  click('Let the backend call', 'As a web application on a server does: no token comes to the page.');
+  const { profile: body } = await askBackend('profile', { answer: ({ profile }) => (profile ? 'Profile' : 'Nobody is signed in') });
+  if (!body) throw new Refused('Signed out in the meantime.');
+  profile = body;
+  return `The API knows the backend as ${body.client}, and you as ${body.subject}.`;
 }
 
 /** The API wants a stronger or a more recent authentication for it and says which (RFC 9470); the user is sent to get it. */
@@ -200,7 +174,7 @@ async function transfer({ mayStepUp = true } = {}) {
     title: 'POST /api/transfer, Bearer token',
     to: 'resource',
     url: `${config.api}/api/transfer`,
-    bearer: session.tokens.access_token,
+    bearer: tokens.access_token,
     json: { to: 'bob', amount: 100, currency: 'EUR' },
     answer: (response) => (response.ok ? 'Transferred' : refusal(response).error),
   });
@@ -253,29 +227,29 @@ export function parseChallenges(header) {
 
 // --- What goes over the wire, and how it is shown ---------------------------------------------------------------------
 
-/** One request of this page and its answer, each recorded as a step. */
-async function exchange({ title, to, url, bearer, form, json, answer }) {
-  const method = form || json ? 'POST' : 'GET';
+/** One request of this page and its answer, each recorded as a step; between the two, what the backend did meanwhile. */
+async function exchange({ title, to, url, bearer, json, answer }) {
+  const method = json ? 'POST' : 'GET';
   const headers = {
     ...(bearer && { Authorization: `Bearer ${bearer}` }),
-    ...(form && { 'Content-Type': 'application/x-www-form-urlencoded' }),
     ...(json && { 'Content-Type': 'application/json' }),
   };
-  const content = form ? new URLSearchParams(form) : json && JSON.stringify(json);
+  const content = json && JSON.stringify(json);
   const { host, pathname } = new URL(url);
   const shown = { Host: host, ...headers, ...(bearer && { Authorization: `Bearer ${abbreviate(bearer)}` }) };
   record({
     from: 'client',
     to,
     title,
-    http: httpText(`${method} ${pathname}`, shown, form ? parameterText(content, '\n&') : json && jsonText(json)),
+    http: httpText(`${method} ${pathname}`, shown, json && Object.keys(json).length > 0 && jsonText(json)),
   });
 
   const response = await fetch(url, { method, headers, body: content }).catch(() => {
     throw new Refused(`${host} does not answer.`);
   });
   const text = await response.text();
-  const body = text && response.headers.get('Content-Type')?.includes('json') ? JSON.parse(text) : {};
+  const { messages = [], ...body } = text && response.headers.get('Content-Type')?.includes('json') ? JSON.parse(text) : {};
+  messages.forEach(record);
   // A page of another origin sees the headers that CORS exposes.
   const seen = ['Content-Type', 'WWW-Authenticate', 'Retry-After'].filter((name) => response.headers.has(name));
   record({
@@ -285,13 +259,13 @@ async function exchange({ title, to, url, bearer, form, json, answer }) {
     http: httpText(
       `${response.status} ${response.statusText}`,
       Object.fromEntries(seen.map((name) => [name, response.headers.get(name)])),
-      Object.keys(body).length ? jsonText(body) : text,
+      Object.keys(body).length ? jsonText(body) : messages.length ? '' : text,
     ),
   });
   return { response, body };
 }
 
-const SECRETS = ['code', 'code_verifier', 'token', 'access_token', 'refresh_token', 'id_token'];
+const SECRETS = ['code', 'access_token'];
 const abbreviate = (secret) => `${secret.slice(0, 8)}…`;
 const withoutSecret = (name, value) => (SECRETS.includes(name) && typeof value === 'string' ? abbreviate(value) : value);
 
@@ -305,11 +279,17 @@ const queryText = (start, parameters) => `${start}\n  ?${parameterText(parameter
 // --- The page ---------------------------------------------------------------------------------------------------------
 
 const element = (id) => document.getElementById(id);
-const ACTORS = { user: 'User', client: 'Client app', authorization: 'Authorization server', resource: 'Resource server' };
+const ACTORS = {
+  user: 'User',
+  client: 'Page',
+  backend: 'Backend',
+  authorization: 'Authorization server',
+  resource: 'Resource server',
+};
 
 /** A step of the sequence, from one actor to another. */
 function record(step) {
-  session.steps.push(step);
+  steps.push(step);
   save();
   render();
 }
@@ -322,7 +302,6 @@ function say(text, kind = 'good') {
 }
 
 function render() {
-  const { tokens, profile } = session;
   element('welcome').hidden = Boolean(tokens);
   element('account').hidden = element('token').hidden = !tokens;
   element('profile').replaceChildren(...Object.entries(profile ?? {}).flatMap(entry));
@@ -339,7 +318,7 @@ function entry([name, value]) {
   return [term, description];
 }
 
-function renderToken({ access_token, id_token }) {
+function renderToken({ access_token, id_token_claims }) {
   const { parts, header, claims } = decode(access_token);
   // Without its signature the token is worth nothing to somebody who photographs this page.
   const shown = [parts[0], parts[1], abbreviate(parts[2])];
@@ -347,13 +326,14 @@ function renderToken({ access_token, id_token }) {
   element('token-header').textContent = jsonText(header);
   element('token-claims').textContent = jsonText(claims);
   element('token-expiry').textContent = `Expires at ${time(claims.exp)}.`;
-  element('id-token-claims').textContent = jsonText(decode(id_token).claims);
+  element('id-token').hidden = !id_token_claims;
+  element('id-token-claims').textContent = id_token_claims ? jsonText(id_token_claims) : '';
 }
 
 /** The list of the steps, with the messages of the last one unfolded. */
 function renderSteps() {
   const all = element('unfold').getAttribute('aria-pressed') === 'true';
-  const items = session.steps.map(({ from, to, title, note, http }, index) => {
+  const items = steps.map(({ from, to, title, note, http }, index) => {
     const item = element('step').content.firstElementChild.cloneNode(true);
     const part = (name) => item.querySelector(`.${name}`);
     item.className = `from-${from} to-${to}`;
@@ -361,7 +341,7 @@ function renderSteps() {
     part('label').textContent = title;
     part('note').textContent = note ?? '';
     part('http').textContent = http ?? '';
-    item.querySelector('details').open = all || index === session.steps.length - 1;
+    item.querySelector('details').open = all || index === steps.length - 1;
     return item;
   });
   element('steps').replaceChildren(...items);
@@ -373,7 +353,7 @@ function make(name, text = '', className = '') {
 
 const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
 
-/** One action at a time: a refresh token sent twice would look stolen to a server that rotates them. */
+/** One action at a time, so that the steps of two do not mix. */
 let busy = false;
 async function run(action) {
   if (busy) return;
@@ -390,13 +370,14 @@ async function run(action) {
     save();
     render();
     // A button that was just hidden must not take the keyboard's place with it.
-    if (document.activeElement === document.body && session.tokens === null) element('sign-in').focus();
+    if (document.activeElement === document.body && tokens === null) element('sign-in').focus();
   }
 }
 
 for (const [id, action] of Object.entries({
   'sign-in': signIn,
   'call-api': callApi,
+  'call-api-by-backend': callApiByBackend,
   refresh,
   transfer: () => transfer(),
   'sign-out': signOut,
@@ -408,4 +389,4 @@ element('unfold').addEventListener('click', ({ target }) => {
   renderSteps();
 });
 
-await run(finishAuthorization);
+await run(start);

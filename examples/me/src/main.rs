@@ -131,7 +131,7 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     let redirect_uri = format!("{app_url}/");
     let authorization_server =
         AuthorizationServer::new(&authorization_server_url, audience, &needs.scope, &strong, &redirect_uri);
-    let app = ClientApp { redirect_uri: &redirect_uri, api: url, audience }.router(&authorization_server);
+    let app = ClientApp { redirect_uri: &redirect_uri, api: url, audience }.router(&authorization_server)?;
     let server = server(arguments, &authorization_server.issuer.issuer(), url)?;
     let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
 

@@ -48,7 +48,7 @@ fn parse_pool(pool: &str) -> Option<(&str, &str)> {
         && !region.starts_with('-')
         && !region.ends_with('-')
         && !region.starts_with("cn-")
-        && region.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-');
-    let is_rest = !rest.is_empty() && rest.bytes().all(|octet| octet.is_ascii_alphanumeric());
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let is_rest = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_region && is_rest).then_some((region, rest))
 }

@@ -35,7 +35,7 @@ impl Issuer {
     /// is built.
     pub fn google(subjects: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let subjects: Vec<String> = subjects.into_iter().map(Into::into).collect();
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match subjects.iter().find(|subject| !is_number(subject)) {
             Some(odd) => Err(refuse("subject at Google", odd, "the unique identifier of an account, a number")),
             None => Ok(Self::openid(IDENTIFIER)?.allow_subjects(subjects)),

@@ -18,7 +18,7 @@ pub(super) fn jwks(url: &str) -> Result<Source, ConfigError> {
 /// One segment of a path, of characters that are never escaped (RFC 3986 §2.3), and neither `.` nor `..`, which lead
 /// elsewhere.
 pub(super) fn segment<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, ConfigError> {
-    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if value.is_empty() || !value.bytes().all(is_plain) || value == "." || value == ".." {
         return Err(refuse(argument, value, "a text of letters, digits, '-', '.', '_' and '~'"));
     }
@@ -47,5 +47,5 @@ pub(super) fn host_and_port<'a>(argument: &'static str, value: &'a str) -> Resul
 
 /// What stands between the dots of a domain. URLs may hold more, such as a placeholder that was never filled in.
 fn is_label(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

@@ -19,8 +19,9 @@ use super::key;
 use crate::jose::Algorithm;
 use crate::jose::base64url::encode as b64;
 
+// Rows D8, E23 of the checklist.
 #[test]
-fn d8_e23_ecdsa() {
+fn ecdsa() {
     let tally = judge(ecdsa::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: ecdsa::TestSet::load(name).unwrap().test_groups.into_iter().map(ecdsa_group).collect(),
@@ -40,8 +41,9 @@ fn d8_e23_ecdsa() {
     );
 }
 
+// Rows F1, F3 of the checklist.
 #[test]
-fn f1_f3_eddsa() {
+fn eddsa() {
     let tally = judge(eddsa::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: eddsa::TestSet::load(name).unwrap().test_groups.into_iter().map(eddsa_group).collect(),
@@ -49,8 +51,9 @@ fn f1_f3_eddsa() {
     tally.assert_at_least(238, &[("Ed25519", 88, 63), ("Ed448", 0, 87)]);
 }
 
+// Row E21 of the checklist.
 #[test]
-fn e21_rsa_pkcs1() {
+fn rsa_pkcs1() {
     let tally = judge(pkcs1::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: pkcs1::TestSet::load(name).unwrap().test_groups.into_iter().map(pkcs1_group).collect(),
@@ -76,8 +79,9 @@ fn e21_rsa_pkcs1() {
     );
 }
 
+// Row E22 of the checklist.
 #[test]
-fn e22_rsa_pss() {
+fn rsa_pss() {
     let tally = judge(pss::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: pss::TestSet::load(name).unwrap().test_groups.into_iter().map(pss_group).collect(),
@@ -101,8 +105,9 @@ fn e22_rsa_pss() {
     );
 }
 
+// Row F4 of the checklist.
 #[test]
-fn f4_ml_dsa() {
+fn ml_dsa() {
     let tally = judge(mldsa_verify::TestName::all().into_iter().map(|name| {
         let set = mldsa_verify::TestSet::load(name).unwrap();
         let algorithm = match set.algorithm {

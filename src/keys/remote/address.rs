@@ -82,8 +82,9 @@ fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
 mod tests {
     use super::LocalAddress::{self, CloudMetadata, LinkLocal, ThisMachine};
 
+    // Row D16 of the checklist.
     #[test]
-    fn d16_which_addresses_are_local() {
+    fn which_addresses_are_local() {
         let rows = [
             ("127.0.0.1", Some(ThisMachine)),
             ("127.255.255.254", Some(ThisMachine)),

@@ -88,8 +88,9 @@ mod tests {
         lifetime(&map).map(|lifetime| lifetime.as_secs())
     }
 
+    // Row I7 of the checklist.
     #[test]
-    fn i7_how_long_an_answer_is_fresh() {
+    fn how_long_an_answer_is_fresh() {
         let cache_control = |value| seconds(&[(CACHE_CONTROL, value)]);
         assert_eq!(cache_control("max-age=300"), Some(300));
         assert_eq!(cache_control("public, Max-Age = \"60\" , must-revalidate"), Some(60));

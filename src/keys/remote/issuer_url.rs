@@ -126,8 +126,9 @@ mod tests {
         IssuerUrl::parse(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
     }
 
+    // Rows I2, I3, I4 of the checklist.
     #[test]
-    fn i2_i3_i4_where_metadata_is_looked_for() {
+    fn where_metadata_is_looked_for() {
         let root = [
             "https://h.example/.well-known/oauth-authorization-server",
             "https://h.example/.well-known/openid-configuration",
@@ -145,8 +146,9 @@ mod tests {
         assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
     }
 
+    // Row I5 of the checklist.
     #[test]
-    fn i5_what_an_issuer_url_may_be() {
+    fn what_an_issuer_url_may_be() {
         let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier.to_string());
         for good in
             ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"]
@@ -168,8 +170,9 @@ mod tests {
         assert_eq!(parse(""), Err(UrlError::NotAUrl));
     }
 
+    // Row I1 of the checklist.
     #[test]
-    fn i1_the_metadata_must_be_the_issuers_own() {
+    fn the_metadata_must_be_the_issuers_own() {
         let issuer = IssuerUrl::parse("https://h.example/t").unwrap();
         let read = |found: &str, jwks_uri: &str| {
             issuer.jwks_url(format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#).as_bytes())
@@ -181,8 +184,9 @@ mod tests {
         }
     }
 
+    // Row D16 of the checklist.
     #[test]
-    fn d16_where_the_metadata_may_point() {
+    fn where_the_metadata_may_point() {
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
             IssuerUrl::parse(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
@@ -229,8 +233,9 @@ mod tests {
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }
 
+    // Row I6 of the checklist.
     #[test]
-    fn i6_anything_else_is_no_metadata() {
+    fn anything_else_is_no_metadata() {
         let issuer = IssuerUrl::parse("https://h.example").unwrap();
         for text in ["", "<html>", "[]", "{}", r#"{"issuer":"https://h.example"}"#, r#"{"issuer":1,"jwks_uri":"x"}"#] {
             assert_eq!(issuer.jwks_url(text.as_bytes()), Err(DiscoveryError::NotMetadata), "{text}");

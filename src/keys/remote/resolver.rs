@@ -94,8 +94,9 @@ mod tests {
         texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
     }
 
+    // Row D16 of the checklist.
     #[tokio::test]
-    async fn d16_a_name_that_leads_to_this_machine_is_refused() {
+    async fn a_name_that_leads_to_this_machine_is_refused() {
         let refused = |address: &str, what: &str| {
             Err(format!("the name id.example.com resolves to {address}, which is {what}, and the issuer is elsewhere"))
         };

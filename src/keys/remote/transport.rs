@@ -230,8 +230,9 @@ pub(super) mod tests {
         }
     }
 
+    // Row D16 of the checklist.
     #[tokio::test]
-    async fn d16_no_connection_is_made_to_a_name_that_leads_to_this_machine() {
+    async fn no_connection_is_made_to_a_name_that_leads_to_this_machine() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://id.example.com:{}/jwks", listener.local_addr().unwrap().port());

@@ -1,4 +1,4 @@
-//! The rules, each with the ways to break it and the error that tells of it.
+//! The rules, each with the ways to break it and the error that reports it.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -142,21 +142,21 @@ fn nested(random: &mut Rng) -> Value {
 
 /// No JSON object any more.
 fn spoilt(json: &str, random: &mut Rng) -> Vec<u8> {
-    let mut octets = json.as_bytes().to_vec();
+    let mut bytes = json.as_bytes().to_vec();
     match random.u8(..8) {
-        0 => octets.truncate(random.usize(..octets.len())),
-        1 => octets.extend(b"{}"),
-        2 => octets.extend(b"x"),
-        3 => octets = [b"\xef\xbb\xbf", &octets[..]].concat(),
-        4 => octets = [b"[", &octets[..], b"]"].concat(),
-        5 => octets = serde_json::to_vec(json).unwrap(),
-        6 => octets.insert(octets.len() - 1, b','),
+        0 => bytes.truncate(random.usize(..bytes.len())),
+        1 => bytes.extend(b"{}"),
+        2 => bytes.extend(b"x"),
+        3 => bytes = [b"\xef\xbb\xbf", &bytes[..]].concat(),
+        4 => bytes = [b"[", &bytes[..], b"]"].concat(),
+        5 => bytes = serde_json::to_vec(json).unwrap(),
+        6 => bytes.insert(bytes.len() - 1, b','),
         // No character of UTF-8.
         _ => {
             let within = json.find('"').unwrap() + 1;
-            octets.insert(within, *random.choice(b"\xc0\xf5\xff\x80").unwrap());
+            bytes.insert(within, *random.choice(b"\xc0\xf5\xff\x80").unwrap());
         }
     }
-    maybe(random, |_| octets.push(b' '));
-    octets
+    maybe(random, |_| bytes.push(b' '));
+    bytes
 }

@@ -8,11 +8,20 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 use clock::{Moment, SystemClock};
-use schedule::{Decision, Document, Fetch, Reception, RefreshSchedule, TokenTimes, Wait};
+use decision::{Decision, Document, Fetch, Reception, TokenTimes, Wait};
+use schedule::RefreshSchedule;
 
+#[path = "../../../src/keys/back_off.rs"]
+mod back_off;
 #[expect(unreachable_pub, reason = "in the crate it is public")]
 #[path = "../../../src/clock.rs"]
 mod clock;
+#[path = "../../../src/keys/decision.rs"]
+mod decision;
+#[path = "../../../src/keys/held_document.rs"]
+mod held_document;
+#[path = "../../../src/keys/running_fetch.rs"]
+mod running_fetch;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
 #[path = "../../../src/keys/schedule.rs"]
 mod schedule;

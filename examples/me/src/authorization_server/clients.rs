@@ -2,7 +2,12 @@
 
 use super::secrets;
 
+/// A public client: a program on the user's own machine, or a page without a backend.
 pub(crate) const APP: &str = "demo-app";
+/// The backend of the client app.
+pub(crate) const WEB_APP: &str = "demo-web-app";
+pub(crate) const WEB_APP_SECRET: &str = "another-secret-that-everybody-knows";
+/// A service, which acts for users and for itself.
 pub(crate) const SERVICE: &str = "demo-service";
 pub(crate) const SERVICE_SECRET: &str = "a-secret-that-everybody-knows";
 pub(crate) const SERVICE_REDIRECT_URI: &str = "https://service.example.test/callback";
@@ -21,10 +26,12 @@ pub(crate) struct Clients(Vec<Client>);
 
 impl Clients {
     pub(crate) fn new(app_redirect_uri: &str) -> Self {
-        let app = Client { id: APP, name: "Example app", redirect_uri: app_redirect_uri.to_owned(), secret: None };
+        let at_app = || app_redirect_uri.to_owned();
+        let app = Client { id: APP, name: "Example app", redirect_uri: at_app(), secret: None };
+        let web_app = Client { id: WEB_APP, name: "Example app", redirect_uri: at_app(), secret: Some(WEB_APP_SECRET) };
         let redirect_uri = SERVICE_REDIRECT_URI.to_owned();
         let service = Client { id: SERVICE, name: "Example service", redirect_uri, secret: Some(SERVICE_SECRET) };
-        Self(vec![app, service])
+        Self(vec![app, web_app, service])
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Client> {

@@ -15,7 +15,7 @@ mod pages;
 mod parameters;
 mod pkce;
 mod request;
-mod secrets;
+pub(crate) mod secrets;
 mod sessions;
 mod token;
 pub(crate) mod users;

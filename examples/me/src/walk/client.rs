@@ -107,9 +107,10 @@ impl Client {
         parameter("code").map(AuthorizationCode::new).ok_or(NotOurs::NoCode)
     }
 
-    pub(super) async fn redeem(&self, flow: Flow, code: AuthorizationCode) -> Result<Tokens, Box<dyn Error>> {
+    pub(super) async fn redeem(&self, flow: &Flow, code: AuthorizationCode) -> Result<Tokens, Box<dyn Error>> {
         let http = |request| send(self.http.clone(), request);
-        Ok(self.inner.exchange_code(code).set_pkce_verifier(flow.verifier).request_async(&http).await?)
+        let verifier = PkceCodeVerifier::new(flow.verifier.secret().clone());
+        Ok(self.inner.exchange_code(code).set_pkce_verifier(verifier).request_async(&http).await?)
     }
 
     pub(super) async fn refresh(&self, token: &RefreshToken) -> Result<Tokens, Box<dyn Error>> {

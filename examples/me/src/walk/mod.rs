@@ -1,9 +1,12 @@
 //! The whole sequence without a browser: what a client and its user do, and what each server answers.
 
 mod api;
+mod app;
+mod app_page;
 mod browser;
 mod client;
 mod report;
+mod web_client;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -15,6 +18,7 @@ use serde_json::Value;
 use url::Url;
 
 use self::api::{Api, claims};
+use self::app::AppWalk;
 use self::browser::{Arrival, Browser, Page};
 use self::client::{Client, Flow, Tokens};
 use self::report::{Outcome, Report};
@@ -73,7 +77,7 @@ impl Walk<'_> {
         };
         let outcome = refuses_foreign_answers(&app, &flow, &answer);
         report.step("The client refuses the same answer with a foreign state, or from another server", outcome);
-        let outcome = redeem(&app, flow, &answer).await;
+        let outcome = redeem(&app, &flow, &answer).await;
         let Some(first) = report.step("It redeems the code, with the PKCE verifier, for tokens", outcome) else {
             return Ok(None);
         };
@@ -108,7 +112,7 @@ impl Walk<'_> {
         let Some(answer) = report.step("The user types the one-time code, and is redirected", outcome) else {
             return Ok(None);
         };
-        let outcome = redeem(&app, flow, &answer).await;
+        let outcome = redeem(&app, &flow, &answer).await;
         let Some(stronger) = report.step("The client redeems the code", outcome) else { return Ok(None) };
         let stepped_up = stronger.access_token().secret();
         let outcome = api.ask(Method::POST, "/api/transfer", Some(stepped_up), StatusCode::OK).await;
@@ -117,7 +121,14 @@ impl Walk<'_> {
         self.refusals(report, &api, &first).await;
         let outcome = reuse(&app, &first, &fresh).await;
         report.step("A refresh token that was used before is refused, and ends its successor too", outcome);
-        Ok(Some(stepped_up.clone()))
+
+        let scope = self.server.scopes.as_str();
+        let app = AppWalk { url: self.redirect_uri, scope, neighbour: self.api };
+        if app.run(report, &api, &mut browser).await?.is_none() {
+            return Ok(None);
+        }
+        let outcome = web_client::run(report, &api, &mut browser, &metadata, scope).await?;
+        Ok(outcome.map(|()| stepped_up.clone()))
     }
 
     /// What an API must not take, each of them well signed.
@@ -193,8 +204,8 @@ fn refuses_foreign_answers(client: &Client, flow: &Flow, answer: &Url) -> Outcom
     Ok(((), lines))
 }
 
-async fn redeem(client: &Client, flow: Flow, answer: &Url) -> Outcome<Tokens> {
-    let code = client.code(&flow, answer)?;
+async fn redeem(client: &Client, flow: &Flow, answer: &Url) -> Outcome<Tokens> {
+    let code = client.code(flow, answer)?;
     let tokens = client.redeem(flow, code).await?;
     let id_token = tokens.extra_fields().id_token.as_deref().ok_or("no ID token")?;
     let lines = vec![

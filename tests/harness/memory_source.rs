@@ -1,4 +1,4 @@
-//! An issuer whose keys come from memory: scripted, counted, and on no clock but a paused one.
+//! An issuer whose keys come from memory: scripted and counted, for paused clocks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, good};
+use super::{AUDIENCE, app, good};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-/// Enough to tell before from after: on a paused clock everything else happens at one instant.
+/// Long enough to order two events: on a paused clock everything else happens at one instant.
 pub(crate) const INSTANT: Duration = Duration::from_millis(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -25,7 +25,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub(crate) enum Fetch {
     Keys(JwkSet, Option<Duration>),
-    /// Keys that a cache on the way held for so long.
+    /// Keys that an HTTP cache has held for this long.
     Aged(JwkSet, Duration),
     Fail,
     Hang,
@@ -36,17 +36,26 @@ pub(crate) enum Fetch {
     Gate(JwkSet, watch::Receiver<bool>),
 }
 
-/// Keys without any network, which remembers when they were asked for.
+/// A source of keys without a network, which records its fetches.
 #[derive(Clone)]
-pub(crate) struct Source(pub(crate) Arc<Mutex<(Fetch, Vec<Instant>)>>);
+pub(crate) struct Source(Arc<Mutex<(Fetch, Vec<Instant>)>>);
 
 impl Source {
+    pub(crate) fn new(fetch: Fetch) -> Self {
+        Self(Arc::new(Mutex::new((fetch, Vec::new()))))
+    }
+
     pub(crate) fn set(&self, fetch: Fetch) {
         self.0.lock().unwrap().0 = fetch;
     }
 
     pub(crate) fn fetches(&self) -> usize {
         self.0.lock().unwrap().1.len()
+    }
+
+    /// How many hold the source, this one included.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// The time from each fetch to the next.
@@ -83,7 +92,7 @@ impl KeySource for Source {
     }
 }
 
-/// A server, its issuer's keys as the test wants them, and tokens that outlive every test.
+/// A server whose issuer's keys the test controls, and tokens that outlive every test.
 pub(crate) struct Setup {
     pub(crate) issuer: TestIssuer,
     pub(crate) source: Source,
@@ -96,13 +105,13 @@ impl Setup {
         let clock = TestClock::new();
         // Its tokens are dated by the same clock, so that none is from the future however long a test takes.
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).clock(clock.clone()).start();
-        let source = Source(Arc::new(Mutex::new((first(&issuer), Vec::new()))));
+        let source = Source::new(first(&issuer));
         let trusted = Issuer::keys(issuer.url(), source.clone()).unwrap();
         let api = ResourceServer::builder(AUDIENCE).trust(trusted).clock(clock.clone()).build().unwrap();
         Self { issuer, source, api, clock }
     }
 
-    /// One that has its keys already, fresh for `lifetime`.
+    /// A setup that has its keys already, fresh for `lifetime`.
     pub(crate) async fn warm(lifetime: Option<Duration>) -> Self {
         let setup = Self::new(|issuer| Fetch::Keys(keys(issuer), lifetime));
         setup.verify().await.unwrap();
@@ -139,7 +148,7 @@ pub(crate) fn keys(issuer: &TestIssuer) -> JwkSet {
     JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap()
 }
 
-/// Lets everything run that can without any time passing.
+/// Lets all tasks run that can make progress without time passing.
 pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -1,0 +1,104 @@
+//! The client app: a page without a build step, and the backend that keeps its refresh token; both are one origin.
+
+mod backend;
+mod flow;
+mod messages;
+mod refreshes;
+mod same_origin;
+mod tokens;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Json};
+use axum::routing::get;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use serde_json::json;
+use tower::ServiceBuilder;
+use tower_http::set_header::SetResponseHeaderLayer;
+use url::Url;
+
+use self::backend::Backend;
+use self::refreshes::Refreshes;
+use self::tokens::Tokens;
+use crate::authorization_server::AuthorizationServer;
+
+/// Where the page is, and what it needs to know.
+pub(crate) struct ClientApp<'a> {
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) api: &'a str,
+    pub(crate) audience: &'a str,
+}
+
+impl ClientApp<'_> {
+    /// `server` is where its users sign in.
+    pub(crate) fn router(&self, server: &AuthorizationServer) -> Result<Router, Box<dyn Error>> {
+        let config = json!({
+            "issuer": server.issuer.url(),
+            "redirect_uri": self.redirect_uri,
+            "scope": server.scopes.as_str(),
+            "api": self.api,
+            "audience": self.audience,
+        });
+        // No script but its own file, and nobody to talk to but its backend and the API.
+        let policy = format!(
+            "default-src 'self'; connect-src 'self' {}; img-src 'self' data:; frame-ancestors 'none'; \
+             base-uri 'none'; form-action 'none'; object-src 'none'",
+            self.api
+        );
+        let policy = HeaderValue::try_from(policy)?;
+        let fixed = |name, value| SetResponseHeaderLayer::overriding(name, value);
+        let router = Router::new()
+            .route("/", get(async || file("text/html; charset=utf-8", include_str!("../../app/index.html"))))
+            .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("../../app/app.js"))))
+            .route("/icon.svg", get(icon))
+            .route("/style.css", get(style))
+            .route("/config.json", get(async move || Json(config)))
+            .merge(backend::router(Arc::new(self.backend(server)?)))
+            .layer(
+                ServiceBuilder::new()
+                    .layer(fixed(CONTENT_SECURITY_POLICY, policy))
+                    .layer(fixed(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+                    .layer(fixed(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+                    .layer(fixed(CACHE_CONTROL, HeaderValue::from_static("no-store"))),
+            );
+        Ok(router)
+    }
+
+    fn backend(&self, server: &AuthorizationServer) -> Result<Backend, Box<dyn Error>> {
+        let metadata = server.issuer.metadata();
+        let endpoint = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+        let http = Client::builder().no_proxy().redirect(Policy::none()).timeout(Duration::from_secs(5)).build()?;
+        Ok(Backend {
+            origin: HeaderValue::try_from(Url::parse(self.redirect_uri)?.origin().ascii_serialization())?,
+            authorization_endpoint: Url::parse(&endpoint("authorization_endpoint"))?,
+            tokens: Tokens {
+                http,
+                issuer: server.issuer.url().to_owned(),
+                token_endpoint: endpoint("token_endpoint"),
+                revocation_endpoint: endpoint("revocation_endpoint"),
+                redirect_uri: self.redirect_uri.to_owned(),
+            },
+            api: self.api.to_owned(),
+            refreshes: Refreshes::default(),
+        })
+    }
+}
+
+/// The authorization server's pages share this and the next.
+pub(crate) async fn style() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("../../app/style.css"))
+}
+
+pub(crate) async fn icon() -> impl IntoResponse {
+    file("image/svg+xml", include_str!("../../app/icon.svg"))
+}
+
+fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, content_type)], content)
+}
