@@ -111,7 +111,7 @@ fn allowed(character: char) -> char {
 }
 
 fn assert_reads_back(rejection: &Rejection, expected: &[(&str, String)]) {
-    let value = rejection.challenge().expect("a challenge").to_str().expect("printable ASCII");
+    let value = rejection.challenges().next().expect("a challenge").to_str().expect("printable ASCII");
     let ours = Challenge::read(value).unwrap_or_else(|rest| panic!("{value} from {rest} on"));
     assert_eq!(ours.scheme, "Bearer");
     assert_parameters(ours.parameters.iter().map(|(name, value)| (&**name, value.clone())), expected);
