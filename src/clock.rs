@@ -1,4 +1,4 @@
-//! Where the time comes from: the only place that reads it.
+//! The source of time. No other module reads a clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ pub trait Clock: Send + Sync + 'static {
     /// The time of day. Tokens are validated by it (`exp`, `nbf`, `iat`).
     fn now(&self) -> SystemTime;
 
-    /// A time that never jumps. Waits and back-offs are measured by it.
+    /// The monotonic time. Waits and back-offs are measured by it.
     ///
     /// The age of keys is measured by both times, and the larger age counts: the time of day may be set back, and the monotonic
     /// time may stand still while a machine is suspended.
@@ -56,7 +56,7 @@ impl Moment {
         Self { monotonic: clock.monotonic(), wall: clock.now() }
     }
 
-    /// The time that has passed since `earlier`, by the clock that says more.
+    /// The time since `earlier`: the larger of the two clocks' differences.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         // An error means that the time of day was set back.
@@ -66,7 +66,7 @@ impl Moment {
 
     /// The deadline that is `duration` later.
     pub(crate) fn plus(self, duration: Duration) -> Self {
-        // A time of day that cannot be represented gives a deadline that is reached already: the safe side.
+        // If the time of day cannot be represented, the deadline counts as reached, which is the safe side.
         let wall = self.wall.checked_add(duration).unwrap_or(self.wall);
         Self { monotonic: self.monotonic + duration, wall }
     }

@@ -56,7 +56,7 @@
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
 //!   [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
-//!   [step-up](manual::step_up), [WebSockets and queues](manual::messages), [observability](manual::observability) and
+//!   [step-up](manual::step_up), [sockets and queues](manual::messages), [observability](manual::observability) and
 //!   [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
 //!   [limits](manual::limits) and the [architecture](manual::architecture).

@@ -13,34 +13,34 @@ use self::browser::{Arrival, Browser, Page};
 use crate::example_process::Example;
 
 #[path = "../examples/me/src/walk/browser.rs"]
-mod browser;
+pub(crate) mod browser;
 
 /// RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const SCOPE: &str = "openid offline_access read:me";
+pub(crate) const SCOPE: &str = "openid offline_access read:me";
 const SERVICE: [(&str, &str); 2] = [("client_id", "demo-service"), ("client_secret", "a-secret-that-everybody-knows")];
 const SERVICE_REDIRECT_URI: &str = "https://service.example.test/callback";
 const ALICE: [(&str, &str); 2] = [("username", "alice"), ("password", "wonderland")];
 
 /// The server, and a user's browser.
-struct Demo {
+pub(crate) struct Demo {
     example: Example,
-    browser: Browser,
-    http: Client,
+    pub(crate) browser: Browser,
+    pub(crate) http: Client,
 }
 
 impl Demo {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         Self { example: Example::start(&[]), browser: Browser::new().unwrap(), http }
     }
 
-    fn issuer(&self) -> &str {
+    pub(crate) fn issuer(&self) -> &str {
         self.example.url_of("The authorization server")
     }
 
-    fn app(&self) -> &str {
+    pub(crate) fn app(&self) -> &str {
         self.example.url_of("The client app")
     }
 
@@ -77,7 +77,7 @@ impl Demo {
         parameter(&answer, "code").unwrap()
     }
 
-    fn post(&self, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.http.post(format!("{}{path}", self.issuer())).body(body);
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -104,13 +104,13 @@ impl Demo {
 }
 
 /// What the token endpoint says.
-struct Answer {
+pub(crate) struct Answer {
     status: StatusCode,
     body: Value,
 }
 
 impl Answer {
-    async fn to(request: RequestBuilder) -> Self {
+    pub(crate) async fn to(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["cache-control"], "no-store");
         Self { status: response.status(), body: response.json().await.unwrap() }
@@ -122,14 +122,14 @@ impl Answer {
     }
 
     #[track_caller]
-    fn assert_refused(&self, error: &str) {
+    pub(crate) fn assert_refused(&self, error: &str) {
         let status = if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
         assert_eq!((self.status, self.member("error")), (status, error), "{}", self.body);
         assert!(self.body.get("access_token").is_none());
     }
 }
 
-fn parameter(url: &Url, name: &str) -> Option<String> {
+pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
 }
 
@@ -391,7 +391,7 @@ async fn a_second_sign_in_asks_for_what_is_missing_and_no_more() {
     assert!(page.has("otp"));
 }
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
@@ -456,6 +456,29 @@ async fn a_client_is_who_its_secret_says() {
     }
     let code = demo.code(&[uri, SERVICE[0]]).await;
     assert_eq!(demo.redeem(&code, &[uri, SERVICE[0], SERVICE[1]]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_code_of_a_client_with_a_secret_takes_that_and_the_verifier() {
+    let uri = ("redirect_uri", SERVICE_REDIRECT_URI);
+    let wrong_secret = ("client_secret", "a-guess");
+    let wrong_verifier = VERIFIER.replace('d', "e");
+    let wrong_verifier = ("code_verifier", &*wrong_verifier);
+    let mut demo = Demo::start();
+
+    // Whoever lacks the secret cannot even spend the code.
+    let code = demo.code(&[uri, SERVICE[0]]).await;
+    demo.redeem(&code, &[uri, SERVICE[0], wrong_secret]).await.assert_refused("invalid_client");
+    demo.redeem(&code, &[uri, SERVICE[0], wrong_secret, wrong_verifier]).await.assert_refused("invalid_client");
+    let tokens = demo.redeem(&code, &[uri, SERVICE[0], SERVICE[1]]).await;
+    let claims = claims(tokens.member("access_token"));
+    assert_eq!([&claims["sub"], &claims["client_id"]], ["alice", "demo-service"]);
+
+    // With the secret nobody guesses at the verifier twice.
+    let answer = demo.open(&[uri, SERVICE[0]]).await.elsewhere().unwrap();
+    let code = parameter(&answer, "code").unwrap();
+    demo.redeem(&code, &[uri, SERVICE[0], SERVICE[1], wrong_verifier]).await.assert_refused("invalid_grant");
+    demo.redeem(&code, &[uri, SERVICE[0], SERVICE[1]]).await.assert_refused("invalid_grant");
 }
 
 #[tokio::test]
@@ -561,7 +584,9 @@ async fn the_apps_page_runs_no_script_but_its_own() {
     let page = demo.http.get(demo.app()).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'self'; connect-src 'self' http://"), "{policy}");
-    assert!(policy.contains(demo.issuer()) && !policy.contains("unsafe"), "{policy}");
+    // Its backend talks to the authorization server; the page has nothing to say there.
+    let api = demo.example.resource().strip_suffix("/api/me").unwrap();
+    assert!(policy.contains(api) && !policy.contains(demo.issuer()) && !policy.contains("unsafe"), "{policy}");
     let config: Value = demo.http.get(format!("{}config.json", demo.app())).send().await.unwrap().json().await.unwrap();
     assert_eq!([&config["issuer"], &config["redirect_uri"]], [demo.issuer(), demo.app()]);
 }

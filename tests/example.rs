@@ -3,4 +3,5 @@
 
 mod authorization_server;
 mod authorization_server_grants;
+mod client_app;
 mod example_process;

@@ -129,6 +129,37 @@ async fn it_serves_the_document_that_its_challenges_name() {
 }
 
 #[test]
+fn the_walk_goes_every_way_to_a_token_and_ends_well() {
+    for flags in [&[][..], &["--profile", "rfc9068", "--acr", "mfa hwk", "--max-age", "300"]] {
+        let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && !printed.contains('✗'), "{flags:?}: {printed}");
+        for step in [
+            // A public client.
+            "It redeems the code, with the PKCE verifier, for tokens",
+            "A refresh token that was used before is refused, and ends its successor too",
+            // A page with a backend.
+            "The backend redeems the code, and the page gets the access token alone",
+            "It is loaded anew, and its backend refreshes",
+            "Two tabs refresh at once, and both stay signed in",
+            "The backend refuses pages of other sites, and of other ports of this machine",
+            "The user signs out: the refresh token is revoked, and its cookie is gone",
+            // A web application on a server.
+            "The code is refused with the right secret and a wrong PKCE verifier",
+            "The code is refused with a wrong secret and the right verifier",
+            "With the right secret and the right verifier it is redeemed",
+            "The server calls the API for the user",
+            // Nobody but the client.
+            "A service gets a token for itself, with client credentials",
+            // A stronger sign-in.
+            "The transfer succeeds",
+        ] {
+            assert!(printed.lines().any(|line| line.ends_with(&format!(". ✓ {step}"))), "{step}: {printed}");
+        }
+    }
+}
+
+#[test]
 fn bad_flags_get_one_clear_sentence() {
     let run = |flags: &[&str]| {
         let output = Command::new(program()).args(flags).arg("--once").output().unwrap();

@@ -14,8 +14,7 @@ use crate::redact::Excerpt;
 
 /// The usable public keys of a JWK Set (RFC 7517 §5).
 ///
-/// Entries that cannot verify a signature are skipped one by one, each with its [reason](UnusableJwk): one odd key must
-/// not cost the others (RFC 7517 §5).
+/// Entries that cannot verify a signature are skipped, each with its [reason](UnusableJwk), and the others are used (RFC 7517 §5).
 #[derive(Clone, Debug)]
 pub struct JwkSet {
     keys: Vec<Arc<VerifyingKey>>,
@@ -64,13 +63,13 @@ impl JwkSet {
         &self.skipped
     }
 
-    /// Whether some key answers to `kid`; a token without one may be signed by any.
+    /// Whether a key has this `kid`; always true for `None`, because any key may have signed a token without `kid`.
     pub(crate) fn knows(&self, kid: Option<&str>) -> bool {
         kid.is_none_or(|kid| self.keys.iter().any(|key| key.id() == Some(kid)))
     }
 
-    /// The keys to try for a token: those that bear its `kid`, or all when it has none, as far as they serve its
-    /// algorithm (RFC 7515 §4.1.4, appendix D).
+    /// The keys to try for a token: those with its `kid`, or all if it has none, that serve its algorithm (RFC 7515 §4.1.4,
+    /// appendix D).
     pub(super) fn candidates(
         &self,
         kid: Option<&str>,
@@ -84,8 +83,8 @@ impl JwkSet {
         self.keys.iter().find(|key| key.identity() == identity)
     }
 
-    /// Takes over the keys that `held` has too, so that what is the same keeps its identity: the same material under the same
-    /// name for the same algorithms.
+    /// Takes over the keys that `held` has too, so that an unchanged key keeps its identity: the same material with the same `kid`
+    /// for the same algorithms.
     pub(crate) fn take_over(&mut self, held: &Self) {
         for key in &mut self.keys {
             if let Some(same) = held.keys.iter().find(|other| *other == key) {
@@ -146,7 +145,7 @@ impl fmt::Display for SkippedJwk {
     }
 }
 
-/// The members of a JWK that matter here. Unknown ones are ignored (RFC 7517 §4), and so is `x5c`: a key is trusted
+/// The members of a JWK that are used. Unknown ones are ignored (RFC 7517 §4), and so is `x5c`: a key is trusted
 /// because its issuer published it, never because of a certificate.
 #[derive(Deserialize)]
 struct Jwk<'a> {

@@ -9,7 +9,7 @@ use super::base64url;
 use super::unusable_jwk::UnusableJwk;
 use crate::redact::Excerpt;
 
-/// A public key, parsed once and bound to what its JWK says it is for.
+/// A parsed public key with the algorithms that it may serve.
 ///
 /// It is of one kind (RSA, one elliptic curve, one ML-DSA parameter set) and serves only the algorithms of that kind,
 /// or the single one that its JWK names (RFC 8725 §3.1).
@@ -59,18 +59,18 @@ impl VerifyingKey {
         self.parsed.iter().map(|(algorithm, _)| *algorithm)
     }
 
-    /// Whose key it is, by the JWK's `issuer`: a member that no standard knows, and that Microsoft writes.
+    /// The JWK's `issuer`, a non-standard member of Microsoft: the only issuer whose tokens the key may sign.
     pub(crate) fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// What identifies the key material, whatever its `kid` (RFC 7638).
+    /// The thumbprint of the key material, which does not depend on the `kid` (RFC 7638).
     #[must_use]
     pub fn thumbprint(&self) -> &Thumbprint {
         &self.thumbprint
     }
 
-    /// Tells the key from every other that was ever parsed.
+    /// Tells the key apart from every other that was ever parsed.
     pub(crate) fn identity(&self) -> KeyIdentity {
         self.identity
     }
@@ -88,10 +88,10 @@ impl VerifyingKey {
     }
 }
 
-/// Which of all keys that were ever parsed in this process one is: a number that is never given twice.
+/// A number for each key that is parsed in this process, never used twice.
 ///
-/// What was verified with a key remembers it by this. It needs no look at the key and keeps none alive, and a key that was
-/// withdrawn, or one that has the same name, cannot be mistaken for it.
+/// A cached token holds that of its key. It does not keep the key alive, and no later key with the same `kid` can be mistaken for
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyIdentity(u64);
 
@@ -102,7 +102,7 @@ impl KeyIdentity {
     }
 }
 
-/// The same material under the same name for the same algorithms and issuer.
+/// Equal if material, `kid`, algorithms and issuer are equal.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -114,7 +114,7 @@ impl PartialEq for VerifyingKey {
 
 impl Eq for VerifyingKey {}
 
-/// Names the key without showing it.
+/// Shows `kid` and thumbprint, not the material.
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")
@@ -191,8 +191,8 @@ impl Material {
         Self::Rsa { n: without_leading_zeros(n), e: without_leading_zeros(e) }
     }
 
-    /// Refuses what aws-lc-rs would parse all the same: an issuer's key set is distrusted too. That a point lies on its
-    /// NIST curve is checked when it is [parsed](Self::parse).
+    /// Refuses weak keys that aws-lc-rs would parse. That a point lies on its NIST curve is checked when it is
+    /// [parsed](Self::parse).
     fn check(&self) -> Result<KeyKind, UnusableJwk> {
         match self {
             Self::Rsa { n, e } => check_rsa(n, e).map(|()| KeyKind::Rsa),
@@ -245,7 +245,7 @@ impl Material {
     }
 }
 
-/// No issuer uses larger ones, and aws-lc-rs, which parses them, refuses those of more than 33 bits at every signature.
+/// No issuer uses longer ones. aws-lc-rs parses them, but refuses every signature if the exponent has more than 33 bits.
 const MAX_EXPONENT_OCTETS: usize = 5;
 
 /// RSA keys of 2048 to 8192 bits (RFC 7518 §3.3; beyond 8192 one verification is a denial of service), an odd modulus and

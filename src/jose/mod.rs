@@ -1,4 +1,4 @@
-//! Signatures: JSON Web Algorithms, Keys and Signatures (RFC 7515, 7517, 7518, 8037, 9864, 9964).
+//! JSON Web Algorithms, Keys and Signatures (RFC 7515, 7517, 7518, 8037, 9864, 9964).
 //!
 //! This module knows bytes and keys. It knows nothing of OAuth, HTTP, async or clocks.
 

@@ -4,7 +4,7 @@ use crate::clock::Moment;
 
 /// What to do about one look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(super) enum Decision {
     /// The keys at hand answer it.
     Use,
     /// The keys at hand answer it, and a fetch is due.
@@ -21,7 +21,7 @@ pub(crate) enum Decision {
 
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(super) enum Wait {
     /// For the end of a fetch, because no key may be used yet.
     Keys,
     /// For the end of a fetch, or until an unanswered one is evidence that the issuer cannot be reached.
@@ -32,27 +32,27 @@ pub(crate) enum Wait {
 
 /// A fetch to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fetch {
-    pub(crate) number: u64,
-    pub(crate) starts_at: Moment,
+pub(super) struct Fetch {
+    pub(super) number: u64,
+    pub(super) starts_at: Moment,
     /// Whether caches on the way must ask the issuer.
-    pub(crate) bypass_caches: bool,
+    pub(super) bypass_caches: bool,
 }
 
 /// What a fetch returned, as far as time is concerned.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Document {
+pub(super) struct Document {
     /// How long it is fresh from the start of its fetch, if the issuer says so.
-    pub(crate) lifetime: Option<Duration>,
+    pub(super) lifetime: Option<Duration>,
     /// How old it was when its fetch started.
-    pub(crate) age: Duration,
+    pub(super) age: Duration,
     /// Whether it has a usable key.
-    pub(crate) has_keys: bool,
+    pub(super) has_keys: bool,
 }
 
 /// What happened to a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reception {
+pub(super) enum Reception {
     /// It is held from now on.
     Held,
     /// The one that is held is newer, and stays.

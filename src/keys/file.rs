@@ -6,10 +6,10 @@ use super::fetch_error::FetchError;
 use super::source::{FetchFuture, FetchRequest, Fetched, KeySource, MAX_DOCUMENT_BYTES};
 use crate::jose::JwkSet;
 
-/// How long what was read is fresh: a file costs nobody anything.
+/// How long keys from a file are fresh: short, because reading a file costs little.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Keys in a file that holds a JWK Set. It is read again about every 50 seconds, so a new file is a rotation.
+/// Keys in a file with a JWK Set of at most 256 KiB. It is read again about every 50 seconds, so replacing the file rotates the keys.
 #[derive(Clone, Debug)]
 pub struct KeyFile {
     path: PathBuf,

@@ -9,10 +9,10 @@ const BURST: u32 = 1000;
 /// … and how often one more becomes possible: 1,000 a second.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Which of one issuer's keys are tried for tokens that name none, and how many.
+/// Which of one issuer's keys are tried for tokens without `kid`, and how many.
 ///
-/// The key that last verified a token of the algorithm comes first and is always tried. Every further key costs a verification
-/// that a stranger can ask for, so those have a budget.
+/// The key that last verified a token of the algorithm is always tried, and first. Every further key costs a verification that
+/// anyone can cause, so these have a budget.
 #[derive(Debug)]
 pub(super) struct KeyTrials(Mutex<State>);
 
@@ -28,7 +28,7 @@ impl KeyTrials {
         Self(Mutex::new(State { last: [None; Algorithm::COUNT], further }))
     }
 
-    /// The key that last verified a token without a name.
+    /// The key that last verified a token without `kid`.
     pub(super) fn last(&self, algorithm: Algorithm) -> Option<KeyIdentity> {
         self.state().last.get(algorithm as usize).copied().flatten()
     }
@@ -45,7 +45,7 @@ impl KeyTrials {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way.
+        // No code panics between two changes of the state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

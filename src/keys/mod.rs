@@ -1,34 +1,34 @@
-//! Where an issuer's keys come from and how long they are believed.
+//! The sources of an issuer's keys, and how long keys are used.
 //!
 //! Every issuer of a server has its own keys, and only a request that needs a fetch waits for one:
 //!
-//! - **Known keys do not wait.** A token whose `kid` is at hand is validated with the keys at hand, within their lifetime.
-//! - **Keys are fetched once for all.** The first token that needs them starts the fetch, in a task of its own: a caller that
-//!   hangs up cancels nothing. It is given up after 5 seconds. At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
-//!   the first keys. Any other gets 429.
-//! - **They are refreshed in time**, without a request: at 80 % of the lifetime that `Cache-Control` or `Expires` state
+//! - **A known key is used at once.** A token whose `kid` is among the keys at hand is validated with them, within their lifetime.
+//! - **Requests share a fetch.** The first token that needs keys starts the fetch, in a separate task: a client that disconnects
+//!   cancels nothing. It is given up after 5 seconds. At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
+//!   the first keys. Further ones get 429.
+//! - **Keys are refreshed in time**, without a request: at 80 % of the lifetime that `Cache-Control` or `Expires` state
 //!   (between 1 minute and 1 hour; 10 minutes without them), give or take 10 %, and by a conditional request.
-//! - **A key set is the issuer's answer**, whatever it holds: a key that it lacks verifies nothing from then on. If it has no usable
-//!   key, tokens get 503, and it is asked for again as after a failure.
-//! - **An unknown `kid` waits for one fetch**, which asks caches on the way to revalidate. Such fetches are counted by attempt: two at
-//!   once, then one in 5 seconds. A request waits if the fetch runs or can start within 1 second, and for 6 seconds at most. At most
-//!   [32](MAX_PENDING_UNKNOWN_KEYS) requests of a server wait so. Any other gets 429, with the seconds until the next fetch in `Retry-After`.
+//! - **A key set replaces all keys**, also an empty one: a key that it lacks verifies nothing from then on. If it has no usable key,
+//!   tokens get 503, and the next fetch follows as after a failure.
+//! - **An unknown `kid` waits for one fetch**, which makes caches on the way revalidate. Attempts are limited: two at once, then one
+//!   in 5 seconds. A request waits if the fetch runs or can start within 1 second, and for 6 seconds at most. At most
+//!   [32](MAX_PENDING_UNKNOWN_KEYS) requests of a server wait so. Further ones get 429, with the seconds until the next fetch in `Retry-After`.
 //! - **An unknown `kid` gets 401** only from keys that are newer than its token: as of a time after it arrived, or after its `iat` and
 //!   the leeway. How old a document was when a cache handed it out (`Age`, RFC 9111 §5.1) counts.
-//! - **An older document does not replace a newer one** that is fresh, as `Age` tells: a cache that has not heard of a withdrawal
-//!   does not undo it. Then the keys are fetched again after a tenth of their lifetime.
+//! - **An older document does not replace a newer one** that is fresh, by its `Age`: an outdated cache does not undo a withdrawal.
+//!   The keys are then fetched again after a tenth of their lifetime.
 //! - **A token without `kid`** is tried with the key that last verified one of its algorithm, and then with at most 16 others, for which
 //!   there is a budget of 1,000 verifications a second. If none fits, it is treated as one with an unknown `kid`.
 //! - **A bad signature under a known `kid`** is refused at once, and may start one fetch a minute: the issuer may have a new
 //!   key under the old name.
-//! - **A failing issuer** is left alone for 1 second, then 2, 4 … 60, less up to a fifth. Its keys are used for up to an hour
+//! - **A failing issuer** is not asked for 1 second, then 2, 4 … 60, less up to a fifth. Its keys are used for up to an hour
 //!   past their lifetime, as long as there is fresh evidence that it cannot be reached: an attempt that failed, or that has been
 //!   unanswered for 1 second, and that began at most 75 seconds ago. Without it, as after a suspension, a request waits for a refresh,
-//!   for 1 second at most. After the hour tokens get 503 until the issuer is back. They never get 401 for an outage.
-//! - **An age** is the larger of monotonic and wall-clock time.
+//!   for 1 second at most. After the hour tokens get 503 until a fetch succeeds. They never get 401 because of an outage.
+//! - **Ages** are measured by the monotonic and by the wall clock, and the larger one counts.
 //!
 //! [`ResourceServer::ready`](crate::ResourceServer::ready) waits for the first keys,
-//! [`ResourceServer::status`](crate::ResourceServer::status) tells how they are, and `tracing` has an event for every fetch
+//! [`ResourceServer::status`](crate::ResourceServer::status) returns their state, and `tracing` has an event for every fetch
 //! (debug), change and recovery (info), failure and key that is not used (warn); none for a request.
 //!
 //! # What a fleet does to its issuer
@@ -45,10 +45,10 @@
 //! | ten minutes of junk | 1343148 | 189.7 | 4087 | 71703420 | 0 | 0 | 0 | 0.05 s |
 //! | a rotation amid ten minutes of junk | 1343148 | 189.7 | 4087 | 71703420 | 0 | 16004 | 0 | 1.05 s |
 //!
-//! A key that nobody was told of costs each instance one fetch when its first token comes; an issuer that publishes a key ten
-//! minutes before it signs with it pays nothing. Junk costs an instance one fetch in 5 seconds. It costs legitimate requests
-//! nothing, unless the issuer rotates meanwhile without notice: the first tokens of the new key get 429 as long as the next fetch
-//! is more than 1 second off. In the last row that is 1.6 requests an instance.
+//! A key that was not published in advance costs each instance one fetch when its first token comes; a key that is published ten
+//! minutes before its first use costs none. Junk costs an instance one fetch in 5 seconds. It costs legitimate requests nothing,
+//! unless the issuer rotates meanwhile without notice: the first tokens of the new key get 429 as long as the next fetch is more
+//! than 1 second off. In the last row that is 1.6 requests an instance.
 
 mod back_off;
 mod decision;

@@ -4,16 +4,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::decision::Wait;
 
-/// How many requests of one server may wait for keys while none may be used, as at the start. Any other gets 429.
+/// The most requests of one server that wait for keys while none may be used, as at the start. Further ones get 429.
 pub const MAX_PENDING_REQUESTS: usize = 4096;
-/// How many requests of one server may wait for a key that the keys at hand lack. Any other gets 429.
+/// The most requests of one server that wait for a key that the keys at hand lack. Further ones get 429.
 ///
-/// A stranger can make such requests at will, and 64 requests at once are what a small server lets in: half of them stay for
-/// everybody else.
+/// Anyone can cause such requests. A small server accepts 64 requests at once, and this leaves half of them to others.
 pub const MAX_PENDING_UNKNOWN_KEYS: usize = 32;
 
-/// The bounds of one server on requests that wait for a fetch, whichever issuer it is from. A request that finds no place is
-/// turned away; one that waits is never displaced.
+/// The bounds of one server on requests that wait for a fetch, for all its issuers together. A request over the bound is refused;
+/// one that waits is never displaced.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingLookups {
     keys: Arc<Semaphore>,
@@ -30,7 +29,7 @@ impl Default for PendingLookups {
 }
 
 impl PendingLookups {
-    /// `None` if as many wait as may. `news` changes when it is worth looking again.
+    /// `None` if the bound is reached. `news` changes when the look-up should be repeated.
     pub(super) fn wait(&self, wait: Wait, news: watch::Receiver<u64>) -> Option<PendingLookup> {
         let bound = match wait {
             Wait::Keys | Wait::Refresh => &self.keys,
@@ -49,16 +48,16 @@ impl PendingLookups {
     }
 }
 
-/// A request that waits for a fetch. Dropping it makes room for another.
+/// The place of a request that waits for a fetch. Dropping it frees the place.
 pub(crate) struct PendingLookup {
     news: watch::Receiver<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl PendingLookup {
-    /// Ends when it is worth looking again.
+    /// Returns when the look-up should be repeated.
     pub(crate) async fn news(mut self) {
-        // An error means that nobody will ever fetch again, and the next look finds out.
+        // An error means that the store is gone, and the next look-up reports that.
         drop(self.news.changed().await);
     }
 }

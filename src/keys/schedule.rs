@@ -51,7 +51,7 @@ const LOST: Duration = Duration::from_secs(10);
 
 /// The state of one issuer's keys, as far as time is concerned.
 #[cfg_attr(test, derive(Clone))]
-pub(crate) struct RefreshSchedule {
+pub(super) struct RefreshSchedule {
     held: Option<HeldDocument>,
     running: Option<RunningFetch>,
     numbers: u64,
@@ -78,7 +78,7 @@ enum Usability {
 
 impl RefreshSchedule {
     /// A schedule for keys that were never fetched. `seed` decides the jitter and nothing else.
-    pub(crate) fn new(now: Moment, seed: u64) -> Self {
+    pub(super) fn new(now: Moment, seed: u64) -> Self {
         Self {
             held: None,
             running: None,
@@ -93,13 +93,13 @@ impl RefreshSchedule {
     }
 
     /// The keys were known before the first fetch.
-    pub(crate) fn seeded(&mut self, now: Moment) {
+    pub(super) fn seeded(&mut self, now: Moment) {
         self.hold(now, &Document { lifetime: None, age: Duration::ZERO, has_keys: true });
         self.held = self.held.map(|held| HeldDocument { is_seed: true, ..held });
     }
 
     /// Decides about a token whose key may be among those at hand.
-    pub(crate) fn decide(&mut self, now: Moment) -> Decision {
+    pub(super) fn decide(&mut self, now: Moment) -> Decision {
         self.give_up_lost(now);
         match self.usability(now) {
             Usability::Until(_) => self.refresh(now).map_or(Decision::Use, Decision::UseAndRefresh),
@@ -109,7 +109,7 @@ impl RefreshSchedule {
     }
 
     /// Decides about a token whose key is not among those at hand.
-    pub(crate) fn decide_unknown(&mut self, token: TokenTimes, now: Moment) -> Decision {
+    pub(super) fn decide_unknown(&mut self, token: TokenTimes, now: Moment) -> Decision {
         self.give_up_lost(now);
         match (self.usability(now), self.held) {
             (Usability::Until(_), Some(held)) if held.is_newer_than(token, now) => Decision::Refuse,
@@ -120,7 +120,7 @@ impl RefreshSchedule {
     }
 
     /// The refresh that is due, if one is.
-    pub(crate) fn refresh(&mut self, now: Moment) -> Option<Fetch> {
+    pub(super) fn refresh(&mut self, now: Moment) -> Option<Fetch> {
         self.give_up_lost(now);
         let due = self.next_fetch().is_some_and(|at| now.has_reached(at));
         due.then(|| self.start(now, Reason::Age))
@@ -128,7 +128,7 @@ impl RefreshSchedule {
 
     /// When the next fetch is due without a request: a refresh, or a retry after a failure. `None` while one runs, and before the
     /// first.
-    pub(crate) fn next_fetch(&self) -> Option<Moment> {
+    pub(super) fn next_fetch(&self) -> Option<Moment> {
         let ages = self.held.filter(|held| held.has_keys).map(|held| held.refresh_at);
         match (&self.running, ages, self.back_off.ends_at) {
             (Some(_), ..) => None,
@@ -139,7 +139,7 @@ impl RefreshSchedule {
 
     /// A signature does not fit the key with its token's `kid`. Returns a fetch, at most one a minute, because the issuer may have a
     /// new key with the old `kid`. No request waits for it.
-    pub(crate) fn on_signature_mismatch(&mut self, now: Moment) -> Option<Fetch> {
+    pub(super) fn on_signature_mismatch(&mut self, now: Moment) -> Option<Fetch> {
         self.give_up_lost(now);
         let is_idle = self.running.is_none() && self.back_off.remaining(now).is_zero();
         if !is_idle || self.mismatches.next(now.monotonic) > now.monotonic {
@@ -150,7 +150,7 @@ impl RefreshSchedule {
 
     /// Until when [`decide`](Self::decide) returns [`Decision::Use`] if no method is called before; `None` if it does not return that
     /// now.
-    pub(crate) fn settled_until(&self, now: Moment) -> Option<Moment> {
+    pub(super) fn settled_until(&self, now: Moment) -> Option<Moment> {
         let Usability::Until(end) = self.usability(now) else { return None };
         let next = match &self.running {
             Some(running) => running.fetch.starts_at.plus(LOST),
@@ -160,7 +160,7 @@ impl RefreshSchedule {
     }
 
     /// The request of fetch `number` is about to be made, unless this returns that the fetch was given up.
-    pub(crate) fn on_begin(&mut self, number: u64, now: Moment) -> bool {
+    pub(super) fn on_begin(&mut self, number: u64, now: Moment) -> bool {
         let Some(running) = self.running(number) else { return false };
         running.began = Some(now);
         match running.reason {
@@ -172,7 +172,7 @@ impl RefreshSchedule {
     }
 
     /// The fetch has waited for an answer for [`UNANSWERED`]. Returns whether it counts: not if the fetch was given up.
-    pub(crate) fn on_unanswered(&mut self, number: u64) -> bool {
+    pub(super) fn on_unanswered(&mut self, number: u64) -> bool {
         let Some(running) = self.running(number) else { return false };
         running.is_unanswered = true;
         true
@@ -185,7 +185,7 @@ impl RefreshSchedule {
     ///
     /// A document that is older than the one that is held comes from an outdated cache. While the one that is held is fresh, it
     /// stays, so that no withdrawn key returns and no new key is lost.
-    pub(crate) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> Reception {
+    pub(super) fn on_fetched(&mut self, number: u64, document: &Document, now: Moment) -> Reception {
         let Some(began) = self.running(number).and_then(|running| running.began) else { return Reception::GivenUp };
         self.running = None;
         self.failed = None;
@@ -206,7 +206,7 @@ impl RefreshSchedule {
     }
 
     /// The fetch failed. Returns whether it counts.
-    pub(crate) fn on_failed(&mut self, number: u64, now: Moment) -> bool {
+    pub(super) fn on_failed(&mut self, number: u64, now: Moment) -> bool {
         let Some(running) = self.running(number) else { return false };
         self.failed = running.began.or(self.failed);
         self.running = None;
@@ -215,7 +215,7 @@ impl RefreshSchedule {
     }
 
     /// The fetch was cancelled, which is no failure of the issuer and no evidence. Returns whether it counts.
-    pub(crate) fn on_cancelled(&mut self, number: u64, now: Moment) -> bool {
+    pub(super) fn on_cancelled(&mut self, number: u64, now: Moment) -> bool {
         let Some(running) = self.running(number) else { return false };
         let has_begun = running.began.is_some();
         self.running = None;
@@ -227,17 +227,17 @@ impl RefreshSchedule {
     }
 
     /// How old the document at hand is, and how old it may become before it is stale.
-    pub(crate) fn age(&self, now: Moment) -> Option<(Duration, Duration)> {
+    pub(super) fn age(&self, now: Moment) -> Option<(Duration, Duration)> {
         self.held.map(|held| (now.since(held.began).saturating_add(held.age), held.lifetime.saturating_add(held.age)))
     }
 
     /// How long the document at hand is fresh from the start of its fetch.
-    pub(crate) fn lifetime(&self) -> Option<Duration> {
+    pub(super) fn lifetime(&self) -> Option<Duration> {
         self.held.map(|held| held.lifetime)
     }
 
     /// Whether the keys at hand may be used.
-    pub(crate) fn is_usable(&self, now: Moment) -> bool {
+    pub(super) fn is_usable(&self, now: Moment) -> bool {
         matches!(self.usability(now), Usability::Until(_))
     }
 

@@ -10,15 +10,18 @@ use crate::redact;
 /// The most bytes that a key set or a metadata document may have.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
-/// Where an issuer's keys come from.
+/// A source of an issuer's keys.
 ///
-/// [`RemoteKeys`](super::RemoteKeys) fetches them by HTTP and [`KeyFile`](super::KeyFile) reads a file. Whatever the source, the
-/// keys age, are refreshed and are given up by the same rules. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
+/// `RemoteKeys` fetches them by HTTP (feature `http-client`), and [`KeyFile`](super::KeyFile) reads a file. The same rules for
+/// lifetime and refresh hold for all sources. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
 pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the keys. It is called for one fetch at a time, and given up after 5.5 seconds.
+    /// Fetches the keys. There is one call at a time, and it is dropped after 5.5 seconds.
     ///
-    /// A key set is the issuer's answer whatever it holds: the keys that it lacks are withdrawn. So a source that could not find out
-    /// returns an error, never a set without keys.
+    /// A key set withdraws all keys that it lacks. So a source that cannot get the keys must return an error, never an empty set.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Other`] is for errors of sources outside of this crate.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
 
     /// Keys that are known before the first fetch, so that the first token need not wait for it.
@@ -39,69 +42,69 @@ pub trait KeySource: Send + Sync + 'static {
 /// What [`KeySource::fetch`] returns.
 pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
 
-/// What a [`KeySource`] is told about the keys that it is to fetch.
+/// The parameters of one [fetch](KeySource::fetch).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FetchRequest<'a> {
-    /// What came with the keys that are held, if any are: for a conditional request (RFC 9110 §13.1).
+    /// The validators that came with the keys at hand, for a conditional request (RFC 9110 §13.1).
     pub validators: Option<&'a Validators>,
     /// The monotonic time by the server's [clock](crate::clock::Clock).
     pub now: Instant,
-    /// Whether caches on the way must ask the issuer (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4): a token names a key that
-    /// the keys at hand lack.
+    /// Whether caches on the way must revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4), because a token has a `kid` that the
+    /// keys at hand lack.
     pub bypass_caches: bool,
 }
 
 impl FetchRequest<'_> {
-    /// A request for keys of which none are held: for tests of a source.
+    /// A request while no keys are held, for tests of a source.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { validators: None, now, bypass_caches: false }
     }
 }
 
-/// What a [`KeySource`] brought.
+/// The result of a successful [fetch](KeySource::fetch).
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// `None` if they are what they were.
+    /// `None` if they have not changed.
     pub(super) keys: Option<JwkSet>,
     pub(super) lifetime: Option<Duration>,
-    /// How old the document was when its fetch began (RFC 9111 §5.1).
+    /// The age of the document at the start of the fetch (RFC 9111 §5.1).
     pub(super) age: Duration,
     pub(super) validators: Option<Validators>,
 }
 
 impl Fetched {
-    /// Keys.
+    /// The keys, all of them.
     #[must_use]
     pub fn keys(keys: JwkSet) -> Self {
         Self { keys: Some(keys), lifetime: None, age: Duration::ZERO, validators: None }
     }
 
-    /// The news that the keys are what they were when the request's validators came with them (RFC 9110 §15.4.5).
+    /// The keys have not changed since they came with the request's validators (RFC 9110 §15.4.5).
     #[must_use]
     pub fn unchanged() -> Self {
         Self { keys: None, lifetime: None, age: Duration::ZERO, validators: None }
     }
 
-    /// How old the keys were when the fetch began, because a cache on the way answered (`Age`, RFC 9111 §5.1).
+    /// Sets the age of the keys at the start of the fetch, for an answer from a cache (`Age`, RFC 9111 §5.1).
     ///
-    /// Default: zero, the issuer itself answered.
+    /// Default: zero, as the issuer itself answered.
     #[must_use]
     pub fn age(self, age: Duration) -> Self {
         Self { age, ..self }
     }
 
-    /// How long the issuer says that the keys are fresh; it is kept between 1 minute and 1 hour.
+    /// Sets the lifetime that the issuer states; it is clamped to between 1 minute and 1 hour.
     ///
-    /// Default: the issuer does not say, which makes 10 minutes, or what it was if the keys are [unchanged](Self::unchanged).
+    /// Default: 10 minutes or, for [unchanged](Self::unchanged) keys, the lifetime that they had.
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime: Some(lifetime), ..self }
     }
 }
 
-/// What tells one version of a document from another (RFC 9110 §8.8).
+/// The validators of a document, which tell its versions apart (RFC 9110 §8.8).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Validators {
     /// Where the document was.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::fetch_error::FetchError;
 use crate::jose::SkippedJwk;
 
-/// How one issuer's keys are, for dashboards and logs.
+/// The state of one issuer's keys, for dashboards and logs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IssuerStatus {
@@ -13,18 +13,18 @@ pub struct IssuerStatus {
     /// Whether its tokens can be validated now: there are usable keys within their lifetime, or the issuer cannot be reached and
     /// the hour beyond has not passed.
     pub is_usable: bool,
-    /// How old the keys are, the time in caches counted. `None` before the first, and for keys that never change.
+    /// The age of the keys, including their time in HTTP caches. `None` before the first fetch, and for keys that never change.
     pub age: Option<Duration>,
-    /// How old they may become before they are stale.
+    /// The age at which they become stale.
     pub lifetime: Option<Duration>,
-    /// The names of the keys (`kid`), in the order of the set.
+    /// The `kid`s of the keys, in the order of the set.
     pub key_ids: Vec<Box<str>>,
     /// The entries of the set that are not used.
     pub skipped: Vec<SkippedJwk>,
-    /// How often the keys were fetched, successfully or not.
+    /// The number of fetches, including failed ones.
     pub fetches: u64,
-    /// How often that failed.
+    /// The number of failed fetches.
     pub failures: u64,
-    /// Why it failed, if it did the last time.
+    /// The error of the last fetch, if it failed.
     pub last_error: Option<FetchError>,
 }

@@ -1,13 +1,13 @@
-//! What is counted (feature `metrics`), for whatever recorder of the [`metrics`](https://docs.rs/metrics) facade the application installs.
+//! Metrics (feature `metrics`), for any recorder of the [`metrics`](https://docs.rs/metrics) facade that the application installs.
 //!
-//! The names and labels are stable: they change with a major version only. No label holds anything that a client chose, so
-//! their number is bounded by the code and by the issuers that are trusted.
+//! The names and labels are stable: they change with a major version only. No label value comes from a client, so the number of
+//! series is bounded by the code and by the trusted issuers.
 //!
 //! | name | kind | labels | what |
 //! |---|---|---|---|
-//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were judged, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::TokenError::reason), or `undecided` because the issuer's keys were not to be had |
-//! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one from within, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
-//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that needed no verification (`hit`), or one (`miss`) |
+//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::TokenError::reason), or `undecided` because the issuer's keys were unavailable |
+//! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
+//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`) |
 //! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys at hand |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
@@ -15,10 +15,10 @@
 //! What to look at:
 //!
 //! ```text
-//! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer is out of reach: its keys age
+//! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer cannot be reached: its keys age
 //! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or about to be
-//! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are turned away: wake somebody
-//! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # somebody forges, or a key was replaced
+//! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are refused: alert
+//! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # forgeries, or a key was replaced
 //! ```
 //!
 //! `examples/metrics.rs` is an API that Prometheus can scrape. An event costs what the recorder makes of it: with none
@@ -28,7 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-/// Tokens that were judged, by `result` and `reason`.
+/// Validated tokens, by `result` and `reason`.
 pub const TOKENS: &str = "tower_bearer_tokens_total";
 /// Requests that were refused, by `kind`.
 pub const REFUSALS: &str = "tower_bearer_refusals_total";
@@ -41,11 +41,11 @@ pub const KEYS: &str = "tower_bearer_keys";
 /// When the keys at hand were current, by `issuer`.
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
 
-/// Tells the recorder that is installed what each name means.
+/// Describes every metric to the installed recorder.
 ///
-/// Nobody has to call it; a scrape then says it in its `HELP` lines.
+/// Calling it is optional: a Prometheus scrape then has `HELP` lines.
 pub fn describe() {
-    describe_counter!(TOKENS, "Tokens that were judged, by result and reason");
+    describe_counter!(TOKENS, "Validated tokens, by result and reason");
     describe_counter!(REFUSALS, "Requests that were refused, by kind");
     describe_counter!(TOKEN_CACHE, "Good tokens, by whether they were remembered");
     describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");

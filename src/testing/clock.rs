@@ -18,13 +18,13 @@ struct Times {
 }
 
 impl TestClock {
-    /// A clock that shows the system's time of now.
+    /// A clock that starts at the system's time.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Times { now: SystemTime::now(), ahead: Duration::ZERO })))
     }
 
-    /// Lets `duration` pass at once.
+    /// Moves both times forward by `duration`.
     pub fn advance(&self, duration: Duration) {
         self.with(|times| {
             times.now += duration;
@@ -32,7 +32,7 @@ impl TestClock {
         });
     }
 
-    /// Sets the time of day, and leaves the monotonic time alone.
+    /// Sets the time of day. The monotonic time does not change.
     pub fn set(&self, now: SystemTime) {
         self.with(|times| times.now = now);
     }

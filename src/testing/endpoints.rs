@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// What an issuer is asked for.
+/// An endpoint of a [`TestIssuer`](super::TestIssuer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -28,13 +28,13 @@ pub enum Endpoint {
     Jwks,
 }
 
-/// What an endpoint does instead of its work.
+/// What an endpoint does instead of answering.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
     /// Answers with this status and no body.
     Status(u16),
-    /// Answers as it should, so much later.
+    /// Answers after this time.
     Delay(Duration),
     /// Never answers.
     Hang,
@@ -48,7 +48,7 @@ pub enum Fault {
     Truncate,
 }
 
-/// The endpoints of an issuer: what they say, what they do instead, and how often they were asked.
+/// The endpoints of an issuer: their documents, their faults, and their counts of requests.
 pub(super) struct Endpoints {
     address: SocketAddr,
     path: String,

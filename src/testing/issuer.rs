@@ -40,13 +40,13 @@ impl TestIssuer {
     ///
     /// # Panics
     ///
-    /// If no port can be had.
+    /// If no port is free.
     #[must_use]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// Starts building an issuer that differs from the default.
+    /// A builder for an issuer that differs from the default.
     pub fn builder() -> TestIssuerBuilder {
         TestIssuerBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -80,13 +80,13 @@ impl TestIssuer {
         Issuer::discover(&self.url).expect("a loopback URL")
     }
 
-    /// A token in the making, to be signed with ES256 or, if the issuer has no key for that, with its first algorithm.
+    /// A builder for a token signed with ES256 or, if the issuer has no key for that, with its first algorithm.
     pub fn token(&self) -> TokenBuilder {
         let default = Algorithm::ES256;
         self.token_by(if self.algorithms.contains(&default) { default } else { self.algorithms[0] })
     }
 
-    /// A token in the making, to be signed with `algorithm`.
+    /// A builder for a token signed with `algorithm`.
     ///
     /// # Panics
     ///
@@ -96,16 +96,14 @@ impl TestIssuer {
         TokenBuilder::new(&self.url, self.key_for(algorithm), algorithm, id, self.clock.now())
     }
 
-    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old: a rotation without
-    /// any consideration.
+    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old: a rotation without notice.
     pub fn rotate(&self) {
         self.publish_next();
         self.sign_with_next();
         self.set_jwks(self.jwks());
     }
 
-    /// Makes the next keys and publishes them beside the current ones, which still sign: what a considerate rotation starts
-    /// with.
+    /// Makes the next keys and publishes them beside the current ones, which still sign: the start of a rotation with notice.
     pub fn publish_next(&self) {
         let mut keys = self.keys();
         keys.generation += 1;
@@ -175,19 +173,19 @@ impl TestIssuer {
         self.endpoints.state().faults.clear();
     }
 
-    /// How many requests an endpoint has got.
+    /// The number of requests to an endpoint.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> usize {
         self.endpoints.requests(endpoint)
     }
 
-    /// How many of them it could answer with 304, because the client had the document already.
+    /// The number of those that were answered with 304, because the client had the document already.
     #[must_use]
     pub fn not_modified(&self, endpoint: Endpoint) -> usize {
         self.endpoints.not_modified(endpoint)
     }
 
-    /// How many of them told caches to ask the issuer (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4).
+    /// The number of those that made caches revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4).
     #[must_use]
     pub fn bypassed_caches(&self, endpoint: Endpoint) -> usize {
         self.endpoints.bypassed_caches(endpoint)
@@ -277,7 +275,7 @@ impl TestIssuerBuilder {
     ///
     /// # Panics
     ///
-    /// If the address cannot be had, or there are no algorithms.
+    /// If the address is not available, or there are no algorithms.
     #[must_use]
     pub fn start(self) -> TestIssuer {
         let Self { listen, path, url, algorithms, clock } = self;

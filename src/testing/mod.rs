@@ -1,7 +1,7 @@
-//! What tests of an API need: an issuer, tokens of every shape, and a clock that moves when told to (feature `testing`).
+//! For tests of an API: an issuer, tokens of every shape, and a clock that the test moves (feature `testing`).
 //!
-//! [`TestIssuer`] is a real issuer on a loopback port, with real keys, so the code under test is the code that ships. It
-//! runs on a thread of its own and works with any runtime, or none.
+//! [`TestIssuer`] is a real issuer on a loopback port with real keys, so tests run the code that ships. It has a thread of its own
+//! and works with any runtime, or none.
 //!
 //! ```
 //! use tower_bearer::ResourceServer;
@@ -14,8 +14,8 @@
 //! let good = issuer.token().audience("https://api.example.test").scope("read:me").sign();
 //! assert!(api.verify(&good).await?.scope().contains("read:me"));
 //!
-//! let someone_elses = issuer.token().audience("https://other.example.test").sign();
-//! assert!(api.verify(&someone_elses).await.is_err());
+//! let for_another_api = issuer.token().audience("https://other.example.test").sign();
+//! assert!(api.verify(&for_another_api).await.is_err());
 //! # Ok(()) }
 //! ```
 

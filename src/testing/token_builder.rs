@@ -9,7 +9,7 @@ use super::signing_key::SigningKey;
 use crate::jose::{Algorithm, encode_base64url};
 use crate::token::NumericDate;
 
-/// A token in the making: a good one of RFC 9068's shape, but for `aud` and `scope`, which it lacks until they are set.
+/// Builds a token: a good access token of RFC 9068, but without `aud` and `scope` until they are set.
 ///
 /// Every header parameter and claim can be set to anything, or left out.
 #[derive(Clone)]
@@ -60,19 +60,19 @@ impl TokenBuilder {
         self.claim("scope", scope)
     }
 
-    /// Sets `exp` to so much later than the issuer's time of now. Default: 5 minutes.
+    /// Sets `exp` to `duration` after the issuer's present time. Default: 5 minutes.
     pub fn expires_in(self, duration: Duration) -> Self {
         let exp = seconds(self.now) + duration.as_secs_f64();
         self.claim("exp", whole(exp))
     }
 
-    /// Sets `exp` to so much earlier than the issuer's time of now.
+    /// Sets `exp` to `duration` before the issuer's present time.
     pub fn expired_for(self, duration: Duration) -> Self {
         let exp = seconds(self.now) - duration.as_secs_f64();
         self.claim("exp", whole(exp))
     }
 
-    /// Sets a claim to whatever serializes as JSON.
+    /// Sets a claim to any value that serializes as JSON.
     ///
     /// # Panics
     ///
@@ -88,7 +88,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Sets a header parameter to whatever serializes as JSON.
+    /// Sets a header parameter to any value that serializes as JSON.
     ///
     /// # Panics
     ///
@@ -104,19 +104,19 @@ impl TokenBuilder {
         self
     }
 
-    /// Uses these bytes for the header, whatever they are. It is signed all the same.
+    /// Replaces the header by these bytes, which need not be JSON. The token is still signed.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(header.into());
         self
     }
 
-    /// Uses these bytes for the payload, whatever they are. It is signed all the same.
+    /// Replaces the payload by these bytes, which need not be JSON. The token is still signed.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
         self
     }
 
-    /// What is signed: the first two parts with the dot between them.
+    /// The signing input: the first two parts with the dot between them.
     #[must_use]
     pub fn signing_input(&self) -> String {
         let bytes = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
@@ -140,8 +140,8 @@ fn seconds(time: SystemTime) -> f64 {
     NumericDate::from(time).seconds()
 }
 
-/// As issuers write it.
-#[expect(clippy::cast_possible_truncation, reason = "dates in tests are within reach of an i64")]
+/// Rounded down to whole seconds, as issuers write dates.
+#[expect(clippy::cast_possible_truncation, reason = "dates in tests fit an i64")]
 fn whole(seconds: f64) -> i64 {
     seconds.floor() as i64
 }

@@ -133,7 +133,7 @@ test('an answer with a foreign state is refused', async () => {
 
 /** The refresh token, as only the browser itself and this test see it. */
 async function refreshCookie(context) {
-  const cookies = await context.cookies(`${app}backend/refresh`);
+  const cookies = await context.cookies(`${app}bff/refresh`);
   return cookies.find(({ name }) => name === 'refresh');
 }
 
@@ -150,7 +150,7 @@ test('a reload stays signed in, and no script can read the refresh token', async
   await signIn(page);
   const first = await refreshCookie(context);
   const { httpOnly, sameSite, path } = first;
-  assert.deepEqual({ httpOnly, sameSite, path }, { httpOnly: true, sameSite: 'Strict', path: '/backend' });
+  assert.deepEqual({ httpOnly, sameSite, path }, { httpOnly: true, sameSite: 'Strict', path: '/bff' });
 
   const before = await page.textContent('#token-claims');
   await page.reload();
@@ -230,7 +230,7 @@ test('the backend refuses other sites, and other ports of this machine', async (
   try {
     const { port } = server.address();
     for (const what of ['refresh', 'profile', 'sign-out']) {
-      const url = `${app}backend/${what}`;
+      const url = `${app}bff/${what}`;
       // Another port is another origin of the same site: the cookie comes along, and Origin alone gives it away.
       const neighbour = await postFrom(context, `http://127.0.0.1:${port}/`, url);
       assert.deepEqual([neighbour.status, neighbour.origin], [403, `http://127.0.0.1:${port}`]);

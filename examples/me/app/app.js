@@ -35,7 +35,7 @@ async function signIn() {
 async function authorize(demands = {}, resume = null) {
   const { location: url } = await askBackend('authorize', {
     json: { scope: config.scope, ...demands, resume, subject: profile?.subject },
-    answer: () => 'Where to go, with a PKCE challenge',
+    answer: () => 'PKCE challenge',
   });
   const { pathname, host, searchParams } = new URL(url);
   record({
@@ -82,10 +82,11 @@ async function finishAuthorization(path, answer) {
   });
   const { access_token, id_token_claims, resume } = await askBackend('session', {
     json: Object.fromEntries(answer),
-    answer: ({ access_token }) => (access_token ? 'Access token, and a cookie' : 'Refused'),
+    answer: ({ access_token }) => (access_token ? 'Access token' : 'Refused'),
   });
   tokens = { access_token, id_token_claims };
-  return resume === 'transfer' ? transfer({ mayStepUp: false }) : callApi();
+  const said = await callApi();
+  return resume === 'transfer' ? transfer({ mayStepUp: false }) : said;
 }
 
 /** A reload keeps nothing but the backend's cookie, and that is enough. */
@@ -99,7 +100,7 @@ async function restore() {
 /** Whether there is a new access token. */
 async function refreshed() {
   const { access_token } = await askBackend('refresh', {
-    answer: ({ access_token }) => (access_token ? 'Access token, and the next cookie' : 'Nobody is signed in'),
+    answer: ({ access_token }) => (access_token ? 'Access token' : 'Nobody is signed in'),
   });
   // The ID token says who signed in, and how, and is not issued again.
   tokens = access_token ? { ...tokens, access_token } : null;
@@ -133,9 +134,9 @@ function decode(token) {
 /** A request to the backend, which says what it did for it. */
 async function askBackend(what, { json = {}, answer }) {
   const { response, body } = await exchange({
-    title: `POST /backend/${what}`,
+    title: `POST /bff/${what}`,
     to: 'backend',
-    url: `${location.origin}/backend/${what}`,
+    url: `${location.origin}/bff/${what}`,
     json,
     answer: (response, body) => (response.ok ? body.refused ? 'Refused' : answer(body) : 'Refused'),
   });

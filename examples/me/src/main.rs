@@ -1,5 +1,5 @@
-//! The whole sequence of an authorization code with PKCE, on three origins of this machine: a client app, an authorization
-//! server (for development only), and the resource server that this crate is for.
+//! The whole sequence of an authorization code with PKCE, on three origins of this machine: a client app with its backend, an
+//! authorization server (for development only), and the resource server that this crate is for.
 //!
 //! Without flags it walks the sequence in the terminal, shows each step, and serves on: open the client app in a browser.
 //! With `--issuer` there is the API alone, and it trusts that issuer.

@@ -1,9 +1,9 @@
-//! Which addresses a remote issuer must not lead to: those of this machine, of its link, and of a cloud's metadata service
+//! The addresses that a remote issuer must not lead to: those of this machine, of its link, and of a cloud's metadata service
 //! (RFC 8725bis §3.10). Private networks are not among them. No I/O.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address at which a machine finds itself or what only its own network may ask.
+/// A kind of address that leads to this machine or to a service of its own link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LocalAddress {
     #[error("this machine")]
@@ -37,7 +37,7 @@ const CLOUD_METADATA: [IpAddr; 10] = [
 ];
 
 impl LocalAddress {
-    /// What `address` is of these, itself or by an IPv4 address within it.
+    /// The kind of `address`, or of an IPv4 address embedded in it; `None` for other addresses.
     pub(super) fn of(address: IpAddr) -> Option<Self> {
         if CLOUD_METADATA.contains(&address) {
             return Some(Self::CloudMetadata);

@@ -1,19 +1,19 @@
-//! How old a document is, and how long it is fresh: RFC 9111.
+//! The age and the freshness lifetime of a document (RFC 9111).
 
 use std::time::Duration;
 
 use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES};
 use http::{HeaderMap, HeaderName};
 
-/// What is too large to represent is this large (RFC 9111 §1.2.2).
+/// The value that stands for all larger ones (RFC 9111 §1.2.2).
 const LARGEST: u64 = u32::MAX as u64;
 
 /// What the headers of an answer say about its document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Freshness {
-    /// How long it is fresh from now on, if the answer says so.
+    /// How long it is fresh from now on, if the headers say so.
     pub(super) lifetime: Option<Duration>,
-    /// How long ago the issuer itself gave it.
+    /// How long ago the issuer itself sent it.
     pub(super) age: Duration,
 }
 
@@ -46,7 +46,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// RFC 9111 §5.3: a date that is none lies in the past.
+/// RFC 9111 §5.3: an invalid date lies in the past.
 fn time_between(date: Option<&str>, expires: &str) -> Duration {
     let between = |date: &str| {
         let (date, expires) = (httpdate::parse_http_date(date).ok()?, httpdate::parse_http_date(expires).ok()?);

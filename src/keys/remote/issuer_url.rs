@@ -1,4 +1,5 @@
-//! From an issuer's identifier to the URL of its keys: OpenID Connect Discovery 1.0 and RFC 8414. No I/O.
+//! From an issuer's identifier to the URLs of its metadata, and from these to the URL of its keys: OpenID Connect Discovery 1.0
+//! and RFC 8414. No I/O.
 
 use std::net::IpAddr;
 
@@ -87,8 +88,8 @@ impl IssuerUrl {
         if found == &*self.identifier { Ok(()) } else { Err(DiscoveryError::Issuer { found: found.into() }) }
     }
 
-    /// RFC 8725bis §3.10: a remote issuer's document must not send us to this machine and its link. What a name resolves to is
-    /// checked when it is. On its own host the issuer is where the application said that it is.
+    /// RFC 8725bis §3.10: the document of a remote issuer must not point to this machine or its link. Names are checked when they are
+    /// resolved. The issuer's own host is exempt, because the application named it.
     fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
         if self.is_loopback() || url.host() == self.url.host() {
             return Ok(());
@@ -97,7 +98,8 @@ impl IssuerUrl {
     }
 }
 
-/// Why a URL leads to this machine or its link, as far as its text tells: more is refused than is trusted to be here.
+/// Whether the text of a URL tells that it leads to this machine or its link. More names are refused than
+/// [`is_loopback`] accepts.
 fn local(url: &Url) -> Option<UrlError> {
     let address = match url.host()? {
         Host::Domain(name) => return is_name_of_this_machine(name).then_some(UrlError::Loopback),
@@ -111,7 +113,7 @@ fn local(url: &Url) -> Option<UrlError> {
     })
 }
 
-/// RFC 6761 §6.3, and what systems write into their list of hosts. The other names are for the resolver to tell.
+/// The names of RFC 6761 §6.3, and those that systems write into their hosts files. The resolver checks all others.
 fn is_name_of_this_machine(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     let listed = ["localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];

@@ -1,4 +1,4 @@
-//! From an issuer to its keys: where they are, when that is asked again, and what a fetch brings.
+//! Keys fetched by HTTP: where they are, and when the metadata is read again.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -17,17 +17,17 @@ use crate::redact;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The part of it that reading the metadata again may take: the rest is for the keys, whose place is known.
 const REREAD_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long what the metadata say is used before they are read again, with the refresh that is due then.
+/// How long metadata is used before it is read again, with the refresh that is due then.
 const METADATA_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// How often in a row the keys may fail to arrive before the metadata are read again …
+/// The number of failed fetches in a row after which the metadata is read again …
 const FAILURES_BEFORE_REREAD: u32 = 2;
-/// … and the time that lies between two such readings, whatever the reason.
+/// … and the least time between two readings, whatever the reason.
 const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Keys behind a URL.
 ///
-/// [`Issuer::discover`](crate::Issuer::discover) and [`Issuer::jwks`](crate::Issuer::jwks) make one with a client of their
-/// own. Make it yourself to fetch with another [client](Self::client):
+/// [`Issuer::discover`](crate::Issuer::discover) and [`Issuer::jwks`](crate::Issuer::jwks) make one with the default client. Make
+/// one yourself to fetch with another [client](Self::client):
 ///
 /// ```no_run
 /// use tower_bearer::Issuer;
@@ -42,41 +42,40 @@ const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 ///
 /// # Which addresses are connected to
 ///
-/// An issuer or a URL that the application names is trusted to be where it is, private networks included. What it leads to is
-/// not: a `jwks_uri` that points to this machine, to a link-local address or to the metadata service of a cloud is refused
-/// (RFC 8725bis §3.10), also in the form of an IPv6 address that stands for such an IPv4 address. So is every name, that of the
-/// issuer too, if one of the addresses that it resolves to is such an address. For an issuer on this machine, which is one
-/// whose URL has the host `localhost` or a loopback address, both rules are off.
+/// The addresses of issuers and URLs that the application names are trusted, private networks included. Those that the metadata
+/// names are not: a `jwks_uri` that points to this machine, to a link-local address or to the metadata service of a cloud is
+/// refused (RFC 8725bis §3.10), also as an IPv6 address with such an IPv4 address embedded. A host name, also that of the issuer, is
+/// refused if one of the addresses that it resolves to is such an address. For an issuer on this machine (host `localhost` or a
+/// loopback address) both rules are off.
 ///
-/// Names are checked by the client of this crate. A proxy resolves them itself, and so does a [client](Self::client) of yours.
+/// The default client checks names. With a proxy or a [client](Self::client) of yours, they are not checked here.
 ///
-/// # When metadata are read again
+/// # When metadata is read again
 ///
-/// With the first refresh after an hour, after two failed fetches in a row, and for a token that names an unknown key; at most
-/// every 5 minutes. A `jwks_uri` that has moved is followed at once and for good: if its keys cannot
-/// be fetched, the fetch has failed, because the old place may have been left for a reason. If the metadata cannot be read, the
-/// keys are fetched from where they were.
+/// With the first refresh after an hour, after two failed fetches in a row, and for a token with an unknown `kid`; at most every
+/// 5 minutes. A changed `jwks_uri` is followed at once: if the keys cannot be fetched there, the fetch has failed and the old URL is
+/// not tried, because the issuer may have left it for a reason. If the metadata cannot be read, the last known `jwks_uri` is used.
 pub struct RemoteKeys {
     place: Place,
     transport: Transport,
 }
 
 enum Place {
-    /// Known beforehand.
+    /// At a URL that the application named.
     At(Url),
-    /// To be asked of the issuer.
+    /// At the `jwks_uri` of the issuer's metadata.
     Discovered { issuer: IssuerUrl, known: Box<Mutex<Option<Known>>> },
 }
 
-/// What the issuer's metadata said last.
+/// The result of the last reading of the metadata.
 #[derive(Clone)]
 struct Known {
     jwks: Url,
     metadata: Url,
     read_at: Instant,
-    /// When the metadata were last read again, or were to be.
+    /// When the last attempt to read the metadata again was made.
     reread_at: Option<Instant>,
-    /// How often in a row there were no keys at the URL.
+    /// The number of failed fetches from the URL in a row.
     failures: u32,
 }
 
@@ -94,11 +93,10 @@ impl RemoteKeys {
         IssuerUrl::parse(issuer).map(Self::discovered)
     }
 
-    /// The keys of an issuer whose metadata is where OpenID Connect Discovery 1.0 §4.1 puts it, and is looked for nowhere
-    /// else.
+    /// The keys of an issuer whose metadata is at the location of OpenID Connect Discovery 1.0 §4.1. No other location is tried.
     ///
-    /// It saves an issuer without other metadata the requests for them, and finds that of one which does not answer at the
-    /// locations of RFC 8414, or with 429 or 503.
+    /// This saves requests to an issuer that has only this location, and works with one that does not answer at the locations of
+    /// RFC 8414, or answers 429 or 503 there.
     ///
     /// # Errors
     ///
@@ -144,14 +142,14 @@ impl RemoteKeys {
             Place::Discovered { issuer, known } => (issuer, known),
         };
         let place = self.locate(issuer, known, request, deadline).await?;
-        // Counted before it happens, because a fetch that takes too long is not told of its end.
+        // Counted before the fetch, because a fetch that takes too long is dropped.
         remember(known, Known { failures: place.failures + 1, ..place.clone() });
         let fetched = self.fetch_from(&place.jwks, request, deadline).await?;
         remember(known, Known { failures: 0, ..place });
         Ok(fetched)
     }
 
-    /// Where the keys are: as it is known, or as the metadata say now.
+    /// Returns where the keys are: as known, or as the metadata says now.
     async fn locate(
         &self,
         issuer: &IssuerUrl,
@@ -164,7 +162,7 @@ impl RemoteKeys {
         };
         let Some(is_lost) = old.is_to_be_read_again(request) else { return Ok(old) };
         let old = Known { reread_at: Some(request.now), ..old };
-        // Whatever comes of it, the metadata are left alone for a while.
+        // Also after a failure the metadata is not read again for a while.
         remember(known, old.clone());
         let places = if is_lost { issuer.metadata_urls() } else { vec![old.metadata.clone()] };
         match self.discover_keys(issuer, places, request, Deadline::after(REREAD_TIMEOUT)).await {
@@ -182,8 +180,8 @@ impl RemoteKeys {
         }
     }
 
-    /// RFC 8414 §5: from the first of these locations that has a usable document. All of them are on the issuer's own host, so
-    /// none is trusted more than another; and if that host cannot answer at one, it is not asked for the next.
+    /// RFC 8414 §5: the first location with a usable document counts. All of them are on the issuer's own host, so none is trusted
+    /// more than another. If that host cannot answer at one location, the next one is not tried.
     async fn discover_keys(
         &self,
         issuer: &IssuerUrl,
@@ -265,7 +263,7 @@ impl fmt::Debug for RemoteKeys {
 }
 
 impl Known {
-    /// Whether the metadata are due, and if so, whether it is because there were no keys where they said.
+    /// `None` if the metadata is not to be read again now, else whether that is because fetches have failed.
     fn is_to_be_read_again(&self, request: FetchRequest<'_>) -> Option<bool> {
         let since = |at| request.now.saturating_duration_since(at);
         let is_lost = self.failures >= FAILURES_BEFORE_REREAD;
@@ -279,7 +277,7 @@ fn remember(known: &Mutex<Option<Known>>, place: Known) {
     *known.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
 }
 
-/// Whether the issuer answered, so that it may have another answer elsewhere: not if it says that it is overloaded.
+/// Whether the issuer answered and is not overloaded, so that the next location is worth a request.
 fn is_an_answer(error: &FetchError) -> bool {
     const OVERLOADED: [StatusCode; 2] = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
     match error {

@@ -1,5 +1,4 @@
-//! Names that lead to this machine are refused after they have been resolved, because anybody may give a name of theirs any
-//! address (RFC 8725bis §3.10).
+//! Refuses host names that resolve to addresses of this machine: the owner of a name may give it any address (RFC 8725bis §3.10).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -12,10 +11,10 @@ use super::address::LocalAddress;
 /// The variables that say which proxy the client uses.
 const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The system's resolver, without names that have a [local address](LocalAddress) among theirs. Such a name is refused
-/// whatever else it resolves to: a mixed answer is how one gets past a check that is followed by a second look-up.
+/// The system's resolver, but it refuses every name with a [local address](LocalAddress) among its addresses. One such address is
+/// enough: with a mixed answer an attacker gets past a check that is followed by a second look-up.
 ///
-/// Proxies are exempt, because who set them up said where they are.
+/// Proxies are exempt, because the operator configured their addresses.
 pub(super) struct FilteringResolver {
     lookup: fn(&str) -> io::Result<Vec<SocketAddr>>,
     proxies: Vec<String>,
@@ -25,7 +24,7 @@ impl FilteringResolver {
     /// With the proxies of the process's environment.
     pub(super) fn of_the_system() -> Self {
         let values = PROXY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-        // The port is the client's to choose.
+        // The client sets the port.
         let lookup = |name: &str| Ok((name, 0).to_socket_addrs()?.collect());
         Self { lookup, proxies: values.filter_map(|value| host_of(&value)).collect() }
     }

@@ -16,18 +16,18 @@ use crate::keys::source::MAX_DOCUMENT_BYTES;
 use crate::keys::{FetchError, Validators};
 use crate::redact;
 
-/// How long a connection may take to come about.
+/// The most time that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The most redirects that are followed, all within one origin.
+/// The most redirects that are followed. All must stay within one origin.
 const MAX_REDIRECTS: usize = 3;
 
-/// Gets documents, with a client of the application's or with one of its own.
+/// Gets documents, with the application's client or with the default one.
 pub(super) struct Transport {
     client: OnceLock<reqwest::Client>,
     target: Target,
 }
 
-/// Where the documents are that the client of its own is for.
+/// Where the documents of the default client are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     ThisMachine,
@@ -38,7 +38,7 @@ pub(super) enum Target {
 #[derive(Clone, Copy)]
 pub(super) struct Get<'a> {
     pub(super) url: &'a Url,
-    /// What came with the document at this URL that is held.
+    /// The validators of the document that is held, if it came from this URL.
     pub(super) held: Option<&'a Validators>,
     /// Whether caches on the way must ask the issuer.
     pub(super) bypass_caches: bool,
@@ -50,7 +50,7 @@ pub(super) enum Answer {
     NotModified { freshness: Freshness },
 }
 
-/// When a fetch must have ended, by tokio's clock as all timers; the server's clock may be that of a test.
+/// When a fetch must have ended, by tokio's clock as for all timers. The server's clock may be a test clock.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
     at: Instant,
@@ -87,7 +87,7 @@ impl Transport {
             request = request.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         let mut response = request.send().await.map_err(failed)?;
-        // A client of the application's may follow redirects anywhere.
+        // The application's client may follow redirects to other origins.
         if response.url().origin() != url.origin() {
             return Err(FetchError::Redirected { url: redact::place(url) });
         }
@@ -108,8 +108,8 @@ impl Transport {
         Ok(Answer::Document { body, freshness, validators })
     }
 
-    /// Made at the first fetch, because building a server does no I/O and the root certificates are files; and made anew at
-    /// the next if those were not there yet.
+    /// The client, built at the first fetch: building a server does no I/O, and the root certificates are files. If building fails,
+    /// the next fetch tries again.
     fn client(&self, url: &Url) -> Result<&reqwest::Client, FetchError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -122,9 +122,9 @@ impl Transport {
 }
 
 impl Deadline {
-    /// So long from now on.
+    /// `limit` from now.
     pub(super) fn after(limit: Duration) -> Self {
-        // A timer knows its deadline, and need not be waited for.
+        // The timer is only asked for its deadline.
         Self { at: tokio::time::sleep(limit).deadline(), limit }
     }
 }
@@ -147,22 +147,22 @@ fn default_client(target: Target, resolver: FilteringResolver) -> reqwest::Clien
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::custom(follow))
         .referer(false)
-        // A connection is served by the runtime that opened it, and that may be gone at the next fetch.
+        // A connection is driven by the runtime that opened it, which may have ended at the next fetch.
         .pool_max_idle_per_host(0);
     match target {
-        // Plain http is for this machine alone, so it must not go to a proxy.
+        // Plain http is for this machine only, so it must not go through a proxy.
         Target::ThisMachine => client.no_proxy(),
         Target::Elsewhere => client.dns_resolver(resolver),
     }
 }
 
-/// RFC 8725bis §3.10: within the origin, or not at all.
+/// RFC 8725bis §3.10: redirects are followed within the origin only.
 fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let same_origin = attempt.previous().last().is_some_and(|previous| previous.origin() == attempt.url().origin());
     if same_origin && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
-/// An error with all its sources: reqwest's own text leaves out what happened.
+/// An error with all its sources: reqwest's own text leaves out the cause.
 fn describe(error: &dyn Error) -> Box<str> {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -23,7 +23,7 @@ use super::tokens::{Granted, NoTokens, Tokens};
 use crate::authorization_server::clients::WEB_APP;
 
 /// Both cookies are sent to the backend alone, and never with what another site has caused.
-const PATH: &str = "/backend";
+const PATH: &str = "/bff";
 const FLOW: &str = "flow";
 const FLOW_LIFETIME: Duration = Duration::minutes(10);
 const REFRESH: &str = "refresh";
@@ -63,11 +63,11 @@ type Reply = (CookieJar, Json<Value>);
 
 pub(super) fn router(backend: Arc<Backend>) -> Router {
     Router::new()
-        .route("/backend/authorize", post(authorize))
-        .route("/backend/session", post(begin_session))
-        .route("/backend/refresh", post(refresh))
-        .route("/backend/profile", post(profile))
-        .route("/backend/sign-out", post(sign_out))
+        .route("/bff/authorize", post(authorize))
+        .route("/bff/session", post(begin_session))
+        .route("/bff/refresh", post(refresh))
+        .route("/bff/profile", post(profile))
+        .route("/bff/sign-out", post(sign_out))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&backend), same_origin::check))
         .with_state(backend)
 }

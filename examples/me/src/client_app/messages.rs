@@ -1,5 +1,6 @@
 //! What the backend sends and gets, for the page to show. A backend that demonstrates nothing has no such thing.
 
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ impl Messages {
         form: &[(&str, &str)],
     ) -> reqwest::Result<Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         let shown: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", shown(name, value))).collect();
         self.exchange("authorization", title, request, &shown.join("\n&")).await
     }
@@ -54,13 +55,11 @@ impl Messages {
         let mut lines = vec![format!("{} {}", request.method(), url.path()), format!("Host: {}", url.authority())];
         lines.extend(request.headers().iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
-            // The scheme says how the client authenticates; what follows is a secret.
-            let credentials = value.split_once(' ').filter(|_| name == "authorization");
-            let value = credentials.map(|(scheme, secret)| format!("{scheme} {}", abbreviated(secret)));
-            format!(
-                "{name}: {}",
-                value.unwrap_or_else(|| String::from_utf8_lossy(request.headers()[name].as_bytes()).into_owned())
-            )
+            match value.split_once(' ').filter(|_| name == AUTHORIZATION) {
+                // The scheme says how the client authenticates; what follows is a secret.
+                Some((scheme, secret)) => format!("{name}: {scheme} {}", abbreviated(secret)),
+                None => format!("{name}: {value}"),
+            }
         }));
         lines.extend((!shown_body.is_empty()).then(|| format!("\n{shown_body}")));
         self.0.push(json!({ "from": "backend", "to": to, "title": title, "http": lines.join("\n") }));
@@ -78,8 +77,8 @@ impl Messages {
 }
 
 fn head(response: &Response) -> String {
-    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-    let content_type = content_type.map_or_else(String::new, |value| format!("\ncontent-type: {value}"));
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.map_or_else(String::new, |value| format!("\n{CONTENT_TYPE}: {value}"));
     format!("{}{content_type}", response.status())
 }
 

@@ -129,7 +129,7 @@ async fn sign_out(page: &mut AppPage) -> Outcome<()> {
 fn hidden_cookie(reply: &Reply, name: &str) -> Result<String, Box<dyn Error>> {
     let mut cookies = reply.set_cookies.iter().filter_map(|cookie| cookie.strip_prefix(&format!("{name}=")));
     let (value, attributes) = cookies.next().and_then(|cookie| cookie.split_once("; ")).ok_or("no such cookie")?;
-    let is_hidden = ["HttpOnly", "SameSite=Strict", "Path=/backend"].iter().all(|wanted| attributes.contains(wanted));
+    let is_hidden = ["HttpOnly", "SameSite=Strict", "Path=/bff"].iter().all(|wanted| attributes.contains(wanted));
     if !is_hidden || reply.body.to_string().contains(value) {
         return Err(format!("the cookie {name} is open to others: {attributes}").into());
     }

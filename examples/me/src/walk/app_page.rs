@@ -52,7 +52,7 @@ impl AppPage {
 
     /// The same from a page of any origin, whose browser sends the cookies along; they stay what they are.
     pub(crate) async fn ask_from(&self, origin: Option<&str>, what: &str, body: &Value) -> reqwest::Result<Reply> {
-        let request = self.http.post(format!("{}/backend/{what}", self.origin)).body(body.to_string());
+        let request = self.http.post(format!("{}/bff/{what}", self.origin)).body(body.to_string());
         let request = request.header(CONTENT_TYPE, "application/json");
         let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
