@@ -216,7 +216,7 @@ async fn the_check_can_be_switched_on_for_a_header() {
 }
 
 #[test]
-#[should_panic(expected = r#""*" is no origin"#)]
+#[should_panic(expected = r#"expected an origin such as "https://app.example.com", found "*""#)]
 fn a_wildcard_is_no_origin() {
     let _ = TokenSource::cookie("token").allow_origin("*");
 }

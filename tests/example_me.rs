@@ -167,9 +167,15 @@ fn bad_flags_get_one_clear_sentence() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(run(&["--issuer", "http://login.example.com"]).contains("http://login.example.com"));
-    assert!(run(&["--scope", "a  b"]).contains("not a list of scope tokens"));
-    assert!(run(&["--audience", ""]).contains("audience \"\""));
+    assert!(
+        run(&["--scope", "a  b"])
+            .contains("expected scope tokens with one space between two (RFC 6749 §3.3), found \"a  b\"")
+    );
+    assert!(run(&["--audience", ""]).contains("the audience is \"\""));
     assert!(run(&["--listen", "nowhere"]).contains("nowhere"));
-    assert!(run(&["--acr", "a  b"]).contains("not a list of acr values"));
+    assert!(
+        run(&["--acr", "a  b"])
+            .contains("expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")
+    );
     assert!(run(&["--max-age", "x"]).contains("max-age") && run(&["--cors", "a\nb"]).contains("cors"));
 }

@@ -121,7 +121,7 @@ impl ResourceServer {
         self.0.validator.verified.as_ref().map(VerifiedTokens::status)
     }
 
-    /// The metadata document, if the server was built [with metadata](Builder::metadata).
+    /// The metadata document, if the server was built [with metadata](crate::server::Builder::metadata).
     #[must_use]
     pub fn metadata(&self) -> Option<&ResourceMetadata> {
         self.0.metadata.as_ref()
