@@ -77,8 +77,8 @@ impl Challenges {
         })
     }
 
-    /// RFC 6750 §3.1: a request without credentials is told how to authenticate and gets no error code. It is told the scope
-    /// to ask for where that is known.
+    /// RFC 6750 §3.1: the challenge to a request without credentials has no error code. It names the scope to ask for if that is
+    /// known.
     pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> HeaderValue {
         match scope {
             Some(scope) => self.base.clone().with("scope", scope.as_str()).write(),
@@ -117,7 +117,7 @@ fn entra_claims(auth_context: &str) -> String {
     STANDARD.encode(claims.to_string())
 }
 
-/// A challenge in the making: the scheme, and then parameters, each of them at most once by whoever writes it.
+/// A challenge under construction: the scheme, then its parameters. The caller writes each parameter at most once.
 #[derive(Clone, Debug)]
 struct Challenge(String);
 
@@ -133,7 +133,7 @@ impl Challenge {
         }
     }
 
-    /// Every value is a quoted-string (RFC 9110 §5.6.4) of printable ASCII; what is neither becomes a question mark.
+    /// Every value is a quoted-string (RFC 9110 §5.6.4) of printable ASCII. Any other character becomes a question mark.
     fn with(mut self, name: &str, value: &str) -> Self {
         if !self.0.ends_with(' ') {
             self.0.push_str(", ");

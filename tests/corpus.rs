@@ -19,7 +19,7 @@ use std::thread;
 
 use tower_bearer::testing::TestIssuer;
 
-use crate::example_process::program;
+use crate::example_process::{Build, program};
 
 use case::{Case, Place};
 use report::Report;
@@ -34,6 +34,16 @@ const KEYS_AT_ONCE: usize = 40;
 
 #[test]
 fn every_case_gets_its_expected_answer() {
+    run(Build::Usual);
+}
+
+/// A feature that is compiled in and not configured changes no answer.
+#[test]
+fn every_case_gets_the_same_answer_with_every_feature() {
+    run(Build::EveryFeature);
+}
+
+fn run(build: Build) {
     let stranger = TestIssuer::start();
     let report = Report::default();
     let (mut shared, mut own, mut keys, mut starts) = (BTreeMap::<_, Vec<_>>::new(), vec![], vec![], vec![]);
@@ -51,19 +61,19 @@ fn every_case_gets_its_expected_answer() {
     }
 
     let in_shared = |(name, cases): (&String, &Vec<Case>)| {
-        in_shared_setup(&Setup::start(name, &specs[name], &stranger, Vec::new()), cases, &stranger, &report);
+        in_shared_setup(&Setup::start(build, name, &specs[name], &stranger, Vec::new()), cases, &stranger, &report);
     };
     thread::scope(|scope| {
         // What waits, and what is tried one by one, goes on beside the rest.
-        scope.spawn(|| side_by_side(&own, |(spec, case)| in_its_own_setup(spec, case, &stranger, &report)));
+        scope.spawn(|| side_by_side(&own, |(spec, case)| in_its_own_setup(build, spec, case, &stranger, &report)));
         let (unasked, others): (Vec<_>, Vec<_>) = shared.iter().partition(|(name, _)| specs[*name].unasked);
         scope.spawn(move || unasked.into_iter().for_each(in_shared));
         others.into_iter().for_each(in_shared);
         for cases in keys.chunks(KEYS_AT_ONCE) {
-            with_their_keys(cases, &stranger, &report);
+            with_their_keys(build, cases, &stranger, &report);
         }
         for (flags, case) in &starts {
-            report.note(case, "no start", does_not_start(flags));
+            report.note(case, "no start", does_not_start(build, flags));
         }
     });
     report.note_fault("the stranger", (all_requests(&stranger) > 0).then(|| "was asked for something".to_owned()));
@@ -100,18 +110,18 @@ fn in_shared_setup(setup: &Setup, cases: &[Case], stranger: &TestIssuer, report:
     report.note_end(setup);
 }
 
-fn in_its_own_setup(spec: &Spec, case: &Case, stranger: &TestIssuer, report: &Report) {
-    let setup = Setup::start(&case.what, spec, stranger, Vec::new());
+fn in_its_own_setup(build: Build, spec: &Spec, case: &Case, stranger: &TestIssuer, report: &Report) {
+    let setup = Setup::start(build, &case.what, spec, stranger, Vec::new());
     Trial { case, setup: &setup, stranger, key: None, report }.run();
     report.note_end(&setup);
 }
 
-fn with_their_keys(cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, report: &Report) {
+fn with_their_keys(build: Build, cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, report: &Report) {
     let keys: Vec<_> =
         cases.iter().enumerate().map(|(number, (recipe, _))| key::publish(recipe, number, stranger)).collect();
     let published = keys.iter().flat_map(|key| key.published.clone()).collect();
     let spec = Spec::default().of_all_algorithms();
-    let setup = Setup::start("keys", &spec, stranger, published);
+    let setup = Setup::start(build, "keys", &spec, stranger, published);
     for ((_, case), key) in cases.iter().zip(&keys) {
         Trial { case, setup: &setup, stranger, key: Some(key), report }.run();
     }
@@ -119,8 +129,8 @@ fn with_their_keys(cases: &[(case::KeyRecipe, Case)], stranger: &TestIssuer, rep
 }
 
 /// The program ends with one sentence instead of serving.
-fn does_not_start(flags: &[String]) -> Option<String> {
-    let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
+fn does_not_start(build: Build, flags: &[String]) -> Option<String> {
+    let output = Command::new(program(build)).args(flags).arg("--once").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let is_good = !output.status.success() && said.contains("error: ") && !said.contains("panicked");
     (!is_good).then(|| format!("{}: {said}", output.status))

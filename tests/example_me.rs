@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
-use crate::example_process::{Example, program};
+use crate::example_process::{Build, Example, program};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
 async fn get(example: &Example, token: &str) -> Response {
@@ -131,7 +131,7 @@ async fn it_serves_the_document_that_its_challenges_name() {
 #[test]
 fn the_walk_goes_every_way_to_a_token_and_ends_well() {
     for flags in [&[][..], &["--profile", "rfc9068", "--acr", "mfa hwk", "--max-age", "300"]] {
-        let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
+        let output = Command::new(program(Build::Usual)).args(flags).arg("--once").output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && !printed.contains('✗'), "{flags:?}: {printed}");
         for step in [
@@ -162,7 +162,7 @@ fn the_walk_goes_every_way_to_a_token_and_ends_well() {
 #[test]
 fn bad_flags_get_one_clear_sentence() {
     let run = |flags: &[&str]| {
-        let output = Command::new(program()).args(flags).arg("--once").output().unwrap();
+        let output = Command::new(program(Build::Usual)).args(flags).arg("--once").output().unwrap();
         assert!(!output.status.success(), "{flags:?}");
         String::from_utf8(output.stderr).unwrap()
     };

@@ -20,8 +20,12 @@ pub(crate) struct Example {
 
 impl Example {
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_build(Build::Usual, flags)
+    }
+
+    pub(crate) fn start_build(build: Build, flags: &[&str]) -> Self {
         let mut process =
-            Command::new(program()).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            Command::new(program(build)).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::<Mutex<Vec<u8>>>::default();
         let (mut errors, kept) = (process.stderr.take().unwrap(), Arc::clone(&log));
         std::thread::spawn(move || {
@@ -71,21 +75,43 @@ impl Drop for Example {
     }
 }
 
-/// The program as its sources are now: built at the first call, for `cargo test` does not build the other packages.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(build)
+/// The features of tower-bearer that a program is built with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Build {
+    /// Those that it needs.
+    Usual,
+    /// All features, though it configures none of the others.
+    EveryFeature,
 }
 
-/// Cargo says where the program is, so that no target directory, triple or profile is guessed.
-fn build() -> PathBuf {
+/// The program as its sources are now. It is built at the first call, because `cargo test` does not build other packages.
+pub(crate) fn program(build: Build) -> &'static Path {
+    static USUAL: OnceLock<PathBuf> = OnceLock::new();
+    static EVERY_FEATURE: OnceLock<PathBuf> = OnceLock::new();
+    match build {
+        Build::Usual => USUAL.get_or_init(|| build_program(&[])),
+        Build::EveryFeature => EVERY_FEATURE.get_or_init(|| build_program(&["--features", "unused"])),
+    }
+}
+
+/// Builds the program and copies it, because each build replaces the one before. Cargo says where it is, so that no target
+/// directory, triple or profile is guessed.
+fn build_program(features: &[&str]) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = ONE_AT_A_TIME.lock();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--locked", "--offline", "--package", "me"]);
+    cargo.args(["build", "--locked", "--offline", "--package", "me"]).args(features);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "the package me is not built; it is in the repository alone, as examples/me");
     let messages = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let messages = messages.map(|line| serde_json::from_slice::<Value>(line).unwrap());
     let mut programs = messages.filter(|message| message["target"]["name"] == "me");
-    programs.find_map(|message| message["executable"].as_str().map(PathBuf::from)).unwrap()
+    let built = programs.find_map(|message| message["executable"].as_str().map(PathBuf::from)).unwrap();
+    let copy = format!("me-of-{}{}", env!("CARGO_CRATE_NAME"), features.join(""));
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(copy);
+    // A process of an earlier run may still execute the copy before.
+    drop(std::fs::remove_file(&copy));
+    std::fs::copy(built, &copy).unwrap();
+    copy
 }

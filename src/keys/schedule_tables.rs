@@ -108,7 +108,7 @@ fn an_attempt_is_evidence_when_it_is_unanswered_for_a_second_and_not_when_it_is_
     let Decision::Wait { start: Some(fetch), .. } = story.decide(600) else { panic!("a refresh") };
     assert!(story.schedule.on_begin(fetch.number, story.at(600)));
     for waiting in [600, 601, 609] {
-        assert!(matches!(story.decide(waiting), Decision::Wait { start: None, .. }), "{waiting}: nobody said so");
+        assert!(matches!(story.decide(waiting), Decision::Wait { start: None, .. }), "{waiting}: no fetch was started");
     }
     assert!(story.schedule.on_unanswered(fetch.number));
     assert_eq!(story.decide(601), Decision::Use);

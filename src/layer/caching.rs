@@ -1,20 +1,20 @@
-//! What an answer that depends on a token says to caches, where the token did not come in `Authorization`.
+//! The cache headers of an answer that depends on a token from another place than `Authorization`.
 //!
-//! A shared cache keeps no answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). Nothing of
-//! the kind protects the answer to a token in a cookie, another header or the URL.
+//! A shared cache stores no answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). The answer to a
+//! token in a cookie, another header or the URL has no such protection.
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 
-/// They tell some shared caches what to store whatever `Cache-Control` says, as every
-/// [targeted field](is_targeted) does: Edge Architecture §2, nginx and Akamai.
+/// They override `Cache-Control` for some shared caches, as every [targeted field](is_targeted) does: Edge Architecture §2, nginx
+/// and Akamai.
 const OF_SOME_CACHES: [HeaderName; 3] = [
     HeaderName::from_static("surrogate-control"),
     HeaderName::from_static("x-accel-expires"),
     HeaderName::from_static("edge-control"),
 ];
 
-/// Lets no shared cache store the answer, whatever its status. What the application has said to caches stays, except for what
-/// allows a shared cache more.
+/// Forbids shared caches to store the answer, whatever its status. The application's directives stay, except for those that allow
+/// shared caches more.
 pub(super) fn keep_private(headers: &mut HeaderMap) {
     for name in OF_SOME_CACHES {
         headers.remove(name);
@@ -25,7 +25,7 @@ pub(super) fn keep_private(headers: &mut HeaderMap) {
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     } else if let Some(value) = made_private(headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::as_bytes)) {
-        // It is made of parts of values. If it were none, nobody would store the answer.
+        // It consists of parts of valid values. If it were not valid, no cache should store the answer.
         let value = HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static("no-store"));
         headers.insert(CACHE_CONTROL, value);
     }
@@ -55,9 +55,9 @@ pub(super) fn vary_by<'n>(headers: &mut HeaderMap, names: impl IntoIterator<Item
 
 /// The `Cache-Control` that these `lines` have to become, if they are not private already (RFC 9111 §5.2.2).
 ///
-/// `private` comes first, where no other directive can be mistaken for a part of it or the other way round. With a list of
-/// fields it says nothing of the rest of the answer (§5.2.2.7), so it is replaced by the one that speaks of all. Nobody knows
-/// what a value forbids that cannot be read: `no-store` forbids everything.
+/// `private` comes first, where it cannot be mistaken for a part of another directive. With a list of fields it applies to those
+/// fields only (§5.2.2.7), so it is replaced by the form that applies to the whole answer. It is unknown what a value forbids that
+/// cannot be parsed, so `no-store` replaces it, which forbids everything.
 fn made_private<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for line in lines {

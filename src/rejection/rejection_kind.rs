@@ -2,34 +2,34 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// There was no Bearer token: 401, and a challenge without an error code (RFC 6750 §3.1).
+    /// There is no Bearer token: 401, and a challenge without an error code (RFC 6750 §3.1).
     NoCredentials,
-    /// The credentials were malformed, or more than one: 400 `invalid_request`.
+    /// The credentials are malformed, or there are more than one: 400 `invalid_request`.
     InvalidRequest,
     /// The token is malformed, expired, not valid here, or too old for the operation: 401 `invalid_token`.
     InvalidToken,
     /// The token is valid, and the user has to authenticate more strongly or anew: 401 `insufficient_user_authentication`
     /// (RFC 9470 §3), or `insufficient_claims` for Microsoft Entra ID.
     InsufficientAuthentication,
-    /// The token is valid and does not grant enough: 403 `insufficient_scope`, with the scope that would do if it is scope
-    /// that is lacking.
+    /// The token is valid and does not grant enough: 403 `insufficient_scope`, with the sufficient scope if the scope is what is
+    /// missing.
     InsufficientScope,
-    /// The token came in a cookie with a request that another site caused: 403 without a challenge, because no other token
-    /// would do. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
+    /// The token came in a cookie with a request that another site caused: 403 without a challenge, because another token would
+    /// not help. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
     CrossSite,
-    /// The issuer's keys are unavailable, so nobody can tell: 503 with `Retry-After`. The token may well be good, so no
-    /// error code makes the client throw it away.
+    /// The issuer's keys are unavailable, so the token cannot be validated: 503 with `Retry-After`. The token may be valid, so there
+    /// is no error code that would make the client discard it.
     KeysUnavailable,
-    /// A bound of this server is reached, so it does not say what the token is worth: 429 with `Retry-After`. The token may well be
-    /// good, so no error code makes the client throw it away.
+    /// A bound of this server is reached, so the token is not validated: 429 with `Retry-After`. The token may be valid, so there is
+    /// no error code that would make the client discard it.
     TooManyRequests,
-    /// A handler or a requirement asked for a token where no layer protects it, or had a token checked by another server than
-    /// the one that validated it: 500. A mistake in the program, logged with what is missing.
+    /// A handler or a requirement is on a route that no layer protects, or a token was checked by another server than the one that
+    /// validated it: 500. It is a mistake in the program, and the log says what is missing.
     Unprotected,
 }
 
 impl RejectionKind {
-    /// A word for it that stays the same, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
+    /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `cross_site`, `keys_unavailable`, `too_many_requests` or
     /// `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]

@@ -9,7 +9,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
 use super::template::{fill, fill_text};
-use crate::example_process::Example;
+use crate::example_process::{Build, Example};
 use crate::harness::AUDIENCE;
 use crate::harness::signatures::OwnKey;
 
@@ -95,7 +95,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn start(name: &str, spec: &Spec, stranger: &TestIssuer, more_keys: Vec<Value>) -> Self {
+    pub(super) fn start(build: Build, name: &str, spec: &Spec, stranger: &TestIssuer, more_keys: Vec<Value>) -> Self {
         let named: Vec<Algorithm> = match &*spec.algorithms {
             [] => vec![Algorithm::ES256],
             [all] if all == "all" => Algorithm::ALL.to_vec(),
@@ -120,7 +120,7 @@ impl Setup {
         if let Some(profile) = &spec.profile {
             all.extend(["--profile", profile]);
         }
-        let example = Example::start(&all);
+        let example = Example::start_build(build, &all);
         Self {
             name: name.to_owned(),
             spec: spec.clone(),

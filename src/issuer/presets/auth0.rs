@@ -7,9 +7,9 @@ impl Issuer {
     /// `https://{domain}/`, with the slash.
     ///
     /// - **Keys**: by the tenant's metadata.
-    /// - **To be set up**: an API whose identifier is this server's audience. Clients must ask for it (`audience`),
-    ///   otherwise they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. An ID
-    ///   token's `aud` is the client, so never make a client's identifier the audience.
+    /// - **Set up**: an API whose identifier is this server's audience. Clients must ask for it (`audience`),
+    ///   otherwise they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. The `aud` of an ID
+    ///   token is the client, so never use a client's identifier as the audience.
     /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. The
     ///   API's token profile RFC 9068 fits [`Profile::Rfc9068`](crate::validation::Profile::Rfc9068).
     ///
@@ -24,7 +24,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is anything but a domain: no scheme, no slash.
+    /// If `domain` is not a bare domain: no scheme, no slash.
     pub fn auth0(domain: &str) -> Result<Self, ConfigError> {
         Self::openid(&format!("https://{}/", host("domain of Auth0", domain)?))
     }

@@ -5,14 +5,14 @@ use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark};
 
 impl Issuer {
-    /// A user pool of Amazon Cognito, by its identifier, for the tokens of these app clients. Its identifier is
-    /// `https://cognito-idp.{region}.amazonaws.com/{pool}`; the region is the part of the pool's before `_`.
+    /// A user pool of Amazon Cognito, by its identifier, for the tokens of these app clients. The issuer is
+    /// `https://cognito-idp.{region}.amazonaws.com/{pool}`. The region is the part of the pool's identifier before `_`.
     ///
     /// - **Keys**: at the pool's `/.well-known/jwks.json`.
-    /// - **Required besides**: `token_use` is there and `access`. `client_id` is one of `clients`, [instead of an
-    ///   audience](Self::identify_by_client), because most access tokens have no `aud`. One that was asked for
-    ///   with a resource (RFC 8707) has one, and then it must name this server.
-    /// - **To be set up**: nothing. For an API of its own among the pool's, require a scope of its resource server.
+    /// - **Also required**: `token_use` is `access`. `client_id` is one of `clients`, [instead of an
+    ///   audience](Self::identify_by_client), because most access tokens have no `aud`. A token that was requested for a resource
+    ///   (RFC 8707) has an `aud`, and then it must name this server.
+    /// - **Set up**: nothing. If the pool serves several APIs, require a scope of this API's resource server.
     /// - **Roles**: `/cognito:groups`. Scopes are in `scope`; a sign-in with the user pools API gets
     ///   `aws.cognito.signin.user.admin` and no other.
     ///
@@ -29,8 +29,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`. That there is no client is found
-    /// out when the server is built.
+    /// If `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`. An empty list of clients is an error when the
+    /// server is built.
     pub fn cognito(pool: &str, clients: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let expected = "a region outside of China, an underscore, and letters and digits";
         let (region, _) = parse_pool(pool).ok_or_else(|| refuse("user pool of Cognito", pool, expected))?;

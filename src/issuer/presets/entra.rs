@@ -19,19 +19,19 @@ impl Issuer {
     /// whose manifest has `requestedAccessTokenVersion` 2. Their issuer is
     /// `https://login.microsoftonline.com/{tenant}/v2.0`.
     ///
-    /// - **Keys**: by the tenant's metadata. They have no `alg`; where one has an `issuer`, it must be the token's,
-    ///   because the keys of personal accounts and of organizations stand side by side.
-    /// - **Required besides**: `tid` is the tenant, and `azp` is there, as it is not in ID tokens: a client and an API
-    ///   that share one registration have the same audience.
-    /// - **To be set up**: the audience is the API's client identifier, a GUID. A token for Microsoft Graph is not one
-    ///   for your API, and cannot be verified by anybody else.
+    /// - **Keys**: by the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be the token's, because the
+    ///   set holds keys of personal accounts and of organizations.
+    /// - **Also required**: `tid` is the tenant, and `azp` is present. ID tokens have no `azp`, and their audience is the same if
+    ///   a client and an API share one registration.
+    /// - **Set up**: the audience is the API's client identifier, a GUID. A token for Microsoft Graph is not for your API, and
+    ///   only Microsoft Graph can verify it.
     /// - **Roles**: `/roles`, and `/groups` if they are configured. Delegated permissions are in `scp`; a token that an
-    ///   application got for itself has none. *Any* application of the tenant gets such a token for your API, without
-    ///   any role, unless the API's registration requires assignment: so require a scope or a role on every route.
+    ///   application got for itself has none. *Any* application of the tenant gets such a token for your API, without any role,
+    ///   unless the API's registration requires assignment. So require a scope or a role on every route.
     ///   `sub` differs from one API to another; `/oid` does not.
     ///
-    /// Version 1 is [`entra_v1`](Self::entra_v1). Keys of one application alone (claims mapping) and the national
-    /// clouds are at other URLs: use [`jwks`](Self::jwks) for those, or [`keys_from`](Self::keys_from).
+    /// Version 1 is [`entra_v1`](Self::entra_v1). The keys of a single application (claims mapping) and those of the national
+    /// clouds are at other URLs: use [`jwks`](Self::jwks) or [`keys_from`](Self::keys_from) for them.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -44,8 +44,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `tenant` is not a GUID in lower case, as it stands in tokens. A domain's name never does, and neither do
-    /// `common`, `organizations` or `consumers`.
+    /// If `tenant` is not a GUID in lower case, as tokens state it. Tokens state neither a domain's name nor `common`,
+    /// `organizations` or `consumers`.
     pub fn entra(tenant: &str) -> Result<Self, ConfigError> {
         let identities = Identities::of_tenant(V2, guid(tenant)?);
         let keys = RemoteKeys::discover_openid(identities.name());
@@ -56,17 +56,17 @@ impl Issuer {
     /// Several tenants of Microsoft Entra ID, for tokens of version 2 of a multi-tenant API: [`entra`](Self::entra) for
     /// each of them, with the keys fetched once for all.
     ///
-    /// The list is closed. The `iss` of a token must be that of a tenant in it, to the letter, and `tid` that tenant. Whoever
-    /// wants to let every tenant in has to know them all.
+    /// The list is closed. The `iss` of a token must be that of a listed tenant, character by character, and `tid` must be that
+    /// tenant. There is no way to trust every tenant.
     ///
-    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike;
-    /// [metadata](crate::metadata) does not name its tenants. Of two lists in one server, a stranger can find out which of them
-    /// a tenant is on: each list has audiences, rules and keys of its own, and a tenant that is on none is treated as one of the
-    /// first. Trust one list where that matters.
+    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike.
+    /// [Metadata](crate::metadata) does not name its tenants. If a server has two lists, a stranger can find out which of them a
+    /// tenant is on: each list has its own audiences, rules and keys, and an unlisted tenant is treated as one of the first list.
+    /// Use one list if that matters.
     ///
-    /// - **Keys**: at the URL that is common to all tenants, directly: the metadata there is that of the issuer
-    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, braces and all, and that is no issuer of any token. By
-    ///   that name it is found in [`status`](crate::ResourceServer::status) and in logs.
+    /// - **Keys**: at the URL that is common to all tenants. The metadata is not used, because it is that of the issuer
+    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, with the braces, which issues no token.
+    ///   [`status`](crate::ResourceServer::status) and logs show the list by that name.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -80,8 +80,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If there is no tenant, or one is not a GUID in lower case. One that is there twice is found out when the server
-    /// is built.
+    /// If there is no tenant, or one is not a GUID in lower case. A tenant that is listed twice is an error when the server is
+    /// built.
     pub fn entra_tenants(tenants: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, ConfigError> {
         let tenants: Vec<_> = tenants.into_iter().collect();
         if tenants.is_empty() {
@@ -91,15 +91,15 @@ impl Issuer {
         Ok(Self::new(Identities::of_tenants(V2, tenants), jwks(V2_KEYS)?).of_entra())
     }
 
-    /// One tenant of Microsoft Entra ID, for tokens of version 1: what an API gets whose manifest leaves
-    /// `requestedAccessTokenVersion` out. Their issuer is `https://sts.windows.net/{tenant}/`, with the slash.
+    /// One tenant of Microsoft Entra ID, for tokens of version 1: those of an API whose manifest does not set
+    /// `requestedAccessTokenVersion`. Their issuer is `https://sts.windows.net/{tenant}/`, with the slash.
     ///
-    /// - **Keys**: at the URL that is common to all tenants, because there is no metadata where the issuer is. They are
-    ///   not bound to tenants.
-    /// - **Required besides**: `tid` is the tenant, and `appid` is there, as it is not in ID tokens. It is what
-    ///   [`client_id`](crate::AccessToken::client_id) tells.
-    /// - **To be set up**: the audience is what the client asked for, in most cases the App ID URI (`api://…`).
-    /// - **Roles**: as in [`entra`](Self::entra); besides, `acr` is `0` or `1`.
+    /// - **Keys**: at the URL that is common to all tenants, because the issuer's URL has no metadata. They are not bound to
+    ///   tenants.
+    /// - **Also required**: `tid` is the tenant, and `appid` is present. ID tokens have no `appid`.
+    ///   [`client_id`](crate::AccessToken::client_id) returns it.
+    /// - **Set up**: the audience is what the client asked for, in most cases the App ID URI (`api://…`).
+    /// - **Roles**: as in [`entra`](Self::entra). In addition, `acr` is `0` or `1`.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

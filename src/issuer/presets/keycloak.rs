@@ -9,15 +9,15 @@ impl Issuer {
     /// `/auth`.
     ///
     /// - **Keys**: by the realm's metadata. Its key set also holds a key for encryption (`RSA-OAEP`), which is skipped.
-    /// - **Required besides**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key.
-    ///   ID, refresh, offline and logout tokens of the realm have another.
-    /// - **To be set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
-    ///   clients that call it. Without one, `aud` is `account` or absent, and nobody gets in. Lightweight access tokens
-    ///   lack `sub` unless its mapper is told to add it to them.
-    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which mean something for that client
-    ///   only. Scopes are in `scope`; the `acr` is `0`, `1`, or the level that the realm maps it to.
+    /// - **Also required**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key. ID, refresh,
+    ///   offline and logout tokens of the realm have another `typ`.
+    /// - **Set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
+    ///   clients that call it. Without one, `aud` is `account` or absent, and every token is refused. Lightweight access tokens
+    ///   lack `sub` unless its mapper is configured to add it to them.
+    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which apply to that client only. Scopes are in
+    ///   `scope`. The `acr` is `0`, `1`, or the level that the realm maps it to.
     ///
-    /// `iss` has the public host name. Where this server reaches Keycloak by another, say so with
+    /// `iss` has the public host name. If this server reaches Keycloak by another name, set it with
     /// [`keys_from`](Self::keys_from).
     ///
     /// ```
@@ -33,7 +33,7 @@ impl Issuer {
     /// # Errors
     ///
     /// If the base URL is not an https URL, ends in a slash or names a realm already, or if the realm is not made of
-    /// letters, digits, `-`, `.`, `_` and `~`. A realm of another name is one for [`discover`](Self::discover).
+    /// letters, digits, `-`, `.`, `_` and `~`. Use [`discover`](Self::discover) for a realm with another name.
     pub fn keycloak(base_url: &str, realm: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/realms") {
             let expected = "a URL that ends before the slash and \"realms\"";

@@ -6,14 +6,12 @@ impl Issuer {
     /// /.well-known/openid-configuration` shows as `issuer`, often `https://kubernetes.default.svc.cluster.local`.
     ///
     /// - **Keys**: by the issuer's metadata. Managed clusters publish it for everybody.
-    /// - **To be set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
-    ///   Whoever may make pods can do that, so say who may come with [`allow_subjects`](Self::allow_subjects).
-    /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`; `/kubernetes.io`
-    ///   tells more.
+    /// - **Set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
+    ///   Everybody who may create pods can do that, so list the allowed callers with [`allow_subjects`](Self::allow_subjects).
+    /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`, and `/kubernetes.io` has more.
     ///
-    /// Within a cluster that publishes nothing, the API server serves the keys, with a certificate of the cluster's own
-    /// and, as a rule, to those with a token only. That token is renewed while the process runs, so it has to be read
-    /// for each fetch:
+    /// In a cluster that publishes nothing, the API server serves the keys. It has a certificate of the cluster's own authority,
+    /// and usually requires a token. That token is renewed while the process runs, so it has to be read for each fetch:
     ///
     /// ```no_run
     /// use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, KeySource, RemoteKeys};

@@ -5,18 +5,16 @@ use crate::token::ClientClaim;
 use crate::validation::Mark;
 
 impl Issuer {
-    /// A custom authorization server of Okta: `default`, or the identifier of one that you made, at
-    /// `dev-123456.okta.com` or a domain of your own. Its identifier is
+    /// A custom authorization server of Okta: `default`, or the identifier of one that you created, at
+    /// `dev-123456.okta.com` or at your own domain. Its identifier is
     /// `https://{domain}/oauth2/{authorization_server}`.
     ///
     /// - **Keys**: by the server's metadata.
-    /// - **Required besides**: `cid`, as there is none in ID tokens. It is what
-    ///   [`client_id`](crate::AccessToken::client_id) tells.
-    /// - **To be set up**: the authorization server's audience (`api://default` for the first one). The tokens of the
-    ///   organization's own server, whose issuer is the bare domain, are for Okta's API and nobody else can rely on
-    ///   them.
+    /// - **Also required**: `cid` is present. ID tokens have no `cid`. [`client_id`](crate::AccessToken::client_id) returns it.
+    /// - **Set up**: the authorization server's audience (`api://default` for the first one). The tokens of the
+    ///   organization's own server, whose issuer is the bare domain, are for Okta's API only.
     /// - **Roles**: `/groups`, if a claim of that name is added. Scopes are in `scp`, an array. `sub` is the user's
-    ///   login; `/uid` is what does not change.
+    ///   login. `/uid` is the identifier that does not change.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -27,7 +25,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is anything but a domain, or the authorization server is not made of letters, digits, `-`, `.`, `_`
+    /// If `domain` is not a bare domain, or the authorization server is not made of letters, digits, `-`, `.`, `_`
     /// and `~`.
     pub fn okta(domain: &str, authorization_server: &str) -> Result<Self, ConfigError> {
         let domain = host("domain of Okta", domain)?;

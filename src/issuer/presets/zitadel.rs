@@ -5,17 +5,16 @@ use crate::token::ClientClaim;
 use crate::validation::Mark;
 
 impl Issuer {
-    /// An instance of Zitadel, by its domain: `shop-abc123.zitadel.cloud`, or one of your own, with the port if there
-    /// is one. Its identifier is `https://{domain}`.
+    /// An instance of Zitadel, by its domain: `shop-abc123.zitadel.cloud`, or your own domain, with the port if it has one. The
+    /// issuer is `https://{domain}`.
     ///
-    /// - **Keys**: by the instance's metadata. They live for hours only, which costs nothing: a new one is fetched when
-    ///   its first token comes.
-    /// - **Required besides**: `jti`, which ID tokens do not have. It takes that much, because the `aud` of an ID token
-    ///   names the project and all its applications, too.
-    /// - **To be set up**: applications and service users must have the access token type JWT, otherwise their tokens
-    ///   are opaque and refused. The audience is the project's identifier; others ask for it with the scope
+    /// - **Keys**: by the instance's metadata. They live for hours only. A new key is fetched when its first token comes.
+    /// - **Also required**: `jti` is present. ID tokens have no `jti`, and their `aud` names the project and all its applications
+    ///   too.
+    /// - **Set up**: applications and service users must have the access token type JWT, otherwise their tokens are opaque and
+    ///   refused. The audience is the project's identifier. Clients of other projects ask for it with the scope
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
-    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are asked for or asserted: see
+    /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are requested or asserted: see
     ///   [`Require::and_claim_has_member`](crate::Require::and_claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// ```
@@ -27,7 +26,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is anything but a domain, and a port where there is one.
+    /// If `domain` is not a domain with an optional port.
     pub fn zitadel(domain: &str) -> Result<Self, ConfigError> {
         let issuer = Self::openid(&format!("https://{}", host_and_port("domain of Zitadel", domain)?))?;
         Ok(issuer.speaking(Mark::Id, ClientClaim::Standard))

@@ -22,7 +22,7 @@ use crate::jose::base64url::encode as b64;
 // Rows D8, E23 of the checklist.
 #[test]
 fn ecdsa() {
-    let tally = judge(ecdsa::TestName::all().into_iter().map(|name| Set {
+    let tally = tally_of(ecdsa::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: ecdsa::TestSet::load(name).unwrap().test_groups.into_iter().map(ecdsa_group).collect(),
     }));
@@ -44,7 +44,7 @@ fn ecdsa() {
 // Rows F1, F3 of the checklist.
 #[test]
 fn eddsa() {
-    let tally = judge(eddsa::TestName::all().into_iter().map(|name| Set {
+    let tally = tally_of(eddsa::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: eddsa::TestSet::load(name).unwrap().test_groups.into_iter().map(eddsa_group).collect(),
     }));
@@ -54,7 +54,7 @@ fn eddsa() {
 // Row E21 of the checklist.
 #[test]
 fn rsa_pkcs1() {
-    let tally = judge(pkcs1::TestName::all().into_iter().map(|name| Set {
+    let tally = tally_of(pkcs1::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: pkcs1::TestSet::load(name).unwrap().test_groups.into_iter().map(pkcs1_group).collect(),
     }));
@@ -82,7 +82,7 @@ fn rsa_pkcs1() {
 // Row E22 of the checklist.
 #[test]
 fn rsa_pss() {
-    let tally = judge(pss::TestName::all().into_iter().map(|name| Set {
+    let tally = tally_of(pss::TestName::all().into_iter().map(|name| Set {
         name: format!("{name:?}"),
         groups: pss::TestSet::load(name).unwrap().test_groups.into_iter().map(pss_group).collect(),
     }));
@@ -108,7 +108,7 @@ fn rsa_pss() {
 // Row F4 of the checklist.
 #[test]
 fn ml_dsa() {
-    let tally = judge(mldsa_verify::TestName::all().into_iter().map(|name| {
+    let tally = tally_of(mldsa_verify::TestName::all().into_iter().map(|name| {
         let set = mldsa_verify::TestSet::load(name).unwrap();
         let algorithm = match set.algorithm {
             mldsa_verify::Algorithm::MlDsa44 => Algorithm::MlDsa44,
@@ -242,7 +242,7 @@ struct Counts {
     for_their_key: usize,
 }
 
-fn judge(sets: impl Iterator<Item = Set>) -> Tally {
+fn tally_of(sets: impl Iterator<Item = Set>) -> Tally {
     let mut tally = Tally::default();
     for Set { name, groups } in sets {
         let mut counts = Counts::default();
