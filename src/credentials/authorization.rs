@@ -13,17 +13,9 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    const ALL: [Self; 1] = [Self::Bearer];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Bearer => "Bearer",
-        }
-    }
-
     /// RFC 9110 §11.1: a scheme compares in any case.
     fn of(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|scheme| name.eq_ignore_ascii_case(scheme.name().as_bytes()))
+        name.eq_ignore_ascii_case(b"Bearer").then_some(Self::Bearer)
     }
 }
 

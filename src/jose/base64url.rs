@@ -1,41 +1,108 @@
-//! base64url as JOSE uses it (RFC 7515 §2): without padding, white space or non-zero trailing bits (RFC 4648 §3.5), so that a
-//! value has exactly one encoding.
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The number of bytes that `length` characters decode to.
+/// What [`decode_into`] decodes `length` characters to, unless it refuses them.
 pub(super) const fn decoded_length(length: usize) -> usize {
     // Not `length * 3 / 4`, which may overflow.
     length / 4 * 3 + length % 4 * 3 / 4
 }
 
-/// Decodes `text` into `bytes`, which must be as long as [`decoded_length`] says. If this returns false, the content of `bytes` is
-/// unspecified.
+/// Decodes base64url as JOSE has it (RFC 7515 §2): no padding, no white space, and no stray bits at the end (RFC 4648 §3.5), so
+/// that a value has exactly one spelling. The octets fill `octets`, which must be as long as [`decoded_length`] says; if this
+/// returns false, what is there means nothing.
+///
+/// It is written out here because it costs more than anything else before the signature: this is twice as fast as a decoder
+/// that says where the fault is, and as safe.
 #[must_use]
-pub(super) fn decode_into(text: &[u8], bytes: &mut [u8]) -> bool {
-    let length = bytes.len();
-    URL_SAFE_NO_PAD.decode_slice(text, bytes) == Ok(length)
+pub(super) fn decode_into(text: &[u8], octets: &mut [u8]) -> bool {
+    if octets.len() != decoded_length(text.len()) {
+        return false;
+    }
+    let (eights, text) = text.as_chunks::<8>();
+    let (sixes, octets) = octets.split_at_mut(eights.len() * 6);
+    let mut bits = 0;
+    for (&[a, b, c, d, e, f, g, h], six) in eights.iter().zip(sixes.as_chunks_mut::<6>().0) {
+        let (left, right) = (word([a, b, c, d]), word([e, f, g, h]));
+        // Looked at once, at the end.
+        bits |= left | right;
+        let both = u64::from(left) << 24 | u64::from(right);
+        let [_, _, octets @ ..] = both.to_be_bytes();
+        *six = octets;
+    }
+    let (quads, rest) = text.as_chunks::<4>();
+    let (triples, last) = octets.as_chunks_mut::<3>();
+    for (&quad, triple) in quads.iter().zip(triples) {
+        let word = word(quad);
+        bits |= word;
+        let [_, octets @ ..] = word.to_be_bytes();
+        *triple = octets;
+    }
+    let spare_bits = match (rest, last) {
+        ([], []) => 0,
+        (&[a, b], [first]) => {
+            let word = value::<18>(a) | value::<12>(b);
+            bits |= word;
+            *first = word.to_be_bytes()[1];
+            word & 0x00_ffff
+        }
+        (&[a, b, c], [first, second]) => {
+            let word = value::<18>(a) | value::<12>(b) | value::<6>(c);
+            bits |= word;
+            [_, *first, *second, _] = word.to_be_bytes();
+            word & 0x00_00ff
+        }
+        // One character is less than an octet.
+        _ => return false,
+    };
+    bits & NO_CHARACTER == 0 && spare_bits == 0
 }
 
 pub(super) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     let text = text.as_ref();
-    let mut bytes = vec![0; decoded_length(text.len())];
-    decode_into(text, &mut bytes).then_some(bytes)
+    let mut octets = vec![0; decoded_length(text.len())];
+    decode_into(text, &mut octets).then_some(octets)
 }
 
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+pub(crate) fn encode(octets: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(octets)
+}
+
+/// The mark of an octet that is none of the 64 characters, above all bits that a value may have.
+const NO_CHARACTER: u32 = 1 << 31;
+
+/// The 24 bits that four characters stand for.
+fn word([a, b, c, d]: [u8; 4]) -> u32 {
+    value::<18>(a) | value::<12>(b) | value::<6>(c) | value::<0>(d)
+}
+
+/// The six bits that a character stands for, `SHIFT` bits up.
+fn value<const SHIFT: u32>(character: u8) -> u32 {
+    let table: &'static [u32; 256] = const { &table::<SHIFT>() };
+    table[usize::from(character)]
+}
+
+const fn table<const SHIFT: u32>() -> [u32; 256] {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut table = [NO_CHARACTER; 256];
+    let mut value = 0;
+    while value < 64 {
+        table[alphabet[value as usize] as usize] = value << SHIFT;
+        value += 1;
+    }
+    table
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::alphabet;
+    use base64::engine::DecodePaddingMode;
+    use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn one_encoding_only() {
+    fn one_spelling_only() {
         assert_eq!(decode("_-8"), Some(vec![0xff, 0xef]));
         assert_eq!(encode([0xff, 0xef]), "_-8");
         for bad in ["_-8=", "_-9", "/+8", "_ -8", "_-8\n", "A", "_-8.", "é", "QQ==", "QR"] {
@@ -43,49 +110,43 @@ mod tests {
         }
     }
 
-    /// By the text of RFC 4648 §5, one bit after the other.
-    fn expected(text: &[u8]) -> Option<Vec<u8>> {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut bits = Vec::new();
-        for character in text {
-            let value = ALPHABET.iter().position(|known| known == character)?;
-            bits.extend((0..6).rev().map(|bit| value >> bit & 1 == 1));
-        }
-        let (bytes, rest) = bits.as_chunks::<8>();
-        let is_whole = rest.len() < 6 && !rest.contains(&true);
-        let byte = |bits: &[bool; 8]| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
-        is_whole.then(|| bytes.iter().map(byte).collect())
-    }
+    /// Another decoder, told to be as strict.
+    const OTHER: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+            .with_decode_allow_trailing_bits(false),
+    );
 
-    /// Every byte at every place, and every pair of bytes at the end, where bits may be left over.
+    /// Every octet at every place, and every pair of them at the end, where bits may be left over.
     #[test]
-    fn every_byte_is_decoded_as_the_rfc_says() {
+    fn every_octet_is_judged_as_another_decoder_does() {
         for length in 1..=9 {
             for place in 0..length {
-                for byte in 0..=u8::MAX {
+                for octet in 0..=u8::MAX {
                     let mut text = vec![b'A'; length];
-                    text[place] = byte;
-                    assert_eq!(decode(&text), expected(&text), "{text:?}");
+                    text[place] = octet;
+                    assert_eq!(decode(&text), OTHER.decode(&text).ok(), "{text:?}");
                 }
             }
         }
         for pair in 0..=u16::MAX {
             for before in ["", "A", "AAAA"] {
                 let text = [before.as_bytes(), &pair.to_be_bytes()].concat();
-                assert_eq!(decode(&text), expected(&text), "{text:?}");
+                assert_eq!(decode(&text), OTHER.decode(&text).ok(), "{text:?}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(bytes: Vec<u8>) {
-            prop_assert_eq!(decode(encode(&bytes)), Some(bytes));
+        fn what_is_encoded_is_decoded(octets: Vec<u8>) {
+            prop_assert_eq!(decode(encode(&octets)), Some(octets));
         }
 
         #[test]
-        fn any_text_is_decoded_as_the_rfc_says(text in "[A-Za-z0-9_+/=. -]{0,40}") {
-            prop_assert_eq!(decode(&text), expected(text.as_bytes()));
+        fn whatever_is_decoded_is_what_another_decoder_makes_of_it(text in "[A-Za-z0-9_+/=. -]{0,40}") {
+            prop_assert_eq!(decode(&text), OTHER.decode(&text).ok());
         }
     }
 }

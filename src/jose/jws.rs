@@ -7,6 +7,7 @@ use super::header::Header;
 use super::jwk::JwkSet;
 use super::jws_error::JwsError;
 use super::key::{KeyIdentity, VerifyingKey};
+use super::known_headers::KnownHeaders;
 
 /// The most keys that are tried for one token beyond the first. Each costs a verification.
 const MAX_FURTHER_KEYS: usize = 16;
@@ -18,13 +19,14 @@ pub(crate) struct Scratch(SmallVec<[u8; 1536]>);
 /// A decoded JWS in compact form (RFC 7515 §7.1) whose signature is not yet verified: nothing in it can be trusted.
 pub(crate) struct Unverified<'t> {
     header: Header<'t>,
+    known: &'t KnownHeaders,
     signing_input: &'t str,
     payload: &'t [u8],
     signature: &'t [u8],
 }
 
 impl<'t> Unverified<'t> {
-    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, JwsError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, JwsError> {
         let parts = || JwsError::Parts { found: token.split('.').count() };
         let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
         let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
@@ -41,8 +43,11 @@ impl<'t> Unverified<'t> {
         };
         let payload = decode(payload, payload_bytes)?;
         let signature = decode(signature, signature_bytes)?;
-        let header = Header::parse(decode(header, header_bytes)?)?;
-        Ok(Self { header, signing_input, payload, signature })
+        let header = match known.get(header) {
+            Some(header) => header,
+            None => Header::parse(decode(header, header_bytes)?)?,
+        };
+        Ok(Self { header, known, signing_input, payload, signature })
     }
 
     pub(crate) fn header(&self) -> &Header<'t> {
@@ -65,7 +70,7 @@ impl<'t> Unverified<'t> {
         first: impl FnOnce() -> Option<KeyIdentity>,
         try_another: impl Fn() -> bool,
     ) -> Result<(Verified<'t>, &'k VerifyingKey), SignatureError> {
-        let Self { header, signing_input, payload, signature } = self;
+        let Self { header, known, signing_input, payload, signature } = self;
         let fitting = keys.candidates(header.kid.as_deref(), header.algorithm).filter(|key| may_sign(key));
         let mut fitting: SmallVec<[&Arc<VerifyingKey>; 8]> = fitting.collect();
         if fitting.len() > 1
@@ -79,6 +84,9 @@ impl<'t> Unverified<'t> {
                 return Err(SignatureError::NoBudget);
             }
             if key.verify(header.algorithm, signing_input.as_bytes(), signature) {
+                if let Some((text, _)) = signing_input.split_once('.') {
+                    known.learn(text, header);
+                }
                 return Ok((Verified { payload }, key));
             }
         }
@@ -123,13 +131,13 @@ mod tests {
     fn three_parts() {
         for (text, found) in [("", 1), ("abc", 1), ("a.b", 2), ("a.b.c.d", 4), ("a.b.c.d.e", 5), ("a.b.c.d.e.f", 6)] {
             assert_eq!(
-                Unverified::parse(text, &mut Scratch::default()).err(),
+                Unverified::parse(text, &mut Scratch::default(), &KnownHeaders::default()).err(),
                 Some(JwsError::Parts { found }),
                 "{text}"
             );
         }
         for text in ["..", ".e30.AA", ". . "] {
-            assert!(Unverified::parse(text, &mut Scratch::default()).is_err(), "{text}");
+            assert!(Unverified::parse(text, &mut Scratch::default(), &KnownHeaders::default()).is_err(), "{text}");
         }
     }
 }

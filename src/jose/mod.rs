@@ -13,6 +13,7 @@ mod jwk;
 mod jws;
 mod jws_error;
 mod key;
+mod known_headers;
 mod strict_json;
 mod unusable_jwk;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use key::KeyIdentity;
+pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]
 pub(crate) use strict_json::read_struct;
 pub(crate) use strict_json::{Member, Members, read_object};

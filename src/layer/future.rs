@@ -5,6 +5,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
+use tracing::Span;
 
 use super::request_state::RequestState;
 use crate::Rejection;
@@ -21,14 +22,16 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, B, S::Future>,
-        request_state: RequestState<R>,
+        progress: Progress<S, B, S::Future>,
+        state: RequestState<R>,
+        span: Span,
     }
 }
 
 pin_project! {
-    #[project = StateProjection]
-    enum State<S, B, F> {
+    /// How far a request has come.
+    #[project = ProgressProjection]
+    pub(super) enum Progress<S, B, F> {
         Inner { #[pin] future: F },
         Refused { rejection: Option<Rejection> },
         Pending { pending: PendingVerdict, parked: Option<Parked<S, B>> },
@@ -39,21 +42,27 @@ pin_project! {
 /// A request that waits for its verdict, and a service that only this request uses. The service is not polled ready before the
 /// verdict: it may reserve a place then, which must not be held for a token that may turn out bad.
 pub(super) struct Parked<S, B> {
-    pub(super) service: S,
-    pub(super) request: Request<B>,
+    service: S,
+    request: Request<B>,
+}
+
+impl<S: Service<Request<B>>, B> Progress<S, B, S::Future> {
+    pub(super) fn inner(future: S::Future) -> Self {
+        Self::Inner { future }
+    }
+
+    pub(super) fn refused(rejection: Rejection) -> Self {
+        Self::Refused { rejection: Some(rejection) }
+    }
+
+    pub(super) fn pending(pending: PendingVerdict, service: S, request: Request<B>) -> Self {
+        Self::Pending { pending, parked: Some(Parked { service, request }) }
+    }
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
-    pub(super) fn inner(future: S::Future, request_state: RequestState<R>) -> Self {
-        Self { state: State::Inner { future }, request_state }
-    }
-
-    pub(super) fn refused(rejection: Rejection, request_state: RequestState<R>) -> Self {
-        Self { state: State::Refused { rejection: Some(rejection) }, request_state }
-    }
-
-    pub(super) fn pending(pending: PendingVerdict, parked: Parked<S, B>, request_state: RequestState<R>) -> Self {
-        Self { state: State::Pending { pending, parked: Some(parked) }, request_state }
+    pub(super) fn new(progress: Progress<S, B, S::Future>, state: RequestState<R>, span: Span) -> Self {
+        Self { progress, state, span }
     }
 }
 
@@ -66,33 +75,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let request_state = this.request_state;
-        let span = request_state.span.clone();
+        let (state, span) = (this.state, &*this.span);
         let _within = span.enter();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Inner { future } => {
+            let next = match this.progress.as_mut().project() {
+                ProgressProjection::Inner { future } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(request_state.finish(response)));
+                    return Poll::Ready(Ok(state.finish(response, span)));
                 }
-                StateProjection::Refused { rejection } => {
+                ProgressProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(request_state.refuse(rejection)));
+                    return Poll::Ready(Ok(state.refuse(rejection, span)));
                 }
-                StateProjection::Pending { pending, parked } => {
+                ProgressProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
                     let Parked { service, mut request } = parked.take().expect("polled after it was ready");
-                    match request_state.conclude(verdict, &mut request) {
-                        Ok(()) => State::Admitted { service, request: Some(request) },
-                        Err(rejection) => State::Refused { rejection: Some(rejection) },
+                    match state.conclude(verdict, &mut request, span) {
+                        Ok(()) => Progress::Admitted { service, request: Some(request) },
+                        Err(rejection) => Progress::Refused { rejection: Some(rejection) },
                     }
                 }
-                StateProjection::Admitted { service, request } => {
+                ProgressProjection::Admitted { service, request } => {
                     ready!(service.poll_ready(cx))?;
-                    State::Inner { future: service.call(request.take().expect("polled after it was ready")) }
+                    Progress::Inner { future: service.call(request.take().expect("polled after it was ready")) }
                 }
             };
-            this.state.set(next);
+            this.progress.set(next);
         }
     }
 }

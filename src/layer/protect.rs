@@ -5,9 +5,9 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{Parked, ResponseFuture};
+use super::future::{Progress, ResponseFuture};
 use super::release::release;
-use super::request_state::{Decision, RequestState};
+use super::request_state::{self, Decision, RequestState};
 use super::settings::{Credentials, Settings, Tracing};
 use crate::credentials::{TokenSource, TokenSources};
 use crate::rejection::{Empty, Respond};
@@ -157,20 +157,19 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         Context::clear(request.extensions_mut());
-        let mut state = RequestState::begin(&self.settings, &mut request);
-        let span = state.span.clone();
-        let _within = span.enter();
-        match state.decide(&mut request) {
-            Decision::PassOn => ResponseFuture::inner(self.inner.call(request), state),
+        let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, &mut request);
+        let span = request_state::span();
+        let progress = span.in_scope(|| match state.decide(&mut request, &span) {
+            Decision::PassOn => Progress::inner(self.inner.call(request)),
             Decision::Refuse(rejection) => {
                 release(&mut self.inner);
-                ResponseFuture::refused(rejection, state)
+                Progress::refused(rejection)
             }
             Decision::Wait(pending) => {
                 release(&mut self.inner);
-                let parked = Parked { service: self.inner.clone(), request };
-                ResponseFuture::pending(pending, parked, state)
+                Progress::pending(pending, self.inner.clone(), request)
             }
-        }
+        });
+        ResponseFuture::new(progress, state, span)
     }
 }

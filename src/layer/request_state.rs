@@ -20,7 +20,6 @@ pub(super) struct RequestState<R> {
     basis: AccessBasis,
     /// Headers to add to the answer of the inner service.
     answer_headers: Option<Box<HeaderMap>>,
-    pub(super) span: Span,
 }
 
 /// What a request is granted access by, unless an inner layer refuses it.
@@ -39,26 +38,33 @@ pub(super) enum Decision {
     Wait(PendingVerdict),
 }
 
+/// The span of one request.
+pub(super) fn span() -> Span {
+    tracing::debug_span!(
+        "bearer",
+        issuer = field::Empty,
+        subject = field::Empty,
+        outcome = field::Empty,
+        reason = field::Empty
+    )
+}
+
 impl<R> RequestState<R> {
     /// The state of a request that has just arrived.
-    pub(super) fn begin<B>(settings: &Arc<Settings<R>>, request: &mut Request<B>) -> Self {
+    pub(super) fn begin<B, ResB>(settings: &Arc<Settings<R>>, request: &mut Request<B>) -> Self
+    where
+        R: Respond<ResB>,
+    {
         settings.sources.mark_sensitive(request.headers_mut());
         Self {
-            context: RejectionContext::of(request),
+            context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),
             answer_headers: None,
-            span: tracing::debug_span!(
-                "bearer",
-                issuer = field::Empty,
-                subject = field::Empty,
-                outcome = field::Empty,
-                reason = field::Empty
-            ),
             settings: Arc::clone(settings),
         }
     }
 
-    pub(super) fn decide<B>(&mut self, request: &mut Request<B>) -> Decision {
+    pub(super) fn decide<B>(&mut self, request: &mut Request<B>, span: &Span) -> Decision {
         let settings = &*self.settings;
         let view = RequestView::from(&*request);
         let Ok(presented) = settings.sources.find(view) else {
@@ -76,9 +82,9 @@ impl<R> RequestState<R> {
             }
             self.basis = AccessBasis::Token(Some(source));
         }
-        match settings.server.admit(&presented.token, view, &self.span) {
+        match settings.server.admit(&presented.token, view, span) {
             Admission::Accepted(accepted) => {
-                self.grant(accepted, request).map_or_else(Decision::Refuse, |()| Decision::PassOn)
+                self.grant(accepted, request, span).map_or_else(Decision::Refuse, |()| Decision::PassOn)
             }
             Admission::Refused(rejection) => Decision::Refuse(rejection),
             Admission::Pending(pending) => Decision::Wait(pending),
@@ -90,36 +96,37 @@ impl<R> RequestState<R> {
         &mut self,
         verdict: Result<AccessToken, VerifyError>,
         request: &mut Request<B>,
+        span: &Span,
     ) -> Result<(), Rejection> {
         let view = RequestView::from(&*request);
-        let accepted = self.settings.server.conclude(verdict, view, &self.span)?;
-        self.grant(accepted, request)
+        let accepted = self.settings.server.conclude(verdict, view, span)?;
+        self.grant(accepted, request, span)
     }
 
     /// The answer to a request that is refused here.
-    pub(super) fn refuse<B>(&self, rejection: Rejection) -> Response<B>
+    pub(super) fn refuse<B>(&self, rejection: Rejection, span: &Span) -> Response<B>
     where
         R: Respond<B>,
     {
         let kind = rejection.kind().name();
-        self.span.record("outcome", kind);
+        span.record("outcome", kind);
         metrics::request_refused(kind);
         respond(rejection, &self.settings.responder, &self.context)
     }
 
     /// The answer of the inner service as the client gets it.
-    pub(super) fn finish<B>(&mut self, mut response: Response<B>) -> Response<B>
+    pub(super) fn finish<B>(&mut self, mut response: Response<B>, span: &Span) -> Response<B>
     where
         R: Respond<B>,
     {
         if let Some(Unrendered(rejection)) = response.extensions_mut().remove() {
-            return self.render(response, rejection);
+            return self.render(response, rejection, span);
         }
         let outcome = match self.basis {
             AccessBasis::Token(_) => "granted",
             AccessBasis::Anonymous => "anonymous",
         };
-        self.span.record("outcome", outcome);
+        span.record("outcome", outcome);
         if let Some(headers) = self.answer_headers.take() {
             response.headers_mut().extend(*headers);
         }
@@ -129,7 +136,7 @@ impl<R> RequestState<R> {
 
     /// A refusal of an inner layer gets its body here, so that one responder makes all of them. What the layers in between have
     /// added, such as CORS headers, stays. No cache may store it, whatever the token.
-    fn render<B>(&self, response: Response<B>, rejection: Rejection) -> Response<B>
+    fn render<B>(&self, response: Response<B>, rejection: Rejection, span: &Span) -> Response<B>
     where
         R: Respond<B>,
     {
@@ -138,7 +145,7 @@ impl<R> RequestState<R> {
         for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
             parts.headers.remove(name);
         }
-        let (rendered, body) = self.refuse(rejection).into_parts();
+        let (rendered, body) = self.refuse(rejection, span).into_parts();
         for name in rendered.headers.keys() {
             parts.headers.remove(name);
         }
@@ -149,12 +156,12 @@ impl<R> RequestState<R> {
     }
 
     /// Passes an accepted token on, if it satisfies the requirement of the layer.
-    fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>) -> Result<(), Rejection> {
+    fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>, span: &Span) -> Result<(), Rejection> {
         let Accepted { token, answer_headers } = accepted;
         let Settings { server, requirement, tracing, .. } = &*self.settings;
-        self.span.record("issuer", token.issuer());
+        span.record("issuer", token.issuer());
         if *tracing == Tracing::WithSubject {
-            self.span.record("subject", token.subject());
+            span.record("subject", token.subject());
         }
         if let Some(requirement) = requirement {
             server.check(&token, requirement)?;

@@ -57,6 +57,10 @@ impl<B: Default> Respond<B> for Grpc {
         response
     }
 
+    fn reads_accept(&self) -> bool {
+        false
+    }
+
     fn protocol(&self) -> Protocol {
         Protocol::GRPC
     }

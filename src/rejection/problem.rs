@@ -55,4 +55,8 @@ impl<B: From<Bytes>> Respond<B> for Problem {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
+
+    fn reads_accept(&self) -> bool {
+        false
+    }
 }

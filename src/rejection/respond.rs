@@ -37,6 +37,12 @@ pub trait Respond<B> {
     /// The response to `rejection`.
     fn respond(&self, rejection: &Rejection, context: &RejectionContext) -> Response<B>;
 
+    /// Whether the responder reads the context's [`accept`](RejectionContext::accept). The header is not kept for one that does not.
+    #[doc(hidden)]
+    fn reads_accept(&self) -> bool {
+        true
+    }
+
     /// Where the status of the response is written. Only [`Grpc`](super::Grpc) has a protocol of its own.
     #[doc(hidden)]
     fn protocol(&self) -> Protocol {
@@ -60,7 +66,16 @@ pub struct RejectionContext {
 impl RejectionContext {
     /// The context of a refused request. The layer makes one for each request; a test of a responder makes its own.
     pub fn of<B>(request: &Request<B>) -> Self {
-        Self { caller: Caller::of(request), accept: accept(request.headers()) }
+        Self { accept: accept(request.headers()), ..Self::without_accept(request) }
+    }
+
+    /// The context for `responder`, with as much as it reads.
+    pub(crate) fn for_responder<B, ResB, R: Respond<ResB>>(responder: &R, request: &Request<B>) -> Self {
+        if responder.reads_accept() { Self::of(request) } else { Self::without_accept(request) }
+    }
+
+    fn without_accept<B>(request: &Request<B>) -> Self {
+        Self { caller: Caller::of(request), accept: None }
     }
 
     /// The protocol that the client speaks.
@@ -106,6 +121,10 @@ pub struct Empty;
 impl<B: Default> Respond<B> for Empty {
     fn respond(&self, _: &Rejection, _: &RejectionContext) -> Response<B> {
         Response::new(B::default())
+    }
+
+    fn reads_accept(&self) -> bool {
+        false
     }
 }
 

@@ -6,6 +6,7 @@ use super::resource_server::{Inner, ResourceServer};
 use super::validator::Validator;
 use crate::Issuer;
 use crate::issuer::{ConfigError, IssuerRegistry};
+use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::token::ServerIdentity;
 use crate::validation::{IssuerGeneration, Method, Policy, Recipient, ServerContext, TrustedIssuer, VerifiedTokens};
@@ -32,6 +33,7 @@ impl Builder {
                 parse_claims: self.claims.map(|claims| claims.parse),
             },
             verified: VerifiedTokens::new(&self.token_cache),
+            known_headers: KnownHeaders::default(),
         };
         let checks = RequestChecks::default();
         Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))

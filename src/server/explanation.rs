@@ -115,7 +115,7 @@ impl ResourceServer {
     fn steps(&self, token: &str) -> Vec<Step> {
         let validator = &self.0.validator;
         let mut scratch = Scratch::default();
-        let parsed = UnverifiedToken::parse(token, &mut scratch);
+        let parsed = UnverifiedToken::parse(token, &mut scratch, &validator.known_headers);
         let mut steps = of_form(token, parsed.as_ref().err());
         let Ok(token) = parsed else { return steps };
         let now = NumericDate::from(validator.clock().now());

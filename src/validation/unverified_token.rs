@@ -5,7 +5,9 @@ use super::rules::{self, Facts, Stage};
 use super::token_error::TokenError;
 use crate::AccessToken;
 use crate::Scope;
-use crate::jose::{Algorithm, JwkSet, KeyIdentity, Scratch, SignatureError, Unverified, Verified, VerifyingKey};
+use crate::jose::{
+    Algorithm, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Unverified, Verified, VerifyingKey,
+};
 use crate::token::claims::ParseClaims;
 use crate::token::{NumericDate, RegisteredClaims, ServerIdentity, TimePolicy, Validated, Validity};
 
@@ -19,11 +21,11 @@ pub(crate) struct UnverifiedToken<'t> {
 }
 
 impl<'t> UnverifiedToken<'t> {
-    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
+    pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::TooLong { length: token.len(), limit: MAX_TOKEN_LENGTH });
         }
-        let jws = Unverified::parse(token, scratch)?;
+        let jws = Unverified::parse(token, scratch, known)?;
         let claims = RegisteredClaims::parse(jws.unverified_payload()).map_err(TokenError::Payload)?;
         Ok(Self { jws, claims })
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{key, thumbprint};
 use crate::jose::jws::SignatureError;
-use crate::jose::{Algorithm, JwkSet, JwsError, Scratch, UnusableJwk, Unverified, base64url};
+use crate::jose::{Algorithm, JwkSet, JwsError, KnownHeaders, Scratch, UnusableJwk, Unverified, base64url};
 
 /// A published key, and what was signed with it.
 struct Example {
@@ -99,13 +99,13 @@ impl Example {
 
 /// The payload, if one of the keys signed it.
 fn verify(jws: &str, keys: &JwkSet) -> Result<Vec<u8>, SignatureError> {
-    let mut scratch = Scratch::default();
-    let jws = Unverified::parse(jws, &mut scratch).unwrap();
+    let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
+    let jws = Unverified::parse(jws, &mut scratch, &known).unwrap();
     jws.verify(keys, |_| true, || None, || true).map(|(verified, _)| verified.payload().to_vec())
 }
 
 fn parse_error(text: &str) -> Option<JwsError> {
-    Unverified::parse(text, &mut Scratch::default()).err()
+    Unverified::parse(text, &mut Scratch::default(), &KnownHeaders::default()).err()
 }
 
 #[test]
