@@ -7,11 +7,12 @@ use tracing::Span;
 
 use super::claims_extension::ClaimsExtension;
 use super::request_checks::RequestChecks;
-use super::validator::{Validator, count};
+use super::validator::{Validator, count, count_error};
 use crate::challenge::Challenges;
 use crate::credentials::{RequestView, is_b64token};
 use crate::keys::IssuerStatus;
 use crate::metadata::ResourceMetadata;
+use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection, Require, Scope};
@@ -161,40 +162,38 @@ impl ResourceServer {
     /// Validates the token of a request.
     pub(crate) fn admit(&self, token: &str, request: RequestView<'_>, span: &Span) -> Admission {
         let arrived = self.0.validator.monotonic();
-        let verdict = match self.0.validator.validate(token, arrived) {
-            Outcome::Accepted(token, _) => Ok(token),
-            Outcome::Refused(error) => Err(error),
+        match self.0.validator.validate(token, arrived) {
+            Outcome::Accepted(token, _) => match self.accept(token, request, span) {
+                Ok(accepted) => Admission::Accepted(accepted),
+                Err(rejection) => Admission::Refused(rejection),
+            },
+            Outcome::Refused(error) => {
+                let rejection = self.refuse(&error, span);
+                // RFC 6750 §2.1, §3.1: a token that is no b64token makes a malformed request.
+                let may_be_malformed = matches!(error, VerifyError::Token(error) if error.concerns_spelling());
+                let is_malformed = may_be_malformed && !is_b64token(token.as_bytes());
+                Admission::Refused(if is_malformed { self.invalid_request() } else { rejection })
+            }
             Outcome::Wait(pending) => {
                 let (server, token) = (self.clone(), Box::<str>::from(token));
-                return Admission::Pending(Box::pin(async move {
-                    server.0.validator.wait_for_keys(pending, &token, arrived).await
-                }));
+                Admission::Pending(Box::pin(
+                    async move { server.0.validator.wait_for_keys(pending, &token, arrived).await },
+                ))
             }
-        };
-        // RFC 6750 §2.1, §3.1: a token that is no b64token makes a malformed request.
-        let may_be_malformed = matches!(&verdict, Err(VerifyError::Token(error)) if error.concerns_spelling());
-        match self.conclude(verdict, request, span) {
-            Ok(accepted) => Admission::Accepted(accepted),
-            Err(_) if may_be_malformed && !is_b64token(token.as_bytes()) => Admission::Refused(self.invalid_request()),
-            Err(rejection) => Admission::Refused(rejection),
         }
     }
 
-    /// Runs the checks that an accepted token has to pass at every request, and counts the token.
+    /// Concludes a request whose key was fetched.
     pub(crate) fn conclude(
         &self,
         verdict: Result<AccessToken, VerifyError>,
         request: RequestView<'_>,
         span: &Span,
     ) -> Result<Accepted, Rejection> {
-        let mut answer_headers = None;
-        let verdict = verdict.and_then(|token| {
-            self.0.checks.check(&token, Some(request), &mut answer_headers)?;
-            Ok(token)
-        });
-        count(&verdict);
-        let token = verdict.map_err(|error| self.refuse(&error, span))?;
-        Ok(Accepted { token, answer_headers })
+        match verdict {
+            Ok(token) => self.accept(token, request, span),
+            Err(error) => Err(self.refuse(&error, span)),
+        }
     }
 
     /// The refusal of a request without credentials, with the scope to ask for if it is known.
@@ -216,8 +215,21 @@ impl ResourceServer {
         Ok(token)
     }
 
-    /// The refusal of a token. The reason is logged and recorded in `span`.
+    /// Runs the checks that a valid token has to pass at every request.
+    fn accept(&self, token: AccessToken, request: RequestView<'_>, span: &Span) -> Result<Accepted, Rejection> {
+        let mut answer_headers = None;
+        match self.0.checks.check(&token, Some(request), &mut answer_headers) {
+            Ok(()) => {
+                metrics::accepted();
+                Ok(Accepted { token, answer_headers })
+            }
+            Err(error) => Err(self.refuse(&error.into(), span)),
+        }
+    }
+
+    /// The refusal of a token, counted. The reason is logged and recorded in `span`.
     fn refuse(&self, error: &VerifyError, span: &Span) -> Rejection {
+        count_error(error);
         // First, so that the event has it too.
         if let VerifyError::Token(error) = error {
             span.record("reason", error.reason());

@@ -149,7 +149,14 @@ impl Validator {
 pub(super) fn count(verdict: &Result<AccessToken, VerifyError>) {
     match verdict {
         Ok(_) => metrics::accepted(),
-        Err(VerifyError::Token(error)) => metrics::refused(error.reason()),
-        Err(VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. }) => metrics::undecided(),
+        Err(error) => count_error(error),
+    }
+}
+
+/// Counts one token that is not accepted.
+pub(super) fn count_error(error: &VerifyError) {
+    match error {
+        VerifyError::Token(error) => metrics::refused(error.reason()),
+        VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. } => metrics::undecided(),
     }
 }
