@@ -117,8 +117,9 @@ mod tests {
         headers.get_all(name).iter().map(|line| line.to_str().unwrap()).collect()
     }
 
+    /// Row B6.
     #[test]
-    fn b6_what_the_application_said_to_caches_stays_unless_it_allows_shared_ones_more() {
+    fn directives_of_the_application_stay_unless_they_allow_shared_caches_more() {
         for (before, after) in [
             (&[][..], &["private"][..]),
             (&["no-cache"], &["private, no-cache"]),
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_to_some_shared_caches_alone_goes() {
+    fn fields_for_some_shared_caches_are_removed() {
         let mut headers = HeaderMap::new();
         for name in [
             "cdn-cache-control",
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_varies_by_is_added_to_what_it_varied_by() {
+    fn vary_keeps_the_names_of_the_application() {
         for (before, after) in [
             (&[][..], &["authorization, cookie"][..]),
             (&["Accept-Encoding"], &["Accept-Encoding, authorization, cookie"]),
