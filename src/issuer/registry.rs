@@ -22,8 +22,8 @@ impl IssuerRegistry {
 
     /// The issuer of tokens whose `iss` is `identifier` (RFC 8725 §3.8).
     ///
-    /// A list of tenants is found by every tenant, listed or not, because the list is secret until the signature is verified.
-    /// Identifiers of other issuers take precedence.
+    /// An identifier that has the form of a list of tenants leads to that list, whether the tenant is listed or not, because the
+    /// list is secret until the signature is verified. Identifiers of other issuers take precedence.
     pub(crate) fn find(&self, identifier: &str) -> Result<&Arc<TrustedIssuer>, TokenError> {
         let found = self.by_identifier.get(identifier);
         let by_template = || self.issuers.iter().find(|issuer| issuer.policy.issuer.may_contain(identifier));

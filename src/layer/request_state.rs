@@ -22,7 +22,7 @@ pub(super) struct RequestState<R> {
     answer_headers: Option<Box<HeaderMap>>,
 }
 
-/// What a request is granted access by, unless an inner layer refuses it.
+/// Why a request passes this layer. An inner layer may still refuse it.
 #[derive(Clone, Copy, Debug)]
 enum AccessBasis {
     /// A token from this source; `None` is the `Authorization` header.
@@ -91,7 +91,7 @@ impl<R> RequestState<R> {
         }
     }
 
-    /// Concludes a request whose key was fetched.
+    /// Concludes a request that has waited for keys.
     pub(super) fn conclude<B>(
         &mut self,
         verdict: Result<AccessToken, VerifyError>,
@@ -127,8 +127,10 @@ impl<R> RequestState<R> {
             AccessBasis::Anonymous => "anonymous",
         };
         span.record("outcome", outcome);
-        if let Some(headers) = self.answer_headers.take() {
-            response.headers_mut().extend(*headers);
+        if let Some(headers) = self.answer_headers.take().filter(|_| !is_refusal(&response)) {
+            for (name, value) in headers.iter() {
+                response.headers_mut().append(name, value.clone());
+            }
         }
         self.restrict_caching(response.headers_mut());
         response
@@ -193,4 +195,9 @@ impl<R> RequestState<R> {
             AccessBasis::Anonymous => caching::vary_by(headers, sources.header_names()),
         }
     }
+}
+
+/// Whether an inner protecting layer has refused the request.
+fn is_refusal<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<Rejection>().is_some()
 }

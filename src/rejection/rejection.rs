@@ -51,7 +51,7 @@ impl Rejection {
     /// `what` was used on a route that no layer protects.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
-            "{what} was used on a route that no layer protects: add `.layer(api.layer())` of a ResourceServer outside"
+            "{what} was used on a route that no layer outside of it protects: add `.layer(api.layer())` of a ResourceServer after it, because in axum the layer that is added last is the outermost"
         );
         // No layer counts it.
         metrics::request_refused(RejectionKind::Unprotected.name());

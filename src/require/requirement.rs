@@ -31,7 +31,7 @@ use crate::{AccessToken, Scope};
 /// # Values known at run time
 ///
 /// The methods that take text panic if it is invalid, because it is usually a literal. For text from a configuration or a
-/// database, use the constructor of the same name that starts with `try`, and [`and`](Self::and):
+/// database, use the constructor that starts with `try_` in place of `and_`, and combine it with [`and`](Self::and):
 ///
 /// ```
 /// use tower_bearer::Require;

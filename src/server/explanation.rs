@@ -86,7 +86,7 @@ impl ResourceServer {
     /// developer who investigates a 401, in logs and in tests. Never send the report to a client.
     ///
     /// It costs several times as much as `verify`, so do not call it for every request. As with `verify`, keys are fetched if
-    /// they are needed, and the token may be cached, but no metric counts it.
+    /// they are needed, and the token may be cached. No metric counts the decision.
     ///
     /// ```
     /// use tower_bearer::ResourceServer;
@@ -265,7 +265,9 @@ fn of_key(
             source: "Builder::claims",
             expected: "claims that parse as the application's type".to_owned(),
             holds: parsed.is_ok(),
-            found: parsed.unwrap_or_else(|error| error.to_string()),
+            found: parsed.unwrap_or_else(|error| {
+                format!("a mismatch with {} at byte {} of the payload", error.wanted, error.column)
+            }),
         }
     });
     [at_hand, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()

@@ -9,7 +9,7 @@ use crate::validation::TokenError;
 
 /// Checks that an accepted token has to pass at every request, after a hit of the cache of verified tokens and after a miss.
 ///
-/// What depends on the request or may change at any time belongs here, because the cache remembers none of it.
+/// A check belongs here if it depends on the request, or on something that neither the token's times nor its provenance covers.
 #[derive(Clone, Default)]
 pub(super) struct RequestChecks(Vec<Arc<dyn RequestCheck>>);
 

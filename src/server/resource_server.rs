@@ -183,7 +183,7 @@ impl ResourceServer {
         }
     }
 
-    /// Concludes a request whose key was fetched.
+    /// Concludes a request that has waited for keys.
     pub(crate) fn conclude(
         &self,
         verdict: Result<AccessToken, VerifyError>,

@@ -81,7 +81,7 @@ impl Validator {
         let validated = async {
             loop {
                 pending.news().await;
-                // The cache is not asked: a moment ago it had no entry, or one whose key was unavailable.
+                // Without the cache: it had no usable entry for the token when the request arrived.
                 match self.validate_fresh(token, arrived, self.monotonic(), None) {
                     Outcome::Accepted(token, _) => return Ok(token),
                     Outcome::Refused(error) => return Err(error),
@@ -102,7 +102,7 @@ impl Validator {
     }
 
     /// The cache, and the token's fingerprint there. A token that is too long, or whose header no verified token had, cannot be
-    /// cached, so it is not hashed: that is a quarter of what its refusal costs.
+    /// cached, so it is not hashed.
     fn cache_for(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
         let may_be_cached = token.len() <= MAX_TOKEN_LENGTH && self.known_headers.may_be_cached(token);
         let cache = self.verified.as_ref().filter(|_| may_be_cached)?;
@@ -139,7 +139,7 @@ impl Validator {
         Ok(outcome)
     }
 
-    /// The moment of a monotonic time that was just read. A token that is refused without the time of day does not read it.
+    /// `monotonic`, which was just read, with the time of day. A token that is refused earlier does not read the time of day.
     fn moment(&self, monotonic: Instant) -> Moment {
         Moment { monotonic, wall: self.context.clock.now() }
     }

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 
 /// A token's claims as a type of the application, parsed once by the protecting layer.
 ///
+/// It dereferences to `T`: `claims.tenant` reads a field. It cannot be destructured.
+///
 /// [`Builder::claims`](crate::server::Builder::claims) enables it. The layer then refuses a token whose claims do not parse as
 /// `T`. `Claims<T>` is a request extension and, with the feature `axum`, an extractor. Only the layer makes one.
 /// [`AccessToken::claims`](crate::AccessToken::claims) describes the JSON that `T` is parsed from.

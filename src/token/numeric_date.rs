@@ -41,7 +41,7 @@ impl From<NumericDate> for SystemTime {
     fn from(date: NumericDate) -> Self {
         let distance = Duration::from_secs_f64(date.0.abs());
         let time = if date.0 < 0.0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
-        // The range of some systems' clocks is smaller. This value is only shown; the rules compare dates.
+        // The range of some systems' clocks is smaller. The rules about tokens compare dates, not this value.
         time.unwrap_or(UNIX_EPOCH)
     }
 }

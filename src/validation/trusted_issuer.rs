@@ -29,7 +29,8 @@ pub(crate) enum Method {
 
 /// Identifies one configuration of an issuer among all in this process: a number that is never given twice.
 ///
-/// A remembered token names the generation that validated it. Once that is gone from the registry, so is what it had validated.
+/// A cached token names the generation of the issuer that validated it. It is validated anew once that generation is no longer in
+/// the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IssuerGeneration(u64);
 
@@ -61,8 +62,8 @@ impl TrustedIssuer {
         }
     }
 
-    /// Checks what may have changed of a token that was accepted before. `None` if its provenance no longer proves it: then only a
-    /// new validation tells.
+    /// Checks what may have changed for a token that was accepted before: its times and its provenance. `None` if the provenance no
+    /// longer proves the token, so that it has to be validated anew.
     pub(crate) fn revalidate(
         &self,
         validity: &Validity,

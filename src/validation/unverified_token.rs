@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use super::policy::Policy;
-use super::rules::{self, Facts, Stage};
+use super::rules::{self, Facts};
 use super::token_error::TokenError;
 use crate::AccessToken;
 use crate::Scope;
@@ -50,11 +50,11 @@ impl<'t> UnverifiedToken<'t> {
         Facts { header: self.jws.header(), claims: &self.claims, policy, now }
     }
 
-    /// Checks the rules of [`Stage::BeforeSignature`]. They come first because they are cheap, and so that a token that could
+    /// Checks the rules of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). They come first because they are cheap, and so that a token that could
     /// not pass anyway never costs a request to the issuer.
     pub(crate) fn check(self, policy: &'t Policy, now: NumericDate) -> Result<CheckedToken<'t>, TokenError> {
         let facts = self.facts(policy, now);
-        rules::check(Stage::BeforeSignature, &facts)?;
+        rules::check_before_signature(&facts)?;
         let scope = facts.scope();
         let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
         let validity = Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat };
@@ -74,7 +74,7 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
-/// A token that satisfies every rule of [`Stage::BeforeSignature`]. Its signature has not been verified.
+/// A token that satisfies every rule of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). Its signature has not been verified.
 pub(crate) struct CheckedToken<'t> {
     token: UnverifiedToken<'t>,
     scope: Scope,
@@ -107,7 +107,7 @@ impl<'t> CheckedToken<'t> {
         self.token.verify(keys, self.policy, first, try_another)
     }
 
-    /// The access token, if the rules of [`Stage::AfterSignature`] are satisfied too.
+    /// The access token, if the rules of [`Stage::AfterSignature`](super::rules::Stage::AfterSignature) are satisfied too.
     pub(crate) fn into_access_token(
         self,
         verified: &Verified<'_>,
@@ -116,7 +116,7 @@ impl<'t> CheckedToken<'t> {
         parse_claims: Option<ParseClaims>,
     ) -> Result<AccessToken, TokenError> {
         let Self { token, scope, validity, policy, now } = self;
-        rules::check(Stage::AfterSignature, &token.facts(policy, now))?;
+        rules::check_after_signature(&token.facts(policy, now), verified)?;
         let validated = Validated { scope, validity, client_claim: policy.dialect.client, server, time };
         AccessToken::new(verified, token.claims, validated, parse_claims).map_err(TokenError::from)
     }

@@ -17,7 +17,7 @@ pub enum VerifyError {
     },
     /// The token may be good, but a bound of this server is reached: on requests that wait for a key, or on verifications of
     /// tokens without `kid`.
-    #[error("too many tokens wait for their key, retry in {} s", .retry_after.as_secs_f64())]
+    #[error("a bound of this server is reached, retry in {} s", .retry_after.as_secs_f64())]
     TooManyRequests {
         /// When another attempt makes sense.
         retry_after: Duration,

@@ -93,7 +93,7 @@ pub(super) const RULES: [Rule; 6] = [
     Rule {
         name: "profile",
         source: "RFC 9068 §2.2",
-        applies: Applies::In(Profile::Rfc9068),
+        applies: Applies::Except(Profile::Generic),
         check: |facts| {
             require_claim("client_id", facts.claims.client_id.as_deref())?;
             require_claim("jti", facts.claims.jti.as_deref())?;

@@ -11,6 +11,7 @@ mod text;
 mod times;
 
 use super::token_error::TokenError;
+use crate::jose::Verified;
 
 pub(crate) use rule::{Facts, Rule};
 pub(super) use times::check_validity;
@@ -42,9 +43,14 @@ impl Stage {
 /// The rule about the issuer, which is also explained where no issuer matches.
 pub(crate) const ISSUER: &Rule = &kind::RULES[0];
 
-/// Checks the rules of a stage, up to the first that fails.
-pub(super) fn check(stage: Stage, facts: &Facts<'_>) -> Result<(), TokenError> {
-    stage.rules(facts).try_for_each(|rule| (rule.check)(facts))
+/// Checks the rules of [`Stage::BeforeSignature`], up to the first that fails.
+pub(super) fn check_before_signature(facts: &Facts<'_>) -> Result<(), TokenError> {
+    Stage::BeforeSignature.rules(facts).try_for_each(|rule| (rule.check)(facts))
+}
+
+/// Checks the rules of [`Stage::AfterSignature`], up to the first that fails. It takes the proof of a valid signature.
+pub(super) fn check_after_signature(facts: &Facts<'_>, _: &Verified<'_>) -> Result<(), TokenError> {
+    Stage::AfterSignature.rules(facts).try_for_each(|rule| (rule.check)(facts))
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ pub(crate) struct Rule {
 pub(crate) enum Applies {
     /// To all.
     Always,
-    /// To those of the profile.
-    In(Profile),
+    /// To those of every profile but this one.
+    Except(Profile),
     /// To those whose policy has something to compare with.
     If(fn(&Policy) -> bool),
 }
@@ -35,7 +35,7 @@ impl Applies {
     pub(super) fn to(&self, policy: &Policy) -> bool {
         match self {
             Self::Always => true,
-            Self::In(profile) => policy.profile == *profile,
+            Self::Except(profile) => policy.profile != *profile,
             Self::If(applies) => applies(policy),
         }
     }
