@@ -8,7 +8,7 @@ use super::text::{list, presence, strings};
 use crate::jose::{JsonError, Strings};
 use crate::redact::quoted;
 
-pub(super) const RULES: [Rule; 4] = [
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "scope",
         source: "RFC 9068 §2.2.3",

@@ -8,7 +8,7 @@ use super::text::{list, presence};
 use crate::jose::Algorithm;
 use crate::redact::quoted;
 
-pub(super) const RULES: [Rule; 6] = [
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "iss",
         source: "RFC 9068 §4",

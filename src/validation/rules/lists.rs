@@ -7,7 +7,7 @@ use super::rule::{Applies, Facts, Rule};
 use super::text::list;
 use crate::redact::quoted;
 
-pub(super) const RULES: [Rule; 3] = [
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "tenants",
         source: "RFC 9068 §4",

@@ -7,7 +7,7 @@ use super::rule::{Applies, Facts, Rule};
 use super::text::{Date, date};
 use crate::token::{NumericDate, Validity};
 
-pub(super) const RULES: [Rule; 3] = [
+pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "exp",
         source: "RFC 7519 §4.1.4",
