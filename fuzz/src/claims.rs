@@ -39,7 +39,12 @@ pub fn run(input: &[u8]) {
         Some(Json::Array(elements)) => elements.iter().any(is),
         other => other.is_some_and(is),
     };
-    assert_eq!(holds(Require::token().and_claim_contains(pointer, wanted.claim_value())), contains, "contains {}", shown());
+    assert_eq!(
+        holds(Require::token().and_claim_contains(pointer, wanted.claim_value())),
+        contains,
+        "contains {}",
+        shown()
+    );
     let member = claim.and_then(|claim| claim.member(value));
     let has = member.is_some_and(|member| !matches!(member, Json::Null | Json::Bool(false)));
     assert_eq!(holds(Require::token().and_claim_has_member(pointer, value)), has, "has {}", shown());

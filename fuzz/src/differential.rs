@@ -14,8 +14,8 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation};
 use serde_json::Value;
 use tower_bearer::ResourceServer;
-use tower_bearer::validation::VerifyError;
 use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use crate::json::Json;
 use crate::model::{Opinion, seconds};

@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_bearer::jose::{Algorithm, JwsError};
-use tower_bearer::validation::VerifyError;
 use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 
 use crate::json::Json;
 use crate::world::{AUDIENCE, ISSUER};

@@ -8,8 +8,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, Request, Uri};
 use tokio::runtime::Runtime;
-use tower_bearer::layer::ProtectLayer;
 use tower_bearer::credentials::TokenSource;
+use tower_bearer::layer::ProtectLayer;
 
 use crate::lines::{GOOD, lines};
 use crate::requests::answer;

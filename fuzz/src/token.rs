@@ -10,8 +10,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use tower_bearer::validation::VerifyError;
 use tower_bearer::validation::TokenError;
+use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, ResourceServer};
 
 use crate::json::Json;
