@@ -31,7 +31,7 @@ pin_project! {
 pin_project! {
     /// How far a request has come.
     #[project = ProgressProjection]
-    pub(super) enum Progress<S, B, F> {
+    enum Progress<S, B, F> {
         Inner { #[pin] future: F },
         Refused { rejection: Option<Rejection> },
         Pending { pending: PendingVerdict, parked: Option<Parked<S, B>> },
@@ -41,28 +41,29 @@ pin_project! {
 
 /// A request that waits for its verdict, and a service that only this request uses. The service is not polled ready before the
 /// verdict: it may reserve a place then, which must not be held for a token that may turn out bad.
-pub(super) struct Parked<S, B> {
+struct Parked<S, B> {
     service: S,
     request: Request<B>,
 }
 
-impl<S: Service<Request<B>>, B> Progress<S, B, S::Future> {
-    pub(super) fn inner(future: S::Future) -> Self {
-        Self::Inner { future }
-    }
-
-    pub(super) fn refused(rejection: Rejection) -> Self {
-        Self::Refused { rejection: Some(rejection) }
-    }
-
-    pub(super) fn pending(pending: PendingVerdict, service: S, request: Request<B>) -> Self {
-        Self::Pending { pending, parked: Some(Parked { service, request }) }
-    }
-}
-
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
-    pub(super) fn new(progress: Progress<S, B, S::Future>, state: RequestState<R>, span: Span) -> Self {
-        Self { progress, state, span }
+    pub(super) fn inner(future: S::Future, state: RequestState<R>, span: Span) -> Self {
+        Self { progress: Progress::Inner { future }, state, span }
+    }
+
+    pub(super) fn refused(rejection: Rejection, state: RequestState<R>, span: Span) -> Self {
+        Self { progress: Progress::Refused { rejection: Some(rejection) }, state, span }
+    }
+
+    pub(super) fn pending(
+        pending: PendingVerdict,
+        service: S,
+        request: Request<B>,
+        state: RequestState<R>,
+        span: Span,
+    ) -> Self {
+        let parked = Some(Parked { service, request });
+        Self { progress: Progress::Pending { pending, parked }, state, span }
     }
 }
 

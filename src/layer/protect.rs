@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{Progress, ResponseFuture};
+use super::future::ResponseFuture;
 use super::release::release;
 use super::request_state::{self, Decision, RequestState};
 use super::settings::{Credentials, Settings, Tracing};
@@ -158,18 +158,18 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         Context::clear(request.extensions_mut());
         let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, &mut request);
-        let span = request_state::span();
-        let progress = span.in_scope(|| match state.decide(&mut request, &span) {
-            Decision::PassOn => Progress::inner(self.inner.call(request)),
+        let span = request_state::span().entered();
+        // Each arm builds the future in its place, because it is large.
+        match state.decide(&mut request, &span) {
+            Decision::PassOn => ResponseFuture::inner(self.inner.call(request), state, span.exit()),
             Decision::Refuse(rejection) => {
                 release(&mut self.inner);
-                Progress::refused(rejection)
+                ResponseFuture::refused(rejection, state, span.exit())
             }
             Decision::Wait(pending) => {
                 release(&mut self.inner);
-                Progress::pending(pending, self.inner.clone(), request)
+                ResponseFuture::pending(pending, self.inner.clone(), request, state, span.exit())
             }
-        });
-        ResponseFuture::new(progress, state, span)
+        }
     }
 }
