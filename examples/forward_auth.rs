@@ -177,7 +177,7 @@ fn identity(token: &AccessToken) -> Result<[(HeaderName, HeaderValue); 5], Statu
 
 /// Printable ASCII, which every recipient reads alike, and no space at an end, where HTTP drops it.
 fn header(name: &'static str, text: &str) -> Result<(HeaderName, HeaderValue), StatusCode> {
-    let plain = text.bytes().all(|octet| matches!(octet, b' '..=b'~')) && text.trim_matches(' ') == text;
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.trim_matches(' ') == text;
     let value = HeaderValue::from_str(text).ok().filter(|_| plain).ok_or_else(|| {
         tracing::warn!(name, "a good token was refused: its value cannot stand in this header");
         StatusCode::FORBIDDEN

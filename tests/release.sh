@@ -13,7 +13,7 @@ cargo publish --locked --dry-run --allow-dirty --target-dir target
 step dependencies
 command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
 cargo deny --locked check licenses bans sources
-# The advisories come from a repository, which is not everywhere to be had; then this says so and nothing else.
+# The advisories come from a repository, which cannot be reached from everywhere. Then this says so and does not fail.
 if ! advisories=$(cargo deny --locked check advisories 2>&1); then
     grep -q 'failed to fetch advisory database' <<<"$advisories" || { printf '%s\n' "$advisories"; exit 1; }
     echo "NOT CHECKED: the advisory database is out of reach; run 'cargo deny check advisories' where it is not"
@@ -25,7 +25,7 @@ step minimum supported Rust version and minimal versions
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 compiler="+$msrv"
 if ! cargo "$compiler" --version 2>/dev/null && ! rustup toolchain install --profile minimal "$msrv"; then
-    echo "NOT CHECKED: the toolchain $msrv is not to be had here; the one at hand builds the minimal versions"
+    echo "NOT CHECKED: the toolchain $msrv is unavailable here; the one at hand builds the minimal versions"
     compiler="+$(rustup show active-toolchain | cut -d ' ' -f 1)"
 fi
 minimal=target/minimal-versions/package

@@ -47,7 +47,7 @@ pub fn run(input: &[u8]) {
     if let Some(resource) = resource {
         builder = builder.metadata(Metadata::new().resource(resource));
     }
-    let is_printable = |text: &str| text.bytes().all(|octet| (b' '..=b'~').contains(&octet));
+    let is_printable = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let server = match builder.build() {
         Ok(server) => server,
         Err(error) => {

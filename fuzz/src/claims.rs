@@ -17,7 +17,7 @@ static SERVER: LazyLock<ResourceServer> = LazyLock::new(|| server(Ageless(|| *NO
 
 /// A pointer, a value (a number, `true`, `false` or else a text) and the members of a payload, a line each.
 pub fn run(input: &[u8]) {
-    let mut lines = input.splitn(3, |octet| *octet == b'\n').map(std::str::from_utf8);
+    let mut lines = input.splitn(3, |byte| *byte == b'\n').map(std::str::from_utf8);
     let (Some(Ok(pointer)), Some(Ok(value)), Some(Ok(members))) = (lines.next(), lines.next(), lines.next()) else {
         return;
     };
@@ -94,8 +94,7 @@ fn path(pointer: &str) -> Option<Vec<String>> {
 fn find<'j>(claims: &'j Json, path: &[String]) -> Option<&'j Json> {
     path.iter().try_fold(claims, |found, token| match found {
         Json::Array(elements) => {
-            let is_index =
-                token == "0" || (!token.starts_with('0') && token.bytes().all(|octet| octet.is_ascii_digit()));
+            let is_index = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
             elements.get(token.parse::<usize>().ok().filter(|_| is_index)?)
         }
         other => other.member(token),

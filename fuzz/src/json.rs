@@ -25,8 +25,8 @@ const MAX_DEPTH: usize = 128;
 impl Json {
     /// One value and nothing after it.
     #[must_use]
-    pub fn read(octets: &[u8]) -> Option<Self> {
-        let mut reader = Reader { rest: std::str::from_utf8(octets).ok()? };
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader { rest: std::str::from_utf8(bytes).ok()? };
         let value = reader.value(MAX_DEPTH)?;
         reader.skip_white_space();
         reader.rest.is_empty().then_some(value)
@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn unit(&mut self) -> Option<u32> {
-        let digits = self.rest.get(..4).filter(|digits| digits.bytes().all(|octet| octet.is_ascii_hexdigit()))?;
+        let digits = self.rest.get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
         self.rest = &self.rest[4..];
         u32::from_str_radix(digits, 16).ok()
     }

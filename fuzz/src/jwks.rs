@@ -18,7 +18,7 @@ use crate::json::Json;
 use crate::template::{filled, number};
 use crate::world::KEYS;
 
-/// The octets of the public keys, by the name of the key and of the member: `rsa-1.n`.
+/// The bytes of the public keys, by the name of the key and of the member: `rsa-1.n`.
 static MATERIAL: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
     let set = Json::read(KEYS.jwks().to_string().as_bytes()).expect("JSON");
     let Some(Json::Array(keys)) = set.member("keys") else { panic!("no keys") };
@@ -26,15 +26,15 @@ static MATERIAL: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
     for key in keys {
         let kid = key.member("kid").and_then(Json::text).expect("a kid");
         for name in ["n", "e", "x", "y", "pub"] {
-            let octets =
+            let bytes =
                 key.member(name).and_then(Json::text).map(|text| URL_SAFE_NO_PAD.decode(text).expect("base64url"));
-            material.extend(octets.map(|octets| (format!("{kid}.{name}"), octets)));
+            material.extend(bytes.map(|bytes| (format!("{kid}.{name}"), bytes)));
         }
     }
     material
 });
 
-/// A document, in which `$p-256-1.x` is that member of that key in base64url. What follows it is done to the octets first:
+/// A document, in which `$p-256-1.x` is that member of that key in base64url. What follows it is done to the bytes first:
 /// `~9` changes bit 9, `<31` keeps 31 of them, `^` puts a zero before them.
 pub fn run(input: &[u8]) {
     let document = with_material(input);
@@ -66,23 +66,23 @@ pub fn run(input: &[u8]) {
 
 fn with_material(template: &[u8]) -> Vec<u8> {
     filled(template, |part| {
-        let known = |(name, octets): (&String, &Vec<u8>)| Some((octets.clone(), part.strip_prefix(name.as_bytes())?));
-        let (mut octets, mut rest) = MATERIAL.iter().find_map(known)?;
+        let known = |(name, bytes): (&String, &Vec<u8>)| Some((bytes.clone(), part.strip_prefix(name.as_bytes())?));
+        let (mut bytes, mut rest) = MATERIAL.iter().find_map(known)?;
         while let [sign @ (b'~' | b'<' | b'^'), after @ ..] = rest {
             let (place, after) = number(after, 5);
             let place = place.unwrap_or(0);
             match sign {
-                b'^' => octets.insert(0, 0),
-                b'<' => octets.truncate(place),
+                b'^' => bytes.insert(0, 0),
+                b'<' => bytes.truncate(place),
                 _ => {
-                    if let Some(octet) = octets.get_mut(place / 8) {
-                        *octet ^= 1 << (place % 8);
+                    if let Some(byte) = bytes.get_mut(place / 8) {
+                        *byte ^= 1 << (place % 8);
                     }
                 }
             }
             rest = after;
         }
-        Some((URL_SAFE_NO_PAD.encode(octets).into_bytes(), rest))
+        Some((URL_SAFE_NO_PAD.encode(bytes).into_bytes(), rest))
     })
 }
 
@@ -121,8 +121,8 @@ impl Expected {
         if text("use").is_some_and(|usage| usage != "sig") {
             return None;
         }
-        let octets = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let (algorithms, members) = material(text("kty")?, text("crv"), text("alg"), octets)?;
+        let bytes = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let (algorithms, members) = material(text("kty")?, text("crv"), text("alg"), bytes)?;
         let algorithms = match text("alg") {
             None => algorithms,
             // RFC 9864: two names of one scheme.
@@ -144,21 +144,20 @@ fn material(
     kty: &str,
     crv: Option<&str>,
     alg: Option<&str>,
-    octets: impl Fn(&str) -> Option<Vec<u8>>,
+    bytes: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> Option<(Vec<Algorithm>, String)> {
-    let b64 = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
+    let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let point = |length: usize| {
-        let (x, y) = (octets("x")?, octets("y")?);
+        let (x, y) = (bytes("x")?, bytes("y")?);
         let is_full = x.len() == length && y.len() == length;
         is_full.then(|| ([&[4], &*x, &*y].concat(), format!(r#""x":"{}","y":"{}""#, b64(&x), b64(&y))))
     };
     let (algorithms, members) = match (kty, crv) {
         ("RSA", _) => {
-            let stripped =
-                |name| octets(name).map(|number| number.into_iter().skip_while(|octet| *octet == 0).collect());
+            let stripped = |name| bytes(name).map(|number| number.into_iter().skip_while(|byte| *byte == 0).collect());
             let (n, e): (Vec<u8>, Vec<u8>) = (stripped("n")?, stripped("e")?);
             let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
-            let is_odd = |number: &[u8]| number.last().is_some_and(|octet| octet % 2 == 1);
+            let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
             let is_sane = e != [1] && e.len() <= 5 && is_odd(&e) && is_odd(&n);
             ((2048..=8192).contains(&bits) && is_sane).then_some(())?;
             (RSA.to_vec(), format!(r#""e":"{}","kty":"RSA","n":"{}""#, b64(&e), b64(&n)))
@@ -179,7 +178,7 @@ fn material(
             (vec![Algorithm::ES512], format!(r#""crv":"P-521","kty":"EC",{members}"#))
         }
         ("OKP", Some("Ed25519")) => {
-            let x = octets("x")?;
+            let x = bytes("x")?;
             is_safe_ed25519(x.clone().try_into().ok()?).then_some(())?;
             let algorithms = vec![Algorithm::EdDSA, Algorithm::Ed25519];
             (algorithms, format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, b64(&x)))
@@ -192,7 +191,7 @@ fn material(
                 "ML-DSA-87" => (Algorithm::MlDsa87, 2592),
                 _ => return None,
             };
-            let public = octets("pub").filter(|public| public.len() == length)?;
+            let public = bytes("pub").filter(|public| public.len() == length)?;
             (vec![algorithm], format!(r#""alg":"{algorithm}","kty":"AKP","pub":"{}""#, b64(&public)))
         }
         _ => return None,

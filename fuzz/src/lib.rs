@@ -1,4 +1,4 @@
-//! What the fuzz targets promise: a module for each, with a function `run` that takes any octets and panics if the promise is
+//! What the fuzz targets promise: a module for each, with a function `run` that takes any bytes and panics if the promise is
 //! broken. `cargo fuzz` drives them, and so do the tests, with the committed corpora and changes of these.
 
 #![forbid(unsafe_code)]

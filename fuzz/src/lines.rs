@@ -20,7 +20,7 @@ static NAMES: LazyLock<[(&'static [u8], String); 4]> = LazyLock::new(|| {
 
 /// The lines, with tokens in the place of `$GOOD`, `$STRANGE`, `$ELSEWHERE` and `$UNKNOWN`.
 pub fn lines(input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    input.split(|octet| *octet == b'\n').map(|line| filled(line, named))
+    input.split(|byte| *byte == b'\n').map(|line| filled(line, named))
 }
 
 fn named(part: &[u8]) -> Filled<'_> {

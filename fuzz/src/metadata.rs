@@ -17,7 +17,7 @@ use crate::template::filled;
 
 /// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.
 pub fn run(input: &[u8]) {
-    let (identifier, document) = input.split_at(input.iter().position(|octet| *octet == b'\n').unwrap_or(input.len()));
+    let (identifier, document) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
     let Ok(identifier) = std::str::from_utf8(identifier) else { return };
     let document = with_identifier(document.get(1..).unwrap_or_default(), identifier);
     let parsed = IssuerUrl::parse(identifier);

@@ -31,7 +31,7 @@ impl Made {
     /// Follows the recipe. What is no text is nothing that a server is ever asked about.
     #[must_use]
     pub fn by(recipe: &[u8]) -> Option<Self> {
-        let mut lines = recipe.split(|octet| *octet == b'\n');
+        let mut lines = recipe.split(|byte| *byte == b'\n');
         let Some((algorithm, is_strange)) = lines.next().and_then(signer) else {
             let presented = String::from_utf8(recipe.to_vec()).ok()?;
             return Some(Self { signed: String::new(), presented, signer: None });
@@ -44,7 +44,7 @@ impl Made {
         Some(Self { signed, presented, signer: (!is_strange).then_some(algorithm) })
     }
 
-    /// Whether `token` is, octet by octet, what the issuer signed, and by the algorithm that it states.
+    /// Whether `token` is, byte by byte, what the issuer signed, and by the algorithm that it states.
     #[must_use]
     pub fn is_signed(&self, token: &str, opinion: &Opinion) -> bool {
         let stated = opinion.header.as_ref().and_then(|header| header.member("alg")?.text()?.parse().ok());
@@ -67,9 +67,9 @@ fn signer(line: &[u8]) -> Option<(Algorithm, bool)> {
 /// - `~17` changes a bit of the character at 17
 /// - `-17` takes it away
 /// - `+17 abc` puts `abc` before it
-/// - `.1 {}` makes `{}` the octets of part 1: header, payload or signature
+/// - `.1 {}` makes `{}` the bytes of part 1: header, payload or signature
 /// - `:1 abc` makes `abc` the text of part 1
-/// - `^2 9` changes bit 9 of the octets of part 2
+/// - `^2 9` changes bit 9 of the bytes of part 2
 ///
 /// Places beyond the end count on from the start.
 fn edited(token: String, edit: &[u8]) -> String {
@@ -77,19 +77,19 @@ fn edited(token: String, edit: &[u8]) -> String {
     let (place, rest) = number(rest, 6);
     let number = place.unwrap_or(0);
     let text = rest.strip_prefix(b" ").unwrap_or_default();
-    let mut octets = token.clone().into_bytes();
-    let place = number % octets.len().max(1);
+    let mut bytes = token.clone().into_bytes();
+    let place = number % bytes.len().max(1);
     match sign {
-        b'~' if !octets.is_empty() => octets[place] ^= 1 << (number / octets.len() % 7),
-        b'-' if !octets.is_empty() => drop(octets.remove(place)),
-        b'+' => drop(octets.splice(place..place, text.iter().copied())),
+        b'~' if !bytes.is_empty() => bytes[place] ^= 1 << (number / bytes.len() % 7),
+        b'-' if !bytes.is_empty() => drop(bytes.remove(place)),
+        b'+' => drop(bytes.splice(place..place, text.iter().copied())),
         b'.' => return with_part(&token, number, &URL_SAFE_NO_PAD.encode(with_times(text))),
         b':' => return with_part(&token, number, &String::from_utf8_lossy(text)),
         b'^' => return with_bit(&token, number, text).unwrap_or(token),
         _ => {}
     }
     // What is no text is nothing that a server is ever asked about.
-    String::from_utf8(octets).unwrap_or(token)
+    String::from_utf8(bytes).unwrap_or(token)
 }
 
 fn with_part(token: &str, number: usize, text: &str) -> String {
@@ -101,9 +101,9 @@ fn with_part(token: &str, number: usize, text: &str) -> String {
 
 fn with_bit(token: &str, number: usize, text: &[u8]) -> Option<String> {
     let parts: Vec<&str> = token.split('.').collect();
-    let mut octets = URL_SAFE_NO_PAD.decode(parts[number % parts.len()]).ok()?;
+    let mut bytes = URL_SAFE_NO_PAD.decode(parts[number % parts.len()]).ok()?;
     let bit: usize = std::str::from_utf8(text).ok()?.parse().ok()?;
-    let place = (bit / 8).checked_rem(octets.len())?;
-    octets[place] ^= 1 << (bit % 8);
-    Some(with_part(token, number, &URL_SAFE_NO_PAD.encode(octets)))
+    let place = (bit / 8).checked_rem(bytes.len())?;
+    bytes[place] ^= 1 << (bit % 8);
+    Some(with_part(token, number, &URL_SAFE_NO_PAD.encode(bytes)))
 }

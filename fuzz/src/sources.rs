@@ -1,4 +1,4 @@
-//! Tokens in a header, a cookie, a WebSocket subprotocol and the query, beside `Authorization`: any of them, with any octets.
+//! Tokens in a header, a cookie, a WebSocket subprotocol and the query, beside `Authorization`: any of them, with any bytes.
 //!
 //! - Nothing panics, and the status is 200, 400, 401 or 503.
 //! - It is 200 if and only if one place alone presents a token, once, and it is the good one.
@@ -51,23 +51,23 @@ pub fn run(input: &[u8]) {
     for line in lines(input) {
         let Some((place, rest)) = line.split_first() else { continue };
         let Ok(value) = HeaderValue::from_bytes(rest) else { continue };
-        let octets = trimmed(rest);
+        let bytes = trimmed(rest);
         let name = match place {
             b'a' => {
                 authorizations += 1;
-                presented.extend(in_authorization(octets));
+                presented.extend(in_authorization(bytes));
                 &AUTHORIZATION
             }
             b'x' => {
-                presented.push(whether_good(octets));
+                presented.push(whether_good(bytes));
                 &TOKEN
             }
             b'c' => {
-                presented.extend(rest.split(|octet| *octet == b';').filter_map(in_cookie));
+                presented.extend(rest.split(|byte| *byte == b';').filter_map(in_cookie));
                 &COOKIE
             }
             b'w' => {
-                presented.extend(rest.split(|octet| *octet == b',').filter_map(in_subprotocol));
+                presented.extend(rest.split(|byte| *byte == b',').filter_map(in_subprotocol));
                 &SEC_WEBSOCKET_PROTOCOL
             }
             b'q' => {
@@ -91,15 +91,15 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn whether_good(octets: &[u8]) -> Presented {
-    if octets == GOOD.as_bytes() { Presented::Good } else { Presented::Other }
+fn whether_good(bytes: &[u8]) -> Presented {
+    if bytes == GOOD.as_bytes() { Presented::Good } else { Presented::Other }
 }
 
 /// Credentials of another scheme are none; what has no scheme at all is malformed.
-fn in_authorization(octets: &[u8]) -> Option<Presented> {
-    let is_tchar = |octet: &&u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
-    let (scheme, rest) = octets.split_at(octets.iter().take_while(is_tchar).count());
-    let spaces = rest.iter().take_while(|octet| **octet == b' ').count();
+fn in_authorization(bytes: &[u8]) -> Option<Presented> {
+    let is_tchar = |byte: &&u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let (scheme, rest) = bytes.split_at(bytes.iter().take_while(is_tchar).count());
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     match scheme {
         [] => Some(Presented::Other),
         bearer if bearer.eq_ignore_ascii_case(b"bearer") && spaces > 0 => Some(whether_good(&rest[spaces..])),
@@ -117,14 +117,14 @@ fn in_subprotocol(protocol: &[u8]) -> Option<Presented> {
     trimmed(protocol).strip_prefix(b"bearer.").map(whether_good)
 }
 
-/// `application/x-www-form-urlencoded`: `+` is a space, `%` and two digits an octet.
+/// `application/x-www-form-urlencoded`: `+` is a space, `%` and two digits a byte.
 fn in_query(pair: &str) -> Option<Presented> {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     (decoded(name) == b"access_token").then(|| whether_good(&decoded(value)))
 }
 
 fn decoded(text: &str) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let escaped = match after {
@@ -132,23 +132,23 @@ fn decoded(text: &str) -> Vec<u8> {
             _ => None,
         };
         if let Some((high, low)) = escaped {
-            octets.push(high << 4 | low);
+            bytes.push(high << 4 | low);
             rest = &after[2..];
         } else {
-            octets.push(if *first == b'+' { b' ' } else { *first });
+            bytes.push(if *first == b'+' { b' ' } else { *first });
             rest = after;
         }
     }
-    octets
+    bytes
 }
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn trimmed(octets: &[u8]) -> &[u8] {
-    let is_space = |octet: &&u8| matches!(octet, b' ' | b'\t');
-    let start = octets.iter().take_while(is_space).count();
-    let end = octets[start..].iter().rev().take_while(is_space).count();
-    &octets[start..octets.len() - end]
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let start = bytes.iter().take_while(is_space).count();
+    let end = bytes[start..].iter().rev().take_while(is_space).count();
+    &bytes[start..bytes.len() - end]
 }

@@ -1,7 +1,7 @@
 //! Tokens that a real key signed, with whatever header and payload, and whatever happened to them on the way.
 //!
 //! - Nothing panics.
-//! - A token is accepted if and only if it is, octet by octet, what the issuer signed, and has none of the flaws that a
+//! - A token is accepted if and only if it is, byte by byte, what the issuer signed, and has none of the flaws that a
 //!   [second reading](crate::model) of the rules finds.
 //! - A refusal names a flaw that is there.
 //! - What is remembered of a token makes no difference to any verdict.

@@ -146,7 +146,7 @@ async fn hmac_with_public_keys_is_refused() {
 /// Row D4.
 #[tokio::test]
 async fn a_published_secret_verifies_nothing() {
-    let (issuer, secret) = (small_issuer(), b"a secret of enough octets for SHA-256".as_slice());
+    let (issuer, secret) = (small_issuer(), b"a secret of enough bytes for SHA-256".as_slice());
     for symmetric in [
         json!({ "kty": "oct", "kid": "secret", "k": URL_SAFE_NO_PAD.encode(secret) }),
         json!({ "kty": "oct", "kid": "secret", "alg": "HS256", "use": "sig", "k": URL_SAFE_NO_PAD.encode(secret) }),

@@ -35,7 +35,7 @@ pub fn good(issuer: &TestIssuer, algorithm: Algorithm) -> TokenBuilder {
         .claim("acr", "urn:example:mfa")
         .claim("preferred_username", "user-1@example.com");
     let missing = LENGTH.saturating_sub(small.clone().claim("groups", [""]).sign().len());
-    // Three octets are four characters in base64url, and a group costs its quotes and a comma.
+    // Three bytes are four characters in base64url, and a group costs its quotes and a comma.
     let groups = missing * 3 / 4 / 16;
     small.claim("groups", (0..groups).map(|group| format!("department-{group:02}")).collect::<Vec<_>>())
 }

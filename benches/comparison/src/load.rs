@@ -57,9 +57,9 @@ impl Load {
 fn read_response(connection: &mut TcpStream) -> Vec<u8> {
     let mut response = Vec::new();
     while !response.ends_with(b"\r\n\r\nok") {
-        let mut octet = [0];
-        assert_eq!(connection.read(&mut octet).expect("an answer"), 1, "{}", String::from_utf8_lossy(&response));
-        response.push(octet[0]);
+        let mut byte = [0];
+        assert_eq!(connection.read(&mut byte).expect("an answer"), 1, "{}", String::from_utf8_lossy(&response));
+        response.push(byte[0]);
         assert!(response.len() < 4_096, "{}", String::from_utf8_lossy(&response));
     }
     response

@@ -26,11 +26,11 @@ impl Connection {
         Ok(Self { stream, received: Vec::new() })
     }
 
-    pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.stream.write_all(octets).await
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
-    /// Waits for the next octets, which are kept.
+    /// Waits for the next bytes, which are kept.
     pub(crate) async fn receive_some(&mut self) -> io::Result<()> {
         match self.stream.read_buf(&mut self.received).await? {
             0 => Err(ErrorKind::UnexpectedEof.into()),

@@ -64,7 +64,7 @@ pub(crate) const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::fr
 /// The answer to one request.
 pub(crate) struct Answered {
     pub(crate) presentation: Presentation,
-    /// From before its first octet was sent until after the last of the answer was received.
+    /// From before its first byte was sent until after the last of the answer was received.
     pub(crate) during: Span,
     pub(crate) answer: Answer,
     /// The response as it came, if it was none of the sound ones.

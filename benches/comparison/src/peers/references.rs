@@ -21,15 +21,15 @@ impl Floor {
     #[expect(clippy::needless_pass_by_value, reason = "every row is started alike")]
     pub fn new(setup: Setup) -> Self {
         let key = &setup.jwks["keys"][0];
-        let octets = |member: &str| {
+        let bytes = |member: &str| {
             let member = key[member].as_str().expect("a member that such a key has");
             BASE64_URL_SAFE_NO_PAD.decode(member).expect("base64url")
         };
         let parsed = match &*setup.algorithm {
-            "RS256" => RsaPublicKeyComponents { n: octets("n"), e: octets("e") }
+            "RS256" => RsaPublicKeyComponents { n: bytes("n"), e: bytes("e") }
                 .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256),
-            "ES256" => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], octets("x"), octets("y")].concat()),
-            _ => ParsedPublicKey::new(&ED25519, octets("x")),
+            "ES256" => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], bytes("x"), bytes("y")].concat()),
+            _ => ParsedPublicKey::new(&ED25519, bytes("x")),
         };
         Self(parsed.expect("a good key"))
     }

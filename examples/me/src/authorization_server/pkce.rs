@@ -15,8 +15,7 @@ impl Challenge {
             return Err("code_challenge_method must be S256");
         }
         // What becomes of 256 bits, with its alphabet (§4.2).
-        if challenge.len() != 43
-            || !challenge.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+        if challenge.len() != 43 || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         {
             return Err("code_challenge is no base64url of a SHA-256");
         }
@@ -26,7 +25,7 @@ impl Challenge {
     /// Whether this is the verifier: 43 to 128 unreserved characters with the right digest (§4.1, §4.6).
     pub(crate) fn is_met_by(&self, verifier: &str) -> bool {
         let well_formed = (43..=128).contains(&verifier.len())
-            && verifier.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet));
+            && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
         well_formed && secrets::are_equal(&secrets::base64url(secrets::sha256(verifier).as_ref()), &self.0)
     }
 }

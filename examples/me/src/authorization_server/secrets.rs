@@ -6,16 +6,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// 256 random bits, as they may stand in a URL, a form and a cookie.
 pub(crate) fn random() -> String {
-    let mut octets = [0; 32];
-    rand::fill(&mut octets).expect("the system has random numbers");
-    base64url(&octets)
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).expect("the system has random numbers");
+    base64url(&bytes)
 }
 
 /// Six digits, for a user to type.
 pub(crate) fn one_time_code() -> String {
-    let mut octets = [0; 8];
-    rand::fill(&mut octets).expect("the system has random numbers");
-    format!("{:06}", u64::from_le_bytes(octets) % 1_000_000)
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).expect("the system has random numbers");
+    format!("{:06}", u64::from_le_bytes(bytes) % 1_000_000)
 }
 
 /// Whether two secrets are one. Their digests are compared, so that not even their lengths show.
@@ -27,6 +27,6 @@ pub(crate) fn sha256(text: &str) -> digest::Digest {
     digest::digest(&digest::SHA256, text.as_bytes())
 }
 
-pub(crate) fn base64url(octets: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(octets)
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
