@@ -21,7 +21,7 @@ pub(super) enum Signature {
     /// That of another token.
     Another,
     /// These bytes.
-    Bytes(String),
+    Octets(String),
     /// As many bytes, all alike.
     Fill(u8),
     /// One bit, counted from the front or, if negative, from the end.
@@ -67,7 +67,7 @@ impl Signature {
         match self {
             Self::Empty => Vec::new(),
             Self::Another => another(),
-            Self::Bytes(hex) => bytes(hex),
+            Self::Octets(hex) => bytes(hex),
             Self::Fill(byte) => vec![*byte; length],
             Self::Flip(bit) => {
                 let mut signed = signed;

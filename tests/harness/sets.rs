@@ -38,7 +38,7 @@ impl Sets {
             Value::Array(values) => values.clone(),
             Value::String(names) => names.split(" + ").flat_map(|name| self.values(self.named(name))).collect(),
             axis => {
-                if let Some(ranges) = axis.get("bytes") {
+                if let Some(ranges) = axis.get("octets") {
                     let bound = |text: &str| u8::from_str_radix(text, 16).unwrap();
                     let range = |text: &str| {
                         let (first, last) = text.split_once('-').unwrap_or((text, text));
