@@ -83,7 +83,7 @@
 //! - What the service behind believes must come from here: the proxy overwrites or strips every `X-Auth-*` header of a client,
 //!   also on routes that it does not ask about, and in the spelling `X_Auth_Subject` if the service cannot tell the two apart
 //!   (nginx drops those by itself, Envoy with `headers_with_underscores_action`). Nobody reaches the service but the proxy.
-//! - Listen on loopback or a private network: whoever gets here chooses the scope, and the answer names the subject.
+//! - Listen on loopback or a private network: a caller that reaches this server chooses the scope, and the answer names the subject.
 //! - The token still reaches the service. If it has no need of it, drop it: `proxy_set_header Authorization "";`.
 //! - No answer from here may mean yes: leave Envoy's `failure_mode_allow` off. Give the proxy 7 seconds of patience, one more
 //!   than a request may wait for a key.

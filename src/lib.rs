@@ -64,7 +64,7 @@
 //!
 //! # What it decides
 //!
-//! Every request gets one of these answers. Without a row that says otherwise, it does not reach the inner service:
+//! Every request gets one of these answers:
 //!
 //! | the request | the answer |
 //! |---|---|

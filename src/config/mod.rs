@@ -111,7 +111,7 @@
 //!
 //! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
 //! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
-//! nobody or everybody. Leave a setting out to get its default.
+//! no token or every token. Leave a setting out to get its default.
 //!
 //! # From the environment
 //!

@@ -12,8 +12,6 @@ use crate::ResourceServer;
 use crate::server::{Builder, Mistake, Place};
 use crate::validation::{Profile, TokenCache};
 
-const PROFILES: [(&str, Profile); 2] = [("generic", Profile::Generic), ("rfc9068", Profile::Rfc9068)];
-
 /// The builder that these settings make. It is of use only if `reader` found no problem.
 pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     let root = Node { tree: settings, path: Path::default() };
@@ -33,7 +31,8 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     if let Some(realm) = table.get("realm").and_then(|node| reader.string(&node)) {
         builder = builder.realm(realm);
     }
-    if let Some(profile) = table.get("profile").and_then(|node| reader.one_of(&node, &PROFILES)) {
+    let profiles = Profile::ALL.map(|profile| (profile.name(), profile));
+    if let Some(profile) = table.get("profile").and_then(|node| reader.one_of(&node, &profiles)) {
         builder = builder.profile(profile);
     }
     if let Some(seconds) =

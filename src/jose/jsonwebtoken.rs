@@ -7,7 +7,7 @@ use super::jwk::{JwkSet, JwkSetError};
 /// The usable keys of a set that an application already holds as a [`jsonwebtoken::jwk::JwkSet`].
 ///
 /// The same rules hold as for a [document](JwkSet::from_json): keys that cannot be used are [skipped](JwkSet::skipped).
-/// Read the document itself where it is at hand, because `jsonwebtoken` drops what it does not know: a key whose `alg` is
+/// If the document itself is available, read that instead: `jsonwebtoken` drops what it does not know. A key whose `alg` is
 /// `ES512`, `Ed25519` or `ML-DSA-44` is skipped, and a key that was published with its private members is used.
 ///
 /// ```

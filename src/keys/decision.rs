@@ -5,9 +5,9 @@ use crate::clock::Moment;
 /// What to do about one look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// The keys at hand answer it.
+    /// The held keys answer it.
     Use,
-    /// The keys at hand answer it, and a fetch is due.
+    /// The held keys answer it, and a fetch is due.
     UseAndRefresh(Fetch),
     /// A fetch is needed to answer it: the one that runs, or this new one.
     Wait { start: Option<Fetch>, wait: Wait },

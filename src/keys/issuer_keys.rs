@@ -15,7 +15,8 @@ use crate::clock::{Clock, Moment};
 use crate::jose::JwkSet;
 use crate::metrics;
 
-/// One issuer's keys: what the handles of a [`KeyStore`](super::KeyStore) and its [`RefreshTask`](super::refresh_task::RefreshTask)s share.
+/// One issuer's keys: what the handles of a [`KeyStore`](super::KeyStore) share with its
+/// [`RefreshTask`](super::refresh_task::RefreshTask)s.
 pub(super) struct IssuerKeys {
     pub(super) issuer: Box<str>,
     pub(super) source: Arc<dyn KeySource>,
@@ -31,7 +32,7 @@ pub(super) struct IssuerKeys {
     pub(super) newest: watch::Sender<u64>,
     /// The number of fetches that have ended, for requests that wait.
     pub(super) ended: watch::Sender<u64>,
-    /// The same for requests that wait for a refresh of keys at hand: it also counts unanswered fetches.
+    /// The same for requests that wait for a refresh of the held keys: it also counts unanswered fetches.
     pub(super) refreshed: watch::Sender<u64>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every issuer of a server has its own keys, and only a request that needs a fetch waits for one:
 //!
-//! - **A known key is used at once.** A token whose `kid` is among the keys at hand is validated with them, within their lifetime.
+//! - **A known key is used at once.** A token whose `kid` is among the held keys is validated with them, within their lifetime.
 //! - **Requests share a fetch.** The first token that needs keys starts the fetch, in a separate task: a client that disconnects
 //!   cancels nothing. It is given up after 5 seconds. At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
 //!   the first keys. Further ones get 429.

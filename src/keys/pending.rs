@@ -6,7 +6,7 @@ use super::decision::Wait;
 
 /// The most requests of one server that wait for keys while none may be used, as at the start. Further ones get 429.
 pub const MAX_PENDING_REQUESTS: usize = 4096;
-/// The most requests of one server that wait for a key that the keys at hand lack. Further ones get 429.
+/// The maximum number of requests of one server that wait for a key that the held keys lack. Further requests get 429.
 ///
 /// Anyone can cause such requests. A small server accepts 64 requests at once, and this leaves half of them to others.
 pub const MAX_PENDING_UNKNOWN_KEYS: usize = 32;

@@ -17,6 +17,6 @@ pub(super) enum Reason {
     FirstKeys,
     UnknownKey,
     Mismatch,
-    /// The keys at hand are due for a refresh.
+    /// The held keys are due for a refresh.
     Age,
 }

@@ -40,7 +40,7 @@ const EVIDENCE: Duration = Duration::from_secs(75);
 const UNKNOWN_KEY_BURST: u32 = 2;
 /// … and how often one more becomes possible.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5);
-/// If a refresh returned an older document, the next one follows after this part of the lifetime of the keys at hand.
+/// If a refresh returned an older document, the next one follows after this part of the lifetime of the held keys.
 const OUTDATED_REFRESH: u32 = 10;
 /// How far off a fetch may be for a request to wait for it. Otherwise the request is answered with `Retry-After`.
 const WORTH_WAITING: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ pub(super) struct RefreshSchedule {
     random: fastrand::Rng,
 }
 
-/// Whether the keys at hand may be used.
+/// Whether the held keys may be used.
 #[derive(Clone, Copy)]
 enum Usability {
     /// Until that moment, unless something happens before.
@@ -98,7 +98,7 @@ impl RefreshSchedule {
         self.held = self.held.map(|held| HeldDocument { is_seed: true, ..held });
     }
 
-    /// Decides about a token whose key may be among those at hand.
+    /// Decides about a token whose key may be among the held ones.
     pub(super) fn decide(&mut self, now: Moment) -> Decision {
         self.give_up_lost(now);
         match self.usability(now) {
@@ -108,7 +108,7 @@ impl RefreshSchedule {
         }
     }
 
-    /// Decides about a token whose key is not among those at hand.
+    /// Decides about a token whose key is not among the held ones.
     pub(super) fn decide_unknown(&mut self, token: TokenTimes, now: Moment) -> Decision {
         self.give_up_lost(now);
         match (self.usability(now), self.held) {
@@ -226,17 +226,17 @@ impl RefreshSchedule {
         true
     }
 
-    /// How old the document at hand is, and how old it may become before it is stale.
+    /// How old the held document is, and how old it may become before it is stale.
     pub(super) fn age(&self, now: Moment) -> Option<(Duration, Duration)> {
         self.held.map(|held| (now.since(held.began).saturating_add(held.age), held.lifetime.saturating_add(held.age)))
     }
 
-    /// How long the document at hand is fresh from the start of its fetch.
+    /// How long the held document is fresh from the start of its fetch.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.held.map(|held| held.lifetime)
     }
 
-    /// Whether the keys at hand may be used.
+    /// Whether the held keys may be used.
     pub(super) fn is_usable(&self, now: Moment) -> bool {
         matches!(self.usability(now), Usability::Until(_))
     }

@@ -46,12 +46,12 @@ pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchErro
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FetchRequest<'a> {
-    /// The validators that came with the keys at hand, for a conditional request (RFC 9110 §13.1).
+    /// The validators that came with the held keys, for a conditional request (RFC 9110 §13.1).
     pub validators: Option<&'a Validators>,
     /// The monotonic time by the server's [clock](crate::clock::Clock).
     pub now: Instant,
     /// Whether caches on the way must revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4), because a token has a `kid` that the
-    /// keys at hand lack.
+    /// held keys lack.
     pub bypass_caches: bool,
 }
 

@@ -114,7 +114,7 @@ impl KeyStore {
         self.carry_out(state, decision, keys, now)
     }
 
-    /// Whether `key` may be used for a token that it has verified before: it is one of the keys at hand `now`, and they are not
+    /// Whether `key` may be used for a token that it has verified before: it is one of the held keys `now`, and they are not
     /// too old. Never waits; a fetch that is due is started as by any other look-up.
     pub(crate) fn still_holds(&self, key: KeyIdentity, now: Moment) -> bool {
         let shared = &self.0;
@@ -153,8 +153,8 @@ impl KeyStore {
         self.0.trials.try_another(now.monotonic)
     }
 
-    /// The keys at hand, whether or not they may be used.
-    pub(crate) fn at_hand(&self) -> Keys {
+    /// The held keys, whether or not they may be used.
+    pub(crate) fn held(&self) -> Keys {
         Keys(self.0.keys.load())
     }
 
@@ -257,7 +257,7 @@ impl fmt::Debug for KeyStore {
     }
 }
 
-/// The keys at hand.
+/// The held keys.
 pub(crate) struct Keys(Guard<Arc<JwkSet>>);
 
 impl Deref for Keys {
@@ -303,9 +303,9 @@ mod tests {
         let store = KeyStore::new("https://id.example.com", Arc::new(Source), clock, PendingLookups::default());
         let now = store.0.now();
         let token = TokenTimes { arrived: now.monotonic, issued: None, leeway: Duration::ZERO };
-        let tried = store.at_hand();
+        let tried = store.held();
         store.ready().await;
         assert!(matches!(store.look_beyond(&tried, token, now), Lookup::Keys(_)));
-        assert!(matches!(store.look_beyond(&store.at_hand(), token, now), Lookup::Unknown));
+        assert!(matches!(store.look_beyond(&store.held(), token, now), Lookup::Unknown));
     }
 }

@@ -26,7 +26,7 @@ impl ResourceMetadata {
 #[derive(Clone, Debug)]
 pub struct MetadataService(ResourceMetadata);
 
-/// The document holds nothing but what everybody may know.
+/// The document is public.
 const EVERY_ORIGIN: (HeaderName, &str) = (ACCESS_CONTROL_ALLOW_ORIGIN, "*");
 
 impl<B> Service<Request<B>> for MetadataService {

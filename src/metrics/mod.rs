@@ -9,7 +9,7 @@
 //! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
 //! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`) |
 //! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
-//! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys at hand |
+//! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
 //!
 //! What to look at:
@@ -36,9 +36,9 @@ pub const REFUSALS: &str = "tower_bearer_refusals_total";
 pub const TOKEN_CACHE: &str = "tower_bearer_token_cache_total";
 /// Fetches of keys that have ended, by `issuer` and `result`.
 pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
-/// Usable keys at hand, by `issuer`.
+/// Usable keys that are held, by `issuer`.
 pub const KEYS: &str = "tower_bearer_keys";
-/// When the keys at hand were current, by `issuer`.
+/// When the held keys were current, by `issuer`.
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
 
 /// Describes every metric to the installed recorder.

@@ -8,7 +8,7 @@ use crate::keys::KeyStore;
 use crate::redact::quoted;
 use crate::token::NumericDate;
 use crate::validation::{
-    Facts, ISSUER, MAX_TOKEN_LENGTH, Policy, Rule, Stage, TokenError, UnverifiedToken, VerifyError,
+    Facts, ISSUER_RULE, MAX_TOKEN_LENGTH, Policy, Rule, Stage, TokenError, UnverifiedToken, VerifyError,
 };
 
 /// What was checked of a token, what was expected and what was found, step by step: for a developer who investigates a 401, in
@@ -66,7 +66,7 @@ impl Explanation {
     /// The steps, in the order of validation. The first step that fails is why a token is refused. All later steps that do not
     /// depend on it are taken too, because a token may be wrong in more than one way. Where a step needs what an earlier one did
     /// not find, such as an issuer's rules or keys, the list ends. A token that is bad by its content costs no fetch, so the steps
-    /// about its key are present only if the keys were at hand.
+    /// about its key are present only if the keys were available.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -202,7 +202,7 @@ fn of_unknown_issuer<'p>(
     policies: impl Iterator<Item = &'p Policy>,
     now: NumericDate,
 ) -> Option<Step> {
-    let steps = policies.map(|policy| of_rule(ISSUER, &token.facts(policy, now)));
+    let steps = policies.map(|policy| of_rule(ISSUER_RULE, &token.facts(policy, now)));
     steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
 }
 
@@ -215,7 +215,7 @@ fn of_key(
     lists: Vec<Step>,
     claims: Option<&ClaimsExtension>,
 ) -> Vec<Step> {
-    let (keys, status) = (store.at_hand(), store.status());
+    let (keys, status) = (store.held(), store.status());
     let age = status
         .age
         .map_or("no keys".to_owned(), |age| format!("{} of them, {} s old", keys.keys().len(), age.as_secs()));
@@ -223,15 +223,15 @@ fn of_key(
     let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
     // If there are usable keys, the next step names all of them.
     let unusable = skipped.clone().filter(|_| keys.keys().is_empty()).map(|skipped| format!("; {skipped}"));
-    let at_hand = Step {
+    let available = Step {
         name: KEYS,
         source: "RFC 9068 §4",
         expected: "keys of the issuer that are not too old".to_owned(),
         found: age + &trouble + &unusable.collect::<String>(),
         holds: status.is_usable,
     };
-    if !at_hand.holds {
-        return [at_hand].into_iter().chain(lists).collect();
+    if !available.holds {
+        return [available].into_iter().chain(lists).collect();
     }
     let verified = token.verify(&keys, policy, || None, || true);
     let names = keys.keys().iter().map(|key| {
@@ -270,7 +270,7 @@ fn of_key(
             }),
         }
     });
-    [at_hand, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()
+    [available, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()
 }
 
 impl fmt::Display for Explanation {

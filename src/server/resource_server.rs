@@ -43,7 +43,7 @@ pub(super) struct Inner {
 impl ResourceServer {
     /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
-    /// It waits at most 6 seconds for the issuer's keys, and not at all if they are at hand. Dropping the future cancels
+    /// It waits at most 6 seconds for the issuer's keys, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
     ///
     /// # Errors
@@ -60,8 +60,8 @@ impl ResourceServer {
         verdict.and_then(|token| self.check_without_request(token))
     }
 
-    /// Validates a token with the keys at hand. If the issuer's keys have to be fetched first, it starts the fetch and returns
-    /// [`VerifyError::KeysUnavailable`].
+    /// Validates a token with the keys that are available now. If the issuer's keys have to be fetched first, it starts the
+    /// fetch and returns [`VerifyError::KeysUnavailable`].
     ///
     /// # Errors
     ///
@@ -72,8 +72,8 @@ impl ResourceServer {
         verdict
     }
 
-    /// Waits until the keys of every issuer are at hand, however long that takes: for a process that wants no requests before it
-    /// can answer them. Put a time-out around it for a process that would rather fail.
+    /// Waits until the keys of every issuer are available, however long that takes: for a process that wants no requests before
+    /// it can answer them. Put a time-out around it for a process that would rather fail.
     ///
     /// Calling it is optional. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
@@ -84,7 +84,7 @@ impl ResourceServer {
         }
     }
 
-    /// Waits until the keys of one issuer are at hand, however long that takes: as [`ready`](Self::ready), for a process that does
+    /// Waits until the keys of one issuer are available, however long that takes: as [`ready`](Self::ready), for a process that does
     /// not want to wait for all of its issuers.
     ///
     /// # Errors

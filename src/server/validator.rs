@@ -38,7 +38,7 @@ impl Validator {
         }
     }
 
-    /// Validates a token with the keys at hand.
+    /// Validates a token with the keys that are available now.
     pub(super) fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
         match self.validate(token, self.monotonic()) {
             Outcome::Accepted(token, _) => Ok(token),

@@ -31,7 +31,7 @@ pub(crate) use identities::{Identities, is_tenant};
 pub(crate) use outcome::Outcome;
 pub(crate) use policy::{Policy, Subjects};
 pub(crate) use recipient::Recipient;
-pub(crate) use rules::{Facts, ISSUER, Rule, Stage};
+pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;
 pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
 pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};

@@ -23,7 +23,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    const ALL: [Self; 2] = [Self::Generic, Self::Rfc9068];
+    pub(crate) const ALL: [Self; 2] = [Self::Generic, Self::Rfc9068];
 
     /// The text form.
     #[must_use]

@@ -50,8 +50,8 @@ impl<'t> UnverifiedToken<'t> {
         Facts { header: self.jws.header(), claims: &self.claims, policy, now }
     }
 
-    /// Checks the rules of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). They come first because they are cheap, and so that a token that could
-    /// not pass anyway never costs a request to the issuer.
+    /// Checks the rules of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). They come first because they are
+    /// cheap, and so that a token that could not pass anyway never costs a request to the issuer.
     pub(crate) fn check(self, policy: &'t Policy, now: NumericDate) -> Result<CheckedToken<'t>, TokenError> {
         let facts = self.facts(policy, now);
         rules::check_before_signature(&facts)?;
@@ -74,7 +74,8 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
-/// A token that satisfies every rule of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). Its signature has not been verified.
+/// A token that satisfies every rule of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). Its signature has not
+/// been verified.
 pub(crate) struct CheckedToken<'t> {
     token: UnverifiedToken<'t>,
     scope: Scope,

@@ -5,7 +5,7 @@ impl Issuer {
     /// The service accounts of a Kubernetes cluster, by the cluster's issuer: what `kubectl get --raw
     /// /.well-known/openid-configuration` shows as `issuer`, often `https://kubernetes.default.svc.cluster.local`.
     ///
-    /// - **Keys**: by the issuer's metadata. Managed clusters publish it for everybody.
+    /// - **Keys**: by the issuer's metadata. Managed clusters publish it.
     /// - **Set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
     ///   Everybody who may create pods can do that, so list the allowed callers with [`allow_subjects`](Self::allow_subjects).
     /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`, and `/kubernetes.io` has more.

@@ -41,7 +41,7 @@ impl Stage {
 }
 
 /// The rule about the issuer, which is also explained where no issuer matches.
-pub(crate) const ISSUER: &Rule = &kind::RULES[0];
+pub(crate) const ISSUER_RULE: &Rule = &kind::RULES[0];
 
 /// Checks the rules of [`Stage::BeforeSignature`], up to the first that fails.
 pub(super) fn check_before_signature(facts: &Facts<'_>) -> Result<(), TokenError> {
@@ -61,7 +61,7 @@ mod tests {
     fn every_rule_has_a_name_of_its_own_and_the_first_is_about_the_issuer() {
         let tables = [Stage::BeforeSignature, Stage::AfterSignature].into_iter().flat_map(Stage::tables);
         let mut names: Vec<_> = tables.flat_map(|table| table.iter()).map(|rule| rule.name).collect();
-        assert!(ISSUER.name == "iss" && names.len() >= 16);
+        assert!(ISSUER_RULE.name == "iss" && names.len() >= 16);
         let all = names.len();
         names.sort_unstable();
         names.dedup();

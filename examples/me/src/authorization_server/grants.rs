@@ -102,8 +102,8 @@ impl Grants {
         code
     }
 
-    /// Whoever presents a code spends it, rightly or not: nobody may guess at a verifier twice. Presenting it again revokes
-    /// what was issued from it (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
+    /// Every attempt consumes the code, even with a wrong verifier, so that a verifier cannot be guessed. Presenting it
+    /// again revokes what was issued from it (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
     pub(crate) fn redeem(
         &mut self,
         redemption: &Redemption<'_>,
@@ -153,7 +153,7 @@ impl Grants {
         if is_over(family.began, REFRESH_LIFETIME, now) {
             return Err(GrantError::UnknownToken);
         }
-        // In the hands of another client, or used before: one of its holders is a thief, and nobody knows which.
+        // Another client presents it, or it was used before: one of its holders stole it, and it is unknown which.
         let stolen = if family.grant.client_id != client_id {
             Some(GrantError::OtherClient)
         } else if !secrets::are_equal(&family.current, secret) {

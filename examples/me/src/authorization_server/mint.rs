@@ -33,7 +33,7 @@ pub(crate) fn for_user(
     without_nulls(answer)
 }
 
-/// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and nobody was authenticated.
+/// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and no user was authenticated.
 pub(crate) fn for_client(issuer: &TestIssuer, audience: &str, client_id: &str, scope: &Scope) -> Value {
     answer(&access_token(issuer, audience, client_id, client_id, scope).sign(), scope)
 }

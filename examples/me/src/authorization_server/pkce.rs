@@ -7,7 +7,7 @@ use super::secrets;
 pub(crate) struct Challenge(String);
 
 impl Challenge {
-    /// Every client needs one, and `plain` would show the verifier to whoever sees the request (RFC 9700 §2.1.1).
+    /// Every client needs one, and `plain` would show the verifier to anyone who sees the request (RFC 9700 §2.1.1).
     pub(crate) fn parse(challenge: Option<&str>, method: Option<&str>) -> Result<Self, &'static str> {
         let challenge = challenge.ok_or("code_challenge is required (PKCE, RFC 7636)")?;
         // Without a method it would be `plain` (§4.3).

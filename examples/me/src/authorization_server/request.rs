@@ -33,7 +33,7 @@ pub(crate) struct Prompt {
 
 /// Whom to tell.
 pub(crate) enum Refused {
-    /// The user, on a page: where the client is in doubt, a redirect would serve whoever made the request up (RFC 6749
+    /// The user, on a page: where the client is in doubt, a redirect would serve the attacker who made up the request (RFC 6749
     /// §4.1.2.1).
     OnPage(&'static str),
     /// The client.

@@ -63,7 +63,7 @@ impl Sessions {
         self.0.get_mut(name)
     }
 
-    /// Gives a session another name, so that nobody who put the old one into the browser is signed in with its user.
+    /// Gives a session another name, so that an attacker who put the old one into the browser cannot use it after the sign-in.
     pub(crate) fn rename(&mut self, name: &str) -> Option<String> {
         let session = self.0.remove(name)?;
         let new = secrets::random();

@@ -119,12 +119,12 @@ async fn begin_session(State(backend): State<Arc<Backend>>, jar: CookieJar, Json
     (backend.keep(jar, &tokens), Json(reply))
 }
 
-/// The next access token, or none if nobody is signed in.
+/// The next access token, or none if no user is signed in.
 async fn refresh(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply {
     let mut messages = Messages::default();
     match backend.refresh(jar, &mut messages).await {
         Ok((jar, access_token)) => (jar, Json(json!({ "access_token": access_token, "messages": messages }))),
-        Err((jar, reason)) => (jar, refused_or_nobody(reason, &messages)),
+        Err((jar, reason)) => (jar, refused_or_signed_out(reason, &messages)),
     }
 }
 
@@ -133,7 +133,7 @@ async fn profile(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply {
     let mut messages = Messages::default();
     let (jar, access_token) = match backend.refresh(jar, &mut messages).await {
         Ok(refreshed) => refreshed,
-        Err((jar, reason)) => return (jar, refused_or_nobody(reason, &messages)),
+        Err((jar, reason)) => return (jar, refused_or_signed_out(reason, &messages)),
     };
     let request = backend.tokens.http.get(format!("{}/api/me", backend.api)).bearer_auth(access_token);
     match messages.get("GET /api/me, Bearer token", request).await {
@@ -223,8 +223,8 @@ fn expired(name: &'static str) -> Cookie<'static> {
     Cookie::build(name).path(PATH).build()
 }
 
-/// That nobody is signed in is no error: every page asks when it starts.
-fn refused_or_nobody(reason: Option<NoTokens>, messages: &Messages) -> Json<Value> {
+/// No signed-in user is not an error: every page asks when it starts.
+fn refused_or_signed_out(reason: Option<NoTokens>, messages: &Messages) -> Json<Value> {
     match reason {
         Some(reason) => refused(&reason.to_string(), messages),
         None => Json(json!({ "messages": messages })),

@@ -45,7 +45,7 @@ impl ClientApp<'_> {
             "api": self.api,
             "audience": self.audience,
         });
-        // No script but its own file, and nobody to talk to but its backend and the API.
+        // It may run only its own script file, and connect only to its backend and the API.
         let policy = format!(
             "default-src 'self'; connect-src 'self' {}; img-src 'self' data:; frame-ancestors 'none'; \
              base-uri 'none'; form-action 'none'; object-src 'none'",

@@ -13,8 +13,8 @@ use super::tokens::{Granted, NoTokens};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The tabs of a browser share its cookie, so two that start together present the same refresh token. An authorization server that
-/// rotates refresh tokens takes the second for a thief, and ends the whole family. So each token is sent once, and whoever else
-/// presents it meanwhile, or within 10 seconds, gets the same answer.
+/// rotates refresh tokens treats the second use as theft, and revokes the whole family. So each token is sent once. A tab that
+/// presents it again within 10 seconds gets the same answer.
 #[derive(Default)]
 pub(super) struct Refreshes(Mutex<HashMap<String, Recent>>);
 

@@ -10,8 +10,8 @@ use http::header::ORIGIN;
 
 use super::backend::Backend;
 
-/// Refuses with 403 what comes from another origin, or from nobody knows where. `SameSite=Strict` alone does not: another port
-/// or another subdomain is the same site, and its pages' requests bring the cookies along. Every request here is a POST, with
+/// Refuses with 403 a request from another origin, or without exactly one `Origin` header. `SameSite=Strict` alone does not:
+/// another port or another subdomain is the same site, and its pages' requests bring the cookies along. Every request here is a POST, with
 /// which every browser sends `Origin`.
 pub(super) async fn check(State(backend): State<Arc<Backend>>, request: Request, next: Next) -> Response {
     let mut origins = request.headers().get_all(ORIGIN).iter();
