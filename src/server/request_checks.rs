@@ -104,6 +104,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn headers_of_a_check_are_added_to_answers_and_not_to_refusals_of_an_inner_layer() {
+        let issuer = TestIssuer::start();
+        let (api, _) = server(&issuer);
+        let answer = service_fn(async |_: Request<()>| {
+            Ok::<_, Infallible>(Response::builder().header("dpop-nonce", "own").body(String::new()).unwrap())
+        });
+        let token = issuer.token().audience("https://api.example.test").sign();
+        let request = || Request::builder().header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
+
+        let open = ServiceBuilder::new().layer(api.layer()).service(answer);
+        let response = open.oneshot(request()).await.unwrap();
+        assert_eq!(response.headers().get_all("dpop-nonce").iter().collect::<Vec<_>>(), ["own", "n"]);
+
+        // It does not trust the issuer of the token.
+        let strict =
+            ResourceServer::builder("https://api.example.test").trust(TestIssuer::start().issuer()).build().unwrap();
+        let restricted = ServiceBuilder::new().layer(api.layer()).layer(strict.layer()).service(answer);
+        let response = restricted.oneshot(request()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(!response.headers().contains_key("dpop-nonce"));
+    }
+
+    #[tokio::test]
     async fn a_check_runs_for_tokens_outside_of_requests_too() {
         let issuer = TestIssuer::start();
         let (api, check) = server(&issuer);
