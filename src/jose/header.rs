@@ -85,7 +85,7 @@ mod tests {
         Header::parse(header.as_bytes())
     }
 
-    // Row E6 of the checklist.
+    /// Row E6.
     #[test]
     fn alg_is_a_string_that_is_known() {
         assert_eq!(parse("{}").err(), Some(JwsError::NoAlgorithm));
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(parse(r#"{"\u0061lg":"ES256"}"#).map(|header| header.algorithm), Ok(Algorithm::ES256));
     }
 
-    // Rows E7, E8 of the checklist.
+    /// Rows E7, E8.
     #[test]
     fn no_extension_is_understood() {
         for crit in [r#"["b64"]"#, r#"["exp"]"#, "[]", "null", "\"b64\"", r#"["alg"]"#] {
@@ -109,13 +109,13 @@ mod tests {
         assert_eq!(parse(r#"{"alg":"ES256","b64":false}"#).err(), Some(JwsError::UnencodedPayload));
     }
 
-    // Row E12 of the checklist.
+    /// Row E12.
     #[test]
     fn unknown_members_are_ignored() {
         assert!(parse(r#"{"alg":"ES256","x5t":"abc","jku":"https://evil.example","new":{"a":[1]}}"#).is_ok());
     }
 
-    // Row E30 of the checklist.
+    /// Row E30.
     #[test]
     fn nested_and_encrypted_tokens_are_refused() {
         for cty in ["JWT", "jwt", "application/jwt"] {

@@ -126,7 +126,7 @@ pub(crate) enum SignatureError {
 mod tests {
     use super::*;
 
-    // Row E1 of the checklist.
+    /// Row E1.
     #[test]
     fn three_parts() {
         for (text, found) in [("", 1), ("abc", 1), ("a.b", 2), ("a.b.c.d", 4), ("a.b.c.d.e", 5), ("a.b.c.d.e.f", 6)] {

@@ -252,7 +252,7 @@ mod tests {
         read_object(text.as_ref(), &mut Reader(0))
     }
 
-    // Rows E4, E5 of the checklist.
+    /// Rows E4, E5.
     #[test]
     fn duplicate_names_are_refused_at_every_depth() {
         let twice = |name: &str| Err(JsonError::Duplicate { name: name.into() });
@@ -263,14 +263,14 @@ mod tests {
         assert_eq!(check(r#"{"a":{"a":[{"a":1},{"a":1}]},"b":{"a":1}}"#), Ok(()));
     }
 
-    // Row E13 of the checklist.
+    /// Row E13.
     #[test]
     fn names_compare_after_unescaping() {
         assert_eq!(check(r#"{"alg":1,"\u0061lg":2}"#), Err(JsonError::Duplicate { name: "alg".into() }));
         assert_eq!(check("{\"\u{e9}\":1,\"e\u{301}\":2}"), Ok(()), "no normalization");
     }
 
-    // Rows D11, E29 of the checklist.
+    /// Rows D11, E29.
     #[test]
     fn one_utf8_object_and_nothing_else() {
         for bad in ["", "[]", "1", "null", "\"x\"", "{} {}", "{}x", "{", "{\"a\":1,}", "{'a':1}", "\u{feff}{}"] {
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(check(r#"{"number":"1"}"#), Err(JsonError::WrongType { name: "number".into() }));
     }
 
-    // Row E29 of the checklist.
+    /// Row E29.
     #[test]
     fn depth_is_bounded() {
         let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));

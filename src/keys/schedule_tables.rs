@@ -70,7 +70,7 @@ impl Story {
 }
 
 /// 10 minutes, towards the end of which a refresh is due, and an hour on top as long as the issuer is out of reach.
-// Rows I7, I10 of the checklist.
+/// Rows I7, I10.
 #[test]
 fn what_their_age_means_for_a_known_key() {
     let is_use = |decision| decision == Decision::Use;
@@ -139,7 +139,7 @@ fn an_age_is_that_of_the_clock_that_says_more() {
 }
 
 /// All of them started together, and lost their issuer at the same moment.
-// Row I10 of the checklist.
+/// Row I10.
 #[test]
 fn a_fleet_neither_refreshes_nor_returns_together() {
     type Time = fn(&mut Story) -> Moment;
@@ -169,7 +169,7 @@ fn a_fleet_neither_refreshes_nor_returns_together() {
 }
 
 /// The issuer may have published the key after it answered, or a cache may have answered in its place.
-// Row I9 of the checklist.
+/// Row I9.
 #[test]
 fn only_a_document_as_of_a_time_after_the_token_can_refuse_it() {
     // When the token arrived and was issued, when the fetch began, how old its document was then.
@@ -209,7 +209,7 @@ fn a_time_of_day_that_was_wrong_during_a_fetch_refuses_no_new_key() {
     assert!(matches!(decision, Decision::Wait { .. }), "{decision:?}");
 }
 
-// Row I9 of the checklist.
+/// Row I9.
 #[test]
 fn when_fetches_for_unknown_kids_may_begin() {
     // When a token comes, and when the fetch for it begins: after a rest there is a burst of two again.

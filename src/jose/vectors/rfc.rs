@@ -161,7 +161,7 @@ fn a_signature_of_zeros_fits_nothing() {
     }
 }
 
-// Row D2 of the checklist.
+/// Row D2.
 #[test]
 fn a_key_of_another_kind_is_not_even_tried() {
     for example in &EXAMPLES {
@@ -176,7 +176,7 @@ fn a_key_of_another_kind_is_not_even_tried() {
     }
 }
 
-// Rows D4, D5 of the checklist.
+/// Rows D4, D5.
 #[test]
 fn the_published_macs_and_the_unsecured_one_are_refused() {
     let unknown = |name: &str| Some(JwsError::Algorithm { found: name.into() });
@@ -306,7 +306,7 @@ fn the_published_keys_that_no_set_should_have() {
 }
 
 /// RFC 9964 appendix A: the keys that the seed of 32 zeros makes, named by their thumbprints.
-// Rows F4, E31 of the checklist.
+/// Rows F4, E31.
 #[test]
 fn the_published_ml_dsa_keys_are_ours_too() {
     for (algorithm, scheme, signature_length, published) in [

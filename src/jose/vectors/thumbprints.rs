@@ -3,7 +3,7 @@
 use super::rfc::{ED25519, RSA_MODULUS};
 use super::thumbprint;
 
-// Row E31 of the checklist.
+/// Row E31.
 #[test]
 fn the_published_thumbprints() {
     let rsa = format!(r#"{{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#);
@@ -11,7 +11,7 @@ fn the_published_thumbprints() {
     assert_eq!(thumbprint(ED25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "RFC 8037 A.3");
 }
 
-// Row E31 of the checklist.
+/// Row E31.
 #[test]
 fn only_the_required_members_count() {
     let rsa = |rest: &str| thumbprint(&format!(r#"{{"e":"AQAB",{rest}"n":"{RSA_MODULUS}","kty":"RSA"}}"#));

@@ -19,7 +19,7 @@ use super::key;
 use crate::jose::Algorithm;
 use crate::jose::base64url::encode as b64;
 
-// Rows D8, E23 of the checklist.
+/// Rows D8, E23.
 #[test]
 fn ecdsa() {
     let tally = tally_of(ecdsa::TestName::all().into_iter().map(|name| Set {
@@ -41,7 +41,7 @@ fn ecdsa() {
     );
 }
 
-// Rows F1, F3 of the checklist.
+/// Rows F1, F3.
 #[test]
 fn eddsa() {
     let tally = tally_of(eddsa::TestName::all().into_iter().map(|name| Set {
@@ -51,7 +51,7 @@ fn eddsa() {
     tally.assert_at_least(238, &[("Ed25519", 88, 63), ("Ed448", 0, 87)]);
 }
 
-// Row E21 of the checklist.
+/// Row E21.
 #[test]
 fn rsa_pkcs1() {
     let tally = tally_of(pkcs1::TestName::all().into_iter().map(|name| Set {
@@ -79,7 +79,7 @@ fn rsa_pkcs1() {
     );
 }
 
-// Row E22 of the checklist.
+/// Row E22.
 #[test]
 fn rsa_pss() {
     let tally = tally_of(pss::TestName::all().into_iter().map(|name| Set {
@@ -105,7 +105,7 @@ fn rsa_pss() {
     );
 }
 
-// Row F4 of the checklist.
+/// Row F4.
 #[test]
 fn ml_dsa() {
     let tally = tally_of(mldsa_verify::TestName::all().into_iter().map(|name| {

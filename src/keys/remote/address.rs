@@ -82,7 +82,7 @@ fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
 mod tests {
     use super::LocalAddress::{self, CloudMetadata, LinkLocal, ThisMachine};
 
-    // Row D16 of the checklist.
+    /// Row D16.
     #[test]
     fn which_addresses_are_local() {
         let rows = [

@@ -88,7 +88,7 @@ mod tests {
         lifetime(&map).map(|lifetime| lifetime.as_secs())
     }
 
-    // Row I7 of the checklist.
+    /// Row I7.
     #[test]
     fn how_long_an_answer_is_fresh() {
         let cache_control = |value| seconds(&[(CACHE_CONTROL, value)]);

@@ -128,7 +128,7 @@ mod tests {
         IssuerUrl::parse(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
     }
 
-    // Rows I2, I3, I4 of the checklist.
+    /// Rows I2, I3, I4.
     #[test]
     fn where_metadata_is_looked_for() {
         let root = [
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
     }
 
-    // Row I5 of the checklist.
+    /// Row I5.
     #[test]
     fn what_an_issuer_url_may_be() {
         let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier.to_string());
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(parse(""), Err(UrlError::NotAUrl));
     }
 
-    // Row I1 of the checklist.
+    /// Row I1.
     #[test]
     fn the_metadata_must_be_the_issuers_own() {
         let issuer = IssuerUrl::parse("https://h.example/t").unwrap();
@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    // Row D16 of the checklist.
+    /// Row D16.
     #[test]
     fn where_the_metadata_may_point() {
         let read = |issuer: &str, jwks_uri: &str| {
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }
 
-    // Row I6 of the checklist.
+    /// Row I6.
     #[test]
     fn anything_else_is_no_metadata() {
         let issuer = IssuerUrl::parse("https://h.example").unwrap();

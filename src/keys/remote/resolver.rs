@@ -93,7 +93,7 @@ mod tests {
         texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
     }
 
-    // Row D16 of the checklist.
+    /// Row D16.
     #[tokio::test]
     async fn a_name_that_leads_to_this_machine_is_refused() {
         let refused = |address: &str, what: &str| {

@@ -230,7 +230,7 @@ pub(super) mod tests {
         }
     }
 
-    // Row D16 of the checklist.
+    /// Row D16.
     #[tokio::test]
     async fn no_connection_is_made_to_a_name_that_leads_to_this_machine() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
