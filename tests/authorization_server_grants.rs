@@ -1,4 +1,4 @@
-//! The codes and refresh tokens of the authorization server in `examples/me`: what becomes of them in time.
+//! The codes and refresh tokens of the authorization server in `examples/me`: their expiry and revocation.
 
 use std::time::{Duration, SystemTime};
 
@@ -47,7 +47,7 @@ fn redeemed(grants: &mut Grants) -> (String, String) {
 }
 
 #[test]
-fn a_code_dies_after_a_minute() {
+fn a_code_expires_after_a_minute() {
     let mut grants = Grants::default();
     let [young, old] = [(); 2].map(|()| grants.issue_code(authorization(), NOW));
     assert!(grants.redeem(&redemption(&young), NOW + CODE_LIFETIME - SECOND).is_ok());
@@ -57,7 +57,7 @@ fn a_code_dies_after_a_minute() {
 }
 
 #[test]
-fn a_replay_revokes_however_late_it_comes() {
+fn a_late_replay_of_a_code_revokes_too() {
     let mut grants = Grants::default();
     let (mut token, code) = redeemed(&mut grants);
     let later = NOW + REFRESH_LIFETIME - SECOND;
@@ -71,7 +71,7 @@ fn a_replay_revokes_however_late_it_comes() {
 }
 
 #[test]
-fn every_wrong_attempt_spends_the_code() {
+fn every_wrong_attempt_consumes_the_code() {
     let good = redemption("");
     let wrong = [
         (Redemption { client_id: "other", ..good }, GrantError::OtherClient),
@@ -89,7 +89,7 @@ fn every_wrong_attempt_spends_the_code() {
 }
 
 #[test]
-fn a_family_of_refresh_tokens_ends_by_itself() {
+fn a_family_of_refresh_tokens_expires() {
     let mut grants = Grants::default();
     let (token, _) = redeemed(&mut grants);
     let (_, token) = grants.refresh(&token, "app", None, NOW + REFRESH_LIFETIME - SECOND).unwrap();
@@ -98,7 +98,7 @@ fn a_family_of_refresh_tokens_ends_by_itself() {
 }
 
 #[test]
-fn a_refresh_token_in_foreign_hands_ends_its_family() {
+fn a_refresh_token_of_another_client_revokes_its_family() {
     let mut grants = Grants::default();
     let (token, _) = redeemed(&mut grants);
     assert_eq!(grants.refresh(&token, "other", None, NOW).unwrap_err(), GrantError::OtherClient);
@@ -106,7 +106,7 @@ fn a_refresh_token_in_foreign_hands_ends_its_family() {
 }
 
 #[test]
-fn a_wider_scope_is_refused_and_costs_nothing() {
+fn a_wider_scope_is_refused_and_consumes_nothing() {
     let mut grants = Grants::default();
     let (token, _) = redeemed(&mut grants);
     let [wider, narrower] = ["read:me write:me", "read:me"].map(|scope| scope.parse().unwrap());
