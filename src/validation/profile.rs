@@ -12,8 +12,8 @@ use crate::redact::Excerpt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// What issuers send in practice: the header's `typ` is `at+jwt`, `application/at+jwt` (in any case), `JWT` or absent, the
-    /// scope is in `scope`, `scp` or `scopes`, and `iss`, `aud`, `exp` and `sub` are required. Tokens that are known to be of
+    /// What issuers send in practice: the header's `typ` is `at+jwt`, `JWT`, `JOSE` or absent, in any case and with or without
+    /// `application/` before it. The scope is in `scope`, `scp` or `scopes`, and `iss`, `aud`, `exp` and `sub` are required. Tokens that are known to be of
     /// another kind are refused all the same.
     #[default]
     Generic,

@@ -75,7 +75,10 @@ impl GoodToken {
     fn take_liberties(&mut self, random: &mut Rng) {
         match random.u8(..3) {
             0 => drop(self.header.remove("typ")),
-            1 => drop(self.header.insert("typ".into(), any_case("JWT", random).into())),
+            1 => {
+                let typ = random.choice(["JWT", "application/jwt", "JOSE", "application/jose"]).unwrap();
+                self.header.insert("typ".into(), any_case(typ, random).into());
+            }
             _ => {}
         }
         for claim in ["iat", "jti", "client_id"] {

@@ -21,13 +21,12 @@ async fn typ_must_be_that_of_an_access_token() {
         assert_refused(api, values("other types + no text").iter().map(typed)).await;
         assert_refused(api, [typed(&json!(["at+jwt"])), typed(&json!({ "at+jwt": 1 }))]).await;
     }
-    let usual = [
-        ("JWT", good(&ISSUER).header("typ", "JWT").sign()),
-        ("jwt", good(&ISSUER).header("typ", "jwt").sign()),
-        ("none", good(&ISSUER).without_header("typ").sign()),
-    ];
-    assert_accepted(&generic, usual.clone()).await;
-    assert_refused(&strict, usual).await;
+    let any_jwt = || {
+        let none = ("none".to_owned(), good(&ISSUER).without_header("typ").sign());
+        values("types of any JWT").iter().map(typed).chain([none]).collect::<Vec<_>>()
+    };
+    assert_accepted(&generic, any_jwt()).await;
+    assert_refused(&strict, any_jwt()).await;
 }
 
 /// Row C4.

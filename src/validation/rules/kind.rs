@@ -49,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         check: check_type,
         expected: |facts| match facts.policy.profile {
             Profile::Rfc9068 => "at+jwt".to_owned(),
-            Profile::Generic => "at+jwt, JWT or none".to_owned(),
+            Profile::Generic => "at+jwt, JWT, JOSE or none".to_owned(),
         },
         found: |facts| quoted(facts.header.typ.as_deref()),
     },
@@ -117,14 +117,23 @@ fn check_issuer(facts: &Facts<'_>) -> Result<(), TokenError> {
     matched.check_tenant(facts.claims)
 }
 
-/// RFC 9068 §4, RFC 8725 §3.11. Media types compare in any case (RFC 7515 §4.1.9).
+/// RFC 9068 §4, RFC 8725 §3.11. `JOSE` says no more than that this is a JWS (RFC 7515 §4.1.9), so it counts as no `typ`.
 fn check_type(facts: &Facts<'_>) -> Result<(), TokenError> {
-    let is = |typ: &str, expected: &str| typ.eq_ignore_ascii_case(expected);
-    match (facts.header.typ.as_deref(), facts.policy.profile) {
-        (Some(typ), _) if is(typ, "at+jwt") || is(typ, "application/at+jwt") => Ok(()),
-        (Some(typ), Profile::Generic) if is(typ, "JWT") => Ok(()),
-        (None, Profile::Generic) => Ok(()),
-        (typ, _) => Err(TokenError::Type { found: typ.map(Into::into) }),
+    let typ = facts.header.typ.as_deref();
+    let is = |expected: &str| typ.is_some_and(|typ| without_application(typ).eq_ignore_ascii_case(expected));
+    let is_acceptable = match facts.policy.profile {
+        Profile::Rfc9068 => is("at+jwt"),
+        Profile::Generic => typ.is_none() || is("at+jwt") || is("JWT") || is("JOSE"),
+    };
+    if is_acceptable { Ok(()) } else { Err(TokenError::Type { found: typ.map(Into::into) }) }
+}
+
+/// RFC 7515 §4.1.9: a media type without a slash is short for one with `application/` before it. Media types compare in any case.
+fn without_application(media_type: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match media_type.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => media_type,
     }
 }
 

@@ -7,6 +7,7 @@ use tower_bearer::validation::TokenError;
 
 use super::{Rule, Setting, half_before, near_miss, neither_string_nor_strings, not, to_come};
 use crate::harness::AUDIENCE;
+use crate::harness::sets::texts;
 use crate::properties::good_token::{LEEWAY, ago, any_case, value, word, write};
 
 /// RFC 9068 §2.2.
@@ -159,7 +160,12 @@ pub(super) fn of_rfc9068() -> Vec<Rule> {
         required!("iat is absent", "iat"),
         claim_rule!("client_id is empty", "client_id", |_, _| "".into(), TokenError::Missing { claim: "client_id" }),
         claim_rule!("jti is empty", "jti", |_, _| "".into(), TokenError::Missing { claim: "jti" }),
-        header_rule!("typ is JWT", "typ", |_, random| any_case("jwt", random).into(), TokenError::Type { .. }),
+        header_rule!(
+            "typ is that of any JWT",
+            "typ",
+            |_, random| any_case(random.choice(&texts("types of any JWT")).unwrap(), random).into(),
+            TokenError::Type { .. }
+        ),
         rule!(
             "typ is absent",
             |mut token, _, random| {
