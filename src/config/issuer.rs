@@ -70,6 +70,9 @@ fn with_rules(reader: &mut Reader, table: &mut Table, arguments: &[&str], mut is
     if let Some(subjects) = names("subjects", "subjects") {
         issuer = issuer.allow_subjects(subjects);
     }
+    if table.get("client_as_subject").and_then(|node| reader.boolean(&node, "true or false")) == Some(true) {
+        issuer = issuer.client_as_subject();
+    }
     if let Some(node) = table.get("algorithms") {
         let names = reader.strings(&node, Algorithm::ES256.name());
         let algorithms: Vec<_> = names.iter().map(|(path, name)| algorithm(reader, path, name)).collect();

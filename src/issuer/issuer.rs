@@ -6,7 +6,7 @@ use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
 use crate::keys::RemoteKeys;
-use crate::validation::{Dialect, Identities, Subjects};
+use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, UserFlow};
 
 /// An authorization server that is trusted to issue tokens: its identifier, its keys, and the rules for its tokens.
 ///
@@ -41,7 +41,10 @@ pub struct Issuer {
     pub(crate) audiences: Vec<Box<str>>,
     /// The clients by which tokens are identified, if they need no audience.
     pub(crate) clients: Option<Vec<Box<str>>>,
+    pub(crate) subject: SubjectClaim,
     pub(crate) subjects: Subjects,
+    pub(crate) callers: Option<Callers>,
+    pub(crate) user_flow: Option<UserFlow>,
     pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
 }
@@ -106,7 +109,10 @@ impl Issuer {
             source,
             audiences: Vec::new(),
             clients: None,
+            subject: SubjectClaim::default(),
             subjects: Subjects::Any,
+            callers: None,
+            user_flow: None,
             dialect: Dialect::default(),
             algorithms: AlgorithmSet::all(),
         }
@@ -163,6 +169,30 @@ impl Issuer {
     #[must_use]
     pub fn identify_by_client(mut self, clients: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.clients.get_or_insert_default().extend(clients.into_iter().map(|client| client.into().into()));
+        self
+    }
+
+    /// Accepts tokens of this issuer without `sub`, and takes the [client](crate::AccessToken::client_id) for their subject: for an
+    /// issuer that leaves `sub` out, or writes an empty one or null, when a client gets a token for itself (client credentials).
+    /// Duende `IdentityServer`, AD FS and the service tokens of Cloudflare Access are examples.
+    ///
+    /// - A token with neither a `sub` nor a client is refused.
+    /// - [`AccessToken::is_client`](crate::AccessToken::is_client) is true for such a token. Data that is keyed by the subject
+    ///   should be keyed by it too, unless the issuer never gives a user the identifier of a client as `sub` (RFC 9068 §5, RFC 9700
+    ///   §4.15).
+    /// - The [strict profile](crate::validation::Profile::Rfc9068) always requires a `sub`.
+    ///
+    /// ```
+    /// use tower_bearer::Issuer;
+    ///
+    /// let duende = Issuer::discover("https://login.example.com")?.client_as_subject();
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// Default: a token without `sub` is refused (RFC 9068 §2.2).
+    #[must_use]
+    pub fn client_as_subject(mut self) -> Self {
+        self.subject = SubjectClaim::ClientInstead;
         self
     }
 

@@ -1,33 +1,49 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::validation::{IssuerGeneration, TokenError, TrustedIssuer};
+use smallvec::SmallVec;
+
+use crate::validation::{IssuerGeneration, TokenError, TrustedIssuer, UnverifiedToken};
 
 /// The issuers that a server trusts, found by the `iss` of a token.
 pub(crate) struct IssuerRegistry {
     /// In the order in which they were trusted, which is also that of their generations.
     issuers: Vec<Arc<TrustedIssuer>>,
-    by_identifier: HashMap<Box<str>, Arc<TrustedIssuer>>,
+    by_identifier: HashMap<Box<str>, SmallVec<[Arc<TrustedIssuer>; 1]>>,
 }
 
 impl IssuerRegistry {
-    /// `issuers` are in the order of their generations, and no two have an identifier in common.
+    /// `issuers` are in the order of their generations. Two with the same identifier have different user flows.
     pub(crate) fn new(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
-        let identifiers = |issuer: &Arc<TrustedIssuer>| -> Vec<(Box<str>, Arc<TrustedIssuer>)> {
-            issuer.policy.issuer.iter().map(|identifier| (identifier.into(), Arc::clone(issuer))).collect()
-        };
-        let by_identifier = issuers.iter().flat_map(identifiers).collect();
+        let mut by_identifier: HashMap<Box<str>, SmallVec<_>> = HashMap::new();
+        for issuer in &issuers {
+            for identifier in issuer.policy.issuer.iter() {
+                by_identifier.entry(identifier.into()).or_default().push(Arc::clone(issuer));
+            }
+        }
         Self { issuers, by_identifier }
     }
 
-    /// The issuer of tokens whose `iss` is `identifier` (RFC 8725 §3.8).
+    /// The issuer of a token, by its `iss` (RFC 8725 §3.8) and, if several have that identifier, by its user flow. A token of no
+    /// trusted user flow gets one of them, whose rules refuse it.
+    pub(crate) fn of_token(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
+        let identifier = token.issuer()?;
+        let named = self.named(identifier);
+        let first = named.first().ok_or_else(|| TokenError::Issuer { found: identifier.into() })?;
+        let by_user_flow = || named.iter().find(|issuer| token.is_of_user_flow(&issuer.policy));
+        Ok(if named.len() == 1 { first } else { by_user_flow().unwrap_or(first) })
+    }
+
+    /// The issuers with this identifier: one or, of Azure AD B2C, one for each user flow.
     ///
     /// An identifier that has the form of a list of tenants leads to that list, whether the tenant is listed or not, because the
     /// list is secret until the signature is verified. Identifiers of other issuers take precedence.
-    pub(crate) fn find(&self, identifier: &str) -> Result<&Arc<TrustedIssuer>, TokenError> {
-        let found = self.by_identifier.get(identifier);
+    pub(crate) fn named(&self, identifier: &str) -> &[Arc<TrustedIssuer>] {
         let by_template = || self.issuers.iter().find(|issuer| issuer.policy.issuer.may_contain(identifier));
-        found.or_else(by_template).ok_or_else(|| TokenError::Issuer { found: identifier.into() })
+        match self.by_identifier.get(identifier) {
+            Some(found) => found,
+            None => by_template().map(std::slice::from_ref).unwrap_or_default(),
+        }
     }
 
     /// The issuer of this generation, if it is still trusted.

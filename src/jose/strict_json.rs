@@ -104,6 +104,11 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
         self.map.next_value_seed(Text(PhantomData))
     }
 
+    /// As [`text`](Self::text), or `None` for `null`.
+    pub(crate) fn text_or_null(self) -> Result<Option<Cow<'de, str>>, A::Error> {
+        self.map.next_value_seed(TextOrNull)
+    }
+
     /// The value as a `T`, or `None` if it has another type: for members whose type is no reason to refuse the text. It is still
     /// checked.
     pub(crate) fn read_leniently<T: Deserialize<'de>>(self) -> Result<Option<T>, A::Error> {
@@ -232,6 +237,32 @@ impl<'de> Visitor<'de> for Text<'de> {
 
     fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
         Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+struct TextOrNull;
+
+impl<'de> DeserializeSeed<'de> for TextOrNull {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextOrNull {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        Text(PhantomData).deserialize(json).map(Some)
     }
 }
 

@@ -9,7 +9,9 @@ use crate::issuer::{ConfigError, IssuerRegistry};
 use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::token::ServerIdentity;
-use crate::validation::{IssuerGeneration, Method, Policy, Recipient, ServerContext, TrustedIssuer, VerifiedTokens};
+use crate::validation::{
+    IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, SubjectClaim, TrustedIssuer, VerifiedTokens,
+};
 
 impl Builder {
     /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable.
@@ -41,7 +43,18 @@ impl Builder {
 
     /// An issuer whose settings are acceptable.
     fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> TrustedIssuer {
-        let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer.clone();
+        let Issuer {
+            identities,
+            source,
+            mut audiences,
+            clients,
+            subject,
+            subjects,
+            callers,
+            user_flow,
+            dialect,
+            algorithms,
+        } = issuer.clone();
         if audiences.is_empty() {
             audiences.push(self.audience.as_str().into());
         }
@@ -51,9 +64,24 @@ impl Builder {
         };
         let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock), pending.clone());
         let (profile, leeway) = (self.profile, self.leeway);
+        let subject = match profile {
+            Profile::Generic => subject,
+            Profile::Rfc9068 => SubjectClaim::Required,
+        };
         TrustedIssuer {
             generation: IssuerGeneration::next(),
-            policy: Policy { issuer: identities, recipient, subjects, dialect, algorithms, profile, leeway },
+            policy: Policy {
+                issuer: identities,
+                recipient,
+                subject,
+                subjects,
+                callers,
+                user_flow,
+                dialect,
+                algorithms,
+                profile,
+                leeway,
+            },
             method: Method::Jwt(keys),
         }
     }

@@ -119,7 +119,7 @@ impl ResourceServer {
         let mut steps = of_form(token, parsed.as_ref().err());
         let Ok(token) = parsed else { return steps };
         let now = NumericDate::from(validator.clock().now());
-        let Ok(issuer) = token.issuer().and_then(|issuer| validator.issuers.find(issuer)) else {
+        let Ok(issuer) = validator.issuers.of_token(&token) else {
             steps.extend(of_unknown_issuer(&token, validator.issuers.iter().map(|issuer| &issuer.policy), now));
             return steps;
         };

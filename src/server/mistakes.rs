@@ -1,7 +1,7 @@
 //! The rules about a server's settings. [`Builder::build`] reports the first mistake; configuration from a file or from variables
 //! reports all of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,11 +108,19 @@ impl Builder {
             .ok_or_else(|| ConfigError::Realm { value: realm.clone() })
     }
 
-    /// Every identifier must lead to one issuer.
+    /// Every identifier must lead to one issuer, or to one for each user flow.
     fn note_duplicates(&self, mistakes: &mut Mistakes) {
-        let mut known = BTreeSet::new();
+        let mut known: BTreeMap<_, Vec<Option<String>>> = BTreeMap::new();
         for (at, issuer) in self.issuers.iter().enumerate() {
-            for twice in issuer.identities.iter().filter(|identifier| !known.insert(*identifier)) {
+            let flow = issuer.user_flow.as_ref().map(|flow| flow.name().to_ascii_lowercase());
+            for twice in issuer.identities.iter() {
+                let flows = known.entry(twice).or_default();
+                // Without a user flow it is the issuer of the tokens of all.
+                let is_known = flows.iter().any(|known| known.is_none() || flow.is_none() || *known == flow);
+                flows.push(flow.clone());
+                if !is_known {
+                    continue;
+                }
                 let error = ConfigError::DuplicateIssuer { value: twice.to_owned() };
                 mistakes.note(Place::of(&[]).issuer(at), Err::<(), _>(error));
             }

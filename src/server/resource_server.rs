@@ -91,9 +91,11 @@ impl ResourceServer {
     ///
     /// At once if `issuer` is not the identifier of an issuer that this server trusts.
     pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
-        let trusted = self.0.validator.issuers.find(issuer).map_err(|_| NotTrusted)?;
-        trusted.keys().ready().await;
-        Ok(())
+        let named = self.0.validator.issuers.named(issuer);
+        for trusted in named {
+            trusted.keys().ready().await;
+        }
+        if named.is_empty() { Err(NotTrusted) } else { Ok(()) }
     }
 
     /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits.

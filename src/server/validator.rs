@@ -128,7 +128,7 @@ impl Validator {
     ) -> Result<Outcome, TokenError> {
         let mut scratch = Scratch::default();
         let token = UnverifiedToken::parse(text, &mut scratch, &self.known_headers)?;
-        let issuer = self.issuers.find(token.issuer()?)?;
+        let issuer = self.issuers.of_token(&token)?;
         let outcome = issuer.validate(token, arrived, self.moment(now), &self.context)?;
         if let (Some(cache), Outcome::Accepted(token, provenance)) = (&self.verified, &outcome) {
             let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));

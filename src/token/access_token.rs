@@ -47,6 +47,8 @@ pub(crate) struct Validated {
     pub(crate) scope: Scope,
     pub(crate) validity: Validity,
     pub(crate) client_claim: ClientClaim,
+    /// Whether the client is the subject of a token without `sub`.
+    pub(crate) client_as_subject: bool,
     pub(crate) server: ServerIdentity,
     pub(crate) time: TimePolicy,
 }
@@ -67,14 +69,16 @@ impl AccessToken {
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
-        let Validated { scope, validity, client_claim, server, time } = validated;
+        let Validated { scope, validity, client_claim, client_as_subject, server, time } = validated;
         let payload = verified.payload();
         let kept = |text| Text::new(text, payload);
         let client = claims.take_client(client_claim);
+        let instead = client.as_ref().filter(|client| client_as_subject && !client.is_empty());
+        let subject = claims.sub.filter(|subject| !subject.is_empty()).or_else(|| instead.cloned());
         let audience = claims.aud.as_ref().and_then(Strings::as_slice).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
             issuer: claims.iss.map(kept).ok_or(NotAnAccessToken::Missing("iss"))?,
-            subject: claims.sub.map(kept).ok_or(NotAnAccessToken::Missing("sub"))?,
+            subject: subject.map(kept).ok_or(NotAnAccessToken::Missing("sub"))?,
             client_id: client.map(kept),
             audience: audience.iter().cloned().map(kept).collect(),
             scope,
@@ -96,7 +100,9 @@ impl AccessToken {
     }
 
     /// On whose behalf the client acts (`sub`), never empty. Unique within the [issuer](Self::issuer) only, and not
-    /// necessarily a person: with the client-credentials grant it is the client itself (RFC 9068 §2.2, §6).
+    /// necessarily a person: with the client-credentials grant it is the client itself (RFC 9068 §2.2, §6). For a token without
+    /// `sub`, of an issuer with [`client_as_subject`](crate::Issuer::client_as_subject), it is the client's identifier.
+    /// [`is_client`](Self::is_client) tells whether it is the client.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.text(&self.0.subject)
@@ -107,6 +113,16 @@ impl AccessToken {
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.0.client_id.as_ref().map(|client_id| self.text(client_id))
+    }
+
+    /// Whether the subject is the client itself: there is a [client](Self::client_id), and the subject has the same identifier, or
+    /// the token has no `sub`. So no user stands behind the request (RFC 9068 §6, RFC 9700 §4.15).
+    ///
+    /// `false` does not prove that there is a user. Some issuers give a client a subject of another name: Microsoft Entra writes
+    /// the object of the application, and Keycloak the user that it made for the client.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.client_id() == Some(self.subject())
     }
 
     /// The audience of the token (`aud`): this server, and possibly others. Empty only if the issuer identifies its tokens

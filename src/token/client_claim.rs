@@ -8,15 +8,23 @@ pub(crate) enum ClientClaim {
     AppId,
     /// `cid`.
     Cid,
+    /// `client_id`, and nothing else.
+    ClientId,
+    /// `azp`, and nothing else.
+    Azp,
+    /// `common_name`.
+    CommonName,
 }
 
 impl ClientClaim {
     /// The name to show in an error.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Standard => "azp",
+            Self::Standard | Self::Azp => "azp",
             Self::AppId => "appid",
             Self::Cid => "cid",
+            Self::ClientId => "client_id",
+            Self::CommonName => "common_name",
         }
     }
 }

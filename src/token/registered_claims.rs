@@ -21,6 +21,7 @@ pub(crate) struct RegisteredClaims<'t> {
     /// Some providers name the client here. Others use the name for something else, so any value is allowed.
     pub(crate) appid: Option<Strings<'t>>,
     pub(crate) cid: Option<Strings<'t>>,
+    pub(crate) common_name: Option<Strings<'t>>,
     /// Microsoft names the tenant here.
     pub(crate) tid: Option<Strings<'t>>,
     pub(crate) scope: Option<Strings<'t>>,
@@ -31,6 +32,8 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) acr: Option<Strings<'t>>,
     pub(crate) auth_time: Option<NumericDate>,
     pub(crate) has_cnf: bool,
+    /// The hash of an access token, which belongs into an ID token (OpenID Connect Core §3.1.3.6).
+    pub(crate) has_at_hash: bool,
     /// A claim that access tokens do not have.
     pub(crate) foreign: Option<&'static str>,
 }
@@ -48,6 +51,9 @@ impl<'t> RegisteredClaims<'t> {
             ClientClaim::Standard => self.client_id.as_deref().or(self.azp.as_deref()),
             ClientClaim::AppId => one(self.appid.as_ref()),
             ClientClaim::Cid => one(self.cid.as_ref()),
+            ClientClaim::ClientId => self.client_id.as_deref(),
+            ClientClaim::Azp => self.azp.as_deref(),
+            ClientClaim::CommonName => one(self.common_name.as_ref()),
         }
     }
 
@@ -57,6 +63,9 @@ impl<'t> RegisteredClaims<'t> {
             ClientClaim::Standard => self.client_id.take().or(self.azp.take()),
             ClientClaim::AppId => self.appid.take().and_then(Strings::into_one),
             ClientClaim::Cid => self.cid.take().and_then(Strings::into_one),
+            ClientClaim::ClientId => self.client_id.take(),
+            ClientClaim::Azp => self.azp.take(),
+            ClientClaim::CommonName => self.common_name.take().and_then(Strings::into_one),
         }
     }
 
@@ -69,7 +78,8 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
         match name {
             "iss" => self.iss = Some(member.text()?),
-            "sub" => self.sub = Some(member.text()?),
+            // Where the client may stand in for the subject, some issuers write null.
+            "sub" => self.sub = member.text_or_null()?,
             "aud" => self.aud = Some(audience(member)?),
             "exp" => self.exp = Some(member.read()?),
             "nbf" => self.nbf = Some(member.read()?),
@@ -79,6 +89,7 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             "azp" => self.azp = Some(member.text()?),
             "appid" => self.appid = Some(member.strings()?),
             "cid" => self.cid = Some(member.strings()?),
+            "common_name" => self.common_name = Some(member.strings()?),
             "tid" => self.tid = Some(member.strings()?),
             "scope" => self.scope = Some(member.strings()?),
             "scp" => self.scp = Some(member.strings()?),
@@ -93,6 +104,10 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
                 self.has_cnf = true;
                 member.skip()?;
             }
+            "at_hash" => {
+                self.has_at_hash = true;
+                member.skip()?;
+            }
             _ => {
                 self.foreign = self.foreign.or(FOREIGN.into_iter().find(|foreign| *foreign == name));
                 member.skip()?;
@@ -102,9 +117,9 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
     }
 }
 
-/// Claims of ID tokens (OpenID Connect Core §3.3.2.11, FAPI), security events and logout tokens (RFC 8417 §2.2), DPoP proofs
-/// (RFC 9449 §4.2).
-const FOREIGN: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
+/// Further claims of ID tokens (OpenID Connect Core §3.3.2.11, FAPI), those of security events and logout tokens (RFC 8417 §2.2), and of
+/// DPoP proofs (RFC 9449 §4.2).
+const FOREIGN: [&str; 5] = ["c_hash", "s_hash", "events", "htm", "htu"];
 
 fn one<'a>(strings: Option<&'a Strings<'_>>) -> Option<&'a str> {
     match strings {

@@ -1,16 +1,27 @@
 use super::identities::TENANT;
 use super::token_error::TokenError;
 use crate::jose::VerifyingKey;
-use crate::token::{ClientClaim, RegisteredClaims};
+use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
 
 /// How the access tokens of one provider differ from those of others. The default fits every issuer.
 ///
-/// A dialect adds rules and removes none.
+/// A dialect adds rules. The only one that it may remove is that about [`at_hash`](AtHash).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Dialect {
     pub(crate) mark: Mark,
     pub(crate) client: ClientClaim,
     pub(crate) key_issuers: KeyIssuers,
+    pub(crate) at_hash: AtHash,
+}
+
+/// Whether a token with `at_hash` is an ID token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AtHash {
+    /// OpenID Connect Core §3.1.3.6: only ID tokens have one.
+    #[default]
+    OfIdTokens,
+    /// The provider writes one into access tokens too, so it tells nothing.
+    InEveryToken,
 }
 
 /// What distinguishes a provider's access tokens from its other tokens, whatever their audience.
@@ -27,6 +38,10 @@ pub(crate) enum Mark {
     Client,
     /// There is a `jti`. No ID token of the provider has one.
     Id,
+    /// This claim is present, and neither empty nor null. No ID token of the provider has it.
+    Claim(&'static str),
+    /// This claim has this value.
+    Value { claim: &'static str, value: &'static str },
 }
 
 /// Whether the `issuer` member of a JWK restricts which tokens the key may sign.
@@ -41,7 +56,7 @@ pub(crate) enum KeyIssuers {
 
 impl Dialect {
     /// RFC 8725 §3.12: the token has what every access token of this provider has.
-    pub(super) fn check_mark(self, claims: &RegisteredClaims<'_>) -> Result<(), TokenError> {
+    pub(super) fn check_mark(self, claims: &RegisteredClaims<'_>, payload: &[u8]) -> Result<(), TokenError> {
         let (claim, is_present) = match self.mark {
             Mark::None => return Ok(()),
             Mark::TokenUse => ("token_use", claims.token_use.as_deref() == Some("access")),
@@ -53,6 +68,13 @@ impl Dialect {
             }
             Mark::Client => (self.client.name(), claims.client(self.client).is_some_and(|client| !client.is_empty())),
             Mark::Id => ("jti", claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+            Mark::Claim(claim) => (claim, ClaimJson::find(payload, claim).is_some_and(|json| !json.is_empty_text())),
+            Mark::Value { claim, value } => match ClaimJson::find(payload, claim) {
+                Some(json) if json.text().as_deref() != Some(value) => {
+                    return Err(TokenError::NotAnAccessToken { claim });
+                }
+                found => (claim, found.is_some()),
+            },
         };
         if is_present { Ok(()) } else { Err(TokenError::Missing { claim }) }
     }

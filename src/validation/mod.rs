@@ -26,10 +26,10 @@ pub use verify_error::VerifyError;
 pub(crate) use cache::{Entry, Fingerprint, VerifiedTokens};
 pub(crate) use dialect::Dialect;
 #[cfg(feature = "http-client")]
-pub(crate) use dialect::{KeyIssuers, Mark};
+pub(crate) use dialect::{AtHash, KeyIssuers, Mark};
 pub(crate) use identities::{Identities, is_tenant};
 pub(crate) use outcome::Outcome;
-pub(crate) use policy::{Policy, Subjects};
+pub(crate) use policy::{Callers, Policy, SubjectClaim, Subjects, UserFlow};
 pub(crate) use recipient::Recipient;
 pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -6,17 +7,31 @@ use super::identities::Identities;
 use super::profile::Profile;
 use super::recipient::Recipient;
 use crate::jose::AlgorithmSet;
+use crate::token::ClaimJson;
 
 /// What the tokens of one issuer must satisfy.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) issuer: Identities,
     pub(crate) recipient: Recipient,
+    pub(crate) subject: SubjectClaim,
     pub(crate) subjects: Subjects,
+    pub(crate) callers: Option<Callers>,
+    pub(crate) user_flow: Option<UserFlow>,
     pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
+}
+
+/// What the subject of a token is that has no `sub`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SubjectClaim {
+    /// There is none, so the token is refused (RFC 9068 §2.2).
+    #[default]
+    Required,
+    /// The client that it was issued to.
+    ClientInstead,
 }
 
 /// The allowed subjects of an issuer's tokens.
@@ -24,6 +39,45 @@ pub(crate) struct Policy {
 pub(crate) enum Subjects {
     Any,
     Listed(Vec<Box<str>>),
+}
+
+/// The allowed values of one claim, for an issuer whose tokens are identified by another claim than `sub`.
+#[derive(Clone)]
+pub(crate) struct Callers {
+    pub(crate) claim: &'static str,
+    pub(crate) listed: Vec<Box<str>>,
+}
+
+/// Without the values of the list.
+impl fmt::Debug for Callers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {} values of {}", self.listed.len(), self.claim)
+    }
+}
+
+/// A user flow or a custom policy of Azure AD B2C. All of a directory have one `iss`, and each may have keys of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct UserFlow(Box<str>);
+
+impl UserFlow {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a token was issued by this user flow. Names are unique in any case.
+    pub(crate) fn issued(&self, payload: &[u8]) -> bool {
+        Self::of(payload).is_some_and(|found| found.eq_ignore_ascii_case(&self.0))
+    }
+
+    /// The user flow that a token names: in `tfp`, or in `acr` where the flow is configured so.
+    pub(crate) fn of(payload: &[u8]) -> Option<Cow<'_, str>> {
+        let claim = ClaimJson::find(payload, "tfp").or_else(|| ClaimJson::find(payload, "acr"));
+        claim.and_then(ClaimJson::text)
+    }
 }
 
 /// The number of subjects, not their names: they may be people.

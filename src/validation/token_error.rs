@@ -85,6 +85,22 @@ pub enum TokenError {
     /// The `sub` is not one of the allowed subjects. It is not shown, because it may be a person's.
     #[error("the subject is not one of the allowed subjects")]
     Subject,
+    /// The claim by which the issuer's callers are identified has a value that is not allowed.
+    #[error("the claim {claim:?} is {found:?}, which is not one of the allowed values")]
+    Caller {
+        /// Its name.
+        claim: &'static str,
+        /// Its value; empty if it is not a string.
+        found: Excerpt,
+    },
+    /// The token was issued by another user flow of Azure AD B2C.
+    #[error("the user flow in tfp is {}, expected {expected:?}", shown(.found.as_ref()))]
+    UserFlow {
+        /// The `tfp`, or the `acr` in its place.
+        found: Option<Excerpt>,
+        /// The user flow that is trusted.
+        expected: Excerpt,
+    },
     /// The token has expired (RFC 7519 §4.1.4).
     #[error("expired {} s ago (exp {exp}, leeway {} s)", seconds(*now, *exp), .leeway.as_secs_f64())]
     Expired {
@@ -147,8 +163,8 @@ impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
-    /// `client`, `tenant`, `subject`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`, `no_kid`,
-    /// `key_mismatch`, `signature` or `claims`.
+    /// `client`, `tenant`, `subject`, `caller`, `user_flow`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`,
+    /// `no_kid`, `key_mismatch`, `signature` or `claims`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -165,6 +181,8 @@ impl TokenError {
             Self::Client { .. } => "client",
             Self::Tenant { .. } => "tenant",
             Self::Subject => "subject",
+            Self::Caller { .. } => "caller",
+            Self::UserFlow { .. } => "user_flow",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::IssuedInTheFuture { .. } => "issued_in_the_future",

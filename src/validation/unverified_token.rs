@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use super::policy::Policy;
+use super::policy::{Policy, SubjectClaim};
 use super::rules::{self, Facts};
 use super::token_error::TokenError;
 use crate::AccessToken;
@@ -35,6 +35,11 @@ impl<'t> UnverifiedToken<'t> {
         self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
     }
 
+    /// Whether the token was issued by the user flow of `policy`.
+    pub(crate) fn is_of_user_flow(&self, policy: &Policy) -> bool {
+        policy.user_flow.as_ref().is_some_and(|flow| flow.issued(self.jws.unverified_payload()))
+    }
+
     /// The `kid` of the token.
     pub(crate) fn kid(&self) -> Option<&str> {
         self.jws.header().kid.as_deref()
@@ -47,7 +52,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// What the [rules](super::rules::Rule) read.
     pub(crate) fn facts<'a>(&'a self, policy: &'a Policy, now: NumericDate) -> Facts<'a> {
-        Facts { header: self.jws.header(), claims: &self.claims, policy, now }
+        Facts { header: self.jws.header(), claims: &self.claims, payload: self.jws.unverified_payload(), policy, now }
     }
 
     /// Checks the rules of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). They come first because they are
@@ -118,7 +123,9 @@ impl<'t> CheckedToken<'t> {
     ) -> Result<AccessToken, TokenError> {
         let Self { token, scope, validity, policy, now } = self;
         rules::check_after_signature(&token.facts(policy, now), verified)?;
-        let validated = Validated { scope, validity, client_claim: policy.dialect.client, server, time };
+        let client_as_subject = policy.subject == SubjectClaim::ClientInstead;
+        let validated =
+            Validated { scope, validity, client_claim: policy.dialect.client, client_as_subject, server, time };
         AccessToken::new(verified, token.claims, validated, parse_claims).map_err(TokenError::from)
     }
 }

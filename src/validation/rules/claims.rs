@@ -1,5 +1,6 @@
 //! What the claims of an access token have to be.
 
+use super::super::policy::SubjectClaim;
 use super::super::profile::Profile;
 use super::super::recipient::Recipient;
 use super::super::token_error::TokenError;
@@ -45,9 +46,22 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 9068 §2.2",
         // In every profile, because handlers key their data by it.
         applies: Applies::Always,
-        check: |facts| require_claim("sub", facts.claims.sub.as_deref()),
-        expected: |_| "any".to_owned(),
-        found: |facts| presence(facts.claims.sub.as_deref().is_some_and(|sub| !sub.is_empty())),
+        check: |facts| require_claim("sub", facts.subject()),
+        expected: |facts| match facts.policy.subject {
+            SubjectClaim::Required => "any".to_owned(),
+            SubjectClaim::ClientInstead => "any, or a client instead".to_owned(),
+        },
+        found: |facts| {
+            let sub = match facts.claims.sub.as_deref() {
+                None => "none",
+                Some("") => "an empty one",
+                Some(_) => return "one".to_owned(),
+            };
+            match facts.policy.subject {
+                SubjectClaim::Required => sub.to_owned(),
+                SubjectClaim::ClientInstead => format!("{sub}, and the client {}", quoted(facts.client())),
+            }
+        },
     },
     Rule {
         name: "aud",

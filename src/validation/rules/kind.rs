@@ -1,12 +1,14 @@
 //! Whose token it is, and that it is an access token.
 
-use super::super::dialect::Mark;
+use super::super::dialect::{AtHash, Mark};
+use super::super::policy::UserFlow;
 use super::super::profile::Profile;
 use super::super::token_error::TokenError;
 use super::rule::{Applies, Facts, Rule, require_claim};
 use super::text::{list, presence};
 use crate::jose::Algorithm;
-use crate::redact::quoted;
+use crate::redact::{Excerpt, quoted};
+use crate::token::ClaimJson;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -74,13 +76,15 @@ pub(super) const RULES: &[Rule] = &[
         name: "provider",
         source: "RFC 8725 §3.12",
         applies: Applies::If(|policy| policy.dialect.mark != Mark::None),
-        check: |facts| facts.policy.dialect.check_mark(facts.claims),
+        check: |facts| facts.policy.dialect.check_mark(facts.claims, facts.payload),
         expected: |facts| match facts.policy.dialect.mark {
             Mark::None => "nothing".to_owned(),
             Mark::TokenUse => "token_use \"access\"".to_owned(),
             Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
             Mark::Client => facts.policy.dialect.client.name().to_owned(),
             Mark::Id => "jti".to_owned(),
+            Mark::Claim(claim) => claim.to_owned(),
+            Mark::Value { claim, value } => format!("{claim} {value:?}"),
         },
         found: |facts| match facts.policy.dialect.mark {
             Mark::None => "nothing".to_owned(),
@@ -88,7 +92,26 @@ pub(super) const RULES: &[Rule] = &[
             Mark::Bearer => quoted(facts.claims.typ.as_deref()),
             Mark::Client => quoted(facts.client()),
             Mark::Id => presence(facts.claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+            Mark::Claim(claim) => presence(ClaimJson::find(facts.payload, claim).is_some_and(|it| !it.is_empty_text())),
+            Mark::Value { claim, .. } => match ClaimJson::find(facts.payload, claim) {
+                None => "none".to_owned(),
+                Some(json) => json.text().map_or("not a string".to_owned(), |text| quoted(Some(&*text))),
+            },
         },
+    },
+    Rule {
+        name: "user_flow",
+        source: "RFC 8725 §3.8",
+        applies: Applies::If(|policy| policy.user_flow.is_some()),
+        check: |facts| match &facts.policy.user_flow {
+            Some(flow) if !flow.issued(facts.payload) => Err(TokenError::UserFlow {
+                found: UserFlow::of(facts.payload).map(|found| Excerpt::from(&*found)),
+                expected: flow.name().into(),
+            }),
+            _ => Ok(()),
+        },
+        expected: |facts| quoted(facts.policy.user_flow.as_ref().map(UserFlow::name)),
+        found: |facts| quoted(UserFlow::of(facts.payload).as_deref()),
     },
     Rule {
         name: "profile",
@@ -140,6 +163,9 @@ fn without_application(media_type: &str) -> &str {
 /// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
 fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
     let claims = facts.claims;
+    if claims.has_at_hash && facts.policy.dialect.at_hash == AtHash::OfIdTokens {
+        return Err(TokenError::NotAnAccessToken { claim: "at_hash" });
+    }
     if let Some(claim) = claims.foreign {
         return Err(TokenError::NotAnAccessToken { claim });
     }

@@ -1,11 +1,12 @@
 //! Who is on the issuer's lists of tenants, subjects and clients.
 
-use super::super::policy::Subjects;
+use super::super::policy::{Callers, Subjects};
 use super::super::recipient::Recipient;
 use super::super::token_error::TokenError;
 use super::rule::{Applies, Facts, Rule};
 use super::text::list;
 use crate::redact::quoted;
+use crate::token::ClaimJson;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -32,6 +33,17 @@ pub(super) const RULES: &[Rule] = &[
         found: |facts| if check_subject(facts).is_ok() { "one of them" } else { "another" }.to_owned(),
     },
     Rule {
+        name: "callers",
+        source: "RFC 8725 §3.8",
+        applies: Applies::If(|policy| policy.callers.is_some()),
+        check: check_caller,
+        expected: |facts| facts.policy.callers.as_ref().map_or("any".to_owned(), |callers| format!("{callers:?}")),
+        found: |facts| {
+            let claim = facts.policy.callers.as_ref().and_then(|callers| ClaimJson::find(facts.payload, callers.claim));
+            quoted(claim.and_then(ClaimJson::text).as_deref())
+        },
+    },
+    Rule {
         name: "clients",
         source: "RFC 8725 §3.9",
         applies: Applies::If(|policy| matches!(policy.recipient, Recipient::Client { .. })),
@@ -44,10 +56,19 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+fn check_caller(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let Some(Callers { claim, listed }) = &facts.policy.callers else { return Ok(()) };
+    let found = ClaimJson::find(facts.payload, claim).ok_or(TokenError::Missing { claim })?;
+    match found.text() {
+        Some(found) if listed.iter().any(|known| **known == *found) => Ok(()),
+        other => Err(TokenError::Caller { claim, found: other.unwrap_or_default().as_ref().into() }),
+    }
+}
+
 fn check_subject(facts: &Facts<'_>) -> Result<(), TokenError> {
-    match (&facts.policy.subjects, &facts.claims.sub) {
+    match (&facts.policy.subjects, facts.subject()) {
         (Subjects::Any, _) => Ok(()),
-        (Subjects::Listed(listed), Some(subject)) if listed.iter().any(|known| **known == **subject) => Ok(()),
+        (Subjects::Listed(listed), Some(subject)) if listed.iter().any(|known| **known == *subject) => Ok(()),
         (Subjects::Listed(_), _) => Err(TokenError::Subject),
     }
 }

@@ -1,4 +1,4 @@
-use super::super::policy::Policy;
+use super::super::policy::{Policy, SubjectClaim};
 use super::super::profile::Profile;
 use super::super::token_error::TokenError;
 use crate::Scope;
@@ -45,6 +45,8 @@ impl Applies {
 pub(crate) struct Facts<'a> {
     pub(crate) header: &'a Header<'a>,
     pub(crate) claims: &'a RegisteredClaims<'a>,
+    /// The JSON that the claims are from.
+    pub(crate) payload: &'a [u8],
     pub(crate) policy: &'a Policy,
     pub(crate) now: NumericDate,
 }
@@ -58,6 +60,16 @@ impl<'a> Facts<'a> {
     /// The client that the token was issued to.
     pub(super) fn client(&self) -> Option<&'a str> {
         self.claims.client(self.policy.dialect.client)
+    }
+
+    /// The subject: `sub`, or the client where it may stand in for an absent one. Never empty.
+    pub(super) fn subject(&self) -> Option<&'a str> {
+        let subject = self.claims.sub.as_deref().filter(|subject| !subject.is_empty());
+        let client = || match self.policy.subject {
+            SubjectClaim::Required => None,
+            SubjectClaim::ClientInstead => self.client().filter(|client| !client.is_empty()),
+        };
+        subject.or_else(client)
     }
 
     /// What the token grants. A rule has checked that the claim is well formed.
