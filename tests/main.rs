@@ -15,6 +15,7 @@ mod example_process;
 mod explanation;
 mod extractors;
 mod flood;
+mod forms;
 mod forward_auth;
 mod harness;
 mod keys_lifetime;

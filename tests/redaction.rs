@@ -205,7 +205,7 @@ fn configuration_errors_show_no_url_secrets() {
     for url in urls() {
         let named = || Issuer::keys(&url, JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap()).unwrap();
         let mistakes: [(&str, Option<ConfigError>); 22] = [
-            ("issuer", Issuer::discover(&url).err()),
+            ("issuer", Issuer::discover(&url).and_then(|issuer| server().trust(issuer).build()).err()),
             ("placeholder in an audience", build(&format!("{url}${{VALUE}}"), issuer())),
             ("quoted audience", build(&format!("{url}\""), issuer())),
             ("placeholder in a subject", build(AUDIENCE, issuer().allow_subjects([format!("{url}${{VALUE}}")]))),

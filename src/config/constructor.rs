@@ -20,8 +20,11 @@ pub(super) struct Construction {
 pub(super) fn read(reader: &mut Reader, table: &mut Table) -> Construction {
     let constructor = Constructor::read(reader, table);
     let keys = Keys::read(reader, table);
+    let plain_http = table.get("insecure_http").and_then(|node| reader.boolean(&node, "true or false")) == Some(true);
     let Some(constructor) = constructor else { return Construction { issuer: None, arguments: Vec::new() } };
-    Construction { issuer: constructor.make(reader, table, keys.as_ref()), arguments: constructor.arguments() }
+    let issuer = constructor.make(reader, table, keys.as_ref(), plain_http);
+    let issuer = if plain_http { issuer.map(Issuer::insecure_http) } else { issuer };
+    Construction { issuer, arguments: constructor.arguments() }
 }
 
 /// The issuer with this identifier, whose metadata names its keys.
@@ -52,12 +55,12 @@ impl<'t> Constructor<'t> {
         constructor
     }
 
-    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<&Keys>) -> Option<Issuer> {
+    fn make(&self, reader: &mut Reader, table: &mut Table, keys: Option<&Keys>, plain_http: bool) -> Option<Issuer> {
         match self {
             Self::Identifier { path, identifier } => {
                 let issuer = match keys {
                     None => Issuer::discover(identifier),
-                    Some(Keys::Url(url)) => Issuer::jwks(identifier, url),
+                    Some(Keys::Url(_, url)) => Issuer::jwks(identifier, url),
                     Some(Keys::File(file)) => Issuer::keys(identifier, KeyFile::new(file)),
                 };
                 reader.accept(path, issuer)
@@ -66,7 +69,11 @@ impl<'t> Constructor<'t> {
                 let issuer = preset.read(reader, table)?;
                 Some(match keys {
                     None => issuer,
-                    Some(Keys::Url(url)) => issuer.keys_from(RemoteKeys::at(url).ok()?),
+                    Some(Keys::Url(path, url)) => {
+                        let keys = if plain_http { RemoteKeys::insecure_http_at(url) } else { RemoteKeys::at(url) };
+                        let refused = |reason| ConfigError::JwksUrl { value: (*url).to_owned(), reason };
+                        issuer.keys_from(reader.accept(path, keys.map_err(refused))?)
+                    }
                     Some(Keys::File(file)) => issuer.keys_from(KeyFile::new(file)),
                 })
             }
@@ -83,8 +90,8 @@ impl<'t> Constructor<'t> {
 
 /// The place of the keys, if it is set.
 enum Keys<'t> {
-    /// A valid URL.
-    Url(&'t str),
+    /// A valid URL, and the place of the setting.
+    Url(Path, &'t str),
     File(&'t str),
 }
 
@@ -97,7 +104,7 @@ impl<'t> Keys<'t> {
         if let Some(node) = url {
             let url = reader.string(&node).unwrap_or(stand_in::URL);
             let accepted = reader.accept(&node.path, Issuer::jwks(stand_in::NAME, url));
-            return Some(Self::Url(accepted.map_or(stand_in::URL, |_| url)));
+            return Some(Self::Url(node.path, accepted.map_or(stand_in::URL, |_| url)));
         }
         let node = file?;
         let path = reader.string(&node).unwrap_or(stand_in::NAME);

@@ -91,6 +91,7 @@
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
 //! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience |
 //! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
+//! | `issuers[].insecure_http` | true or false, as for [`insecure_http`](crate::Issuer::insecure_http) | false |
 //! | `issuers[].client_as_subject` | true or false, as for [`client_as_subject`](crate::Issuer::client_as_subject) | false |
 //! | `issuers[].subjects` | a list of strings, as for [`allow_subjects`](crate::Issuer::allow_subjects) | any |
 //! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |

@@ -73,6 +73,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: UrlError,
     },
+    /// The metadata or the keys of an issuer would be fetched over plain http from another machine (RFC 8414 §2).
+    #[error("{} would be fetched over plain http, expected https, or insecure_http for a network that you trust", shown(.url))]
+    PlainHttp {
+        /// The URL.
+        url: String,
+    },
     /// One issuer is trusted twice, so it is ambiguous which rules apply.
     #[error("the issuer {} is trusted twice, expected once", shown(.value))]
     DuplicateIssuer {
@@ -157,6 +163,7 @@ impl ConfigError {
             | Self::MetadataScope { value }
             | Self::Issuer { value, .. }
             | Self::JwksUrl { value, .. }
+            | Self::PlainHttp { url: value }
             | Self::DuplicateIssuer { value }
             | Self::Preset { value, .. }
             | Self::NoClient { issuer: value }

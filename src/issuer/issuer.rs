@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::config_error::ConfigError;
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
@@ -38,6 +40,8 @@ use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, Us
 pub struct Issuer {
     pub(crate) identities: Identities,
     pub(crate) source: Source,
+    /// Whether the source may fetch over plain http.
+    pub(crate) insecure_http: bool,
     pub(crate) audiences: Vec<Box<str>>,
     /// The clients by which tokens are identified, if they need no audience.
     pub(crate) clients: Option<Vec<Box<str>>>,
@@ -55,12 +59,14 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `identifier` is not an https URL without query and fragment; plain http is allowed for this machine only:
-    /// `localhost`, `127.0.0.0/8` and `[::1]`. Also if it contains a placeholder or another
-    /// [leftover](crate::server::TextError).
+    /// If `identifier` is not an https URL without query and fragment, or contains a placeholder or another
+    /// [leftover](crate::server::TextError). Plain http is allowed for this machine only: `localhost`, `127.0.0.0/8` and `[::1]`. For
+    /// other hosts it is an error when the server is built, unless [`insecure_http`](Self::insecure_http) allows it.
     #[cfg(feature = "http-client")]
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
-        let keys = RemoteKeys::discover(identifier)
+        // An identifier with a placeholder may not be a URL either.
+        ConfigError::check_issuer(identifier)?;
+        let keys = RemoteKeys::insecure_http_discover(identifier)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
         Self::remote(identifier, keys)
     }
@@ -70,13 +76,13 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `jwks_url` is not an https URL; plain http is allowed for this machine only. Also if `identifier` is not acceptable to
-    /// [`keys`](Self::keys).
+    /// If `jwks_url` is not an https URL, or `identifier` is not acceptable to [`keys`](Self::keys). Plain http is treated as by
+    /// [`discover`](Self::discover).
     #[cfg(feature = "http-client")]
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
-        let keys =
-            RemoteKeys::at(jwks_url).map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
         ConfigError::check_text("JWKS URL", jwks_url)?;
+        let keys = RemoteKeys::insecure_http_at(jwks_url)
+            .map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
         Self::remote(identifier, keys)
     }
 
@@ -107,6 +113,7 @@ impl Issuer {
         Self {
             identities,
             source,
+            insecure_http: false,
             audiences: Vec::new(),
             clients: None,
             subject: SubjectClaim::default(),
@@ -135,6 +142,28 @@ impl Issuer {
     #[must_use]
     pub fn keys_from(mut self, source: impl KeySource) -> Self {
         self.source = Source::Other(Arc::new(source));
+        self
+    }
+
+    /// Allows this issuer's metadata and keys to be fetched over plain http from another machine: for an issuer inside of a cluster or
+    /// of a Docker Compose network.
+    ///
+    /// Anyone on the path can then replace the keys, and forge tokens of this issuer. The first fetch logs a warning. It is about the
+    /// URLs of the constructor. A [source](Self::keys_from) has its own:
+    /// [`RemoteKeys::insecure_http_at`](crate::keys::RemoteKeys::insecure_http_at).
+    ///
+    /// ```
+    /// use tower_bearer::Issuer;
+    ///
+    /// let issuer = Issuer::keycloak("http://keycloak:8080", "shop")?.insecure_http();
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// Default: plain http from another machine is [`ConfigError::PlainHttp`] when the server is built (RFC 8414 §2).
+    #[cfg(feature = "http-client")]
+    #[must_use]
+    pub fn insecure_http(mut self) -> Self {
+        self.insecure_http = true;
         self
     }
 
@@ -255,6 +284,17 @@ impl From<Source> for Arc<dyn KeySource> {
             #[cfg(feature = "http-client")]
             Source::Remote(keys) => keys,
             Source::Other(source) => source,
+        }
+    }
+}
+
+impl Source {
+    /// The URL that this crate fetches from over plain http, if it is one of another machine.
+    pub(crate) fn plain_http(&self) -> Option<&Url> {
+        match self {
+            #[cfg(feature = "http-client")]
+            Self::Remote(keys) => keys.plain_http(),
+            Self::Other(_) => None,
         }
     }
 }

@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
@@ -147,6 +146,9 @@ impl fmt::Display for SkippedJwk {
 
 /// The members of a JWK that are used. Unknown ones are ignored (RFC 7517 §4), and so is `x5c`: a key is trusted
 /// because its issuer published it, never because of a certificate.
+///
+/// Some issuers write every member that they know, and leave it empty. So an empty `use`, `alg`, `key_ops` or member of a private key
+/// counts as absent, as null does.
 #[derive(Deserialize)]
 struct Jwk<'a> {
     kty: Box<str>,
@@ -166,35 +168,43 @@ struct Jwk<'a> {
     #[serde(rename = "pub")]
     public: Option<Box<str>>,
     /// The symmetric key.
-    k: Option<IgnoredAny>,
+    #[serde(borrow)]
+    k: Option<&'a RawValue>,
     /// The private member of `AKP` keys.
-    #[serde(rename = "priv")]
-    private: Option<IgnoredAny>,
+    #[serde(borrow, rename = "priv")]
+    private: Option<&'a RawValue>,
     /// The private member of `RSA`, `EC` and `OKP` keys …
-    d: Option<IgnoredAny>,
+    #[serde(borrow)]
+    d: Option<&'a RawValue>,
     /// … and what an RSA key's can be computed from (RFC 7518 §6.3.2).
-    p: Option<IgnoredAny>,
-    q: Option<IgnoredAny>,
-    dp: Option<IgnoredAny>,
-    dq: Option<IgnoredAny>,
-    qi: Option<IgnoredAny>,
-    oth: Option<IgnoredAny>,
+    #[serde(borrow)]
+    p: Option<&'a RawValue>,
+    #[serde(borrow)]
+    q: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dq: Option<&'a RawValue>,
+    #[serde(borrow)]
+    qi: Option<&'a RawValue>,
+    #[serde(borrow)]
+    oth: Option<&'a RawValue>,
 }
 
 impl Jwk<'_> {
     fn into_key(self) -> Result<VerifyingKey, UnusableJwk> {
-        if &*self.kty == "oct" || self.k.is_some() {
+        if &*self.kty == "oct" || has_value(self.k) {
             return Err(UnusableJwk::Symmetric);
         }
-        let private = [&self.private, &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
-        if private.into_iter().any(Option::is_some) {
+        let private = [self.private, self.d, self.p, self.q, self.dp, self.dq, self.qi, self.oth];
+        if private.into_iter().any(has_value) {
             return Err(UnusableJwk::Private);
         }
-        if let Some(usage) = self.usage.as_ref().filter(|usage| &***usage != "sig") {
-            return Err(UnusableJwk::Use { usage: (&**usage).into() });
+        if let Some(usage) = self.usage.as_deref().filter(|usage| !usage.is_empty() && *usage != "sig") {
+            return Err(UnusableJwk::Use { usage: usage.into() });
         }
-        if self.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify"))
-        {
+        let operations = self.key_ops.as_deref().filter(|operations| !operations.is_empty());
+        if operations.is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify")) {
             return Err(UnusableJwk::KeyOps);
         }
         let material = self.material()?;
@@ -232,8 +242,17 @@ impl Jwk<'_> {
 
     fn algorithm(&self) -> Result<Option<Algorithm>, UnusableJwk> {
         let unknown = |alg: &str| UnusableJwk::Algorithm { alg: alg.into() };
-        self.alg.as_deref().map(|alg| alg.parse().map_err(|_| unknown(alg))).transpose()
+        self.alg.as_deref().filter(|alg| !alg.is_empty()).map(|alg| alg.parse().map_err(|_| unknown(alg))).transpose()
     }
+}
+
+/// Whether a member that a public key does not have is more than an empty string or an empty array.
+fn has_value(member: Option<&RawValue>) -> bool {
+    let is_empty = |member: &RawValue| {
+        let json = member.get();
+        json == "\"\"" || json.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"[]")
+    };
+    member.is_some_and(|member| !is_empty(member))
 }
 
 fn bytes(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {

@@ -44,8 +44,11 @@ pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut 
     })
 }
 
-/// Reads `json` as a struct, from an object alone: serde would read one from an array of its members' values too.
+/// Reads `json` as a struct, from an object alone: serde would read one from an array of its members' values too. For documents of
+/// issuers and files: a byte order mark before it is ignored (RFC 8259 §8.1), because some editors and servers write one.
 pub(crate) fn read_struct<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
     let first = json.trim_ascii_start().first();
     if first == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
 }
@@ -257,7 +260,7 @@ impl<'de> Visitor<'de> for TextOrNull {
         f.write_str("a string or null")
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
         Ok(None)
     }
 

@@ -47,7 +47,7 @@ pub enum FetchError {
         /// The URL of the request.
         url: Box<str>,
     },
-    /// No complete answer in time: [`RemoteKeys`](super::RemoteKeys) has 5 seconds for all the URLs of a fetch.
+    /// No complete answer in time: [`RemoteKeys`](super::RemoteKeys) has a limit for all the URLs of a fetch.
     #[error("{url}: no complete answer within {limit:?} from the start of the fetch")]
     Timeout {
         /// What was asked for when the time had passed.
@@ -56,8 +56,11 @@ pub enum FetchError {
         limit: Duration,
     },
     /// The source did not answer in time, and it is not a URL.
-    #[error("the key source did not answer within 5.5 s")]
-    TimedOut,
+    #[error("the key source did not answer within {limit:?}")]
+    TimedOut {
+        /// The time that there was.
+        limit: Duration,
+    },
     /// An unusable metadata document.
     #[error("{url}: {reason}")]
     Metadata {

@@ -76,7 +76,7 @@ pub use fetch_error::FetchError;
 pub use file::KeyFile;
 pub use pending::{MAX_PENDING_REQUESTS, MAX_PENDING_UNKNOWN_KEYS};
 #[cfg(feature = "http-client")]
-pub use remote::RemoteKeys;
+pub use remote::{InvalidTimeouts, RemoteKeys};
 pub use source::{FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use status::IssuerStatus;
 pub use url_error::UrlError;
@@ -84,6 +84,6 @@ pub use url_error::UrlError;
 pub(crate) use decision::TokenTimes;
 pub(crate) use pending::{PendingLookup, PendingLookups};
 pub(crate) use store::{KeyStore, Lookup};
+pub(crate) use url_error::{Encryption, fetchable, identifying};
 #[cfg(feature = "http-client")]
-pub(crate) use url_error::is_loopback;
-pub(crate) use url_error::{fetchable, identifying};
+pub(crate) use url_error::{is_loopback, is_plain};

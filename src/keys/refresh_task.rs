@@ -11,9 +11,9 @@ use super::issuer_keys::IssuerKeys;
 use super::schedule::UNANSWERED;
 use super::source::{FetchRequest, Fetched};
 
-/// The most time that one fetch may take, discovery included. The fetch of `RemoteKeys` ends half a second sooner, so that its error
-/// names the URL.
-const FETCH_TIMEOUT: Duration = Duration::from_millis(5500);
+/// The maximum time limit of a source. It is less than the time after which a fetch counts as lost, and so short that a failed attempt
+/// is evidence until the next one has ended.
+const MAX_TIME_LIMIT: Duration = Duration::from_millis(9500);
 
 /// A task that carries out one fetch, and then the refreshes after it. However a fetch ends, the requests that wait for it are
 /// notified.
@@ -42,8 +42,9 @@ impl RefreshTask {
         let validators = keys.validators();
         let request = FetchRequest { validators: validators.as_ref(), now: now.monotonic, bypass_caches };
         let fetched = async {
-            let fetched = tokio::time::timeout(FETCH_TIMEOUT, keys.source.fetch(request)).await;
-            fetched.unwrap_or(Err(FetchError::TimedOut))
+            let limit = keys.source.time_limit().min(MAX_TIME_LIMIT);
+            let fetched = tokio::time::timeout(limit, keys.source.fetch(request)).await;
+            fetched.unwrap_or(Err(FetchError::TimedOut { limit }))
         };
         match self.answered(without_panic(fetched)).await {
             Ok(fetched) => keys.on_fetched(number, fetched),

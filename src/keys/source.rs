@@ -10,12 +10,15 @@ use crate::redact;
 /// The most bytes that a key set or a metadata document may have.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
+/// The time limit of a source that does not state one.
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(5500);
+
 /// A source of an issuer's keys.
 ///
 /// `RemoteKeys` fetches them by HTTP (feature `http-client`), and [`KeyFile`](super::KeyFile) reads a file. The same rules for
 /// lifetime and refresh hold for all sources. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
 pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the keys. There is one call at a time, and it is dropped after 5.5 seconds.
+    /// Fetches the keys. There is one call at a time, and it is dropped after the [time limit](Self::time_limit).
     ///
     /// A key set withdraws all keys that it lacks. So a source that cannot get the keys must return an error, never an empty set.
     ///
@@ -23,6 +26,15 @@ pub trait KeySource: Send + Sync + 'static {
     ///
     /// [`FetchError::Other`] is for errors of sources outside of this crate.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
+
+    /// The time after which a [fetch](Self::fetch) is dropped and counts as failed. A value of more than 9.5 seconds counts as 9.5.
+    ///
+    /// A request waits for a fetch for at most 6 seconds. It then gets 503, and the fetch goes on for later requests.
+    ///
+    /// Default: 5.5 seconds.
+    fn time_limit(&self) -> Duration {
+        DEFAULT_TIME_LIMIT
+    }
 
     /// Keys that are known before the first fetch, so that the first token need not wait for it.
     ///
@@ -124,6 +136,10 @@ impl fmt::Debug for Validators {
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
         (**self).fetch(request)
+    }
+
+    fn time_limit(&self) -> Duration {
+        (**self).time_limit()
     }
 
     fn seed(&self) -> Option<JwkSet> {

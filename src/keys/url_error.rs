@@ -34,25 +34,41 @@ pub enum UrlError {
 
 /// Parses a URL that identifies an issuer or a resource. Identifiers are compared byte for byte, so a text that the parser would
 /// correct is refused: no token's `iss` and no client's `resource` would equal it.
-pub(crate) fn identifying(text: &str) -> Result<Url, UrlError> {
-    let url = fetchable(text)?;
+pub(crate) fn identifying(text: &str, encryption: Encryption) -> Result<Url, UrlError> {
+    let url = fetchable(text, encryption)?;
     let is_as_written = text.starts_with("https://") || text.starts_with("http://");
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_as_written && is_plain { Ok(url) } else { Err(UrlError::NotAUrl) }
 }
 
+/// Whether plain http is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// For this machine only.
+    Required,
+    /// For every host.
+    #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "nothing is fetched"))]
+    Optional,
+}
+
 /// Parses a URL that keys or metadata may be fetched from.
-pub(crate) fn fetchable(text: &str) -> Result<Url, UrlError> {
+pub(crate) fn fetchable(text: &str, encryption: Encryption) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
+    match (url.scheme(), encryption) {
+        ("https", _) | ("http", Encryption::Optional) => {}
+        ("http", Encryption::Required) if is_loopback(&url) => {}
         _ => return Err(UrlError::Scheme),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlError::Credentials);
     }
     if url.fragment().is_some() { Err(UrlError::Fragment) } else { Ok(url) }
+}
+
+/// Whether anyone on the path can read and change what is fetched from `url`.
+#[cfg(feature = "http-client")]
+pub(crate) fn is_plain(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
 }
 
 /// Whether the host is `localhost` or a loopback address.

@@ -46,6 +46,7 @@ impl Builder {
         let Issuer {
             identities,
             source,
+            insecure_http: _,
             mut audiences,
             clients,
             subject,

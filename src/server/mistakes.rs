@@ -11,7 +11,7 @@ use super::builder::Builder;
 use crate::Issuer;
 use crate::challenge::Challenges;
 use crate::issuer::ConfigError;
-use crate::keys::{self, KeySource};
+use crate::keys::{self, Encryption, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
 use crate::validation::Subjects;
 
@@ -86,7 +86,7 @@ impl Builder {
     /// The resource's identifier, and the URL that it is.
     fn resource(&self, metadata: &Metadata) -> Result<(String, Url), ConfigError> {
         let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
-        match keys::identifying(&resource) {
+        match keys::identifying(&resource, Encryption::Required) {
             Ok(url) => Ok((resource, url)),
             Err(reason) => Err(ConfigError::Resource { value: resource, reason }),
         }
@@ -98,7 +98,8 @@ impl Builder {
         // The metadata is public, and a list of tenants is secret.
         let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
         let identifiers = named.flat_map(|issuer| issuer.identities.iter());
-        let authorization_servers = identifiers.filter(|identifier| keys::fetchable(identifier).is_ok());
+        let authorization_servers =
+            identifiers.filter(|identifier| keys::fetchable(identifier, Encryption::Required).is_ok());
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }
 
@@ -130,13 +131,16 @@ impl Builder {
 
 impl Issuer {
     fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
-        let Self { identities, source, audiences, clients, subjects, algorithms, .. } = self;
+        let Self { identities, source, insecure_http, audiences, clients, subjects, algorithms, .. } = self;
         let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
             mistakes.note(Place { issuer: Some(at), setting, element }, verdict);
         };
         let issuer = || identities.name().to_owned();
         if algorithms.is_empty() {
             note(&["algorithms"], None, Err(ConfigError::NoAlgorithm { issuer: issuer() }));
+        }
+        if let Some(url) = source.plain_http().filter(|_| !insecure_http) {
+            note(&["insecure_http"], None, Err(ConfigError::PlainHttp { url: url.as_str().to_owned() }));
         }
         if Arc::<dyn KeySource>::from(source.clone()).fixed().is_some_and(|keys| keys.keys().is_empty()) {
             note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));

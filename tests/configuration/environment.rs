@@ -138,7 +138,7 @@ fn the_prefix_is_matched_case_insensitively() {
 fn problems_name_the_variable() {
     let variables = [
         ("API_AUDIENCE", "a"),
-        ("API_ISSUERS__0__ISSUER", "http://a.example"),
+        ("API_ISSUERS__0__ISSUER", "ftp://a.example"),
         ("API_ISSUERS__1__PRESET", "auth0"),
         ("API_ISSUERS__2__ISSUER", "https://b.example"),
         ("API_ISSUERS__2__ALGORITHMS", "ES256 HS256"),

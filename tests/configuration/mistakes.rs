@@ -145,10 +145,7 @@ fn each_issuer_mistake_is_one_problem() {
         "domain = 'shop.example.com'",
         "issuers[0].issuer: missing setting, expected an identifier, or a preset instead",
     );
-    assert_alone_in_table(
-        "issuer = ''",
-        r#"issuers[0].issuer: the issuer "" cannot be discovered: the text is not an absolute URL"#,
-    );
+    assert_alone_in_table("issuer = ''", r#"issuers[0].issuer: the issuer "" is blank"#);
     assert_alone_in_table("issuer = ''\njwks_file = 'x'", "issuers[0].issuer: the identifier of an issuer is empty");
     assert_alone_in_table(
         "issuer = 'https://a.example?b'",
@@ -156,7 +153,19 @@ fn each_issuer_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "issuer = 'x'\njwks_url = 'http://keys.example.com'",
+        r#"issuers[0].insecure_http: "http://keys.example.com/" would be fetched over plain http, expected https, or insecure_http for a network that you trust"#,
+    );
+    assert_alone_in_table(
+        "preset = 'auth0'\ndomain = 'shop.example.com'\njwks_url = 'http://keys.example.com'",
         r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com" cannot be fetched: the scheme is not https, and http is for this machine only"#,
+    );
+    assert_alone_in_table(
+        "preset = 'keycloak'\nbase_url = 'http://keycloak:8080'\nrealm = 'shop'\ninsecure_http = false",
+        r#"issuers[0].insecure_http: "http://keycloak:8080/realms/shop" would be fetched over plain http, expected https, or insecure_http for a network that you trust"#,
+    );
+    assert_alone_in_table(
+        "issuer = 'x'\njwks_file = 'x'\ninsecure_http = 'yes'",
+        r#"issuers[0].insecure_http: expected true or false, found the string "yes""#,
     );
     assert_alone_in_table("issuer = 'x'\njwks_url = 1", "issuers[0].jwks_url: expected a string, found the number 1");
     assert_alone_in_table("issuer = 'x'\njwks_file = 1", "issuers[0].jwks_file: expected a string, found the number 1");
@@ -200,7 +209,7 @@ fn each_issuer_mistake_is_one_problem() {
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, audiences, identify_by_client, subjects, client_as_subject, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms",
     );
 }
 
@@ -218,7 +227,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, domain, audiences, identify_by_client, subjects, client_as_subject, algorithms",
+        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, insecure_http, domain, audiences, identify_by_client, subjects, client_as_subject, algorithms",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",

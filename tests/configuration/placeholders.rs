@@ -49,7 +49,7 @@ fn unfilled_values_are_problems() {
         );
         assert_eq!(
             problems(&format!("audience = 'a'\nissuers = ['{value}']")),
-            [format!("issuers[0]: the issuer {value:?} cannot be discovered: the text is not an absolute URL")]
+            [format!("issuers[0]: the issuer {value:?} {reason}")]
         );
         for keys in ["jwks_file = 'x'", "jwks_url = 'https://keys.example.com'"] {
             assert_eq!(
@@ -65,7 +65,7 @@ fn unfilled_values_are_problems() {
         }
         assert_eq!(
             at(&format!("jwks_url = '{value}'")),
-            [format!("issuers[0].jwks_url: the JWKS URL {value:?} cannot be fetched: the text is not an absolute URL")]
+            [format!("issuers[0].jwks_url: the JWKS URL {value:?} {reason}")]
         );
         assert_eq!(
             at(&format!("jwks_file = '{value}'")),

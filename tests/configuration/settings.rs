@@ -220,6 +220,7 @@ fn every_setting_is_documented() {
         "audiences",
         "identify_by_client",
         "subjects",
+        "insecure_http",
         "client_as_subject",
         "algorithms",
     ];

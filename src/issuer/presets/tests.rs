@@ -142,7 +142,7 @@ fn only_path_segments_are_accepted_as_realms_and_authorization_servers() {
     assert_refused(|server| Issuer::okta("shop.okta.com", server), &odd);
     let base = |base: &str| Issuer::keycloak(base, "shop");
     assert_refused(base, &["https://id.example.com/", "https://id.example.com/realms/shop", "https://h.test/realms"]);
-    for odd in ["", "id.example.com", "http://id.example.com", "https://id.example.com?x", "https://id.example.com#"] {
+    for odd in ["", "id.example.com", "ftp://id.example.com", "https://id.example.com?x", "https://id.example.com#"] {
         assert!(matches!(base(odd), Err(ConfigError::Issuer { .. })), "{odd}");
     }
 }

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::address::LocalAddress;
 use crate::jose::read_struct;
-use crate::keys::{DiscoveryError, UrlError, fetchable, identifying, is_loopback};
+use crate::keys::{DiscoveryError, Encryption, UrlError, fetchable, identifying, is_loopback, is_plain};
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,9 +28,9 @@ enum WellKnown {
 }
 
 impl IssuerUrl {
-    /// RFC 8414 §2: https, and neither a query nor a fragment; http for this machine alone.
-    pub(crate) fn parse(identifier: &str) -> Result<Self, UrlError> {
-        let url = identifying(identifier)?;
+    /// RFC 8414 §2: https, and neither a query nor a fragment.
+    pub(crate) fn parse(identifier: &str, encryption: Encryption) -> Result<Self, UrlError> {
+        let url = identifying(identifier, encryption)?;
         if url.query().is_some() {
             return Err(UrlError::Query);
         }
@@ -45,8 +45,8 @@ impl IssuerUrl {
         &self.identifier
     }
 
-    pub(crate) fn is_loopback(&self) -> bool {
-        is_loopback(&self.url)
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
     }
 
     /// Where the metadata may be, in the order in which to look: RFC 8414 §3.1 puts the well-known part between host and
@@ -78,7 +78,9 @@ impl IssuerUrl {
         }
         let metadata: Metadata = read_struct(document).ok_or(DiscoveryError::NotMetadata)?;
         self.is_identical_to(&metadata.issuer)?;
-        let url = fetchable(&metadata.jwks_uri).map_err(|reason| DiscoveryError::JwksUri { reason })?;
+        // A document that came over https must not lead to plain http.
+        let encryption = if is_plain(&self.url) { Encryption::Optional } else { Encryption::Required };
+        let url = fetchable(&metadata.jwks_uri, encryption).map_err(|reason| DiscoveryError::JwksUri { reason })?;
         self.may_point_to(&url)?;
         Ok(url)
     }
@@ -91,7 +93,7 @@ impl IssuerUrl {
     /// RFC 8725bis §3.10: the document of a remote issuer must not point to this machine or its link. Names are checked when they are
     /// resolved. The issuer's own host is exempt, because the application named it.
     fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
-        if self.is_loopback() || url.host() == self.url.host() {
+        if is_loopback(&self.url) || url.host() == self.url.host() {
             return Ok(());
         }
         local(url).map_or(Ok(()), |reason| Err(DiscoveryError::JwksUri { reason }))
@@ -124,8 +126,12 @@ fn is_name_of_this_machine(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn parsed(issuer: &str) -> Result<IssuerUrl, UrlError> {
+        IssuerUrl::parse(issuer, Encryption::Required)
+    }
+
     fn urls(issuer: &str) -> Vec<String> {
-        IssuerUrl::parse(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
+        parsed(issuer).unwrap().metadata_urls().into_iter().map(Into::into).collect()
     }
 
     /// Rows I2, I3, I4.
@@ -144,14 +150,14 @@ mod tests {
         ];
         assert_eq!(urls("https://h.example:8443/t/1"), path);
         assert_eq!(urls("https://h.example:8443/t/1/"), path);
-        let openid = IssuerUrl::parse("https://h.example:8443/t/1").unwrap().openid_only();
+        let openid = parsed("https://h.example:8443/t/1").unwrap().openid_only();
         assert_eq!(openid.metadata_urls().into_iter().map(String::from).collect::<Vec<_>>(), path[2..]);
     }
 
     /// Row I5.
     #[test]
     fn what_an_issuer_url_may_be() {
-        let parse = |text: &str| IssuerUrl::parse(text).map(|issuer| issuer.identifier.to_string());
+        let parse = |text: &str| parsed(text).map(|issuer| issuer.identifier.to_string());
         for good in
             ["https://h.example", "https://h.example/", "http://localhost:1", "http://127.0.0.9", "http://[::1]:80/a"]
         {
@@ -175,7 +181,7 @@ mod tests {
     /// Row I1.
     #[test]
     fn the_metadata_must_be_the_issuers_own() {
-        let issuer = IssuerUrl::parse("https://h.example/t").unwrap();
+        let issuer = parsed("https://h.example/t").unwrap();
         let read = |found: &str, jwks_uri: &str| {
             issuer.jwks_url(format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#).as_bytes())
         };
@@ -191,7 +197,7 @@ mod tests {
     fn where_the_metadata_may_point() {
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
-            IssuerUrl::parse(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
+            parsed(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
         };
         let refused = |reason| Err(DiscoveryError::JwksUri { reason });
         let remote = "https://h.example";
@@ -235,10 +241,30 @@ mod tests {
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }
 
+    /// Rows D16, I5.
+    #[test]
+    fn plain_http_leads_to_plain_http_only_where_it_is_allowed_and_never_from_https() {
+        let read = |issuer: &str, jwks_uri: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
+            IssuerUrl::parse(issuer, Encryption::Optional).unwrap().jwks_url(document.as_bytes()).map(drop)
+        };
+        let refused = |reason| Err(DiscoveryError::JwksUri { reason });
+        for jwks_uri in ["http://keycloak:8080/certs", "http://keys.internal/certs", "https://keys.example/certs"] {
+            assert_eq!(read("http://keycloak:8080/realms/shop", jwks_uri), Ok(()), "{jwks_uri}");
+        }
+        assert_eq!(read("http://keycloak:8080", "http://127.0.0.1/certs"), refused(UrlError::Loopback));
+        assert_eq!(read("http://keycloak:8080", "http://169.254.169.254/"), refused(UrlError::CloudMetadata));
+        assert_eq!(read("https://keycloak:8443", "http://keycloak:8443/certs"), refused(UrlError::Scheme));
+        assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
+        for other in ["ftp://keycloak/", "file:///certs", "ws://keycloak/"] {
+            assert_eq!(IssuerUrl::parse(other, Encryption::Optional).err(), Some(UrlError::Scheme), "{other}");
+        }
+    }
+
     /// Row I6.
     #[test]
     fn anything_else_is_no_metadata() {
-        let issuer = IssuerUrl::parse("https://h.example").unwrap();
+        let issuer = parsed("https://h.example").unwrap();
         for text in ["", "<html>", "[]", "{}", r#"{"issuer":"https://h.example"}"#, r#"{"issuer":1,"jwks_uri":"x"}"#] {
             assert_eq!(issuer.jwks_url(text.as_bytes()), Err(DiscoveryError::NotMetadata), "{text}");
         }

@@ -7,4 +7,4 @@ mod remote_keys;
 mod resolver;
 mod transport;
 
-pub use remote_keys::RemoteKeys;
+pub use remote_keys::{InvalidTimeouts, RemoteKeys};

@@ -1,6 +1,8 @@
 //! Keys fetched by HTTP: where they are, and when the metadata is read again.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,13 +12,19 @@ use url::Url;
 use super::issuer_url::IssuerUrl;
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
-use crate::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable, is_loopback};
+use crate::keys::{
+    Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable, is_plain,
+};
 use crate::redact;
 
-/// The most that one fetch may take, metadata included.
+/// The time that one fetch may take, metadata included, by default.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The least and the most that it may be set to.
+const FETCH_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(9);
 /// The part of it that reading the metadata again may take: the rest is for the keys, whose place is known.
-const REREAD_TIMEOUT: Duration = Duration::from_secs(2);
+const REREAD_PART: f64 = 0.4;
+/// How much later the store drops a fetch, so that the error names the URL.
+const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 /// How long metadata is used before it is read again, with the refresh that is due then.
 const METADATA_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// The number of failed fetches in a row after which the metadata is read again …
@@ -55,9 +63,20 @@ const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// With the first refresh after an hour, after two failed fetches in a row, and for a token with an unknown `kid`; at most every
 /// 5 minutes. A changed `jwks_uri` is followed at once: if the keys cannot be fetched there, the fetch has failed and the old URL is
 /// not tried, because the issuer may have left it for a reason. If the metadata cannot be read, the last known `jwks_uri` is used.
+///
+/// # Plain http
+///
+/// A URL must be https. Plain http is for this machine only, because anyone on the path can replace keys in plain text (RFC 8414 §2).
+/// In a network that you trust, such as that of a cluster or of Docker Compose, use [`insecure_http_at`](Self::insecure_http_at),
+/// [`insecure_http_discover`](Self::insecure_http_discover) or [`Issuer::insecure_http`](crate::Issuer::insecure_http). The first fetch then
+/// logs a warning. The default client makes no such request through a proxy. A document that came over https never leads to plain
+/// http.
 pub struct RemoteKeys {
     place: Place,
     transport: Transport,
+    fetch_timeout: Duration,
+    /// Whether the warning about plain http is still to be logged.
+    warns: AtomicBool,
 }
 
 enum Place {
@@ -90,7 +109,16 @@ impl RemoteKeys {
     ///
     /// If `issuer` is not an https URL without query and fragment; http is allowed for this machine alone.
     pub fn discover(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer).map(Self::discovered)
+        IssuerUrl::parse(issuer, Encryption::Required).map(Self::discovered)
+    }
+
+    /// As [`discover`](Self::discover), also over plain http: anyone on the path can replace the keys, and then forge tokens.
+    ///
+    /// # Errors
+    ///
+    /// If `issuer` is neither an https nor an http URL, or has a query or a fragment.
+    pub fn insecure_http_discover(issuer: &str) -> Result<Self, UrlError> {
+        IssuerUrl::parse(issuer, Encryption::Optional).map(Self::discovered)
     }
 
     /// The keys of an issuer whose metadata is at the location of OpenID Connect Discovery 1.0 §4.1. No other location is tried.
@@ -102,7 +130,7 @@ impl RemoteKeys {
     ///
     /// As for [`discover`](Self::discover).
     pub fn discover_openid(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer).map(|issuer| Self::discovered(issuer.openid_only()))
+        IssuerUrl::parse(issuer, Encryption::Required).map(|issuer| Self::discovered(issuer.openid_only()))
     }
 
     /// The keys at a URL.
@@ -111,8 +139,30 @@ impl RemoteKeys {
     ///
     /// If `jwks_url` is not an https URL; http is allowed for this machine alone.
     pub fn at(jwks_url: &str) -> Result<Self, UrlError> {
-        let url = fetchable(jwks_url)?;
-        Ok(Self { transport: Transport::new(target(is_loopback(&url))), place: Place::At(url) })
+        fetchable(jwks_url, Encryption::Required).map(Self::at_url)
+    }
+
+    /// As [`at`](Self::at), also over plain http: anyone on the path can replace the keys, and then forge tokens.
+    ///
+    /// # Errors
+    ///
+    /// If `jwks_url` is neither an https nor an http URL.
+    pub fn insecure_http_at(jwks_url: &str) -> Result<Self, UrlError> {
+        fetchable(jwks_url, Encryption::Optional).map(Self::at_url)
+    }
+
+    /// As [`discover_openid`](Self::discover_openid), for an issuer whose constructor does not know yet whether plain http is allowed.
+    pub(crate) fn insecure_http_discover_openid(issuer: &str) -> Result<Self, UrlError> {
+        IssuerUrl::parse(issuer, Encryption::Optional).map(|issuer| Self::discovered(issuer.openid_only()))
+    }
+
+    /// The URL that is fetched from over plain http, if it is one of another machine.
+    pub(crate) fn plain_http(&self) -> Option<&Url> {
+        let url = match &self.place {
+            Place::At(url) => url,
+            Place::Discovered { issuer, .. } => issuer.url(),
+        };
+        Some(url).filter(|url| is_plain(url))
     }
 
     /// Fetches with this client: with a private root certificate, through a proxy, or with headers of its own.
@@ -130,13 +180,38 @@ impl RemoteKeys {
         Self { transport: self.transport.with_client(client), ..self }
     }
 
+    /// Sets how long connecting may take, and how long one fetch may take in all, metadata included.
+    ///
+    /// `total` is between 100 ms and 9 s, and `connect` is more than zero and at most `total`. A [client](Self::client) of yours has its
+    /// own limit for connecting. A request waits for a fetch for at most 6 seconds. If the fetch takes longer, the request gets 503, and
+    /// the keys that come later serve the next requests.
+    ///
+    /// Default: 2 seconds to connect, and 5 seconds in all.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is out of its range.
+    pub fn timeouts(self, connect: Duration, total: Duration) -> Result<Self, InvalidTimeouts> {
+        if !FETCH_TIMEOUTS.contains(&total) || connect.is_zero() || connect > total {
+            return Err(InvalidTimeouts { connect, total });
+        }
+        Ok(Self { transport: self.transport.with_connect_timeout(connect), fetch_timeout: total, ..self })
+    }
+
+    fn at_url(url: Url) -> Self {
+        let transport = Transport::new(Target::of(&url));
+        Self { place: Place::At(url), transport, fetch_timeout: FETCH_TIMEOUT, warns: AtomicBool::new(true) }
+    }
+
     fn discovered(issuer: IssuerUrl) -> Self {
-        let transport = Transport::new(target(issuer.is_loopback()));
-        Self { place: Place::Discovered { issuer, known: Box::default() }, transport }
+        let transport = Transport::new(Target::of(issuer.url()));
+        let place = Place::Discovered { issuer, known: Box::default() };
+        Self { place, transport, fetch_timeout: FETCH_TIMEOUT, warns: AtomicBool::new(true) }
     }
 
     async fn fetch_keys(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        let deadline = Deadline::after(FETCH_TIMEOUT);
+        self.warn_of_plain_http();
+        let deadline = Deadline::after(self.fetch_timeout);
         let (issuer, known) = match &self.place {
             Place::At(url) => return self.fetch_from(url, request, deadline).await,
             Place::Discovered { issuer, known } => (issuer, known),
@@ -147,6 +222,17 @@ impl RemoteKeys {
         let fetched = self.fetch_from(&place.jwks, request, deadline).await?;
         remember(known, Known { failures: 0, ..place });
         Ok(fetched)
+    }
+
+    fn warn_of_plain_http(&self) {
+        let Some(url) = self.plain_http() else { return };
+        if self.warns.swap(false, Ordering::Relaxed) {
+            let url = redact::place(url);
+            tracing::warn!(
+                url,
+                "the issuer's keys are fetched over plain http, where anyone on the path can replace them"
+            );
+        }
     }
 
     /// Returns where the keys are: as known, or as the metadata says now.
@@ -165,7 +251,10 @@ impl RemoteKeys {
         // Also after a failure the metadata is not read again for a while.
         remember(known, old.clone());
         let places = if is_lost { issuer.metadata_urls() } else { vec![old.metadata.clone()] };
-        match self.discover_keys(issuer, places, request, Deadline::after(REREAD_TIMEOUT)).await {
+        match self
+            .discover_keys(issuer, places, request, Deadline::after(self.fetch_timeout.mul_f64(REREAD_PART)))
+            .await
+        {
             Ok(new) => {
                 if new.jwks != old.jwks {
                     let (from, to) = (redact::place(&old.jwks), redact::place(&new.jwks));
@@ -246,6 +335,10 @@ impl KeySource for RemoteKeys {
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
         Box::pin(self.fetch_keys(request))
     }
+
+    fn time_limit(&self) -> Duration {
+        self.fetch_timeout + TIME_TO_REPORT
+    }
 }
 
 impl fmt::Debug for RemoteKeys {
@@ -287,8 +380,19 @@ fn is_an_answer(error: &FetchError) -> bool {
     }
 }
 
-fn target(is_on_this_machine: bool) -> Target {
-    if is_on_this_machine { Target::ThisMachine } else { Target::Elsewhere }
+/// The error of [`RemoteKeys::timeouts`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the time-outs are {connect:?} to connect and {total:?} in all, expected {:?} to {:?} in all and at most as long to connect",
+    FETCH_TIMEOUTS.start(),
+    FETCH_TIMEOUTS.end()
+)]
+#[non_exhaustive]
+pub struct InvalidTimeouts {
+    /// The time-out for connecting.
+    pub connect: Duration,
+    /// The time-out for a fetch in all.
+    pub total: Duration,
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use url::Url;
 use super::freshness::Freshness;
 use super::resolver::FilteringResolver;
 use crate::keys::source::MAX_DOCUMENT_BYTES;
-use crate::keys::{FetchError, Validators};
+use crate::keys::{FetchError, Validators, is_loopback, is_plain};
 use crate::redact;
 
-/// The most time that connecting may take.
+/// The time that connecting may take, by default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most redirects that are followed. All must stay within one origin.
 const MAX_REDIRECTS: usize = 3;
@@ -25,6 +25,7 @@ const MAX_REDIRECTS: usize = 3;
 pub(super) struct Transport {
     client: OnceLock<reqwest::Client>,
     target: Target,
+    connect_timeout: Duration,
 }
 
 /// Where the documents of the default client are.
@@ -32,6 +33,18 @@ pub(super) struct Transport {
 pub(super) enum Target {
     ThisMachine,
     Elsewhere,
+    /// Elsewhere, over plain http.
+    PlainElsewhere,
+}
+
+impl Target {
+    pub(super) fn of(url: &Url) -> Self {
+        match (is_loopback(url), is_plain(url)) {
+            (true, _) => Self::ThisMachine,
+            (false, true) => Self::PlainElsewhere,
+            (false, false) => Self::Elsewhere,
+        }
+    }
 }
 
 /// A request for one document.
@@ -59,7 +72,11 @@ pub(super) struct Deadline {
 
 impl Transport {
     pub(super) fn new(target: Target) -> Self {
-        Self { client: OnceLock::new(), target }
+        Self { client: OnceLock::new(), target, connect_timeout: CONNECT_TIMEOUT }
+    }
+
+    pub(super) fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
     }
 
     pub(super) fn with_client(self, client: reqwest::Client) -> Self {
@@ -115,6 +132,7 @@ impl Transport {
             return Ok(client);
         }
         let client = default_client(self.target, FilteringResolver::of_the_system())
+            .connect_timeout(self.connect_timeout)
             .build()
             .map_err(|error| FetchError::Client { url: redact::place(url), reason: describe(&error) })?;
         Ok(self.client.get_or_init(|| client))
@@ -144,14 +162,14 @@ impl Validators {
 fn default_client(target: Target, resolver: FilteringResolver) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::custom(follow))
         .referer(false)
         // A connection is driven by the runtime that opened it, which may have ended at the next fetch.
         .pool_max_idle_per_host(0);
     match target {
-        // Plain http is for this machine only, so it must not go through a proxy.
+        // A proxy could replace the keys.
         Target::ThisMachine => client.no_proxy(),
+        Target::PlainElsewhere => client.no_proxy().dns_resolver(resolver),
         Target::Elsewhere => client.dns_resolver(resolver),
     }
 }

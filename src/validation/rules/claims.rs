@@ -59,7 +59,10 @@ pub(super) const RULES: &[Rule] = &[
             };
             match facts.policy.subject {
                 SubjectClaim::Required => sub.to_owned(),
-                SubjectClaim::ClientInstead => format!("{sub}, and the client {}", quoted(facts.client())),
+                SubjectClaim::ClientInstead => match facts.client() {
+                    None | Some("") => format!("{sub}, and no client"),
+                    client => format!("{sub}, and the client {}", quoted(client)),
+                },
             }
         },
     },
