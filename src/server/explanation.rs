@@ -265,9 +265,7 @@ fn of_key(
             source: "Builder::claims",
             expected: "claims that parse as the application's type".to_owned(),
             holds: parsed.is_ok(),
-            found: parsed.unwrap_or_else(|error| {
-                format!("a mismatch with {} at byte {} of the payload", error.wanted, error.column)
-            }),
+            found: parsed.unwrap_or_else(|error| format!("{}, for the type {}", error.found(), error.wanted)),
         }
     });
     [available, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::claims::{self, ClaimsError, ParseClaims, ParsedClaims};
+use super::claims::{self, ParseClaims, ParsedClaims};
+use super::claims_error::ClaimsError;
 use super::client_claim::ClientClaim;
 use super::numeric_date::NumericDate;
 use super::registered_claims::RegisteredClaims;

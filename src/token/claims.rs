@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::claims_error::ClaimsError;
+
 /// A token's claims as a type of the application, parsed once by the protecting layer.
 ///
 /// It dereferences to `T`: `claims.tenant` reads a field. It cannot be destructured.
@@ -54,16 +56,5 @@ pub(crate) fn parse<T: DeserializeOwned + Send + Sync + 'static>(payload: &[u8])
 }
 
 pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError> {
-    serde_json::from_slice(payload).map_err(|error| ClaimsError { wanted: type_name::<T>(), column: error.column() })
-}
-
-/// The claims of a valid token do not parse as the type that the application asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected claims of the type {wanted}, found a mismatch at byte {column} of the payload")]
-#[non_exhaustive]
-pub struct ClaimsError {
-    /// The name of the type.
-    pub wanted: &'static str,
-    /// The position of the mismatch in its line, in bytes from 1. A payload usually has one line.
-    pub column: usize,
+    serde_json::from_slice(payload).map_err(|error| ClaimsError::new(type_name::<T>(), payload, &error))
 }

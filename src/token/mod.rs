@@ -3,6 +3,7 @@
 pub(crate) mod access_token;
 mod claim_json;
 pub(crate) mod claims;
+mod claims_error;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod client_claim;
 mod numeric_date;
@@ -13,7 +14,7 @@ mod text;
 mod time_policy;
 mod validity;
 
-pub use claims::ClaimsError;
+pub use claims_error::ClaimsError;
 pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 

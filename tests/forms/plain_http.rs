@@ -1,8 +1,6 @@
 //! Keys over plain http, in a network that the operator trusts.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tower_bearer::config::Config;
@@ -11,7 +9,8 @@ use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
-use crate::harness::{AUDIENCE, app, current_thread_runtime, fetches, good, present, small_issuer};
+use super::log::log_of;
+use crate::harness::{AUDIENCE, app, fetches, good, present, small_issuer};
 
 /// A client for which the name `keycloak` leads to this machine, as in a Docker Compose network to another one.
 fn client(issuer: &TestIssuer) -> reqwest::Client {
@@ -84,27 +83,18 @@ async fn metadata_over_plain_http_does_not_lead_to_this_machine() {
 #[test]
 fn plain_http_is_logged_once() {
     let issuer = small_issuer();
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer({
-        let log = log.clone();
-        move || log.clone()
-    });
-    let runtime = current_thread_runtime();
-    tracing::subscriber::with_default(subscriber.with_ansi(false).finish(), || {
-        runtime.block_on(async {
-            for (url, client) in
-                [(named_keycloak(&issuer.jwks_url()), client(&issuer)), (issuer.jwks_url(), client(&issuer))]
-            {
-                let keys = RemoteKeys::insecure_http_at(&url).unwrap().client(client);
-                let api = api(Issuer::keys(issuer.url(), keys).unwrap());
-                present(&app(&api), &good(&issuer).sign()).await.assert_ok();
-                issuer.rotate();
-                present(&app(&api), &good(&issuer).sign()).await.assert_ok();
-            }
-        });
+    let text = log_of(async {
+        for (url, client) in
+            [(named_keycloak(&issuer.jwks_url()), client(&issuer)), (issuer.jwks_url(), client(&issuer))]
+        {
+            let keys = RemoteKeys::insecure_http_at(&url).unwrap().client(client);
+            let api = api(Issuer::keys(issuer.url(), keys).unwrap());
+            present(&app(&api), &good(&issuer).sign()).await.assert_ok();
+            issuer.rotate();
+            present(&app(&api), &good(&issuer).sign()).await.assert_ok();
+        }
     });
     assert_eq!(fetches(&issuer), (0, 4));
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<_> = text.lines().filter(|line| line.contains("plain http")).collect();
     let [line] = lines[..] else { panic!("{lines:#?}") };
     assert!(line.contains("WARN") && line.contains("http://keycloak:"), "{line}");
@@ -123,19 +113,5 @@ fn configuration_has_the_switch() {
         assert!(config(settings).build().is_err(), "{settings}");
         assert!(config(&format!("{settings}\ninsecure_http = false")).build().is_err(), "{settings}");
         config(&format!("{settings}\ninsecure_http = true")).build().unwrap();
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
