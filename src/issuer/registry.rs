@@ -24,14 +24,25 @@ impl IssuerRegistry {
         Self { issuers, by_identifier }
     }
 
-    /// The issuer of a token, by its `iss` (RFC 8725 §3.8) and, if several have that identifier, by its user flow. A token of no
+    /// The issuer of a token, by its `iss` (RFC 8725 §3.8), or the trust domain of its subject, and, if several have that identifier, by its user flow. A token of no
     /// trusted user flow gets one of them, whose rules refuse it.
     pub(crate) fn of_token(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
-        let identifier = token.issuer()?;
-        let named = self.named(identifier);
-        let first = named.first().ok_or_else(|| TokenError::Issuer { found: identifier.into() })?;
+        let named = token.issuer().map(|identifier| self.named(identifier)).unwrap_or_default();
+        let Some(first) = named.first() else { return self.of_trust_domain(token) };
         let by_user_flow = || named.iter().find(|issuer| token.is_of_user_flow(&issuer.policy));
         Ok(if named.len() == 1 { first } else { by_user_flow().unwrap_or(first) })
+    }
+
+    /// The SPIFFE trust domain of a token whose `iss` is absent, or none of a trusted issuer.
+    fn of_trust_domain(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
+        let named = token.trust_domain().map(|id| self.named(id)).unwrap_or_default();
+        match named.first().filter(|issuer| issuer.policy.issuer.are_a_trust_domain()) {
+            Some(found) => Ok(found),
+            None => Err(match token.issuer() {
+                Some(identifier) => TokenError::Issuer { found: identifier.into() },
+                None => TokenError::Missing { claim: "iss" },
+            }),
+        }
     }
 
     /// The issuers with this identifier: one or, of Azure AD B2C, one for each user flow.

@@ -18,6 +18,17 @@ use crate::redact::Excerpt;
 pub struct JwkSet {
     keys: Vec<Arc<VerifyingKey>>,
     skipped: Vec<SkippedJwk>,
+    /// The keys of a SPIFFE bundle, which are among the skipped ones for every other purpose.
+    spiffe: Option<Box<SpiffeKeys>>,
+}
+
+/// The keys of a document that marks keys for SPIFFE.
+#[derive(Clone, Debug, Default)]
+struct SpiffeKeys {
+    /// Those for JWT-SVIDs.
+    keys: Vec<Arc<VerifyingKey>>,
+    /// The entries for JWT-SVIDs that cannot be used.
+    skipped: Vec<SkippedJwk>,
 }
 
 impl JwkSet {
@@ -47,7 +58,18 @@ impl JwkSet {
     }
 
     pub(crate) fn empty() -> Self {
-        Self { keys: Vec::new(), skipped: Vec::new() }
+        Self { keys: Vec::new(), skipped: Vec::new(), spiffe: None }
+    }
+
+    /// The keys for this purpose.
+    ///
+    /// A SPIFFE bundle marks its keys as `jwt-svid` or `x509-svid`, and a key without such a mark is ignored (SPIFFE Trust Domain and
+    /// Bundle §4.2.2). A document without any such mark is a plain JWK Set, as the Workload API and discovery provide it.
+    pub(crate) fn select(self, purpose: KeyPurpose) -> Self {
+        match (purpose, self.spiffe) {
+            (KeyPurpose::JwtSvids, Some(bundle)) => Self { keys: bundle.keys, skipped: bundle.skipped, spiffe: None },
+            (_, spiffe) => Self { spiffe, ..self },
+        }
     }
 
     /// The usable keys, in the order of the document.
@@ -100,11 +122,42 @@ impl JwkSet {
     fn add(&mut self, index: usize, entry: &str) {
         let jwk: Option<Jwk<'_>> = read_struct(entry.as_bytes());
         let id = jwk.as_ref().and_then(|jwk| jwk.kid.as_deref()).map(Excerpt::from);
-        match jwk.ok_or(UnusableJwk::Malformed).and_then(Jwk::into_key) {
-            Ok(key) => self.keys.push(Arc::new(key)),
-            Err(reason) => self.skipped.push(SkippedJwk { index, id, reason }),
+        let usage = jwk.as_ref().and_then(|jwk| jwk.usage.as_deref());
+        if let Some(usage @ ("jwt-svid" | "x509-svid")) = usage {
+            let skipped = SkippedJwk { index, id: id.clone(), reason: UnusableJwk::Use { usage: usage.into() } };
+            let bundle = self.spiffe.get_or_insert_default();
+            self.skipped.push(skipped);
+            if usage == "jwt-svid" {
+                let key = jwk.map(|jwk| Jwk { usage: None, ..jwk });
+                add_to(&mut bundle.keys, &mut bundle.skipped, index, id, key);
+            }
+            return;
         }
+        add_to(&mut self.keys, &mut self.skipped, index, id, jwk);
     }
+}
+
+fn add_to(
+    keys: &mut Vec<Arc<VerifyingKey>>,
+    skipped: &mut Vec<SkippedJwk>,
+    index: usize,
+    id: Option<Excerpt>,
+    jwk: Option<Jwk<'_>>,
+) {
+    match jwk.ok_or(UnusableJwk::Malformed).and_then(Jwk::into_key) {
+        Ok(key) => keys.push(Arc::new(key)),
+        Err(reason) => skipped.push(SkippedJwk { index, id, reason }),
+    }
+}
+
+/// What the keys of an issuer are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KeyPurpose {
+    /// Signatures: `use` is `sig` or absent (RFC 7517 §4.2).
+    #[default]
+    Signatures,
+    /// JWT-SVIDs of a SPIFFE trust domain.
+    JwtSvids,
 }
 
 /// Why a document is not a usable key set.

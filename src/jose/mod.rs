@@ -22,6 +22,8 @@ mod vectors;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use json_error::JsonError;
 pub use jwk::{JwkSet, JwkSetError, SkippedJwk};
+
+pub(crate) use jwk::KeyPurpose;
 pub use jws_error::JwsError;
 pub use key::{Thumbprint, VerifyingKey};
 pub use unusable_jwk::UnusableJwk;

@@ -12,7 +12,7 @@ use super::schedule::RefreshSchedule;
 use super::settled_until::SettledUntil;
 use super::source::{Fetched, KeySource, Validators};
 use crate::clock::{Clock, Moment};
-use crate::jose::JwkSet;
+use crate::jose::{JwkSet, KeyPurpose};
 use crate::metrics;
 
 /// One issuer's keys: what the handles of a [`KeyStore`](super::KeyStore) share with its
@@ -20,6 +20,7 @@ use crate::metrics;
 pub(super) struct IssuerKeys {
     pub(super) issuer: Box<str>,
     pub(super) source: Arc<dyn KeySource>,
+    pub(super) purpose: KeyPurpose,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) pending: PendingLookups,
     pub(super) trials: KeyTrials,
@@ -106,6 +107,7 @@ impl IssuerKeys {
 
     pub(super) fn on_fetched(&self, number: u64, fetched: Fetched) {
         let Fetched { keys, lifetime, age, validators } = fetched;
+        let keys = keys.map(|keys| keys.select(self.purpose));
         let now = self.now();
         let mut state = self.state();
         let held = self.keys.load_full();

@@ -18,7 +18,7 @@ use super::settled_until::SettledUntil;
 use super::source::KeySource;
 use super::status::IssuerStatus;
 use crate::clock::{Clock, Moment};
-use crate::jose::{Algorithm, JwkSet, KeyIdentity};
+use crate::jose::{Algorithm, JwkSet, KeyIdentity, KeyPurpose};
 
 /// The time to the next look-up when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.
 const SOON: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ impl KeyStore {
     pub(crate) fn new(
         issuer: &str,
         source: Arc<dyn KeySource>,
+        purpose: KeyPurpose,
         clock: Arc<dyn Clock>,
         pending: PendingLookups,
     ) -> Self {
@@ -56,7 +57,7 @@ impl KeyStore {
         let mut schedule = RefreshSchedule::new(now, RandomState::new().hash_one("jitter"));
         let fixed = source.fixed();
         let is_fixed = fixed.is_some();
-        let seed = fixed.or_else(|| source.seed());
+        let seed = fixed.or_else(|| source.seed()).map(|keys| keys.select(purpose));
         if seed.as_ref().is_some_and(|seed| !seed.keys().is_empty()) {
             schedule.seeded(now);
         }
@@ -64,6 +65,7 @@ impl KeyStore {
         Self(Arc::new(IssuerKeys {
             issuer: issuer.into(),
             source,
+            purpose,
             clock,
             pending,
             trials: KeyTrials::new(now.monotonic),
@@ -274,11 +276,16 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
 
+    fn store_of(source: Arc<dyn KeySource>) -> KeyStore {
+        let (purpose, clock) = (KeyPurpose::Signatures, Arc::new(SystemClock));
+        KeyStore::new("https://id.example.com", source, purpose, clock, PendingLookups::default())
+    }
+
     /// Fetches are started under the lock and announced after it.
     #[test]
     fn of_two_fetches_announced_in_the_wrong_order_the_later_one_counts() {
         let source = Arc::new(JwkSet::empty());
-        let store = KeyStore::new("https://id.example.com", source, Arc::new(SystemClock), PendingLookups::default());
+        let store = store_of(source);
         store.0.announce(2);
         let mut newest = store.0.newest.subscribe();
         store.0.announce(1);
@@ -299,8 +306,7 @@ mod tests {
             }
         }
 
-        let clock = Arc::new(SystemClock);
-        let store = KeyStore::new("https://id.example.com", Arc::new(Source), clock, PendingLookups::default());
+        let store = store_of(Arc::new(Source));
         let now = store.0.now();
         let token = TokenTimes { arrived: now.monotonic, issued: None, leeway: Duration::ZERO };
         let tried = store.held();

@@ -63,7 +63,8 @@ impl Builder {
             None => Recipient::Audience(audiences),
             Some(clients) => Recipient::Client { clients, audiences },
         };
-        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock), pending.clone());
+        let clock = Arc::clone(&self.clock);
+        let keys = KeyStore::new(identities.name(), source.into(), dialect.key_purpose, clock, pending.clone());
         let (profile, leeway) = (self.profile, self.leeway);
         let subject = match profile {
             Profile::Generic => subject,

@@ -131,7 +131,7 @@ impl Builder {
 
 impl Issuer {
     fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
-        let Self { identities, source, insecure_http, audiences, clients, subjects, algorithms, .. } = self;
+        let Self { identities, source, insecure_http, audiences, clients, subjects, dialect, algorithms, .. } = self;
         let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
             mistakes.note(Place { issuer: Some(at), setting, element }, verdict);
         };
@@ -142,7 +142,8 @@ impl Issuer {
         if let Some(url) = source.plain_http().filter(|_| !insecure_http) {
             note(&["insecure_http"], None, Err(ConfigError::PlainHttp { url: url.as_str().to_owned() }));
         }
-        if Arc::<dyn KeySource>::from(source.clone()).fixed().is_some_and(|keys| keys.keys().is_empty()) {
+        let fixed = Arc::<dyn KeySource>::from(source.clone()).fixed();
+        if fixed.is_some_and(|keys| keys.select(dialect.key_purpose).keys().is_empty()) {
             note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));
         }
         // Identifiers that a preset has made pass, and so do those that a constructor has checked.

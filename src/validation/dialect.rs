@@ -1,6 +1,6 @@
 use super::identities::TENANT;
 use super::token_error::TokenError;
-use crate::jose::VerifyingKey;
+use crate::jose::{KeyPurpose, VerifyingKey};
 use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
 
 /// How the access tokens of one provider differ from those of others. The default fits every issuer.
@@ -12,6 +12,7 @@ pub(crate) struct Dialect {
     pub(crate) client: ClientClaim,
     pub(crate) key_issuers: KeyIssuers,
     pub(crate) at_hash: AtHash,
+    pub(crate) key_purpose: KeyPurpose,
 }
 
 /// Whether a token with `at_hash` is an ID token.

@@ -16,8 +16,18 @@ pub(crate) struct Identities {
     name: Box<str>,
     /// In the order of their identifiers.
     known: Vec<Identity>,
-    /// The form of the identifiers of a list of tenants.
-    template: Option<Template>,
+    form: Form,
+}
+
+/// How the tokens of an issuer state that they are its.
+#[derive(Clone, Debug)]
+enum Form {
+    /// `iss` is one of the identifiers.
+    Exact,
+    /// The same for a list of tenants, whose identifiers have this form.
+    Tenants(Template),
+    /// The subject is a SPIFFE ID of the trust domain that the identifier names. There need not be an `iss`.
+    TrustDomain,
 }
 
 /// One `iss`, and the tenant that a token with it must name besides.
@@ -42,13 +52,18 @@ pub(super) struct Match<'i> {
 
 impl Identities {
     pub(crate) fn one(issuer: &str) -> Self {
-        Self { name: issuer.into(), known: vec![Identity { issuer: issuer.into(), tenant: None }], template: None }
+        Self { name: issuer.into(), known: vec![Identity { issuer: issuer.into(), tenant: None }], form: Form::Exact }
+    }
+
+    /// A SPIFFE trust domain, by its SPIFFE ID.
+    pub(crate) fn of_trust_domain(id: &str) -> Self {
+        Self { form: Form::TrustDomain, ..Self::one(id) }
     }
 
     /// A single tenant, whose identifier is public.
     pub(crate) fn of_tenant(template: &str, tenant: &str) -> Self {
         let identity = Identity::of_tenant(template, tenant);
-        Self { name: identity.issuer.clone(), known: vec![identity], template: None }
+        Self { name: identity.issuer.clone(), known: vec![identity], form: Form::Exact }
     }
 
     /// A list of tenants of one issuer: one identifier for each, the template with the tenant in its place.
@@ -60,8 +75,10 @@ impl Identities {
             _ => template.into(),
         };
         let parts = template.split_once(TENANT);
-        let template = parts.map(|(before, after)| Template { before: before.into(), after: after.into() });
-        Self { name, known, template }
+        let form = parts.map_or(Form::Exact, |(before, after)| {
+            Form::Tenants(Template { before: before.into(), after: after.into() })
+        });
+        Self { name, known, form }
     }
 
     /// The name of the issuer: its identifier or, if it has several, their template.
@@ -80,7 +97,12 @@ impl Identities {
 
     /// Whether this is a list of tenants, which is checked after the signature.
     pub(crate) fn are_listed(&self) -> bool {
-        self.template.is_some()
+        matches!(self.form, Form::Tenants(_))
+    }
+
+    /// Whether this is a SPIFFE trust domain, whose tokens need no `iss`.
+    pub(crate) fn are_a_trust_domain(&self) -> bool {
+        matches!(self.form, Form::TrustDomain)
     }
 
     /// Whether `issuer` is one of the identifiers, code point by code point.
@@ -97,9 +119,11 @@ impl Identities {
     /// What a token of `issuer` must state besides; `None` if `issuer` is another one. For a list of tenants it is enough that
     /// `issuer` follows the template, whether its tenant is listed or not.
     pub(super) fn match_issuer<'i>(&'i self, issuer: &'i str) -> Option<Match<'i>> {
-        match &self.template {
-            Some(template) => template.tenant(issuer).map(|tenant| Match { tenant: Some(tenant) }),
-            None => self.get(issuer).map(|identity| Match { tenant: identity.tenant.as_deref() }),
+        match &self.form {
+            Form::Tenants(template) => template.tenant(issuer).map(|tenant| Match { tenant: Some(tenant) }),
+            Form::Exact | Form::TrustDomain => {
+                self.get(issuer).map(|identity| Match { tenant: identity.tenant.as_deref() })
+            }
         }
     }
 
@@ -114,11 +138,11 @@ impl Identities {
 /// Without the tenants of a list.
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.template {
-            Some(Template { before, after }) => {
+        match &self.form {
+            Form::Tenants(Template { before, after }) => {
                 write!(f, "{} tenants of \"{before}{TENANT}{after}\"", self.known.len())
             }
-            None => fmt::Debug::fmt(&Excerpt::from(self.name()), f),
+            Form::Exact | Form::TrustDomain => fmt::Debug::fmt(&Excerpt::from(self.name()), f),
         }
     }
 }

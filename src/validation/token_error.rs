@@ -101,6 +101,14 @@ pub enum TokenError {
         /// The user flow that is trusted.
         expected: Excerpt,
     },
+    /// The subject is not the SPIFFE ID of a workload in the trust domain (JWT-SVID §3.1).
+    #[error("the trust domain of the subject is {}, expected {expected:?}", shown(.found.as_ref()))]
+    TrustDomain {
+        /// The trust domain of the `sub`, if that is the SPIFFE ID of a workload.
+        found: Option<Excerpt>,
+        /// The trust domain whose keys are used.
+        expected: Excerpt,
+    },
     /// The token has expired (RFC 7519 §4.1.4).
     #[error("expired {} s ago (exp {exp}, leeway {} s)", seconds(*now, *exp), .leeway.as_secs_f64())]
     Expired {
@@ -163,7 +171,7 @@ impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
-    /// `client`, `tenant`, `subject`, `caller`, `user_flow`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`,
+    /// `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`,
     /// `no_kid`, `key_mismatch`, `signature` or `claims`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
@@ -183,6 +191,7 @@ impl TokenError {
             Self::Subject => "subject",
             Self::Caller { .. } => "caller",
             Self::UserFlow { .. } => "user_flow",
+            Self::TrustDomain { .. } => "trust_domain",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::IssuedInTheFuture { .. } => "issued_in_the_future",

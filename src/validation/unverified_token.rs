@@ -2,6 +2,7 @@ use std::time::SystemTime;
 
 use super::policy::{Policy, SubjectClaim};
 use super::rules::{self, Facts};
+use super::spiffe_id::trust_domain_of;
 use super::token_error::TokenError;
 use crate::AccessToken;
 use crate::Scope;
@@ -31,8 +32,13 @@ impl<'t> UnverifiedToken<'t> {
     }
 
     /// The `iss` of the token.
-    pub(crate) fn issuer(&self) -> Result<&str, TokenError> {
-        self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.claims.iss.as_deref()
+    }
+
+    /// The SPIFFE trust domain of the token's subject, as a SPIFFE ID.
+    pub(crate) fn trust_domain(&self) -> Option<&str> {
+        self.claims.sub.as_deref().and_then(trust_domain_of)
     }
 
     /// Whether the token was issued by the user flow of `policy`.
@@ -121,8 +127,12 @@ impl<'t> CheckedToken<'t> {
         time: TimePolicy,
         parse_claims: Option<ParseClaims>,
     ) -> Result<AccessToken, TokenError> {
-        let Self { token, scope, validity, policy, now } = self;
+        let Self { mut token, scope, validity, policy, now } = self;
         rules::check_after_signature(&token.facts(policy, now), verified)?;
+        if policy.issuer.are_a_trust_domain() {
+            // What a JWT-SVID says in `iss` identifies no one (JWT-SVID §3).
+            token.claims.iss = Some(policy.issuer.name().to_owned().into());
+        }
         let client_as_subject = policy.subject == SubjectClaim::ClientInstead;
         let validated =
             Validated { scope, validity, client_claim: policy.dialect.client, client_as_subject, server, time };

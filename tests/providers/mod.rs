@@ -8,6 +8,7 @@ mod hydra;
 mod keycloak;
 mod kubernetes;
 mod okta;
+mod spiffe;
 mod together;
 mod zitadel;
 

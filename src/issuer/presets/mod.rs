@@ -7,6 +7,7 @@ mod google;
 mod keycloak;
 mod kubernetes;
 mod okta;
+mod spiffe;
 #[cfg(test)]
 mod tests;
 mod text;

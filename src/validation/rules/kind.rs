@@ -17,6 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         applies: Applies::Always,
         check: check_issuer,
         expected: |facts| match &facts.policy.issuer {
+            issuer if issuer.are_a_trust_domain() => format!("a sub of {}", quoted(Some(issuer.name()))),
             issuer if issuer.are_listed() => {
                 format!("{} of any tenant, and the tenant in tid", quoted(Some(issuer.name())))
             }
@@ -24,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
             issuer => list(issuer.iter()),
         },
         found: |facts| match facts.claims.iss.as_deref() {
+            _ if facts.policy.issuer.are_a_trust_domain() => quoted(facts.trust_domain()),
             iss if facts.policy.issuer.have_tenants() => {
                 format!("{}, tid {}", quoted(iss), quoted(facts.claims.tenant()))
             }
@@ -134,10 +136,22 @@ pub(super) const RULES: &[Rule] = &[
 
 /// RFC 9068 §4: `iss` is compared code point by code point.
 fn check_issuer(facts: &Facts<'_>) -> Result<(), TokenError> {
+    if facts.policy.issuer.are_a_trust_domain() {
+        return check_trust_domain(facts);
+    }
     let issuer = facts.issuer()?;
     let matched =
         facts.policy.issuer.match_issuer(issuer).ok_or_else(|| TokenError::Issuer { found: issuer.into() })?;
     matched.check_tenant(facts.claims)
+}
+
+/// JWT-SVID §3.1: the subject is the SPIFFE ID of a workload. Its trust domain is whose keys count (SPIFFE ID §2.1).
+fn check_trust_domain(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let expected = facts.policy.issuer.name();
+    match facts.trust_domain() {
+        Some(found) if found == expected => Ok(()),
+        found => Err(TokenError::TrustDomain { found: found.map(Into::into), expected: expected.into() }),
+    }
 }
 
 /// RFC 9068 §4, RFC 8725 §3.11. `JOSE` says no more than that this is a JWS (RFC 7515 §4.1.9), so it counts as no `typ`.

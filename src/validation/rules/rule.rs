@@ -1,5 +1,6 @@
 use super::super::policy::{Policy, SubjectClaim};
 use super::super::profile::Profile;
+use super::super::spiffe_id::trust_domain_of;
 use super::super::token_error::TokenError;
 use crate::Scope;
 use crate::jose::{Header, Strings};
@@ -55,6 +56,11 @@ impl<'a> Facts<'a> {
     /// The `iss` of the token.
     pub(super) fn issuer(&self) -> Result<&'a str, TokenError> {
         self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })
+    }
+
+    /// The SPIFFE trust domain of the subject.
+    pub(super) fn trust_domain(&self) -> Option<&'a str> {
+        self.claims.sub.as_deref().and_then(trust_domain_of)
     }
 
     /// The client that the token was issued to.
