@@ -2,7 +2,7 @@
 
 pub(crate) use self::discovery_error::DiscoveryError;
 pub(crate) use self::issuer_url::IssuerUrl;
-pub(crate) use self::url_error::{UrlError, fetchable, identifying, is_loopback};
+pub(crate) use self::url_error::{Encryption, UrlError, fetchable, identifying, is_loopback};
 
 #[path = "../../src/keys/remote/address.rs"]
 mod address;

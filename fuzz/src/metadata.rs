@@ -2,7 +2,7 @@
 //!
 //! - Nothing panics.
 //! - A document leads to keys only if its one `issuer` is the issuer's identifier, code point by code point.
-//! - Keys are only ever fetched by https or, on this machine, by http; without user name, password or fragment; and from this
+//! - Keys are only ever fetched by https or, on this machine or where that is allowed, by http; without user name, password or fragment; and from this
 //!   machine only if the issuer is here.
 //! - Metadata is only ever fetched from the issuer's own origin, and its path ends as it is to end.
 //!
@@ -12,7 +12,7 @@
 use url::{Host, Url};
 
 use crate::json::Json;
-use crate::keys::IssuerUrl;
+use crate::keys::{Encryption, IssuerUrl};
 use crate::template::filled;
 
 /// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.
@@ -20,26 +20,37 @@ pub fn run(input: &[u8]) {
     let (identifier, document) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
     let Ok(identifier) = std::str::from_utf8(identifier) else { return };
     let document = with_identifier(document.get(1..).unwrap_or_default(), identifier);
-    let parsed = IssuerUrl::parse(identifier);
+    let parsed = IssuerUrl::parse(identifier, Encryption::Optional);
     // An issuer is refused besides if it looks as if a setting was not filled in.
     assert!(parsed.is_ok() || tower_bearer::Issuer::discover(identifier).is_err(), "{identifier:?}");
-    let Ok(issuer) = parsed else { return };
-    assert_is_fetchable(&Url::parse(identifier).expect("a URL"), identifier);
-    let is_here = is_here(&Url::parse(identifier).expect("a URL"));
-    assert_eq!(issuer.is_loopback(), is_here, "{identifier:?}");
-    assert_metadata_urls(&issuer, identifier);
+    if let Ok(issuer) = parsed {
+        check(&issuer, identifier, &document, Encryption::Optional);
+    }
+    if let Ok(issuer) = IssuerUrl::parse(identifier, Encryption::Required) {
+        check(&issuer, identifier, &document, Encryption::Required);
+    }
+}
 
-    let Ok(url) = issuer.jwks_url(&document) else { return };
+fn check(issuer: &IssuerUrl, identifier: &str, document: &[u8], encryption: Encryption) {
+    let own = Url::parse(identifier).expect("a URL");
+    assert_eq!(&own, issuer.url());
+    assert_is_fetchable(&own, identifier, encryption);
+    let is_here = is_here(&own);
+    assert_metadata_urls(issuer, identifier);
+
+    let Ok(url) = issuer.jwks_url(document) else { return };
     // The issuer's own host is where the application said that it is.
-    let is_own = url.host() == Url::parse(identifier).expect("a URL").host();
+    let is_own = url.host() == own.host();
     assert!(is_here || is_own || !may_be_here(&url), "{identifier:?} leads to {url}");
-    // A member that nobody reads may hold what is not quite JSON.
-    let Some(read) = Json::read(&document) else { return };
+    // A member that is not used may hold what is not quite JSON.
+    let Some(read) = Json::read(document.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(document)) else { return };
     let issuers: Vec<_> = read.members("issuer").map(Json::text).collect();
     assert_eq!(issuers, [Some(identifier)]);
     let [Some(jwks_uri)] = *read.members("jwks_uri").map(Json::text).collect::<Vec<_>>() else { panic!("{read:?}") };
     assert_eq!(Ok(&url), Url::parse(jwks_uri).as_ref());
-    assert_is_fetchable(&url, jwks_uri);
+    // Only plain http leads to plain http, and only from another machine.
+    let is_plain = own.scheme() == "http" && !is_here;
+    assert_is_fetchable(&url, jwks_uri, if is_plain { encryption } else { Encryption::Required });
 }
 
 fn with_identifier(document: &[u8], identifier: &str) -> Vec<u8> {
@@ -61,10 +72,11 @@ fn assert_metadata_urls(issuer: &IssuerUrl, identifier: &str) {
     assert!(appended.path().ends_with("/.well-known/openid-configuration"), "{appended}");
 }
 
-/// By the text, which has no scheme but https where it does not lead to this machine.
-fn assert_is_fetchable(url: &Url, text: &str) {
+/// By the text, which has no scheme but https where it does not lead to this machine and plain http is not allowed.
+fn assert_is_fetchable(url: &Url, text: &str, encryption: Encryption) {
     let written = url.as_str();
-    let is_safe = written.starts_with("https://") || (written.starts_with("http://") && is_here(url));
+    let may_be_plain = encryption == Encryption::Optional || is_here(url);
+    let is_safe = written.starts_with("https://") || (written.starts_with("http://") && may_be_plain);
     assert!(is_safe && url.has_host(), "{text:?}");
     let authority = written.split('/').nth(2).unwrap_or_default();
     assert!(!authority.contains('@') && !written.contains('#'), "{text:?}");

@@ -125,7 +125,14 @@ impl Opinion {
             self.flaw_if(!serves(kid, algorithm), Flaw::Key);
         }
         let typ = self.text(header, "typ");
-        self.flaw_if(typ.is_some() && !any_case(typ, &["at+jwt", "application/at+jwt", "JWT", "application/jwt", "JOSE", "application/jose"]), Flaw::Type);
+        self.flaw_if(
+            typ.is_some()
+                && !any_case(
+                    typ,
+                    &["at+jwt", "application/at+jwt", "JWT", "application/jwt", "JOSE", "application/jose"],
+                ),
+            Flaw::Type,
+        );
         let cty = self.text(header, "cty");
         self.flaw_if(any_case(cty, &["JWT", "application/jwt"]) || header.member("enc").is_some(), Flaw::Nested);
         self.flaw_if(header.member("crit").is_some(), Flaw::Critical);

@@ -157,6 +157,7 @@ pub(crate) enum KeyPurpose {
     #[default]
     Signatures,
     /// JWT-SVIDs of a SPIFFE trust domain.
+    #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only a preset uses it"))]
     JwtSvids,
 }
 

@@ -84,6 +84,6 @@ pub use url_error::UrlError;
 pub(crate) use decision::TokenTimes;
 pub(crate) use pending::{PendingLookup, PendingLookups};
 pub(crate) use store::{KeyStore, Lookup};
-pub(crate) use url_error::{Encryption, fetchable, identifying};
 #[cfg(feature = "http-client")]
-pub(crate) use url_error::{is_loopback, is_plain};
+pub(crate) use url_error::is_loopback;
+pub(crate) use url_error::{Encryption, fetchable, identifying};

@@ -65,12 +65,6 @@ pub(crate) fn fetchable(text: &str, encryption: Encryption) -> Result<Url, UrlEr
     if url.fragment().is_some() { Err(UrlError::Fragment) } else { Ok(url) }
 }
 
-/// Whether anyone on the path can read and change what is fetched from `url`.
-#[cfg(feature = "http-client")]
-pub(crate) fn is_plain(url: &Url) -> bool {
-    url.scheme() == "http" && !is_loopback(url)
-}
-
 /// Whether the host is `localhost` or a loopback address.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -13,7 +13,6 @@ mod provenance;
 mod recipient;
 mod rules;
 mod server_context;
-#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod spiffe_id;
 mod token_error;
 mod trusted_issuer;
@@ -37,6 +36,5 @@ pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;
 #[cfg(feature = "http-client")]
 pub(crate) use spiffe_id::is_trust_domain;
-pub(crate) use spiffe_id::trust_domain_of;
 pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
 pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::address::LocalAddress;
 use crate::jose::read_struct;
-use crate::keys::{DiscoveryError, Encryption, UrlError, fetchable, identifying, is_loopback, is_plain};
+use crate::keys::{DiscoveryError, Encryption, UrlError, fetchable, identifying, is_loopback};
 
 /// An issuer's identifier that is also a URL, byte for byte as the application gave it.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,6 +98,11 @@ impl IssuerUrl {
         }
         local(url).map_or(Ok(()), |reason| Err(DiscoveryError::JwksUri { reason }))
     }
+}
+
+/// Whether anyone on the path can read and change what is fetched from `url`: plain http from another machine.
+pub(crate) fn is_plain(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
 }
 
 /// Whether the text of a URL tells that it leads to this machine or its link. More names are refused than

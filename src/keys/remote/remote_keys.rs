@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use url::Url;
 
-use super::issuer_url::IssuerUrl;
+use super::issuer_url::{IssuerUrl, is_plain};
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
-use crate::keys::{
-    Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable, is_plain,
-};
+use crate::keys::{Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable};
 use crate::redact;
 
 /// The time that one fetch may take, metadata included, by default.

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::freshness::Freshness;
+use super::issuer_url::is_plain;
 use super::resolver::FilteringResolver;
 use crate::keys::source::MAX_DOCUMENT_BYTES;
-use crate::keys::{FetchError, Validators, is_loopback, is_plain};
+use crate::keys::{FetchError, Validators, is_loopback};
 use crate::redact;
 
 /// The time that connecting may take, by default.
