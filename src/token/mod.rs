@@ -1,7 +1,6 @@
 //! Access tokens as handlers see them, and the claims that they are made of.
 
 pub(crate) mod access_token;
-#[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use it"))]
 mod claim_json;
 pub(crate) mod claims;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
@@ -19,7 +18,6 @@ pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 
 pub(crate) use access_token::{NotAnAccessToken, Validated};
-#[cfg_attr(not(feature = "http-client"), expect(unused_imports, reason = "only presets use it"))]
 pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
 pub(crate) use registered_claims::RegisteredClaims;

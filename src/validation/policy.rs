@@ -60,6 +60,7 @@ impl fmt::Debug for Callers {
 pub(crate) struct UserFlow(Box<str>);
 
 impl UserFlow {
+    #[cfg(feature = "http-client")]
     pub(crate) fn new(name: &str) -> Self {
         Self(name.into())
     }
