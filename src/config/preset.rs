@@ -75,6 +75,36 @@ pub(super) static PRESETS: &[Preset] = &[
         arguments: &[string("issuer", stand_in::URL)],
         make: |given| Issuer::kubernetes(given.string(0)),
     },
+    Preset {
+        name: "authentik",
+        arguments: &[string("base_url", stand_in::URL), string("slug", stand_in::NAME)],
+        make: |given| Issuer::authentik(given.string(0), given.string(1)),
+    },
+    Preset {
+        name: "ad_fs",
+        arguments: &[string("host", stand_in::DOMAIN)],
+        make: |given| Issuer::ad_fs(given.string(0)),
+    },
+    Preset { name: "dex", arguments: &[string("issuer", stand_in::URL)], make: |given| Issuer::dex(given.string(0)) },
+    Preset {
+        name: "hydra",
+        arguments: &[string("issuer", stand_in::URL)],
+        make: |given| Issuer::hydra(given.string(0)),
+    },
+    Preset {
+        name: "entra_external",
+        arguments: &[string("tenant", stand_in::TENANT)],
+        make: |given| Issuer::entra_external(given.string(0)),
+    },
+    Preset {
+        name: "azure_b2c",
+        arguments: &[
+            string("domain", stand_in::DOMAIN),
+            string("tenant", stand_in::TENANT),
+            string("policy", "B2C_1_stand-in"),
+        ],
+        make: |given| Issuer::azure_b2c(given.string(0), given.string(1), given.string(2)),
+    },
 ];
 
 const fn string(name: &'static str, stand_in: &'static str) -> Argument {
