@@ -86,6 +86,7 @@
 //!    encrypted.
 //! 2. Its `iss` is the identifier of a trusted [`Issuer`], code point by code point, and its `alg` is one that this issuer may
 //!    use. For a [list of tenants](Issuer::entra_tenants) every tenant passes this check, and `tid` must name the same tenant.
+//!    If several issuers have that identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one.
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
 //!    [preset](Issuer#presets).
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.

@@ -178,6 +178,18 @@ async fn further_rules_of_an_issuer_are_reported() {
     assert_eq!(failed(&explanation), ["provider"]);
     assert!(explanation.to_string().contains("found \"Serialized-ID\""), "{explanation}");
 
+    // The user flow, at an issuer that has several.
+    let tenant = "11111111-2222-4333-8444-555555555555";
+    let flow = |policy: &str| Issuer::azure_b2c("login.example.test", tenant, policy).unwrap().keys_from(keys());
+    let both = ResourceServer::builder(AUDIENCE).trust(flow("B2C_1_in")).trust(flow("B2C_1_edit")).build().unwrap();
+    let token =
+        good(&ISSUER).claim("iss", format!("https://login.example.test/{tenant}/v2.0/")).claim("azp", "client-1");
+    assert_eq!(failed(&assert_consistent(&both, &token.clone().sign(), "no flow").await), ["user_flow"]);
+    let explanation = assert_consistent(&both, &token.clone().claim("tfp", "B2C_1_reset").sign(), "flow").await;
+    assert_eq!(failed(&explanation), ["user_flow"]);
+    assert!(explanation.to_string().contains("expected \"B2C_1_in\"; found \"B2C_1_reset\""), "{explanation}");
+    assert_consistent(&both, &token.claim("tfp", "B2C_1_edit").sign(), "flow").await.verdict().unwrap();
+
     // What is another kind of token has not the mark of an access token either.
     let cognito = Issuer::cognito("eu-central-1_abc", ["client-1"]).unwrap().keys_from(keys());
     let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc";
@@ -296,6 +308,7 @@ fn every_error_has_a_one_word_reason() {
         (TokenError::Client { found: "x".into(), expected: Excerpts::default() }, "client"),
         (TokenError::Tenant { found: "x".into(), expected: "y".into() }, "tenant"),
         (TokenError::Subject, "subject"),
+        (TokenError::UserFlow { found: None, expected: "x".into() }, "user_flow"),
         (TokenError::Expired { exp: now, now, leeway: Duration::from_secs(30) }, "expired"),
         (TokenError::NotYetValid { nbf: now, now, leeway: Duration::from_secs(30) }, "not_yet_valid"),
         (TokenError::IssuedInTheFuture { iat: now, now, leeway: Duration::from_secs(30) }, "issued_in_the_future"),

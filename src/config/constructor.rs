@@ -41,7 +41,9 @@ enum Constructor<'t> {
 impl<'t> Constructor<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
         let constructor = if let Some(node) = table.get("preset") {
-            reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
+            reader
+                .one_of(&node, &PRESETS.iter().map(|preset| (preset.name, preset)).collect::<Vec<_>>())
+                .map(Self::Preset)
         } else {
             let node = table.require(reader, "issuer", "an identifier, or a preset instead");
             node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))

@@ -110,6 +110,12 @@
 //! | [`google`](crate::Issuer::google) | `subjects`, a list |
 //! | [`zitadel`](crate::Issuer::zitadel) | `domain` |
 //! | [`kubernetes`](crate::Issuer::kubernetes) | `issuer` |
+//! | [`authentik`](crate::Issuer::authentik) | `base_url`, `slug` |
+//! | [`ad_fs`](crate::Issuer::ad_fs) | `host` |
+//! | [`dex`](crate::Issuer::dex) | `issuer` |
+//! | [`hydra`](crate::Issuer::hydra) | `issuer` |
+//! | [`entra_external`](crate::Issuer::entra_external) | `tenant` |
+//! | [`azure_b2c`](crate::Issuer::azure_b2c) | `domain`, `tenant`, `policy` |
 //!
 //! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
 //! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean

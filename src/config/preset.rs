@@ -28,7 +28,7 @@ enum Kind {
 /// The values of each argument, in the order of the arguments. A string is a list of one.
 struct Arguments<'t>(Vec<Vec<&'t str>>);
 
-pub(super) static PRESETS: [Preset; 10] = [
+pub(super) static PRESETS: &[Preset] = &[
     Preset {
         name: "keycloak",
         arguments: &[string("base_url", stand_in::URL), string("realm", stand_in::NAME)],
@@ -74,6 +74,36 @@ pub(super) static PRESETS: [Preset; 10] = [
         name: "kubernetes",
         arguments: &[string("issuer", stand_in::URL)],
         make: |given| Issuer::kubernetes(given.string(0)),
+    },
+    Preset {
+        name: "authentik",
+        arguments: &[string("base_url", stand_in::URL), string("slug", stand_in::NAME)],
+        make: |given| Issuer::authentik(given.string(0), given.string(1)),
+    },
+    Preset {
+        name: "ad_fs",
+        arguments: &[string("host", stand_in::DOMAIN)],
+        make: |given| Issuer::ad_fs(given.string(0)),
+    },
+    Preset { name: "dex", arguments: &[string("issuer", stand_in::URL)], make: |given| Issuer::dex(given.string(0)) },
+    Preset {
+        name: "hydra",
+        arguments: &[string("issuer", stand_in::URL)],
+        make: |given| Issuer::hydra(given.string(0)),
+    },
+    Preset {
+        name: "entra_external",
+        arguments: &[string("tenant", stand_in::TENANT)],
+        make: |given| Issuer::entra_external(given.string(0)),
+    },
+    Preset {
+        name: "azure_b2c",
+        arguments: &[
+            string("domain", stand_in::DOMAIN),
+            string("tenant", stand_in::TENANT),
+            string("policy", "B2C_1_stand-in"),
+        ],
+        make: |given| Issuer::azure_b2c(given.string(0), given.string(1), given.string(2)),
     },
 ];
 

@@ -22,7 +22,8 @@ use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, Us
 ///
 /// [`discover`](Self::discover) fits every issuer that has metadata and sends access tokens as RFC 9068 describes them. For
 /// some providers there is a constructor that knows the differences: the location of the keys, the claims that distinguish an
-/// access token from the provider's other tokens, the claim that names the client. A preset adds rules and removes none.
+/// access token from the provider's other tokens, the claim that names the client. A preset adds rules and removes none, except that
+/// of [dex](Self::dex), whose access tokens have an `at_hash`.
 ///
 /// | provider | `iss` | what else a token must have | the [client](crate::AccessToken::client_id) |
 /// |---|---|---|---|
@@ -36,6 +37,12 @@ use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, Us
 /// | [Google](Self::google) | `https://accounts.google.com` | one of the subjects | `azp` |
 /// | [Zitadel](Self::zitadel) | `https://{domain}` | `jti` | `client_id` or `azp` |
 /// | [Kubernetes](Self::kubernetes) | the cluster's | | |
+/// | [authentik](Self::authentik) | `{base}/application/o/{slug}/` | `azp` | `azp` |
+/// | [AD FS](Self::ad_fs) | `http://{host}/adfs/services/trust` | `appid` | `appid` |
+/// | [dex](Self::dex) | dex's | `azp`, `at_hash` | `azp` |
+/// | [Ory Hydra](Self::hydra) | Hydra's | `client_id` | `client_id` |
+/// | [Microsoft Entra External ID](Self::entra_external) | `https://{tenant}.ciamlogin.com/{tenant}/v2.0` | `tid`, `azp`, a key of that tenant | `azp` |
+/// | [Azure AD B2C](Self::azure_b2c) | `https://{domain}/{tenant}/v2.0/` | `tfp` or `acr` is the policy; `azp` | `azp` |
 #[derive(Clone)]
 pub struct Issuer {
     pub(crate) identities: Identities,
@@ -177,7 +184,7 @@ impl Issuer {
     }
 
     /// Identifies this issuer's tokens by the client that they were issued to, instead of an audience: for an issuer that sends no
-    /// `aud`, or an empty one. [Amazon Cognito](Self::cognito) is one, Ory Hydra may be.
+    /// `aud`, or an empty one. [Amazon Cognito](Self::cognito) is one, [Ory Hydra](Self::hydra) may be.
     ///
     /// - A token must be issued to one of `clients`. Tokens of all other clients are refused, whatever their `aud`.
     /// - A token without `aud` is accepted. A token with `aud` must name this server all the same. The
@@ -189,7 +196,7 @@ impl Issuer {
     /// ```
     /// use tower_bearer::Issuer;
     ///
-    /// let hydra = Issuer::discover("https://hydra.example.com/")?
+    /// let hydra = Issuer::hydra("https://hydra.example.com/")?
     ///     .identify_by_client(["shop-web", "shop-app"]);
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
@@ -210,6 +217,8 @@ impl Issuer {
     ///   should be keyed by it too, unless the issuer never gives a user the identifier of a client as `sub` (RFC 9068 §5, RFC 9700
     ///   §4.15).
     /// - The [strict profile](crate::validation::Profile::Rfc9068) always requires a `sub`.
+    /// - Some issuers leave `sub` out of the tokens of users too: AD FS unless a rule issues it, Keycloak in lightweight access tokens.
+    ///   Do not use it there. All users of a client would be one subject.
     ///
     /// ```
     /// use tower_bearer::Issuer;

@@ -8,7 +8,8 @@ use crate::jose::SkippedJwk;
 #[non_exhaustive]
 pub struct IssuerStatus {
     /// The issuer's identifier; or, if it has several that share these keys, the template that they follow, as in
-    /// `https://login.microsoftonline.com/{tenantid}/v2.0`.
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`; or, if it is a user flow of Azure AD B2C, the identifier and the user
+    /// flow, as in `https://contoso.b2clogin.com/1a1a1a1a-…/v2.0/ (B2C_1_signin)`.
     pub issuer: Box<str>,
     /// Whether its tokens can be validated now: there are usable keys within their lifetime, or the issuer cannot be reached and
     /// the hour beyond has not passed.

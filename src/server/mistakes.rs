@@ -1,7 +1,7 @@
 //! The rules about a server's settings. [`Builder::build`] reports the first mistake; configuration from a file or from variables
 //! reports all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,8 +98,11 @@ impl Builder {
         // The metadata is public, and a list of tenants is secret.
         let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
         let identifiers = named.flat_map(|issuer| issuer.identities.iter());
-        let authorization_servers =
-            identifiers.filter(|identifier| keys::fetchable(identifier, Encryption::Required).is_ok());
+        // Several issuers have one identifier if they are user flows of one directory.
+        let mut known = BTreeSet::new();
+        let authorization_servers = identifiers.filter(|identifier| {
+            keys::fetchable(identifier, Encryption::Required).is_ok() && known.insert(*identifier)
+        });
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }
 

@@ -85,7 +85,7 @@ impl ResourceServer {
     }
 
     /// Waits until the keys of one issuer are available, however long that takes: as [`ready`](Self::ready), for a process that does
-    /// not want to wait for all of its issuers.
+    /// not want to wait for all of its issuers. User flows of Azure AD B2C have one identifier, and it waits for all of them.
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ pub(crate) enum AtHash {
     /// OpenID Connect Core §3.1.3.6: only ID tokens have one.
     #[default]
     OfIdTokens,
-    /// The provider writes one into access tokens too, so it tells nothing.
+    /// The provider writes one into every access token, so a token without it is another one.
     InEveryToken,
 }
 
@@ -53,7 +53,12 @@ pub(crate) enum KeyIssuers {
     Ignored,
     /// It must be the token's issuer, after the token's tenant has replaced the placeholder in it.
     Honoured,
+    /// It must be the token's issuer, or the same tenant at `login.microsoftonline.com`: for tenants with a host of their own.
+    OfTenant,
 }
+
+/// The issuer of a tenant of Microsoft Entra ID.
+const ENTRA: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
 impl Dialect {
     /// RFC 8725 §3.12: the token has what every access token of this provider has.
@@ -77,24 +82,54 @@ impl Dialect {
                 found => (claim, found.is_some()),
             },
         };
-        if is_present { Ok(()) } else { Err(TokenError::Missing { claim }) }
+        if !is_present {
+            return Err(TokenError::Missing { claim });
+        }
+        match self.at_hash {
+            AtHash::InEveryToken if !claims.has_at_hash => Err(TokenError::Missing { claim: "at_hash" }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether `key` may sign a token with these claims. Microsoft publishes the keys of all tenants in one set, and some of
     /// them belong to one tenant.
     pub(super) fn may_sign(self, key: &VerifyingKey, claims: &RegisteredClaims<'_>) -> bool {
-        match (self.key_issuers, key.issuer()) {
-            (KeyIssuers::Ignored, _) | (KeyIssuers::Honoured, None) => true,
-            (KeyIssuers::Honoured, Some(issuer)) => {
-                let (Some(iss), Some(tenant)) = (claims.iss.as_deref(), claims.tenant()) else { return false };
-                match issuer.split_once(TENANT) {
-                    None => issuer == iss,
-                    Some((before, after)) => {
-                        let rest = iss.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-                        rest == Some(tenant)
-                    }
-                }
-            }
+        let (true, Some(issuer)) = (self.key_issuers != KeyIssuers::Ignored, key.issuer()) else { return true };
+        let (Some(iss), Some(tenant)) = (claims.iss.as_deref(), claims.tenant()) else { return false };
+        let is_entra = || issuer == ENTRA || is_filled_in(ENTRA, tenant, issuer);
+        is_filled_in(issuer, tenant, iss) || (self.key_issuers == KeyIssuers::OfTenant && is_entra())
+    }
+}
+
+/// Whether `issuer` is `template` with the tenant in the place of every placeholder. A template may have none.
+fn is_filled_in(template: &str, tenant: &str, issuer: &str) -> bool {
+    let mut parts = template.split(TENANT);
+    let start = parts.next().and_then(|first| issuer.strip_prefix(first));
+    let rest = parts.try_fold(start, |rest, part| rest?.strip_prefix(tenant)?.strip_prefix(part).map(Some));
+    rest.flatten().is_some_and(str::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_filled_in_with_one_tenant() {
+        for (template, issuer, expected) in [
+            ("https://h/{tenantid}/v2", "https://h/t/v2", true),
+            ("https://h/{tenantid}/v2", "https://h/u/v2", false),
+            ("https://h/{tenantid}/v2", "https://h/t/v2/", false),
+            ("https://h/{tenantid}/v2", "https://h/{tenantid}/v2", false),
+            ("https://{tenantid}.h/{tenantid}/v2", "https://t.h/t/v2", true),
+            ("https://{tenantid}.h/{tenantid}/v2", "https://t.h/u/v2", false),
+            ("https://{tenantid}.h/{tenantid}/v2", "https://u.h/t/v2", false),
+            ("https://h/t/v2", "https://h/t/v2", true),
+            ("https://h/t/v2", "https://h/t/v2x", false),
+            ("{tenantid}", "t", true),
+            ("", "", true),
+            ("", "t", false),
+        ] {
+            assert_eq!(is_filled_in(template, "t", issuer), expected, "{template} {issuer}");
         }
     }
 }

@@ -60,6 +60,12 @@ impl Identities {
         Self { form: Form::TrustDomain, ..Self::one(id) }
     }
 
+    /// A single identifier that several issuers share. The name distinguishes them.
+    #[cfg(feature = "http-client")]
+    pub(crate) fn named(name: &str, issuer: &str) -> Self {
+        Self { name: name.into(), ..Self::one(issuer) }
+    }
+
     /// A single tenant, whose identifier is public.
     pub(crate) fn of_tenant(template: &str, tenant: &str) -> Self {
         let identity = Identity::of_tenant(template, tenant);
@@ -81,7 +87,8 @@ impl Identities {
         Self { name, known, form }
     }
 
-    /// The name of the issuer: its identifier or, if it has several, their template.
+    /// The name of the issuer: its identifier; if it has several, their template; and if others have the same, what distinguishes
+    /// it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

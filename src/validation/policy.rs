@@ -60,7 +60,7 @@ impl fmt::Debug for Callers {
 pub(crate) struct UserFlow(Box<str>);
 
 impl UserFlow {
-    #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only a preset uses it"))]
+    #[cfg(feature = "http-client")]
     pub(crate) fn new(name: &str) -> Self {
         Self(name.into())
     }

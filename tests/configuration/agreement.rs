@@ -48,6 +48,18 @@ fn presets_equal_the_constructors() {
             Issuer::kubernetes("https://kubernetes.default.svc"),
         ),
         (
+            "preset = 'authentik'\nbase_url = 'https://id.example.com'\nslug = 'shop'".into(),
+            Issuer::authentik("https://id.example.com", "shop"),
+        ),
+        ("preset = 'ad_fs'\nhost = 'sts.example.com'".into(), Issuer::ad_fs("sts.example.com")),
+        ("preset = 'dex'\nissuer = 'https://dex.example.com/dex'".into(), Issuer::dex("https://dex.example.com/dex")),
+        ("preset = 'hydra'\nissuer = 'https://hydra.example.com/'".into(), Issuer::hydra("https://hydra.example.com/")),
+        (format!("preset = 'entra_external'\ntenant = '{tenant}'"), Issuer::entra_external(tenant)),
+        (
+            format!("preset = 'azure_b2c'\ndomain = 'shop.b2clogin.com'\ntenant = '{tenant}'\npolicy = 'B2C_1_in'"),
+            Issuer::azure_b2c("shop.b2clogin.com", tenant, "B2C_1_in"),
+        ),
+        (
             format!("preset = 'auth0'\ndomain = 'shop.eu.auth0.com'\njwks_url = '{url}'"),
             Issuer::auth0("shop.eu.auth0.com").map(|issuer| issuer.keys_from(RemoteKeys::at(url).unwrap())),
         ),

@@ -217,7 +217,7 @@ fn each_issuer_mistake_is_one_problem() {
 fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
-        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", found the string "keyclock"; did you mean "keycloak"?"#,
+        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", "authentik", "ad_fs", "dex", "hydra", "entra_external", "azure_b2c", found the string "keyclock"; did you mean "keycloak"?"#,
     );
     assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing setting, expected a string");
     assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: expected a string, found the number 1");
@@ -256,6 +256,22 @@ fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
         r#"issuers[0].issuer: the issuer "kubernetes" cannot be discovered: the text is not an absolute URL"#,
+    );
+    assert_alone_in_table(
+        "preset = 'authentik'\nbase_url = 'https://id.example.com'\nslug = 'a/b'",
+        r#"issuers[0].slug: the application of authentik is "a/b", expected a text of letters, digits, '-', '.', '_' and '~'"#,
+    );
+    assert_alone_in_table(
+        "preset = 'ad_fs'\nhost = 'https://sts.example.com/adfs'",
+        r#"issuers[0].host: the host of AD FS is "https://sts.example.com/adfs", expected a domain in lower case, without scheme and slash"#,
+    );
+    assert_alone_in_table(
+        "preset = 'azure_b2c'\ndomain = 'contoso.onmicrosoft.com'\ntenant = '1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a'\npolicy = 'B2C_1_in'",
+        r#"issuers[0].domain: the domain of Azure AD B2C is "contoso.onmicrosoft.com", expected the domain of sign-ins, such as contoso.b2clogin.com"#,
+    );
+    assert_alone_in_table(
+        "preset = 'azure_b2c'\ndomain = 'contoso.b2clogin.com'\ntenant = '1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a'\npolicy = 'signin'",
+        r#"issuers[0].policy: the policy of Azure AD B2C is "signin", expected the full name of a policy, such as B2C_1_signin"#,
     );
 }
 

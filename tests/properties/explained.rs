@@ -89,6 +89,7 @@ fn steps_of(reason: &str) -> &'static [&'static str] {
         "audience" => &["aud"],
         "client" => &["clients"],
         "subject" => &["subjects"],
+        "user_flow" => &["user_flow"],
         "expired" => &["exp"],
         "not_yet_valid" => &["nbf"],
         "issued_in_the_future" => &["iat"],

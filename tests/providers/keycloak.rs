@@ -1,12 +1,12 @@
 //! Keycloak
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_bearer::Issuer;
 use tower_bearer::jose::{JwsError, UnusableJwk};
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 
-use super::{KEYS, NOW, Provider, audience, issuer, missing, other_kind, pointer, scopes};
+use super::{KEYS, NOW, Provider, audience, issuer, merged, missing, other_kind, pointer, scopes};
 use crate::harness::AUDIENCE;
 
 pub(super) fn keycloak() -> Provider {
@@ -92,7 +92,32 @@ fn refuses_tokens_for_others() {
         ),
         ("no audience mapper", json!({ "aud": "account" }), audience(["account"], AUDIENCE)),
         ("no audience at all", json!({ "aud": null }), missing("aud")),
-        ("a lightweight one", json!({ "sub": null }), missing("sub")),
+    ]);
+}
+
+/// What a lightweight access token has without any mapper.
+fn lightweight() -> Value {
+    json!({
+        "aud": null, "sub": null, "acr": null, "auth_time": null, "allowed-origins": null, "realm_access": null,
+        "resource_access": null, "email_verified": null, "preferred_username": null,
+    })
+}
+
+#[test]
+fn accepts_lightweight_access_tokens_if_mappers_add_what_is_required() {
+    let provider = keycloak();
+    let with = |added: Value| merged(&lightweight(), &added);
+    let token = provider.accepts(&with(json!({ "aud": AUDIENCE, "sub": "1f0c7b52" })));
+    assert_eq!((token.subject(), token.client_id()), ("1f0c7b52", Some("shop-web")));
+    assert!(pointer(&token, "/realm_access").is_null());
+    let mut untyped = with(json!({ "aud": AUDIENCE, "sub": "1f0c7b52" }));
+    untyped["typ"] = Value::Null;
+    provider.refuses([
+        ("no mapper", lightweight(), missing("sub")),
+        ("no mapper of the audience", with(json!({ "sub": "1f0c7b52" })), missing("aud")),
+        ("no mapper of the subject", with(json!({ "aud": AUDIENCE })), missing("sub")),
+        ("a refresh token", with(json!({ "aud": AUDIENCE, "sub": "1f0c7b52", "typ": "Refresh" })), other_kind("typ")),
+        ("no type", untyped, missing("typ")),
     ]);
 }
 

@@ -1,8 +1,13 @@
 //! The presets: tokens in the form of each provider, and other tokens that the provider signs with the same keys.
 
+mod ad_fs;
 mod auth0;
+mod authentik;
+mod azure_b2c;
 mod cognito;
+mod dex;
 mod entra;
+mod entra_external;
 mod google;
 mod hydra;
 mod keycloak;

@@ -5,9 +5,15 @@ use tower_bearer::jose::JwkSet;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
+use super::ad_fs::ad_fs;
+use super::authentik::{CLIENT, authentik};
+use super::azure_b2c::{API, policy, sign_in};
 use super::cognito::cognito;
+use super::dex::dex;
 use super::entra::{ENTRA_API, PARTNER, STRANGE_TENANT, TENANT, entra, v2};
+use super::entra_external::entra_external;
 use super::google::google;
+use super::hydra::hydra;
 use super::keycloak::keycloak;
 use super::okta::okta;
 use super::zitadel::zitadel;
@@ -30,6 +36,14 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
         (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "token_use": null })),
         (google(), Issuer::google(["100000000000000000001"]), AUDIENCE, json!({ "sub": null })),
         (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
+        (authentik(), Issuer::authentik("https://id.example.com", "shop"), CLIENT, json!({ "azp": null })),
+        (ad_fs(), Issuer::ad_fs("sts.example.com"), AUDIENCE, json!({ "appid": null })),
+        (dex(), Issuer::dex("https://dex.example.com/dex"), "shop-api", json!({ "azp": null })),
+        (dex(), Issuer::dex("https://dex.example.com/dex"), "shop-api", json!({ "at_hash": null })),
+        (hydra(), Issuer::hydra("https://hydra.example.com/"), AUDIENCE, json!({ "client_id": null })),
+        (entra_external(), Issuer::entra_external(TENANT), ENTRA_API, json!({ "tid": PARTNER })),
+        (sign_in(), Ok(policy("B2C_1_signin")), API, json!({ "tfp": null })),
+        (sign_in(), Ok(policy("B2C_1_signin")), API, json!({ "azp": null })),
     ];
     for (provider, preset, audience, wrong) in cases {
         let source = Source::new(Fetch::Fail);

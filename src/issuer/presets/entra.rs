@@ -1,10 +1,10 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::{Issuer, Source};
 use super::super::text_error::is_any_tenant;
-use super::text::{jwks, refuse};
+use super::text::{guid, jwks, refuse};
 use crate::keys::RemoteKeys;
 use crate::token::ClientClaim;
-use crate::validation::{Identities, KeyIssuers, Mark, is_tenant};
+use crate::validation::{Identities, KeyIssuers, Mark};
 
 /// The issuer of version 2 tokens.
 const V2: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
@@ -47,7 +47,7 @@ impl Issuer {
     /// If `tenant` is not a GUID in lower case, as tokens state it. Tokens state neither a domain's name nor `common`,
     /// `organizations` or `consumers`.
     pub fn entra(tenant: &str) -> Result<Self, ConfigError> {
-        let identities = Identities::of_tenant(V2, guid(tenant)?);
+        let identities = Identities::of_tenant(V2, tenant_id(tenant)?);
         let keys = RemoteKeys::discover_openid(identities.name());
         let keys = keys.map_err(|reason| ConfigError::Issuer { value: identities.name().to_owned(), reason })?;
         Ok(Self::new(identities, Source::from(keys)).of_entra())
@@ -87,7 +87,7 @@ impl Issuer {
         if tenants.is_empty() {
             return Err(refuse("list of Entra tenants", "", "a list of at least one"));
         }
-        let tenants = tenants.iter().map(|tenant| guid(tenant.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let tenants = tenants.iter().map(|tenant| tenant_id(tenant.as_ref())).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::new(Identities::of_tenants(V2, tenants), jwks(V2_KEYS)?).of_entra())
     }
 
@@ -114,7 +114,7 @@ impl Issuer {
     ///
     /// If `tenant` is not a GUID in lower case.
     pub fn entra_v1(tenant: &str) -> Result<Self, ConfigError> {
-        let issuer = Self::new(Identities::of_tenant(V1, guid(tenant)?), jwks(V1_KEYS)?);
+        let issuer = Self::new(Identities::of_tenant(V1, tenant_id(tenant)?), jwks(V1_KEYS)?);
         Ok(issuer.speaking(Mark::Client, ClientClaim::AppId))
     }
 
@@ -124,15 +124,12 @@ impl Issuer {
     }
 }
 
-/// The identifier of a tenant as tokens have it: 8, 4, 4, 4 and 12 hexadecimal digits.
-fn guid(tenant: &str) -> Result<&str, ConfigError> {
-    if is_tenant(tenant) {
-        return Ok(tenant);
+/// The GUID of a tenant. The names that stand for any tenant are refused with advice.
+pub(super) fn tenant_id(tenant: &str) -> Result<&str, ConfigError> {
+    let argument = "tenant of Entra";
+    if is_any_tenant(tenant) {
+        let expected = "a GUID in lower case; this name stands for any tenant, so set the GUID of your tenant, or several with entra_tenants";
+        return Err(refuse(argument, tenant, expected));
     }
-    let expected = if is_any_tenant(tenant) {
-        "a GUID in lower case; this name stands for any tenant, so set the GUID of your tenant, or several with entra_tenants"
-    } else {
-        "a GUID in lower case"
-    };
-    Err(refuse("tenant of Entra", tenant, expected))
+    guid(argument, tenant)
 }

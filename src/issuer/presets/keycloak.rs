@@ -12,8 +12,12 @@ impl Issuer {
     /// - **Also required**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key. ID, refresh,
     ///   offline and logout tokens of the realm have another `typ`.
     /// - **Set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
-    ///   clients that call it. Without one, `aud` is `account` or absent, and every token is refused. Lightweight access tokens
-    ///   lack `sub` unless its mapper is configured to add it to them.
+    ///   clients that call it. Without one, `aud` is `account` or absent, and every token is refused.
+    /// - **Lightweight access tokens** (a setting of a client, on for `admin-cli` since version 26): besides claims that every token
+    ///   has, such as `iss`, `typ` and `azp`, they have only those of mappers with *Add to lightweight access token*. Turn it on for
+    ///   the *Subject* mapper in the client scope *basic*, for the *Audience* mapper, and for the mappers of the roles that you
+    ///   require. Otherwise the tokens are refused, because `sub` or `aud` is missing. Do not use
+    ///   [`client_as_subject`](Self::client_as_subject) for them: all users of a client would be one subject.
     /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which apply to that client only. Scopes are in
     ///   `scope`. The `acr` is `0`, `1`, or the level that the realm maps it to.
     ///

@@ -1,9 +1,15 @@
 //! The constructors of [`Issuer`] for particular providers, a file each. The rules themselves are in `validation`.
 
+mod ad_fs;
 mod auth0;
+mod authentik;
+mod azure_b2c;
 mod cognito;
+mod dex;
 mod entra;
+mod entra_external;
 mod google;
+mod hydra;
 mod keycloak;
 mod kubernetes;
 mod okta;

@@ -91,6 +91,45 @@ fn each_preset_has_the_identifier_and_the_keys_of_its_provider() {
     );
 }
 
+#[test]
+fn presets_of_servers_and_directories_have_their_identifiers_and_keys() {
+    let openid = |issuer: Issuer, identifier: &str| {
+        assert_eq!(identifiers(&issuer), [identifier]);
+        let metadata = format!("{}/.well-known/openid-configuration", identifier.trim_end_matches('/'));
+        assert_eq!(keys(&issuer), format!("RemoteKeys {{ metadata: [{metadata:?}], .. }}"));
+    };
+    let authentik = |base: &str| Issuer::authentik(base, "shop").unwrap();
+    openid(authentik("https://id.example.com"), "https://id.example.com/application/o/shop/");
+    openid(authentik("https://id.example.com:9443/sso"), "https://id.example.com:9443/sso/application/o/shop/");
+    openid(Issuer::dex("https://dex.example.com/dex").unwrap(), "https://dex.example.com/dex");
+    openid(Issuer::hydra("https://hydra.example.com/").unwrap(), "https://hydra.example.com/");
+    openid(Issuer::hydra("https://shop.projects.oryapis.com").unwrap(), "https://shop.projects.oryapis.com");
+    openid(
+        Issuer::entra_external(TENANT).unwrap(),
+        "https://1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a.ciamlogin.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0",
+    );
+
+    let jwks = |issuer: Issuer, identifier: &str, name: &str, jwks: &str| {
+        assert_eq!(identifiers(&issuer), [identifier]);
+        assert_eq!(issuer.identities.name(), name);
+        assert_eq!(keys(&issuer), format!("RemoteKeys {{ jwks: {jwks:?}, .. }}"));
+    };
+    let trust = "http://sts.example.com/adfs/services/trust";
+    jwks(Issuer::ad_fs("sts.example.com").unwrap(), trust, trust, "https://sts.example.com/adfs/discovery/keys");
+    jwks(
+        Issuer::azure_b2c("contoso.b2clogin.com", TENANT, "B2C_1_signin").unwrap(),
+        "https://contoso.b2clogin.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0/",
+        "https://contoso.b2clogin.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0/ (B2C_1_signin)",
+        "https://contoso.b2clogin.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/B2C_1_signin/discovery/v2.0/keys",
+    );
+    jwks(
+        Issuer::azure_b2c("login.example.com", TENANT, "B2C_1A_sign-in").unwrap(),
+        "https://login.example.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0/",
+        "https://login.example.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0/ (B2C_1A_sign-in)",
+        "https://login.example.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/B2C_1A_sign-in/discovery/v2.0/keys",
+    );
+}
+
 /// Each is refused with the value in it, and none makes some URL or other.
 fn assert_refused(make: impl Fn(&str) -> Result<Issuer, ConfigError>, values: &[&str]) {
     for odd in values {
@@ -133,6 +172,13 @@ fn only_domains_are_accepted_as_domains() {
     assert_refused(Issuer::zitadel, &odd);
     assert_refused(Issuer::auth0, &["shop.example.com:8443"]);
     assert_refused(|domain| Issuer::okta(domain, "default"), &["shop.example.com:8443"]);
+    let azure_b2c = |domain: &str| Issuer::azure_b2c(domain, TENANT, "B2C_1_signin");
+    for only_domains in [Issuer::ad_fs, azure_b2c] {
+        assert_refused(only_domains, &odd);
+        assert_refused(only_domains, &["shop.example.com:8443"]);
+    }
+    assert_refused(Issuer::ad_fs, &["sts.example.com/adfs", "http://sts.example.com/adfs/services/trust"]);
+    assert_refused(azure_b2c, &["contoso", "contoso.onmicrosoft.com", ".onmicrosoft.com"]);
 }
 
 #[test]
@@ -144,6 +190,38 @@ fn only_path_segments_are_accepted_as_realms_and_authorization_servers() {
     assert_refused(base, &["https://id.example.com/", "https://id.example.com/realms/shop", "https://h.test/realms"]);
     for odd in ["", "id.example.com", "ftp://id.example.com", "https://id.example.com?x", "https://id.example.com#"] {
         assert!(matches!(base(odd), Err(ConfigError::Issuer { .. })), "{odd}");
+        let application = Issuer::authentik(odd, "shop");
+        assert!(matches!(application, Err(ConfigError::Issuer { .. })), "{odd}");
+    }
+}
+
+#[test]
+fn only_path_segments_are_accepted_as_applications_and_policies() {
+    let odd =
+        ["", ".", "..", "a/b", "/", "a b", "a%20b", "a?b", "a#b", "a\\b", "a\n", "\u{e9}", "B2C_1_a/b", "B2C_1_{p}"];
+    assert_refused(|slug| Issuer::authentik("https://id.example.com", slug), &odd);
+    let base = |base: &str| Issuer::authentik(base, "shop");
+    let whole = "https://id.example.com/application/o/shop/";
+    assert_refused(
+        base,
+        &["https://id.example.com/", whole, whole.trim_end_matches('/'), "https://h.test/application"],
+    );
+    let policy = |policy: &str| Issuer::azure_b2c("contoso.b2clogin.com", TENANT, policy);
+    assert_refused(policy, &odd);
+    assert_refused(policy, &["signin", "B2C_1", "B2C_signin", "B2C_1Asignin", "B2C_2_signin", "1_signin"]);
+    for name in ["B2C_1_signin", "b2c_1_signin", "B2C_1A_signin", "b2c_1a_TrustFramework"] {
+        assert!(policy(name).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn only_urls_are_accepted_as_issuers() {
+    let odd =
+        ["", "dex.example.com", "http://dex.example.com", "https://dex.example.com?x", "https://dex.example.com#x"];
+    for make in [Issuer::dex, Issuer::hydra, Issuer::kubernetes] {
+        for odd in odd {
+            assert!(matches!(make(odd), Err(ConfigError::Issuer { .. })), "{odd}");
+        }
     }
 }
 
@@ -166,6 +244,8 @@ fn only_guids_are_accepted_as_tenants() {
     ];
     assert_refused(Issuer::entra, &odd);
     assert_refused(Issuer::entra_v1, &odd);
+    assert_refused(Issuer::entra_external, &odd);
+    assert_refused(|tenant| Issuer::azure_b2c("contoso.b2clogin.com", tenant, "B2C_1_signin"), &odd);
     assert_refused(|tenant| Issuer::entra_tenants([TENANT, tenant]), &odd);
     let none = Issuer::entra_tenants([""; 0]);
     assert!(matches!(none, Err(ConfigError::Preset { .. })));

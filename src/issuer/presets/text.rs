@@ -5,6 +5,7 @@ use url::Url;
 use super::super::config_error::ConfigError;
 use super::super::issuer::Source;
 use crate::keys::RemoteKeys;
+use crate::validation::is_tenant;
 
 pub(super) fn refuse(argument: &'static str, value: &str, expected: &'static str) -> ConfigError {
     ConfigError::Preset { argument, value: value.to_owned(), expected }
@@ -23,6 +24,11 @@ pub(super) fn segment<'a>(argument: &'static str, value: &'a str) -> Result<&'a 
         return Err(refuse(argument, value, "a text of letters, digits, '-', '.', '_' and '~'"));
     }
     Ok(value)
+}
+
+/// The identifier of a Microsoft tenant as tokens have it: 8, 4, 4, 4 and 12 hexadecimal digits.
+pub(super) fn guid<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, ConfigError> {
+    if is_tenant(value) { Ok(value) } else { Err(refuse(argument, value, "a GUID in lower case")) }
 }
 
 /// A domain, written as it stands in a URL.

@@ -79,27 +79,8 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8725 §3.12",
         applies: Applies::If(|policy| policy.dialect.mark != Mark::None),
         check: |facts| facts.policy.dialect.check_mark(facts.claims, facts.payload),
-        expected: |facts| match facts.policy.dialect.mark {
-            Mark::None => "nothing".to_owned(),
-            Mark::TokenUse => "token_use \"access\"".to_owned(),
-            Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
-            Mark::Client => facts.policy.dialect.client.name().to_owned(),
-            Mark::Id => "jti".to_owned(),
-            Mark::Claim(claim) => claim.to_owned(),
-            Mark::Value { claim, value } => format!("{claim} {value:?}"),
-        },
-        found: |facts| match facts.policy.dialect.mark {
-            Mark::None => "nothing".to_owned(),
-            Mark::TokenUse => quoted(facts.claims.token_use.as_deref()),
-            Mark::Bearer => quoted(facts.claims.typ.as_deref()),
-            Mark::Client => quoted(facts.client()),
-            Mark::Id => presence(facts.claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
-            Mark::Claim(claim) => presence(ClaimJson::find(facts.payload, claim).is_some_and(|it| !it.is_empty_text())),
-            Mark::Value { claim, .. } => match ClaimJson::find(facts.payload, claim) {
-                None => "none".to_owned(),
-                Some(json) => json.text().map_or("not a string".to_owned(), |text| quoted(Some(&*text))),
-            },
-        },
+        expected: expected_mark,
+        found: found_mark,
     },
     Rule {
         name: "user_flow",
@@ -151,6 +132,44 @@ fn check_trust_domain(facts: &Facts<'_>) -> Result<(), TokenError> {
     match facts.trust_domain() {
         Some(found) if found == expected => Ok(()),
         found => Err(TokenError::TrustDomain { found: found.map(Into::into), expected: expected.into() }),
+    }
+}
+
+/// What every access token of the provider has.
+fn expected_mark(facts: &Facts<'_>) -> String {
+    let dialect = facts.policy.dialect;
+    let mark = match dialect.mark {
+        Mark::None => "nothing".to_owned(),
+        Mark::TokenUse => "token_use \"access\"".to_owned(),
+        Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
+        Mark::Client => dialect.client.name().to_owned(),
+        Mark::Id => "jti".to_owned(),
+        Mark::Claim(claim) => claim.to_owned(),
+        Mark::Value { claim, value } => format!("{claim} {value:?}"),
+    };
+    match dialect.at_hash {
+        AtHash::OfIdTokens => mark,
+        AtHash::InEveryToken => format!("{mark} and at_hash"),
+    }
+}
+
+fn found_mark(facts: &Facts<'_>) -> String {
+    let dialect = facts.policy.dialect;
+    let mark = match dialect.mark {
+        Mark::None => "nothing".to_owned(),
+        Mark::TokenUse => quoted(facts.claims.token_use.as_deref()),
+        Mark::Bearer => quoted(facts.claims.typ.as_deref()),
+        Mark::Client => quoted(facts.client()),
+        Mark::Id => presence(facts.claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+        Mark::Claim(claim) => presence(ClaimJson::find(facts.payload, claim).is_some_and(|it| !it.is_empty_text())),
+        Mark::Value { claim, .. } => match ClaimJson::find(facts.payload, claim) {
+            None => "none".to_owned(),
+            Some(json) => json.text().map_or("not a string".to_owned(), |text| quoted(Some(&*text))),
+        },
+    };
+    match dialect.at_hash {
+        AtHash::OfIdTokens => mark,
+        AtHash::InEveryToken => format!("{mark}, at_hash {}", presence(facts.claims.has_at_hash)),
     }
 }
 

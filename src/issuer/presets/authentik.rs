@@ -1,0 +1,49 @@
+use super::super::config_error::ConfigError;
+use super::super::issuer::Issuer;
+use super::text::{refuse, segment};
+use crate::token::ClientClaim;
+use crate::validation::Mark;
+
+impl Issuer {
+    /// An application of authentik with an OAuth 2.0 provider, by the slug of the application. Its identifier is
+    /// `{base_url}/application/o/{slug}/`, with the slash.
+    ///
+    /// - **Keys**: by the application's metadata.
+    /// - **Also required**: `azp` is present. authentik writes an ID token, and adds `azp` to it to make an access token. The
+    ///   audience does not distinguish them, because it is the provider's client identifier in both. So do not add a scope
+    ///   mapping that returns `azp`: ID tokens would have one too.
+    /// - **Set up**: the provider must have a *signing key*. Without one its tokens are signed with the client secret
+    ///   (`HS256`), and refused. It must have no *encryption key*. The issuer mode is *each provider has a different issuer*,
+    ///   which is the default. The audience is the provider's client identifier: as the server's audience, or with
+    ///   [`allow_audience`](Self::allow_audience). A server that is called by several applications trusts each of them.
+    /// - **Roles**: `/groups`, with the scope `profile`. Scopes are in `scope` from the versions on that write it. `sub` is
+    ///   what the provider's *subject mode* says. With client credentials it is that of a service account.
+    ///
+    /// authentik writes the host into `iss` by which the client has called it, so every client has to use this base URL.
+    ///
+    /// Documentation: <https://docs.goauthentik.io/add-secure-apps/providers/oauth2/>
+    ///
+    /// ```
+    /// use tower_bearer::{Issuer, Require, ResourceServer};
+    ///
+    /// let api = ResourceServer::builder("kGPN2rhtUO2PC3GAZOsnRmsGUjEdV4MMj7EO8vMu") // the provider's client identifier
+    ///     .trust(Issuer::authentik("https://id.example.com", "shop")?)
+    ///     .build()?;
+    /// let buying = Require::token().and_claim_contains("/groups", "buyers");
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the base URL is not an https URL, ends in a slash or names an application already, or if the slug is not made of
+    /// letters, digits, `-`, `.`, `_` and `~`.
+    pub fn authentik(base_url: &str, slug: &str) -> Result<Self, ConfigError> {
+        if base_url.ends_with('/') || base_url.contains("/application") {
+            let expected = "a URL that ends before the slash and \"application\"";
+            return Err(refuse("base URL of authentik", base_url, expected));
+        }
+        let slug = segment("application of authentik", slug)?;
+        let issuer = Self::openid(&format!("{base_url}/application/o/{slug}/"))?;
+        Ok(issuer.speaking(Mark::Client, ClientClaim::Azp))
+    }
+}

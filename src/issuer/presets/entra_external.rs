@@ -1,0 +1,50 @@
+use super::super::config_error::ConfigError;
+use super::super::issuer::{Issuer, Source};
+use super::entra::tenant_id;
+use crate::keys::RemoteKeys;
+use crate::token::ClientClaim;
+use crate::validation::{Identities, KeyIssuers, Mark};
+
+/// The issuer of an external tenant. The tenant is also its host.
+const TEMPLATE: &str = "https://{tenantid}.ciamlogin.com/{tenantid}/v2.0";
+
+impl Issuer {
+    /// An external tenant of Microsoft Entra External ID (customers, CIAM), by the identifier of its directory, for tokens of
+    /// version 2. Their issuer is `https://{tenant}.ciamlogin.com/{tenant}/v2.0`, also if clients use the tenant's name as the
+    /// host.
+    ///
+    /// - **Keys**: by the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be that of this tenant,
+    ///   there or at `login.microsoftonline.com`.
+    /// - **Also required**: `tid` is the tenant, and `azp` is present. ID tokens have no `azp`, and their audience is the same
+    ///   if a client and an API share one registration.
+    /// - **Set up**: as for [`entra`](Self::entra). The manifest of the API has `requestedAccessTokenVersion` 2, and the
+    ///   audience is the API's client identifier, a GUID. Tokens of version 1 are those of [`entra_v1`](Self::entra_v1).
+    /// - **Roles**: as for [`entra`](Self::entra): `/roles`, and `scp` for delegated permissions. Any application of the tenant
+    ///   gets a token for your API without both, unless the registration requires assignment.
+    ///
+    /// If the domain `ciamlogin.com` is blocked for the tenant in favour of a custom URL domain, take the keys from there:
+    /// `https://{domain}/{tenant}/discovery/v2.0/keys`, with [`keys_from`](Self::keys_from).
+    ///
+    /// Documentation: <https://learn.microsoft.com/en-us/entra/external-id/customers/overview-customers-ciam>
+    ///
+    /// ```
+    /// use tower_bearer::{Issuer, ResourceServer};
+    ///
+    /// let api = ResourceServer::builder("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
+    ///     .trust(Issuer::entra_external("1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a")?)
+    ///     .build()?;
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If `tenant` is not a GUID in lower case, as tokens state it. The tenant's name is not in tokens.
+    pub fn entra_external(tenant: &str) -> Result<Self, ConfigError> {
+        let identities = Identities::of_tenant(TEMPLATE, tenant_id(tenant)?);
+        let keys = RemoteKeys::discover_openid(identities.name());
+        let keys = keys.map_err(|reason| ConfigError::Issuer { value: identities.name().to_owned(), reason })?;
+        let mut issuer = Self::new(identities, Source::from(keys));
+        issuer.dialect.key_issuers = KeyIssuers::OfTenant;
+        Ok(issuer.speaking(Mark::Client, ClientClaim::Azp))
+    }
+}
