@@ -35,7 +35,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not an https URL, ends in a slash or names an application already, or if the slug is not made of
+    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names an application already, or if the slug is not made of
     /// letters, digits, `-`, `.`, `_` and `~`.
     pub fn authentik(base_url: &str, slug: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/application") {

@@ -217,7 +217,7 @@ fn only_path_segments_are_accepted_as_applications_and_policies() {
 #[test]
 fn only_urls_are_accepted_as_issuers() {
     let odd =
-        ["", "dex.example.com", "http://dex.example.com", "https://dex.example.com?x", "https://dex.example.com#x"];
+        ["", "dex.example.com", "ftp://dex.example.com", "https://dex.example.com?x", "https://dex.example.com#x"];
     for make in [Issuer::dex, Issuer::hydra, Issuer::kubernetes] {
         for odd in odd {
             assert!(matches!(make(odd), Err(ConfigError::Issuer { .. })), "{odd}");
