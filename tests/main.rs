@@ -48,4 +48,5 @@ mod tower_contract;
 mod unnamed_keys;
 mod unusable_keys;
 mod verify;
+mod websocket_protocols;
 mod withdrawal;

@@ -62,7 +62,7 @@ impl TokenSources {
             source: None,
         });
         for (index, source) in self.0.iter().enumerate() {
-            if let Some(token) = source.token(request)? {
+            if let Some(token) = source.place.token(request)? {
                 let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
                 if presented.replace(found).is_some() {
                     return Err(MalformedCredentials);
