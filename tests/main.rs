@@ -43,6 +43,7 @@ mod runtimes;
 mod sources;
 mod stampede;
 mod token_cache;
+mod token_only_from;
 mod token_sources;
 mod tower_contract;
 mod unnamed_keys;

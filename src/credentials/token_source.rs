@@ -5,8 +5,9 @@ use super::cross_site::{self, Sites};
 use super::place::Place;
 use crate::redact::Excerpt;
 
-/// A place beside the `Authorization` header where a request may carry its token: see
-/// [`ProtectLayer::token_from`](crate::layer::ProtectLayer::token_from).
+/// A place where a request may carry its token, beside the `Authorization` header
+/// ([`token_from`](crate::layer::ProtectLayer::token_from)) or in place of it
+/// ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
 ///
 /// By default there is none. No other place is as safe as the header: read what each one requires of you.
 ///
@@ -51,9 +52,20 @@ pub struct TokenSource {
 impl TokenSource {
     /// A header that holds only the token, such as `Cf-Access-Jwt-Assertion` of Cloudflare Access.
     ///
-    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. If the proxy copies
-    /// the token from a cookie, as Cloudflare Access does, other sites can cause requests with it:
-    /// [refuse them](Self::refuse_cross_site).
+    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. It cannot forge a
+    /// token, because the signature is verified, but it can send one that it got elsewhere. If the proxy copies the token from a
+    /// cookie, as Cloudflare Access does, other sites can cause requests with it: [refuse them](Self::refuse_cross_site).
+    ///
+    /// Two lines of the header get 400, and so does an empty one.
+    ///
+    /// # Cloudflare Access
+    ///
+    /// Access adds this header to every request that it lets through. Requests of browsers have the token in the cookie
+    /// `CF_Authorization` too, but Cloudflare does not guarantee that, so read the header. The issuer is
+    /// `https://<team>.cloudflareaccess.com`, its keys are at `/cdn-cgi/access/certs` of that host, and the audience is the
+    /// application's audience tag (AUD): see [an example](crate::manual::proxies#a-proxy-that-sends-a-token). `Authorization` is
+    /// not part of it: if the application uses that header for itself, take tokens
+    /// [only from](crate::layer::ProtectLayer::token_only_from) this one.
     ///
     /// # Panics
     ///
