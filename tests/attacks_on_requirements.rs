@@ -335,12 +335,6 @@ fn the_cookie_header_cannot_be_a_header_source() {
     let _ = TokenSource::header(COOKIE);
 }
 
-#[test]
-#[should_panic(expected = "expected the start of a WebSocket subprotocol")]
-fn a_websocket_subprotocol_prefix_must_be_one_word() {
-    let _ = TokenSource::websocket_protocol("a b");
-}
-
 /// gRPC over HTTP/2, "Responses": the message is percent-encoded.
 #[tokio::test]
 async fn a_grpc_message_decodes_to_the_description() {

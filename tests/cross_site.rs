@@ -159,6 +159,9 @@ async fn only_requests_with_a_token_cookie_are_checked() {
     let by_header = request().header("authorization", bearer).header("cookie", "other=x").body(Body::empty()).unwrap();
     assert_eq!(fixture.send(by_header).await.status(), StatusCode::OK);
     assert_eq!(fixture.send(request().body(Body::empty()).unwrap()).await.status(), StatusCode::OK);
+    // What is malformed is so from every site.
+    let malformed = request().header("cookie", "token=\"x\"").body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(malformed).await.status(), StatusCode::BAD_REQUEST);
     // Nor does a bad token get a verdict.
     let forged = request().header("cookie", "token=x.y.z").body(Body::empty()).unwrap();
     assert_eq!(fixture.send(forged).await.status(), StatusCode::FORBIDDEN);

@@ -3,6 +3,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, VARY};
 use http::request;
 use http::{Request, StatusCode};
@@ -12,7 +14,7 @@ use tower_bearer::credentials::TokenSource;
 use tower_bearer::layer::ProtectLayer;
 use tower_bearer::testing::TestIssuer;
 
-use crate::harness::{Answer, good, server, small_issuer};
+use crate::harness::{Answer, good, send_with as ask, server, small_issuer};
 
 struct Fixture {
     issuer: TestIssuer,
@@ -33,15 +35,6 @@ impl Fixture {
     }
 }
 
-async fn ask(app: &Router, uri: &str, headers: &[(&str, String)]) -> Answer {
-    let mut request = Request::get(uri);
-    for (name, value) in headers {
-        request = request.header(*name, value);
-    }
-    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    Answer { status: response.status(), headers: response.headers().clone() }
-}
-
 fn assertion() -> TokenSource {
     TokenSource::header(HeaderName::from_static("cf-access-jwt-assertion"))
 }
@@ -58,6 +51,8 @@ async fn only_authorization_is_read_by_default() {
         ("x-authorization", format!("Bearer {token}")),
         ("cf-access-jwt-assertion", token.clone()),
         ("sec-websocket-protocol", format!("chat, bearer.{token}")),
+        ("sec-websocket-protocol", format!("bearer, {token}")),
+        ("sec-websocket-protocol", format!("base64url.bearer.authorization.k8s.io.{}", URL_SAFE_NO_PAD.encode(&token))),
     ];
     for header in headers {
         ask(&app, "/me", &[header]).await.assert_bare();

@@ -2,9 +2,12 @@
 //!
 //! - Nothing panics, and the status is 200, 400, 401 or 503.
 //! - It is 200 if and only if one place alone presents a token, once, and it is the good one.
+//! - For a layer that takes tokens only from the header, the others are no places.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, Request, Uri};
 use tokio::runtime::Runtime;
@@ -17,21 +20,30 @@ use crate::world::{Moment, runtime, server};
 
 static TOKEN: HeaderName = HeaderName::from_static("x-token");
 
+/// The prefix of a subprotocol that holds a token in base64url.
+const ENCODED: &str = "base64url.bearer.authorization.k8s.io";
+
 struct World {
     runtime: Runtime,
-    layer: ProtectLayer,
+    /// Reads every place.
+    every: ProtectLayer,
+    /// Reads the header alone.
+    only: ProtectLayer,
 }
 
 static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
     let runtime = runtime();
     let server = runtime.block_on(async { server(Moment) });
-    let layer = server
+    let every = server
         .layer()
         .token_from(TokenSource::header(TOKEN.clone()))
         .token_from(TokenSource::cookie("token"))
         .token_from(TokenSource::websocket_protocol("bearer"))
+        .token_from(TokenSource::websocket_protocol_after("bearer"))
+        .token_from(TokenSource::websocket_protocol_base64url(ENCODED))
         .token_from(TokenSource::query());
-    Mutex::new(World { runtime, layer })
+    let only = server.layer().token_from(TokenSource::query()).token_only_from(TokenSource::header(TOKEN.clone()));
+    Mutex::new(World { runtime, every, only })
 });
 
 /// What a place holds: a token, or something that is taken for one and is none.
@@ -45,7 +57,8 @@ enum Presented {
 /// `q`uery, of which there is one. Tokens are in the place of [their names](crate::lines).
 pub fn run(input: &[u8]) {
     let mut request = Request::new(());
-    let mut presented = Vec::new();
+    let (mut presented, mut in_header) = (Vec::new(), Vec::new());
+    let mut protocols = Vec::new();
     let mut authorizations = 0;
     let mut query = None;
     for line in lines(input) {
@@ -59,7 +72,7 @@ pub fn run(input: &[u8]) {
                 &AUTHORIZATION
             }
             b'x' => {
-                presented.push(whether_good(bytes));
+                in_header.push(whether_good(bytes));
                 &TOKEN
             }
             b'c' => {
@@ -67,7 +80,8 @@ pub fn run(input: &[u8]) {
                 &COOKIE
             }
             b'w' => {
-                presented.extend(rest.split(|byte| *byte == b',').filter_map(in_subprotocol));
+                let elements = rest.split(|byte| *byte == b',').map(trimmed).filter(|element| !element.is_empty());
+                protocols.extend(elements.map(<[u8]>::to_vec));
                 &SEC_WEBSOCKET_PROTOCOL
             }
             b'q' => {
@@ -82,13 +96,19 @@ pub fn run(input: &[u8]) {
         presented.extend(uri.query().unwrap_or_default().split('&').filter_map(in_query));
         *request.uri_mut() = uri;
     }
-    let World { runtime, layer } = &*WORLD.lock().unwrap_or_else(PoisonError::into_inner);
-    let status = runtime.block_on(answer(layer.clone(), request));
-    let is_good = presented == [Presented::Good] && authorizations <= 1;
-    assert_eq!(status == 200, is_good, "{status} for {presented:?} in {:?}", input.escape_ascii().to_string());
-    if presented.len() > 1 || authorizations > 1 {
-        assert_eq!(status, 400, "{presented:?} in {:?}", input.escape_ascii().to_string());
-    }
+    presented.extend(in_subprotocols(&protocols));
+    let World { runtime, every, only } = &*WORLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let check = |layer: &ProtectLayer, presented: &[Presented], is_ambiguous: bool| {
+        let status = runtime.block_on(answer(layer.clone(), request.clone()));
+        let is_good = presented == [Presented::Good] && !is_ambiguous;
+        assert_eq!(status == 200, is_good, "{status} for {presented:?} in {:?}", input.escape_ascii().to_string());
+        if presented.len() > 1 || is_ambiguous {
+            assert_eq!(status, 400, "{presented:?} in {:?}", input.escape_ascii().to_string());
+        }
+    };
+    check(only, &in_header, false);
+    presented.extend(in_header);
+    check(every, &presented, authorizations > 1);
 }
 
 fn whether_good(bytes: &[u8]) -> Presented {
@@ -113,8 +133,23 @@ fn in_cookie(pair: &[u8]) -> Option<Presented> {
     (!value.is_empty()).then(|| whether_good(value))
 }
 
-fn in_subprotocol(protocol: &[u8]) -> Option<Presented> {
-    trimmed(protocol).strip_prefix(b"bearer.").map(whether_good)
+/// Each of the three forms by itself: one subprotocol may be a token in two of them.
+fn in_subprotocols(protocols: &[Vec<u8>]) -> Vec<Presented> {
+    let mut presented = Vec::new();
+    for (at, protocol) in protocols.iter().enumerate() {
+        presented.extend(protocol.strip_prefix(b"bearer.").map(whether_good));
+        if protocol == b"bearer" {
+            presented.push(protocols.get(at + 1).map_or(Presented::Other, |next| whether_good(next)));
+        }
+        if let Some((prefix, text)) = protocol.split_at_checked(ENCODED.len() + 1)
+            && prefix == format!("{ENCODED}.").as_bytes()
+        {
+            // There is one spelling only.
+            let is_good = text == URL_SAFE_NO_PAD.encode(&*GOOD).as_bytes();
+            presented.push(if is_good { Presented::Good } else { Presented::Other });
+        }
+    }
+    presented
 }
 
 /// `application/x-www-form-urlencoded`: `+` is a space, `%` and two digits a byte.

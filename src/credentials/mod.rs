@@ -2,6 +2,7 @@
 
 mod authorization;
 mod cross_site;
+mod place;
 mod request_view;
 mod token_source;
 mod token_sources;

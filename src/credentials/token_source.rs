@@ -1,18 +1,35 @@
-use std::borrow::Cow;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
-use url::form_urlencoded;
-
-use super::authorization::{MalformedCredentials, is_b64token, is_tchar, trim};
+use super::authorization::is_tchar;
 use super::cross_site::{self, Sites};
-use super::request_view::RequestView;
+use super::place::Place;
 use crate::redact::Excerpt;
 
-/// A place beside the `Authorization` header where a request may carry its token: see
-/// [`ProtectLayer::token_from`](crate::layer::ProtectLayer::token_from).
+/// A place where a request may carry its token, beside the `Authorization` header
+/// ([`token_from`](crate::layer::ProtectLayer::token_from)) or in place of it
+/// ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
 ///
 /// By default there is none. No other place is as safe as the header: read what each one requires of you.
+///
+/// | source | the token is | requests that other sites cause |
+/// |---|---|---|
+/// | [`header`](Self::header) | the value of a header of its own | [pass](Self::refuse_cross_site) |
+/// | [`cookie`](Self::cookie) | the value of a cookie | are [refused](Self::cookie) |
+/// | [`websocket_protocol`](Self::websocket_protocol) | in a subprotocol: `bearer.<token>` | pass |
+/// | [`websocket_protocol_after`](Self::websocket_protocol_after) | the next subprotocol: `bearer, <token>` | pass |
+/// | [`websocket_protocol_base64url`](Self::websocket_protocol_base64url) | in a subprotocol, in base64url: `base64url.bearer.authorization.k8s.io.<token>` | pass |
+/// | [`query`](Self::query) | the parameter `access_token` of the URL | pass |
+///
+/// # WebSockets
+///
+/// A page cannot set the headers of a WebSocket handshake, but it chooses the subprotocols that the handshake offers in
+/// `Sec-WebSocket-Protocol`, and the token may be one of them. Several lines of that header are one list (RFC 6455 §11.3.4), empty
+/// elements of it do not count (RFC 9110 §5.6.1.2), and names compare exactly, by case too.
+///
+/// The server must select another one of the subprotocols, such as `chat` in the examples, and never the token: the selected one is
+/// in the answer. It must select one, because a browser fails the handshake otherwise. The layer leaves the header in the request,
+/// so a handler must not copy it into its answer. See [`AccessToken::expires`](crate::AccessToken::expires) for closing the
+/// connection in time.
 ///
 /// # Caches
 ///
@@ -32,20 +49,23 @@ pub struct TokenSource {
     pub(super) sites: Sites,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Header(HeaderName),
-    Cookie(Box<str>),
-    WebSocketProtocol(Box<str>),
-    Query,
-}
-
 impl TokenSource {
     /// A header that holds only the token, such as `Cf-Access-Jwt-Assertion` of Cloudflare Access.
     ///
-    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. If the proxy copies
-    /// the token from a cookie, as Cloudflare Access does, other sites can cause requests with it:
-    /// [refuse them](Self::refuse_cross_site).
+    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. It cannot forge a
+    /// token, because the signature is verified, but it can send one that it got elsewhere. If the proxy copies the token from a
+    /// cookie, as Cloudflare Access does, other sites can cause requests with it: [refuse them](Self::refuse_cross_site).
+    ///
+    /// Two lines of the header get 400, and so does an empty one.
+    ///
+    /// # Cloudflare Access
+    ///
+    /// Access adds this header to every request that it lets through. Requests of browsers have the token in the cookie
+    /// `CF_Authorization` too, but Cloudflare does not guarantee that, so read the header. The issuer is
+    /// `https://<team>.cloudflareaccess.com`, its keys are at `/cdn-cgi/access/certs` of that host, and the audience is the
+    /// application's audience tag (AUD): see [an example](crate::manual::proxies#a-proxy-that-sends-a-token). `Authorization` is
+    /// not part of it: if the application uses that header for itself, take tokens
+    /// [only from](crate::layer::ProtectLayer::token_only_from) this one.
     ///
     /// # Panics
     ///
@@ -113,21 +133,16 @@ impl TokenSource {
         Ok(Self { place: Place::Cookie(name.into()), sites: Sites::OWN })
     }
 
-    /// One of the subprotocols that a WebSocket handshake offers: `prefix`, a dot and the token. A page cannot set the
-    /// headers of a handshake, but it can do this:
+    /// A WebSocket subprotocol that consists of `prefix`, a dot and the token: see [WebSockets](Self#websockets).
     ///
     /// ```text
     /// new WebSocket("wss://api.example.com/live", ["chat", `bearer.${token}`])
     /// ```
     ///
-    /// The server must select another one of the subprotocols (here `chat`), because a browser fails the handshake if none is
-    /// selected, and the selected one is sent back. See [`AccessToken::expires`](crate::AccessToken::expires) for closing the
-    /// connection in time.
-    ///
     /// # Panics
     ///
-    /// If `prefix` cannot be part of a subprotocol (RFC 6455 §4.1). [`try_websocket_protocol`](Self::try_websocket_protocol) returns
-    /// an error.
+    /// If `prefix` cannot be the start of a subprotocol (RFC 6455 §4.1), or ends with a dot.
+    /// [`try_websocket_protocol`](Self::try_websocket_protocol) returns an error.
     #[must_use]
     #[track_caller]
     pub fn websocket_protocol(prefix: &str) -> Self {
@@ -138,12 +153,73 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// If `prefix` cannot be part of a subprotocol.
+    /// If `prefix` cannot be the start of a subprotocol, or ends with a dot.
     pub fn try_websocket_protocol(prefix: &str) -> Result<Self, InvalidTokenSource> {
-        if !is_token(prefix) {
-            return Err(InvalidTokenSource { found: prefix.into(), expected: "the start of a WebSocket subprotocol" });
+        Ok(Self { place: Place::WebSocketProtocol(prefix_with_dot(prefix)?), sites: Sites::Any })
+    }
+
+    /// The WebSocket subprotocol after the one with this `name`: see [WebSockets](Self#websockets).
+    ///
+    /// ```text
+    /// new WebSocket("wss://api.example.com/live", ["chat", "bearer", token])
+    /// ```
+    ///
+    /// A handshake that offers `name` must offer it once, with a token after it. Otherwise it gets 400, as the word `Bearer`
+    /// alone in `Authorization` does. Clients of grpc-websocket-proxy offer `Bearer`, most others `bearer`, and the two are
+    /// different names. A server may select `name` itself.
+    ///
+    /// # Panics
+    ///
+    /// If `name` cannot be a subprotocol (RFC 6455 §4.1).
+    /// [`try_websocket_protocol_after`](Self::try_websocket_protocol_after) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn websocket_protocol_after(name: &str) -> Self {
+        Self::try_websocket_protocol_after(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`websocket_protocol_after`](Self::websocket_protocol_after), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `name` cannot be a subprotocol.
+    pub fn try_websocket_protocol_after(name: &str) -> Result<Self, InvalidTokenSource> {
+        if !is_token(name) {
+            return Err(InvalidTokenSource { found: name.into(), expected: "the name of a WebSocket subprotocol" });
         }
-        Ok(Self { place: Place::WebSocketProtocol(format!("{prefix}.").into()), sites: Sites::Any })
+        Ok(Self { place: Place::WebSocketProtocolAfter(name.into()), sites: Sites::Any })
+    }
+
+    /// A WebSocket subprotocol that consists of `prefix`, a dot and the token in base64url without padding: see
+    /// [WebSockets](Self#websockets).
+    ///
+    /// Clients of the Kubernetes API send their token so, with the prefix `base64url.bearer.authorization.k8s.io`:
+    ///
+    /// ```text
+    /// const encoded = btoa(token).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    /// const bearer = `base64url.bearer.authorization.k8s.io.${encoded}`;
+    /// new WebSocket("wss://api.example.com/live", ["chat", bearer])
+    /// ```
+    ///
+    /// Padding, white space and stray bits at the end (RFC 4648 §3.5) get 400.
+    ///
+    /// # Panics
+    ///
+    /// If `prefix` cannot be the start of a subprotocol (RFC 6455 §4.1), or ends with a dot.
+    /// [`try_websocket_protocol_base64url`](Self::try_websocket_protocol_base64url) returns an error.
+    #[must_use]
+    #[track_caller]
+    pub fn websocket_protocol_base64url(prefix: &str) -> Self {
+        Self::try_websocket_protocol_base64url(prefix).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`websocket_protocol_base64url`](Self::websocket_protocol_base64url), with an error in place of the panic.
+    ///
+    /// # Errors
+    ///
+    /// If `prefix` cannot be the start of a subprotocol, or ends with a dot.
+    pub fn try_websocket_protocol_base64url(prefix: &str) -> Result<Self, InvalidTokenSource> {
+        Ok(Self { place: Place::WebSocketProtocolBase64url(prefix_with_dot(prefix)?), sites: Sites::Any })
     }
 
     /// The query parameter `access_token` (RFC 6750 §2.3).
@@ -200,31 +276,8 @@ impl TokenSource {
         Self { sites: Sites::Any, ..self }
     }
 
-    pub(super) fn token<'r>(&self, request: RequestView<'r>) -> Result<Option<Cow<'r, str>>, MalformedCredentials> {
-        let headers = request.headers;
-        match &self.place {
-            Place::Header(name) => only(headers.get_all(name).iter().map(|line| trim(line.as_bytes()))),
-            Place::Cookie(name) => only(cookies(headers, name)),
-            Place::WebSocketProtocol(prefix) => only(subprotocols(headers, prefix)),
-            Place::Query => {
-                let parameters = form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
-                let mut tokens = parameters.filter(|(name, _)| name == "access_token").map(|(_, value)| value);
-                let token = tokens.next();
-                if tokens.next().is_some() || token.as_ref().is_some_and(|token| !is_b64token(token.as_bytes())) {
-                    return Err(MalformedCredentials);
-                }
-                Ok(token)
-            }
-        }
-    }
-
     pub(super) fn header_name(&self) -> Option<&HeaderName> {
-        match &self.place {
-            Place::Header(name) => Some(name),
-            Place::Cookie(_) => Some(&COOKIE),
-            Place::WebSocketProtocol(_) => Some(&SEC_WEBSOCKET_PROTOCOL),
-            Place::Query => None,
-        }
+        self.place.header_name()
     }
 }
 
@@ -239,29 +292,13 @@ pub struct InvalidTokenSource {
     pub expected: &'static str,
 }
 
-/// The only token in `found`, if there is one.
-fn only<'r>(mut found: impl Iterator<Item = &'r [u8]>) -> Result<Option<Cow<'r, str>>, MalformedCredentials> {
-    let Some(token) = found.next() else { return Ok(None) };
-    if found.next().is_some() || !is_b64token(token) {
-        return Err(MalformedCredentials);
+/// A second dot in front of the token would be a mistake that shows only as a missing token.
+fn prefix_with_dot(prefix: &str) -> Result<Box<str>, InvalidTokenSource> {
+    if !is_token(prefix) || prefix.ends_with('.') {
+        let expected = "the start of a WebSocket subprotocol, without the dot before the token";
+        return Err(InvalidTokenSource { found: prefix.into(), expected });
     }
-    std::str::from_utf8(token).map(|token| Some(token.into())).map_err(|_| MalformedCredentials)
-}
-
-/// The values of the cookies of this name (RFC 6265 §4.2.1). An empty one counts as deleted.
-fn cookies<'r>(headers: &'r HeaderMap, name: &str) -> impl Iterator<Item = &'r [u8]> {
-    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.filter_map(move |pair| {
-        let value = trim(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-        Some(value).filter(|value| !value.is_empty())
-    })
-}
-
-/// The rest of each subprotocol that has the prefix (RFC 6455 §11.3.4).
-fn subprotocols<'r>(headers: &'r HeaderMap, prefix: &str) -> impl Iterator<Item = &'r [u8]> {
-    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let protocols = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    protocols.filter_map(move |protocol| trim(protocol).strip_prefix(prefix.as_bytes()))
+    Ok(format!("{prefix}.").into())
 }
 
 /// RFC 9110 §5.6.2.

@@ -2,16 +2,28 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, Entry, HeaderName, HeaderValue};
 
 use super::authorization::{MalformedCredentials, Scheme, authorization};
 use super::cross_site::CrossSiteRequest;
 use super::request_view::RequestView;
 use super::token_source::TokenSource;
 
-/// The places where a layer looks for tokens, beside the `Authorization` header.
+/// The places where a layer looks for tokens.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TokenSources(Vec<TokenSource>);
+pub(crate) struct TokenSources {
+    authorization: AuthorizationHeader,
+    others: Vec<TokenSource>,
+}
+
+/// Whether a layer looks for tokens in the `Authorization` header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AuthorizationHeader {
+    #[default]
+    Read,
+    /// It is the application's own: whatever it holds is neither a token nor malformed.
+    Ignored,
+}
 
 /// The token of a request, and how it was presented.
 pub(crate) struct Presented<'r> {
@@ -35,34 +47,43 @@ pub(crate) struct SourceIndex(usize);
 impl TokenSources {
     pub(crate) fn add(&mut self, source: TokenSource) {
         // A place that is named again replaces the earlier rule for it.
-        match self.0.iter_mut().find(|known| known.place == source.place) {
+        match self.others.iter_mut().find(|known| known.place == source.place) {
             Some(known) => *known = source,
-            None => self.0.push(source),
+            None => self.others.push(source),
         }
     }
 
-    /// Marks whatever may be a token, so that inner layers do not print it.
+    /// Replaces all places, also the `Authorization` header, by `source`.
+    pub(crate) fn replace_all(&mut self, source: TokenSource) {
+        *self = Self { authorization: AuthorizationHeader::Ignored, others: vec![source] };
+    }
+
+    /// Marks whatever may be a token, so that inner layers do not print it. The `Authorization` header is a secret also where it is
+    /// the application's own.
     pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
-        // A request with a second line of it is refused.
-        if let Some(line) = headers.get_mut(AUTHORIZATION) {
-            line.set_sensitive(true);
-        }
-        for name in self.0.iter().filter_map(TokenSource::header_name) {
-            if let Ok(http::header::Entry::Occupied(mut lines)) = headers.try_entry(name) {
-                lines.iter_mut().for_each(|line: &mut HeaderValue| line.set_sensitive(true));
+        match self.authorization {
+            // A request with a second line of it is refused.
+            AuthorizationHeader::Read => {
+                if let Some(line) = headers.get_mut(AUTHORIZATION) {
+                    line.set_sensitive(true);
+                }
             }
+            AuthorizationHeader::Ignored => mark_lines(headers, &AUTHORIZATION),
+        }
+        for name in self.others.iter().filter_map(TokenSource::header_name) {
+            mark_lines(headers, name);
         }
     }
 
     /// RFC 6750 §2: the token of the request, which must be in one place only.
     pub(crate) fn find<'r>(&self, request: RequestView<'r>) -> Result<Option<Presented<'r>>, MalformedCredentials> {
-        let mut presented = authorization(request.headers)?.map(|(scheme, token)| Presented {
-            scheme,
-            token: token.into(),
-            source: None,
-        });
-        for (index, source) in self.0.iter().enumerate() {
-            if let Some(token) = source.token(request)? {
+        let of_header = match self.authorization {
+            AuthorizationHeader::Read => authorization(request.headers)?,
+            AuthorizationHeader::Ignored => None,
+        };
+        let mut presented = of_header.map(|(scheme, token)| Presented { scheme, token: token.into(), source: None });
+        for (index, source) in self.others.iter().enumerate() {
+            if let Some(token) = source.place.token(request)? {
                 let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
                 if presented.replace(found).is_some() {
                     return Err(MalformedCredentials);
@@ -78,16 +99,26 @@ impl TokenSources {
         SourceIndex(index): SourceIndex,
         request: RequestView<'_>,
     ) -> Result<(), CrossSiteRequest> {
-        self.0.get(index).map_or(Ok(()), |source| source.sites.check(request))
+        self.others.get(index).map_or(Ok(()), |source| source.sites.check(request))
     }
 
     /// The header that held the token which came from this source.
     pub(crate) fn header_name(&self, SourceIndex(index): SourceIndex) -> Option<&HeaderName> {
-        self.0.get(index).and_then(TokenSource::header_name)
+        self.others.get(index).and_then(TokenSource::header_name)
     }
 
     /// Every header in which a token counts.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
-        std::iter::once(&AUTHORIZATION).chain(self.0.iter().filter_map(TokenSource::header_name))
+        let authorization = match self.authorization {
+            AuthorizationHeader::Read => Some(&AUTHORIZATION),
+            AuthorizationHeader::Ignored => None,
+        };
+        authorization.into_iter().chain(self.others.iter().filter_map(TokenSource::header_name))
+    }
+}
+
+fn mark_lines(headers: &mut HeaderMap, name: &HeaderName) {
+    if let Ok(Entry::Occupied(mut lines)) = headers.try_entry(name) {
+        lines.iter_mut().for_each(|line: &mut HeaderValue| line.set_sensitive(true));
     }
 }

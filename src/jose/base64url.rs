@@ -57,7 +57,7 @@ pub(super) fn decode_into(text: &[u8], bytes: &mut [u8]) -> bool {
     bits & NO_CHARACTER == 0 && spare_bits == 0
 }
 
-pub(super) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     let text = text.as_ref();
     let mut bytes = vec![0; decoded_length(text.len())];
     decode_into(text, &mut bytes).then_some(bytes)

@@ -56,8 +56,9 @@ impl<R> ProtectLayer<R> {
     ///
     /// A handler then takes `Option<AccessToken>`. A handler that takes `AccessToken`, or that is behind a
     /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer` count as
-    /// none (RFC 6750 §3.1). The answer to an anonymous request names `Authorization`, and the headers of other
-    /// [sources](Self::token_from), in `Vary`, so that no cache gives it to a client with a token (RFC 9110 §12.5.5).
+    /// none (RFC 6750 §3.1). `Vary` of the answer to an anonymous request names every header in which a token would count:
+    /// `Authorization`, and those of other [sources](Self::token_from). So no cache gives it to a client with a token (RFC 9110
+    /// §12.5.5).
     ///
     /// Default: credentials are required.
     pub fn optional(mut self) -> Self {
@@ -94,6 +95,39 @@ impl<R> ProtectLayer<R> {
     /// Default: no other source, because each has its own risks: see [`TokenSource`].
     pub fn token_from(mut self, source: TokenSource) -> Self {
         self.settings.sources.add(source);
+        self
+    }
+
+    /// Accepts tokens from `source` alone. It replaces all sources, also the `Authorization` header, which then belongs to the
+    /// application: whatever it holds, even another Bearer token, is neither a token nor malformed, and it reaches the handler as
+    /// it is. Call [`token_from`](Self::token_from) after it to add other sources; `Authorization` stays out.
+    ///
+    /// It is for a proxy that validates its users and sends a token of its own:
+    ///
+    /// ```
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// use http::HeaderName;
+    /// use tower_bearer::credentials::TokenSource;
+    ///
+    /// # let api = ResourceServer::builder("tag").trust(Issuer::discover("https://login.example.com")?).build()?;
+    /// let assertion = TokenSource::header(HeaderName::from_static("cf-access-jwt-assertion"));
+    /// let layer = api.layer().token_only_from(assertion.refuse_cross_site());
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// - A request without a token in `source` gets 401 with a `Bearer` challenge, as always (RFC 9110 §15.5.2), although no
+    ///   `Authorization` header would help. If there is [metadata](crate::server::Builder::metadata), its
+    ///   `bearer_methods_supported` should be empty (RFC 9728 §2).
+    /// - `Vary` does not name `Authorization`. If the handler's answer depends on it, the handler has to say so.
+    /// - `Authorization` is marked as sensitive all the same.
+    /// - A layer inside of this one may read a token of another issuer from `Authorization`. Then a request needs both tokens, and
+    ///   the handler gets the inner one.
+    ///
+    /// The proxy must remove the header from incoming requests, as [`TokenSource::header`] says.
+    ///
+    /// Default: tokens come from `Authorization` alone (RFC 6750 §2.1).
+    pub fn token_only_from(mut self, source: TokenSource) -> Self {
+        self.settings.sources.replace_all(source);
         self
     }
 

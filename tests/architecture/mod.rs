@@ -21,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("keys", &["clock", "jose", "metrics", "redact"]),
     ("validation", &["clock", "jose", "keys", "metrics", "redact", "token"]),
     ("issuer", &["jose", "keys", "redact", "token", "validation"]),
-    ("credentials", &["redact"]),
+    ("credentials", &["jose", "redact"]),
     ("require", &["redact", "token"]),
     ("challenge", &["require", "token"]),
     ("metadata", &["redact", "token"]),

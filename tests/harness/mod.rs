@@ -122,6 +122,16 @@ pub(crate) async fn send<'a>(app: &Router, path: &str, authorization: impl IntoI
     Answer { status: response.status(), headers: response.headers().clone() }
 }
 
+/// Sends `GET uri` through the layer with these headers.
+pub(crate) async fn send_with(app: &Router, uri: &str, headers: &[(&str, String)]) -> Answer {
+    let mut request = Request::get(uri);
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone() }
+}
+
 /// Sends `GET /me` with this token.
 pub(crate) async fn present(app: &Router, token: &str) -> Answer {
     send(app, "/me", [format!("Bearer {token}").as_bytes()]).await
