@@ -35,8 +35,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names an application already, or if the slug is not made of
-    /// letters, digits, `-`, `.`, `_` and `~`.
+    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names an application already, or if the
+    /// slug is not made of letters, digits, `-`, `.`, `_` and `~`.
     pub fn authentik(base_url: &str, slug: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/application") {
             let expected = "a URL that ends before the slash and \"application\"";

@@ -36,8 +36,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names a realm already, or if the realm is not made of
-    /// letters, digits, `-`, `.`, `_` and `~`. Use [`discover`](Self::discover) for a realm with another name.
+    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names a realm already, or if the realm is
+    /// not made of letters, digits, `-`, `.`, `_` and `~`. Use [`discover`](Self::discover) for a realm with another name.
     pub fn keycloak(base_url: &str, realm: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/realms") {
             let expected = "a URL that ends before the slash and \"realms\"";
