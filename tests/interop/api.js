@@ -11,10 +11,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 export class Api {
   #process;
 
-  /** Starts the API, which trusts `issuer` and listens on `address`. `profile` is how closely tokens must follow RFC 9068. */
-  static async start({ issuer, audience, profile, address = '127.0.0.1:0' }) {
+  /**
+   * Starts the API, which trusts `issuer` and listens on `address`. `profile` is how closely tokens must follow RFC 9068, and
+   * `options` are further ones that the issuer's tokens need.
+   */
+  static async start({ issuer, audience, profile, options, address = '127.0.0.1:0' }) {
     const flags = ['--issuer', issuer, '--audience', audience, '--scope', 'read:me', '--profile', profile];
-    flags.push('--listen', address);
+    flags.push('--listen', address, ...options);
     const api = new Api();
     api.#process = spawn(process.env.EXAMPLE_ME, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
     running.add(api.#process);
@@ -37,10 +40,21 @@ export class Api {
   }
 }
 
+const given = new Set();
+
+/** One that stays free until it is listened on: it is below those that outgoing connections get, and is given once. */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer();
+    const isFree = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

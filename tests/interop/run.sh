@@ -1,10 +1,33 @@
 #!/usr/bin/env bash
-# examples/me with authorization servers and clients that we did not write. What is missing is installed, or this fails.
+# examples/me with authorization servers and clients that we did not write. What is missing is installed, or this fails. With
+# UPDATE_README=1 the tables of README.md are written anew, else they have to be what is found.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+export DEBIAN_FRONTEND=noninteractive
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
 cargo build --locked --quiet -p me
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-EXAMPLE_ME="$target/debug/me" timeout 90 node main.js
+# Not in this folder, whose files belong to the package.
+export INTEROP_INSTALLED="$target/interop"
+./servers/debian.sh "$INTEROP_INSTALLED/debian"
+./servers/python.sh "$INTEROP_INSTALLED/venv"
+
+INTEROP_WORK=$(mktemp -d)
+export INTEROP_WORK
+main=
+# main.js ends the servers that it has started. If it could not, each is a process group that a file names.
+finish() {
+    # `timeout` is a process group with main.js and the APIs.
+    [ -z "$main" ] || kill -- "-$main" 2>/dev/null || true
+    for file in "$INTEROP_WORK"/*/pid; do
+        [ ! -e "$file" ] || kill -KILL -- "-$(cat "$file")" 2>/dev/null || true
+    done
+    rm -rf "$INTEROP_WORK"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+EXAMPLE_ME="$target/debug/me" timeout 180 node main.js &
+main=$!
+wait "$main"
