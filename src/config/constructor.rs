@@ -38,7 +38,8 @@ enum Constructor<'t> {
 impl<'t> Constructor<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
         let constructor = if let Some(node) = table.get("preset") {
-            reader.one_of(&node, &PRESETS.each_ref().map(|preset| (preset.name, preset))).map(Self::Preset)
+            let presets: Vec<_> = PRESETS.iter().map(|preset| (preset.name, preset)).collect();
+            reader.one_of(&node, &presets).map(Self::Preset)
         } else {
             let node = table.require(reader, "issuer", "an identifier, or a preset instead");
             node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))

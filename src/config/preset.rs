@@ -28,7 +28,7 @@ enum Kind {
 /// The values of each argument, in the order of the arguments. A string is a list of one.
 struct Arguments<'t>(Vec<Vec<&'t str>>);
 
-pub(super) static PRESETS: [Preset; 10] = [
+pub(super) static PRESETS: &[Preset] = &[
     Preset {
         name: "keycloak",
         arguments: &[string("base_url", stand_in::URL), string("realm", stand_in::NAME)],
