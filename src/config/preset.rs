@@ -75,6 +75,37 @@ pub(super) static PRESETS: &[Preset] = &[
         arguments: &[string("issuer", stand_in::URL)],
         make: |given| Issuer::kubernetes(given.string(0)),
     },
+    Preset {
+        name: "github_actions",
+        arguments: &[list("repositories", "0")],
+        make: |given| Issuer::github_actions(given.list(0)),
+    },
+    Preset {
+        name: "github_actions_enterprise",
+        arguments: &[string("issuer", stand_in::URL), list("repositories", "0")],
+        make: |given| Issuer::github_actions_enterprise(given.string(0), given.list(1)),
+    },
+    Preset {
+        name: "cloudflare_access",
+        arguments: &[string("domain", stand_in::DOMAIN)],
+        make: |given| Issuer::cloudflare_access(given.string(0)),
+    },
+    Preset { name: "google_iap", arguments: &[], make: |_| Issuer::google_iap() },
+    Preset {
+        name: "firebase",
+        arguments: &[string("project", stand_in::NAME)],
+        make: |given| Issuer::firebase(given.string(0)),
+    },
+    Preset {
+        name: "supabase",
+        arguments: &[string("project", "standin")],
+        make: |given| Issuer::supabase(given.string(0)),
+    },
+    Preset {
+        name: "supabase_self_hosted",
+        arguments: &[string("issuer", stand_in::URL)],
+        make: |given| Issuer::supabase_self_hosted(given.string(0)),
+    },
 ];
 
 const fn string(name: &'static str, stand_in: &'static str) -> Argument {

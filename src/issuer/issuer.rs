@@ -34,6 +34,13 @@ use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, Us
 /// | [Google](Self::google) | `https://accounts.google.com` | one of the subjects | `azp` |
 /// | [Zitadel](Self::zitadel) | `https://{domain}` | `jti` | `client_id` or `azp` |
 /// | [Kubernetes](Self::kubernetes) | the cluster's | | |
+/// | [GitHub Actions](Self::github_actions) | `https://token.actions.githubusercontent.com` | one of the repositories in `repository_id` | |
+/// | [… other issuers](Self::github_actions_enterprise) | the enterprise's | one of the repositories in `repository_id` | |
+/// | [Cloudflare Access](Self::cloudflare_access) | `https://{domain}` | `type` `app` | `common_name` |
+/// | [Google IAP](Self::google_iap) | `https://cloud.google.com/iap` | | |
+/// | [Firebase](Self::firebase) | `https://securetoken.google.com/{project}` | `firebase`, and the project in `aud` | |
+/// | [Supabase](Self::supabase) | `https://{project}.supabase.co/auth/v1` | `session_id`, and `authenticated` in `aud` | `client_id` |
+/// | [… self-hosted](Self::supabase_self_hosted) | the server's | `session_id`, and `authenticated` in `aud` | `client_id` |
 #[derive(Clone)]
 pub struct Issuer {
     pub(crate) identities: Identities,

@@ -242,5 +242,5 @@ fn every_setting_is_documented() {
     for preset in told.split('"').skip(1).step_by(2) {
         assert!(named.contains(preset), "{preset}");
     }
-    assert_eq!(named.len(), 10);
+    assert_eq!(named.len(), 17);
 }

@@ -5,11 +5,15 @@ use tower_bearer::jose::JwkSet;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
+use super::cloudflare_access::{APPLICATION, cloudflare_access};
 use super::cognito::cognito;
 use super::entra::{ENTRA_API, PARTNER, STRANGE_TENANT, TENANT, entra, v2};
+use super::firebase::firebase;
+use super::github_actions::github_actions;
 use super::google::google;
 use super::keycloak::keycloak;
 use super::okta::okta;
+use super::supabase::supabase;
 use super::zitadel::zitadel;
 use super::{KEYS, NOW, Provider, missing};
 use crate::harness::memory_source::{Fetch, Source, settle};
@@ -30,6 +34,15 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
         (cognito(), Issuer::cognito("eu-central-1_AbCdEfGhI", clients), AUDIENCE, json!({ "token_use": null })),
         (google(), Issuer::google(["100000000000000000001"]), AUDIENCE, json!({ "sub": null })),
         (zitadel(), Issuer::zitadel("id.example.com"), "69234237810729019", json!({ "jti": null })),
+        (github_actions(), Issuer::github_actions(["74"]), AUDIENCE, json!({ "repository_id": null })),
+        (
+            cloudflare_access(),
+            Issuer::cloudflare_access("shop.cloudflareaccess.com"),
+            APPLICATION,
+            json!({ "type": "org" }),
+        ),
+        (firebase(), Issuer::firebase("shop-1a2b3"), AUDIENCE, json!({ "firebase": null })),
+        (supabase(), Issuer::supabase("abcdefghijklmnopqrst"), AUDIENCE, json!({ "session_id": null })),
     ];
     for (provider, preset, audience, wrong) in cases {
         let source = Source::new(Fetch::Fail);

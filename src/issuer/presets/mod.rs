@@ -1,12 +1,17 @@
 //! The constructors of [`Issuer`] for particular providers, a file each. The rules themselves are in `validation`.
 
 mod auth0;
+mod cloudflare_access;
 mod cognito;
 mod entra;
+mod firebase;
+mod github_actions;
 mod google;
+mod google_iap;
 mod keycloak;
 mod kubernetes;
 mod okta;
+mod supabase;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,7 +21,7 @@ use super::config_error::ConfigError;
 use super::issuer::{Issuer, Source};
 use crate::keys::RemoteKeys;
 use crate::token::ClientClaim;
-use crate::validation::{Dialect, Identities, Mark};
+use crate::validation::{Callers, Dialect, Identities, Mark};
 
 impl Issuer {
     /// At these providers the metadata is at one place, and what they answer at others is not always 404.
@@ -28,6 +33,12 @@ impl Issuer {
 
     fn speaking(mut self, mark: Mark, client: ClientClaim) -> Self {
         self.dialect = Dialect { mark, client, ..self.dialect };
+        self
+    }
+
+    /// Accepts only tokens in which `claim` is one of the texts in `listed`, of which there is at least one.
+    fn called_by(mut self, claim: &'static str, listed: Vec<String>) -> Self {
+        self.callers = Some(Callers { claim, listed: listed.into_iter().map(Into::into).collect() });
         self
     }
 }

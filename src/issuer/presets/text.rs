@@ -25,6 +25,11 @@ pub(super) fn segment<'a>(argument: &'static str, value: &'a str) -> Result<&'a 
     Ok(value)
 }
 
+/// Whether a text is an identifier of decimal digits.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A domain, written as it stands in a URL.
 pub(super) fn host<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, ConfigError> {
     let host = host_and_port(argument, value)?;
