@@ -81,6 +81,8 @@ fn refuses_jobs_of_other_repositories() {
             json!({ "repository_id": "1", "repository_owner_id": "74" }),
             caller("1"),
         ),
+        ("the start of a listed number", json!({ "repository_id": "7" }), caller("7")),
+        ("a listed number that goes on", json!({ "repository_id": "740" }), caller("740")),
         ("a number of other digits", json!({ "repository_id": "074" }), caller("074")),
         ("two numbers", json!({ "repository_id": "74 296133" }), caller("74 296133")),
         ("no string", json!({ "repository_id": 74 }), caller("")),
