@@ -1,5 +1,6 @@
 //! The constructors of [`Issuer`], and which of them the settings of an issuer mean.
 
+use super::aliases;
 use super::path::Path;
 use super::preset::{PRESETS, Preset};
 use super::reader::{Reader, Table};
@@ -39,7 +40,7 @@ impl<'t> Constructor<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
         let constructor = if let Some(node) = table.get("preset") {
             let presets: Vec<_> = PRESETS.iter().map(|preset| (preset.name, preset)).collect();
-            reader.one_of(&node, &presets).map(Self::Preset)
+            reader.one_of_or(&node, &presets, aliases::hint).map(Self::Preset)
         } else {
             let node = table.require(reader, "issuer", "an identifier, or a preset instead");
             node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))

@@ -190,6 +190,8 @@
 //! They are in the order of the document if the parser of the format keeps it, as `toml` does with its feature `preserve_order`.
 
 #[cfg(feature = "http-client")]
+mod aliases;
+#[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]
 #[path = "constructor_off.rs"]
