@@ -26,7 +26,6 @@ const OF_PRESETS: &[(&[&str], &str)] = &[
 
 /// Providers of the page "providers" of the manual that need no preset, and words for any provider.
 const WITHOUT_PRESET: &[&str] = &[
-    "asgardeo",
     "authelia",
     "buildkite",
     "casdoor",

@@ -147,7 +147,7 @@ impl Issuer {
 
     /// Accepts tokens of this issuer for `audience` in place of the server's audience. Call it again to accept others too.
     ///
-    /// Default: the server's audience.
+    /// Default: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the preset knows.
     #[must_use]
     pub fn allow_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into().into());

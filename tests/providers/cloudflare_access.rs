@@ -33,7 +33,7 @@ fn by(issuer: Issuer) -> Provider {
 }
 
 /// What a service token gets: no `nbf`, nothing about a user, and an empty subject.
-fn service(sub: Value) -> Value {
+fn service(sub: &Value) -> Value {
     json!({ "sub": sub, "common_name": CLIENT, "email": null, "identity_nonce": null, "country": null, "nbf": null })
 }
 
@@ -70,28 +70,32 @@ fn refuses_tokens_for_others() {
 #[test]
 fn accepts_service_tokens_only_where_the_client_may_be_the_subject() {
     cloudflare_access().refuses([
-        ("of a service", service(json!("")), missing("sub")),
-        ("of a service without sub", service(json!(null)), missing("sub")),
+        ("of a service", service(&json!("")), missing("sub")),
+        ("of a service without sub", service(&json!(null)), missing("sub")),
     ]);
 
     let provider = by(Issuer::cloudflare_access("shop.cloudflareaccess.com").unwrap().client_as_subject());
-    for token in [provider.accepts(&service(json!(""))), provider.accepts(&service(json!(null)))] {
+    for token in [provider.accepts(&service(&json!(""))), provider.accepts(&service(&json!(null)))] {
         assert_eq!((token.subject(), token.client_id(), token.is_client()), (CLIENT, Some(CLIENT), true));
     }
     assert!(!provider.accepts(&json!({})).is_client(), "a user is still one");
     provider.refuses([
-        ("of no service", merged(&service(json!("")), &json!({ "common_name": null })), missing("sub")),
-        ("of a service without a name", merged(&service(json!("")), &json!({ "common_name": "" })), missing("sub")),
-        ("of several services", merged(&service(json!("")), &json!({ "common_name": [CLIENT] })), missing("sub")),
+        ("of no service", merged(&service(&json!("")), &json!({ "common_name": null })), missing("sub")),
+        ("of a service without a name", merged(&service(&json!("")), &json!({ "common_name": "" })), missing("sub")),
+        ("of several services", merged(&service(&json!("")), &json!({ "common_name": [CLIENT] })), missing("sub")),
         (
             "named elsewhere",
-            merged(&service(json!("")), &json!({ "common_name": null, "client_id": CLIENT })),
+            merged(&service(&json!("")), &json!({ "common_name": null, "client_id": CLIENT })),
             missing("sub"),
         ),
-        ("a service's, of the team domain", merged(&service(json!("")), &json!({ "type": "org" })), other_kind("type")),
+        (
+            "a service's, of the team domain",
+            merged(&service(&json!("")), &json!({ "type": "org" })),
+            other_kind("type"),
+        ),
         (
             "a service's, for another application",
-            merged(&service(json!("")), &json!({ "aud": [OTHER] })),
+            merged(&service(&json!("")), &json!({ "aud": [OTHER] })),
             audience([OTHER], APPLICATION),
         ),
     ]);
@@ -102,7 +106,7 @@ fn accepts_service_tokens_only_where_the_client_may_be_the_subject() {
 fn a_list_of_subjects_can_name_services() {
     let only = |subject: &str| {
         let issuer = Issuer::cloudflare_access("shop.cloudflareaccess.com").unwrap();
-        by(issuer.client_as_subject().allow_subjects([subject])).verdict(&json!({}), &service(json!(""))).err()
+        by(issuer.client_as_subject().allow_subjects([subject])).verdict(&json!({}), &service(&json!(""))).err()
     };
     assert_eq!(only(CLIENT), None);
     assert_eq!(only("another.access"), Some(tower_bearer::validation::TokenError::Subject));
@@ -121,7 +125,7 @@ fn the_strict_profile_takes_no_client_for_a_subject() {
         .build()
         .unwrap();
     let provider = Provider { api, ..cloudflare_access() };
-    let claims = merged(&service(json!("")), &json!({ "client_id": CLIENT, "jti": "1" }));
+    let claims = merged(&service(&json!("")), &json!({ "client_id": CLIENT, "jti": "1" }));
     let verdict = provider.verdict(&json!({ "typ": "at+jwt" }), &claims).err();
     assert_eq!(verdict, Some(missing("sub")));
 }

@@ -11,6 +11,8 @@ mod google_iap;
 mod keycloak;
 mod kubernetes;
 mod okta;
+#[cfg(test)]
+mod service_tests;
 mod supabase;
 #[cfg(test)]
 mod tests;
