@@ -95,8 +95,9 @@
 //! 6. `exp` is present and has not passed, and `nbf` and `iat` are not in the future, with a leeway of 30 seconds.
 //! 7. A key of the issuer verifies its signature: a key with the `kid` that the token states or, for a token without `kid`, one
 //!    of at most 17 keys that fit its `alg`. The keys are those of the last fetch.
-//! 8. Its tenant, subject and client are on the issuer's lists of [tenants](Issuer::entra_tenants),
-//!    [subjects](Issuer::allow_subjects) and [clients](Issuer::identify_by_client), if there are such lists.
+//! 8. Its tenant, subject, caller and client are on the issuer's lists of [tenants](Issuer::entra_tenants),
+//!    [subjects](Issuer::allow_subjects), [callers](Issuer::github_actions) and [clients](Issuer::identify_by_client), if there are
+//!    such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
 //! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the

@@ -122,6 +122,14 @@ async fn further_rules_of_an_issuer_are_reported() {
 
     let subjects = build(issuer().allow_subjects(["user-2"]));
     assert_eq!(failed(&assert_consistent(&subjects, &good(&ISSUER).sign(), "subjects").await), ["subjects"]);
+    let callers = Issuer::github_actions_enterprise(ISSUER.url(), ["74", "75"]).unwrap().keys_from(keys());
+    let callers = build(callers);
+    let explanation = assert_consistent(&callers, &good(&ISSUER).claim("repository_id", "76").sign(), "callers").await;
+    assert_eq!(failed(&explanation), ["callers"]);
+    let expected = "expected one of 2 values of repository_id; found \"76\"";
+    assert!(explanation.to_string().contains(expected), "{explanation}");
+    let listed = good(&ISSUER).claim("repository_id", "75").sign();
+    assert!(assert_consistent(&callers, &listed, "a listed caller").await.verdict().is_ok());
     let clients = build(issuer().identify_by_client(["client-2"]));
     let explanation = assert_consistent(&clients, &good(&ISSUER).sign(), "clients").await;
     assert_eq!(failed(&explanation), ["clients"]);
@@ -309,6 +317,7 @@ fn every_error_has_a_one_word_reason() {
         (TokenError::Tenant { found: "x".into(), expected: "y".into() }, "tenant"),
         (TokenError::Subject, "subject"),
         (TokenError::UserFlow { found: None, expected: "x".into() }, "user_flow"),
+        (TokenError::Caller { claim: "repository_id", found: "x".into() }, "caller"),
         (TokenError::Expired { exp: now, now, leeway: Duration::from_secs(30) }, "expired"),
         (TokenError::NotYetValid { nbf: now, now, leeway: Duration::from_secs(30) }, "not_yet_valid"),
         (TokenError::IssuedInTheFuture { iat: now, now, leeway: Duration::from_secs(30) }, "issued_in_the_future"),

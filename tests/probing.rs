@@ -1,4 +1,4 @@
-//! Lists of subjects, clients and tenants cannot be probed without a signed token: a forged token of a listed identity and one of
+//! Lists of subjects, callers, clients and tenants cannot be probed without a signed token: a forged token of a listed identity and one of
 //! an unlisted identity get the same answer, wait for the same and cause the same fetches.
 
 use std::future::poll_fn;
@@ -22,11 +22,12 @@ const UNLISTED: &str = "3c3c3c3c-3333-4333-8333-3c3c3c3c3c3c";
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum List {
     Subjects,
+    Callers,
     Clients,
     Tenants,
 }
 
-const LISTS: [List; 3] = [List::Subjects, List::Clients, List::Tenants];
+const LISTS: [List; 4] = [List::Subjects, List::Callers, List::Clients, List::Tenants];
 
 /// A server with one list, whose issuer's keys are as the test wants them.
 struct Setup {
@@ -45,6 +46,10 @@ impl Setup {
         let own = || Issuer::keys(issuer.url(), source.clone()).unwrap();
         let trusted = match list {
             List::Subjects => own().allow_subjects([LISTED, ALSO_LISTED]),
+            List::Callers => {
+                let repositories = [LISTED, ALSO_LISTED].map(number);
+                Issuer::github_actions(repositories).unwrap().keys_from(source.clone())
+            }
             List::Clients => own().identify_by_client([LISTED, ALSO_LISTED]),
             List::Tenants => Issuer::entra_tenants([LISTED, ALSO_LISTED]).unwrap().keys_from(source.clone()),
         };
@@ -68,6 +73,10 @@ impl Setup {
         let token = good(&self.issuer).expires_in(24 * HOUR);
         match self.list {
             List::Subjects => token.subject(value),
+            List::Callers => {
+                let iss = "https://token.actions.githubusercontent.com";
+                token.claim("iss", iss).claim("repository_id", number(value))
+            }
             List::Clients => token.client_id(value).without_claim("aud"),
             List::Tenants => {
                 let iss = format!("https://login.microsoftonline.com/{value}/v2.0");
@@ -95,6 +104,11 @@ impl Setup {
         settle().await;
         (first.is_pending(), self.source.fetches() - before)
     }
+}
+
+/// A repository of GitHub for each of the values.
+fn number(value: &str) -> String {
+    value.bytes().filter(u8::is_ascii_digit).map(char::from).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,6 +179,7 @@ async fn a_signed_token_is_checked_against_the_list() {
             let VerifyError::Token(error) = error else { panic!("{list:?} {attempt}: {error}") };
             let reason = match list {
                 List::Subjects => "subject",
+                List::Callers => "caller",
                 List::Clients => "client",
                 List::Tenants => "issuer",
             };

@@ -4,15 +4,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, VARY};
 use http::request;
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 use tower_bearer::Require;
 use tower_bearer::credentials::TokenSource;
+use tower_bearer::jose::JwsError;
 use tower_bearer::layer::ProtectLayer;
 use tower_bearer::testing::TestIssuer;
+use tower_bearer::validation::VerifyError;
 
 use crate::harness::{Answer, good, send_with as ask, server, small_issuer};
 
@@ -161,6 +163,37 @@ async fn two_tokens_or_a_malformed_one_are_refused() {
         [("cookie", "token=x"), ("cf-access-jwt-assertion", "x"), ("sec-websocket-protocol", "bearer.x")]
     {
         ask(&app, "/me", &[(name, value.into())]).await.assert_invalid_token();
+    }
+}
+
+/// An AWS load balancer adds two tokens: the access token of the provider as it is, and one of its own, whose parts are padded. A
+/// pad in the middle is no credential at all, and one at the end makes a bad token.
+/// Row E2.
+#[tokio::test]
+async fn of_the_tokens_of_a_load_balancer_only_the_access_token_is_valid() {
+    let fixture = Fixture::new();
+    let token = fixture.token();
+    let access = fixture.app([TokenSource::header(HeaderName::from_static("x-amzn-oidc-accesstoken"))]);
+    ask(&access, "/me", &[("x-amzn-oidc-accesstoken", token.clone())]).await.assert_ok();
+    ask(&access, "/me", &[("x-amzn-oidc-data", token.clone())]).await.assert_bare();
+
+    let data = fixture.app([TokenSource::header(HeaderName::from_static("x-amzn-oidc-data"))]);
+    let own = |payload: &str| {
+        let signed = fixture.issuer.token().raw_payload(payload).sign();
+        let padded = signed.split('.').map(|part| URL_SAFE.encode(URL_SAFE_NO_PAD.decode(part).unwrap()));
+        padded.collect::<Vec<_>>()
+    };
+    // Its length and that of the signature, of 64 bytes, leave a rest.
+    let parts = own(r#"{"sub":"user-1","exp":4102444800,"iss":"https://login.example.com"}"#);
+    assert!(parts[1].ends_with('=') && parts[2].ends_with("=="), "{parts:?}");
+    ask(&data, "/me", &[("x-amzn-oidc-data", parts.join("."))]).await.assert_invalid_request();
+    ask(&data, "/me", &[("authorization", format!("Bearer {}", parts.join(".")))]).await.assert_invalid_request();
+    let [header, payload] = [&parts[0], &parts[1]].map(|part| part.trim_end_matches('='));
+    let only_the_signature = format!("{header}.{payload}.{}", parts[2]);
+    ask(&data, "/me", &[("x-amzn-oidc-data", only_the_signature.clone())]).await.assert_invalid_token();
+    let malformed = Some(VerifyError::Token(JwsError::Encoding.into()));
+    for padded in [parts.join("."), only_the_signature] {
+        assert_eq!(server(&fixture.issuer).verify(&padded).await.err(), malformed, "{padded}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The constructors of [`Issuer`], and which of them the settings of an issuer mean.
 
+use super::aliases;
 use super::path::Path;
 use super::preset::{PRESETS, Preset};
 use super::reader::{Reader, Table};
@@ -41,9 +42,8 @@ enum Constructor<'t> {
 impl<'t> Constructor<'t> {
     fn read(reader: &mut Reader, table: &mut Table<'t>) -> Option<Self> {
         let constructor = if let Some(node) = table.get("preset") {
-            reader
-                .one_of(&node, &PRESETS.iter().map(|preset| (preset.name, preset)).collect::<Vec<_>>())
-                .map(Self::Preset)
+            let presets: Vec<_> = PRESETS.iter().map(|preset| (preset.name, preset)).collect();
+            reader.one_of_or(&node, &presets, aliases::hint).map(Self::Preset)
         } else {
             let node = table.require(reader, "issuer", "an identifier, or a preset instead");
             node.and_then(|node| Some(Self::Identifier { identifier: reader.string(&node)?, path: node.path }))
@@ -69,6 +69,13 @@ impl<'t> Constructor<'t> {
             }
             Self::Preset(preset) => {
                 let issuer = preset.read(reader, table)?;
+                if preset.needs_keys && keys.is_none() {
+                    reader.refuse(
+                        table.path(),
+                        "expected jwks_url or jwks_file, because the preset does not know the keys",
+                    );
+                    return None;
+                }
                 Some(match keys {
                     None => issuer,
                     Some(Keys::Url(path, url)) => {

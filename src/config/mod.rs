@@ -89,7 +89,7 @@
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
-//! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience |
+//! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience, or that of the preset |
 //! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
 //! | `issuers[].insecure_http` | true or false, as for [`insecure_http`](crate::Issuer::insecure_http) | false |
 //! | `issuers[].client_as_subject` | true or false, as for [`client_as_subject`](crate::Issuer::client_as_subject) | false |
@@ -116,6 +116,14 @@
 //! | [`hydra`](crate::Issuer::hydra) | `issuer` |
 //! | [`entra_external`](crate::Issuer::entra_external) | `tenant` |
 //! | [`azure_b2c`](crate::Issuer::azure_b2c) | `domain`, `tenant`, `policy` |
+//! | [`github_actions`](crate::Issuer::github_actions) | `repositories`, a list |
+//! | [`github_actions_enterprise`](crate::Issuer::github_actions_enterprise) | `issuer`, and `repositories`, a list |
+//! | [`cloudflare_access`](crate::Issuer::cloudflare_access) | `domain` |
+//! | [`google_iap`](crate::Issuer::google_iap) | none |
+//! | [`firebase`](crate::Issuer::firebase) | `project` |
+//! | [`supabase`](crate::Issuer::supabase) | `project` |
+//! | [`supabase_self_hosted`](crate::Issuer::supabase_self_hosted) | `issuer` |
+//! | [`spiffe`](crate::Issuer::spiffe) | `trust_domain`; and `jwks_url` or `jwks_file` is required |
 //!
 //! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
 //! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
@@ -189,6 +197,8 @@
 //!
 //! They are in the order of the document if the parser of the format keeps it, as `toml` does with its feature `preserve_order`.
 
+#[cfg(feature = "http-client")]
+mod aliases;
 #[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]

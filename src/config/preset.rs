@@ -3,11 +3,14 @@
 use super::reader::{Reader, Table};
 use super::stand_in;
 use crate::Issuer;
+use crate::keys::KeyFile;
 use crate::server::ConfigError;
 
 pub(super) struct Preset {
     pub(super) name: &'static str,
     pub(super) arguments: &'static [Argument],
+    /// Whether nothing but another setting says where the keys are.
+    pub(super) needs_keys: bool,
     make: fn(&Arguments) -> Result<Issuer, ConfigError>,
 }
 
@@ -32,68 +35,91 @@ pub(super) static PRESETS: &[Preset] = &[
     Preset {
         name: "keycloak",
         arguments: &[string("base_url", stand_in::URL), string("realm", stand_in::NAME)],
+        needs_keys: false,
         make: |given| Issuer::keycloak(given.string(0), given.string(1)),
     },
     Preset {
         name: "auth0",
         arguments: &[string("domain", stand_in::DOMAIN)],
+        needs_keys: false,
         make: |given| Issuer::auth0(given.string(0)),
     },
     Preset {
         name: "entra",
         arguments: &[string("tenant", stand_in::TENANT)],
+        needs_keys: false,
         make: |given| Issuer::entra(given.string(0)),
     },
     Preset {
         name: "entra_tenants",
         arguments: &[list("tenants", stand_in::TENANT)],
+        needs_keys: false,
         make: |given| Issuer::entra_tenants(given.list(0)),
     },
     Preset {
         name: "entra_v1",
         arguments: &[string("tenant", stand_in::TENANT)],
+        needs_keys: false,
         make: |given| Issuer::entra_v1(given.string(0)),
     },
     Preset {
         name: "okta",
         arguments: &[string("domain", stand_in::DOMAIN), string("authorization_server", stand_in::NAME)],
+        needs_keys: false,
         make: |given| Issuer::okta(given.string(0), given.string(1)),
     },
     Preset {
         name: "cognito",
         arguments: &[string("pool", "eu-central-1_0"), list("clients", stand_in::NAME)],
+        needs_keys: false,
         make: |given| Issuer::cognito(given.string(0), given.list(1)),
     },
-    Preset { name: "google", arguments: &[list("subjects", "0")], make: |given| Issuer::google(given.list(0)) },
+    Preset {
+        name: "google",
+        arguments: &[list("subjects", "0")],
+        needs_keys: false,
+        make: |given| Issuer::google(given.list(0)),
+    },
     Preset {
         name: "zitadel",
         arguments: &[string("domain", stand_in::DOMAIN)],
+        needs_keys: false,
         make: |given| Issuer::zitadel(given.string(0)),
     },
     Preset {
         name: "kubernetes",
         arguments: &[string("issuer", stand_in::URL)],
+        needs_keys: false,
         make: |given| Issuer::kubernetes(given.string(0)),
     },
     Preset {
         name: "authentik",
         arguments: &[string("base_url", stand_in::URL), string("slug", stand_in::NAME)],
+        needs_keys: false,
         make: |given| Issuer::authentik(given.string(0), given.string(1)),
     },
     Preset {
         name: "ad_fs",
         arguments: &[string("host", stand_in::DOMAIN)],
+        needs_keys: false,
         make: |given| Issuer::ad_fs(given.string(0)),
     },
-    Preset { name: "dex", arguments: &[string("issuer", stand_in::URL)], make: |given| Issuer::dex(given.string(0)) },
+    Preset {
+        name: "dex",
+        arguments: &[string("issuer", stand_in::URL)],
+        needs_keys: false,
+        make: |given| Issuer::dex(given.string(0)),
+    },
     Preset {
         name: "hydra",
         arguments: &[string("issuer", stand_in::URL)],
+        needs_keys: false,
         make: |given| Issuer::hydra(given.string(0)),
     },
     Preset {
         name: "entra_external",
         arguments: &[string("tenant", stand_in::TENANT)],
+        needs_keys: false,
         make: |given| Issuer::entra_external(given.string(0)),
     },
     Preset {
@@ -103,7 +129,51 @@ pub(super) static PRESETS: &[Preset] = &[
             string("tenant", stand_in::TENANT),
             string("policy", "B2C_1_stand-in"),
         ],
+        needs_keys: false,
         make: |given| Issuer::azure_b2c(given.string(0), given.string(1), given.string(2)),
+    },
+    Preset {
+        name: "github_actions",
+        arguments: &[list("repositories", "0")],
+        needs_keys: false,
+        make: |given| Issuer::github_actions(given.list(0)),
+    },
+    Preset {
+        name: "github_actions_enterprise",
+        arguments: &[string("issuer", stand_in::URL), list("repositories", "0")],
+        needs_keys: false,
+        make: |given| Issuer::github_actions_enterprise(given.string(0), given.list(1)),
+    },
+    Preset {
+        name: "cloudflare_access",
+        arguments: &[string("domain", stand_in::DOMAIN)],
+        needs_keys: false,
+        make: |given| Issuer::cloudflare_access(given.string(0)),
+    },
+    Preset { name: "google_iap", arguments: &[], needs_keys: false, make: |_| Issuer::google_iap() },
+    Preset {
+        name: "firebase",
+        arguments: &[string("project", stand_in::NAME)],
+        needs_keys: false,
+        make: |given| Issuer::firebase(given.string(0)),
+    },
+    Preset {
+        name: "supabase",
+        arguments: &[string("project", "standin")],
+        needs_keys: false,
+        make: |given| Issuer::supabase(given.string(0)),
+    },
+    Preset {
+        name: "supabase_self_hosted",
+        arguments: &[string("issuer", stand_in::URL)],
+        needs_keys: false,
+        make: |given| Issuer::supabase_self_hosted(given.string(0)),
+    },
+    Preset {
+        name: "spiffe",
+        arguments: &[string("trust_domain", stand_in::DOMAIN)],
+        needs_keys: true,
+        make: |given| Issuer::spiffe(given.string(0), KeyFile::new(stand_in::NAME)),
     },
 ];
 

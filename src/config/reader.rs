@@ -115,6 +115,17 @@ impl Reader {
 
     /// The meaning of one of several names.
     pub(super) fn one_of<T: Copy>(&mut self, node: &Node, choices: &[(&'static str, T)]) -> Option<T> {
+        self.one_of_or(node, choices, |_| None)
+    }
+
+    /// As [`one_of`](Self::one_of). For a name that is none of them, `hint` is asked for the end of the message before a name that
+    /// looks similar is suggested.
+    pub(super) fn one_of_or<T: Copy>(
+        &mut self,
+        node: &Node,
+        choices: &[(&'static str, T)],
+        hint: fn(&str) -> Option<String>,
+    ) -> Option<T> {
         let names = || choices.iter().map(|(name, _)| *name);
         let expected = format!("one of {}", names().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "));
         let (Tree::String(text) | Tree::Variable(text)) = node.tree else {
@@ -123,7 +134,8 @@ impl Reader {
         };
         let choice = choices.iter().find(|(name, _)| name == text);
         if choice.is_none() {
-            let hint = nearest(text, names()).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+            let similar = || nearest(text, names()).map(|name| format!("; did you mean {name:?}?"));
+            let hint = hint(text).or_else(similar).unwrap_or_default();
             self.refuse(&node.path, format_args!("expected {expected}, found {}{hint}", node.tree));
         }
         choice.map(|(_, meaning)| *meaning)

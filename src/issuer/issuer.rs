@@ -43,6 +43,14 @@ use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, Us
 /// | [Ory Hydra](Self::hydra) | Hydra's | `client_id` | `client_id` |
 /// | [Microsoft Entra External ID](Self::entra_external) | `https://{tenant}.ciamlogin.com/{tenant}/v2.0` | `tid`, `azp`, a key of that tenant | `azp` |
 /// | [Azure AD B2C](Self::azure_b2c) | `https://{domain}/{tenant}/v2.0/` | `tfp` or `acr` is the policy; `azp` | `azp` |
+/// | [GitHub Actions](Self::github_actions) | `https://token.actions.githubusercontent.com` | one of the repositories in `repository_id` | |
+/// | [… other issuers](Self::github_actions_enterprise) | the enterprise's | one of the repositories in `repository_id` | |
+/// | [Cloudflare Access](Self::cloudflare_access) | `https://{domain}` | `type` `app` | `common_name` |
+/// | [Google IAP](Self::google_iap) | `https://cloud.google.com/iap` | | |
+/// | [Firebase](Self::firebase) | `https://securetoken.google.com/{project}` | `firebase`, and the project in `aud` | |
+/// | [Supabase](Self::supabase) | `https://{project}.supabase.co/auth/v1` | `session_id`, and `authenticated` in `aud` | `client_id` |
+/// | [… self-hosted](Self::supabase_self_hosted) | the server's | `session_id`, and `authenticated` in `aud` | `client_id` |
+/// | [SPIFFE](Self::spiffe) | none is needed | a subject of the trust domain | |
 #[derive(Clone)]
 pub struct Issuer {
     pub(crate) identities: Identities,
@@ -176,7 +184,7 @@ impl Issuer {
 
     /// Accepts tokens of this issuer for `audience` in place of the server's audience. Call it again to accept others too.
     ///
-    /// Default: the server's audience.
+    /// Default: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the preset knows.
     #[must_use]
     pub fn allow_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into().into());

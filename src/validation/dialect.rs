@@ -39,7 +39,7 @@ pub(crate) enum Mark {
     Client,
     /// There is a `jti`. No ID token of the provider has one.
     Id,
-    /// This claim is present, and neither empty nor null. No ID token of the provider has it.
+    /// This claim is present, and neither empty nor null. The provider's other tokens have none.
     Claim(&'static str),
     /// This claim has this value.
     Value { claim: &'static str, value: &'static str },

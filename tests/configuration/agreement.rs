@@ -47,6 +47,22 @@ fn presets_equal_the_constructors() {
             "preset = 'kubernetes'\nissuer = 'https://kubernetes.default.svc'".into(),
             Issuer::kubernetes("https://kubernetes.default.svc"),
         ),
+        ("preset = 'github_actions'\nrepositories = ['1', '2']".into(), Issuer::github_actions(["1", "2"])),
+        (
+            "preset = 'github_actions_enterprise'\nissuer = 'https://github.example.com/_services/token'\nrepositories = ['1']".into(),
+            Issuer::github_actions_enterprise("https://github.example.com/_services/token", ["1"]),
+        ),
+        (
+            "preset = 'cloudflare_access'\ndomain = 'shop.cloudflareaccess.com'\nclient_as_subject = true".into(),
+            Issuer::cloudflare_access("shop.cloudflareaccess.com").map(Issuer::client_as_subject),
+        ),
+        ("preset = 'google_iap'".into(), Issuer::google_iap()),
+        ("preset = 'firebase'\nproject = 'shop-1a2b3'".into(), Issuer::firebase("shop-1a2b3")),
+        ("preset = 'supabase'\nproject = 'abc'\naudiences = ['x']".into(), Issuer::supabase("abc").map(|issuer| issuer.allow_audience("x"))),
+        (
+            "preset = 'supabase_self_hosted'\nissuer = 'https://supabase.example.com/auth/v1'".into(),
+            Issuer::supabase_self_hosted("https://supabase.example.com/auth/v1"),
+        ),
         (
             "preset = 'authentik'\nbase_url = 'https://id.example.com'\nslug = 'shop'".into(),
             Issuer::authentik("https://id.example.com", "shop"),

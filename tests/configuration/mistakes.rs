@@ -217,7 +217,7 @@ fn each_issuer_mistake_is_one_problem() {
 fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'keyclock'\nbase_url = 'https://id.example.com'\nrealm = 'shop'",
-        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", "authentik", "ad_fs", "dex", "hydra", "entra_external", "azure_b2c", found the string "keyclock"; did you mean "keycloak"?"#,
+        r#"issuers[0].preset: expected one of "keycloak", "auth0", "entra", "entra_tenants", "entra_v1", "okta", "cognito", "google", "zitadel", "kubernetes", "authentik", "ad_fs", "dex", "hydra", "entra_external", "azure_b2c", "github_actions", "github_actions_enterprise", "cloudflare_access", "google_iap", "firebase", "supabase", "supabase_self_hosted", "spiffe", found the string "keyclock"; did you mean "keycloak"?"#,
     );
     assert_alone_in_table("preset = 'auth0'", "issuers[0].domain: missing setting, expected a string");
     assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: expected a string, found the number 1");
@@ -272,6 +272,30 @@ fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table(
         "preset = 'azure_b2c'\ndomain = 'contoso.b2clogin.com'\ntenant = '1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a'\npolicy = 'signin'",
         r#"issuers[0].policy: the policy of Azure AD B2C is "signin", expected the full name of a policy, such as B2C_1_signin"#,
+    );
+    assert_alone_in_table(
+        "preset = 'github_actions'\nrepositories = []",
+        r#"issuers[0].repositories: the list of repositories at GitHub is "", expected a list of at least one"#,
+    );
+    assert_alone_in_table(
+        "preset = 'github_actions'\nrepositories = ['1', 'octo-org/octo-repo']",
+        r#"issuers[0].repositories[1]: the repository at GitHub is "octo-org/octo-repo", expected the identifier of a repository, a number, as gh api repos/{owner}/{name} --jq .id shows it"#,
+    );
+    assert_alone_in_table(
+        "preset = 'supabase_self_hosted'\nissuer = 'supabase'",
+        r#"issuers[0].issuer: the JWKS URL "supabase" cannot be fetched: the text is not an absolute URL"#,
+    );
+    assert_alone_in_table(
+        "preset = 'spiffe'\ntrust_domain = 'example.org'",
+        "issuers[0]: expected jwks_url or jwks_file, because the preset does not know the keys",
+    );
+    assert_alone_in_table(
+        "preset = 'spiffe'\ntrust_domain = 'spiffe://example.org'\njwks_file = 'x'",
+        r#"issuers[0].trust_domain: the trust domain of SPIFFE is "spiffe://example.org", expected lower-case letters, digits, '.', '-' and '_', without "spiffe://""#,
+    );
+    assert_alone_in_table(
+        "preset = 'google_iap'\ndomain = 'x'",
+        "issuers[0].domain: unknown setting, expected one of preset, jwks_url, jwks_file, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms",
     );
 }
 

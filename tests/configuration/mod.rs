@@ -4,6 +4,7 @@
 mod agreement;
 mod environment;
 mod mistakes;
+mod near_misses;
 mod placeholders;
 mod settings;
 

@@ -14,6 +14,8 @@ use crate::harness::{AUDIENCE, ISSUER, clock_at};
 /// How many tokens are explained.
 const TOKENS: usize = 4_000;
 const LISTED: &str = "listed";
+/// The one whose jobs may call.
+const REPOSITORY: &str = "1";
 
 #[test]
 fn the_first_failed_rule_of_an_explanation_is_the_verdict() {
@@ -26,15 +28,15 @@ async fn explain(stranger: &TestIssuer, mut random: Rng) {
     let servers = Servers::of(&ISSUER);
     let setting = Setting { algorithm, issuer: &ISSUER, stranger, now: servers.now };
     let clock = clock_at(servers.now);
-    let listing = |list: fn(Issuer) -> Issuer| {
-        let keys = JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
-        let issuer = list(Issuer::keys(ISSUER.url(), keys).unwrap());
-        ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap()
-    };
+    let keys = || JwkSet::from_json(ISSUER.jwks().to_string().as_bytes()).unwrap();
+    let server = |issuer| ResourceServer::builder(AUDIENCE).trust(issuer).clock(clock.clone()).build().unwrap();
+    let listing = |list: fn(Issuer) -> Issuer| server(list(Issuer::keys(ISSUER.url(), keys()).unwrap()));
+    let repositories = Issuer::github_actions_enterprise(ISSUER.url(), [REPOSITORY]).unwrap().keys_from(keys());
     let lists = [
         listing(|issuer| issuer.allow_subjects([LISTED])),
         listing(|issuer| issuer.identify_by_client([LISTED])),
         listing(|issuer| issuer.allow_subjects([LISTED]).identify_by_client([LISTED])),
+        server(repositories),
     ];
     let rules = Rule::all();
     let (mut accepted, mut refused) = (0, 0);
@@ -44,6 +46,9 @@ async fn explain(stranger: &TestIssuer, mut random: Rng) {
             if random.bool() {
                 good.claims.insert(claim.into(), LISTED.into());
             }
+        }
+        if let Some(repository) = random.choice([Some(REPOSITORY), Some("2"), None]).unwrap() {
+            good.claims.insert("repository_id".into(), repository.into());
         }
         let token = match random.u8(..3) {
             0 => good.sign(&mut random),
@@ -90,6 +95,7 @@ fn steps_of(reason: &str) -> &'static [&'static str] {
         "client" => &["clients"],
         "subject" => &["subjects"],
         "user_flow" => &["user_flow"],
+        "caller" => &["callers"],
         "expired" => &["exp"],
         "not_yet_valid" => &["nbf"],
         "issued_in_the_future" => &["iat"],

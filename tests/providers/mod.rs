@@ -4,16 +4,21 @@ mod ad_fs;
 mod auth0;
 mod authentik;
 mod azure_b2c;
+mod cloudflare_access;
 mod cognito;
 mod dex;
 mod entra;
 mod entra_external;
+mod firebase;
+mod github_actions;
 mod google;
+mod google_iap;
 mod hydra;
 mod keycloak;
 mod kubernetes;
 mod okta;
 mod spiffe;
+mod supabase;
 mod together;
 mod zitadel;
 
@@ -31,8 +36,15 @@ use crate::harness::clock_at;
 /// 2030-01-01, when all of it takes place.
 const NOW: u64 = 1_893_456_000;
 
-/// The keys of every provider here: all sign with RS256.
-static KEYS: LazyLock<TestIssuer> = LazyLock::new(|| TestIssuer::builder().algorithms([Algorithm::RS256]).start());
+/// The keys of the providers that sign with RS256.
+static KEYS: LazyLock<TestIssuer> = LazyLock::new(|| with_key_for(Algorithm::RS256));
+
+/// The keys of those that sign with ES256. The header of their tokens says so.
+static EC_KEYS: LazyLock<TestIssuer> = LazyLock::new(|| with_key_for(Algorithm::ES256));
+
+fn with_key_for(algorithm: Algorithm) -> TestIssuer {
+    TestIssuer::builder().algorithms([algorithm]).start()
+}
 
 /// A server that trusts one provider, a token that the provider would issue to a client of it, and the key set.
 struct Provider {
@@ -60,7 +72,12 @@ impl Provider {
         let payload = merged(&merged(&times, &self.claims), claims);
         let names = merged(&json!({ "alg": "RS256", "kid": "rsa-1" }), &self.header);
         let header = merged(&names, header);
-        KEYS.token().raw_header(header.to_string()).raw_payload(payload.to_string()).sign()
+        let keys = if self.signs_with_es256() { &EC_KEYS } else { &KEYS };
+        keys.token().raw_header(header.to_string()).raw_payload(payload.to_string()).sign()
+    }
+
+    fn signs_with_es256(&self) -> bool {
+        self.header["alg"] == "ES256"
     }
 
     fn verdict(&self, header: &Value, claims: &Value) -> Result<AccessToken, TokenError> {
@@ -86,9 +103,10 @@ impl Provider {
     /// Asserts that a signature by another key is refused.
     #[track_caller]
     fn refuses_strangers(&self) {
-        static STRANGER: LazyLock<TestIssuer> =
-            LazyLock::new(|| TestIssuer::builder().algorithms([Algorithm::RS256]).start());
-        let (own, forged) = (self.token(&json!({}), &json!({})), STRANGER.token().sign());
+        static STRANGER: LazyLock<TestIssuer> = LazyLock::new(|| with_key_for(Algorithm::RS256));
+        static EC_STRANGER: LazyLock<TestIssuer> = LazyLock::new(|| with_key_for(Algorithm::ES256));
+        let stranger = if self.signs_with_es256() { &EC_STRANGER } else { &STRANGER };
+        let (own, forged) = (self.token(&json!({}), &json!({})), stranger.token().sign());
         let ((input, _), (_, signature)) = (own.rsplit_once('.').unwrap(), forged.rsplit_once('.').unwrap());
         let error = self.api.try_verify(&format!("{input}.{signature}")).err();
         assert_eq!(error, Some(VerifyError::Token(TokenError::Signature)));

@@ -8,14 +8,18 @@ use tower_bearer::{Issuer, ResourceServer};
 use super::ad_fs::ad_fs;
 use super::authentik::{CLIENT, authentik};
 use super::azure_b2c::{API, policy, sign_in};
+use super::cloudflare_access::{APPLICATION, cloudflare_access};
 use super::cognito::cognito;
 use super::dex::dex;
 use super::entra::{ENTRA_API, PARTNER, STRANGE_TENANT, TENANT, entra, v2};
 use super::entra_external::entra_external;
+use super::firebase::firebase;
+use super::github_actions::github_actions;
 use super::google::google;
 use super::hydra::hydra;
 use super::keycloak::keycloak;
 use super::okta::okta;
+use super::supabase::supabase;
 use super::zitadel::zitadel;
 use super::{KEYS, NOW, Provider, missing};
 use crate::harness::memory_source::{Fetch, Source, settle};
@@ -44,6 +48,15 @@ async fn tokens_that_fail_a_preset_rule_cause_no_fetch() {
         (entra_external(), Issuer::entra_external(TENANT), ENTRA_API, json!({ "tid": PARTNER })),
         (sign_in(), Ok(policy("B2C_1_signin")), API, json!({ "tfp": null })),
         (sign_in(), Ok(policy("B2C_1_signin")), API, json!({ "azp": null })),
+        (github_actions(), Issuer::github_actions(["74"]), AUDIENCE, json!({ "repository_id": null })),
+        (
+            cloudflare_access(),
+            Issuer::cloudflare_access("shop.cloudflareaccess.com"),
+            APPLICATION,
+            json!({ "type": "org" }),
+        ),
+        (firebase(), Issuer::firebase("shop-1a2b3"), AUDIENCE, json!({ "firebase": null })),
+        (supabase(), Issuer::supabase("abcdefghijklmnopqrst"), AUDIENCE, json!({ "session_id": null })),
     ];
     for (provider, preset, audience, wrong) in cases {
         let source = Source::new(Fetch::Fail);

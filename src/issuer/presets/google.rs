@@ -1,6 +1,6 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
-use super::text::refuse;
+use super::text::{is_number, refuse};
 
 const IDENTIFIER: &str = "https://accounts.google.com";
 
@@ -34,7 +34,6 @@ impl Issuer {
     /// If a subject is not a number, such as an e-mail address. An empty list of subjects is an error when the server is built.
     pub fn google(subjects: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let subjects: Vec<String> = subjects.into_iter().map(Into::into).collect();
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match subjects.iter().find(|subject| !is_number(subject)) {
             Some(odd) => Err(refuse("subject at Google", odd, "the unique identifier of an account, a number")),
             None => Ok(Self::openid(IDENTIFIER)?.allow_subjects(subjects)),

@@ -4,16 +4,23 @@ mod ad_fs;
 mod auth0;
 mod authentik;
 mod azure_b2c;
+mod cloudflare_access;
 mod cognito;
 mod dex;
 mod entra;
 mod entra_external;
+mod firebase;
+mod github_actions;
 mod google;
+mod google_iap;
 mod hydra;
 mod keycloak;
 mod kubernetes;
 mod okta;
+#[cfg(test)]
+mod service_tests;
 mod spiffe;
+mod supabase;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,7 +30,7 @@ use super::config_error::ConfigError;
 use super::issuer::{Issuer, Source};
 use crate::keys::RemoteKeys;
 use crate::token::ClientClaim;
-use crate::validation::{Dialect, Identities, Mark};
+use crate::validation::{Callers, Dialect, Identities, Mark};
 
 impl Issuer {
     /// At these providers the metadata is at one place, and what they answer at others is not always 404.
@@ -35,6 +42,12 @@ impl Issuer {
 
     fn speaking(mut self, mark: Mark, client: ClientClaim) -> Self {
         self.dialect = Dialect { mark, client, ..self.dialect };
+        self
+    }
+
+    /// Accepts only tokens in which `claim` is one of the texts in `listed`, of which there is at least one.
+    fn called_by(mut self, claim: &'static str, listed: Vec<String>) -> Self {
+        self.callers = Some(Callers { claim, listed: listed.into_iter().map(Into::into).collect() });
         self
     }
 }

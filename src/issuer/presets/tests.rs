@@ -7,11 +7,11 @@ use crate::redact;
 const TENANT: &str = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
 const OTHER: &str = "2b2b2b2b-2222-4222-8222-2b2b2b2b2b2b";
 
-fn identifiers(issuer: &Issuer) -> Vec<&str> {
+pub(super) fn identifiers(issuer: &Issuer) -> Vec<&str> {
     issuer.identities.iter().collect()
 }
 
-fn keys(issuer: &Issuer) -> String {
+pub(super) fn keys(issuer: &Issuer) -> String {
     format!("{:?}", issuer.source)
 }
 
@@ -131,7 +131,7 @@ fn presets_of_servers_and_directories_have_their_identifiers_and_keys() {
 }
 
 /// Each is refused with the value in it, and none makes some URL or other.
-fn assert_refused(make: impl Fn(&str) -> Result<Issuer, ConfigError>, values: &[&str]) {
+pub(super) fn assert_refused(make: impl Fn(&str) -> Result<Issuer, ConfigError>, values: &[&str]) {
     for odd in values {
         let error = make(odd).expect_err(odd);
         assert!(matches!(&error, ConfigError::Preset { value, .. } if value == odd), "{odd:?}: {error}");
@@ -170,6 +170,7 @@ fn only_domains_are_accepted_as_domains() {
     assert_refused(Issuer::auth0, &odd);
     assert_refused(|domain| Issuer::okta(domain, "default"), &odd);
     assert_refused(Issuer::zitadel, &odd);
+    assert_refused(Issuer::cloudflare_access, &odd);
     assert_refused(Issuer::auth0, &["shop.example.com:8443"]);
     assert_refused(|domain| Issuer::okta(domain, "default"), &["shop.example.com:8443"]);
     let azure_b2c = |domain: &str| Issuer::azure_b2c(domain, TENANT, "B2C_1_signin");

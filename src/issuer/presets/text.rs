@@ -31,6 +31,11 @@ pub(super) fn guid<'a>(argument: &'static str, value: &'a str) -> Result<&'a str
     if is_tenant(value) { Ok(value) } else { Err(refuse(argument, value, "a GUID in lower case")) }
 }
 
+/// Whether a text is an identifier of decimal digits.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A domain, written as it stands in a URL.
 pub(super) fn host<'a>(argument: &'static str, value: &'a str) -> Result<&'a str, ConfigError> {
     let host = host_and_port(argument, value)?;

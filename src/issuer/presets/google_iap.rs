@@ -1,0 +1,51 @@
+use super::super::config_error::ConfigError;
+use super::super::issuer::Issuer;
+use super::text::jwks;
+use crate::token::ClientClaim;
+use crate::validation::{Identities, Mark};
+
+const IDENTIFIER: &str = "https://cloud.google.com/iap";
+const KEYS: &str = "https://www.gstatic.com/iap/verify/public_key-jwk";
+
+impl Issuer {
+    /// Google's Identity-Aware Proxy (IAP): the assertion that it adds to the requests that it lets through to your server. The
+    /// issuer is `https://cloud.google.com/iap`, for every project of every customer.
+    ///
+    /// - **Keys**: at `https://www.gstatic.com/iap/verify/public_key-jwk`, for ES256, the same for all customers. *So the audience
+    ///   alone tells your application's assertions from those of others.* The proxy sets it, and no caller can choose it.
+    /// - **Also required**: nothing. Google's ID tokens have another issuer and other keys.
+    /// - **Set up**: the audience, which the console shows for the resource as *Signed Header JWT Audience*:
+    ///   `/projects/{project number}/global/backendServices/{service id}` for Compute Engine and GKE,
+    ///   `/projects/{project number}/apps/{project id}` for App Engine,
+    ///   `/projects/{project number}/locations/{region}/services/{name}` for Cloud Run.
+    /// - **Where the token is**: in the header `x-goog-iap-jwt-assertion`, without the word `Bearer`:
+    ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy makes it from a cookie of the browser, so
+    ///   [refuse requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what
+    ///   the caller sent to the proxy: let the layer read this header alone (`ProtectLayer::token_only_from`). The headers
+    ///   `x-goog-authenticated-user-*` are not signed.
+    /// - **Roles**: none, and no scopes. The proxy has checked who may use the application. `/hd` is the organization of the account,
+    ///   and `/google/access_levels` lists the access levels that the request satisfies. The subject is
+    ///   `accounts.google.com:{number}`. There is no client; the `azp` is the audience again.
+    ///
+    /// Health checks pass the proxy without an assertion: answer them outside of the layer. Google documents the claims at
+    /// <https://cloud.google.com/iap/docs/signed-headers-howto>.
+    ///
+    /// ```
+    /// use tower_bearer::credentials::TokenSource;
+    /// use tower_bearer::{Issuer, ResourceServer};
+    ///
+    /// let api = ResourceServer::builder("/projects/123456789012/global/backendServices/1234567890123456789")
+    ///     .trust(Issuer::google_iap()?)
+    ///     .build()?;
+    /// let assertion = http::HeaderName::from_static("x-goog-iap-jwt-assertion");
+    /// let protected = api.layer().token_from(TokenSource::header(assertion).refuse_cross_site());
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None: it has no argument that could be wrong.
+    pub fn google_iap() -> Result<Self, ConfigError> {
+        Ok(Self::new(Identities::one(IDENTIFIER), jwks(KEYS)?).speaking(Mark::None, ClientClaim::ClientId))
+    }
+}
