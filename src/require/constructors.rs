@@ -2,6 +2,7 @@
 
 use super::claim::{ClaimRule, ClaimValue};
 use super::invalid_requirement::InvalidRequirement;
+use super::names::Names;
 use super::requirement::Require;
 use super::rule::Rule;
 use crate::Scope;
@@ -83,7 +84,7 @@ impl Require {
     ///
     /// If `clients` is empty.
     pub fn try_clients<'a>(clients: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
-        Ok(Rule::Clients(at_least_one("client", clients)?).into())
+        Ok(Rule::Clients(Names::at_least_one("client", clients)?).into())
     }
 
     /// The rule of [`and_issuers`](Self::and_issuers), for a list that is no literal.
@@ -92,16 +93,8 @@ impl Require {
     ///
     /// If `issuers` is empty.
     pub fn try_issuers<'a>(issuers: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
-        Ok(Rule::Issuers(at_least_one("issuer", issuers)?).into())
+        Ok(Rule::Issuers(Names::at_least_one("issuer", issuers)?).into())
     }
-}
-
-fn at_least_one<'a>(
-    expected: &'static str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Result<Box<[Box<str>]>, InvalidRequirement> {
-    let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
-    if names.is_empty() { Err(InvalidRequirement::Empty { expected }) } else { Ok(names) }
 }
 
 #[cfg(test)]

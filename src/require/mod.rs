@@ -9,6 +9,7 @@ mod conditions;
 mod constructors;
 mod invalid_requirement;
 mod levels;
+mod names;
 pub(crate) mod requirement;
 mod rule;
 mod shortfall;

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::acr_values::AcrValues;
 use super::claim::ClaimRule;
+use super::names::Names;
 use super::shortfall::{Lacks, Needs, Shortfall};
 use crate::{AccessToken, Scope};
 
@@ -27,9 +28,9 @@ pub(super) enum Rule {
     /// The condition on the claim holds.
     Claim(ClaimRule),
     /// The token was issued to one of them.
-    Clients(Box<[Box<str>]>),
+    Clients(Names),
     /// The token was issued by one of them.
-    Issuers(Box<[Box<str>]>),
+    Issuers(Names),
     Custom(Custom),
     /// The token satisfies all of them.
     All(Box<[Arc<Rule>]>),
@@ -43,15 +44,14 @@ pub(super) type ClaimHolds<'a> = dyn Fn(&ClaimRule) -> bool + 'a;
 impl Rule {
     /// Whether the token satisfies the rule at the time `now`. Nothing is allocated here.
     pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> bool {
-        let is_one_of = |names: &[Box<str>], name: &str| names.iter().any(|own| &**own == name);
         match self {
             Self::Scope(scope) => token.scope().includes(scope),
             Self::Acr(values) => token.acr().is_some_and(|acr| values.contains(acr)),
             Self::AuthContext { claim, .. } | Self::Claim(claim) => claim_holds(claim),
             Self::MaxAge(age) => token.was_authenticated_within(*age, now),
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
-            Self::Clients(clients) => token.client_id().is_some_and(|client| is_one_of(clients, client)),
-            Self::Issuers(issuers) => is_one_of(issuers, token.issuer()),
+            Self::Clients(clients) => token.client_id().is_some_and(|client| clients.contain(client)),
+            Self::Issuers(issuers) => issuers.contain(token.issuer()),
             Self::Custom(custom) => custom(token, now).is_ok(),
             Self::All(rules) => rules.iter().all(|rule| rule.holds(token, now, claim_holds)),
             Self::Any(rules) => rules.iter().any(|rule| rule.holds(token, now, claim_holds)),
