@@ -3,6 +3,7 @@
 
 mod architecture;
 mod attacks;
+mod attacks_on_grants;
 mod attacks_on_requirements;
 mod attacks_on_the_cache;
 mod configuration;
