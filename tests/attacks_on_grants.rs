@@ -1,9 +1,11 @@
-//! Attacks on roles in one string.
+//! Attacks on roles in one string, on actors and on authorization details.
 
+use serde_json::{Value, json};
+use tower_bearer::require::Actors;
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::{AccessToken, Require, ResourceServer};
 
-use crate::harness::{good, server, small_issuer, with_raw_member};
+use crate::harness::{decoded, good, server, small_issuer, with_raw_member};
 
 /// The token with this member written as it stands, if it is accepted.
 async fn with_member(api: &ResourceServer, issuer: &TestIssuer, member: &str) -> Option<AccessToken> {
@@ -87,5 +89,79 @@ async fn a_role_is_a_whole_word_at_its_own_place() {
     for (value, word) in [("1", "1"), ("true", "true"), ("[1]", "1"), ("null", "null"), ("[null]", "null")] {
         let token = with_member(&api, &issuer, &format!(r#""role":{value}"#)).await.unwrap();
         assert!(api.check(&token, &Require::token().and_claim_word("/role", ',', word)).is_err(), "{value}");
+    }
+}
+
+/// The claims count at the top of the payload only, as the issuer wrote them, and only if they are read to their end.
+#[tokio::test]
+async fn delegation_and_details_are_read_as_strictly_as_other_claims() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for (member, passes) in [
+        (r#""act":{"sub":"agent","x":{"y":[{"z":1}]}}"#.to_owned(), true),
+        (r#""act":{"sub":"agent","x":{"y":[{"z":1,"z":1}]}}"#.into(), false),
+        (r#""act":{"sub":"agent","x":"\ud800"}"#.into(), false),
+        (r#""act":{"sub":"\ud800"}"#.into(), false),
+        (r#""act":{"sub":"agent","$serde_json::private::RawValue":"{}"}"#.into(), false),
+        (format!(r#""act":{{"sub":"agent","x":{}}}"#, deep(30)), true),
+        (format!(r#""act":{{"sub":"agent","x":{}}}"#, deep(31)), false),
+        (format!(r#""act":{{"sub":"agent","act":{}}}"#, deep(5_000)), false),
+        (format!(r#""act":{}"#, r#"{"sub":"a","act":"#.repeat(400) + "1" + &"}".repeat(400)), false),
+        (r#""authorization_details":[{"type":"a","x":{"y":[{"z":1}]}}]"#.into(), true),
+        (r#""authorization_details":[{"type":"a","x":{"y":[{"z":1,"z":1}]}}]"#.into(), false),
+        (r#""authorization_details":[{"type":"a","x":"\ud800"}]"#.into(), false),
+        (r#""authorization_details":[{"type":"\ud800"}]"#.into(), false),
+        (r#""authorization_details":[{"type":"a","$serde_json::private::RawValue":"{}"}]"#.into(), false),
+        (r#""authorization_details":[{"type":"a","$serde_json::private::Number":"1"}]"#.into(), false),
+        (format!(r#""authorization_details":[{{"type":"a","x":{}}}]"#, deep(29)), true),
+        (format!(r#""authorization_details":[{{"type":"a","x":{}}}]"#, deep(30)), false),
+        (format!(r#""authorization_details":{}"#, deep(5_000)), false),
+    ] {
+        let verdict = with_member(&api, &issuer, &member).await;
+        assert_eq!(verdict.is_some(), passes, "{}", &member[..member.len().min(80)]);
+    }
+}
+
+/// The claims of a requirement are those of the payload, wherever else their names stand.
+#[tokio::test]
+async fn a_claim_of_that_name_within_another_is_not_the_claim() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let agent = Require::token().and_actors(Actors::subjects(issuer.url(), ["agent"]));
+    let payment = Require::token().and_authorization_detail("payment", "here", |_| true);
+    let act = json!({ "sub": "agent" });
+    let details = json!([{ "type": "payment" }]);
+    let nowhere = [
+        json!({ "x": { "act": act, "authorization_details": details } }),
+        json!({ "x": [{ "act": act, "authorization_details": details }] }),
+        json!({ "may_act": act, "authorization_detail": details, "authorizationDetails": details }),
+        json!({ "act": { "sub": "x", "authorization_details": details, "x": { "act": act } } }),
+        json!({ "authorization_details": [{ "type": "x", "act": act, "authorization_details": details }] }),
+    ];
+    let with = |more: &Value| {
+        let members = more.as_object().unwrap();
+        members.iter().fold(good(&issuer), |token, (name, value)| token.claim(name, value))
+    };
+    for more in &nowhere {
+        let token = api.verify(&with(more).sign()).await.unwrap();
+        assert!(api.check(&token, &agent).is_err() && api.check(&token, &payment).is_err(), "{more}");
+    }
+    let both = with(&json!({ "act": act, "authorization_details": details }));
+    let token = api.verify(&both.sign()).await.unwrap();
+    assert!(api.check(&token, &agent).is_ok() && api.check(&token, &payment).is_ok(), "{:?}", decoded(&both));
+}
+
+/// The claims are read before the signature is verified, so a stranger can send any number of elements.
+#[tokio::test]
+async fn elements_over_the_bound_are_not_stored() {
+    let issuer = small_issuer();
+    let api = crate::harness::builder_with_keys(issuer.url(), &issuer.jwks()).build().unwrap();
+    let nested = r#"{"sub":"a","act":"#.repeat(28) + "{}" + &"}".repeat(28);
+    let many = format!("[{}]", vec![r#"{"type":"a"}"#; 700].join(","));
+    for (name, value) in [("act", nested), ("authorization_details", many)] {
+        let token = with_raw_member(&good(&issuer), &format!(r#""{name}":{value}"#)).sign();
+        let counted = allocation_counter::measure(|| assert!(api.try_verify(&token).is_err()));
+        assert!(counted.count_total < 40, "{name}: {} allocations", counted.count_total);
     }
 }

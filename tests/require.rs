@@ -10,7 +10,7 @@ use axum::routing::get;
 use http::StatusCode;
 use serde_json::json;
 use tower_bearer::rejection::RejectionKind;
-use tower_bearer::require::{Lack, Shortfall};
+use tower_bearer::require::{Actors, Lack, Shortfall};
 use tower_bearer::testing::TokenBuilder;
 use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
@@ -177,6 +177,7 @@ async fn the_challenge_names_the_alternative_a_client_can_act_on() {
     }
 }
 
+/// Row M5.
 #[tokio::test]
 async fn a_custom_rule_chooses_the_description() {
     let issuer = small_issuer();
@@ -271,6 +272,7 @@ async fn a_passing_check_allocates_nothing() {
         .claim("nested", json!({"a": [[{"b": [1, 2, {"c": null}]}]], "f": 1.5}))
         .claim("realm_access", json!({"roles": ["user", "admin"]}))
         .claim("groups", "buyers, staff")
+        .claim("act", json!({"sub": "agent", "act": {"sub": "gateway"}}))
         .claim("tier", 2);
     let token = api.verify(&token.sign()).await.unwrap();
     let requirement = Require::any_scope(["x", "c a"])
@@ -281,6 +283,8 @@ async fn a_passing_check_allocates_nothing() {
         .and_claim_equals("/tier", 2)
         .and_claim_has_member("/nested", "a")
         .and_claim_word("/groups", ',', "staff")
+        .and_actors(Actors::subjects(issuer.url(), ["agent"]))
+        .and(Require::token().and_no_actor().or(Require::token()))
         .and_clients(["client-1"])
         .and_issuers([issuer.url()])
         .and_custom(|token, _| if token.subject().is_empty() { Err(Shortfall::denied("no")) } else { Ok(()) })

@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::invalid_requirement::InvalidRequirement;
 
-/// At least one name: of clients or of issuers.
+/// At least one name: of clients, of issuers or of actors.
+#[derive(Clone)]
 pub(super) struct Names(Box<[Box<str>]>);
 
 impl Names {
@@ -18,6 +19,10 @@ impl Names {
     /// Whether `name` is one of them.
     pub(super) fn contain(&self, name: &str) -> bool {
         self.0.iter().any(|own| **own == *name)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 }
 

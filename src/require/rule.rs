@@ -3,13 +3,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::acr_values::AcrValues;
+use super::actors::Actors;
 use super::claim::ClaimRule;
 use super::names::Names;
 use super::shortfall::{Lacks, Needs, Shortfall};
+use crate::token::AuthorizationDetail;
 use crate::{AccessToken, Scope};
 
 /// A rule that the application defines.
 pub(super) type Custom = Arc<dyn Fn(&AccessToken, SystemTime) -> Result<(), Shortfall> + Send + Sync>;
+
+/// What the application requires of an authorization detail.
+pub(super) type DetailHolds = Arc<dyn Fn(&AuthorizationDetail<'_>) -> bool + Send + Sync>;
 
 pub(super) enum Rule {
     /// The token grants the whole scope.
@@ -31,6 +36,16 @@ pub(super) enum Rule {
     Clients(Names),
     /// The token was issued by one of them.
     Issuers(Names),
+    /// The token is delegated to one of them.
+    Actors(Actors),
+    /// The token is not delegated.
+    NoActor,
+    /// At least one authorization detail of this type is for this location and is what the application requires.
+    AuthorizationDetail {
+        kind: Box<str>,
+        location: Box<str>,
+        holds: DetailHolds,
+    },
     Custom(Custom),
     /// The token satisfies all of them.
     All(Box<[Arc<Rule>]>),
@@ -52,6 +67,11 @@ impl Rule {
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
             Self::Clients(clients) => token.client_id().is_some_and(|client| clients.contain(client)),
             Self::Issuers(issuers) => issuers.contain(token.issuer()),
+            Self::Actors(actors) => actors.include_actor_of(token),
+            Self::NoActor => token.actor().is_none(),
+            Self::AuthorizationDetail { kind, location, holds } => token
+                .authorization_details()
+                .any(|detail| detail.kind() == &**kind && detail.is_for(location) && holds(&detail)),
             Self::Custom(custom) => custom(token, now).is_ok(),
             Self::All(rules) => rules.iter().all(|rule| rule.holds(token, now, claim_holds)),
             Self::Any(rules) => rules.iter().any(|rule| rule.holds(token, now, claim_holds)),
@@ -126,6 +146,11 @@ impl fmt::Debug for Rule {
             Self::Claim(claim) => claim.fmt(f),
             Self::Clients(clients) => write!(f, "clients {clients:?}"),
             Self::Issuers(issuers) => write!(f, "issuers {issuers:?}"),
+            Self::Actors(actors) => write!(f, "actors {actors:?}"),
+            Self::NoActor => f.write_str("no actor"),
+            Self::AuthorizationDetail { kind, location, .. } => {
+                write!(f, "authorization detail {kind:?} for {location:?}")
+            }
             Self::Custom(_) => f.write_str("custom"),
             Self::All(rules) => write!(f, "all {rules:?}"),
             Self::Any(rules) => write!(f, "any {rules:?}"),
