@@ -56,8 +56,8 @@
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
 //!   [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
-//!   [step-up](manual::step_up), [sockets and queues](manual::messages), [observability](manual::observability) and
-//!   [migrating](manual::migrating).
+//!   [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
+//!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
 //!   [limits](manual::limits) and the [architecture](manual::architecture).
 //! - The module [`keys`] says how keys are fetched, cached and replaced.
@@ -88,7 +88,8 @@
 //!    use. For a [list of tenants](Issuer::entra_tenants) every tenant passes this check, and `tid` must name the same tenant.
 //!    If several issuers have that identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one.
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
-//!    [preset](Issuer#presets).
+//!    [preset](Issuer#presets). What it says of [scopes](AccessToken::scope), [delegation](AccessToken::actor) and
+//!    [fine grants](AccessToken::authorization_details) is well formed.
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
 //! 5. It has a `sub`, and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
 //!    the token names a client, and `aud` may be absent.

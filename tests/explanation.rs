@@ -53,7 +53,7 @@ async fn steps_follow_the_order_of_the_decision_list() {
     let decided: [&[&str]; 6] = [
         &["size", "form", "header", "payload"],
         &["iss", "alg"],
-        &["typ", "kind", "profile", "scope"],
+        &["typ", "kind", "profile", "scope", "act", "authorization_details"],
         &["cnf"],
         &["sub", "aud"],
         &["exp", "nbf", "iat"],
@@ -67,7 +67,7 @@ async fn each_rule_reports_its_own_failure() {
     let api = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
     let token = good(&ISSUER);
     let other = small_issuer();
-    let rows: [(&str, TokenBuilder); 17] = [
+    let rows: [(&str, TokenBuilder); 19] = [
         ("header", token.clone().header("alg", "none")),
         ("header", token.clone().header("crit", ["x"])),
         ("payload", token.clone().claim("iss", 1)),
@@ -76,6 +76,8 @@ async fn each_rule_reports_its_own_failure() {
         ("iss", token.clone().without_claim("iss")),
         ("typ", token.clone().header("typ", "logout+jwt")),
         ("kind", token.clone().claim("at_hash", "x")),
+        ("act", token.clone().claim("act", json!({}))),
+        ("authorization_details", token.clone().claim("authorization_details", json!({}))),
         ("cnf", token.clone().claim("cnf", json!({}))),
         ("sub", token.clone().subject("")),
         ("aud", token.clone().audience("https://other.example.test")),
@@ -92,6 +94,23 @@ async fn each_rule_reports_its_own_failure() {
     }
     for (name, text) in [("size", "a".repeat(16 * 1024 + 1)), ("form", "a.b".to_owned())] {
         assert_eq!(failed(&assert_consistent(&api, &text, name).await), [name]);
+    }
+}
+
+#[tokio::test]
+async fn delegation_and_details_are_explained() {
+    let api = builder_with_keys(ISSUER.url(), &ISSUER.jwks()).build().unwrap();
+    for (claim, value, found) in [
+        ("act", json!({ "sub": "a", "act": { "sub": "b" } }), "2 of them"),
+        ("act", json!([]), "an actor with neither a sub nor a client_id"),
+        ("authorization_details", json!([]), "none"),
+        ("authorization_details", json!([{ "type": "a" }, { "type": "b\n" }]), r#"["a", "b\n"]"#),
+        ("authorization_details", json!({}), "no array"),
+    ] {
+        let explanation = assert_consistent(&api, &good(&ISSUER).claim(claim, &value).sign(), claim).await;
+        let step = explanation.steps().iter().find(|step| step.name == claim).unwrap();
+        assert_eq!(step.found, found, "{value}");
+        assert!(step.expected.starts_with("none, or "), "{explanation}");
     }
 }
 
@@ -311,6 +330,7 @@ fn every_error_has_a_one_word_reason() {
         (TokenError::Algorithm { found: Algorithm::ES256 }, "algorithm"),
         (TokenError::Type { found: None }, "type"),
         (TokenError::NotAnAccessToken { claim: "at_hash" }, "other_kind"),
+        (TokenError::MalformedClaim { claim: "act", expected: "x", found: "y" }, "malformed_claim"),
         (TokenError::Bound, "bound"),
         (TokenError::Audience { found: Excerpts::default(), expected: Excerpts::default() }, "audience"),
         (TokenError::Client { found: "x".into(), expected: Excerpts::default() }, "client"),

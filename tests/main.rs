@@ -3,6 +3,7 @@
 
 mod architecture;
 mod attacks;
+mod attacks_on_grants;
 mod attacks_on_requirements;
 mod attacks_on_the_cache;
 mod configuration;
@@ -35,8 +36,10 @@ mod require;
 mod responders;
 mod rfc6750_bearer;
 mod rfc7515_jose;
+mod rfc8693_delegation;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;
+mod rfc9396_details;
 mod rfc9470_step_up;
 mod rfc9728_metadata;
 mod rotation;

@@ -10,7 +10,7 @@ use axum::routing::get;
 use http::StatusCode;
 use serde_json::json;
 use tower_bearer::rejection::RejectionKind;
-use tower_bearer::require::{Lack, Shortfall};
+use tower_bearer::require::{Actors, Lack, Shortfall};
 use tower_bearer::testing::TokenBuilder;
 use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
@@ -62,7 +62,7 @@ async fn each_rule_holds_and_fails_by_itself() {
     let administrator = base().claim("realm_access", json!({"roles": ["admin"]}));
     let minutes = |n: u64| Duration::from_secs(60 * n);
     let made = |ago: f64| base().claim("iat", (epoch_seconds() - ago).floor());
-    let rules: [(Require, Vec<TokenBuilder>, Vec<TokenBuilder>); 8] = [
+    let rules: [(Require, Vec<TokenBuilder>, Vec<TokenBuilder>); 9] = [
         (Require::token(), vec![base()], vec![]),
         (
             Require::token().and_claim_contains("/realm_access/roles", "admin"),
@@ -84,6 +84,15 @@ async fn each_rule_holds_and_fails_by_itself() {
             Require::token().and_claim_has_member("/roles", "admin"),
             vec![base().claim("roles", json!({"admin": {}}))],
             vec![base(), base().claim("roles", ["admin"]), base().claim("roles", json!({"admin": false}))],
+        ),
+        (
+            Require::token().and_claim_word("/role", ',', "admin"),
+            vec![
+                base().claim("role", "admin"),
+                base().claim("role", "user, admin"),
+                base().claim("role", ["user", "admin"]),
+            ],
+            vec![base(), base().claim("role", "superadmin,user"), base().claim("role", ["user,admin"])],
         ),
         (
             Require::token().and_clients(["client-1", "client-2"]),
@@ -168,6 +177,7 @@ async fn the_challenge_names_the_alternative_a_client_can_act_on() {
     }
 }
 
+/// Row M5.
 #[tokio::test]
 async fn a_custom_rule_chooses_the_description() {
     let issuer = small_issuer();
@@ -261,6 +271,8 @@ async fn a_passing_check_allocates_nothing() {
         .claim("auth_time", epoch_seconds().floor())
         .claim("nested", json!({"a": [[{"b": [1, 2, {"c": null}]}]], "f": 1.5}))
         .claim("realm_access", json!({"roles": ["user", "admin"]}))
+        .claim("groups", "buyers, staff")
+        .claim("act", json!({"sub": "agent", "act": {"sub": "gateway"}}))
         .claim("tier", 2);
     let token = api.verify(&token.sign()).await.unwrap();
     let requirement = Require::any_scope(["x", "c a"])
@@ -270,6 +282,9 @@ async fn a_passing_check_allocates_nothing() {
         .and_claim_contains("/realm_access/roles", "admin")
         .and_claim_equals("/tier", 2)
         .and_claim_has_member("/nested", "a")
+        .and_claim_word("/groups", ',', "staff")
+        .and_actors(Actors::subjects(issuer.url(), ["agent"]))
+        .and(Require::token().and_no_actor().or(Require::token()))
         .and_clients(["client-1"])
         .and_issuers([issuer.url()])
         .and_custom(|token, _| if token.subject().is_empty() { Err(Shortfall::denied("no")) } else { Ok(()) })
@@ -307,6 +322,12 @@ fn an_empty_list_of_clients_panics() {
 )]
 fn an_invalid_json_pointer_literal_panics() {
     let _ = Require::token().and_claim_contains("roles", "admin");
+}
+
+#[test]
+#[should_panic(expected = "expected a word without ',' and without spaces around it, found \"admin,user\"")]
+fn a_list_in_place_of_a_word_panics() {
+    let _ = Require::token().and_claim_word("/role", ',', "admin,user");
 }
 
 #[test]

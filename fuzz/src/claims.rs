@@ -45,6 +45,16 @@ pub fn run(input: &[u8]) {
         "contains {}",
         shown()
     );
+    for delimiter in [',', ' ', '|'] {
+        // What is no word is a mistake of the program's.
+        let Ok(lists) = Require::try_claim_word(pointer, delimiter, value) else { continue };
+        let listed = match claim {
+            Some(Json::Text(text)) => text.split(delimiter).any(|word| word.trim_matches(' ') == value),
+            Some(Json::Array(elements)) => elements.iter().any(|element| element.text() == Some(value)),
+            _ => false,
+        };
+        assert_eq!(holds(lists), listed, "lists with {delimiter:?} {}", shown());
+    }
     let member = claim.and_then(|claim| claim.member(value));
     let has = member.is_some_and(|member| !matches!(member, Json::Null | Json::Bool(false)));
     assert_eq!(holds(Require::token().and_claim_has_member(pointer, value)), has, "has {}", shown());

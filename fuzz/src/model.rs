@@ -39,6 +39,10 @@ pub enum Flaw {
     Type,
     /// A claim is one of another kind of token (RFC 8725 §3.12).
     OtherKind,
+    /// `act` identifies no actor, or more than 8 within one another (RFC 8693 §4.1).
+    Actor,
+    /// `authorization_details` is no array of at most 64 objects that have a type (RFC 9396 §2).
+    Details,
     /// `cnf`: it is bound to a key (RFC 7800 §3.1).
     Bound,
     /// `sub` is missing or empty (RFC 9068 §2.2).
@@ -155,6 +159,10 @@ impl Opinion {
         self.flaw_if(audience.is_some_and(|audience| audience.texts().is_none()), Flaw::WrongType);
         let names_us = audience.and_then(Json::texts).is_some_and(|audience| audience.contains(&AUDIENCE));
         self.flaw_if(!names_us, Flaw::Audience);
+        let act = payload.member("act");
+        self.flaw_if(act.is_some_and(|act| !is_delegation(act, 8)), Flaw::Actor);
+        let details = payload.member("authorization_details");
+        self.flaw_if(details.is_some_and(|details| !are_details(details)), Flaw::Details);
         self.flaw_if(payload.member("cnf").is_some(), Flaw::Bound);
 
         let foreign = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
@@ -188,6 +196,24 @@ impl Opinion {
     pub fn explains(&self, error: &VerifyError) -> bool {
         reasons(error).iter().any(|flaw| self.flaws.contains(flaw) || (*flaw == Flaw::Json && self.is_huge))
     }
+}
+
+fn is_non_empty_text(json: &Json) -> bool {
+    json.text().is_some_and(|text| !text.is_empty())
+}
+
+/// Whether it is at most so many actors within one another.
+fn is_delegation(act: &Json, most: usize) -> bool {
+    let names = ["sub", "client_id", "iss"].map(|name| act.member(name));
+    most > 0
+        && (names[0].is_some() || names[1].is_some())
+        && names.into_iter().flatten().all(is_non_empty_text)
+        && act.member("act").is_none_or(|prior| is_delegation(prior, most - 1))
+}
+
+fn are_details(details: &Json) -> bool {
+    let is_detail = |detail: &Json| detail.member("type").is_some_and(is_non_empty_text);
+    matches!(details, Json::Array(details) if details.len() <= 64 && details.iter().all(is_detail))
 }
 
 /// The seconds since 1970.
@@ -231,6 +257,8 @@ fn reasons(error: &VerifyError) -> &'static [Flaw] {
         TokenError::Missing { claim: "exp" } => &[Flaw::NoEnd],
         TokenError::Type { .. } => &[Flaw::Type],
         TokenError::NotAnAccessToken { .. } => &[Flaw::OtherKind],
+        TokenError::MalformedClaim { claim: "act", .. } => &[Flaw::Actor],
+        TokenError::MalformedClaim { claim: "authorization_details", .. } => &[Flaw::Details],
         TokenError::Bound => &[Flaw::Bound],
         TokenError::Expired { .. } | TokenError::NotYetValid { .. } | TokenError::IssuedInTheFuture { .. } => {
             &[Flaw::Time]

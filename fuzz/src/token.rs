@@ -7,7 +7,9 @@
 //! - What is remembered of a token makes no difference to any verdict.
 //! - An accepted token says what its payload says.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::LazyLock;
 
 use tower_bearer::validation::TokenError;
@@ -76,4 +78,30 @@ fn says_what_its_payload_says(token: &AccessToken, payload: &Json) {
         None => BTreeSet::new(),
     };
     assert_eq!(token.scope().iter().collect::<BTreeSet<_>>(), granted);
+
+    let mut act = payload.member("act");
+    for actor in token.actor().into_iter().flat_map(|actor| iter::once(actor).chain(actor.prior())) {
+        let text = |name| act.and_then(|act| act.member(name)).and_then(Json::text);
+        let found = (actor.subject(), actor.client_id(), actor.issuer());
+        assert_eq!(found, (text("sub"), text("client_id"), text("iss").unwrap_or(token.issuer())));
+        act = act.and_then(|act| act.member("act"));
+    }
+    assert!(act.is_none(), "an actor is missing");
+
+    let no_details = Json::Array(Vec::new());
+    let Json::Array(details) = payload.member("authorization_details").unwrap_or(&no_details) else { unreachable!() };
+    assert_eq!(token.authorization_details().count(), details.len());
+    for (detail, json) in token.authorization_details().zip(details) {
+        assert_eq!(Some(detail.kind()), json.member("type").and_then(Json::text));
+        let texts = |name| match json.member(name)? {
+            array @ Json::Array(_) => Some(array.texts().unwrap_or_default()),
+            _ => Some(Vec::new()),
+        };
+        let lists = [detail.locations(), detail.actions(), detail.datatypes(), detail.privileges()];
+        for (found, name) in lists.into_iter().zip(["locations", "actions", "datatypes", "privileges"]) {
+            assert_eq!(found, texts(name).map(|texts| texts.into_iter().map(Cow::Borrowed).collect()), "{name}");
+        }
+        let identifier = json.member("identifier").map(|identifier| identifier.text().unwrap_or_default());
+        assert_eq!(detail.identifier().as_deref(), identifier);
+    }
 }

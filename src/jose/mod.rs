@@ -5,6 +5,7 @@
 mod algorithm;
 mod base64url;
 mod header;
+mod json_elements;
 mod json_error;
 mod json_strings;
 #[cfg(feature = "jsonwebtoken")]

@@ -126,7 +126,12 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
 
     /// Checks the value without keeping it.
     pub(crate) fn skip(self) -> Result<(), A::Error> {
-        self.map.next_value_seed(Object { members: &mut Skip, walk: self.walk, depth: self.depth })
+        self.object(&mut Skip)
+    }
+
+    /// Reads the members of an object. A value of another type has none, and is still checked.
+    pub(crate) fn object<M: Members<'de>>(self, members: &mut M) -> Result<(), A::Error> {
+        self.map.next_value_seed(Object { members, walk: self.walk, depth: self.depth })
     }
 }
 
@@ -139,7 +144,7 @@ impl<'de> Members<'de> for Skip {
     }
 }
 
-/// An object at `depth`; as a [`Skip`], any other value too.
+/// An object at `depth`. Deeper than the outermost level it may be any other value too, which has no members.
 pub(super) struct Object<'m, 'de, M> {
     pub(super) members: &'m mut M,
     pub(super) walk: &'m mut Walk<'de>,

@@ -36,6 +36,9 @@ pub mod mcp {}
 #[doc = include_str!("step_up.md")]
 pub mod step_up {}
 
+#[doc = include_str!("delegation.md")]
+pub mod delegation {}
+
 #[doc = include_str!("messages.md")]
 pub mod messages {}
 

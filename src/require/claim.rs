@@ -48,6 +48,11 @@ pub(super) enum Condition {
     Equals(Value),
     Contains(Value),
     HasMember(Box<str>),
+    /// A string that lists the word, or an array that contains it.
+    HasWord {
+        delimiter: char,
+        word: Value,
+    },
 }
 
 impl ClaimRule {
@@ -62,6 +67,22 @@ impl ClaimRule {
     pub(super) fn has_member(pointer: &str, name: &str) -> Result<Self, InvalidPointer> {
         Ok(Self { path: parse_pointer(pointer)?, condition: Condition::HasMember(name.into()) })
     }
+
+    /// `word` was [checked](is_word).
+    pub(super) fn has_word(pointer: &str, delimiter: char, word: &str) -> Result<Self, InvalidPointer> {
+        let word = Value::Text(word.into());
+        Ok(Self { path: parse_pointer(pointer)?, condition: Condition::HasWord { delimiter, word } })
+    }
+}
+
+/// The words of a text, of which some may be empty. Spaces around a word do not belong to it.
+pub(super) fn words(text: &str, delimiter: char) -> impl Iterator<Item = &str> {
+    text.split(delimiter).map(|word| word.trim_matches(' '))
+}
+
+/// Whether `text` is one word, and not empty.
+pub(super) fn is_word(text: &str, delimiter: char) -> bool {
+    !text.is_empty() && words(text, delimiter).eq([text])
 }
 
 /// Text that is not a JSON pointer to a claim.
@@ -102,6 +123,54 @@ fn unescape(token: &str) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_counts_as_a_whole() {
+        let lists = |text: &str, delimiter, word| words(text, delimiter).any(|own| own == word);
+        for text in ["admin", "user,admin", "admin,user", "user , admin ,x", ",,admin,", "  admin  ", "user,\n,admin"] {
+            assert!(lists(text, ',', "admin"), "{text:?}");
+        }
+        for text in [
+            "",
+            ",",
+            "superadmin",
+            "admin2,x",
+            "user admin",
+            "admin user,x",
+            "user;admin",
+            "Admin",
+            "a,dmin",
+            "admin\t,x",
+        ] {
+            assert!(!lists(text, ',', "admin"), "{text:?}");
+        }
+        assert!(lists("read-only admin, user", ',', "read-only admin"));
+        assert!(lists("user  admin", ' ', "admin") && lists("admin", ' ', "admin"));
+        assert!(!lists("user,admin", ' ', "admin") && !lists("user\u{a0}admin", ' ', "admin"));
+        assert!(lists("a\u{e9}b", '\u{e9}', "b") && lists("x|y", '|', "x"));
+    }
+
+    #[test]
+    fn a_word_is_not_empty_and_has_neither_the_delimiter_nor_spaces_around_it() {
+        for (word, delimiter) in
+            [("admin", ','), ("admin", ' '), ("read-only admin", ','), ("a,b", ' '), ("\u{e9}", '|')]
+        {
+            assert!(is_word(word, delimiter), "{word:?} {delimiter:?}");
+        }
+        for (word, delimiter) in [
+            ("", ','),
+            ("", ' '),
+            (" ", ','),
+            ("a,b", ','),
+            (",", ','),
+            (" a", ','),
+            ("a ", ','),
+            ("a b", ' '),
+            ("a|", '|'),
+        ] {
+            assert!(!is_word(word, delimiter), "{word:?} {delimiter:?}");
+        }
+    }
 
     #[test]
     fn a_pointer_starts_with_a_slash_and_escapes_two_characters() {

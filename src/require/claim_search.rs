@@ -1,4 +1,4 @@
-use super::claim::{Condition, Value};
+use super::claim::{Condition, Value, words};
 
 /// What is searched for in a value.
 #[derive(Clone, Copy)]
@@ -25,7 +25,9 @@ impl Search<'_> {
     pub(super) fn in_element(self, index: usize) -> Option<Self> {
         match self {
             Self::Claim([token, rest @ ..], condition) if is_index(token, index) => Some(Self::Claim(rest, condition)),
-            Self::Claim([], Condition::Contains(value)) => Some(Self::Value(value)),
+            Self::Claim([], Condition::Contains(value) | Condition::HasWord { word: value, .. }) => {
+                Some(Self::Value(value))
+            }
             _ => None,
         }
     }
@@ -41,6 +43,10 @@ impl Search<'_> {
                     _ => false,
                 }
             }
+            Self::Claim([], Condition::HasWord { delimiter, word }) => match (word, value) {
+                (Value::Text(word), Found::Text(text)) => words(text, *delimiter).any(|own| *own == **word),
+                _ => false,
+            },
             Self::Anything => !matches!(value, Found::Null | Found::Bool(false)),
             Self::Claim(..) => false,
         }

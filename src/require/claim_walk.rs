@@ -297,6 +297,7 @@ mod tests {
                 rules.push(ClaimRule::equals(pointer, value.clone()).unwrap());
                 rules.push(ClaimRule::contains(pointer, value.clone()).unwrap());
             }
+            rules.extend(["admin", "staff"].map(|word| ClaimRule::has_word(pointer, ',', word).unwrap()));
             rules.extend(["admin", "taken", "roles"].map(|name| ClaimRule::has_member(pointer, name).unwrap()));
         }
         let one_by_one: Vec<_> = rules.iter().map(holds).collect();

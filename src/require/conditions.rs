@@ -107,6 +107,30 @@ impl Require {
         self.and_valid(Self::try_claim_has_member(pointer, name))
     }
 
+    /// The claim at `pointer` (RFC 6901) is a string that lists `word`, or an array that contains it: a role, where the issuer
+    /// writes all roles into one string.
+    ///
+    /// `delimiter` separates two words, and spaces around a word do not count. A word counts as a whole: neither `superadmin` nor,
+    /// between commas, `read-only admin` is `admin`. So the delimiter has to be the issuer's: with a space in its place, a role
+    /// whose name has a space would count as two. An element of an array is one word, and is compared as it is.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    ///
+    /// let commas = Require::token().and_claim_word("/role", ',', "admin"); // "admin,user" or "user, admin"
+    /// let spaces = Require::token().and_claim_word("/groups", ' ', "staff"); // "staff buyers"
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `pointer` is not a JSON pointer to a claim, or if `word` is empty, contains `delimiter`, or starts or ends with a space.
+    /// [`try_claim_word`](Self::try_claim_word) returns an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn and_claim_word(self, pointer: &str, delimiter: char, word: &str) -> Self {
+        self.and_valid(Self::try_claim_word(pointer, delimiter, word))
+    }
+
     /// The token was issued to one of these [clients](AccessToken::client_id).
     ///
     /// # Panics

@@ -1,7 +1,8 @@
 //! Requirements of one rule.
 
-use super::claim::{ClaimRule, ClaimValue};
+use super::claim::{ClaimRule, ClaimValue, is_word};
 use super::invalid_requirement::InvalidRequirement;
+use super::names::Names;
 use super::requirement::Require;
 use super::rule::Rule;
 use crate::Scope;
@@ -77,13 +78,26 @@ impl Require {
         Ok(Rule::Claim(ClaimRule::has_member(pointer, name)?).into())
     }
 
+    /// The rule of [`and_claim_word`](Self::and_claim_word), for a pointer or a word that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `pointer` is not a JSON pointer to a claim (RFC 6901), or if `word` is empty, contains `delimiter`, or starts or ends
+    /// with a space.
+    pub fn try_claim_word(pointer: &str, delimiter: char, word: &str) -> Result<Self, InvalidRequirement> {
+        if !is_word(word, delimiter) {
+            return Err(InvalidRequirement::Word { word: word.into(), delimiter });
+        }
+        Ok(Rule::Claim(ClaimRule::has_word(pointer, delimiter, word)?).into())
+    }
+
     /// The rule of [`and_clients`](Self::and_clients), for a list that is no literal.
     ///
     /// # Errors
     ///
     /// If `clients` is empty.
     pub fn try_clients<'a>(clients: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
-        Ok(Rule::Clients(at_least_one("client", clients)?).into())
+        Ok(Rule::Clients(Names::at_least_one("client", clients)?).into())
     }
 
     /// The rule of [`and_issuers`](Self::and_issuers), for a list that is no literal.
@@ -92,16 +106,8 @@ impl Require {
     ///
     /// If `issuers` is empty.
     pub fn try_issuers<'a>(issuers: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
-        Ok(Rule::Issuers(at_least_one("issuer", issuers)?).into())
+        Ok(Rule::Issuers(Names::at_least_one("issuer", issuers)?).into())
     }
-}
-
-fn at_least_one<'a>(
-    expected: &'static str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Result<Box<[Box<str>]>, InvalidRequirement> {
-    let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
-    if names.is_empty() { Err(InvalidRequirement::Empty { expected }) } else { Ok(names) }
 }
 
 #[cfg(test)]
@@ -119,6 +125,11 @@ mod tests {
             (Require::try_claim_contains("roles", "x"), pointer),
             (Require::try_claim_equals("roles", 1), pointer),
             (Require::try_claim_has_member("roles", "x"), pointer),
+            (
+                Require::try_claim_word("/a", ',', "admin,user"),
+                r#"expected a word without ',' and without spaces around it, found "admin,user""#,
+            ),
+            (Require::try_claim_word("roles", ',', "x"), pointer),
             (Require::try_clients([]), "expected at least one client, found an empty list"),
             (Require::try_issuers([]), "expected at least one issuer, found an empty list"),
         ] {
@@ -133,10 +144,12 @@ mod tests {
         let contains = claim(r#"Contains(Text("x"))"#);
         let equals = claim("Equals(Number(1))");
         let has_member = claim(r#"HasMember("x")"#);
+        let has_word = claim(r#"HasWord { delimiter: ',', word: Text("x") }"#);
         for (made, added, rule) in [
             (Require::try_claim_contains("/a", "x"), token().and_claim_contains("/a", "x"), &*contains),
             (Require::try_claim_equals("/a", 1), token().and_claim_equals("/a", 1), &*equals),
             (Require::try_claim_has_member("/a", "x"), token().and_claim_has_member("/a", "x"), &*has_member),
+            (Require::try_claim_word("/a", ',', "x"), token().and_claim_word("/a", ',', "x"), &*has_word),
             (Require::try_clients(["a", "b"]), token().and_clients(["a", "b"]), r#"clients ["a", "b"]"#),
             (Require::try_issuers(["a"]), token().and_issuers(["a"]), r#"issuers ["a"]"#),
             (Require::try_scope("a b"), token().and(Require::scope("a b")), r#"scope "a b""#),

@@ -1,4 +1,5 @@
 use super::claim::InvalidPointer;
+use crate::redact::Excerpt;
 use crate::token::InvalidScope;
 
 /// Why no [`Require`](crate::Require) can be made of a value.
@@ -11,6 +12,14 @@ pub enum InvalidRequirement {
     /// The pointer is not a JSON pointer to a claim (RFC 6901).
     #[error(transparent)]
     Pointer(#[from] InvalidPointer),
+    /// The text is not one word of a list with this delimiter, so no claim could list it.
+    #[error("expected a word without {delimiter:?} and without spaces around it, found {word:?}")]
+    Word {
+        /// The text.
+        word: Excerpt,
+        /// What separates two words.
+        delimiter: char,
+    },
     /// No token could satisfy a choice from an empty list.
     #[error("expected at least one {expected}, found an empty list")]
     Empty {

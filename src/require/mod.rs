@@ -1,19 +1,23 @@
 //! What an operation needs beyond a valid token.
 
 mod acr_values;
+mod actors;
 mod claim;
 mod claim_answers;
 mod claim_search;
 mod claim_walk;
 mod conditions;
 mod constructors;
+mod grants;
 mod invalid_requirement;
 mod levels;
+mod names;
 pub(crate) mod requirement;
 mod rule;
 mod shortfall;
 
 pub use acr_values::{AcrValues, InvalidAcrValues};
+pub use actors::Actors;
 pub use claim::{ClaimValue, InvalidPointer};
 pub use invalid_requirement::InvalidRequirement;
 pub use levels::{InvalidLevels, Levels};

@@ -7,8 +7,8 @@ use super::rule::Rule;
 use super::shortfall::{Lacks, Shortfall};
 use crate::{AccessToken, Scope};
 
-/// What an operation needs beyond a valid token: scopes, a strong and recent authentication, roles and other claims, and
-/// combinations of these.
+/// What an operation needs beyond a valid token: scopes, a strong and recent authentication, roles and other claims, who acts,
+/// and combinations of these.
 ///
 /// It is a value, a [pure check](Self::check), and a [`tower_layer::Layer`] for the routes that need it. As a layer it must be
 /// inside the [protecting layer](crate::ResourceServer::layer), which provides the token; without that layer it answers 500
@@ -87,8 +87,9 @@ impl Require {
 
     /// Checks that `token` satisfies the requirement at the time `now`.
     ///
-    /// If it does, nothing is allocated for up to 16 rules about claims. However many such rules there are, the token's claims
-    /// are read once. An expired token satisfies no requirement, because it may have expired after the request arrived, for
+    /// If it does, nothing is allocated for up to 16 rules about claims, unless a rule is about
+    /// [authorization details](Self::and_authorization_detail). However many rules about claims there are, the token's claims are
+    /// read once for all of them. An expired token satisfies no requirement, because it may have expired after the request arrived, for
     /// example on a long connection.
     ///
     /// A handler can use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock

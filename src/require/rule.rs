@@ -3,12 +3,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::acr_values::AcrValues;
+use super::actors::Actors;
 use super::claim::ClaimRule;
+use super::names::Names;
 use super::shortfall::{Lacks, Needs, Shortfall};
+use crate::token::AuthorizationDetail;
 use crate::{AccessToken, Scope};
 
 /// A rule that the application defines.
 pub(super) type Custom = Arc<dyn Fn(&AccessToken, SystemTime) -> Result<(), Shortfall> + Send + Sync>;
+
+/// What the application requires of an authorization detail.
+pub(super) type DetailHolds = Arc<dyn Fn(&AuthorizationDetail<'_>) -> bool + Send + Sync>;
 
 pub(super) enum Rule {
     /// The token grants the whole scope.
@@ -27,9 +33,19 @@ pub(super) enum Rule {
     /// The condition on the claim holds.
     Claim(ClaimRule),
     /// The token was issued to one of them.
-    Clients(Box<[Box<str>]>),
+    Clients(Names),
     /// The token was issued by one of them.
-    Issuers(Box<[Box<str>]>),
+    Issuers(Names),
+    /// The token is delegated to one of them.
+    Actors(Actors),
+    /// The token is not delegated.
+    NoActor,
+    /// At least one authorization detail of this type is for this location and is what the application requires.
+    AuthorizationDetail {
+        kind: Box<str>,
+        location: Box<str>,
+        holds: DetailHolds,
+    },
     Custom(Custom),
     /// The token satisfies all of them.
     All(Box<[Arc<Rule>]>),
@@ -43,15 +59,19 @@ pub(super) type ClaimHolds<'a> = dyn Fn(&ClaimRule) -> bool + 'a;
 impl Rule {
     /// Whether the token satisfies the rule at the time `now`. Nothing is allocated here.
     pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> bool {
-        let is_one_of = |names: &[Box<str>], name: &str| names.iter().any(|own| &**own == name);
         match self {
             Self::Scope(scope) => token.scope().includes(scope),
             Self::Acr(values) => token.acr().is_some_and(|acr| values.contains(acr)),
             Self::AuthContext { claim, .. } | Self::Claim(claim) => claim_holds(claim),
             Self::MaxAge(age) => token.was_authenticated_within(*age, now),
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
-            Self::Clients(clients) => token.client_id().is_some_and(|client| is_one_of(clients, client)),
-            Self::Issuers(issuers) => is_one_of(issuers, token.issuer()),
+            Self::Clients(clients) => token.client_id().is_some_and(|client| clients.contain(client)),
+            Self::Issuers(issuers) => issuers.contain(token.issuer()),
+            Self::Actors(actors) => actors.include_actor_of(token),
+            Self::NoActor => token.actor().is_none(),
+            Self::AuthorizationDetail { kind, location, holds } => token
+                .authorization_details()
+                .any(|detail| detail.kind() == &**kind && detail.is_for(location) && holds(&detail)),
             Self::Custom(custom) => custom(token, now).is_ok(),
             Self::All(rules) => rules.iter().all(|rule| rule.holds(token, now, claim_holds)),
             Self::Any(rules) => rules.iter().any(|rule| rule.holds(token, now, claim_holds)),
@@ -126,6 +146,11 @@ impl fmt::Debug for Rule {
             Self::Claim(claim) => claim.fmt(f),
             Self::Clients(clients) => write!(f, "clients {clients:?}"),
             Self::Issuers(issuers) => write!(f, "issuers {issuers:?}"),
+            Self::Actors(actors) => write!(f, "actors {actors:?}"),
+            Self::NoActor => f.write_str("no actor"),
+            Self::AuthorizationDetail { kind, location, .. } => {
+                write!(f, "authorization detail {kind:?} for {location:?}")
+            }
             Self::Custom(_) => f.write_str("custom"),
             Self::All(rules) => write!(f, "all {rules:?}"),
             Self::Any(rules) => write!(f, "any {rules:?}"),

@@ -40,9 +40,9 @@ pub struct Explanation {
 pub struct Step {
     /// What the rule is about, in a word that does not change between versions: `size`, `form`, `header` and `payload` of the token as a text; then
     /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `user_flow` (of Azure
-    /// AD B2C), `profile`, `scope`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid` and `signature`; then, if the
-    /// issuer has such lists, `tenants`, `subjects`, `callers` (such as the repositories of GitHub) and `clients`; and `claims` for the
-    /// application's own.
+    /// AD B2C), `profile`, `scope`, `act`, `authorization_details`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid`
+    /// and `signature`; then, if the issuer has such lists, `tenants`, `subjects`, `callers` (such as the repositories of GitHub) and
+    /// `clients`; and `claims` for the application's own.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,

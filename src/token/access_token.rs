@@ -4,9 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
+use super::act_claim::{ActClaim, ActorClaims};
 use super::claims::{self, ParseClaims, ParsedClaims};
 use super::claims_error::ClaimsError;
 use super::client_claim::ClientClaim;
+use super::details_claim::{Detail, DetailsClaim};
 use super::numeric_date::NumericDate;
 use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
@@ -37,6 +39,8 @@ struct Inner {
     validity: Validity,
     acr: Option<Text>,
     auth_time: Option<NumericDate>,
+    actors: Box<[ActorClaims<Text>]>,
+    details: Box<[Detail<Text>]>,
     server: ServerIdentity,
     time: TimePolicy,
     payload: Box<[u8]>,
@@ -87,6 +91,8 @@ impl AccessToken {
             validity,
             acr: claims.acr.and_then(Strings::into_one).map(kept),
             auth_time: claims.auth_time,
+            actors: claims.act.map(|act: ActClaim<'_>| act.keep(payload)).unwrap_or_default(),
+            details: claims.authorization_details.map(|it: DetailsClaim<'_>| it.keep(payload)).unwrap_or_default(),
             server,
             time,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
@@ -223,6 +229,16 @@ impl AccessToken {
         &self.0.payload
     }
 
+    /// The actors that `act` names, the current one first.
+    pub(super) fn actors(&self) -> &[ActorClaims<Text>] {
+        &self.0.actors
+    }
+
+    /// The elements of `authorization_details`.
+    pub(super) fn details(&self) -> &[Detail<Text>] {
+        &self.0.details
+    }
+
     /// Whether it was this server that validated the token.
     pub(crate) fn was_validated_by(&self, server: ServerIdentity) -> bool {
         self.0.server == server
@@ -256,14 +272,19 @@ impl AccessToken {
     /// About how many bytes of memory the token and its clones take together. The heap memory of the application's own claims is
     /// estimated by the length of the payload that they were parsed from.
     pub(crate) fn footprint(&self) -> usize {
-        let Inner { issuer, subject, client_id, audience, scope, id, acr, payload, parsed_claims, .. } = &*self.0;
+        let Inner {
+            issuer, subject, client_id, audience, scope, id, acr, actors, details, payload, parsed_claims, ..
+        } = &*self.0;
         let texts = [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref(), acr.as_ref()];
-        let texts: usize = texts.into_iter().flatten().chain(audience).map(Text::apart).sum();
+        let in_act = actors.iter().flat_map(|actor| [&actor.sub, &actor.iss, &actor.client_id]).flatten();
+        let in_details = details.iter().flat_map(|detail| [&detail.kind, &detail.json]);
+        let texts = texts.into_iter().flatten().chain(audience).chain(in_act).chain(in_details).map(Text::apart);
         let parsed = parsed_claims.as_ref().map_or(0, |parsed| size_of_val(&**parsed) + payload.len());
-        size_of::<Inner>() + size_of_val(&**audience) + texts + scope.as_str().len() + payload.len() + parsed
+        let lists = size_of_val(&**audience) + size_of_val(&**actors) + size_of_val(&**details);
+        size_of::<Inner>() + lists + texts.sum::<usize>() + scope.as_str().len() + payload.len() + parsed
     }
 
-    fn text<'a>(&'a self, text: &'a Text) -> &'a str {
+    pub(super) fn text<'a>(&'a self, text: &'a Text) -> &'a str {
         text.get(&self.0.payload)
     }
 
@@ -281,6 +302,8 @@ impl AccessToken {
             validity: Validity { exp: end.into(), nbf: None, iat: None },
             acr: None,
             auth_time: None,
+            actors: Box::default(),
+            details: Box::default(),
             server: ServerIdentity::next(),
             time,
             payload: payload.as_bytes().into(),

@@ -1,11 +1,15 @@
 //! Access tokens as handlers see them, and the claims that they are made of.
 
 pub(crate) mod access_token;
+mod act_claim;
+mod actor;
+mod authorization_detail;
 mod claim_json;
 pub(crate) mod claims;
 mod claims_error;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod client_claim;
+mod details_claim;
 mod numeric_date;
 mod registered_claims;
 pub(crate) mod scope;
@@ -14,13 +18,17 @@ mod text;
 mod time_policy;
 mod validity;
 
+pub use actor::Actor;
+pub use authorization_detail::{AuthorizationDetail, AuthorizationDetailError};
 pub use claims_error::ClaimsError;
 pub use numeric_date::NumericDate;
 pub use scope::InvalidScope;
 
 pub(crate) use access_token::{NotAnAccessToken, Validated};
+pub(crate) use act_claim::ActClaim;
 pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
+pub(crate) use details_claim::DetailsClaim;
 pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use time_policy::TimePolicy;

@@ -2,7 +2,9 @@ use std::borrow::Cow;
 
 use serde::de::{Error as _, MapAccess};
 
+use super::act_claim::ActClaim;
 use super::client_claim::ClientClaim;
+use super::details_claim::DetailsClaim;
 use super::numeric_date::NumericDate;
 use crate::jose::{JsonError, Member, Members, Strings, read_object};
 
@@ -31,6 +33,8 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) token_use: Option<Cow<'t, str>>,
     pub(crate) acr: Option<Strings<'t>>,
     pub(crate) auth_time: Option<NumericDate>,
+    pub(crate) act: Option<ActClaim<'t>>,
+    pub(crate) authorization_details: Option<DetailsClaim<'t>>,
     pub(crate) has_cnf: bool,
     /// The hash of an access token, which belongs into an ID token (OpenID Connect Core §3.1.3.6).
     pub(crate) has_at_hash: bool,
@@ -100,6 +104,8 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             // as text.
             "acr" => self.acr = Some(member.strings()?),
             "auth_time" => self.auth_time = member.read_leniently()?,
+            "act" => self.act = Some(ActClaim::read(member)?),
+            "authorization_details" => self.authorization_details = Some(DetailsClaim::read(member)?),
             "cnf" => {
                 self.has_cnf = true;
                 member.skip()?;

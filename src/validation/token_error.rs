@@ -55,6 +55,16 @@ pub enum TokenError {
         /// Its name.
         claim: &'static str,
     },
+    /// A claim about what is delegated or granted is malformed (RFC 8693 §4.1, RFC 9396 §2).
+    #[error("the claim {claim:?} is malformed: expected {expected}, found {found}")]
+    MalformedClaim {
+        /// Its name.
+        claim: &'static str,
+        /// What it has to be.
+        expected: &'static str,
+        /// What is wrong with it.
+        found: &'static str,
+    },
     /// The token is bound to a key that the request did not prove to hold (RFC 7800 §3.1, RFC 9449 §7.2).
     #[error("the token is bound to a key (cnf), and no binding is configured")]
     Bound,
@@ -170,9 +180,9 @@ pub enum TokenError {
 impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
-    /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `bound`, `audience`,
-    /// `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`, `issued_in_the_future`, `unknown_key`,
-    /// `no_kid`, `key_mismatch`, `signature` or `claims`.
+    /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `malformed_claim`, `bound`,
+    /// `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
+    /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature` or `claims`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -184,6 +194,7 @@ impl TokenError {
             Self::Algorithm { .. } => "algorithm",
             Self::Type { .. } => "type",
             Self::NotAnAccessToken { .. } => "other_kind",
+            Self::MalformedClaim { .. } => "malformed_claim",
             Self::Bound => "bound",
             Self::Audience { .. } => "audience",
             Self::Client { .. } => "client",

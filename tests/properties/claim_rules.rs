@@ -15,7 +15,8 @@ const TOKENS: usize = 1_000;
 const REQUIREMENTS: usize = 8;
 
 const NAMES: [&str; 10] = ["a", "b", "0", "1", "01", "a/b", "~1", "", "\u{e9}", "x\"y"];
-const TEXTS: [&str; 5] = ["a", "x", "1", "", "\u{e9}\n"];
+const TEXTS: [&str; 10] = ["a", "x", "1", "", "\u{e9}\n", "a,x", "x , 1,", "xa,1 a", "a x", " a  1 "];
+const WORDS: [&str; 4] = ["a", "x", "1", "\u{e9}\n"];
 const NUMBERS: [&str; 14] = [
     "0",
     "1",
@@ -66,6 +67,7 @@ enum Model {
     Equals(String, Value),
     Contains(String, Value),
     HasMember(String, &'static str),
+    HasWord(String, char, &'static str),
     All(Vec<Self>),
     Any(Vec<Self>),
 }
@@ -82,6 +84,11 @@ impl Model {
                 let found = payload.pointer(pointer).and_then(Value::as_object).and_then(|object| object.get(*name));
                 found.is_some_and(|found| !found.is_null() && found != &Value::Bool(false))
             }
+            Self::HasWord(pointer, delimiter, word) => match payload.pointer(pointer) {
+                Some(Value::String(text)) => lists(text, *delimiter, word),
+                Some(Value::Array(elements)) => elements.iter().any(|found| found == word),
+                _ => false,
+            },
             Self::All(models) => models.iter().all(|model| model.holds(payload)),
             Self::Any(models) => models.iter().any(|model| model.holds(payload)),
         }
@@ -94,6 +101,17 @@ fn is(found: &Value, value: &Value) -> bool {
         Value::Number(number) => found.as_i64() == number.as_i64() && found.is_i64(),
         value => found == value,
     }
+}
+
+/// Whether the word stands in the text between delimiters or ends, with any number of spaces around it.
+fn lists(text: &str, delimiter: char, word: &str) -> bool {
+    let is_space = |character: &char| *character == ' ' && delimiter != ' ';
+    let is_edge = |neighbour: Option<char>| neighbour.is_none_or(|neighbour| neighbour == delimiter);
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().rev().find(|character| !is_space(character));
+        let after = text[at + word.len()..].chars().find(|character| !is_space(character));
+        is_edge(before) && is_edge(after)
+    })
 }
 
 /// At the bottom one to twenty rules, of which some are about the same claim.
@@ -125,13 +143,17 @@ fn leaf(random: &mut Rng) -> (Require, Model) {
     let number = *random.choice(&[0, 1, 2, -1, i64::MIN, i64::MAX]).unwrap();
     let truth = random.bool();
     let any = Require::token;
-    match random.u8(..7) {
+    match random.u8(..8) {
         0 => (any().and_claim_equals(&pointer, text), Model::Equals(pointer, text.into())),
         1 => (any().and_claim_equals(&pointer, number), Model::Equals(pointer, number.into())),
         2 => (any().and_claim_equals(&pointer, truth), Model::Equals(pointer, truth.into())),
         3 => (any().and_claim_contains(&pointer, text), Model::Contains(pointer, text.into())),
         4 => (any().and_claim_contains(&pointer, number), Model::Contains(pointer, number.into())),
         5 => (any().and_claim_contains(&pointer, truth), Model::Contains(pointer, truth.into())),
+        6 => {
+            let (word, delimiter) = (*random.choice(&WORDS).unwrap(), *random.choice(&[',', ' ']).unwrap());
+            (any().and_claim_word(&pointer, delimiter, word), Model::HasWord(pointer, delimiter, word))
+        }
         _ => {
             let name = *random.choice(&NAMES).unwrap();
             (any().and_claim_has_member(&pointer, name), Model::HasMember(pointer, name))

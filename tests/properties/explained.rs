@@ -90,6 +90,7 @@ fn steps_of(reason: &str) -> &'static [&'static str] {
         "algorithm" => &["alg"],
         "type" => &["typ"],
         "other_kind" => &["kind", "provider"],
+        "malformed_claim" => &["act", "authorization_details"],
         "bound" => &["cnf"],
         "audience" => &["aud"],
         "client" => &["clients"],

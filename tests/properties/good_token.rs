@@ -66,6 +66,8 @@ impl GoodToken {
         maybe(random, |random| set("scope", words(random).join(" ").into()));
         maybe(random, |_| set("token_use", "access".into()));
         maybe(random, |random| set("typ", random.choice(["Bearer", "JWT", ""]).unwrap().into()));
+        maybe(random, |random| set("act", act(random)));
+        maybe(random, |random| set("authorization_details", details(random)));
         for _ in 0..random.u8(..6) {
             set(&format!("x{}", word(random)), value(random, 4));
         }
@@ -136,6 +138,32 @@ fn audience(random: &mut Rng) -> Value {
     let mut audience = words(random);
     audience.insert(random.usize(..=audience.len()), AUDIENCE.into());
     if random.bool() { AUDIENCE.into() } else { audience.into() }
+}
+
+/// Up to 8 actors within one another.
+fn act(random: &mut Rng) -> Value {
+    let mut act = Value::Null;
+    for _ in 0..random.u8(1..=8) {
+        let name = *random.choice(&["sub", "client_id"]).unwrap();
+        let mut actor = json!({ name: word(random), "x": value(random, 2) });
+        maybe(random, |random| actor["iss"] = word(random).into());
+        if !act.is_null() {
+            actor["act"] = act;
+        }
+        act = actor;
+    }
+    act
+}
+
+fn details(random: &mut Rng) -> Value {
+    let common = ["locations", "actions", "datatypes", "identifier", "privileges", "x"];
+    let detail = |random: &mut Rng| {
+        let mut detail = json!({ "type": word(random) });
+        maybe(random, |random| detail[*random.choice(&common).unwrap()] = value(random, 2));
+        detail
+    };
+    let longest = random.choice([2, 65]).unwrap();
+    (0..random.u8(..longest)).map(|_| detail(random)).collect()
 }
 
 fn words(random: &mut Rng) -> Vec<String> {

@@ -8,6 +8,7 @@ use super::rule::{Applies, Rule, require_claim};
 use super::text::{list, presence, strings};
 use crate::jose::{JsonError, Strings};
 use crate::redact::quoted;
+use crate::token::{ActClaim, DetailsClaim};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -30,6 +31,32 @@ pub(super) const RULES: &[Rule] = &[
         found: |facts| match facts.scope_claim() {
             (_, None) => "none".to_owned(),
             (name, value) => format!("{} in {name}", strings(value)),
+        },
+    },
+    Rule {
+        name: "act",
+        source: "RFC 8693 §4.1",
+        applies: Applies::Always,
+        check: |facts| well_formed("act", ActClaim::EXPECTED, facts.claims.act.as_ref().and_then(ActClaim::fault)),
+        expected: |_| format!("none, or {}", ActClaim::EXPECTED),
+        found: |facts| match facts.claims.act.as_ref() {
+            None => "none".to_owned(),
+            // Not who they are: the actor may be a person.
+            Some(act) => act.fault().map_or_else(|| format!("{} of them", act.count()), str::to_owned),
+        },
+    },
+    Rule {
+        name: "authorization_details",
+        source: "RFC 9396 §2",
+        applies: Applies::Always,
+        check: |facts| {
+            let fault = facts.claims.authorization_details.as_ref().and_then(DetailsClaim::fault);
+            well_formed("authorization_details", DetailsClaim::EXPECTED, fault)
+        },
+        expected: |_| format!("none, or {}", DetailsClaim::EXPECTED),
+        found: |facts| match facts.claims.authorization_details.as_ref() {
+            None => "none".to_owned(),
+            Some(details) => details.fault().map_or_else(|| list(details.kinds()), str::to_owned),
         },
     },
     Rule {
@@ -88,3 +115,8 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// A malformed claim makes a bad token. It is not taken for a claim that is absent.
+fn well_formed(claim: &'static str, expected: &'static str, fault: Option<&'static str>) -> Result<(), TokenError> {
+    fault.map_or(Ok(()), |found| Err(TokenError::MalformedClaim { claim, expected, found }))
+}

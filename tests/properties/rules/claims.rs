@@ -152,6 +152,56 @@ pub(super) fn kinds() -> Vec<Rule> {
     ]
 }
 
+/// RFC 8693 §4.1, RFC 9396 §2.
+pub(super) fn grants() -> Vec<Rule> {
+    vec![
+        claim_rule!(
+            "act does not identify an actor",
+            "act",
+            |_, random| {
+                let mut actor = json!({ "sub": word(random), "iss": word(random), "client_id": word(random) });
+                match random.u8(..4) {
+                    0 => return not(Value::is_object, random),
+                    1 => actor = json!({ "iss": word(random), "x": actor }),
+                    2 => {
+                        let name = *random.choice(&["sub", "iss", "client_id"]).unwrap();
+                        actor[name] = if random.bool() { "".into() } else { not(Value::is_string, random) };
+                    }
+                    _ => actor["act"] = not(Value::is_object, random),
+                }
+                (0..random.u8(..3)).fold(actor, |act, _| json!({ "sub": word(random), "act": act }))
+            },
+            TokenError::MalformedClaim { claim: "act", .. }
+        ),
+        claim_rule!(
+            "act names more than 8 actors",
+            "act",
+            |_, random| {
+                let innermost = json!({ "sub": word(random) });
+                (0..random.u8(8..28)).fold(innermost, |act, _| json!({ "sub": word(random), "act": act }))
+            },
+            TokenError::MalformedClaim { claim: "act", .. }
+        ),
+        claim_rule!(
+            "authorization_details is not an array of details",
+            "authorization_details",
+            |_, random| {
+                let bad = match random.u8(..5) {
+                    0 => return not(Value::is_array, random),
+                    1 => return (0..random.u8(65..100)).map(|_| json!({ "type": word(random) })).collect(),
+                    2 => json!({ "type": not(Value::is_string, random) }),
+                    3 => json!({ "type": "", "x": { "type": word(random) } }),
+                    _ => not(Value::is_object, random),
+                };
+                let mut details: Vec<_> = (0..random.u8(..4)).map(|_| json!({ "type": word(random) })).collect();
+                details.insert(random.usize(..=details.len()), bad);
+                details.into()
+            },
+            TokenError::MalformedClaim { claim: "authorization_details", .. }
+        ),
+    ]
+}
+
 /// What RFC 9068 asks for beyond that.
 pub(super) fn of_rfc9068() -> Vec<Rule> {
     let rules = vec![

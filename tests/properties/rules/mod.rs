@@ -88,8 +88,14 @@ impl Rule {
 
     pub(super) fn all() -> Vec<Self> {
         let of_the_jose_object = [jose::signatures(), jose::header(), jose::json()];
-        let of_the_claims =
-            [claims::required_claims(), claims::values(), claims::times(), claims::kinds(), claims::of_rfc9068()];
+        let of_the_claims = [
+            claims::required_claims(),
+            claims::values(),
+            claims::times(),
+            claims::kinds(),
+            claims::grants(),
+            claims::of_rfc9068(),
+        ];
         of_the_jose_object.into_iter().chain(of_the_claims).flatten().collect()
     }
 }
