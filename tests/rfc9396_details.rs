@@ -76,8 +76,7 @@ async fn a_detail_has_its_type_its_common_members_and_the_rest() {
     }
     let error = second.parse::<Payment>().unwrap_err().to_string();
     let expected = "expected an authorization detail of the type ";
-    assert!(error.starts_with(expected) && error.contains("Payment, found a mismatch at byte "), "{error}");
-    assert!(error.ends_with(" of the detail"), "{error}");
+    assert!(error.starts_with(expected) && error.contains("Payment, found a mismatch in \"/"), "{error}");
     let shown = format!("{first:?}");
     assert!(shown.contains("payment") && !shown.contains("4500") && !shown.contains("account"), "{shown}");
 }

@@ -250,8 +250,9 @@ impl Jwk<'_> {
         if &*self.kty == "oct" || has_value(self.k) {
             return Err(UnusableJwk::Symmetric);
         }
-        let private = [self.private, self.d, self.p, self.q, self.dp, self.dq, self.qi, self.oth];
-        if private.into_iter().any(has_value) {
+        let private = [self.private, self.d, self.p, self.q, self.dp, self.dq, self.qi];
+        let has_other_primes = self.oth.is_some_and(|oth| !is_empty_array(oth));
+        if has_other_primes || private.into_iter().any(has_value) {
             return Err(UnusableJwk::Private);
         }
         if let Some(usage) = self.usage.as_deref().filter(|usage| !usage.is_empty() && *usage != "sig") {
@@ -300,13 +301,13 @@ impl Jwk<'_> {
     }
 }
 
-/// Whether a member that a public key does not have is more than an empty string or an empty array.
+/// Whether a member that a public key does not have is more than an empty string.
 fn has_value(member: Option<&RawValue>) -> bool {
-    let is_empty = |member: &RawValue| {
-        let json = member.get();
-        json == "\"\"" || json.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"[]")
-    };
-    member.is_some_and(|member| !is_empty(member))
+    member.is_some_and(|member| member.get() != "\"\"")
+}
+
+fn is_empty_array(member: &RawValue) -> bool {
+    member.get().bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"[]")
 }
 
 fn bytes(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {

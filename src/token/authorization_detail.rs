@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, MapAccess};
 
 use super::access_token::AccessToken;
+use super::claims_error::{ClaimsError, mismatch};
 use crate::jose::{Member, Members, Strings, read_object};
 use crate::redact::Excerpt;
 
@@ -91,8 +92,11 @@ impl<'a> AuthorizationDetail<'a> {
     ///
     /// When the detail is no `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, AuthorizationDetailError> {
-        serde_json::from_str(self.json)
-            .map_err(|error| AuthorizationDetailError { wanted: type_name::<T>(), column: error.column() })
+        serde_json::from_str(self.json).map_err(|error| {
+            let ClaimsError { wanted, pointer, is_missing, column, .. } =
+                ClaimsError::new(type_name::<T>(), self.json.as_bytes(), &error);
+            AuthorizationDetailError { wanted, pointer, is_missing, column }
+        })
     }
 
     fn texts(&self, name: &str) -> Option<Vec<Cow<'a, str>>> {
@@ -136,11 +140,15 @@ impl fmt::Debug for AuthorizationDetail<'_> {
 
 /// An authorization detail of a valid token does not parse as the type that the application asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an authorization detail of the type {wanted}, found a mismatch at byte {column} of the detail")]
+#[error("expected an authorization detail of the type {wanted}, found {}", mismatch(.pointer, *.is_missing, *.column))]
 #[non_exhaustive]
 pub struct AuthorizationDetailError {
     /// The name of the type.
     pub wanted: &'static str,
+    /// The member that does not fit or is missing, as a JSON pointer (RFC 6901). Empty if it is the detail as a whole.
+    pub pointer: Excerpt,
+    /// Whether the member is missing.
+    pub is_missing: bool,
     /// The position of the mismatch in its line, in bytes from 1. A detail usually has one line.
     pub column: usize,
 }

@@ -34,18 +34,22 @@ impl ClaimsError {
 
     /// What was found instead of such claims.
     pub(crate) fn found(&self) -> String {
-        let Self { pointer, column, .. } = self;
-        match (&**pointer, self.is_missing) {
-            ("", _) => format!("a mismatch at byte {column} of the payload"),
-            (_, true) => format!("no {pointer:?}"),
-            (_, false) => format!("a mismatch in {pointer:?}, at byte {column} of the payload"),
-        }
+        mismatch(&self.pointer, self.is_missing, self.column)
     }
 }
 
 impl fmt::Display for ClaimsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected claims of the type {}, found {}", self.wanted, self.found())
+    }
+}
+
+/// What was found where JSON does not parse as a type.
+pub(super) fn mismatch(pointer: &Excerpt, is_missing: bool, column: usize) -> String {
+    match (&**pointer, is_missing) {
+        ("", _) => format!("a mismatch at byte {column}"),
+        (_, true) => format!("no {pointer:?}"),
+        (_, false) => format!("a mismatch in {pointer:?}, at byte {column}"),
     }
 }
 
@@ -201,7 +205,7 @@ mod tests {
         let shown = ClaimsError::new("Chart", payload.as_bytes(), &error);
         assert_eq!(
             shown.to_string(),
-            r#"expected claims of the type Chart, found a mismatch in "/by_id/1", at byte 35 of the payload"#
+            r#"expected claims of the type Chart, found a mismatch in "/by_id/1", at byte 35"#
         );
         assert!(!format!("{shown:?}").contains("secret"));
         let missing = serde_json::from_str::<Chart>("{}").unwrap_err();

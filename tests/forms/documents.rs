@@ -103,6 +103,9 @@ fn empty_members_make_no_key_usable() {
     assert_eq!(skipped("d", json!(" ")), Some(UnusableJwk::Private));
     assert_eq!(skipped("d", json!("AA")), Some(UnusableJwk::Private));
     assert_eq!(skipped("d", json!([""])), Some(UnusableJwk::Private));
+    assert_eq!(skipped("d", json!([])), Some(UnusableJwk::Private));
+    assert_eq!(skipped("oth", json!("")), Some(UnusableJwk::Private));
+    assert_eq!(skipped("oth", json!([[]])), Some(UnusableJwk::Private));
     assert_eq!(skipped("d", json!({})), Some(UnusableJwk::Private));
     assert_eq!(skipped("d", json!(false)), Some(UnusableJwk::Private));
     assert_eq!(skipped("k", json!("AA")), Some(UnusableJwk::Symmetric));

@@ -76,7 +76,7 @@ fn only_numbers_are_accepted_as_repositories() {
     for none in [Issuer::github_actions([""; 0]), Issuer::github_actions_enterprise(server, [""; 0])] {
         assert!(matches!(none, Err(ConfigError::Preset { .. })), "{none:?}");
     }
-    for odd in ["", "github.example.com", "http://github.example.com/_services/token", "https://github.example.com?x"] {
+    for odd in ["", "github.example.com", "ftp://github.example.com/_services/token", "https://github.example.com?x"] {
         let issuer = Issuer::github_actions_enterprise(odd, ["74"]);
         assert!(matches!(issuer, Err(ConfigError::Issuer { .. })), "{odd}");
     }
@@ -93,7 +93,7 @@ fn only_identifiers_of_projects_are_accepted() {
         Issuer::supabase_self_hosted,
         &["https://supabase.example.com/auth/v1/", "https://supabase.example.com?x", "https://supabase.example.com#x"],
     );
-    for odd in ["", "supabase.example.com", "http://supabase.example.com/auth/v1"] {
+    for odd in ["", "supabase.example.com", "ftp://supabase.example.com/auth/v1"] {
         let issuer = Issuer::supabase_self_hosted(odd);
         assert!(matches!(issuer, Err(ConfigError::JwksUrl { .. })), "{odd}: {issuer:?}");
     }
