@@ -86,12 +86,13 @@
 //!    encrypted.
 //! 2. Its `iss` is the identifier of a trusted [`Issuer`], code point by code point, and its `alg` is one that this issuer may
 //!    use. For a [list of tenants](Issuer::entra_tenants) every tenant passes this check, and `tid` must name the same tenant.
-//!    If several issuers have that identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one.
+//!    If several issuers have that identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one. For a
+//!    [SPIFFE trust domain](Issuer::spiffe) the `sub` takes the place of the `iss`.
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
 //!    [preset](Issuer#presets). What it says of [scopes](AccessToken::scope), [delegation](AccessToken::actor) and
 //!    [fine grants](AccessToken::authorization_details) is well formed.
 //! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
-//! 5. It has a `sub`, and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
+//! 5. It has a `sub`, or a client [that stands in for it](Issuer::client_as_subject), and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
 //!    the token names a client, and `aud` may be absent.
 //! 6. `exp` is present and has not passed, and `nbf` and `iat` are not in the future, with a leeway of 30 seconds.
 //! 7. A key of the issuer verifies its signature: a key with the `kid` that the token states or, for a token without `kid`, one
