@@ -18,6 +18,7 @@ mod flood;
 mod forward_auth;
 mod harness;
 mod keys_lifetime;
+mod keys_persisted;
 mod manual;
 mod nested_json;
 mod observability;

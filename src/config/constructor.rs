@@ -20,8 +20,13 @@ pub(super) struct Construction {
 pub(super) fn read(reader: &mut Reader, table: &mut Table) -> Construction {
     let constructor = Constructor::read(reader, table);
     let keys = Keys::read(reader, table);
+    let persist_keys = table.get("persist_keys").and_then(|node| reader.string(&node));
     let Some(constructor) = constructor else { return Construction { issuer: None, arguments: Vec::new() } };
-    Construction { issuer: constructor.make(reader, table, keys.as_ref()), arguments: constructor.arguments() }
+    let issuer = constructor.make(reader, table, keys.as_ref()).map(|issuer| match persist_keys {
+        Some(path) => issuer.persist_keys(path),
+        None => issuer,
+    });
+    Construction { issuer, arguments: constructor.arguments() }
 }
 
 /// The issuer with this identifier, whose metadata names its keys.

@@ -27,7 +27,7 @@ pub(super) fn discover(reader: &mut Reader, path: &Path, _: &str) -> Option<Issu
 
 fn issuer(reader: &mut Reader, table: &mut Table) -> Option<Issuer> {
     let (preset, url, file) = (table.get("preset"), table.get("jwks_url"), table.get("jwks_file"));
-    if let Some(node) = preset.or(url) {
+    if let Some(node) = preset.or(url).or(table.get("persist_keys")) {
         reader.refuse(&node.path, NEEDS_CLIENT);
         table.accept_all();
         return None;

@@ -12,7 +12,8 @@ use crate::token::ServerIdentity;
 use crate::validation::{IssuerGeneration, Method, Policy, Recipient, ServerContext, TrustedIssuer, VerifiedTokens};
 
 impl Builder {
-    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable.
+    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable. Files of
+    /// [persisted keys](Issuer::persist_keys) are read, if there are some.
     ///
     /// # Errors
     ///
@@ -41,7 +42,8 @@ impl Builder {
 
     /// An issuer whose settings are acceptable.
     fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> TrustedIssuer {
-        let Issuer { identities, source, mut audiences, clients, subjects, dialect, algorithms } = issuer.clone();
+        let source = issuer.key_source();
+        let Issuer { identities, mut audiences, clients, subjects, dialect, algorithms, .. } = issuer.clone();
         if audiences.is_empty() {
             audiences.push(self.audience.as_str().into());
         }
@@ -49,7 +51,7 @@ impl Builder {
             None => Recipient::Audience(audiences),
             Some(clients) => Recipient::Client { clients, audiences },
         };
-        let keys = KeyStore::new(identities.name(), source.into(), Arc::clone(&self.clock), pending.clone());
+        let keys = KeyStore::new(identities.name(), source, Arc::clone(&self.clock), pending.clone());
         let (profile, leeway) = (self.profile, self.leeway);
         TrustedIssuer {
             generation: IssuerGeneration::next(),

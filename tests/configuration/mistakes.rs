@@ -200,7 +200,7 @@ fn each_issuer_mistake_is_one_problem() {
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, audiences, identify_by_client, subjects, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, persist_keys, audiences, identify_by_client, subjects, algorithms",
     );
 }
 
@@ -218,7 +218,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, domain, audiences, identify_by_client, subjects, algorithms",
+        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, persist_keys, domain, audiences, identify_by_client, subjects, algorithms",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",

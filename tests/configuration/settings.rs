@@ -213,7 +213,16 @@ fn every_setting_is_documented() {
     learn("issuers = [{ issuer = 'x', '?' = 1 }]", "issuers[].");
     assert_eq!(documented, known);
 
-    let common = ["preset", "jwks_url", "jwks_file", "audiences", "identify_by_client", "subjects", "algorithms"];
+    let common = [
+        "preset",
+        "jwks_url",
+        "jwks_file",
+        "persist_keys",
+        "audiences",
+        "identify_by_client",
+        "subjects",
+        "algorithms",
+    ];
     for cells in &presets {
         let preset = quoted(cells[0]).pop_first().unwrap();
         let found = problems(&format!("issuers = [{{ preset = {preset:?}, '?' = 1 }}]"));

@@ -3,8 +3,13 @@
 mod address;
 mod freshness;
 mod issuer_url;
+mod persisted_file;
+mod persisted_keys;
+mod persisted_set;
 mod remote_keys;
 mod resolver;
 mod transport;
 
 pub use remote_keys::RemoteKeys;
+
+pub(crate) use persisted_keys::PersistedKeys;

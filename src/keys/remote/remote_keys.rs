@@ -1,16 +1,19 @@
 //! Keys fetched by HTTP: where they are, and when the metadata is read again.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use url::Url;
 
 use super::issuer_url::IssuerUrl;
+use super::persisted_file::PersistedFile;
+use super::persisted_set::SourceIdentity;
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
-use crate::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable, is_loopback};
+use crate::keys::persistence::RawKeySet;
+use crate::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Seed, UrlError, fetchable, is_loopback};
 use crate::redact;
 
 /// The most that one fetch may take, metadata included.
@@ -58,6 +61,7 @@ const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 pub struct RemoteKeys {
     place: Place,
     transport: Transport,
+    pub(super) file: Option<Arc<PersistedFile>>,
 }
 
 enum Place {
@@ -112,7 +116,7 @@ impl RemoteKeys {
     /// If `jwks_url` is not an https URL; http is allowed for this machine alone.
     pub fn at(jwks_url: &str) -> Result<Self, UrlError> {
         let url = fetchable(jwks_url)?;
-        Ok(Self { transport: Transport::new(target(is_loopback(&url))), place: Place::At(url) })
+        Ok(Self { transport: Transport::new(target(is_loopback(&url))), place: Place::At(url), file: None })
     }
 
     /// Fetches with this client: with a private root certificate, through a proxy, or with headers of its own.
@@ -132,7 +136,15 @@ impl RemoteKeys {
 
     fn discovered(issuer: IssuerUrl) -> Self {
         let transport = Transport::new(target(issuer.is_loopback()));
-        Self { place: Place::Discovered { issuer, known: Box::default() }, transport }
+        Self { place: Place::Discovered { issuer, known: Box::default() }, transport, file: None }
+    }
+
+    /// Which keys these are, for a file of persisted keys.
+    pub(super) fn identity(&self) -> SourceIdentity {
+        match &self.place {
+            Place::At(url) => SourceIdentity::new("jwks", url.as_str()),
+            Place::Discovered { issuer, .. } => SourceIdentity::new("issuer", issuer.identifier()),
+        }
     }
 
     async fn fetch_keys(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
@@ -235,7 +247,8 @@ impl RemoteKeys {
             Answer::Document { body, freshness, validators } => {
                 let keys = JwkSet::from_json(&body)
                     .map_err(|reason| FetchError::Keys { place: Some(redact::place(url)), reason })?;
-                (Fetched { validators, ..Fetched::keys(keys) }, freshness)
+                let document = Some(RawKeySet(body.into()));
+                (Fetched { validators, document, ..Fetched::keys(keys) }, freshness)
             }
         };
         Ok(Fetched { lifetime: freshness.lifetime, age: freshness.age, ..fetched })
@@ -244,7 +257,15 @@ impl RemoteKeys {
 
 impl KeySource for RemoteKeys {
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
-        Box::pin(self.fetch_keys(request))
+        Box::pin(async move {
+            let fetched = self.fetch_keys(request).await?;
+            let persistence = self.file.clone().map(|file| file as _);
+            Ok(Fetched { persistence, ..fetched })
+        })
+    }
+
+    fn seed(&self) -> Option<Seed> {
+        self.file.as_ref()?.seed()
     }
 }
 
@@ -257,8 +278,11 @@ impl fmt::Debug for RemoteKeys {
                 let places: Vec<_> = issuer.metadata_urls().iter().map(redact::place).collect();
                 keys.field("metadata", &places)
             }
+        };
+        if let Some(file) = &self.file {
+            keys.field("persisted", file);
         }
-        .finish_non_exhaustive()
+        keys.finish_non_exhaustive()
     }
 }
 
