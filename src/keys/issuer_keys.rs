@@ -142,15 +142,12 @@ impl IssuerKeys {
         let recovered = state.last_error.take().is_some();
         let age = state.schedule.age(now).map_or(Duration::ZERO, |(age, _)| age);
         // Taken over under the lock, so that the order is that of the fetches.
-        let persistence = persistence.filter(|_| reception == Reception::Held);
         let write = persistence.and_then(|persistence| persistence.persist(state.held_keys(now)?));
-        self.settle(&state, now);
-        drop(state);
+        self.end_fetch(state, now);
+        self.report(Some(&held).filter(|_| !is_first), recovered, age);
         if let Some(write) = write {
             persistence::spawn(write);
         }
-        self.tell_of_end();
-        self.report(Some(&held).filter(|_| !is_first), recovered, age);
     }
 
     /// Reports a successful fetch. `held` are the keys before it.

@@ -198,7 +198,7 @@ pub(super) struct Seed {
 
 impl Seed {
     /// It counts as an answer of the time when it was fetched, unless it is too old or its time cannot be right.
-    pub(super) fn plant(
+    pub(super) fn apply(
         &self,
         schedule: &mut RefreshSchedule,
         history: &mut History,
@@ -207,11 +207,11 @@ impl Seed {
         let Seed { fetched_ago, lifetime, age, has_keys } = *self;
         let ago = Duration::from_millis(fetched_ago.unsigned_abs());
         let at = if fetched_ago < 0 { now.wall + ago } else { now.wall - ago };
-        let planted = schedule.seeded(now, &Document { lifetime, age, has_keys }, SeedAge::Fetched(at));
+        let seeded = schedule.seeded(now, &Document { lifetime, age, has_keys }, SeedAge::Fetched(at));
         let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
         let before = if fetched_ago < 0 { Duration::ZERO } else { ago };
         let is_used = if fetched_ago < 0 { ago <= Duration::from_secs(60) } else { ago < lifetime + GRACE };
-        prop_assert_eq!(planted.is_ok(), is_used);
+        prop_assert_eq!(seeded.is_ok(), is_used);
         prop_assert_eq!(schedule.held.is_some(), is_used);
         if is_used {
             history.answers.push(Answer { began: now, before, lifetime, age, has_keys, refresh_at: now });

@@ -88,7 +88,7 @@ proptest! {
         let mut schedule = RefreshSchedule::new(now, jitter);
         let mut history = History::default();
         if let Some(seed) = seed {
-            seed.plant(&mut schedule, &mut history, now)?;
+            seed.apply(&mut schedule, &mut history, now)?;
             settled(&schedule, now)?;
         }
         for step in steps {

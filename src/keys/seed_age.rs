@@ -15,7 +15,7 @@ pub(super) enum SeedAge {
 /// Why a document of an earlier process is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnusableSeed {
-    /// The time of day was or is wrong, or somebody changed the document.
+    /// The time of day was or is wrong, or the document was changed.
     #[error("it was fetched {} s in the future of this machine's clock, expected at most {} s", .by.as_secs(), CLOCK_TOLERANCE.as_secs())]
     InTheFuture { by: Duration },
     #[error("it was fetched {} s ago, and keys are used for less than {} s", .fetched.as_secs(), .limit.as_secs())]

@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 /// A log in memory.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -20,8 +20,19 @@ impl Write for Log {
     }
 }
 
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+    }
+}
+
 /// The result of `work` on this thread, and its log at level TRACE.
 pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
+    logging(|log| (work(), log.text()))
+}
+
+/// The same for work that reads its own log.
+pub(crate) fn logging<T>(work: impl FnOnce(&Log) -> T) -> T {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -30,7 +41,5 @@ pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let result = tracing::subscriber::with_default(subscriber, work);
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    (result, String::from_utf8(bytes).unwrap())
+    tracing::subscriber::with_default(subscriber, || work(&log))
 }

@@ -9,12 +9,12 @@ use aws_lc_rs::digest;
 use serde_json::Value;
 use tower_bearer::keys::{KeySource, RemoteKeys};
 
-use super::{World, in_log, warnings};
-use crate::harness::log::logged;
-use crate::harness::small_issuer;
+use super::{Deployment, in_log, until, warnings};
+use crate::harness::log::{logged, logging};
+use crate::harness::{current_thread_runtime, small_issuer};
 
-fn keys(world: &World) -> RemoteKeys {
-    RemoteKeys::discover(world.issuer.url()).unwrap().persist(world.path())
+fn keys(deployment: &Deployment) -> RemoteKeys {
+    RemoteKeys::discover(deployment.issuer.url()).unwrap().persist(deployment.path())
 }
 
 /// The content with another member, and a checksum that fits.
@@ -38,71 +38,71 @@ fn sealed(object: &str) -> Vec<u8> {
 
 /// Asserts that the file is not used, and that one warning names it and the reason.
 #[track_caller]
-fn assert_ignored(world: &World, reason: &str) {
-    let (seed, log) = logged(|| keys(world).seed());
+fn assert_ignored(deployment: &Deployment, reason: &str) {
+    let (seed, log) = logged(|| keys(deployment).seed());
     assert!(seed.is_none(), "{reason}");
     let found = warnings(&log);
-    let path = in_log(&world.path());
+    let path = in_log(&deployment.path());
     let is_right = |line: &&str| line.contains("ignored") && line.contains(reason) && line.contains(&path);
     assert!(found.len() == 1 && found.iter().all(is_right), "{reason}: {log}");
 }
 
 #[tokio::test]
 async fn a_truncated_file_is_ignored() {
-    let world = World::persisted().await;
-    let content = fs::read(world.path()).unwrap();
-    assert!(keys(&world).seed().is_some());
+    let deployment = Deployment::persisted().await;
+    let content = fs::read(deployment.path()).unwrap();
+    assert!(keys(&deployment).seed().is_some());
     for length in 0..content.len() {
-        fs::write(world.path(), &content[..length]).unwrap();
-        assert!(keys(&world).seed().is_none(), "{length} of {} bytes", content.len());
+        fs::write(deployment.path(), &content[..length]).unwrap();
+        assert!(keys(&deployment).seed().is_none(), "{length} of {} bytes", content.len());
     }
-    assert_ignored(&world, "its checksum does not match");
-    fs::write(world.path(), [&content[..], b"\n"].concat()).unwrap();
-    assert_ignored(&world, "its checksum does not match");
+    assert_ignored(&deployment, "its checksum does not match");
+    fs::write(deployment.path(), [&content[..], b"\n"].concat()).unwrap();
+    assert_ignored(&deployment, "its checksum does not match");
 }
 
 #[tokio::test]
 async fn a_file_with_a_changed_byte_is_ignored() {
-    let world = World::persisted().await;
-    let content = fs::read(world.path()).unwrap();
+    let deployment = Deployment::persisted().await;
+    let content = fs::read(deployment.path()).unwrap();
     for at in 0..content.len() {
         for bit in 0..8 {
             let mut flipped = content.clone();
             flipped[at] ^= 1 << bit;
-            fs::write(world.path(), &flipped).unwrap();
-            assert!(keys(&world).seed().is_none(), "bit {bit} of byte {at}: {:?}", char::from(flipped[at]));
+            fs::write(deployment.path(), &flipped).unwrap();
+            assert!(keys(&deployment).seed().is_none(), "bit {bit} of byte {at}: {:?}", char::from(flipped[at]));
         }
     }
-    fs::write(world.path(), &content).unwrap();
-    assert!(keys(&world).seed().is_some());
+    fs::write(deployment.path(), &content).unwrap();
+    assert!(keys(&deployment).seed().is_some());
 }
 
 #[tokio::test]
 async fn a_file_of_another_source_is_ignored() {
-    let world = World::persisted().await;
+    let deployment = Deployment::persisted().await;
     let other = small_issuer();
-    let persisted = |keys: RemoteKeys| keys.persist(world.path());
+    let persisted = |keys: RemoteKeys| keys.persist(deployment.path());
     for (keys, expected) in [
         (RemoteKeys::discover(other.url()), other.url().to_owned()),
-        (RemoteKeys::at(&world.issuer.jwks_url()), world.issuer.jwks_url()),
-        (RemoteKeys::at(world.issuer.url()), format!("{}/", world.issuer.url())),
+        (RemoteKeys::at(&deployment.issuer.jwks_url()), deployment.issuer.jwks_url()),
+        (RemoteKeys::at(deployment.issuer.url()), format!("{}/", deployment.issuer.url())),
     ] {
         let (seed, log) = logged(|| persisted(keys.unwrap()).seed());
         assert!(seed.is_none());
-        let told = format!("it holds keys of {:?}, expected those of {expected:?}", world.issuer.url());
+        let told = format!("it holds keys of {:?}, expected those of {expected:?}", deployment.issuer.url());
         assert!(warnings(&log)[0].contains(&told), "{log}");
     }
     // How the metadata is found makes no difference.
-    assert!(persisted(RemoteKeys::discover_openid(world.issuer.url()).unwrap()).seed().is_some());
+    assert!(persisted(RemoteKeys::discover_openid(deployment.issuer.url()).unwrap()).seed().is_some());
 }
 
 /// The text of a file is as foreign as any: it cannot forge a line of the log.
 #[tokio::test]
 async fn a_file_of_another_format_is_ignored() {
-    let world = World::persisted().await;
-    let content = fs::read(world.path()).unwrap();
-    fs::write(world.path(), changed(&content, "age", 0)).unwrap();
-    assert!(keys(&world).seed().is_some(), "the checksum is right");
+    let deployment = Deployment::persisted().await;
+    let content = fs::read(deployment.path()).unwrap();
+    fs::write(deployment.path(), changed(&content, "age", 0)).unwrap();
+    assert!(keys(&deployment).seed().is_some(), "the checksum is right");
     let forged = format!("{}\n ERROR", "x".repeat(1000));
     for (member, value, reason) in [
         (
@@ -118,36 +118,36 @@ async fn a_file_of_another_format_is_ignored() {
         ("later", 1.into(), "it is not of the format \"tower-bearer keys 1\""),
         ("jwks", "{}".into(), "the document is not a JWK Set"),
     ] {
-        fs::write(world.path(), changed(&content, member, value)).unwrap();
-        assert_ignored(&world, reason);
+        fs::write(deployment.path(), changed(&content, member, value)).unwrap();
+        assert_ignored(&deployment, reason);
     }
     for content in [sealed("{}"), sealed("}"), b"{}".to_vec(), Vec::new()] {
-        fs::write(world.path(), content).unwrap();
-        assert!(keys(&world).seed().is_none());
+        fs::write(deployment.path(), content).unwrap();
+        assert!(keys(&deployment).seed().is_none());
     }
     let mut sizes = changed(&content, "age", u64::MAX);
     for (member, value) in [("lifetime", u64::MAX), ("as_of", i64::MAX as u64)] {
         sizes = changed(&sizes, member, value);
     }
-    fs::write(world.path(), sizes).unwrap();
-    let (api, log) = logged(|| world.start());
+    fs::write(deployment.path(), sizes).unwrap();
+    let (api, log) = logged(|| deployment.start());
     assert_eq!(api.status()[0].age, None, "and it does not panic");
     assert!(log.contains("in the future"), "{log}");
 }
 
 #[tokio::test]
 async fn keys_of_the_future_and_keys_that_are_too_old_are_ignored() {
-    let world = World::persisted().await;
-    let fetched = UNIX_EPOCH + Duration::from_secs(world.as_of().unwrap());
+    let deployment = Deployment::persisted().await;
+    let fetched = UNIX_EPOCH + Duration::from_secs(deployment.as_of().unwrap());
     let at = |seconds: i64| {
         let offset = Duration::from_secs(seconds.unsigned_abs());
-        world.clock.set(if seconds < 0 { fetched - offset } else { fetched + offset });
-        let (api, log) = logged(|| world.start());
+        deployment.clock.set(if seconds < 0 { fetched - offset } else { fetched + offset });
+        let (api, log) = logged(|| deployment.start());
         (api.status()[0].age.map(|age| age.as_secs()), log)
     };
     assert_eq!(at(-60).0, Some(0));
     assert_eq!(at(4199).0, Some(4199));
-    let told = in_log(&world.path());
+    let told = in_log(&deployment.path());
     for (seconds, level, reason) in [
         (-61, " WARN ", "it was fetched 61 s in the future of this machine's clock, expected at most 60 s"),
         (4200, " INFO ", "it was fetched 4200 s ago, and keys are used for less than 4200 s"),
@@ -159,41 +159,46 @@ async fn keys_of_the_future_and_keys_that_are_too_old_are_ignored() {
     }
 }
 
-#[tokio::test]
-async fn what_is_no_regular_file_is_ignored_and_kept() {
-    let world = World::persisted().await;
-    fs::remove_file(world.path()).unwrap();
+#[test]
+fn what_is_no_regular_file_is_ignored_and_kept() {
+    let deployment = Deployment::new();
     let pipe: fn(&Path) = |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     let folder: fn(&Path) = |path| fs::create_dir(path).unwrap();
     for make in [folder, pipe] {
-        make(&world.path());
-        assert_ignored(&world, "it is not a regular file");
-        let (api, log) = logged(|| world.start());
-        assert!(api.status()[0].age.is_none() && warnings(&log).len() == 1, "{log}");
-        // It is not replaced either.
-        api.verify(&world.token()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(!fs::metadata(world.path()).unwrap().is_file());
-        drop(fs::remove_file(world.path()));
-        drop(fs::remove_dir(world.path()));
+        make(&deployment.path());
+        assert_ignored(&deployment, "it is not a regular file");
+        let log = logging(|log| {
+            let api = deployment.start();
+            assert!(api.status()[0].age.is_none());
+            current_thread_runtime().block_on(async {
+                api.verify(&deployment.token()).await.unwrap();
+                until(|| log.text().contains("cannot be persisted")).await;
+            });
+            log.text()
+        });
+        let [ignored, not_replaced] = warnings(&log)[..] else { panic!("{log}") };
+        assert!(ignored.contains("is ignored") && not_replaced.contains("remains=\"it remains\""), "{log}");
+        assert!(!fs::metadata(deployment.path()).unwrap().is_file());
+        drop(fs::remove_file(deployment.path()));
+        drop(fs::remove_dir(deployment.path()));
     }
 }
 
 #[tokio::test]
 async fn a_file_that_is_huge_or_cannot_be_read_is_ignored() {
-    let world = World::persisted().await;
-    fs::File::create(world.path()).unwrap().set_len(1 << 40).unwrap();
-    assert_ignored(&world, "it is larger than 528384 bytes");
+    let deployment = Deployment::persisted().await;
+    fs::File::create(deployment.path()).unwrap().set_len(1 << 40).unwrap();
+    assert_ignored(&deployment, "it is larger than 528384 bytes");
     // A folder in the path is a file.
-    let inside = world.path().join("keys.json");
-    let (seed, log) = logged(|| RemoteKeys::discover(world.issuer.url()).unwrap().persist(&inside).seed());
+    let inside = deployment.path().join("keys.json");
+    let (seed, log) = logged(|| RemoteKeys::discover(deployment.issuer.url()).unwrap().persist(&inside).seed());
     assert!(seed.is_none() && warnings(&log).len() == 1, "{log}");
 }
 
 #[test]
 fn a_file_that_is_not_there_yet_is_no_reason_for_a_warning() {
-    let world = World::new();
-    let (api, log) = logged(|| world.start());
+    let deployment = Deployment::new();
+    let (api, log) = logged(|| deployment.start());
     assert!(api.status()[0].age.is_none());
     assert!(warnings(&log).is_empty() && log.contains("there are no persisted keys yet"), "{log}");
 }
@@ -201,11 +206,11 @@ fn a_file_that_is_not_there_yet_is_no_reason_for_a_warning() {
 /// A wrong file is replaced with the next fetch.
 #[tokio::test]
 async fn a_file_that_is_ignored_is_replaced() {
-    let world = World::persisted().await;
+    let deployment = Deployment::persisted().await;
     for content in [&b""[..], b"{}", b"\xff"] {
-        fs::write(world.path(), content).unwrap();
-        let api = world.start();
-        api.verify(&world.token()).await.unwrap();
-        super::until(|| keys(&world).seed().is_some()).await;
+        fs::write(deployment.path(), content).unwrap();
+        let api = deployment.start();
+        api.verify(&deployment.token()).await.unwrap();
+        until(|| keys(&deployment).seed().is_some()).await;
     }
 }

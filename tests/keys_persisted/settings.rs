@@ -6,7 +6,7 @@ use tower_bearer::keys::{KeyFile, RemoteKeys};
 use tower_bearer::server::ConfigError;
 use tower_bearer::{Issuer, ResourceServer};
 
-use super::World;
+use super::Deployment;
 
 fn build(issuers: impl IntoIterator<Item = Issuer>) -> Result<ResourceServer, ConfigError> {
     ResourceServer::builder("https://api.example.com").trust_all(issuers).build()
@@ -34,7 +34,7 @@ fn two_issuers_with_one_file_are_a_mistake() {
             r#"the file "a/keys.json" is to hold the persisted keys of two issuers, expected one file for each"#
         );
     }
-    let folder = World::new();
+    let folder = Deployment::new();
     let file = |name: &str| folder.folder.0.join(name);
     build([one.persist_keys(file("a")), two.persist_keys(file("b")), three]).unwrap();
 }
@@ -73,16 +73,16 @@ fn a_path_that_a_template_left_is_a_mistake() {
 
 #[tokio::test]
 async fn a_setting_persists_the_keys_of_any_issuer_that_is_fetched() {
-    let world = World::new();
-    let (url, path, jwks) = (world.issuer.url(), world.path(), world.issuer.jwks_url());
+    let deployment = Deployment::new();
+    let (url, path, jwks) = (deployment.issuer.url(), deployment.path(), deployment.issuer.jwks_url());
     let preset = format!("preset = 'keycloak'\nbase_url = '{url}'\nrealm = 'r'\njwks_url = '{jwks}'");
     for settings in [format!("issuer = '{url}'"), format!("issuer = '{url}'\njwks_url = '{jwks}'"), preset] {
         let document =
             format!("audience = 'https://api.example.test'\n[[issuers]]\npersist_keys = {path:?}\n{settings}");
         let config: Config = toml::from_str(&document).unwrap();
-        let api = config.builder().unwrap().clock(world.clock.clone()).build().unwrap();
+        let api = config.builder().unwrap().clock(deployment.clock.clone()).build().unwrap();
         api.ready().await;
-        super::until(|| world.file().is_some()).await;
+        super::until(|| deployment.file().is_some()).await;
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -1,15 +1,17 @@
 //! How the file is written, and what happens if it cannot be.
 
 use std::fs;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::runtime::Builder;
 use tower_bearer::Issuer;
 use tower_bearer::keys::{KeySource, RemoteKeys};
 use tower_bearer::testing::{Endpoint, Fault};
 
-use super::{World, in_log, until, warnings};
-use crate::harness::log::logged;
+use super::{Deployment, in_log, until, warnings};
+use crate::harness::log::logging;
 use crate::harness::{current_thread_runtime, good, small_issuer};
 
 #[cfg(unix)]
@@ -17,27 +19,27 @@ use crate::harness::{current_thread_runtime, good, small_issuer};
 async fn only_the_owner_may_read_and_write_the_file() {
     use std::os::unix::fs::PermissionsExt;
 
-    let world = World::persisted().await;
-    let mode = || fs::metadata(world.path()).unwrap().permissions().mode() & 0o777;
+    let deployment = Deployment::persisted().await;
+    let mode = || fs::metadata(deployment.path()).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600);
     // Also if it was there before, with another mode.
-    fs::set_permissions(world.path(), fs::Permissions::from_mode(0o666)).unwrap();
-    world.advance(10);
-    world.fetch(&world.start()).await;
+    fs::set_permissions(deployment.path(), fs::Permissions::from_mode(0o666)).unwrap();
+    deployment.advance(10);
+    deployment.fetch(&deployment.start()).await;
     assert_eq!(mode(), 0o600);
-    assert_eq!(world.folder.names(), ["keys.json"], "nothing else is left");
+    assert_eq!(deployment.folder.names(), ["keys.json"], "nothing else is left");
 }
 
 /// A URL may contain the key of an API.
 #[tokio::test]
 async fn the_file_contains_no_secret_of_the_url() {
-    let world = World::new();
-    let url = format!("{}?api_key=secret", world.issuer.jwks_url());
-    let keys = |url: &str| RemoteKeys::at(url).unwrap().persist(world.path());
-    let api = world.start_with(Issuer::keys(world.issuer.url(), keys(&url)).unwrap());
-    api.verify(&world.token()).await.unwrap();
-    until(|| world.file().is_some()).await;
-    let content = fs::read_to_string(world.path()).unwrap();
+    let deployment = Deployment::new();
+    let url = format!("{}?api_key=secret", deployment.issuer.jwks_url());
+    let keys = |url: &str| RemoteKeys::at(url).unwrap().persist(deployment.path());
+    let api = deployment.start_with(Issuer::keys(deployment.issuer.url(), keys(&url)).unwrap());
+    api.verify(&deployment.token()).await.unwrap();
+    until(|| deployment.file().is_some()).await;
+    let content = fs::read_to_string(deployment.path()).unwrap();
     assert!(content.contains("?api_key=…") && !content.contains("secret"), "{content}");
     assert!(keys(&url).seed().is_some());
     assert!(keys(&url.replace("secret", "other")).seed().is_none(), "the whole URL counts");
@@ -46,57 +48,64 @@ async fn the_file_contains_no_secret_of_the_url() {
 /// The largest document, of characters that are escaped.
 #[tokio::test]
 async fn a_key_set_of_any_size_and_spelling_can_be_persisted() {
-    let world = World::new();
-    let set = world.issuer.jwks().to_string();
+    let deployment = Deployment::new();
+    let set = deployment.issuer.jwks().to_string();
     let padding = "\n".repeat(256 * 1024 - set.len());
     let spelled = set.replacen('{', "{\"\\u0000\\t\":\"\\\"\u{1f511}\",", 1);
     for document in [format!("{set}{padding}"), spelled] {
-        world.advance(10);
-        world.issuer.fail(Endpoint::Jwks, Fault::Body(document.clone().into_bytes()));
-        let api = world.start();
-        world.fetch(&api).await;
-        assert_eq!(world.file().unwrap()["jwks"], document);
-        world.issuer.fail(Endpoint::Jwks, Fault::Disconnect);
-        world.start().try_verify(&world.token()).unwrap();
+        deployment.advance(10);
+        deployment.issuer.fail(Endpoint::Jwks, Fault::Body(document.clone().into_bytes()));
+        let api = deployment.start();
+        deployment.fetch(&api).await;
+        assert_eq!(deployment.file().unwrap()["jwks"], document);
+        deployment.issuer.fail(Endpoint::Jwks, Fault::Disconnect);
+        deployment.start().try_verify(&deployment.token()).unwrap();
     }
 }
 
 #[test]
 fn a_key_set_that_is_not_utf_8_is_used_and_not_persisted() {
-    let world = World::new();
-    let set = world.issuer.jwks().to_string().replacen('{', "{\"x\":\"?\",", 1);
+    let deployment = Deployment::new();
+    let set = deployment.issuer.jwks().to_string().replacen('{', "{\"x\":\"?\",", 1);
     let bytes = set.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
-    world.issuer.fail(Endpoint::Jwks, Fault::Body(bytes));
-    let log = logged(|| {
+    deployment.issuer.fail(Endpoint::Jwks, Fault::Body(bytes));
+    let log = logging(|log| {
         current_thread_runtime().block_on(async {
-            world.start().verify(&world.token()).await.unwrap();
+            deployment.start().verify(&deployment.token()).await.unwrap();
+            until(|| outcomes(&log.text()) == 1).await;
         });
-    })
-    .1;
+        log.text()
+    });
     assert!(warnings(&log)[0].contains("the key set is not UTF-8 text"), "{log}");
-    assert!(world.file().is_none());
+    assert!(deployment.file().is_none());
+}
+
+/// How often the keys were persisted, or could not be.
+fn outcomes(log: &str) -> usize {
+    let events =
+        ["the keys are persisted", "the keys can be persisted", "the keys cannot be", "the keys still cannot be"];
+    log.lines().filter(|line| events.iter().any(|event| line.contains(event))).count()
 }
 
 /// Neither a flood of warnings nor a refused token.
 #[test]
 fn a_file_that_cannot_be_written_is_one_warning() {
-    let world = World::new();
-    let folder = world.folder.0.join("later");
+    let deployment = Deployment::new();
+    let folder = deployment.folder.0.join("later");
     let path = folder.join("keys.json");
-    let ((), log) = logged(|| {
+    let log = logging(|log| {
         current_thread_runtime().block_on(async {
-            let api = world.start_with(world.issuer.issuer().persist_keys(&path));
-            for round in 0..8 {
-                if round == 5 {
+            let api = deployment.start_with(deployment.issuer.issuer().persist_keys(&path));
+            for round in 1..=8 {
+                if round == 6 {
                     fs::create_dir(&folder).unwrap();
                 }
-                api.verify(&world.token()).await.unwrap();
-                until(|| api.status()[0].fetches > round).await;
-                // Until it has been written, or not.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                world.advance(550);
+                api.verify(&deployment.token()).await.unwrap();
+                until(|| outcomes(&log.text()) == round).await;
+                deployment.advance(550);
             }
         });
+        log.text()
     });
     let told = warnings(&log);
     assert!(told.len() == 1 && told[0].contains("the keys cannot be persisted"), "{log}");
@@ -110,17 +119,17 @@ fn a_file_that_cannot_be_written_is_one_warning() {
 /// Servers of several processes, and a reader that never finds a part of a file.
 #[test]
 fn a_file_with_several_writers_is_whole_at_every_moment() {
-    let world = World::new();
-    current_thread_runtime().block_on(world.fetch(&world.start()));
-    let keys = || RemoteKeys::discover(world.issuer.url()).unwrap().persist(world.path());
+    let deployment = Deployment::new();
+    current_thread_runtime().block_on(deployment.fetch(&deployment.start()));
+    let keys = || RemoteKeys::discover(deployment.issuer.url()).unwrap().persist(deployment.path());
     std::thread::scope(|scope| {
         let write = || {
             current_thread_runtime().block_on(async {
                 for _ in 0..25 {
-                    let api = world.start();
-                    api.verify(&world.token()).await.unwrap();
+                    let api = deployment.start();
+                    api.verify(&deployment.token()).await.unwrap();
                     until(|| api.status()[0].fetches > 0).await;
-                    world.advance(1);
+                    deployment.advance(1);
                 }
             });
         };
@@ -132,40 +141,51 @@ fn a_file_with_several_writers_is_whole_at_every_moment() {
         }
         assert!(reads > 0);
     });
-    assert_eq!(world.folder.names(), ["keys.json"]);
-    assert!(world.file().unwrap()["as_of"].as_u64().unwrap() > super::START);
+    assert_eq!(deployment.folder.names(), ["keys.json"]);
+    assert!(deployment.file().unwrap()["as_of"].as_u64().unwrap() > super::START);
 }
 
-/// Each call has a runtime of its own, which ends with the call.
+/// Its runtime ends before the thread has started that would write the file.
 #[test]
-fn keys_are_persisted_although_runtimes_end() {
-    let world = World::new();
-    let api = world.start();
-    for round in 0..20 {
-        current_thread_runtime().block_on(api.verify(&world.token())).unwrap();
-        world.advance(600);
-        if round > 0 && world.file().is_some() {
-            return;
+fn a_write_that_was_dropped_with_its_runtime_does_not_prevent_the_next() {
+    let deployment = Deployment::new();
+    let api = deployment.start();
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    let (end, ended) = mpsc::channel::<()>();
+    runtime.spawn_blocking(move || ended.recv());
+    runtime.block_on(api.verify(&deployment.token())).unwrap();
+    runtime.shutdown_background();
+    assert!(deployment.file().is_none());
+    drop(end);
+    current_thread_runtime().block_on(async {
+        // Until the thread has dropped what it was to do.
+        for _ in 0..1000 {
+            deployment.advance(60);
+            api.try_verify(&good(&deployment.issuer).signed_by(&small_issuer()).sign()).unwrap_err();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if deployment.file().is_some() {
+                return;
+            }
         }
-    }
-    panic!("the keys were never persisted");
+        panic!("the keys were never persisted");
+    });
 }
 
 /// The keys of an issuer that withdraws them all are persisted as well.
 #[tokio::test]
 async fn every_answer_is_persisted_and_no_failure_is() {
-    let world = World::new();
-    let api = world.start();
-    world.fetch(&api).await;
-    world.issuer.fail(Endpoint::Jwks, Fault::Body(b"<html>".to_vec()));
-    world.advance(550);
-    let before = fs::read(world.path()).unwrap();
-    api.verify(&world.token()).await.unwrap();
+    let deployment = Deployment::new();
+    let api = deployment.start();
+    deployment.fetch(&api).await;
+    deployment.issuer.fail(Endpoint::Jwks, Fault::Body(b"<html>".to_vec()));
+    deployment.advance(550);
+    let before = fs::read(deployment.path()).unwrap();
+    api.verify(&deployment.token()).await.unwrap();
     until(|| api.status()[0].failures > 0).await;
-    assert_eq!(fs::read(world.path()).unwrap(), before);
-    world.issuer.recover();
-    world.issuer.set_jwks(json!({ "keys": [] }));
-    world.advance(10);
-    api.try_verify(&good(&world.issuer).signed_by(&small_issuer()).sign()).unwrap_err();
-    until(|| world.file().unwrap()["jwks"] == r#"{"keys":[]}"#).await;
+    assert_eq!(fs::read(deployment.path()).unwrap(), before);
+    deployment.issuer.recover();
+    deployment.issuer.set_jwks(json!({ "keys": [] }));
+    deployment.advance(10);
+    api.try_verify(&good(&deployment.issuer).signed_by(&small_issuer()).sign()).unwrap_err();
+    until(|| deployment.file().unwrap()["jwks"] == r#"{"keys":[]}"#).await;
 }

@@ -106,7 +106,7 @@ impl PersistedFile {
         let reason = written.as_ref().err().map(|failure| failure.reason.clone());
         let before = mem::replace(&mut self.writer().failure, reason);
         match (before, written) {
-            (None, Ok(())) => tracing::debug!(?path, source, "the keys were persisted"),
+            (None, Ok(())) => tracing::debug!(?path, source, "the keys are persisted"),
             (Some(_), Ok(())) => tracing::info!(?path, source, "the keys can be persisted again"),
             (Some(before), Err(Failure { reason, .. })) if before == reason => {
                 tracing::debug!(?path, source, reason, "the keys still cannot be persisted");

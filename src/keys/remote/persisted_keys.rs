@@ -29,19 +29,21 @@ impl RemoteKeys {
     ///
     /// # The file
     ///
-    /// - **Whoever can write it decides which tokens are accepted.** So let only the service write the file and its directory, and use
-    ///   no directory for temporary files. The file has a checksum, which detects damage and not an attacker. It is created with mode
-    ///   0600 on Unix. It contains public keys and no secret.
+    /// - **Anyone who can write it can make tokens that are accepted**, until the issuer answers. So let only the service write the
+    ///   file and its directory, and do not use a directory for temporary files. The file has a checksum, which detects damage and
+    ///   no attacker. It is created with mode 0600 on Unix. It contains public keys and no secret. In a container it belongs on a volume.
     /// - It is read once, when the server is [built](crate::server::Builder::build): at most 516 KiB of a regular file. One that is damaged,
     ///   of another source or of another version, or fetched more than 60 seconds in the future, is ignored with a warning
     ///   (`tracing`), and the server starts without keys, as it does if there is no file yet.
-    /// - It is written after every fetch, also one that confirms or withdraws keys, on a thread that may block. It is replaced as a
-    ///   whole. Several processes may share it if they have the same source, and newer keys are not replaced by older ones.
+    /// - It is written after every fetch, also one that confirms or withdraws keys, on a thread for blocking work. It is replaced as a
+    ///   whole, by way of a temporary file beside it, which a crash at that moment may leave there. Several processes may share it if
+    ///   they have the same source, and newer keys are not replaced by older ones.
     /// - If it cannot be written, the keys are used all the same. There is one warning, and one event when it can be written again. The
     ///   file is then removed, because it may contain keys that have been withdrawn. If that fails too, or if the process ends
     ///   before it has written, the file before remains, and is used until its keys are too old.
     /// - Use a file for each issuer. One path for two issuers of a server is a
-    ///   [mistake](crate::server::ConfigError::PersistPathTwice) if the server can see it, and otherwise each ignores the other's file.
+    ///   [mistake](crate::server::ConfigError::PersistPathTwice) if the server can see it. Otherwise each replaces the file of the other,
+    ///   which ignores it after a restart.
     ///
     /// A [`KeySource`] of yours that wraps this one must also pass on [`seed`](KeySource::seed).
     ///

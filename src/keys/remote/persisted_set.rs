@@ -1,7 +1,7 @@
 //! The content of a file of persisted keys: what is in it, and how it is checked. No I/O.
 //!
 //! It is one JSON object. Its last member is a checksum of everything before it, so that nothing is parsed that this crate has not
-//! written. It protects against accidents, and not against somebody who can write the file and compute a checksum.
+//! written. It protects against accidents, and not against an attacker who can write the file and compute a checksum.
 
 use std::fmt::Write as _;
 use std::io;
