@@ -1,8 +1,10 @@
 //! What the work of one thread logs.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 /// A log in memory.
@@ -33,6 +35,10 @@ pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
 
 /// The same for work that reads its own log.
 pub(crate) fn logging<T>(work: impl FnOnce(&Log) -> T) -> T {
+    // While there is only one subscriber, `tracing` takes it for that of all threads: an event that another thread meets first would be
+    // off for good.
+    static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&ANOTHER);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

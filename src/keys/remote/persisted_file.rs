@@ -202,3 +202,37 @@ fn create(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::keys::persistence::RawKeySet;
+
+    fn keys(as_of: SystemTime) -> HeldKeys {
+        let document = RawKeySet(r#"{"keys":[]}"#.into());
+        HeldKeys { document, as_of, age: Duration::ZERO, lifetime: Duration::from_secs(600), now: as_of }
+    }
+
+    /// The first write has not started, and its thread may never start.
+    #[test]
+    fn one_thread_writes_the_newest_keys_and_dropped_work_is_replaced() {
+        let path =
+            std::env::temp_dir().join(format!("tower-bearer-{}-{:x}.json", std::process::id(), fastrand::u64(..)));
+        let source = SourceIdentity::new("issuer", "https://id.example.com");
+        let file = Arc::new(PersistedFile::new(path.clone(), source));
+        let at = |seconds| keys(UNIX_EPOCH + Duration::from_secs(seconds));
+        let persist = |seconds| Arc::clone(&file).persist(at(seconds));
+        let work = persist(1).unwrap();
+        assert!(persist(2).is_none(), "the first will write it");
+        drop(work);
+        let work = persist(3).expect("the first will write nothing");
+        assert!(persist(4).is_none());
+        work();
+        assert_eq!(file.read().unwrap().as_of(), Some(UNIX_EPOCH + Duration::from_secs(4)));
+        persist(5).expect("nothing is left to write")();
+        assert_eq!(file.read().unwrap().as_of(), Some(UNIX_EPOCH + Duration::from_secs(5)));
+        fs::remove_file(path).unwrap();
+    }
+}
