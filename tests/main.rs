@@ -20,6 +20,7 @@ mod forms;
 mod forward_auth;
 mod harness;
 mod keys_lifetime;
+mod keys_persisted;
 mod manual;
 mod nested_json;
 mod observability;

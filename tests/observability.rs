@@ -1,7 +1,5 @@
 //! Observability: counts (feature `metrics`) and spans, without anything that must not be logged.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,9 +9,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_bearer::rejection::RejectionKind;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
-use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::harness::{app, current_thread_runtime, good, present, send, server, small_issuer};
+use crate::harness::{app, current_thread_runtime, good, log, present, send, server, small_issuer};
 
 /// The scrape after `story`, which runs on this thread alone.
 fn scrape_after(story: impl Future<Output = ()>) -> String {
@@ -182,35 +179,9 @@ fn refusal_names_are_distinct() {
     assert_eq!(names.len(), kinds.len());
 }
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The log at level TRACE after `story`, which runs on this thread alone.
 fn logged(story: impl Future<Output = ()>) -> String {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let runtime = current_thread_runtime();
-    tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    String::from_utf8(bytes).unwrap()
+    log::logged(|| current_thread_runtime().block_on(story)).1
 }
 
 /// The lines with which spans of requests ended, from their fields on.

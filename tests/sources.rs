@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::{Algorithm, JwkSet};
-use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeyFile, KeySource, RemoteKeys};
+use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeyFile, KeySource, RemoteKeys, Seed};
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::validation::TokenError;
@@ -253,8 +253,8 @@ impl KeySource for Seeded {
         Box::pin(async { Ok(Fetched::keys(self.1.clone())) })
     }
 
-    fn seed(&self) -> Option<JwkSet> {
-        Some(self.0.clone())
+    fn seed(&self) -> Option<Seed> {
+        Some(self.0.clone().into())
     }
 }
 

@@ -21,9 +21,13 @@ pub(super) struct Construction {
 pub(super) fn read(reader: &mut Reader, table: &mut Table) -> Construction {
     let constructor = Constructor::read(reader, table);
     let keys = Keys::read(reader, table);
+    let persist_keys = table.get("persist_keys").and_then(|node| reader.string(&node));
     let plain_http = table.get("insecure_http").and_then(|node| reader.boolean(&node, "true or false")) == Some(true);
     let Some(constructor) = constructor else { return Construction { issuer: None, arguments: Vec::new() } };
-    let issuer = constructor.make(reader, table, keys.as_ref(), plain_http);
+    let issuer = constructor.make(reader, table, keys.as_ref(), plain_http).map(|issuer| match persist_keys {
+        Some(path) => issuer.persist_keys(path),
+        None => issuer,
+    });
     let issuer = if plain_http { issuer.map(Issuer::insecure_http) } else { issuer };
     Construction { issuer, arguments: constructor.arguments() }
 }

@@ -27,7 +27,8 @@ pub(super) fn discover(reader: &mut Reader, path: &Path, _: &str) -> Option<Issu
 
 fn issuer(reader: &mut Reader, table: &mut Table) -> Option<Issuer> {
     let (preset, url, file) = (table.get("preset"), table.get("jwks_url"), table.get("jwks_file"));
-    if let Some(node) = preset.or(url).or(table.get("insecure_http")) {
+    let others = [table.get("persist_keys"), table.get("insecure_http")];
+    if let Some(node) = preset.or(url).or(others.into_iter().flatten().next()) {
         reader.refuse(&node.path, NEEDS_CLIENT);
         table.accept_all();
         return None;

@@ -34,6 +34,7 @@
 //!
 //! [[api.issuers]]                             # required, at least one
 //! issuer = "https://login.example.com"        # the keys come from its metadata
+//! persist_keys = "/var/lib/shop/login.json"   # and survive a restart; default: they do not
 //! algorithms = ["ES256", "EdDSA"]             # default: all, which are asymmetric
 //!
 //! [[api.issuers]]
@@ -88,6 +89,7 @@
 //! | `issuers[].issuer` | the identifier, as for [`discover`](crate::Issuer::discover); with one of the next two, as for [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
+//! | `issuers[].persist_keys` | the path of a file for keys that are fetched, as for [`persist_keys`](crate::Issuer::persist_keys) | none |
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
 //! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience, or that of the preset |
 //! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
@@ -270,7 +272,7 @@ impl Config {
         }
     }
 
-    /// Builds the server. Nothing is fetched, and no runtime is needed.
+    /// Builds the server. Nothing is fetched, and no runtime is needed. Files of persisted keys are read, if there are some.
     ///
     /// # Errors
     ///

@@ -125,6 +125,18 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
+    /// The keys of an issuer are to be persisted, and they are not fetched by HTTP.
+    #[error("the keys of the issuer {} are to be persisted, and their source does not fetch them by HTTP: expected no file for them", shown(.issuer))]
+    NotPersistable {
+        /// The issuer.
+        issuer: String,
+    },
+    /// One file is to hold the keys of two issuers.
+    #[error("the file {} is to hold the persisted keys of two issuers, expected one file for each", shown(.value))]
+    PersistPathTwice {
+        /// The path.
+        value: String,
+    },
     /// The leeway is more than 60 seconds.
     #[error("the leeway is {} s, expected at most 60 s", .value.as_secs_f64())]
     Leeway {
@@ -165,12 +177,14 @@ impl ConfigError {
             | Self::JwksUrl { value, .. }
             | Self::PlainHttp { url: value }
             | Self::DuplicateIssuer { value }
+            | Self::PersistPathTwice { value }
             | Self::Preset { value, .. }
             | Self::NoClient { issuer: value }
             | Self::EmptyClient { issuer: value }
             | Self::NoSubject { issuer: value }
             | Self::NoAlgorithm { issuer: value }
-            | Self::NoKey { issuer: value } => other.clone_into(value),
+            | Self::NoKey { issuer: value }
+            | Self::NotPersistable { issuer: value } => other.clone_into(value),
             Self::MetadataAlgorithm | Self::NoIssuer | Self::EmptyIssuer | Self::Leeway { .. } => {}
         }
         self

@@ -1,4 +1,7 @@
+#[cfg(feature = "http-client")]
+use std::any::Any;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -7,7 +10,7 @@ use super::config_error::ConfigError;
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
-use crate::keys::RemoteKeys;
+use crate::keys::{Encryption, PersistedKeys, RemoteKeys};
 use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, UserFlow};
 
 /// An authorization server that is trusted to issue tokens: its identifier, its keys, and the rules for its tokens.
@@ -57,6 +60,8 @@ pub struct Issuer {
     pub(crate) source: Source,
     /// Whether the source may fetch over plain http.
     pub(crate) insecure_http: bool,
+    /// Where the keys of the source are persisted, whatever it says itself.
+    pub(crate) persist_keys: Option<PathBuf>,
     pub(crate) audiences: Vec<Box<str>>,
     /// The clients by which tokens are identified, if they need no audience.
     pub(crate) clients: Option<Vec<Box<str>>>,
@@ -81,7 +86,7 @@ impl Issuer {
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
         // An identifier with a placeholder may not be a URL either.
         ConfigError::check_issuer(identifier)?;
-        let keys = RemoteKeys::insecure_http_discover(identifier)
+        let keys = RemoteKeys::discovered(identifier, Encryption::Optional)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
         Self::remote(identifier, keys)
     }
@@ -96,7 +101,7 @@ impl Issuer {
     #[cfg(feature = "http-client")]
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         ConfigError::check_text("JWKS URL", jwks_url)?;
-        let keys = RemoteKeys::insecure_http_at(jwks_url)
+        let keys = RemoteKeys::at_url(jwks_url, Encryption::Optional)
             .map_err(|reason| ConfigError::JwksUrl { value: jwks_url.to_owned(), reason })?;
         Self::remote(identifier, keys)
     }
@@ -108,7 +113,7 @@ impl Issuer {
     ///
     /// If `identifier` is blank, quoted, or contains a placeholder or another [leftover](crate::server::TextError).
     pub fn keys(identifier: &str, source: impl KeySource) -> Result<Self, ConfigError> {
-        Self::identified(identifier, Source::Other(Arc::new(source)))
+        Self::identified(identifier, Source::of(source))
     }
 
     #[cfg(feature = "http-client")]
@@ -129,6 +134,7 @@ impl Issuer {
             identities,
             source,
             insecure_http: false,
+            persist_keys: None,
             audiences: Vec::new(),
             clients: None,
             subject: SubjectClaim::default(),
@@ -156,7 +162,7 @@ impl Issuer {
     /// Default: the source that the constructor sets.
     #[must_use]
     pub fn keys_from(mut self, source: impl KeySource) -> Self {
-        self.source = Source::Other(Arc::new(source));
+        self.source = Source::of(source);
         self
     }
 
@@ -180,6 +186,41 @@ impl Issuer {
     pub fn insecure_http(mut self) -> Self {
         self.insecure_http = true;
         self
+    }
+
+    /// Keeps the last good keys of this issuer in the file at `path`, so that they survive a restart of the process while the issuer
+    /// is down. [`RemoteKeys::persist`] says how long they are used, and who may write the file.
+    ///
+    /// ```
+    /// use tower_bearer::Issuer;
+    ///
+    /// let issuer = Issuer::discover("https://login.example.com")?.persist_keys("/var/lib/shop/login.json");
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// The keys must be fetched by HTTP, as those of every constructor but [`keys`](Self::keys) are, or be `RemoteKeys`. For another
+    /// source it is an [error](ConfigError::NotPersistable) when the server is built.
+    ///
+    /// Default: keys are held in memory only.
+    #[cfg(feature = "http-client")]
+    #[must_use]
+    pub fn persist_keys(mut self, path: impl Into<PathBuf>) -> Self {
+        self.persist_keys = Some(path.into());
+        self
+    }
+
+    /// Where the keys are persisted.
+    pub(crate) fn persisted_at(&self) -> Option<&Path> {
+        self.persist_keys.as_deref().or_else(|| self.source.persisted_at())
+    }
+
+    /// The source of the keys, with its file.
+    pub(crate) fn key_source(&self) -> Arc<dyn KeySource> {
+        match (&self.source, &self.persist_keys) {
+            #[cfg(feature = "http-client")]
+            (Source::Remote(keys), Some(path)) => Arc::new(PersistedKeys::new(Arc::clone(keys), path.clone())),
+            (source, _) => source.clone().into(),
+        }
     }
 
     /// Accepts tokens of this issuer for `audience` in place of the server's audience. Call it again to accept others too.
@@ -273,6 +314,7 @@ impl fmt::Debug for Issuer {
         f.debug_struct("Issuer")
             .field("identifiers", &self.identities)
             .field("keys", &self.source)
+            .field("persist_keys", &self.persist_keys)
             .field("audiences", &self.audiences)
             .field("clients", &self.clients.as_ref().map(Vec::len))
             .field("algorithms", &self.algorithms)
@@ -286,6 +328,30 @@ pub(crate) enum Source {
     #[cfg(feature = "http-client")]
     Remote(Arc<RemoteKeys>),
     Other(Arc<dyn KeySource>),
+}
+
+impl Source {
+    /// A source that the application made. `RemoteKeys` are recognized, so that they can be shown and persisted.
+    fn of<S: KeySource>(source: S) -> Self {
+        let source = Arc::new(source);
+        #[cfg(feature = "http-client")]
+        if let Ok(keys) = (Arc::clone(&source) as Arc<dyn Any + Send + Sync>).downcast() {
+            return Self::Remote(keys);
+        }
+        Self::Other(source)
+    }
+
+    pub(crate) fn is_remote(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    fn persisted_at(&self) -> Option<&Path> {
+        match self {
+            #[cfg(feature = "http-client")]
+            Self::Remote(keys) => keys.persisted_at(),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 #[cfg(feature = "http-client")]

@@ -19,6 +19,17 @@ pub(super) enum Decision {
     Busy { retry_after: Duration },
 }
 
+/// Whether the held keys may be used.
+#[derive(Clone, Copy)]
+pub(super) enum Usability {
+    /// Until that moment, unless something happens before.
+    Until(Moment),
+    /// They are past their lifetime, and there is no evidence that the issuer cannot be reached.
+    Unproven,
+    /// There are none, or they are too old.
+    No,
+}
+
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {

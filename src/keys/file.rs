@@ -28,7 +28,7 @@ impl KeySource for KeyFile {
         Box::pin(async move {
             let document = tokio::task::spawn_blocking({
                 let path = path.clone();
-                move || read(&path)
+                move || read(&path, MAX_DOCUMENT_BYTES)
             });
             let document = document.await.unwrap_or_else(|error| Err(error.into()));
             let document = document.map_err(|error| FetchError::File { path: path.clone(), kind: error.kind() })?;
@@ -39,12 +39,13 @@ impl KeySource for KeyFile {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a regular file of at most `limit` bytes.
+pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     // Reading from a pipe may never end.
     if !std::fs::metadata(path)?.is_file() {
         return Err(ErrorKind::InvalidInput.into());
     }
     let mut document = Vec::new();
-    std::fs::File::open(path)?.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut document)?;
-    if document.len() > MAX_DOCUMENT_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }
+    std::fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut document)?;
+    if document.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(document) }
 }

@@ -8,6 +8,7 @@ use super::decision::{Document, Fetch, Reception};
 use super::fetch_error::FetchError;
 use super::key_trials::KeyTrials;
 use super::pending::PendingLookups;
+use super::persistence::{self, HeldKeys, RawKeySet};
 use super::schedule::RefreshSchedule;
 use super::settled_until::SettledUntil;
 use super::source::{Fetched, KeySource, Validators};
@@ -40,9 +41,20 @@ pub(super) struct IssuerKeys {
 pub(super) struct State {
     pub(super) schedule: RefreshSchedule,
     pub(super) validators: Option<Validators>,
+    /// The document of the held keys, if they are persisted: a later confirmation does not repeat it.
+    pub(super) document: Option<RawKeySet>,
     pub(super) fetches: u64,
     pub(super) failures: u64,
     pub(super) last_error: Option<FetchError>,
+}
+
+impl State {
+    /// What is persisted.
+    fn held_keys(&self, now: Moment) -> Option<HeldKeys> {
+        let (held, document) = (self.schedule.held()?, self.document.clone()?);
+        let as_of = now.wall.checked_sub(held.age_at(now))?;
+        Some(HeldKeys { document, as_of, age: held.age_at_fetch(), lifetime: held.lifetime, now: now.wall })
+    }
 }
 
 impl IssuerKeys {
@@ -106,7 +118,7 @@ impl IssuerKeys {
     // The lock is not held while a clock or a subscriber of `tracing` is called: a subscriber may ask for the status.
 
     pub(super) fn on_fetched(&self, number: u64, fetched: Fetched) {
-        let Fetched { keys, lifetime, age, validators } = fetched;
+        let Fetched { keys, lifetime, age, validators, document, persistence } = fetched;
         let keys = keys.map(|keys| keys.select(self.purpose));
         let now = self.now();
         let mut state = self.state();
@@ -117,7 +129,7 @@ impl IssuerKeys {
             return self.on_failed(number, &FetchError::NothingHeld);
         }
         // RFC 9111 §4.3.4: a confirmation may leave out what has not changed.
-        let lifetime = lifetime.or_else(|| state.schedule.lifetime().filter(|_| keys.is_none()));
+        let lifetime = lifetime.or_else(|| state.schedule.held().filter(|_| keys.is_none()).map(|held| held.lifetime));
         let has_keys = !keys.as_ref().unwrap_or(&held).keys().is_empty();
         let reception = state.schedule.on_fetched(number, &Document { lifetime, age, has_keys }, now);
         if reception == Reception::GivenUp {
@@ -126,12 +138,18 @@ impl IssuerKeys {
         if let Some(mut keys) = keys.filter(|_| reception == Reception::Held) {
             keys.take_over(&held);
             state.validators = validators;
+            state.document = document.filter(|_| persistence.is_some());
             self.keys.store(Arc::new(keys));
         }
         let recovered = state.last_error.take().is_some();
         let age = state.schedule.age(now).map_or(Duration::ZERO, |(age, _)| age);
+        // Taken over under the lock, so that the order is that of the fetches.
+        let write = persistence.and_then(|persistence| persistence.persist(state.held_keys(now)?));
         self.end_fetch(state, now);
         self.report(Some(&held).filter(|_| !is_first), recovered, age);
+        if let Some(write) = write {
+            persistence::spawn(write);
+        }
     }
 
     /// Reports a successful fetch. `held` are the keys before it.

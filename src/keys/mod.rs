@@ -25,6 +25,8 @@
 //!   past their lifetime, as long as there is fresh evidence that it cannot be reached: an attempt that failed, or that has been
 //!   unanswered for 1 second, and that began at most 75 seconds ago. Without it, as after a suspension, a request waits for a refresh,
 //!   for 1 second at most. After the hour tokens get 503 until a fetch succeeds. They never get 401 because of an outage.
+//! - **After a restart** there are no keys, unless they are [persisted](crate::Issuer::persist_keys). Keys from a file keep their age: they
+//!   are used as if the process had not restarted, and fetched again with the first look-up.
 //! - **Ages** are measured by the monotonic and by the wall clock, and the larger one counts.
 //!
 //! [`ResourceServer::ready`](crate::ResourceServer::ready) waits for the first keys,
@@ -59,11 +61,14 @@ mod held_document;
 mod issuer_keys;
 mod key_trials;
 mod pending;
+mod persistence;
 mod refresh_task;
 #[cfg(feature = "http-client")]
 mod remote;
 mod running_fetch;
 mod schedule;
+mod seed;
+mod seed_age;
 mod settled_until;
 mod source;
 mod status;
@@ -77,12 +82,15 @@ pub use file::KeyFile;
 pub use pending::{MAX_PENDING_REQUESTS, MAX_PENDING_UNKNOWN_KEYS};
 #[cfg(feature = "http-client")]
 pub use remote::{InvalidTimeouts, RemoteKeys};
+pub use seed::Seed;
 pub use source::{FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use status::IssuerStatus;
 pub use url_error::UrlError;
 
 pub(crate) use decision::TokenTimes;
 pub(crate) use pending::{PendingLookup, PendingLookups};
+#[cfg(feature = "http-client")]
+pub(crate) use remote::PersistedKeys;
 pub(crate) use store::{KeyStore, Lookup};
 #[cfg(feature = "http-client")]
 pub(crate) use url_error::is_loopback;

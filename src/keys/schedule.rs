@@ -12,9 +12,10 @@
 use std::time::Duration;
 
 use super::back_off::{BackOff, MIN_BACK_OFF};
-use super::decision::{Decision, Document, Fetch, Reception, TokenTimes, Wait};
+use super::decision::{Decision, Document, Fetch, Reception, TokenTimes, Usability, Wait};
 use super::held_document::HeldDocument;
 use super::running_fetch::{Reason, RunningFetch};
+use super::seed_age::{SeedAge, UnusableSeed};
 use super::token_bucket::TokenBucket;
 use crate::clock::Moment;
 
@@ -23,7 +24,7 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// The shortest lifetime, whatever the issuer states: it bounds how often a fleet asks.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 /// The longest lifetime, whatever the issuer states: it bounds how long a withdrawn key is used.
-const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
+pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long past their lifetime keys are still used while the issuer cannot be reached.
 const GRACE: Duration = Duration::from_secs(60 * 60);
 /// The part of the lifetime after which keys are refreshed: four fifths, so that there is time to fail …
@@ -65,17 +66,6 @@ pub(super) struct RefreshSchedule {
     random: fastrand::Rng,
 }
 
-/// Whether the held keys may be used.
-#[derive(Clone, Copy)]
-enum Usability {
-    /// Until that moment, unless something happens before.
-    Until(Moment),
-    /// They are past their lifetime, and there is no evidence that the issuer cannot be reached.
-    Unproven,
-    /// There are none, or they are too old.
-    No,
-}
-
 impl RefreshSchedule {
     /// A schedule for keys that were never fetched. `seed` decides the jitter and nothing else.
     pub(super) fn new(now: Moment, seed: u64) -> Self {
@@ -92,10 +82,16 @@ impl RefreshSchedule {
         }
     }
 
-    /// The keys were known before the first fetch.
-    pub(super) fn seeded(&mut self, now: Moment) {
-        self.hold(now, &Document { lifetime: None, age: Duration::ZERO, has_keys: true });
-        self.held = self.held.map(|held| HeldDocument { is_seed: true, ..held });
+    /// The document was known before the first fetch. It is held, unless it is too old.
+    pub(super) fn seeded(&mut self, now: Moment, document: &Document, age: SeedAge) -> Result<(), UnusableSeed> {
+        let before = age.at(now.wall, lifetime_of(document) + GRACE)?;
+        self.hold(now, document);
+        self.held = self.held.map(|held| match before {
+            // An earlier process fetched it. Keys may have been withdrawn since, so the first look-up asks the issuer.
+            Some(before) => HeldDocument { before, age: held.age.saturating_add(before), refresh_at: now, ..held },
+            None => HeldDocument { is_seed: true, ..held },
+        });
+        Ok(())
     }
 
     /// Decides about a token whose key may be among the held ones.
@@ -228,12 +224,12 @@ impl RefreshSchedule {
 
     /// How old the held document is, and how old it may become before it is stale.
     pub(super) fn age(&self, now: Moment) -> Option<(Duration, Duration)> {
-        self.held.map(|held| (now.since(held.began).saturating_add(held.age), held.lifetime.saturating_add(held.age)))
+        self.held.map(|held| (held.age_at(now), held.stale_age()))
     }
 
-    /// How long the held document is fresh from the start of its fetch.
-    pub(super) fn lifetime(&self) -> Option<Duration> {
-        self.held.map(|held| held.lifetime)
+    /// The held document, as far as time is concerned.
+    pub(super) fn held(&self) -> Option<HeldDocument> {
+        self.held
     }
 
     /// Whether the held keys may be used.
@@ -242,11 +238,11 @@ impl RefreshSchedule {
     }
 
     fn hold(&mut self, began: Moment, document: &Document) {
-        let Document { lifetime, age, has_keys } = *document;
-        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
+        let (lifetime, Document { age, has_keys, .. }) = (lifetime_of(document), *document);
         let part = REFRESH_AT + REFRESH_JITTER * (2.0 * self.random.f64() - 1.0);
         let refresh_at = began.plus(lifetime.mul_f64(part));
-        self.held = Some(HeldDocument { began, age, has_keys, lifetime, refresh_at, is_seed: false });
+        let before = Duration::ZERO;
+        self.held = Some(HeldDocument { began, before, age, has_keys, lifetime, refresh_at, is_seed: false });
     }
 
     fn usability(&self, now: Moment) -> Usability {
@@ -255,7 +251,7 @@ impl RefreshSchedule {
         if !held.is_stale(now) {
             return Usability::Until(stale_at);
         }
-        let unusable_at = stale_at.plus(GRACE);
+        let unusable_at = held.after_fetch(held.lifetime + GRACE);
         if now.has_reached(unusable_at) {
             return Usability::No;
         }
@@ -335,6 +331,10 @@ impl RefreshSchedule {
             self.running = None;
         }
     }
+}
+
+fn lifetime_of(document: &Document) -> Duration {
+    document.lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME)
 }
 
 #[cfg(test)]

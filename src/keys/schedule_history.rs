@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::keys::held_document::AGE_PRECISION;
 
@@ -39,6 +41,8 @@ pub(super) enum End {
 
 pub(super) struct Answer {
     pub(super) began: Moment,
+    /// How long before that an earlier process had fetched it.
+    pub(super) before: Duration,
     pub(super) lifetime: Duration,
     pub(super) age: Duration,
     pub(super) has_keys: bool,
@@ -49,7 +53,8 @@ pub(super) struct Answer {
 impl Answer {
     /// Whether a document of this age is as of an earlier time than this one, which is not stale.
     pub(super) fn is_fresh_and_newer(&self, began: Moment, document_age: Duration, now: Moment) -> bool {
-        age(self.began, now) < self.lifetime && age(self.began, began) + self.age + AGE_PRECISION < document_age
+        let is_fresh = age(self.began, now) + self.before < self.lifetime;
+        is_fresh && age(self.began, began) + self.before + self.age + AGE_PRECISION < document_age
     }
 }
 
@@ -136,7 +141,7 @@ impl History {
 
     pub(super) fn expected(&self, now: Moment) -> Expected {
         let Some(newest) = self.answers.last().filter(|answer| answer.has_keys) else { return Expected::Unusable };
-        let old = age(newest.began, now);
+        let old = age(newest.began, now) + newest.before;
         if old < newest.lifetime {
             return Expected::Usable;
         }
@@ -174,8 +179,44 @@ impl History {
         now: Moment,
     ) -> bool {
         let Some(newest) = self.answers.last() else { return false };
-        let document_ago = Duration::from_secs_f64(passed(newest.began, now).0) + newest.age;
+        let before = newest.before + newest.age;
+        let document_ago = Duration::from_secs_f64(passed(newest.began, now).0) + before;
         document_ago <= waited
-            || issued_ago.is_some_and(|issued_ago| issued_ago >= age(newest.began, now) + newest.age + leeway)
+            || issued_ago.is_some_and(|issued_ago| issued_ago >= age(newest.began, now) + before + leeway)
+    }
+}
+
+/// A document of an earlier process.
+#[derive(Clone, Debug)]
+pub(super) struct Seed {
+    /// When it was fetched: so many milliseconds before the start, or after it if the time of day was set back.
+    pub(super) fetched_ago: i64,
+    pub(super) lifetime: Option<Duration>,
+    pub(super) age: Duration,
+    pub(super) has_keys: bool,
+}
+
+impl Seed {
+    /// It counts as an answer of the time when it was fetched, unless it is too old or its time cannot be right.
+    pub(super) fn apply(
+        &self,
+        schedule: &mut RefreshSchedule,
+        history: &mut History,
+        now: Moment,
+    ) -> Result<(), TestCaseError> {
+        let Seed { fetched_ago, lifetime, age, has_keys } = *self;
+        let ago = Duration::from_millis(fetched_ago.unsigned_abs());
+        let at = if fetched_ago < 0 { now.wall + ago } else { now.wall - ago };
+        let seeded = schedule.seeded(now, &Document { lifetime, age, has_keys }, SeedAge::Fetched(at));
+        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MIN_LIFETIME, MAX_LIFETIME);
+        let before = if fetched_ago < 0 { Duration::ZERO } else { ago };
+        let is_used = if fetched_ago < 0 { ago <= Duration::from_secs(60) } else { ago < lifetime + GRACE };
+        prop_assert_eq!(seeded.is_ok(), is_used);
+        prop_assert_eq!(schedule.held.is_some(), is_used);
+        if is_used {
+            history.answers.push(Answer { began: now, before, lifetime, age, has_keys, refresh_at: now });
+            prop_assert_eq!(schedule.age(now), Some((before + age, lifetime + age)));
+        }
+        Ok(())
     }
 }

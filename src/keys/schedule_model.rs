@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::history::{Answer, Attempt, End, Expected, History};
+use super::history::{Answer, Attempt, End, Expected, History, Seed};
 use super::*;
 use crate::clock::SystemClock;
 use crate::keys::back_off::MAX_BACK_OFF;
@@ -57,6 +57,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..300)
 }
 
+fn seeds() -> impl Strategy<Value = Seed> {
+    let milliseconds = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
+    let fetched = prop_oneof![-90_000_i64..1_000, 0..700_000_i64, 0..8_000_000_i64];
+    (
+        fetched,
+        proptest::option::of(milliseconds(0..10_000_000)),
+        milliseconds(0..100_000),
+        proptest::bool::weighted(0.8),
+    )
+        .prop_map(|(fetched_ago, lifetime, age, has_keys)| Seed { fetched_ago, lifetime, age, has_keys })
+}
+
 const LEEWAY: Duration = Duration::from_secs(30);
 
 proptest! {
@@ -67,10 +79,18 @@ proptest! {
     })]
 
     #[test]
-    fn the_schedule_decides_as_history_demands(steps in steps(), seed in any::<u64>()) {
+    fn the_schedule_decides_as_history_demands(
+        seed in proptest::option::of(seeds()),
+        steps in steps(),
+        jitter in any::<u64>(),
+    ) {
         let mut now = Moment::of(&SystemClock).plus(Duration::from_secs(1_000_000));
-        let mut schedule = RefreshSchedule::new(now, seed);
+        let mut schedule = RefreshSchedule::new(now, jitter);
         let mut history = History::default();
+        if let Some(seed) = seed {
+            seed.apply(&mut schedule, &mut history, now)?;
+            settled(&schedule, now)?;
+        }
         for step in steps {
             match step {
                 Step::Pass(duration) => { now = now.plus(duration); continue; }
@@ -182,7 +202,7 @@ fn take(step: Step, schedule: &mut RefreshSchedule, history: &mut History, now: 
             let refresh_at = schedule.held.unwrap().refresh_at;
             prop_assert!(began.plus(lifetime.mul_f64(0.7 - 1e-9)).monotonic <= refresh_at.monotonic);
             prop_assert!(refresh_at.monotonic <= began.plus(lifetime.mul_f64(0.9 + 1e-9)).monotonic);
-            history.answers.push(Answer { began, lifetime, age, has_keys, refresh_at });
+            history.answers.push(Answer { began, before: Duration::ZERO, lifetime, age, has_keys, refresh_at });
             answered(has_keys, schedule, history, now)?;
         }
         Step::Fail => {

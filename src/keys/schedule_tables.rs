@@ -304,7 +304,8 @@ fn a_document_of_any_age_can_be_decided_upon() {
 fn keys_that_were_known_beforehand_refuse_no_token_of_an_unknown_key() {
     let mut story = Story::with_keys();
     story.schedule = RefreshSchedule::new(story.start, 0);
-    story.schedule.seeded(story.start);
+    let document = Document { lifetime: None, age: Duration::ZERO, has_keys: true };
+    story.schedule.seeded(story.start, &document, SeedAge::Unknown).unwrap();
     assert_eq!(story.decide(0), Decision::Use);
     let times = TokenTimes {
         arrived: story.at(100).monotonic,

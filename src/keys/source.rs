@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fetch_error::FetchError;
+use super::persistence::{Persistence, RawKeySet};
+use super::seed::Seed;
 use crate::jose::JwkSet;
 use crate::redact;
 
@@ -36,10 +38,13 @@ pub trait KeySource: Send + Sync + 'static {
         DEFAULT_TIME_LIMIT
     }
 
-    /// Keys that are known before the first fetch, so that the first token need not wait for it.
+    /// Keys that are known before the first fetch, so that the first token need not wait for it. It is called once, when the server
+    /// is [built](crate::server::Builder::build).
+    ///
+    /// A source that wraps another one passes on its seed too: [`RemoteKeys::persist`](super::RemoteKeys::persist) reads its file here.
     ///
     /// Default: none.
-    fn seed(&self) -> Option<JwkSet> {
+    fn seed(&self) -> Option<Seed> {
         None
     }
 
@@ -84,19 +89,23 @@ pub struct Fetched {
     /// The age of the document at the start of the fetch (RFC 9111 §5.1).
     pub(super) age: Duration,
     pub(super) validators: Option<Validators>,
+    /// The keys as they were received, if they may be persisted.
+    pub(super) document: Option<RawKeySet>,
+    /// Where they are persisted when they are held.
+    pub(super) persistence: Option<Arc<dyn Persistence>>,
 }
 
 impl Fetched {
     /// The keys, all of them.
     #[must_use]
     pub fn keys(keys: JwkSet) -> Self {
-        Self { keys: Some(keys), lifetime: None, age: Duration::ZERO, validators: None }
+        Self::new(Some(keys))
     }
 
     /// The keys have not changed since they came with the request's validators (RFC 9110 §15.4.5).
     #[must_use]
     pub fn unchanged() -> Self {
-        Self { keys: None, lifetime: None, age: Duration::ZERO, validators: None }
+        Self::new(None)
     }
 
     /// Sets the age of the keys at the start of the fetch, for an answer from a cache (`Age`, RFC 9111 §5.1).
@@ -113,6 +122,10 @@ impl Fetched {
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime: Some(lifetime), ..self }
+    }
+
+    fn new(keys: Option<JwkSet>) -> Self {
+        Self { keys, lifetime: None, age: Duration::ZERO, validators: None, document: None, persistence: None }
     }
 }
 
@@ -142,7 +155,7 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
         (**self).time_limit()
     }
 
-    fn seed(&self) -> Option<JwkSet> {
+    fn seed(&self) -> Option<Seed> {
         (**self).seed()
     }
 

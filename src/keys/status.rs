@@ -14,7 +14,8 @@ pub struct IssuerStatus {
     /// Whether its tokens can be validated now: there are usable keys within their lifetime, or the issuer cannot be reached and
     /// the hour beyond has not passed.
     pub is_usable: bool,
-    /// The age of the keys, including their time in HTTP caches. `None` before the first fetch, and for keys that never change.
+    /// The age of the keys, including their time in HTTP caches. `None` before the first fetch, unless an earlier process
+    /// [persisted](crate::Issuer::persist_keys) them, and for keys that never change.
     pub age: Option<Duration>,
     /// The age at which they become stale.
     pub lifetime: Option<Duration>,

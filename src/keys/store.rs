@@ -57,11 +57,10 @@ impl KeyStore {
         let mut schedule = RefreshSchedule::new(now, RandomState::new().hash_one("jitter"));
         let fixed = source.fixed();
         let is_fixed = fixed.is_some();
-        let seed = fixed.or_else(|| source.seed()).map(|keys| keys.select(purpose));
-        if seed.as_ref().is_some_and(|seed| !seed.keys().is_empty()) {
-            schedule.seeded(now);
-        }
-        let state = State { schedule, validators: None, fetches: 0, failures: 0, last_error: None };
+        let fixed = fixed.map(|keys| keys.select(purpose));
+        let seed = || source.seed().and_then(|seed| seed.into_held(issuer, purpose, &mut schedule, now));
+        let keys = fixed.or_else(seed);
+        let state = State { schedule, validators: None, document: None, fetches: 0, failures: 0, last_error: None };
         Self(Arc::new(IssuerKeys {
             issuer: issuer.into(),
             source,
@@ -70,7 +69,7 @@ impl KeyStore {
             pending,
             trials: KeyTrials::new(now.monotonic),
             is_fixed,
-            keys: ArcSwap::from_pointee(seed.unwrap_or_else(JwkSet::empty)),
+            keys: ArcSwap::from_pointee(keys.unwrap_or_else(JwkSet::empty)),
             settled: SettledUntil::never(now),
             state: Mutex::new(state),
             newest: watch::channel(0).0,

@@ -80,6 +80,11 @@ pub(crate) fn token_verified() {
 /// There are `keys` of the issuer, current at the time `at`.
 pub(crate) fn keys_fetched(issuer: &str, keys: usize, at: SystemTime) {
     counter!(KEY_FETCHES, "issuer" => issuer.to_owned(), "result" => "success").increment(1);
+    keys_held(issuer, keys, at);
+}
+
+/// The same, without a fetch: an earlier process had the keys.
+pub(crate) fn keys_held(issuer: &str, keys: usize, at: SystemTime) {
     gauge!(KEYS, "issuer" => issuer.to_owned()).set(u32::try_from(keys).unwrap_or(u32::MAX));
     let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(at);

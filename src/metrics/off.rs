@@ -16,4 +16,6 @@ pub(crate) fn token_verified() {}
 
 pub(crate) fn keys_fetched(_issuer: &str, _keys: usize, _at: SystemTime) {}
 
+pub(crate) fn keys_held(_issuer: &str, _keys: usize, _at: SystemTime) {}
+
 pub(crate) fn keys_not_fetched(_issuer: &str) {}

@@ -14,7 +14,8 @@ use crate::validation::{
 };
 
 impl Builder {
-    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable.
+    /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable. Files of
+    /// [persisted keys](Issuer::persist_keys) are read, if there are some.
     ///
     /// # Errors
     ///
@@ -43,10 +44,9 @@ impl Builder {
 
     /// An issuer whose settings are acceptable.
     fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> TrustedIssuer {
+        let source = issuer.key_source();
         let Issuer {
             identities,
-            source,
-            insecure_http: _,
             mut audiences,
             clients,
             subject,
@@ -55,6 +55,7 @@ impl Builder {
             user_flow,
             dialect,
             algorithms,
+            ..
         } = issuer.clone();
         if audiences.is_empty() {
             audiences.push(self.audience.as_str().into());
@@ -64,7 +65,7 @@ impl Builder {
             Some(clients) => Recipient::Client { clients, audiences },
         };
         let clock = Arc::clone(&self.clock);
-        let keys = KeyStore::new(identities.name(), source.into(), dialect.key_purpose, clock, pending.clone());
+        let keys = KeyStore::new(identities.name(), source, dialect.key_purpose, clock, pending.clone());
         let (profile, leeway) = (self.profile, self.leeway);
         let subject = match profile {
             Profile::Generic => subject,

@@ -22,6 +22,8 @@ const MAX_LEEWAY: Duration = Duration::from_secs(60);
 const SIGNED: [&[&str]; 2] =
     [&["metadata", "resource_signing_alg_values_supported"], &["metadata", "dpop_signing_alg_values_supported"]];
 
+const PERSIST_KEYS: &[&str] = &["persist_keys"];
+
 /// A setting that is not acceptable, and its place.
 #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only configuration reports the place"))]
 pub(crate) struct Mistake {
@@ -112,10 +114,15 @@ impl Builder {
             .ok_or_else(|| ConfigError::Realm { value: realm.clone() })
     }
 
-    /// Every identifier must lead to one issuer, or to one for each user flow.
+    /// Every identifier must lead to one issuer, or to one for each user flow, and every file to the keys of one.
     fn note_duplicates(&self, mistakes: &mut Mistakes) {
         let mut known: BTreeMap<_, Vec<Option<String>>> = BTreeMap::new();
+        let mut files = BTreeSet::new();
         for (at, issuer) in self.issuers.iter().enumerate() {
+            if let Some(twice) = issuer.persisted_at().filter(|path| !files.insert(*path)) {
+                let error = ConfigError::PersistPathTwice { value: twice.display().to_string() };
+                mistakes.note(Place::of(PERSIST_KEYS).issuer(at), Err::<(), _>(error));
+            }
             let flow = issuer.user_flow.as_ref().map(|flow| flow.name().to_ascii_lowercase());
             for twice in issuer.identities.iter() {
                 let flows = known.entry(twice).or_default();
@@ -148,6 +155,12 @@ impl Issuer {
         let fixed = Arc::<dyn KeySource>::from(source.clone()).fixed();
         if fixed.is_some_and(|keys| keys.select(dialect.key_purpose).keys().is_empty()) {
             note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));
+        }
+        if let Some(path) = self.persisted_at() {
+            note(PERSIST_KEYS, None, ConfigError::check_text("file of persisted keys", &path.to_string_lossy()));
+        }
+        if self.persist_keys.is_some() && !source.is_remote() {
+            note(PERSIST_KEYS, None, Err(ConfigError::NotPersistable { issuer: issuer() }));
         }
         // Identifiers that a preset has made pass, and so do those that a constructor has checked.
         for identifier in identities.iter() {

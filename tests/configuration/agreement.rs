@@ -79,6 +79,18 @@ fn presets_equal_the_constructors() {
             format!("preset = 'auth0'\ndomain = 'shop.eu.auth0.com'\njwks_url = '{url}'"),
             Issuer::auth0("shop.eu.auth0.com").map(|issuer| issuer.keys_from(RemoteKeys::at(url).unwrap())),
         ),
+        (
+            "preset = 'auth0'\ndomain = 'shop.eu.auth0.com'\npersist_keys = 'no/such/file'".into(),
+            Issuer::auth0("shop.eu.auth0.com").map(|issuer| issuer.persist_keys("no/such/file")),
+        ),
+        (
+            format!("issuer = 'any'\njwks_url = '{url}'\npersist_keys = 'no/such/file'"),
+            Issuer::jwks("any", url).map(|issuer| issuer.persist_keys("no/such/file")),
+        ),
+        (
+            "issuer = 'any'\njwks_file = '/keys'\npersist_keys = 'no/such/file'".into(),
+            Issuer::keys("any", KeyFile::new("/keys")).map(|issuer| issuer.persist_keys("no/such/file")),
+        ),
     ];
     for (settings, issuer) in cases {
         let document = format!("audience = 'a'\n[[issuers]]\n{settings}");

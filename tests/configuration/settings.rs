@@ -221,6 +221,7 @@ fn every_setting_is_documented() {
         "identify_by_client",
         "subjects",
         "insecure_http",
+        "persist_keys",
         "client_as_subject",
         "algorithms",
     ];

@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod challenge;
 pub(crate) mod hmac;
+pub(crate) mod log;
 pub(crate) mod memory_source;
 mod rsa_vectors;
 pub(crate) mod serve;

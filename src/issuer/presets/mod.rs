@@ -28,14 +28,14 @@ mod zitadel;
 
 use super::config_error::ConfigError;
 use super::issuer::{Issuer, Source};
-use crate::keys::RemoteKeys;
+use crate::keys::{Encryption, RemoteKeys};
 use crate::token::ClientClaim;
 use crate::validation::{Callers, Dialect, Identities, Mark};
 
 impl Issuer {
     /// At these providers the metadata is at one place, and what they answer at others is not always 404.
     fn openid(identifier: &str) -> Result<Self, ConfigError> {
-        let keys = RemoteKeys::insecure_http_discover_openid(identifier)
+        let keys = RemoteKeys::discovered_openid(identifier, Encryption::Optional)
             .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
         Ok(Self::new(Identities::one(identifier), Source::from(keys)))
     }

@@ -3,8 +3,14 @@
 mod address;
 mod freshness;
 mod issuer_url;
+mod key_location;
+mod persisted_file;
+mod persisted_keys;
+mod persisted_set;
 mod remote_keys;
 mod resolver;
 mod transport;
 
 pub use remote_keys::{InvalidTimeouts, RemoteKeys};
+
+pub(crate) use persisted_keys::PersistedKeys;

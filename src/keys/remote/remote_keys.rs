@@ -1,34 +1,29 @@
-//! Keys fetched by HTTP: where they are, and when the metadata is read again.
+//! Keys fetched by HTTP.
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::StatusCode;
 use url::Url;
 
 use super::issuer_url::{IssuerUrl, is_plain};
+use super::key_location::KeyLocation;
+use super::persisted_file::PersistedFile;
+use super::persisted_set::SourceIdentity;
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
-use crate::keys::{Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, UrlError, fetchable};
+use crate::keys::persistence::RawKeySet;
+use crate::keys::{Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Seed, UrlError, fetchable};
 use crate::redact;
 
 /// The time that one fetch may take, metadata included, by default.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The least and the most that it may be set to.
 const FETCH_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(9);
-/// The part of it that reading the metadata again may take: the rest is for the keys, whose place is known.
-const REREAD_PART: f64 = 0.4;
 /// How much later the store drops a fetch, so that the error names the URL.
 const TIME_TO_REPORT: Duration = Duration::from_millis(500);
-/// How long metadata is used before it is read again, with the refresh that is due then.
-const METADATA_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// The number of failed fetches in a row after which the metadata is read again …
-const FAILURES_BEFORE_REREAD: u32 = 2;
-/// … and the least time between two readings, whatever the reason.
-const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Keys behind a URL.
 ///
@@ -73,27 +68,18 @@ pub struct RemoteKeys {
     place: Place,
     transport: Transport,
     fetch_timeout: Duration,
+    /// Whether plain http from another machine was allowed for these keys. Otherwise their issuer has to allow it.
+    allows_plain_http: bool,
     /// Whether the warning about plain http is still to be logged.
     warns: AtomicBool,
+    pub(super) file: Option<Arc<PersistedFile>>,
 }
 
 enum Place {
     /// At a URL that the application named.
     At(Url),
     /// At the `jwks_uri` of the issuer's metadata.
-    Discovered { issuer: IssuerUrl, known: Box<Mutex<Option<Known>>> },
-}
-
-/// The result of the last reading of the metadata.
-#[derive(Clone)]
-struct Known {
-    jwks: Url,
-    metadata: Url,
-    read_at: Instant,
-    /// When the last attempt to read the metadata again was made.
-    reread_at: Option<Instant>,
-    /// The number of failed fetches from the URL in a row.
-    failures: u32,
+    Discovered(Box<KeyLocation>),
 }
 
 impl RemoteKeys {
@@ -107,7 +93,7 @@ impl RemoteKeys {
     ///
     /// If `issuer` is not an https URL without query and fragment; http is allowed for this machine alone.
     pub fn discover(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer, Encryption::Required).map(Self::discovered)
+        Self::discovered(issuer, Encryption::Required)
     }
 
     /// As [`discover`](Self::discover), also over plain http: anyone on the path can replace the keys, and then forge tokens.
@@ -116,7 +102,7 @@ impl RemoteKeys {
     ///
     /// If `issuer` is neither an https nor an http URL, or has a query or a fragment.
     pub fn insecure_http_discover(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer, Encryption::Optional).map(Self::discovered)
+        Self::discovered(issuer, Encryption::Optional).map(Self::with_plain_http)
     }
 
     /// The keys of an issuer whose metadata is at the location of OpenID Connect Discovery 1.0 §4.1. No other location is tried.
@@ -128,7 +114,7 @@ impl RemoteKeys {
     ///
     /// As for [`discover`](Self::discover).
     pub fn discover_openid(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer, Encryption::Required).map(|issuer| Self::discovered(issuer.openid_only()))
+        Self::discovered_openid(issuer, Encryption::Required)
     }
 
     /// The keys at a URL.
@@ -137,7 +123,7 @@ impl RemoteKeys {
     ///
     /// If `jwks_url` is not an https URL; http is allowed for this machine alone.
     pub fn at(jwks_url: &str) -> Result<Self, UrlError> {
-        fetchable(jwks_url, Encryption::Required).map(Self::at_url)
+        Self::at_url(jwks_url, Encryption::Required)
     }
 
     /// As [`at`](Self::at), also over plain http: anyone on the path can replace the keys, and then forge tokens.
@@ -146,21 +132,7 @@ impl RemoteKeys {
     ///
     /// If `jwks_url` is neither an https nor an http URL.
     pub fn insecure_http_at(jwks_url: &str) -> Result<Self, UrlError> {
-        fetchable(jwks_url, Encryption::Optional).map(Self::at_url)
-    }
-
-    /// As [`discover_openid`](Self::discover_openid), for an issuer whose constructor does not know yet whether plain http is allowed.
-    pub(crate) fn insecure_http_discover_openid(issuer: &str) -> Result<Self, UrlError> {
-        IssuerUrl::parse(issuer, Encryption::Optional).map(|issuer| Self::discovered(issuer.openid_only()))
-    }
-
-    /// The URL that is fetched from over plain http, if it is one of another machine.
-    pub(crate) fn plain_http(&self) -> Option<&Url> {
-        let url = match &self.place {
-            Place::At(url) => url,
-            Place::Discovered { issuer, .. } => issuer.url(),
-        };
-        Some(url).filter(|url| is_plain(url))
+        Self::at_url(jwks_url, Encryption::Optional).map(Self::with_plain_http)
     }
 
     /// Fetches with this client: with a private root certificate, through a proxy, or with headers of its own.
@@ -196,34 +168,67 @@ impl RemoteKeys {
         Ok(Self { transport: self.transport.with_connect_timeout(connect), fetch_timeout: total, ..self })
     }
 
-    fn at_url(url: Url) -> Self {
-        let transport = Transport::new(Target::of(&url));
-        Self { place: Place::At(url), transport, fetch_timeout: FETCH_TIMEOUT, warns: AtomicBool::new(true) }
+    pub(crate) fn at_url(jwks_url: &str, encryption: Encryption) -> Result<Self, UrlError> {
+        let url = fetchable(jwks_url, encryption)?;
+        Ok(Self::new(Target::of(&url), Place::At(url)))
     }
 
-    fn discovered(issuer: IssuerUrl) -> Self {
-        let transport = Transport::new(Target::of(issuer.url()));
-        let place = Place::Discovered { issuer, known: Box::default() };
-        Self { place, transport, fetch_timeout: FETCH_TIMEOUT, warns: AtomicBool::new(true) }
+    pub(crate) fn discovered(issuer: &str, encryption: Encryption) -> Result<Self, UrlError> {
+        IssuerUrl::parse(issuer, encryption).map(Self::of_issuer)
+    }
+
+    pub(crate) fn discovered_openid(issuer: &str, encryption: Encryption) -> Result<Self, UrlError> {
+        IssuerUrl::parse(issuer, encryption).map(|issuer| Self::of_issuer(issuer.openid_only()))
+    }
+
+    fn of_issuer(issuer: IssuerUrl) -> Self {
+        Self::new(Target::of(issuer.url()), Place::Discovered(Box::new(KeyLocation::of(issuer))))
+    }
+
+    fn new(target: Target, place: Place) -> Self {
+        Self {
+            place,
+            transport: Transport::new(target),
+            fetch_timeout: FETCH_TIMEOUT,
+            allows_plain_http: false,
+            warns: AtomicBool::new(true),
+            file: None,
+        }
+    }
+
+    fn with_plain_http(self) -> Self {
+        Self { allows_plain_http: true, ..self }
+    }
+
+    /// The URL that would be fetched from over plain http from another machine, if that was not allowed for these keys.
+    pub(crate) fn plain_http(&self) -> Option<&Url> {
+        self.plain_url().filter(|_| !self.allows_plain_http)
+    }
+
+    /// Which keys these are, for a file of persisted keys.
+    pub(super) fn identity(&self) -> SourceIdentity {
+        match &self.place {
+            Place::At(url) => SourceIdentity::new("jwks", url.as_str()),
+            Place::Discovered(location) => SourceIdentity::new("issuer", location.issuer().identifier()),
+        }
     }
 
     async fn fetch_keys(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
         self.warn_of_plain_http();
         let deadline = Deadline::after(self.fetch_timeout);
-        let (issuer, known) = match &self.place {
-            Place::At(url) => return self.fetch_from(url, request, deadline).await,
-            Place::Discovered { issuer, known } => (issuer, known),
-        };
-        let place = self.locate(issuer, known, request, deadline).await?;
-        // Counted before the fetch, because a fetch that takes too long is dropped.
-        remember(known, Known { failures: place.failures + 1, ..place.clone() });
-        let fetched = self.fetch_from(&place.jwks, request, deadline).await?;
-        remember(known, Known { failures: 0, ..place });
-        Ok(fetched)
+        match &self.place {
+            Place::At(url) => self.fetch_from(url, request, deadline).await,
+            Place::Discovered(location) => {
+                let known = location.locate(&self.transport, request, deadline, self.fetch_timeout).await?;
+                let fetched = self.fetch_from(&known.jwks, request, deadline).await?;
+                location.on_fetched(known);
+                Ok(fetched)
+            }
+        }
     }
 
     fn warn_of_plain_http(&self) {
-        let Some(url) = self.plain_http() else { return };
+        let Some(url) = self.plain_url() else { return };
         if self.warns.swap(false, Ordering::Relaxed) {
             let url = redact::place(url);
             tracing::warn!(
@@ -233,80 +238,12 @@ impl RemoteKeys {
         }
     }
 
-    /// Returns where the keys are: as known, or as the metadata says now.
-    async fn locate(
-        &self,
-        issuer: &IssuerUrl,
-        known: &Mutex<Option<Known>>,
-        request: FetchRequest<'_>,
-        deadline: Deadline,
-    ) -> Result<Known, FetchError> {
-        let Some(old) = known.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return self.discover_keys(issuer, issuer.metadata_urls(), request, deadline).await;
+    fn plain_url(&self) -> Option<&Url> {
+        let url = match &self.place {
+            Place::At(url) => url,
+            Place::Discovered(location) => location.issuer().url(),
         };
-        let Some(is_lost) = old.is_to_be_read_again(request) else { return Ok(old) };
-        let old = Known { reread_at: Some(request.now), ..old };
-        // Also after a failure the metadata is not read again for a while.
-        remember(known, old.clone());
-        let places = if is_lost { issuer.metadata_urls() } else { vec![old.metadata.clone()] };
-        match self
-            .discover_keys(issuer, places, request, Deadline::after(self.fetch_timeout.mul_f64(REREAD_PART)))
-            .await
-        {
-            Ok(new) => {
-                if new.jwks != old.jwks {
-                    let (from, to) = (redact::place(&old.jwks), redact::place(&new.jwks));
-                    tracing::info!(issuer = issuer.identifier(), from, to, "the issuer's keys have moved");
-                }
-                Ok(Known { reread_at: old.reread_at, ..new })
-            }
-            Err(error) => {
-                tracing::warn!(issuer = issuer.identifier(), %error, "the issuer's metadata could not be read again");
-                Ok(old)
-            }
-        }
-    }
-
-    /// RFC 8414 §5: the first location with a usable document counts. All of them are on the issuer's own host, so none is trusted
-    /// more than another. If that host cannot answer at one location, the next one is not tried.
-    async fn discover_keys(
-        &self,
-        issuer: &IssuerUrl,
-        places: Vec<Url>,
-        request: FetchRequest<'_>,
-        deadline: Deadline,
-    ) -> Result<Known, FetchError> {
-        let mut attempts = Vec::new();
-        for metadata in places {
-            match self.read_metadata(issuer, &metadata, request, deadline).await {
-                Ok(jwks) => return Ok(Known { jwks, metadata, read_at: request.now, reread_at: None, failures: 0 }),
-                Err(error) => {
-                    let is_last = !is_an_answer(&error);
-                    attempts.push(error);
-                    if is_last {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(FetchError::Discovery { attempts: attempts.into() })
-    }
-
-    async fn read_metadata(
-        &self,
-        issuer: &IssuerUrl,
-        url: &Url,
-        request: FetchRequest<'_>,
-        deadline: Deadline,
-    ) -> Result<Url, FetchError> {
-        let get = Get { url, held: None, bypass_caches: request.bypass_caches, deadline };
-        let place = || redact::place(url);
-        match self.transport.get(get).await? {
-            Answer::Document { body, .. } => {
-                issuer.jwks_url(&body).map_err(|reason| FetchError::Metadata { url: place(), reason })
-            }
-            Answer::NotModified { .. } => Err(FetchError::Status { url: place(), status: StatusCode::NOT_MODIFIED }),
-        }
+        Some(url).filter(|url| is_plain(url))
     }
 
     async fn fetch_from(
@@ -322,7 +259,8 @@ impl RemoteKeys {
             Answer::Document { body, freshness, validators } => {
                 let keys = JwkSet::from_json(&body)
                     .map_err(|reason| FetchError::Keys { place: Some(redact::place(url)), reason })?;
-                (Fetched { validators, ..Fetched::keys(keys) }, freshness)
+                let document = Some(RawKeySet(body.into()));
+                (Fetched { validators, document, ..Fetched::keys(keys) }, freshness)
             }
         };
         Ok(Fetched { lifetime: freshness.lifetime, age: freshness.age, ..fetched })
@@ -331,11 +269,19 @@ impl RemoteKeys {
 
 impl KeySource for RemoteKeys {
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a> {
-        Box::pin(self.fetch_keys(request))
+        Box::pin(async move {
+            let fetched = self.fetch_keys(request).await?;
+            let persistence = self.file.clone().map(|file| file as _);
+            Ok(Fetched { persistence, ..fetched })
+        })
     }
 
     fn time_limit(&self) -> Duration {
         self.fetch_timeout + TIME_TO_REPORT
+    }
+
+    fn seed(&self) -> Option<Seed> {
+        self.file.as_ref()?.seed()
     }
 }
 
@@ -344,37 +290,15 @@ impl fmt::Debug for RemoteKeys {
         let mut keys = f.debug_struct("RemoteKeys");
         match &self.place {
             Place::At(url) => keys.field("jwks", &redact::place(url)),
-            Place::Discovered { issuer, .. } => {
-                let places: Vec<_> = issuer.metadata_urls().iter().map(redact::place).collect();
+            Place::Discovered(location) => {
+                let places: Vec<_> = location.issuer().metadata_urls().iter().map(redact::place).collect();
                 keys.field("metadata", &places)
             }
+        };
+        if let Some(file) = &self.file {
+            keys.field("persisted", file);
         }
-        .finish_non_exhaustive()
-    }
-}
-
-impl Known {
-    /// `None` if the metadata is not to be read again now, else whether that is because fetches have failed.
-    fn is_to_be_read_again(&self, request: FetchRequest<'_>) -> Option<bool> {
-        let since = |at| request.now.saturating_duration_since(at);
-        let is_lost = self.failures >= FAILURES_BEFORE_REREAD;
-        let is_due = is_lost || request.bypass_caches || since(self.read_at) >= METADATA_LIFETIME;
-        let is_allowed = self.reread_at.is_none_or(|at| since(at) >= REREAD_INTERVAL);
-        (is_due && is_allowed).then_some(is_lost)
-    }
-}
-
-fn remember(known: &Mutex<Option<Known>>, place: Known) {
-    *known.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
-}
-
-/// Whether the issuer answered and is not overloaded, so that the next location is worth a request.
-fn is_an_answer(error: &FetchError) -> bool {
-    const OVERLOADED: [StatusCode; 2] = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
-    match error {
-        FetchError::Status { status, .. } => !OVERLOADED.contains(status),
-        FetchError::Redirected { .. } | FetchError::TooLarge { .. } | FetchError::Metadata { .. } => true,
-        _ => false,
+        keys.finish_non_exhaustive()
     }
 }
 
