@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// How far in the future a document may have been fetched by the time of day of this machine: clocks are corrected by seconds, and by
@@ -13,13 +14,16 @@ pub(super) enum SeedAge {
 }
 
 /// Why a document of an earlier process is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum UnusableSeed {
     /// The time of day was or is wrong, or the document was changed.
-    #[error("it was fetched {} s in the future of this machine's clock, expected at most {} s", .by.as_secs(), CLOCK_TOLERANCE.as_secs())]
-    InTheFuture { by: Duration },
-    #[error("it was fetched {} s ago, and keys are used for less than {} s", .fetched.as_secs(), .limit.as_secs())]
-    TooOld { fetched: Duration, limit: Duration },
+    InTheFuture {
+        by: Duration,
+    },
+    TooOld {
+        fetched: Duration,
+        limit: Duration,
+    },
 }
 
 impl SeedAge {
@@ -32,5 +36,20 @@ impl SeedAge {
             Err(ahead) => return Err(UnusableSeed::InTheFuture { by: ahead.duration() }),
         };
         if fetched >= limit { Err(UnusableSeed::TooOld { fetched, limit }) } else { Ok(Some(fetched)) }
+    }
+}
+
+impl fmt::Display for UnusableSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InTheFuture { by } => {
+                let (by, most) = (by.as_secs(), CLOCK_TOLERANCE.as_secs());
+                write!(f, "it was fetched {by} s in the future of this machine's clock, expected at most {most} s")
+            }
+            Self::TooOld { fetched, limit } => {
+                let (fetched, limit) = (fetched.as_secs(), limit.as_secs());
+                write!(f, "it was fetched {fetched} s ago, and keys are used for less than {limit} s")
+            }
+        }
     }
 }

@@ -26,6 +26,9 @@ mod running_fetch;
 #[path = "../../../src/keys/schedule.rs"]
 mod schedule;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
+#[path = "../../../src/keys/seed_age.rs"]
+mod seed_age;
+#[expect(dead_code, reason = "the crate uses more of it than the simulation")]
 #[path = "../../../src/keys/token_bucket.rs"]
 mod token_bucket;
 
