@@ -5,8 +5,8 @@ use serde_json::json;
 use tower_bearer::validation::{TokenError, VerifyError};
 use tower_bearer::{Issuer, ResourceServer};
 
-use super::log::log_of;
-use crate::harness::{AUDIENCE, ISSUER, app, good, present};
+use crate::harness::log::logged;
+use crate::harness::{AUDIENCE, ISSUER, app, current_thread_runtime, good, present};
 
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only whether it parses counts")]
@@ -40,8 +40,10 @@ fn the_log_names_the_claim_that_does_not_fit() {
         let token = token.sign();
         let Err(VerifyError::Token(TokenError::Claims(error))) = api().try_verify(&token) else { panic!("accepted") };
         assert!(error.to_string().contains(expected), "{error}");
-        let log = log_of(async {
-            present(&app(&api()), &token).await.assert_invalid_token();
+        let ((), log) = logged(|| {
+            current_thread_runtime().block_on(async {
+                present(&app(&api()), &token).await.assert_invalid_token();
+            })
         });
         // The log escapes quotation marks.
         assert!(log.contains(expected) || log.contains(&expected.replace('"', "\\\"")), "{log}");

@@ -3,7 +3,6 @@
 
 mod claims_mismatch;
 mod documents;
-mod log;
 mod plain_http;
 mod subjects;
 mod time_outs;

@@ -9,8 +9,8 @@ use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
-use super::log::log_of;
-use crate::harness::{AUDIENCE, app, fetches, good, present, small_issuer};
+use crate::harness::log::logged;
+use crate::harness::{AUDIENCE, app, current_thread_runtime, fetches, good, present, small_issuer};
 
 /// A client for which the name `keycloak` leads to this machine, as in a Docker Compose network to another one.
 fn client(issuer: &TestIssuer) -> reqwest::Client {
@@ -83,16 +83,18 @@ async fn metadata_over_plain_http_does_not_lead_to_this_machine() {
 #[test]
 fn plain_http_is_logged_once() {
     let issuer = small_issuer();
-    let text = log_of(async {
-        for (url, client) in
-            [(named_keycloak(&issuer.jwks_url()), client(&issuer)), (issuer.jwks_url(), client(&issuer))]
-        {
-            let keys = RemoteKeys::insecure_http_at(&url).unwrap().client(client);
-            let api = api(Issuer::keys(issuer.url(), keys).unwrap());
-            present(&app(&api), &good(&issuer).sign()).await.assert_ok();
-            issuer.rotate();
-            present(&app(&api), &good(&issuer).sign()).await.assert_ok();
-        }
+    let ((), text) = logged(|| {
+        current_thread_runtime().block_on(async {
+            for (url, client) in
+                [(named_keycloak(&issuer.jwks_url()), client(&issuer)), (issuer.jwks_url(), client(&issuer))]
+            {
+                let keys = RemoteKeys::insecure_http_at(&url).unwrap().client(client);
+                let api = api(Issuer::keys(issuer.url(), keys).unwrap());
+                present(&app(&api), &good(&issuer).sign()).await.assert_ok();
+                issuer.rotate();
+                present(&app(&api), &good(&issuer).sign()).await.assert_ok();
+            }
+        })
     });
     assert_eq!(fetches(&issuer), (0, 4));
     let lines: Vec<_> = text.lines().filter(|line| line.contains("plain http")).collect();
