@@ -22,7 +22,9 @@ pub(super) fn read(reader: &mut Reader, table: &mut Table) -> Construction {
     let constructor = Constructor::read(reader, table);
     let keys = Keys::read(reader, table);
     let persist_keys = table.get("persist_keys").and_then(|node| reader.string(&node));
-    let plain_http = table.get("insecure_http").and_then(|node| reader.boolean(&node, "true or false")) == Some(true);
+    // What cannot be read is one problem, and causes no other.
+    let plain_http =
+        table.get("insecure_http").is_some_and(|node| reader.boolean(&node, "true or false").unwrap_or(true));
     let Some(constructor) = constructor else { return Construction { issuer: None, arguments: Vec::new() } };
     let issuer = constructor.make(reader, table, keys.as_ref(), plain_http).map(|issuer| match persist_keys {
         Some(path) => issuer.persist_keys(path),
@@ -83,9 +85,11 @@ impl<'t> Constructor<'t> {
                 Some(match keys {
                     None => issuer,
                     Some(Keys::Url(path, url)) => {
-                        let keys = if plain_http { RemoteKeys::insecure_http_at(url) } else { RemoteKeys::at(url) };
-                        let refused = |reason| ConfigError::JwksUrl { value: (*url).to_owned(), reason };
-                        issuer.keys_from(reader.accept(path, keys.map_err(refused))?)
+                        let keys = RemoteKeys::insecure_http_at(url).ok()?;
+                        let refused = || ConfigError::PlainHttp { url: (*url).to_owned() };
+                        let is_acceptable = plain_http || RemoteKeys::at(url).is_ok();
+                        reader.accept(path, is_acceptable.then_some(()).ok_or_else(refused))?;
+                        issuer.keys_from(keys)
                     }
                     Some(Keys::File(file)) => issuer.keys_from(KeyFile::new(file)),
                 })

@@ -191,7 +191,7 @@
 //! assert_eq!(problems.to_string(), r#"
 //! leway: unknown setting; did you mean leeway?
 //! issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens
-//! issuers[1].issuer: the issuer "http://other.example.com" cannot be discovered: the scheme is not https, and http is for this machine only
+//! issuers[1].insecure_http: "http://other.example.com/" would be fetched over plain http, expected https, or insecure_http for a network that you trust
 //! "#.trim());
 //! assert_eq!(problems.iter().next().unwrap().path(), "leway");
 //! # Ok::<(), toml::de::Error>(())

@@ -11,7 +11,8 @@ use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
 use crate::keys::{Encryption, PersistedKeys, RemoteKeys};
-use crate::validation::{Callers, Dialect, Identities, SubjectClaim, Subjects, UserFlow};
+use crate::token::SubjectClaim;
+use crate::validation::{Callers, Dialect, Identities, Subjects, UserFlow};
 
 /// An authorization server that is trusted to issue tokens: its identifier, its keys, and the rules for its tokens.
 ///
@@ -63,6 +64,8 @@ pub struct Issuer {
     /// Where the keys of the source are persisted, whatever it says itself.
     pub(crate) persist_keys: Option<PathBuf>,
     pub(crate) audiences: Vec<Box<str>>,
+    /// The audience where none is named, in place of the server's.
+    pub(crate) default_audience: Option<Box<str>>,
     /// The clients by which tokens are identified, if they need no audience.
     pub(crate) clients: Option<Vec<Box<str>>>,
     pub(crate) subject: SubjectClaim,
@@ -136,6 +139,7 @@ impl Issuer {
             insecure_http: false,
             persist_keys: None,
             audiences: Vec::new(),
+            default_audience: None,
             clients: None,
             subject: SubjectClaim::default(),
             subjects: Subjects::Any,
@@ -259,7 +263,7 @@ impl Issuer {
 
     /// Accepts tokens of this issuer without `sub`, and takes the [client](crate::AccessToken::client_id) for their subject: for an
     /// issuer that leaves `sub` out, or writes an empty one or null, when a client gets a token for itself (client credentials).
-    /// Duende `IdentityServer`, AD FS and the service tokens of Cloudflare Access are examples.
+    /// Duende `IdentityServer` and the service tokens of Cloudflare Access are examples.
     ///
     /// - A token with neither a `sub` nor a client is refused.
     /// - [`AccessToken::is_client`](crate::AccessToken::is_client) is true for such a token. Data that is keyed by the subject
@@ -267,7 +271,8 @@ impl Issuer {
     ///   §4.15).
     /// - The [strict profile](crate::validation::Profile::Rfc9068) always requires a `sub`.
     /// - Some issuers leave `sub` out of the tokens of users too: AD FS unless a rule issues it, Keycloak in lightweight access tokens.
-    ///   Do not use it there. All users of a client would be one subject.
+    ///   Use it there only if every user's token has a `sub`. Otherwise all users of a client would be one subject.
+    /// - [`allow_subjects`](Self::allow_subjects) then compares the client of such a token.
     ///
     /// ```
     /// use tower_bearer::Issuer;

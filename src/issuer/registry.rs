@@ -24,8 +24,8 @@ impl IssuerRegistry {
         Self { issuers, by_identifier }
     }
 
-    /// The issuer of a token, by its `iss` (RFC 8725 §3.8), or the trust domain of its subject, and, if several have that identifier, by its user flow. A token of no
-    /// trusted user flow gets one of them, whose rules refuse it.
+    /// The issuer of a token, by its `iss` (RFC 8725 §3.8) or the trust domain of its subject. If several have that identifier, its user
+    /// flow selects one. A token of another user flow gets one of them, whose rules refuse it.
     pub(crate) fn of_token(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
         let named = token.issuer().map(|identifier| self.named(identifier)).unwrap_or_default();
         let Some(first) = named.first() else { return self.of_trust_domain(token) };
@@ -38,7 +38,7 @@ impl IssuerRegistry {
         let named = token.trust_domain().map(|id| self.named(id)).unwrap_or_default();
         match named.first().filter(|issuer| issuer.policy.issuer.are_a_trust_domain()) {
             Some(found) => Ok(found),
-            None => Err(match token.issuer() {
+            None => Err(match token.issuer().or(token.trust_domain()) {
                 Some(identifier) => TokenError::Issuer { found: identifier.into() },
                 None => TokenError::Missing { claim: "iss" },
             }),

@@ -68,7 +68,7 @@ impl JwkSet {
     pub(crate) fn select(self, purpose: KeyPurpose) -> Self {
         match (purpose, self.spiffe) {
             (KeyPurpose::JwtSvids, Some(bundle)) => Self { keys: bundle.keys, skipped: bundle.skipped, spiffe: None },
-            (_, spiffe) => Self { spiffe, ..self },
+            _ => Self { spiffe: None, ..self },
         }
     }
 

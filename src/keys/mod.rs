@@ -4,7 +4,7 @@
 //!
 //! - **A known key is used at once.** A token whose `kid` is among the held keys is validated with them, within their lifetime.
 //! - **Requests share a fetch.** The first token that needs keys starts the fetch, in a separate task: a client that disconnects
-//!   cancels nothing. It is given up after 5 seconds. At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
+//!   cancels nothing. It is given up after 5 seconds, or as the source [says](KeySource::time_limit). At most [4,096](MAX_PENDING_REQUESTS) requests of a server wait for
 //!   the first keys. Further ones get 429.
 //! - **Keys are refreshed in time**, without a request: at 80 % of the lifetime that `Cache-Control` or `Expires` state
 //!   (between 1 minute and 1 hour; 10 minutes without them), give or take 10 %, and by a conditional request.

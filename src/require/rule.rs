@@ -57,7 +57,7 @@ pub(super) enum Rule {
 pub(super) type ClaimHolds<'a> = dyn Fn(&ClaimRule) -> bool + 'a;
 
 impl Rule {
-    /// Whether the token satisfies the rule at the time `now`. Nothing is allocated here.
+    /// Whether the token satisfies the rule at the time `now`. Nothing is allocated here, except to read an authorization detail.
     pub(super) fn holds(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> bool {
         match self {
             Self::Scope(scope) => token.scope().includes(scope),

@@ -8,9 +8,9 @@ use crate::Issuer;
 use crate::issuer::{ConfigError, IssuerRegistry};
 use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
-use crate::token::ServerIdentity;
+use crate::token::{ServerIdentity, SubjectClaim};
 use crate::validation::{
-    IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, SubjectClaim, TrustedIssuer, VerifiedTokens,
+    IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer, VerifiedTokens,
 };
 
 impl Builder {
@@ -48,6 +48,7 @@ impl Builder {
         let Issuer {
             identities,
             mut audiences,
+            default_audience,
             clients,
             subject,
             subjects,
@@ -58,7 +59,7 @@ impl Builder {
             ..
         } = issuer.clone();
         if audiences.is_empty() {
-            audiences.push(self.audience.as_str().into());
+            audiences.push(default_audience.unwrap_or_else(|| self.audience.as_str().into()));
         }
         let recipient = match clients {
             None => Recipient::Audience(audiences),

@@ -204,7 +204,11 @@ fn of_unknown_issuer<'p>(
     now: NumericDate,
 ) -> Option<Step> {
     let steps = policies.map(|policy| of_rule(ISSUER_RULE, &token.facts(policy, now)));
-    steps.reduce(|all, one| Step { expected: format!("{} or {}", all.expected, one.expected), ..all })
+    steps.reduce(|all, one| Step {
+        expected: format!("{} or {}", all.expected, one.expected),
+        found: if one.found == all.found { all.found } else { format!("{}, and {}", all.found, one.found) },
+        ..all
+    })
 }
 
 /// The steps that need the issuer's keys, and then the `lists`, which are shown whatever the signature is. The application's own

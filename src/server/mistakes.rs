@@ -99,12 +99,13 @@ impl Builder {
         let (resource, url) = self.resource(&metadata)?;
         // The metadata is public, and a list of tenants is secret.
         let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
-        let identifiers = named.flat_map(|issuer| issuer.identities.iter());
+        let identifiers = named.flat_map(|issuer| {
+            let encryption = if issuer.insecure_http { Encryption::Optional } else { Encryption::Required };
+            issuer.identities.iter().filter(move |identifier| keys::fetchable(identifier, encryption).is_ok())
+        });
         // Several issuers have one identifier if they are user flows of one directory.
         let mut known = BTreeSet::new();
-        let authorization_servers = identifiers.filter(|identifier| {
-            keys::fetchable(identifier, Encryption::Required).is_ok() && known.insert(*identifier)
-        });
+        let authorization_servers = identifiers.filter(|identifier| known.insert(*identifier));
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
     }
 

@@ -12,7 +12,7 @@ use crate::validation::{
     VerifyError,
 };
 
-/// The maximum time that a request waits for a key: a little more than the time-out of a fetch.
+/// The maximum time that a request waits for a key: a little more than the time that a fetch may take by default.
 const MAX_WAIT: Duration = Duration::from_secs(6);
 /// When to retry after that.
 const RETRY_AFTER_WAITING: Duration = Duration::from_secs(5);

@@ -13,6 +13,7 @@ use super::numeric_date::NumericDate;
 use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
+use super::subject_claim::SubjectClaim;
 use super::text::Text;
 use super::time_policy::TimePolicy;
 use super::validity::Validity;
@@ -52,8 +53,7 @@ pub(crate) struct Validated {
     pub(crate) scope: Scope,
     pub(crate) validity: Validity,
     pub(crate) client_claim: ClientClaim,
-    /// Whether the client is the subject of a token without `sub`.
-    pub(crate) client_as_subject: bool,
+    pub(crate) subject_claim: SubjectClaim,
     pub(crate) server: ServerIdentity,
     pub(crate) time: TimePolicy,
 }
@@ -74,16 +74,16 @@ impl AccessToken {
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
-        let Validated { scope, validity, client_claim, client_as_subject, server, time } = validated;
+        let Validated { scope, validity, client_claim, subject_claim, server, time } = validated;
         let payload = verified.payload();
         let kept = |text| Text::new(text, payload);
+        let subject = claims.subject(subject_claim, client_claim).ok_or(NotAnAccessToken::Missing("sub"))?;
+        let subject = Text::new(subject.into(), payload);
         let client = claims.take_client(client_claim);
-        let instead = client.as_ref().filter(|client| client_as_subject && !client.is_empty());
-        let subject = claims.sub.filter(|subject| !subject.is_empty()).or_else(|| instead.cloned());
         let audience = claims.aud.as_ref().and_then(Strings::as_slice).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
             issuer: claims.iss.map(kept).ok_or(NotAnAccessToken::Missing("iss"))?,
-            subject: subject.map(kept).ok_or(NotAnAccessToken::Missing("sub"))?,
+            subject,
             client_id: client.map(kept),
             audience: audience.iter().cloned().map(kept).collect(),
             scope,

@@ -6,6 +6,7 @@ use super::act_claim::ActClaim;
 use super::client_claim::ClientClaim;
 use super::details_claim::DetailsClaim;
 use super::numeric_date::NumericDate;
+use super::subject_claim::SubjectClaim;
 use crate::jose::{JsonError, Member, Members, Strings, read_object};
 
 /// The claims that the rules need, as a payload states them: typed, and not validated.
@@ -26,6 +27,8 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) common_name: Option<Strings<'t>>,
     /// Microsoft names the tenant here.
     pub(crate) tid: Option<Strings<'t>>,
+    /// Azure AD B2C names the user flow here.
+    pub(crate) tfp: Option<Strings<'t>>,
     pub(crate) scope: Option<Strings<'t>>,
     pub(crate) scp: Option<Strings<'t>>,
     pub(crate) scopes: Option<Strings<'t>>,
@@ -73,8 +76,23 @@ impl<'t> RegisteredClaims<'t> {
         }
     }
 
+    /// The subject: `sub`, or the client where it may stand in for one that is absent, empty or null. Never empty.
+    pub(crate) fn subject(&self, subject: SubjectClaim, client: ClientClaim) -> Option<&str> {
+        let own = self.sub.as_deref().filter(|sub| !sub.is_empty());
+        let instead = || match subject {
+            SubjectClaim::Required => None,
+            SubjectClaim::ClientInstead => self.client(client).filter(|client| !client.is_empty()),
+        };
+        own.or_else(instead)
+    }
+
     pub(crate) fn tenant(&self) -> Option<&str> {
         one(self.tid.as_ref())
+    }
+
+    /// The user flow of Azure AD B2C: `tfp`, or `acr` in its absence, where the flow is configured so.
+    pub(crate) fn user_flow(&self) -> Option<&str> {
+        one(self.tfp.as_ref().or(self.acr.as_ref()))
     }
 }
 
@@ -95,6 +113,7 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             "cid" => self.cid = Some(member.strings()?),
             "common_name" => self.common_name = Some(member.strings()?),
             "tid" => self.tid = Some(member.strings()?),
+            "tfp" => self.tfp = Some(member.strings()?),
             "scope" => self.scope = Some(member.strings()?),
             "scp" => self.scp = Some(member.strings()?),
             "scopes" => self.scopes = Some(member.strings()?),

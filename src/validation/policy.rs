@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use super::identities::Identities;
 use super::profile::Profile;
 use super::recipient::Recipient;
 use crate::jose::AlgorithmSet;
-use crate::token::ClaimJson;
+use crate::token::SubjectClaim;
 
 /// What the tokens of one issuer must satisfy.
 #[derive(Debug)]
@@ -22,16 +21,6 @@ pub(crate) struct Policy {
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
-}
-
-/// What the subject of a token is that has no `sub`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum SubjectClaim {
-    /// There is none, so the token is refused (RFC 9068 §2.2).
-    #[default]
-    Required,
-    /// The client that it was issued to.
-    ClientInstead,
 }
 
 /// The allowed subjects of an issuer's tokens.
@@ -55,7 +44,7 @@ impl fmt::Debug for Callers {
     }
 }
 
-/// A user flow or a custom policy of Azure AD B2C. All of a directory have one `iss`, and each may have keys of its own.
+/// A user flow or a custom policy of Azure AD B2C. All of a directory have one `iss`, and each has its keys at a URL of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct UserFlow(Box<str>);
 
@@ -69,15 +58,9 @@ impl UserFlow {
         &self.0
     }
 
-    /// Whether a token was issued by this user flow. Names are unique in any case.
-    pub(crate) fn issued(&self, payload: &[u8]) -> bool {
-        Self::of(payload).is_some_and(|found| found.eq_ignore_ascii_case(&self.0))
-    }
-
-    /// The user flow that a token names: in `tfp`, or in `acr` where the flow is configured so.
-    pub(crate) fn of(payload: &[u8]) -> Option<Cow<'_, str>> {
-        let claim = ClaimJson::find(payload, "tfp").or_else(|| ClaimJson::find(payload, "acr"));
-        claim.and_then(ClaimJson::text)
+    /// Whether `name` is that of this user flow. Names are unique in any case.
+    pub(crate) fn is(&self, name: Option<&str>) -> bool {
+        name.is_some_and(|name| name.eq_ignore_ascii_case(&self.0))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use super::policy::{Policy, SubjectClaim};
+use super::policy::Policy;
 use super::rules::{self, Facts};
 use super::spiffe_id::trust_domain_of;
 use super::token_error::TokenError;
@@ -43,7 +43,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// Whether the token was issued by the user flow of `policy`.
     pub(crate) fn is_of_user_flow(&self, policy: &Policy) -> bool {
-        policy.user_flow.as_ref().is_some_and(|flow| flow.issued(self.jws.unverified_payload()))
+        policy.user_flow.as_ref().is_some_and(|flow| flow.is(self.claims.user_flow()))
     }
 
     /// The `kid` of the token.
@@ -133,9 +133,8 @@ impl<'t> CheckedToken<'t> {
             // What a JWT-SVID says in `iss` identifies no one (JWT-SVID §3).
             token.claims.iss = Some(policy.issuer.name().to_owned().into());
         }
-        let client_as_subject = policy.subject == SubjectClaim::ClientInstead;
-        let validated =
-            Validated { scope, validity, client_claim: policy.dialect.client, client_as_subject, server, time };
+        let (client_claim, subject_claim) = (policy.dialect.client, policy.subject);
+        let validated = Validated { scope, validity, client_claim, subject_claim, server, time };
         AccessToken::new(verified, token.claims, validated, parse_claims).map_err(TokenError::from)
     }
 }

@@ -157,7 +157,7 @@ fn each_issuer_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\njwks_url = 'http://keys.example.com'",
-        r#"issuers[0].jwks_url: the JWKS URL "http://keys.example.com" cannot be fetched: the scheme is not https, and http is for this machine only"#,
+        r#"issuers[0].jwks_url: "http://keys.example.com" would be fetched over plain http, expected https, or insecure_http for a network that you trust"#,
     );
     assert_alone_in_table(
         "preset = 'keycloak'\nbase_url = 'http://keycloak:8080'\nrealm = 'shop'\ninsecure_http = false",
@@ -283,7 +283,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'supabase_self_hosted'\nissuer = 'supabase'",
-        r#"issuers[0].issuer: the JWKS URL "supabase" cannot be fetched: the text is not an absolute URL"#,
+        r#"issuers[0].issuer: the issuer "supabase" cannot be discovered: the text is not an absolute URL"#,
     );
     assert_alone_in_table(
         "preset = 'spiffe'\ntrust_domain = 'example.org'",

@@ -55,6 +55,20 @@ fn plain_http_from_another_machine_needs_a_switch() {
     assert_eq!(RemoteKeys::insecure_http_at("ftp://keys.example/jwks").err(), Some(UrlError::Scheme));
 }
 
+#[test]
+fn metadata_names_an_issuer_over_plain_http_where_that_is_allowed() {
+    let document = |issuer: Issuer| {
+        let server = ResourceServer::builder(AUDIENCE).trust(issuer).metadata(tower_bearer::metadata::Metadata::new());
+        let api = server.build().unwrap();
+        serde_json::from_slice::<serde_json::Value>(api.metadata().unwrap().json()).unwrap()["authorization_servers"]
+            .clone()
+    };
+    let keycloak = Issuer::keycloak("http://keycloak:8080", "shop").unwrap().insecure_http();
+    assert_eq!(document(keycloak), json!(["http://keycloak:8080/realms/shop"]));
+    // This is only a name, from which nothing is fetched.
+    assert_eq!(document(Issuer::ad_fs("sts.example.com").unwrap()), json!(null));
+}
+
 #[tokio::test]
 async fn keys_are_fetched_over_plain_http_where_that_is_allowed() {
     let issuer = small_issuer();

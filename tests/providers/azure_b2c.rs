@@ -163,7 +163,7 @@ fn each_policy_has_its_own_keys() {
 
 /// A remembered token of one policy is not one of the other.
 #[test]
-fn a_cached_token_does_not_vouch_for_another_policy() {
+fn a_cached_token_of_one_policy_is_not_one_of_another() {
     let both = TwoPolicies::new();
     let token = token(&both.sign_in, &json!(SIGN_IN));
     for _ in 0..3 {

@@ -8,7 +8,7 @@ use tower_bearer::testing::TestIssuer;
 use tower_bearer::validation::{Profile, TokenError, VerifyError};
 use tower_bearer::{AccessToken, Issuer, ResourceServer};
 
-use super::{KEYS, NOW, Provider, audience, missing, other_kind};
+use super::{KEYS, NOW, Provider, audience, issuer, missing, other_kind};
 use crate::harness::clock_at;
 
 const ORDERS: &str = "spiffe://example.org/orders";
@@ -76,17 +76,17 @@ fn accepts_workloads_of_the_trust_domain() {
 fn refuses_other_subjects_and_other_tokens() {
     let provider = spiffe();
     provider.refuses([
-        ("another trust domain's", json!({ "sub": "spiffe://example.com/frontend" }), missing("iss")),
-        ("a neighbour by its name", json!({ "sub": "spiffe://example.org.evil.test/frontend" }), missing("iss")),
+        ("another trust domain's", json!({ "sub": "spiffe://example.com/frontend" }), issuer("spiffe://example.com")),
+        (
+            "a neighbour by its name",
+            json!({ "sub": "spiffe://example.org.evil.test/frontend" }),
+            issuer("spiffe://example.org.evil.test"),
+        ),
         ("the trust domain itself", json!({ "sub": "spiffe://example.org" }), missing("iss")),
         ("no path", json!({ "sub": "spiffe://example.org/" }), missing("iss")),
         ("no SPIFFE ID", json!({ "sub": "frontend" }), missing("iss")),
         ("no subject", json!({ "sub": null }), missing("iss")),
-        (
-            "a user of an unknown issuer",
-            json!({ "iss": "https://x.test", "sub": "ada" }),
-            super::issuer("https://x.test"),
-        ),
+        ("a user of an unknown issuer", json!({ "iss": "https://x.test", "sub": "ada" }), issuer("https://x.test")),
         ("named by iss alone", json!({ "iss": "spiffe://example.org", "sub": "ada" }), trust_domain(None)),
         (
             "named by iss, of another trust domain",
@@ -216,6 +216,20 @@ async fn an_explanation_shows_the_trust_domain() {
     let step = explanation.failures().next().unwrap();
     let shown = (step.name, &*step.expected, &*step.found);
     assert_eq!(shown, ("iss", r#"a sub of "spiffe://example.org""#, r#""spiffe://example.com""#));
+}
+
+/// What is shown of a token of no trusted issuer is what each of them looks at.
+#[tokio::test]
+async fn an_explanation_of_an_unknown_issuer_shows_iss_and_trust_domain() {
+    let spiffe = Issuer::spiffe("example.org", keys(&KEYS.jwks())).unwrap();
+    let login = Issuer::keys("https://login.example.com", keys(&KEYS.jwks())).unwrap();
+    let api = ResourceServer::builder(ORDERS).trust(spiffe).trust(login).clock(clock_at(NOW)).build().unwrap();
+    let provider = Provider { api, header: json!({}), claims: svid() };
+    let token = provider.token(&json!({}), &json!({ "iss": "https://evil.test", "sub": "spiffe://example.com/a" }));
+    let explanation = provider.api.explain(&token).await;
+    let step = explanation.failures().next().unwrap();
+    assert_eq!(step.expected, r#"a sub of "spiffe://example.org" or "https://login.example.com""#);
+    assert_eq!(step.found, r#""spiffe://example.com", and "https://evil.test""#);
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn of_another_purpose() -> Vec<(Value, UnusableJwk)> {
         (with(rsa(), "use", "enc"), not_for("enc")),
         (with(p256(), "use", "SIG"), not_for("SIG")),
         (with(p256(), "key_ops", json!(["sign"])), UnusableJwk::KeyOps),
-        (with(p256(), "key_ops", json!([])), UnusableJwk::KeyOps),
+        (with(p256(), "key_ops", json!([""])), UnusableJwk::KeyOps),
         (with(rsa(), "key_ops", json!(["encrypt", "wrapKey", "VERIFY"])), UnusableJwk::KeyOps),
         (with(p256(), "alg", "RS256"), mismatch(Algorithm::RS256)),
         (with(p256(), "alg", "ES384"), mismatch(Algorithm::ES384)),

@@ -6,11 +6,11 @@ use crate::validation::{Identities, Mark, UserFlow};
 
 impl Issuer {
     /// One user flow or custom policy of Azure AD B2C, at `{name}.b2clogin.com` or at your own domain. All policies of a
-    /// directory have the issuer `https://{domain}/{tenant}/v2.0/`, with the slash, and each has keys of its own. Trust each
+    /// directory have the issuer `https://{domain}/{tenant}/v2.0/`, with the slash, and each has its keys at a URL of its own. Trust each
     /// policy whose tokens are accepted.
     ///
-    /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. The keys of one policy never verify tokens of
-    ///   another. The metadata is not used, because its location is that of the policy and not of the issuer.
+    /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. The keys there count only for tokens of that
+    ///   policy. Microsoft publishes the same keys for many policies and directories, so `iss` and `tfp` are what separates them. The metadata is not used, because its location is that of the policy and not of the issuer.
     /// - **Also required**: `tfp`, or `acr` in its absence, is the policy, in any case. `azp` is present. ID tokens have no
     ///   `azp`, and their audience is the same if a client and an API share one registration.
     /// - **Set up**: the audience is the API's application identifier, a GUID. The user flow's *subject claim* is the object

@@ -17,7 +17,7 @@ impl Issuer {
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare makes it from a cookie of the browser, so
     ///   [refuse requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). The cookie
     ///   `CF_Authorization` holds the token too, but Cloudflare does not promise to send it to you. If no client may use
-    ///   `Authorization`, let the layer read this header alone (`ProtectLayer::token_only_from`).
+    ///   `Authorization`, let the layer read this header alone ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
     /// - **Service tokens**: their `sub` is empty, so they are refused, unless you add
     ///   [`client_as_subject`](Self::client_as_subject). Then [`client_id`](crate::AccessToken::client_id) and
     ///   [`subject`](crate::AccessToken::subject) are the service token's *Client ID*, which is in `common_name`, and
@@ -36,7 +36,7 @@ impl Issuer {
     ///     .trust(Issuer::cloudflare_access("shop.cloudflareaccess.com")?.client_as_subject()) // also service tokens
     ///     .build()?;
     /// let assertion = http::HeaderName::from_static("cf-access-jwt-assertion");
-    /// let protected = api.layer().token_from(TokenSource::header(assertion).refuse_cross_site());
+    /// let protected = api.layer().token_only_from(TokenSource::header(assertion).refuse_cross_site());
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///

@@ -47,7 +47,8 @@ impl Issuer {
             return Err(refuse("project of Firebase", project, expected));
         }
         let identifier = format!("https://securetoken.google.com/{project}");
-        let issuer = Self::new(Identities::one(&identifier), jwks(KEYS)?).allow_audience(project);
+        let mut issuer = Self::new(Identities::one(&identifier), jwks(KEYS)?);
+        issuer.default_audience = Some(project.into());
         Ok(issuer.speaking(Mark::Claim("firebase"), ClientClaim::ClientId))
     }
 }

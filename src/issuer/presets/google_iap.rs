@@ -21,7 +21,7 @@ impl Issuer {
     /// - **Where the token is**: in the header `x-goog-iap-jwt-assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy makes it from a cookie of the browser, so
     ///   [refuse requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what
-    ///   the caller sent to the proxy: let the layer read this header alone (`ProtectLayer::token_only_from`). The headers
+    ///   the caller sent to the proxy: let the layer read this header alone ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)). The headers
     ///   `x-goog-authenticated-user-*` are not signed.
     /// - **Roles**: none, and no scopes. The proxy has checked who may use the application. `/hd` is the organization of the account,
     ///   and `/google/access_levels` lists the access levels that the request satisfies. The subject is
@@ -38,7 +38,7 @@ impl Issuer {
     ///     .trust(Issuer::google_iap()?)
     ///     .build()?;
     /// let assertion = http::HeaderName::from_static("x-goog-iap-jwt-assertion");
-    /// let protected = api.layer().token_from(TokenSource::header(assertion).refuse_cross_site());
+    /// let protected = api.layer().token_only_from(TokenSource::header(assertion).refuse_cross_site());
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///

@@ -31,6 +31,8 @@ impl Issuer {
     ///   [algorithms](Self::algorithms) are RS, ES and PS 256 to 512.
     /// - **Set up**: every workload of a trust domain can get a JWT-SVID for any audience. So name the callers, with
     ///   [`allow_subjects`](Self::allow_subjects) or in a requirement. The audience is a name of this server, often its own SPIFFE ID.
+    /// - **`iss`**: [`AccessToken::issuer`](crate::AccessToken::issuer) is always the trust domain. A JWT-SVID may have an `iss`, which
+    ///   is the signer's own text and identifies no one. It stays in the claims, so do not decide by it there.
     /// - **Roles**: none. There are no scopes either, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
     /// The [strict profile](crate::validation::Profile::Rfc9068) refuses JWT-SVIDs. Trust several trust domains with one issuer each.

@@ -1,6 +1,7 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
 use super::text::refuse;
+use crate::keys::{Encryption, identifying};
 use crate::token::ClientClaim;
 use crate::validation::Mark;
 
@@ -72,7 +73,11 @@ impl Issuer {
         if issuer.ends_with('/') || issuer.contains(['?', '#']) {
             return Err(refuse("issuer of Supabase", issuer, "a URL without a query and without a slash at its end"));
         }
-        let issuer = Self::jwks(issuer, &format!("{issuer}/.well-known/jwks.json"))?.allow_audience(AUDIENCE);
+        if let Err(reason) = identifying(issuer, Encryption::Optional) {
+            return Err(ConfigError::Issuer { value: issuer.to_owned(), reason });
+        }
+        let mut issuer = Self::jwks(issuer, &format!("{issuer}/.well-known/jwks.json"))?;
+        issuer.default_audience = Some(AUDIENCE.into());
         Ok(issuer.speaking(Mark::Claim("session_id"), ClientClaim::Standard))
     }
 }

@@ -1,6 +1,5 @@
 //! What the claims of an access token have to be.
 
-use super::super::policy::SubjectClaim;
 use super::super::profile::Profile;
 use super::super::recipient::Recipient;
 use super::super::token_error::TokenError;
@@ -8,6 +7,7 @@ use super::rule::{Applies, Rule, require_claim};
 use super::text::{list, presence, strings};
 use crate::jose::{JsonError, Strings};
 use crate::redact::quoted;
+use crate::token::SubjectClaim;
 use crate::token::{ActClaim, DetailsClaim};
 
 pub(super) const RULES: &[Rule] = &[

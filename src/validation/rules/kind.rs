@@ -7,7 +7,7 @@ use super::super::token_error::TokenError;
 use super::rule::{Applies, Facts, Rule, require_claim};
 use super::text::{list, presence};
 use crate::jose::Algorithm;
-use crate::redact::{Excerpt, quoted};
+use crate::redact::quoted;
 use crate::token::ClaimJson;
 
 pub(super) const RULES: &[Rule] = &[
@@ -62,7 +62,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8725 §3.12",
         applies: Applies::Always,
         check: check_kind,
-        expected: |_| "no mark of an ID, refresh, logout or other token".to_owned(),
+        expected: |facts| match facts.policy.dialect.at_hash {
+            AtHash::OfIdTokens => "no mark of an ID, refresh, logout or other token".to_owned(),
+            AtHash::InEveryToken => "at_hash, and no mark of a refresh, logout or other token".to_owned(),
+        },
         found: |facts| match check_kind(facts) {
             Err(TokenError::NotAnAccessToken { claim: "token_use" }) => {
                 format!("token_use {}", quoted(facts.claims.token_use.as_deref()))
@@ -71,6 +74,7 @@ pub(super) const RULES: &[Rule] = &[
                 format!("typ {}", quoted(facts.claims.typ.as_deref()))
             }
             Err(TokenError::NotAnAccessToken { claim }) => claim.to_owned(),
+            Err(TokenError::Missing { claim }) => format!("no {claim}"),
             _ => "none".to_owned(),
         },
     },
@@ -87,14 +91,14 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8725 §3.8",
         applies: Applies::If(|policy| policy.user_flow.is_some()),
         check: |facts| match &facts.policy.user_flow {
-            Some(flow) if !flow.issued(facts.payload) => Err(TokenError::UserFlow {
-                found: UserFlow::of(facts.payload).map(|found| Excerpt::from(&*found)),
+            Some(flow) if !flow.is(facts.claims.user_flow()) => Err(TokenError::UserFlow {
+                found: facts.claims.user_flow().map(Into::into),
                 expected: flow.name().into(),
             }),
             _ => Ok(()),
         },
         expected: |facts| quoted(facts.policy.user_flow.as_ref().map(UserFlow::name)),
-        found: |facts| quoted(UserFlow::of(facts.payload).as_deref()),
+        found: |facts| quoted(facts.claims.user_flow()),
     },
     Rule {
         name: "profile",
@@ -138,7 +142,7 @@ fn check_trust_domain(facts: &Facts<'_>) -> Result<(), TokenError> {
 /// What every access token of the provider has.
 fn expected_mark(facts: &Facts<'_>) -> String {
     let dialect = facts.policy.dialect;
-    let mark = match dialect.mark {
+    match dialect.mark {
         Mark::None => "nothing".to_owned(),
         Mark::TokenUse => "token_use \"access\"".to_owned(),
         Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
@@ -146,16 +150,11 @@ fn expected_mark(facts: &Facts<'_>) -> String {
         Mark::Id => "jti".to_owned(),
         Mark::Claim(claim) => claim.to_owned(),
         Mark::Value { claim, value } => format!("{claim} {value:?}"),
-    };
-    match dialect.at_hash {
-        AtHash::OfIdTokens => mark,
-        AtHash::InEveryToken => format!("{mark} and at_hash"),
     }
 }
 
 fn found_mark(facts: &Facts<'_>) -> String {
-    let dialect = facts.policy.dialect;
-    let mark = match dialect.mark {
+    match facts.policy.dialect.mark {
         Mark::None => "nothing".to_owned(),
         Mark::TokenUse => quoted(facts.claims.token_use.as_deref()),
         Mark::Bearer => quoted(facts.claims.typ.as_deref()),
@@ -166,10 +165,6 @@ fn found_mark(facts: &Facts<'_>) -> String {
             None => "none".to_owned(),
             Some(json) => json.text().map_or("not a string".to_owned(), |text| quoted(Some(&*text))),
         },
-    };
-    match dialect.at_hash {
-        AtHash::OfIdTokens => mark,
-        AtHash::InEveryToken => format!("{mark}, at_hash {}", presence(facts.claims.has_at_hash)),
     }
 }
 
@@ -196,7 +191,8 @@ fn without_application(media_type: &str) -> &str {
 /// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
 fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
     let claims = facts.claims;
-    if claims.has_at_hash && facts.policy.dialect.at_hash == AtHash::OfIdTokens {
+    let at_hash = facts.policy.dialect.at_hash;
+    if claims.has_at_hash && at_hash == AtHash::OfIdTokens {
         return Err(TokenError::NotAnAccessToken { claim: "at_hash" });
     }
     if let Some(claim) = claims.foreign {
@@ -211,6 +207,9 @@ fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
         |typ: &str| ["ID", "Refresh", "Offline", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other));
     if claims.typ.as_deref().is_some_and(is_other) {
         return Err(TokenError::NotAnAccessToken { claim: "typ" });
+    }
+    if !claims.has_at_hash && at_hash == AtHash::InEveryToken {
+        return Err(TokenError::Missing { claim: "at_hash" });
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-use super::super::policy::{Policy, SubjectClaim};
+use super::super::policy::Policy;
 use super::super::profile::Profile;
 use super::super::spiffe_id::trust_domain_of;
 use super::super::token_error::TokenError;
@@ -68,14 +68,9 @@ impl<'a> Facts<'a> {
         self.claims.client(self.policy.dialect.client)
     }
 
-    /// The subject: `sub`, or the client where it may stand in for an absent one. Never empty.
+    /// The subject, never empty.
     pub(super) fn subject(&self) -> Option<&'a str> {
-        let subject = self.claims.sub.as_deref().filter(|subject| !subject.is_empty());
-        let client = || match self.policy.subject {
-            SubjectClaim::Required => None,
-            SubjectClaim::ClientInstead => self.client().filter(|client| !client.is_empty()),
-        };
-        subject.or_else(client)
+        self.claims.subject(self.policy.subject, self.policy.dialect.client)
     }
 
     /// What the token grants. A rule has checked that the claim is well formed.
