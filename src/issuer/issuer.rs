@@ -1,12 +1,9 @@
-#[cfg(feature = "http-client")]
-use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use url::Url;
-
 use super::config_error::ConfigError;
+use super::source::Source;
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
@@ -324,75 +321,5 @@ impl fmt::Debug for Issuer {
             .field("clients", &self.clients.as_ref().map(Vec::len))
             .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()
-    }
-}
-
-/// Where an issuer's keys come from. What this crate fetches by itself can be shown.
-#[derive(Clone)]
-pub(crate) enum Source {
-    #[cfg(feature = "http-client")]
-    Remote(Arc<RemoteKeys>),
-    Other(Arc<dyn KeySource>),
-}
-
-impl Source {
-    /// A source that the application made. `RemoteKeys` are recognized, so that they can be shown and persisted.
-    fn of<S: KeySource>(source: S) -> Self {
-        let source = Arc::new(source);
-        #[cfg(feature = "http-client")]
-        if let Ok(keys) = (Arc::clone(&source) as Arc<dyn Any + Send + Sync>).downcast() {
-            return Self::Remote(keys);
-        }
-        Self::Other(source)
-    }
-
-    pub(crate) fn is_remote(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
-    fn persisted_at(&self) -> Option<&Path> {
-        match self {
-            #[cfg(feature = "http-client")]
-            Self::Remote(keys) => keys.persisted_at(),
-            Self::Other(_) => None,
-        }
-    }
-}
-
-#[cfg(feature = "http-client")]
-impl From<RemoteKeys> for Source {
-    fn from(keys: RemoteKeys) -> Self {
-        Self::Remote(Arc::new(keys))
-    }
-}
-
-impl From<Source> for Arc<dyn KeySource> {
-    fn from(source: Source) -> Self {
-        match source {
-            #[cfg(feature = "http-client")]
-            Source::Remote(keys) => keys,
-            Source::Other(source) => source,
-        }
-    }
-}
-
-impl Source {
-    /// The URL that this crate fetches from over plain http, if it is one of another machine.
-    pub(crate) fn plain_http(&self) -> Option<&Url> {
-        match self {
-            #[cfg(feature = "http-client")]
-            Self::Remote(keys) => keys.plain_http(),
-            Self::Other(_) => None,
-        }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            #[cfg(feature = "http-client")]
-            Self::Remote(keys) => keys.fmt(f),
-            Self::Other(_) => f.write_str("KeySource"),
-        }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod issuer;
 #[cfg(feature = "http-client")]
 mod presets;
 mod registry;
+mod source;
 mod text_error;
 
 pub use config_error::ConfigError;

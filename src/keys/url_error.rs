@@ -47,7 +47,6 @@ pub(crate) enum Encryption {
     /// For this machine only.
     Required,
     /// For every host.
-    #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "nothing is fetched"))]
     Optional,
 }
 

@@ -43,7 +43,7 @@ fn the_log_names_the_claim_that_does_not_fit() {
         let ((), log) = logged(|| {
             current_thread_runtime().block_on(async {
                 present(&app(&api()), &token).await.assert_invalid_token();
-            })
+            });
         });
         // The log escapes quotation marks.
         assert!(log.contains(expected) || log.contains(&expected.replace('"', "\\\"")), "{log}");

@@ -108,7 +108,7 @@ fn plain_http_is_logged_once() {
                 issuer.rotate();
                 present(&app(&api), &good(&issuer).sign()).await.assert_ok();
             }
-        })
+        });
     });
     assert_eq!(fetches(&issuer), (0, 4));
     let lines: Vec<_> = text.lines().filter(|line| line.contains("plain http")).collect();

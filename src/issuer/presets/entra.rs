@@ -1,5 +1,6 @@
 use super::super::config_error::ConfigError;
-use super::super::issuer::{Issuer, Source};
+use super::super::issuer::Issuer;
+use super::super::source::Source;
 use super::super::text_error::is_any_tenant;
 use super::text::{guid, jwks, refuse};
 use crate::keys::RemoteKeys;

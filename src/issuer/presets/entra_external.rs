@@ -1,5 +1,6 @@
 use super::super::config_error::ConfigError;
-use super::super::issuer::{Issuer, Source};
+use super::super::issuer::Issuer;
+use super::super::source::Source;
 use super::entra::tenant_id;
 use crate::keys::RemoteKeys;
 use crate::token::ClientClaim;

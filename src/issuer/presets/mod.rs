@@ -27,7 +27,8 @@ mod text;
 mod zitadel;
 
 use super::config_error::ConfigError;
-use super::issuer::{Issuer, Source};
+use super::issuer::Issuer;
+use super::source::Source;
 use crate::keys::{Encryption, RemoteKeys};
 use crate::token::ClientClaim;
 use crate::validation::{Callers, Dialect, Identities, Mark};

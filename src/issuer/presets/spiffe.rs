@@ -1,5 +1,6 @@
 use super::super::config_error::ConfigError;
-use super::super::issuer::{Issuer, Source};
+use super::super::issuer::Issuer;
+use super::super::source::Source;
 use super::text::refuse;
 use crate::jose::{Algorithm, KeyPurpose};
 use crate::keys::KeySource;

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::super::config_error::ConfigError;
-use super::super::issuer::Source;
+use super::super::source::Source;
 use crate::keys::RemoteKeys;
 use crate::validation::is_tenant;
 
