@@ -37,10 +37,10 @@ impl PublicUrl {
         let of_host = of_host.map(|origin| Forwarded { origin, prefix: None });
         note("Host", of_host.and_then(|forwarded| self.at(Some(&forwarded), own?).ok()));
         for (name, spelling) in ORIGINAL_PATHS {
-            let target = only(request.headers, &name).and_then(|value| match value.starts_with('/') {
-                true => self.at(None, split_path(value).0).ok(),
-                false => TargetUri::parse_htu(value).ok(),
-            });
+            let target = match only(request.headers, &name) {
+                Some(value) if value.starts_with('/') => self.at(None, split_path(value).0).ok(),
+                value => value.and_then(|value| TargetUri::parse_htu(value).ok()),
+            };
             note(spelling, target);
         }
         found
