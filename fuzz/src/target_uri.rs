@@ -113,12 +113,13 @@ impl Said {
     /// The origin and the prefix, if all parts are what they have to be.
     fn valid(self) -> Option<(String, String)> {
         let host = self.host.unwrap_or_else(|| "api.example.test".into());
-        let origin = format!("{}://{host}", self.proto.unwrap_or_else(|| "https".into()));
+        let proto = self.proto.unwrap_or_else(|| "https".into()).to_ascii_lowercase();
+        let origin = format!("{proto}://{host}");
         let is_bare = !host.contains(['/', '?', '#', '@']) && normal(&origin).is_some();
         let prefix = self.prefix.unwrap_or_default();
         let is_path = prefix.is_empty() || (prefix.starts_with('/') && !prefix.contains(['?', '#']));
         let is_path = is_path && prefix.len() < 500 && normal(&format!("{CONFIGURED}{prefix}")).is_some();
-        (is_bare && is_path).then_some((origin, prefix))
+        (is_bare && is_path && (proto == "http" || proto == "https")).then_some((origin, prefix))
     }
 }
 
