@@ -1,5 +1,7 @@
 //! A second reading of `http` and `https` URIs: byte by byte along the grammar of RFC 3986, with no thought of speed.
 
+use std::fmt::Write;
+
 /// The URI without query and fragment in its normal form, or `None` if it is none that a proof may have.
 #[must_use]
 pub fn normal(text: &str) -> Option<String> {
@@ -164,7 +166,7 @@ fn path(text: &[u8]) -> Option<String> {
         at += 2;
         match byte {
             byte if is_unreserved(byte) => normal.push(byte.into()),
-            byte => normal.push_str(&format!("%{byte:02X}")),
+            byte => write!(normal, "%{byte:02X}").ok()?,
         }
     }
     if normal.is_empty() {

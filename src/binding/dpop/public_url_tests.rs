@@ -197,6 +197,8 @@ fn forward_auth_refuses_missing_and_repeated_lines_and_other_peers() {
         // Each by itself, too: neither may be asked for without the other's check.
         let request = Request::builder().header("x-original-uri", "/me").body(()).unwrap();
         assert!(url.target(RequestView::from(&request), found).is_err());
+        let request = Request::builder().header("x-original-method", "PUT").body(()).unwrap();
+        assert!(url.method(RequestView::from(&request), found).is_err());
     }
 }
 
@@ -268,4 +270,9 @@ fn an_explanation_names_the_header_that_would_have_matched() {
         url("https://a").candidates_for_explain(RequestView::from(&absolute), &TargetUri::parse_htu(htu).unwrap())
     };
     assert_eq!((names("https://target.example/me"), names("https://host.example/me")), (vec!["Host"], vec![]));
+    // A header that says what is configured is of no help.
+    let same = Request::builder().uri("/me").header("host", "a").header("x-forwarded-host", "a");
+    let same = same.header("forwarded", "host=a").body(()).unwrap();
+    let htu = TargetUri::parse_htu("https://a/me").unwrap();
+    assert!(url("https://a").candidates_for_explain(RequestView::from(&same), &htu).is_empty());
 }
