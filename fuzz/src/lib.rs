@@ -18,11 +18,15 @@ pub mod model;
 pub mod recipe;
 pub mod requests;
 pub mod sources;
+pub mod target_uri;
 pub mod template;
 pub mod token;
+pub mod uri_walk;
 pub mod world;
 
 // Sources of the crate that it keeps to itself: see [`metadata`].
+mod binding;
+mod credentials;
 mod jose;
 mod keys;
 #[path = "../../src/redact.rs"]
@@ -33,7 +37,7 @@ mod redact;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("authorization", authorization::run),
     ("challenge", challenge::run),
     ("claims", claims::run),
@@ -41,6 +45,7 @@ pub const TARGETS: [Target; 8] = [
     ("jwks", jwks::run),
     ("metadata", metadata::run),
     ("sources", sources::run),
+    ("target_uri", target_uri::run),
     ("token", token::run),
 ];
 

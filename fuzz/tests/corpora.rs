@@ -50,6 +50,11 @@ fn sources() {
 }
 
 #[test]
+fn target_uri() {
+    try_target("target_uri");
+}
+
+#[test]
 fn token() {
     try_target("token");
 }
