@@ -125,6 +125,7 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+mod binding;
 mod challenge;
 pub mod clock;
 #[cfg(feature = "serde")]
@@ -152,6 +153,7 @@ pub mod testing;
 pub mod token;
 pub mod validation;
 
+pub use binding::dpop;
 pub use issuer::issuer::Issuer;
 pub use rejection::rejection::Rejection;
 pub use require::requirement::Require;
