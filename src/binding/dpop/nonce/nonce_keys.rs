@@ -134,15 +134,19 @@ mod tests {
         macs.iter().map(|mac| keys.verify(7, mac, START + after)).collect()
     }
 
+    fn before(time: Duration) -> Duration {
+        time.saturating_sub(Duration::from_secs(1))
+    }
+
     #[test]
     fn a_random_key_issues_for_one_period_and_checks_for_two() {
         let keys = NonceKeys::random().unwrap();
         let first = keys.sign(7, START);
-        let just_before = keys.sign(7, START + PERIOD - Duration::from_secs(1));
+        let just_before = keys.sign(7, START + before(PERIOD));
         assert_eq!(first, just_before);
         let second = keys.sign(7, START + PERIOD);
         assert_ne!(first, second);
-        assert_eq!(accepted(&keys, &[first, second], 2 * PERIOD - Duration::from_secs(1)), [true, true]);
+        assert_eq!(accepted(&keys, &[first, second], before(2 * PERIOD)), [true, true]);
         assert_eq!(accepted(&keys, &[first, second], 2 * PERIOD), [false, true]);
         assert_eq!(accepted(&keys, &[first, second], 4 * PERIOD), [false, false], "unused for two periods");
     }

@@ -25,16 +25,16 @@ fn issued(nonces: &Nonces, at: SystemTime) -> String {
     nonces.issue(at).to_str().unwrap().to_owned()
 }
 
-fn age(seconds: u64) -> Result<NonceAge, NonceError> {
-    Ok(NonceAge(Duration::from_secs(seconds)))
+fn age(seconds: u64) -> NonceAge {
+    NonceAge(Duration::from_secs(seconds))
 }
 
 #[test]
 fn a_nonce_is_accepted_for_its_lifetime() {
     let nonces = Nonces::random();
     let nonce = issued(&nonces, now());
-    assert_eq!(nonces.check(&nonce, now()), age(0));
-    assert_eq!(nonces.check(&nonce, now() + 299 * SECOND), age(299));
+    assert_eq!(nonces.check(&nonce, now()), Ok(age(0)));
+    assert_eq!(nonces.check(&nonce, now() + 299 * SECOND), Ok(age(299)));
     let expired = |age| Err(NonceError::Expired { age: Duration::from_secs(age), lifetime: LIFETIME });
     assert_eq!(nonces.check(&nonce, now() + 300 * SECOND), expired(300));
     assert_eq!(nonces.check(&nonce, now() + 3000 * SECOND), expired(3000));
@@ -45,7 +45,7 @@ fn a_nonce_from_the_future_is_accepted_up_to_5_seconds() {
     let nonces = Nonces::random();
     let accepted = Duration::from_secs(5);
     for ahead in [1, 5] {
-        assert_eq!(nonces.check(&issued(&nonces, now() + ahead * SECOND), now()), age(0), "{ahead} s");
+        assert_eq!(nonces.check(&issued(&nonces, now() + ahead * SECOND), now()), Ok(age(0)), "{ahead} s");
     }
     for ahead in [6, 60] {
         let refused = Err(NonceError::InFuture { ahead: ahead * SECOND, accepted });
@@ -67,21 +67,21 @@ fn a_nonce_is_accepted_for_no_longer_than_the_replay_store_keeps_a_proof() {
 #[test]
 fn a_nonce_is_renewed_in_the_last_third_of_its_lifetime() {
     let nonces = Nonces::random();
-    let needs_renewal = |seconds| nonces.needs_renewal(NonceAge(Duration::from_secs(seconds)));
+    let needs_renewal = |seconds| nonces.needs_renewal(age(seconds));
     assert_eq!([0, 199, 200, 299].map(needs_renewal), [false, false, true, true]);
     let nonces = nonces.clone().lifetime(31 * SECOND);
-    let needs_renewal = |seconds| nonces.needs_renewal(NonceAge(Duration::from_secs(seconds)));
+    let needs_renewal = |seconds| nonces.needs_renewal(age(seconds));
     assert_eq!([20, 21].map(needs_renewal), [false, true]);
 }
 
 #[test]
 fn processes_with_the_same_keys_accept_each_others_nonces() {
     let [one, other] = [0, 1].map(|_| Nonces::with_keys([key(1), key(2)]).unwrap());
-    assert_eq!(other.check(&issued(&one, now()), now()), age(0));
-    assert_eq!(one.check(&issued(&other, now()), now()), age(0));
+    assert_eq!(other.check(&issued(&one, now()), now()), Ok(age(0)));
+    assert_eq!(one.check(&issued(&other, now()), now()), Ok(age(0)));
     let [one, other] = [0, 1].map(|_| Nonces::random());
     assert_eq!(other.check(&issued(&one, now()), now()), Err(NonceError::UnknownKey));
-    assert_eq!(one.clone().check(&issued(&one, now()), now()), age(0), "a clone");
+    assert_eq!(one.clone().check(&issued(&one, now()), now()), Ok(age(0)), "a clone");
 }
 
 #[test]
@@ -92,11 +92,11 @@ fn a_key_is_replaced_in_three_steps_without_a_refusal() {
         // While the step is deployed, instances of both kinds serve the same clients.
         let (before, after) = (nonces(pair[0]), nonces(pair[1]));
         for (from, to) in [(&before, &after), (&after, &before)] {
-            assert_eq!(to.check(&issued(from, now()), now()), age(0), "{pair:?}");
+            assert_eq!(to.check(&issued(from, now()), now()), Ok(age(0)), "{pair:?}");
         }
     }
     let oldest = issued(&nonces(&[1]), now());
-    assert_eq!(nonces(&[2, 1]).check(&oldest, now()), age(0), "of the previous key");
+    assert_eq!(nonces(&[2, 1]).check(&oldest, now()), Ok(age(0)), "of the previous key");
     assert_eq!(nonces(&[3, 2]).check(&oldest, now()), Err(NonceError::UnknownKey), "of the key before that");
 }
 
@@ -137,7 +137,7 @@ fn a_nonce_has_one_spelling() {
     let nonces = Nonces::random();
     // One that has a character of base64url that base64 spells otherwise.
     let nonce =
-        (0..).map(|later| issued(&nonces, now() + later * SECOND)).find(|text| text.contains(['-', '_'])).unwrap();
+        (0..100).map(|later| issued(&nonces, now() + later * SECOND)).find(|text| text.contains(['-', '_'])).unwrap();
     let later = now() + LIFETIME / 2;
     assert!(nonces.check(&nonce, later).is_ok());
     let base64 = nonce.replace('-', "+").replace('_', "/");
@@ -167,7 +167,7 @@ fn times_before_1970_and_far_ahead_are_no_reason_to_panic() {
     let nonces = Nonces::with_keys([key(1)]).unwrap();
     let early = SystemTime::UNIX_EPOCH - SECOND;
     let late = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 1000);
-    assert_eq!(nonces.check(&issued(&nonces, early), early), age(0));
+    assert_eq!(nonces.check(&issued(&nonces, early), early), Ok(age(0)));
     assert!(matches!(nonces.check(&issued(&nonces, early), late), Err(NonceError::Expired { .. })));
     assert!(matches!(nonces.check(&issued(&nonces, late), early), Err(NonceError::InFuture { .. })));
 }
@@ -221,6 +221,6 @@ proptest! {
     fn the_age_of_a_nonce_is_the_time_since_it_was_issued(passed in 0_u64..400) {
         let nonces = Nonces::with_keys([key(1)]).unwrap();
         let checked = nonces.check(&issued(&nonces, now()), now() + Duration::from_secs(passed));
-        prop_assert_eq!(checked.ok(), age(passed).ok().filter(|_| passed < 300));
+        prop_assert_eq!(checked.ok(), (passed < 300).then_some(age(passed)));
     }
 }

@@ -34,14 +34,12 @@ impl Shard {
     /// Adds an entry that is not there, and that is kept for `keep_for`, until `until`.
     pub(super) fn insert(&mut self, entry: u128, holder: Columns, now: Moment, keep_for: Duration, until: Moment) {
         let is_full = self.generations.len() >= MAX_GENERATIONS;
-        let open = self.generations.last_mut().filter(|last| is_full || last.is_open(now, keep_for));
-        match open {
-            Some(generation) => generation.insert(entry, holder, until),
-            None => {
-                let mut generation = Generation::new(now);
-                generation.insert(entry, holder, until);
-                self.generations.push(generation);
-            }
+        let is_open = self.generations.last().is_some_and(|last| is_full || last.is_open(now, keep_for));
+        if !is_open {
+            self.generations.push(Generation::new(now));
+        }
+        if let Some(newest) = self.generations.last_mut() {
+            newest.insert(entry, holder, until);
         }
     }
 
