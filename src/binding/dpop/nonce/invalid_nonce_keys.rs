@@ -1,4 +1,5 @@
-use super::nonce_keys::MIN_KEY_LENGTH;
+/// The minimum length of a key in bytes: that of the output of SHA-256 (RFC 2104 §3).
+pub(super) const MIN_KEY_LENGTH: usize = 32;
 
 /// Why [`Nonces`](super::Nonces) cannot be made. It holds no byte of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

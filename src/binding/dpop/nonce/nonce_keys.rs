@@ -5,10 +5,8 @@ use arc_swap::{ArcSwap, Guard};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{hmac, rand};
 
-use super::invalid_nonce_keys::InvalidNonceKeys;
+use super::invalid_nonce_keys::{InvalidNonceKeys, MIN_KEY_LENGTH};
 
-/// The minimum length of a key: that of the hash's output (RFC 2104 §3).
-pub(super) const MIN_KEY_LENGTH: usize = 32;
 /// The length of a MAC: half of what HMAC-SHA-256 gives, which is the least that RFC 2104 §5 recommends. Nobody can try
 /// a noticeable part of 2¹²⁸ values within the lifetime of a nonce.
 pub(super) const MAC_LENGTH: usize = 16;
