@@ -31,7 +31,6 @@ pub use unusable_jwk::UnusableJwk;
 
 pub(crate) use algorithm::AlgorithmSet;
 pub(crate) use base64url::decode as decode_base64url;
-#[cfg(feature = "testing")]
 pub(crate) use base64url::encode as encode_base64url;
 pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
