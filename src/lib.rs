@@ -125,6 +125,7 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+mod binding;
 mod challenge;
 pub mod clock;
 #[cfg(feature = "serde")]
