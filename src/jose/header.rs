@@ -7,7 +7,7 @@ use super::jws_error::JwsError;
 use super::strict_json::{Member, Members, read_object};
 
 /// The members of a JOSE header that are used. All others are ignored (RFC 7515 §4), also those that would bring a key along:
-/// `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10).
+/// `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10). Only [`parse_with_jwk`](Self::parse_with_jwk) reads `jwk`.
 pub(crate) struct Header<'t> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<Cow<'t, str>>,

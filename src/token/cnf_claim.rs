@@ -70,7 +70,7 @@ impl<'t> Members<'t> for CnfClaim<'t> {
         match name {
             "jkt" => self.jkt = self.hash(member, "a jkt that is not the base64url form of 32 bytes")?,
             "x5t#S256" => {
-                self.x5t_s256 = self.hash(member, "an x5t#S256 that is not the base64url form of 32 bytes")?
+                self.x5t_s256 = self.hash(member, "an x5t#S256 that is not the base64url form of 32 bytes")?;
             }
             // A confirmation that cannot be checked is not ignored: the issuer meant the token to be good with it only.
             _ => {

@@ -1,11 +1,7 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::jose::{JsonError, JwsError, encode_base64url};
-
-fn missing(claim: &'static str) -> Option<ProofError> {
-    Some(ProofError::Missing { claim })
-}
 
 /// Row L2.
 #[test]
@@ -14,7 +10,7 @@ fn each_claim_is_required() {
         assert_eq!(error(&good(client).sign(), client), None, "{client:?}");
         for claim in ["jti", "htm", "htu", "iat", "ath"] {
             let found = cheap_error(&good(client).without_claim(claim).sign(), client);
-            assert_eq!(found, missing(claim), "{client:?}");
+            assert_eq!(found, Some(ProofError::Missing { claim }), "{client:?}");
         }
     }
 }
@@ -210,7 +206,7 @@ fn a_nonce_is_read_as_it_is_written() {
 #[test]
 fn a_proof_has_at_most_4096_bytes_and_one_by_ml_dsa_12288() {
     for client in CLIENTS.iter() {
-        let is_ml_dsa = client.jwk()["kty"] == Value::from("AKP");
+        let is_ml_dsa = client.jwk()["kty"] == "AKP";
         let limit = if is_ml_dsa { 12_288 } else { 4_096 };
         let proof = good(client).sign();
         let signature = proof.len() - proof.rfind('.').unwrap() - 1;

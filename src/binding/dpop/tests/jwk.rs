@@ -4,12 +4,12 @@ use super::*;
 use crate::jose::{JwsError, UnusableJwk, encode_base64url};
 
 /// What is wrong with a proof whose `jwk` is this value.
-fn of_jwk(client: &TestClient, jwk: &Value) -> Option<ProofError> {
-    cheap_error(&good(client).header("jwk", jwk).sign(), client)
+fn of_jwk(client: &TestClient, jwk: &Value) -> ProofError {
+    cheap_error(&good(client).header("jwk", jwk).sign(), client).expect("a fault")
 }
 
-fn unusable(reason: UnusableJwk) -> Option<ProofError> {
-    Some(ProofError::Key(reason))
+fn unusable(reason: UnusableJwk) -> ProofError {
+    ProofError::Key(reason)
 }
 
 /// The `jwk` of the client with one more member.
@@ -50,7 +50,7 @@ fn a_private_key_is_refused() {
 fn a_private_key_is_not_shown() {
     let client = client(Algorithm::ES256);
     let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQ";
-    let found = of_jwk(client, &with(client, "d", secret)).unwrap();
+    let found = of_jwk(client, &with(client, "d", secret));
     assert!(!format!("{found} {found:?}").contains(secret));
 }
 
@@ -73,11 +73,11 @@ fn the_key_is_one_for_the_alg() {
                 continue;
             }
             match of_jwk(client, &other_key) {
-                Some(ProofError::Key(UnusableJwk::AlgorithmMismatch { declared })) => {
+                ProofError::Key(UnusableJwk::AlgorithmMismatch { declared }) => {
                     assert!(std::ptr::eq(client, super::client(declared)));
                 }
                 // Only a proof by ML-DSA has room for such a key.
-                Some(ProofError::TooLong { .. }) => assert_eq!(other_key["kty"], "AKP"),
+                ProofError::TooLong { .. } => assert_eq!(other_key["kty"], "AKP"),
                 found => panic!("{client:?} with the key of {other:?}: {found:?}"),
             }
         }
@@ -134,7 +134,7 @@ fn a_point_off_its_curve_is_refused() {
         let proof = UnverifiedProof::parse(&text).unwrap();
         let jkt = proof.thumbprint().to_string();
         let checked = CheckedProof::check(&facts(&proof, &jkt)).unwrap();
-        let found = checked.verify_signature(&ProofKeys::new()).err();
+        let found = checked.verify_signature(&ProofKeys::new()).err().unwrap();
         assert_eq!(found, unusable(UnusableJwk::InvalidKey), "{algorithm}");
     }
 }

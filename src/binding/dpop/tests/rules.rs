@@ -104,7 +104,9 @@ fn the_rules_are_checked_in_their_order() {
         let proof = changes.iter().fold(good(client), |proof, broken| (broken.proof)(proof));
         let proof = UnverifiedProof::parse(&proof.sign()).unwrap();
         let mut facts = facts(&proof, &jkt);
-        changes.iter().for_each(|broken| (broken.facts)(&mut facts));
+        for broken in changes {
+            (broken.facts)(&mut facts);
+        }
         assert_eq!(CheckedProof::check(&facts).err().unwrap().reason(), *reason);
     }
     let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
