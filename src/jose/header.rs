@@ -7,7 +7,7 @@ use super::jws_error::JwsError;
 use super::strict_json::{Member, Members, read_object};
 
 /// The members of a JOSE header that are used. All others are ignored (RFC 7515 §4), also those that would bring a key along:
-/// `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10).
+/// `jku`, `jwk`, `x5u` and `x5c` select nothing (RFC 8725 §3.10). Only [`parse_with_jwk`](Self::parse_with_jwk) reads `jwk`.
 pub(crate) struct Header<'t> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<Cow<'t, str>>,
@@ -18,11 +18,37 @@ impl<'t> Header<'t> {
     pub(super) fn parse(header: &'t [u8]) -> Result<Self, JwsError> {
         let mut raw = RawHeader::default();
         read_object(header, &mut raw).map_err(JwsError::Header)?;
+        Self::check(raw)
+    }
+
+    /// As [`parse`](Self::parse), and the JSON of the header's `jwk` (RFC 7515 §4.1.3), which is checked as the rest of the header
+    /// is.
+    pub(super) fn parse_with_jwk(header: &'t [u8]) -> Result<(Self, Option<&'t str>), JwsError> {
+        let mut raw = RawHeaderWithJwk::default();
+        read_object(header, &mut raw).map_err(JwsError::Header)?;
+        Ok((Self::check(raw.header)?, raw.jwk))
+    }
+
+    fn check(raw: RawHeader<'t>) -> Result<Self, JwsError> {
         refuse_extensions(&raw)?;
         refuse_nested_tokens(&raw)?;
         let name = raw.alg.ok_or(JwsError::NoAlgorithm)?;
         let algorithm = name.parse().map_err(|_| JwsError::Algorithm { found: name.into() })?;
         Ok(Self { algorithm, kid: raw.kid, typ: raw.typ })
+    }
+
+    /// Whether `typ` is this media type, which is written without `application/`. Media types compare in any case.
+    pub(crate) fn is_of_type(&self, media_type: &str) -> bool {
+        self.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case(media_type))
+    }
+}
+
+/// RFC 7515 §4.1.9: a media type without a slash is short for one with `application/` before it.
+fn without_application(media_type: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match media_type.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => media_type,
     }
 }
 
@@ -74,6 +100,22 @@ impl<'de> Members<'de> for RawHeader<'de> {
             _ => member.skip()?,
         }
         Ok(())
+    }
+}
+
+#[derive(Default)]
+struct RawHeaderWithJwk<'t> {
+    header: RawHeader<'t>,
+    jwk: Option<&'t str>,
+}
+
+impl<'de> Members<'de> for RawHeaderWithJwk<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, member: Member<'_, 'de, A>) -> Result<(), A::Error> {
+        if name == "jwk" {
+            self.jwk = Some(member.json()?);
+            return Ok(());
+        }
+        self.header.member(name, member)
     }
 }
 

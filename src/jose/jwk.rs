@@ -150,6 +150,11 @@ fn add_to(
     }
 }
 
+/// The material of the public key in this JWK, and the algorithm that the JWK names: by the rules for an entry of a set.
+pub(super) fn read_public_key(jwk: &str) -> Result<(Material, Option<Algorithm>), UnusableJwk> {
+    read_struct::<Jwk<'_>>(jwk.as_bytes()).ok_or(UnusableJwk::Malformed)?.public_key()
+}
+
 /// What the keys of an issuer are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum KeyPurpose {
@@ -247,6 +252,15 @@ struct Jwk<'a> {
 
 impl Jwk<'_> {
     fn into_key(self) -> Result<VerifyingKey, UnusableJwk> {
+        let (material, declared) = self.public_key()?;
+        // An `issuer` that is not a string becomes the empty string, which matches no issuer. It is not parsed as a general
+        // value: that could parse the contents of a string in turn, to any depth.
+        let issuer = self.issuer.map(|issuer| serde_json::from_str::<Box<str>>(issuer.get()).unwrap_or_default());
+        Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
+    }
+
+    /// The material of a public key for signatures, and the algorithm that the JWK names.
+    fn public_key(&self) -> Result<(Material, Option<Algorithm>), UnusableJwk> {
         if &*self.kty == "oct" || has_value(self.k) {
             return Err(UnusableJwk::Symmetric);
         }
@@ -262,12 +276,7 @@ impl Jwk<'_> {
         if operations.is_some_and(|operations| !operations.iter().any(|operation| &**operation == "verify")) {
             return Err(UnusableJwk::KeyOps);
         }
-        let material = self.material()?;
-        let declared = self.algorithm()?;
-        // An `issuer` that is not a string becomes the empty string, which matches no issuer. It is not parsed as a general
-        // value: that could parse the contents of a string in turn, to any depth.
-        let issuer = self.issuer.map(|issuer| serde_json::from_str::<Box<str>>(issuer.get()).unwrap_or_default());
-        Ok(VerifyingKey::new(self.kid, &material, declared)?.of_issuer(issuer))
+        Ok((self.material()?, self.algorithm()?))
     }
 
     fn material(&self) -> Result<Material, UnusableJwk> {

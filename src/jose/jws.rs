@@ -27,25 +27,10 @@ pub(crate) struct Unverified<'t> {
 
 impl<'t> Unverified<'t> {
     pub(crate) fn parse(token: &'t str, scratch: &'t mut Scratch, known: &'t KnownHeaders) -> Result<Self, JwsError> {
-        let parts = || JwsError::Parts { found: token.split('.').count() };
-        let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
-        let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
-        // A further dot would be in the payload, and is no character of base64url. So it is looked for only after an error.
-        let wrong = || if payload.contains('.') { parts() } else { JwsError::Encoding };
-
-        let lengths = [header, payload, signature].map(|part| base64url::decoded_length(part.len()));
-        scratch.0.resize(lengths.iter().sum(), 0);
-        let (header_bytes, rest) = scratch.0.split_at_mut(lengths[0]);
-        let (payload_bytes, signature_bytes) = rest.split_at_mut(lengths[1]);
-        let decode = |part: &str, bytes: &'t mut [u8]| {
-            let is_good = base64url::decode_into(part.as_bytes(), bytes);
-            is_good.then_some(&*bytes).ok_or_else(wrong)
-        };
-        let payload = decode(payload, payload_bytes)?;
-        let signature = decode(signature, signature_bytes)?;
-        let header = match known.get(header) {
+        let Parts { header, signing_input, payload, signature } = Parts::split(token, scratch)?;
+        let header = match known.get(header.text) {
             Some(header) => header,
-            None => Header::parse(decode(header, header_bytes)?)?,
+            None => Header::parse(header.decode()?)?,
         };
         Ok(Self { header, known, signing_input, payload, signature })
     }
@@ -96,6 +81,49 @@ impl<'t> Unverified<'t> {
             (Some(_), _) => SignatureError::Mismatch,
         })
     }
+}
+
+/// The parts of a JWS in compact form (RFC 7515 §7.1): payload and signature are decoded, the header is on demand.
+pub(super) struct Parts<'t> {
+    pub(super) header: EncodedHeader<'t>,
+    pub(super) signing_input: &'t str,
+    pub(super) payload: &'t [u8],
+    pub(super) signature: &'t [u8],
+}
+
+/// A header, and the place to decode it into.
+pub(super) struct EncodedHeader<'t> {
+    text: &'t str,
+    bytes: &'t mut [u8],
+}
+
+impl<'t> Parts<'t> {
+    pub(super) fn split(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, JwsError> {
+        let parts = || JwsError::Parts { found: token.split('.').count() };
+        let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
+        let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
+        // A further dot would be in the payload, and is no character of base64url. So it is looked for only after an error.
+        let wrong = || if payload.contains('.') { parts() } else { JwsError::Encoding };
+
+        let lengths = [header, payload, signature].map(|part| base64url::decoded_length(part.len()));
+        scratch.0.resize(lengths.iter().sum(), 0);
+        let (header_bytes, rest) = scratch.0.split_at_mut(lengths[0]);
+        let (payload_bytes, signature_bytes) = rest.split_at_mut(lengths[1]);
+        let payload = decode(payload, payload_bytes).ok_or_else(wrong)?;
+        let signature = decode(signature, signature_bytes).ok_or_else(wrong)?;
+        let header = EncodedHeader { text: header, bytes: header_bytes };
+        Ok(Self { header, signing_input, payload, signature })
+    }
+}
+
+impl<'t> EncodedHeader<'t> {
+    pub(super) fn decode(self) -> Result<&'t [u8], JwsError> {
+        decode(self.text, self.bytes).ok_or(JwsError::Encoding)
+    }
+}
+
+fn decode<'t>(part: &str, bytes: &'t mut [u8]) -> Option<&'t [u8]> {
+    base64url::decode_into(part.as_bytes(), bytes).then_some(bytes)
 }
 
 /// A payload whose signature was verified. Only [`Unverified::verify`] makes one.

@@ -129,6 +129,17 @@ impl fmt::Debug for VerifyingKey {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Thumbprint([u8; 32]);
 
+impl Thumbprint {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether `text` is the thumbprint in base64url, as RFC 7638 §3.1 prints it.
+    pub(crate) fn is_written_as(&self, text: &str) -> bool {
+        base64url::decode(text).is_some_and(|bytes| bytes == self.0)
+    }
+}
+
 impl fmt::Display for Thumbprint {
     /// base64url, as RFC 7638 §3.1 prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,7 +204,7 @@ impl Material {
 
     /// Refuses weak keys that aws-lc-rs would parse. That a point lies on its NIST curve is checked when it is
     /// [parsed](Self::parse).
-    fn check(&self) -> Result<KeyKind, UnusableJwk> {
+    pub(super) fn check(&self) -> Result<KeyKind, UnusableJwk> {
         match self {
             Self::Rsa { n, e } => check_rsa(n, e).map(|()| KeyKind::Rsa),
             // RFC 7518 §6.2.1.2: the full length, leading zeros included.
@@ -208,7 +219,7 @@ impl Material {
         }
     }
 
-    fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableJwk> {
+    pub(super) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableJwk> {
         let parsed = match (algorithm.verification(), self) {
             (Verification::Rsa(parameters), Self::Rsa { n, e }) => {
                 RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters)
@@ -226,7 +237,7 @@ impl Material {
 
     /// RFC 7638 §3: the required members in lexicographic order, no white space. Every value here is base64url or a
     /// registered name, so nothing needs escaping.
-    fn thumbprint(&self) -> Thumbprint {
+    pub(super) fn thumbprint(&self) -> Thumbprint {
         let b64 = |bytes: &[u8]| base64url::encode(bytes);
         let members = match self {
             Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n)),

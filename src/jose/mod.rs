@@ -4,6 +4,7 @@
 
 mod algorithm;
 mod base64url;
+mod embedded_key;
 mod header;
 mod json_elements;
 mod json_error;
@@ -13,6 +14,7 @@ mod jsonwebtoken;
 mod jwk;
 mod jws;
 mod jws_error;
+mod jws_with_key;
 mod key;
 mod known_headers;
 mod strict_json;
@@ -32,9 +34,13 @@ pub use unusable_jwk::UnusableJwk;
 pub(crate) use algorithm::AlgorithmSet;
 pub(crate) use base64url::decode as decode_base64url;
 pub(crate) use base64url::encode as encode_base64url;
+#[cfg(test)]
+pub(crate) use embedded_key::parsed_and_verified;
+pub(crate) use embedded_key::{EmbeddedKey, ParsedKey};
 pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
+pub(crate) use jws_with_key::JwsWithKey;
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]

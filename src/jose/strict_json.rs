@@ -124,6 +124,14 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
         Ok(None)
     }
 
+    /// The value as it is written. It is still checked.
+    pub(crate) fn json(self) -> Result<&'de str, A::Error> {
+        let json: &RawValue = self.map.next_value()?;
+        let value = Object { members: &mut Skip, walk: self.walk, depth: self.depth };
+        value.deserialize(&mut serde_json::Deserializer::from_str(json.get())).map_err(A::Error::custom)?;
+        Ok(json.get())
+    }
+
     /// Checks the value without keeping it.
     pub(crate) fn skip(self) -> Result<(), A::Error> {
         self.object(&mut Skip)

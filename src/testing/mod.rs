@@ -1,4 +1,4 @@
-//! For tests of an API: an issuer, tokens of every shape, and a clock that the test moves (feature `testing`).
+//! For tests of an API: an issuer, clients, tokens and proofs of every shape, and a clock that the test moves (feature `testing`).
 //!
 //! [`TestIssuer`] is a real issuer on a loopback port with real keys, so tests run the code that ships. It has a thread of its own
 //! and works with any runtime, or none.
@@ -19,12 +19,15 @@
 //! # Ok(()) }
 //! ```
 
+mod client;
 mod clock;
 mod endpoints;
 mod issuer;
 mod signing_key;
 mod token_builder;
+mod unsigned_jwt;
 
+pub use client::{ProofBuilder, TestClient};
 pub use clock::TestClock;
 pub use endpoints::{Endpoint, Fault};
 pub use issuer::{TestIssuer, TestIssuerBuilder};

@@ -34,7 +34,7 @@ impl SigningKey {
         keys
     }
 
-    fn generate(algorithm: Algorithm, generation: u32) -> Self {
+    pub(super) fn generate(algorithm: Algorithm, generation: u32) -> Self {
         let ec = |scheme, curve| Pair::Ec(EcdsaKeyPair::generate(scheme).expect("an EC key"), curve);
         let ml_dsa = |scheme| Pair::MlDsa(PqdsaKeyPair::generate(scheme).expect("an ML-DSA key"));
         let (name, pair) = match algorithm {
@@ -56,9 +56,28 @@ impl SigningKey {
         self.algorithms.iter().any(|own| own.key_kind() == algorithm.key_kind())
     }
 
-    /// The public JWK. Its `alg` is left out if the key serves several (RFC 7517 §4.4).
+    /// The public JWK, as it is published. Its `alg` is left out if the key serves several (RFC 7517 §4.4).
     pub(super) fn jwk(&self) -> Value {
-        let mut jwk = match &self.pair {
+        let mut jwk = self.public_members();
+        jwk["kid"] = json!(self.kid);
+        jwk["use"] = json!("sig");
+        if let [only] = &*self.algorithms {
+            jwk["alg"] = json!(only.name());
+        }
+        jwk
+    }
+
+    /// The JWK with no more members than identify the key (RFC 7638 §3.2, RFC 9964).
+    pub(super) fn bare_jwk(&self) -> Value {
+        let mut jwk = self.public_members();
+        if let (Pair::MlDsa(_), [only]) = (&self.pair, &*self.algorithms) {
+            jwk["alg"] = json!(only.name());
+        }
+        jwk
+    }
+
+    fn public_members(&self) -> Value {
+        match &self.pair {
             Pair::Rsa(pair) => {
                 let key = pair.public_key();
                 json!({
@@ -74,13 +93,7 @@ impl SigningKey {
             }
             Pair::Ed25519(pair) => json!({ "kty": "OKP", "crv": "Ed25519", "x": b64(pair.public_key().as_ref()) }),
             Pair::MlDsa(pair) => json!({ "kty": "AKP", "pub": b64(pair.public_key().as_ref()) }),
-        };
-        jwk["kid"] = json!(self.kid);
-        jwk["use"] = json!("sig");
-        if let [only] = &*self.algorithms {
-            jwk["alg"] = json!(only.name());
         }
-        jwk
     }
 
     pub(super) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {

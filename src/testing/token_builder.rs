@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::signing_key::SigningKey;
+use super::unsigned_jwt::UnsignedJwt;
 use crate::jose::{Algorithm, encode_base64url};
 use crate::token::NumericDate;
 
@@ -17,18 +17,14 @@ use crate::token::NumericDate;
 pub struct TokenBuilder {
     pub(super) key: Arc<SigningKey>,
     pub(super) algorithm: Algorithm,
-    header: Map<String, Value>,
-    claims: Map<String, Value>,
-    raw_header: Option<Vec<u8>>,
-    raw_payload: Option<Vec<u8>>,
+    jwt: UnsignedJwt,
     now: SystemTime,
 }
 
 impl TokenBuilder {
     pub(super) fn new(issuer: &str, key: Arc<SigningKey>, algorithm: Algorithm, id: u64, now: SystemTime) -> Self {
         let kid = key.kid.clone();
-        let (header, claims) = (Map::new(), Map::new());
-        Self { key, algorithm, header, claims, raw_header: None, raw_payload: None, now }
+        Self { key, algorithm, jwt: UnsignedJwt::default(), now }
             .header("typ", "at+jwt")
             .header("alg", algorithm.name())
             .header("kid", kid)
@@ -78,13 +74,13 @@ impl TokenBuilder {
     ///
     /// If `value` does not.
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
-        self.claims.insert(name.to_owned(), serde_json::to_value(value).expect("a JSON value"));
+        self.jwt.set_claim(name, value);
         self
     }
 
     /// Leaves a claim out.
     pub fn without_claim(mut self, name: &str) -> Self {
-        self.claims.remove(name);
+        self.jwt.claims.remove(name);
         self
     }
 
@@ -94,37 +90,32 @@ impl TokenBuilder {
     ///
     /// If `value` does not.
     pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
-        self.header.insert(name.to_owned(), serde_json::to_value(value).expect("a JSON value"));
+        self.jwt.set_header(name, value);
         self
     }
 
     /// Leaves a header parameter out.
     pub fn without_header(mut self, name: &str) -> Self {
-        self.header.remove(name);
+        self.jwt.header.remove(name);
         self
     }
 
     /// Replaces the header by these bytes, which need not be JSON. The token is still signed.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
-        self.raw_header = Some(header.into());
+        self.jwt.raw_header = Some(header.into());
         self
     }
 
     /// Replaces the payload by these bytes, which need not be JSON. The token is still signed.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
-        self.raw_payload = Some(payload.into());
+        self.jwt.raw_payload = Some(payload.into());
         self
     }
 
     /// The signing input: the first two parts with the dot between them.
     #[must_use]
     pub fn signing_input(&self) -> String {
-        let bytes = |raw: &Option<Vec<u8>>, members: &Map<String, Value>| {
-            raw.clone().unwrap_or_else(|| Value::from(members.clone()).to_string().into())
-        };
-        let header = encode_base64url(bytes(&self.raw_header, &self.header));
-        let payload = encode_base64url(bytes(&self.raw_payload, &self.claims));
-        format!("{header}.{payload}")
+        self.jwt.signing_input()
     }
 
     /// The token.
@@ -136,21 +127,21 @@ impl TokenBuilder {
     }
 }
 
-fn seconds(time: SystemTime) -> f64 {
+pub(super) fn seconds(time: SystemTime) -> f64 {
     NumericDate::from(time).seconds()
 }
 
 /// Rounded down to whole seconds, as issuers write dates.
 #[expect(clippy::cast_possible_truncation, reason = "dates in tests fit an i64")]
-fn whole(seconds: f64) -> i64 {
+pub(super) fn whole(seconds: f64) -> i64 {
     seconds.floor() as i64
 }
 
 impl fmt::Debug for TokenBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenBuilder")
-            .field("header", &self.header)
-            .field("claims", &self.claims)
+            .field("header", &self.jwt.header)
+            .field("claims", &self.jwt.claims)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use super::act_claim::{ActClaim, ActorClaims};
 use super::claims::{self, ParseClaims, ParsedClaims};
 use super::claims_error::ClaimsError;
 use super::client_claim::ClientClaim;
+use super::confirmation::Confirmation;
 use super::details_claim::{Detail, DetailsClaim};
 use super::numeric_date::NumericDate;
 use super::registered_claims::RegisteredClaims;
@@ -42,6 +43,7 @@ struct Inner {
     auth_time: Option<NumericDate>,
     actors: Box<[ActorClaims<Text>]>,
     details: Box<[Detail<Text>]>,
+    confirmation: Option<Box<Confirmation<Text>>>,
     server: ServerIdentity,
     time: TimePolicy,
     payload: Box<[u8]>,
@@ -93,6 +95,7 @@ impl AccessToken {
             auth_time: claims.auth_time,
             actors: claims.act.map(|act: ActClaim<'_>| act.keep(payload)).unwrap_or_default(),
             details: claims.authorization_details.map(|it: DetailsClaim<'_>| it.keep(payload)).unwrap_or_default(),
+            confirmation: claims.confirmation.map(|cnf| Box::new(cnf.keep(payload))),
             server,
             time,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
@@ -239,6 +242,11 @@ impl AccessToken {
         &self.0.details
     }
 
+    /// Which key the holder of the token has to prove, for a token that is bound to one.
+    pub(crate) fn confirmation(&self) -> Option<Confirmation<&str>> {
+        self.0.confirmation.as_ref().map(|confirmation| confirmation.map(|text| self.text(text)))
+    }
+
     /// Whether it was this server that validated the token.
     pub(crate) fn was_validated_by(&self, server: ServerIdentity) -> bool {
         self.0.server == server
@@ -281,7 +289,8 @@ impl AccessToken {
         let texts = texts.into_iter().flatten().chain(audience).chain(in_act).chain(in_details).map(Text::apart);
         let parsed = parsed_claims.as_ref().map_or(0, |parsed| size_of_val(&**parsed) + payload.len());
         let lists = size_of_val(&**audience) + size_of_val(&**actors) + size_of_val(&**details);
-        size_of::<Inner>() + lists + texts.sum::<usize>() + scope.as_str().len() + payload.len() + parsed
+        let confirmation = self.0.confirmation.as_ref().map_or(0, |confirmation| confirmation.footprint());
+        size_of::<Inner>() + lists + confirmation + texts.sum::<usize>() + scope.as_str().len() + payload.len() + parsed
     }
 
     pub(super) fn text<'a>(&'a self, text: &'a Text) -> &'a str {
@@ -304,6 +313,7 @@ impl AccessToken {
             auth_time: None,
             actors: Box::default(),
             details: Box::default(),
+            confirmation: None,
             server: ServerIdentity::next(),
             time,
             payload: payload.as_bytes().into(),

@@ -9,6 +9,8 @@ pub(crate) mod claims;
 mod claims_error;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod client_claim;
+mod cnf_claim;
+mod confirmation;
 mod details_claim;
 mod numeric_date;
 mod registered_claims;
@@ -29,6 +31,8 @@ pub(crate) use access_token::{NotAnAccessToken, Validated};
 pub(crate) use act_claim::ActClaim;
 pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
+pub(crate) use cnf_claim::CnfClaim;
+pub(crate) use confirmation::Confirmation;
 pub(crate) use details_claim::DetailsClaim;
 pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;

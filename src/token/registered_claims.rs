@@ -4,6 +4,7 @@ use serde::de::{Error as _, MapAccess};
 
 use super::act_claim::ActClaim;
 use super::client_claim::ClientClaim;
+use super::cnf_claim::CnfClaim;
 use super::details_claim::DetailsClaim;
 use super::numeric_date::NumericDate;
 use super::subject_claim::SubjectClaim;
@@ -39,6 +40,7 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) act: Option<ActClaim<'t>>,
     pub(crate) authorization_details: Option<DetailsClaim<'t>>,
     pub(crate) has_cnf: bool,
+    pub(crate) confirmation: Option<CnfClaim<'t>>,
     /// The hash of an access token, which belongs into an ID token (OpenID Connect Core §3.1.3.6).
     pub(crate) has_at_hash: bool,
     /// A claim that access tokens do not have.
@@ -127,7 +129,7 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             "authorization_details" => self.authorization_details = Some(DetailsClaim::read(member)?),
             "cnf" => {
                 self.has_cnf = true;
-                member.skip()?;
+                self.confirmation = Some(CnfClaim::read(member)?);
             }
             "at_hash" => {
                 self.has_at_hash = true;

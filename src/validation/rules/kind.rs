@@ -171,21 +171,12 @@ fn found_mark(facts: &Facts<'_>) -> String {
 /// RFC 9068 §4, RFC 8725 §3.11. `JOSE` says no more than that this is a JWS (RFC 7515 §4.1.9), so it counts as no `typ`.
 fn check_type(facts: &Facts<'_>) -> Result<(), TokenError> {
     let typ = facts.header.typ.as_deref();
-    let is = |expected: &str| typ.is_some_and(|typ| without_application(typ).eq_ignore_ascii_case(expected));
+    let is = |expected: &str| facts.header.is_of_type(expected);
     let is_acceptable = match facts.policy.profile {
         Profile::Rfc9068 => is("at+jwt"),
         Profile::Generic => typ.is_none() || is("at+jwt") || is("JWT") || is("JOSE"),
     };
     if is_acceptable { Ok(()) } else { Err(TokenError::Type { found: typ.map(Into::into) }) }
-}
-
-/// RFC 7515 §4.1.9: a media type without a slash is short for one with `application/` before it. Media types compare in any case.
-fn without_application(media_type: &str) -> &str {
-    const PREFIX: &str = "application/";
-    match media_type.split_at_checked(PREFIX.len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
-        _ => media_type,
-    }
 }
 
 /// RFC 8725 §3.12, RFC 9068 §5: the same keys sign ID tokens, refresh tokens, logout tokens and more.
