@@ -16,7 +16,7 @@ mod network;
 #[path = "../../src/binding/dpop/origin.rs"]
 mod origin;
 #[path = "../../src/binding/dpop/public_path.rs"]
-#[expect(dead_code, reason = "the crate uses all of it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the crate uses all of it"))]
 mod public_path;
 #[path = "../../src/binding/dpop/public_url.rs"]
 #[expect(dead_code, reason = "the crate uses all of it")]

@@ -1,11 +1,11 @@
 //! The URL in a proof, the target of a request, and headers of proxies.
 //!
 //! - Nothing panics.
-//! - A URL has a normal form if and only if a literal reading of RFC 3986 gives one, and it is the same. `url`, which is lenient, reads
-//!   the same from what is accepted.
+//! - A URL has a normal form if and only if a literal reading of RFC 3986 gives one, and it is the same. `url`, which is
+//!   lenient, reads the same from what is accepted.
 //! - The target of a request is what a proof for the configured URL and this path names. Its host is never read.
-//! - Headers of a proxy count if and only if each is one line with one element, by a second reading of RFC 7239; otherwise the
-//!   configured URL does. From a peer that is no named proxy they never count.
+//! - Headers of a proxy count if and only if each is one line with one element, by a second reading of RFC 7239; otherwise
+//!   the configured URL does. From a peer that is no named proxy they never count.
 
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Uri};
@@ -25,8 +25,8 @@ const HEADERS: [(u8, HeaderName); 4] = [
     (b'f', HeaderName::from_static("forwarded")),
 ];
 
-/// The first character of a line tells what the rest is: a `u`rl of a proof, the `t`arget of the request, of which the last one counts, or
-/// a line of `X-Forwarded-H`ost, `-P`roto, `-Pre`fix (`s`) or `F`orwarded.
+/// The first character of a line tells what the rest is: a `u`rl of a proof, the `t`arget of the request, of which the
+/// last one counts, or a line of `X-Forwarded-H`ost, `-P`roto, `-Pre`fix (`s`) or `F`orwarded.
 pub fn run(input: &[u8]) {
     let mut request = Request::new(());
     for line in input.split(|byte| *byte == b'\n') {

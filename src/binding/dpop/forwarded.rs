@@ -12,19 +12,21 @@ const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-pref
 
 /// The headers in which a proxy says how it was addressed by the client.
 ///
-/// Name only headers that the proxy overwrites or removes in every request. A header that it passes on was written by the client,
-/// which could then use a proof for another server here. An example is an nginx that sets `X-Forwarded-Host` and passes `Forwarded`
-/// on.
+/// Name only headers that the proxy overwrites or removes in every request. A header that it passes on was written by
+/// the client, which could then use a proof for another server here. An example is an nginx that sets
+/// `X-Forwarded-Host` and passes `Forwarded` on.
 ///
-/// Each header counts only as one line with one element. If a header of the set is there in another form, the whole set is ignored,
-/// and the [`PublicUrl`](super::PublicUrl) is as it was configured: so a proxy that appends to what the client wrote does not make the client's
-/// value count. A header of the set that is absent leaves its part as it was configured.
+/// Each header counts only as one line with one element. If a header of the set is there in another form, the whole set
+/// is ignored, and the [`PublicUrl`](super::PublicUrl) is as it was configured: so a proxy that appends to what the
+/// client wrote does not make the client's value count. A header of the set that is absent leaves its part as it was
+/// configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ForwardedHeaders {
     /// `X-Forwarded-Host`, a host with or without a port, and `X-Forwarded-Proto`, which is `http` or `https`.
     XForwarded,
-    /// The same and `X-Forwarded-Prefix`, a path that the proxy has stripped. It takes the place of the path of the public URL.
+    /// The same and `X-Forwarded-Prefix`, a path that the proxy has stripped. It takes the place of the path of the
+    /// public URL.
     XForwardedWithPrefix,
     /// The parameters `host` and `proto` of `Forwarded` (RFC 7239 §5.3, §5.4).
     Forwarded,

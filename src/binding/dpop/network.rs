@@ -17,7 +17,8 @@ impl Networks {
         if networks.is_empty() { Err(InvalidNetwork::None) } else { Ok(Self(networks)) }
     }
 
-    /// An unknown address is in none. An IPv4 address may be written as an IPv6 address, as a socket for both families does.
+    /// An unknown address is in none. An IPv4 address may be written as an IPv6 address, as a socket for both families
+    /// does.
     pub(super) fn contain(&self, address: Option<IpAddr>) -> bool {
         address.is_some_and(|address| self.0.iter().any(|network| network.contains(address.to_canonical())))
     }
@@ -48,7 +49,8 @@ pub enum InvalidNetwork {
         /// The maximum length, in bits.
         max: u8,
     },
-    /// An address with bits beyond the prefix. Perhaps the prefix is wrong, and the network is larger than it was meant to be.
+    /// An address with bits beyond the prefix. Perhaps the prefix is wrong, and the network is larger than it was meant
+    /// to be.
     #[error("\"{found}\" has bits beyond its prefix, expected the first address of the network, as in {expected}")]
     #[non_exhaustive]
     BitsBeyondPrefix {
@@ -103,8 +105,8 @@ impl Network {
         }
     }
 
-    /// A network of IPv4 addresses that are written as IPv6 addresses is one of IPv4 addresses. Its prefix has at least the 96 bits
-    /// that make them so, because bits beyond the prefix are refused.
+    /// A network of IPv4 addresses that are written as IPv6 addresses is one of IPv4 addresses. Its prefix has at least
+    /// the 96 bits that make them so, because bits beyond the prefix are refused.
     fn canonical(first: IpAddr, prefix: u8) -> Self {
         let canonical = first.to_canonical();
         Self { first: canonical, prefix: prefix.saturating_sub(width(first) - width(canonical)) }

@@ -7,8 +7,8 @@ use super::uri_path::normalise;
 
 /// The path where clients find a service: `/`, or segments with or without a slash at the end.
 ///
-/// What is below it keeps its own path. The root of the service is the path as it was written, because a proxy or a router that
-/// strips `/shop` from `/shop` and from `/shop/` passes on `/` for both.
+/// What is below it keeps its own path. The root of the service is the path as it was written, because a proxy or a
+/// router that strips `/shop` from `/shop` and from `/shop/` passes on `/` for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BasePath(Box<str>);
 

@@ -72,6 +72,7 @@ fn a_request_whose_target_is_no_path_has_no_target_uri() {
     for form in ["*", "api.example.com:443", "api.example.com"] {
         assert_eq!(refused(form), TargetUriError::NoPath { found: form.into() }, "{form}");
     }
+    assert!(!refused("user:secret@api.example.com:443").to_string().contains("secret"));
     for form in ["/..", "/a/./b", "/%2e%2e/b", "https://api.example.com/a/..", "/a/.?x"] {
         assert!(matches!(refused(form), TargetUriError::DotSegment { .. }), "{form}");
     }
@@ -228,8 +229,8 @@ fn a_public_url_is_written_without_mistakes() {
     assert_eq!(url("https://a").mounted_at("api").unwrap_err(), no_path);
     let none = url("https://a").trust_proxies([""; 0], ForwardedHeaders::Forwarded).unwrap_err();
     assert_eq!(none, Network(InvalidNetwork::None));
-    let bits = "the networks of proxies are not acceptable: \"10.0.0.1/8\" has bits beyond its prefix, expected the first address of \
-                the network, as in 10.0.0.0/8";
+    let bits = "the networks of proxies are not acceptable: \"10.0.0.1/8\" has bits beyond its prefix, \
+                expected the first address of the network, as in 10.0.0.0/8";
     let refused = url("https://a").trust_proxies(["10.0.0.1/8"], ForwardedHeaders::Forwarded).unwrap_err();
     assert_eq!(refused.to_string(), bits);
 }

@@ -4,10 +4,12 @@ use super::origin::{Origin, Scheme};
 use super::target_uri_error::TargetUriError;
 use super::uri_path::{check_length, normalise};
 
-/// The target URI of a request without its query, in the form in which a proof and a request are compared (RFC 9449 §4.3(9)).
+/// The target URI of a request without its query, in the form in which a proof and a request are compared (RFC 9449
+/// §4.3(9)).
 ///
-/// Scheme and host are in lower case. The default port is dropped, and an empty path is `/` (RFC 3986 §6.2.3). Unreserved characters
-/// of the path are decoded, and other percent-encodings are in upper case (§6.2.2). Nothing else is changed.
+/// Scheme and host are in lower case. The default port is dropped, and an empty path is `/` (RFC 3986 §6.2.3).
+/// Unreserved characters of the path are decoded, and other percent-encodings are in upper case (§6.2.2). Nothing else
+/// is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetUri(Box<str>);
 

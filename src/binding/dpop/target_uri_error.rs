@@ -19,8 +19,8 @@ pub enum TargetUriError {
         /// The maximum number of bytes.
         max: usize,
     },
-    /// A character that has to be percent-encoded in this place (RFC 3986 §2), such as a space, a control character, a backslash or
-    /// a character outside of ASCII.
+    /// A character that has to be percent-encoded in this place (RFC 3986 §2), such as a space, a control character, a
+    /// backslash or a character outside of ASCII.
     #[error("the URI contains the character {found:?}, expected its percent-encoding")]
     #[non_exhaustive]
     Character {
@@ -40,8 +40,8 @@ pub enum TargetUriError {
     /// A user name or a password, which no `http` URI has (RFC 9110 §4.2.4). The error does not hold them.
     #[error("the URI has a user name or a password, expected none")]
     UserInfo,
-    /// No host, or one that is neither a name of ASCII letters, digits, `-` and `_` in labels, nor an address in its usual form. An
-    /// internationalized name has to be written in its ASCII form (`xn--…`).
+    /// No host, or one that is neither a name of ASCII letters, digits, `-` and `_` in labels, nor an address in its
+    /// usual form. An internationalized name has to be written in its ASCII form (`xn--…`).
     #[error("the host is \"{found}\", expected a name in ASCII, an IPv4 address, or an IPv6 address in brackets")]
     #[non_exhaustive]
     Host {
@@ -70,15 +70,16 @@ pub enum TargetUriError {
         /// The segment, with its percent-encoding decoded.
         found: Excerpt,
     },
-    /// The target of the request is not a path: it is `*` (RFC 9112 §3.2.4), or only a host and a port (`CONNECT`, §3.2.3).
+    /// The target of the request is not a path: it is `*` (RFC 9112 §3.2.4), or only a host and a port (`CONNECT`,
+    /// §3.2.3).
     #[error("the target of the request is \"{found}\", expected a path that begins with /")]
     #[non_exhaustive]
     NoPath {
         /// The target.
         found: Excerpt,
     },
-    /// The path of the request is not below the path where [`PublicUrl::mounted_at`](super::PublicUrl::mounted_at) says that the
-    /// service is.
+    /// The path of the request is not below the path where [`PublicUrl::mounted_at`](super::PublicUrl::mounted_at) says
+    /// that the service is.
     #[error(
         "the path of the request is \"{found}\", expected a path below \"{expected}\", where the service is mounted"
     )]
@@ -89,8 +90,8 @@ pub enum TargetUriError {
         /// The path where the service is mounted.
         expected: Box<str>,
     },
-    /// The request did not come from a proxy of [`PublicUrl::forward_auth`](super::PublicUrl::forward_auth), or the address of its
-    /// peer is unknown.
+    /// The request did not come from a proxy of [`PublicUrl::forward_auth`](super::PublicUrl::forward_auth), or the
+    /// address of its peer is unknown.
     #[error("the peer's address is {}, expected that of a named proxy", Peer(*.found))]
     #[non_exhaustive]
     UnnamedPeer {

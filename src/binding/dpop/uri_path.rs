@@ -7,8 +7,9 @@ use super::target_uri_error::TargetUriError;
 /// The maximum number of bytes of a URI, and of a path by itself.
 pub(super) const MAX_LENGTH: usize = 2048;
 
-/// Writes hexadecimal digits of percent-encodings in upper case, and unreserved characters without percent-encoding. Nothing else
-/// changes: an encoded slash stays another character than a slash, and an encoded percent sign is not decoded again.
+/// Writes hexadecimal digits of percent-encodings in upper case, and unreserved characters without percent-encoding.
+/// Nothing else changes: an encoded slash stays another character than a slash, and an encoded percent sign is not
+/// decoded again.
 ///
 /// # Errors
 ///
@@ -35,8 +36,8 @@ pub(super) fn check_length(text: &str) -> Result<(), TargetUriError> {
 
 /// Characters that need no percent-encoding in a path.
 ///
-/// They are those of RFC 3986 §3.3 and the four others that a browser leaves as they are (URL Standard, path percent-encode set).
-/// A backslash is not among them, because for some parsers it is a slash.
+/// They are those of RFC 3986 §3.3 and the four others that a browser leaves as they are (URL Standard, path
+/// percent-encode set). A backslash is not among them, because for some parsers it is a slash.
 fn may_be_in_path(character: char) -> bool {
     let is_sub_delim = "!$&'()*+,;=".contains(character);
     is_unreserved(character) || is_sub_delim || "/:@".contains(character) || "[]|^".contains(character)
