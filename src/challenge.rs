@@ -3,8 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use smallvec::SmallVec;
 
 use crate::Scope;
+use crate::credentials::Scheme;
 use crate::require::{AcrValues, Lack, Shortfall};
 
 /// The error codes, each with its one description: a constant, never a word of the token or of a parser.
@@ -18,6 +20,10 @@ pub(crate) enum ErrorCode {
     InsufficientUserAuthentication,
     /// Microsoft Entra ID's, for a challenge with `claims`.
     InsufficientClaims,
+    /// RFC 9449 §7.1.
+    InvalidDpopProof,
+    /// RFC 9449 §9.
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -37,6 +43,8 @@ impl ErrorCode {
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InsufficientClaims => "insufficient_claims",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 
@@ -48,66 +56,127 @@ impl ErrorCode {
             Self::InsufficientUserAuthentication | Self::InsufficientClaims => {
                 "The request needs a stronger or more recent authentication"
             }
+            Self::InvalidDpopProof => "The DPoP proof is absent, malformed, or not one for this request",
+            Self::UseDpopNonce => "The DPoP proof needs the nonce of this response",
         }
     }
 }
 
-/// The challenges of one resource server.
+/// The challenges of one response, each for a header of its own.
+pub(crate) type ChallengeList = SmallVec<[HeaderValue; 1]>;
+
+/// The challenges of one resource server: one for each scheme that it accepts. An error is in the one that the request used
+/// (RFC 9449 §7.2), or else in the only one.
 #[derive(Debug)]
 pub(crate) struct Challenges {
+    accepted: SmallVec<[OfScheme; 1]>,
+}
+
+/// The challenges of one scheme.
+#[derive(Debug)]
+struct OfScheme {
+    scheme: Scheme,
     base: Challenge,
     no_credentials: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
 }
 
+/// Which schemes are accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AcceptedSchemes<'a> {
+    Bearer,
+    /// With the algorithms of proofs, separated by spaces.
+    BearerAndDpop {
+        algs: &'a str,
+    },
+    Dpop {
+        algs: &'a str,
+    },
+}
+
 impl Challenges {
     /// `None` if `realm` cannot stand in a header. `resource_metadata` is where the metadata document is (RFC 9728 §5.1).
-    pub(crate) fn new(realm: &str, resource_metadata: Option<&str>) -> Option<Self> {
+    pub(crate) fn new(realm: &str, resource_metadata: Option<&str>, accepted: AcceptedSchemes<'_>) -> Option<Self> {
         if !realm.bytes().all(is_printable) {
             return None;
         }
-        let base = Challenge(String::from("Bearer ")).with("realm", realm);
-        let base = base.with_some("resource_metadata", resource_metadata);
-        Some(Self {
-            no_credentials: base.clone().write(),
-            invalid_request: base.clone().with_error(ErrorCode::InvalidRequest).write(),
-            invalid_token: base.clone().with_error(ErrorCode::InvalidToken).write(),
-            base,
-        })
+        let of = |scheme, algs| OfScheme::new(scheme, realm, resource_metadata, algs);
+        let bearer = || of(Scheme::Bearer, None);
+        let dpop = |algs| of(Scheme::Dpop, Some(algs));
+        let accepted = match accepted {
+            AcceptedSchemes::Bearer => SmallVec::from_iter([bearer()]),
+            AcceptedSchemes::BearerAndDpop { algs } => SmallVec::from_iter([bearer(), dpop(algs)]),
+            AcceptedSchemes::Dpop { algs } => SmallVec::from_iter([dpop(algs)]),
+        };
+        Some(Self { accepted })
     }
 
     /// RFC 6750 §3.1: the challenge to a request without credentials has no error code. It names the scope to ask for if that is
     /// known.
-    pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> HeaderValue {
-        match scope {
-            Some(scope) => self.base.clone().with("scope", scope.as_str()).write(),
-            None => self.no_credentials.clone(),
-        }
+    pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> ChallengeList {
+        let challenge = |of: &OfScheme| match scope {
+            Some(scope) => of.base.clone().with("scope", scope.as_str()).write(),
+            None => of.no_credentials.clone(),
+        };
+        self.accepted.iter().map(challenge).collect()
     }
 
-    pub(crate) fn invalid_request(&self) -> HeaderValue {
-        self.invalid_request.clone()
+    pub(crate) fn invalid_request(&self, used: Scheme) -> ChallengeList {
+        self.with_error(used, |of| of.invalid_request.clone())
     }
 
-    pub(crate) fn invalid_token(&self) -> HeaderValue {
-        self.invalid_token.clone()
+    pub(crate) fn invalid_token(&self, used: Scheme) -> ChallengeList {
+        self.with_error(used, |of| of.invalid_token.clone())
+    }
+
+    /// RFC 9449 §7.1, §9: the error of a proof.
+    pub(crate) fn proof(&self, error: ErrorCode) -> ChallengeList {
+        self.with_error(Scheme::Dpop, |of| of.base.clone().with_error(error).write())
     }
 
     /// RFC 6750 §3.1, RFC 9470 §3: the error, and all that the operation needs.
-    pub(crate) fn falls_short(&self, shortfall: &Shortfall) -> HeaderValue {
+    pub(crate) fn falls_short(&self, used: Scheme, shortfall: &Shortfall) -> ChallengeList {
         let error = ErrorCode::of(shortfall);
         let description = shortfall.description().unwrap_or(error.description());
         let max_age = shortfall.max_age().map(|age| age.as_secs().to_string());
-        self.base
-            .clone()
-            .with("error", error.name())
-            .with("error_description", description)
-            .with_some("acr_values", shortfall.acr_values().map(AcrValues::as_str))
-            .with_some("max_age", max_age.as_deref())
-            .with_some("claims", shortfall.auth_context().map(entra_claims).as_deref())
-            .with_some("scope", shortfall.scope().map(Scope::as_str))
-            .write()
+        self.with_error(used, |of| {
+            of.base
+                .clone()
+                .with("error", error.name())
+                .with("error_description", description)
+                .with_some("acr_values", shortfall.acr_values().map(AcrValues::as_str))
+                .with_some("max_age", max_age.as_deref())
+                .with_some("claims", shortfall.auth_context().map(entra_claims).as_deref())
+                .with_some("scope", shortfall.scope().map(Scope::as_str))
+                .write()
+        })
+    }
+
+    fn with_error(&self, used: Scheme, error: impl Fn(&OfScheme) -> HeaderValue) -> ChallengeList {
+        let is_accepted = self.accepted.iter().any(|of| of.scheme == used);
+        let challenge = |of: &OfScheme| {
+            if of.scheme == used || !is_accepted { error(of) } else { of.no_credentials.clone() }
+        };
+        self.accepted.iter().map(challenge).collect()
+    }
+}
+
+impl OfScheme {
+    fn new(scheme: Scheme, realm: &str, resource_metadata: Option<&str>, algs: Option<&str>) -> Self {
+        let name = match scheme {
+            Scheme::Bearer => "Bearer ",
+            Scheme::Dpop => "DPoP ",
+        };
+        let base = Challenge(name.to_owned()).with("realm", realm);
+        let base = base.with_some("resource_metadata", resource_metadata).with_some("algs", algs);
+        Self {
+            scheme,
+            no_credentials: base.clone().write(),
+            invalid_request: base.clone().with_error(ErrorCode::InvalidRequest).write(),
+            invalid_token: base.clone().with_error(ErrorCode::InvalidToken).write(),
+            base,
+        }
     }
 }
 
@@ -170,7 +239,10 @@ mod tests {
     /// Row B3.
     #[test]
     fn every_realm_is_a_quoted_string() {
-        let bare = |realm| Challenges::new(realm, None).map(|challenges| challenges.no_credentials(None));
+        let bare = |realm| {
+            Challenges::new(realm, None, AcceptedSchemes::Bearer)
+                .map(|challenges| challenges.no_credentials(None)[0].clone())
+        };
         assert_eq!(bare("https://api.example.com").unwrap(), r#"Bearer realm="https://api.example.com""#);
         assert_eq!(bare(r#"a "b" \c"#).unwrap(), r#"Bearer realm="a \"b\" \\c""#);
         for bad in ["a\r\nSet-Cookie: x", "a\0", "é", "\t", "\u{7f}"] {
@@ -188,12 +260,14 @@ mod tests {
             ErrorCode::InsufficientScope,
             ErrorCode::InsufficientUserAuthentication,
             ErrorCode::InsufficientClaims,
+            ErrorCode::InvalidDpopProof,
+            ErrorCode::UseDpopNonce,
         ] {
             assert!(error.description().bytes().all(allowed), "{error:?}");
         }
-        let challenges = Challenges::new("r", None).unwrap();
+        let challenges = Challenges::new("r", None, AcceptedSchemes::Bearer).unwrap();
         let custom = Shortfall::denied("a \"b\" \\ é\r\nSet-Cookie: x");
-        let written = challenges.falls_short(&custom);
+        let written = challenges.falls_short(Scheme::Bearer, &custom).remove(0);
         let expected = r#"Bearer realm="r", error="insufficient_scope", error_description="a 'b' ' ???Set-Cookie: x""#;
         assert_eq!(written, expected);
     }
@@ -201,17 +275,39 @@ mod tests {
     /// Row K5.
     #[test]
     fn every_challenge_names_the_metadata() {
-        let challenges = Challenges::new("r", Some("https://a.test/m")).unwrap();
+        let accepted = AcceptedSchemes::BearerAndDpop { algs: "ES256" };
+        let challenges = Challenges::new("r", Some("https://a.test/m"), accepted).unwrap();
         let denied = Shortfall::denied("no");
-        for value in [
+        for list in [
             challenges.no_credentials(None),
             challenges.no_credentials(Some(&"a b".parse().unwrap())),
-            challenges.invalid_request(),
-            challenges.invalid_token(),
-            challenges.falls_short(&denied),
+            challenges.invalid_request(Scheme::Bearer),
+            challenges.invalid_token(Scheme::Bearer),
+            challenges.falls_short(Scheme::Bearer, &denied),
+            challenges.proof(ErrorCode::UseDpopNonce),
         ] {
-            let text = value.to_str().unwrap();
-            assert!(text.starts_with(r#"Bearer realm="r", resource_metadata="https://a.test/m""#), "{text}");
+            let [bearer, dpop] = &*list else { panic!("{list:?}") };
+            for (scheme, value) in [("Bearer", bearer), ("DPoP", dpop)] {
+                let text = value.to_str().unwrap();
+                let expected = format!(r#"{scheme} realm="r", resource_metadata="https://a.test/m""#);
+                assert!(text.starts_with(&expected), "{text}");
+                assert_eq!(text.contains(r#", algs="ES256""#), scheme == "DPoP", "{text}");
+            }
         }
+    }
+
+    /// Row L18.
+    #[test]
+    fn the_error_is_in_the_challenge_of_the_scheme_that_was_used() {
+        let errors = |accepted, used| {
+            let challenges = Challenges::new("r", None, accepted).unwrap();
+            let list = challenges.invalid_token(used);
+            list.iter().map(|value| value.to_str().unwrap().contains("error=")).collect::<Vec<_>>()
+        };
+        let both = AcceptedSchemes::BearerAndDpop { algs: "ES256" };
+        assert_eq!(errors(both, Scheme::Bearer), [true, false]);
+        assert_eq!(errors(both, Scheme::Dpop), [false, true]);
+        assert_eq!(errors(AcceptedSchemes::Dpop { algs: "ES256" }, Scheme::Bearer), [true]);
+        assert_eq!(errors(AcceptedSchemes::Bearer, Scheme::Bearer), [true]);
     }
 }

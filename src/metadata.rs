@@ -38,7 +38,8 @@ use crate::redact::Excerpt;
 /// The parameters of the metadata document that do not follow from the server's configuration.
 ///
 /// By default the document has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
-/// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`.
+/// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`. A server [with DPoP](crate::server::Builder::dpop)
+/// has `dpop_signing_alg_values_supported` too, and `dpop_bound_access_tokens_required` if it requires bound tokens.
 #[derive(Clone, Debug, Default)]
 #[must_use = "give it to the builder of a server with `metadata`"]
 pub struct Metadata {
@@ -112,6 +113,15 @@ impl Metadata {
             .map_err(|error| InvalidParameter { name: name.into(), reason: error.to_string().into() })?;
         self.parameters.insert(name.to_owned(), value);
         Ok(self)
+    }
+
+    /// The parameters about DPoP (RFC 9728 §2), unless the application has set them.
+    pub(crate) fn of_dpop(mut self, algorithms: Vec<&'static str>, is_required: bool) -> Self {
+        self.parameters.entry("dpop_signing_alg_values_supported").or_insert_with(|| algorithms.into());
+        if is_required {
+            self.parameters.entry("dpop_bound_access_tokens_required").or_insert_with(|| true.into());
+        }
+        self
     }
 
     /// The values of `scopes_supported` that are not one scope token (RFC 6749 §3.3) or not a scope of a resource, with their

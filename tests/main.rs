@@ -41,6 +41,7 @@ mod rfc8693_delegation;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;
 mod rfc9396_details;
+mod rfc9449_dpop;
 mod rfc9470_step_up;
 mod rfc9728_metadata;
 mod rotation;

@@ -1,5 +1,8 @@
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderName};
+
+/// The header that holds the proof for a bound token (RFC 9449 §4.1).
+pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// The credentials of a request are malformed, or there are more than one.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,39 +13,55 @@ pub(crate) struct MalformedCredentials;
 pub(crate) enum Scheme {
     /// RFC 6750.
     Bearer,
+    /// RFC 9449 §7.1: the token is bound to a key, and a proof by that key comes with it.
+    Dpop,
 }
 
-impl Scheme {
+/// The schemes that a server knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Schemes {
+    #[default]
+    Bearer,
+    BearerAndDpop,
+}
+
+impl Schemes {
     /// RFC 9110 §11.1: a scheme compares in any case.
-    fn of(name: &[u8]) -> Option<Self> {
-        name.eq_ignore_ascii_case(b"Bearer").then_some(Self::Bearer)
+    fn find(self, name: &[u8]) -> Option<Scheme> {
+        if name.eq_ignore_ascii_case(b"Bearer") {
+            return Some(Scheme::Bearer);
+        }
+        (self == Self::BearerAndDpop && name.eq_ignore_ascii_case(b"DPoP")).then_some(Scheme::Dpop)
     }
 }
 
-/// The scheme and the token of the `Authorization` header, if it has one (RFC 6750 §2.1). Credentials of an unknown scheme count
-/// as none (§3.1).
+/// The scheme and the token of the `Authorization` header, if it has one (RFC 6750 §2.1). Credentials of another scheme count as
+/// none (§3.1).
 ///
 /// Whether the token [is a b64token](is_b64token) is not checked here: every valid token is one, so it matters only to how a bad
 /// one is refused.
-pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, MalformedCredentials> {
+pub(super) fn authorization(
+    headers: &HeaderMap,
+    known: Schemes,
+) -> Result<Option<(Scheme, &str)>, MalformedCredentials> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Ok(None),
-        (Some(line), None) => parse(line.as_bytes()),
+        (Some(line), None) => parse(line.as_bytes(), known),
         // RFC 9110 §5.3: a field that is not a list has one line. With two it is ambiguous which one counts.
         (Some(_), Some(_)) => Err(MalformedCredentials),
     }
 }
 
 /// `credentials = auth-scheme 1*SP b64token` (RFC 9110 §11.4, RFC 6750 §2.1).
-fn parse(value: &[u8]) -> Result<Option<(Scheme, &str)>, MalformedCredentials> {
+fn parse(value: &[u8], known: Schemes) -> Result<Option<(Scheme, &str)>, MalformedCredentials> {
     let value = trim(value);
     let scheme_length = value.iter().take_while(|byte| is_tchar(**byte)).count();
     let (scheme, rest) = value.split_at(scheme_length);
     if scheme.is_empty() {
         return Err(MalformedCredentials);
     }
-    let Some(scheme) = Scheme::of(scheme) else { return Ok(None) };
+    let Some(scheme) = known.find(scheme) else { return Ok(None) };
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = &rest[spaces..];
     if spaces == 0 || token.is_empty() {
@@ -91,7 +110,11 @@ mod tests {
         for good in
             ["Bearer t.o-k_e~n+/==", "bEaReR t.o-k_e~n+/==", "Bearer   t.o-k_e~n+/==", " \t Bearer t.o-k_e~n+/== \t"]
         {
-            assert_eq!(parse(good.as_bytes()), Ok(Some((Scheme::Bearer, "t.o-k_e~n+/=="))), "{good:?}");
+            assert_eq!(
+                parse(good.as_bytes(), Schemes::Bearer),
+                Ok(Some((Scheme::Bearer, "t.o-k_e~n+/=="))),
+                "{good:?}"
+            );
         }
     }
 
@@ -119,7 +142,9 @@ mod tests {
             b"\"Bearer\" t",
         ];
         for value in bad {
-            assert_eq!(parse(value), Err(MalformedCredentials), "{:?}", value.escape_ascii().to_string());
+            for known in [Schemes::Bearer, Schemes::BearerAndDpop] {
+                assert_eq!(parse(value, known), Err(MalformedCredentials), "{:?}", value.escape_ascii().to_string());
+            }
         }
     }
 
@@ -134,11 +159,24 @@ mod tests {
         }
     }
 
+    /// Row L12.
+    #[test]
+    fn the_scheme_of_a_bound_token_is_known_where_bindings_are_checked() {
+        for good in ["DPoP t.o-k_e~n+/==", "dpop t.o-k_e~n+/==", " DPOP   t.o-k_e~n+/=="] {
+            let found = parse(good.as_bytes(), Schemes::BearerAndDpop);
+            assert_eq!(found, Ok(Some((Scheme::Dpop, "t.o-k_e~n+/=="))), "{good:?}");
+        }
+        for malformed in ["DPoP", "DPoP ", "DPoP\tt", "DPoP,t"] {
+            assert_eq!(parse(malformed.as_bytes(), Schemes::BearerAndDpop), Err(MalformedCredentials), "{malformed:?}");
+        }
+        assert_eq!(parse(b"DPoPx t", Schemes::BearerAndDpop), Ok(None));
+    }
+
     /// Row A8.
     #[test]
     fn credentials_of_another_scheme_count_as_none() {
         for other in ["Basic dTpw", "Digest a=b", "Negotiate", "DPoP t", "Bearertoken", "Bearer-x t", "Token t"] {
-            assert_eq!(parse(other.as_bytes()), Ok(None), "{other}");
+            assert_eq!(parse(other.as_bytes(), Schemes::Bearer), Ok(None), "{other}");
         }
     }
 }

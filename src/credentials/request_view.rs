@@ -6,7 +6,6 @@ pub(crate) struct RequestView<'r> {
     pub(crate) method: &'r Method,
     pub(crate) uri: &'r Uri,
     pub(crate) headers: &'r HeaderMap,
-    #[expect(dead_code, reason = "checks of a request will find the connection's certificate and address here")]
     pub(crate) extensions: &'r Extensions,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, Entry, HeaderName, HeaderValue};
 
-use super::authorization::{MalformedCredentials, Scheme, authorization};
+use super::authorization::{MalformedCredentials, PROOF, Scheme, Schemes, authorization};
 use super::cross_site::CrossSiteRequest;
 use super::request_view::RequestView;
 use super::token_source::TokenSource;
@@ -13,6 +13,7 @@ use super::token_source::TokenSource;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TokenSources {
     authorization: AuthorizationHeader,
+    schemes: Schemes,
     others: Vec<TokenSource>,
 }
 
@@ -45,6 +46,11 @@ impl fmt::Debug for Presented<'_> {
 pub(crate) struct SourceIndex(usize);
 
 impl TokenSources {
+    /// The `Authorization` header, with the schemes that a server knows.
+    pub(crate) fn new(schemes: Schemes) -> Self {
+        Self { schemes, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, source: TokenSource) {
         // A place that is named again replaces the earlier rule for it.
         match self.others.iter_mut().find(|known| known.place == source.place) {
@@ -55,7 +61,8 @@ impl TokenSources {
 
     /// Replaces all places, also the `Authorization` header, by `source`.
     pub(crate) fn replace_all(&mut self, source: TokenSource) {
-        *self = Self { authorization: AuthorizationHeader::Ignored, others: vec![source] };
+        self.authorization = AuthorizationHeader::Ignored;
+        self.others = vec![source];
     }
 
     /// Marks whatever may be a token, so that inner layers do not print it. The `Authorization` header is a secret also where it is
@@ -70,6 +77,9 @@ impl TokenSources {
             }
             AuthorizationHeader::Ignored => mark_lines(headers, &AUTHORIZATION),
         }
+        if self.schemes == Schemes::BearerAndDpop {
+            mark_lines(headers, &PROOF);
+        }
         for name in self.others.iter().filter_map(TokenSource::header_name) {
             mark_lines(headers, name);
         }
@@ -78,12 +88,13 @@ impl TokenSources {
     /// RFC 6750 §2: the token of the request, which must be in one place only.
     pub(crate) fn find<'r>(&self, request: RequestView<'r>) -> Result<Option<Presented<'r>>, MalformedCredentials> {
         let of_header = match self.authorization {
-            AuthorizationHeader::Read => authorization(request.headers)?,
+            AuthorizationHeader::Read => authorization(request.headers, self.schemes)?,
             AuthorizationHeader::Ignored => None,
         };
         let mut presented = of_header.map(|(scheme, token)| Presented { scheme, token: token.into(), source: None });
         for (index, source) in self.others.iter().enumerate() {
             if let Some(token) = source.place.token(request)? {
+                // RFC 9449 §7.1: a bound token is presented in `Authorization` only.
                 let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
                 if presented.replace(found).is_some() {
                     return Err(MalformedCredentials);

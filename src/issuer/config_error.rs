@@ -51,6 +51,15 @@ pub enum ConfigError {
     /// The metadata names the algorithm `none` (RFC 9728 §2, RFC 9449 §5.1).
     #[error("the metadata names the algorithm none, expected algorithms that sign")]
     MetadataAlgorithm,
+    /// The window around the server's time for DPoP proofs is too short or too long (RFC 9449 §11.1).
+    #[error("the window for DPoP proofs is {} s, expected 1 s to 600 s", .value.as_secs_f64())]
+    ProofWindow {
+        /// The window.
+        value: Duration,
+    },
+    /// No algorithm is accepted for DPoP proofs.
+    #[error("no algorithm is accepted for DPoP proofs, expected at least one")]
+    NoProofAlgorithm,
     /// The identifier of an issuer is not a URL that leads to its metadata.
     #[error("the issuer {} cannot be discovered: {reason}", shown(.value))]
     Issuer {
@@ -185,7 +194,12 @@ impl ConfigError {
             | Self::NoAlgorithm { issuer: value }
             | Self::NoKey { issuer: value }
             | Self::NotPersistable { issuer: value } => other.clone_into(value),
-            Self::MetadataAlgorithm | Self::NoIssuer | Self::EmptyIssuer | Self::Leeway { .. } => {}
+            Self::MetadataAlgorithm
+            | Self::NoIssuer
+            | Self::EmptyIssuer
+            | Self::Leeway { .. }
+            | Self::ProofWindow { .. }
+            | Self::NoProofAlgorithm => {}
         }
         self
     }

@@ -130,10 +130,6 @@ impl fmt::Debug for VerifyingKey {
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// Whether `text` is the thumbprint in base64url, as RFC 7638 §3.1 prints it.
     pub(crate) fn is_written_as(&self, text: &str) -> bool {
         base64url::decode(text).is_some_and(|bytes| bytes == self.0)

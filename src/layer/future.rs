@@ -7,7 +7,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::Span;
 
-use super::request_state::RequestState;
+use super::request_state::{Decision, RequestState};
 use crate::Rejection;
 use crate::rejection::Respond;
 use crate::server::PendingVerdict;
@@ -15,7 +15,7 @@ use crate::server::PendingVerdict;
 pin_project! {
     /// The response of [`Protect`](super::Protect).
     ///
-    /// Unless the token's key has to be fetched, it allocates nothing and waits only for the inner service.
+    /// Unless the token's key has to be fetched, or another process is asked about a DPoP proof, it allocates nothing and waits only for the inner service.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B, R>
     where
@@ -91,9 +91,12 @@ where
                 ProgressProjection::Pending { pending, parked } => {
                     let verdict = ready!(pending.as_mut().poll(cx));
                     let Parked { service, mut request } = parked.take().expect("polled after it was ready");
-                    match state.conclude(verdict, &mut request, span) {
-                        Ok(()) => Progress::Admitted { service, request: Some(request) },
-                        Err(rejection) => Progress::Refused { rejection: Some(rejection) },
+                    match state.resume(verdict, &mut request, span) {
+                        Decision::PassOn => Progress::Admitted { service, request: Some(request) },
+                        Decision::Refuse(rejection) => Progress::Refused { rejection: Some(rejection) },
+                        Decision::Wait(pending) => {
+                            Progress::Pending { pending, parked: Some(Parked { service, request }) }
+                        }
                     }
                 }
                 ProgressProjection::Admitted { service, request } => {

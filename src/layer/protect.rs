@@ -32,7 +32,7 @@ impl ResourceServer {
         ProtectLayer {
             settings: Settings {
                 server: self.clone(),
-                sources: TokenSources::default(),
+                sources: TokenSources::new(self.schemes()),
                 credentials: Credentials::Required,
                 requirement: None,
                 challenge_scope: None,

@@ -1,25 +1,25 @@
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Request, Response};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use tracing::{Span, field};
 
 use super::caching;
 use super::settings::{Credentials, Settings, Tracing};
-use crate::credentials::{RequestView, SourceIndex};
+use crate::binding::dpop::NONCE;
+use crate::credentials::{RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
-use crate::server::{Accepted, Admission, Context, PendingVerdict};
-use crate::validation::VerifyError;
-use crate::{AccessToken, Rejection, Require};
+use crate::server::{Accepted, Admission, Context, PendingVerdict, Verdict};
+use crate::{Rejection, Require};
 
 /// What the layer keeps of one request, from its arrival to its answer.
 pub(super) struct RequestState<R> {
     settings: Arc<Settings<R>>,
     context: RejectionContext,
     basis: AccessBasis,
-    /// Headers to add to the answer of the inner service.
-    answer_headers: Option<Box<HeaderMap>>,
+    /// A nonce for the client's next proof, if the inner service succeeds.
+    new_nonce: Option<HeaderValue>,
 }
 
 /// Why a request passes this layer. An inner layer may still refuse it.
@@ -59,7 +59,7 @@ impl<R> RequestState<R> {
         Self {
             context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),
-            answer_headers: None,
+            new_nonce: None,
             settings: Arc::clone(settings),
         }
     }
@@ -69,7 +69,7 @@ impl<R> RequestState<R> {
         let view = RequestView::from(&*request);
         let Ok(presented) = settings.sources.find(view) else {
             tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-            return Decision::Refuse(settings.server.invalid_request());
+            return Decision::Refuse(settings.server.invalid_request(Scheme::Bearer));
         };
         let Some(presented) = presented else {
             self.basis = AccessBasis::Anonymous;
@@ -82,25 +82,30 @@ impl<R> RequestState<R> {
             }
             self.basis = AccessBasis::Token(Some(source));
         }
-        match settings.server.admit(&presented.token, view, span) {
+        let admission = settings.server.admit(&presented, view, span);
+        self.follow(admission, request, span)
+    }
+
+    /// Goes on with a request that has waited.
+    pub(super) fn resume<B>(&mut self, verdict: Verdict, request: &mut Request<B>, span: &Span) -> Decision {
+        let Settings { server, sources, .. } = &*self.settings;
+        let view = RequestView::from(&*request);
+        // The request has not changed since it arrived, so it has credentials.
+        let Ok(Some(presented)) = sources.find(view) else {
+            return Decision::Refuse(server.invalid_request(Scheme::Bearer));
+        };
+        let admission = server.resume(verdict, &presented, view, span);
+        self.follow(admission, request, span)
+    }
+
+    fn follow<B>(&mut self, admission: Admission, request: &mut Request<B>, span: &Span) -> Decision {
+        match admission {
             Admission::Accepted(accepted) => {
                 self.grant(accepted, request, span).map_or_else(Decision::Refuse, |()| Decision::PassOn)
             }
             Admission::Refused(rejection) => Decision::Refuse(rejection),
             Admission::Pending(pending) => Decision::Wait(pending),
         }
-    }
-
-    /// Concludes a request that has waited for keys.
-    pub(super) fn conclude<B>(
-        &mut self,
-        verdict: Result<AccessToken, VerifyError>,
-        request: &mut Request<B>,
-        span: &Span,
-    ) -> Result<(), Rejection> {
-        let view = RequestView::from(&*request);
-        let accepted = self.settings.server.conclude(verdict, view, span)?;
-        self.grant(accepted, request, span)
     }
 
     /// The answer to a request that is refused here.
@@ -127,10 +132,11 @@ impl<R> RequestState<R> {
             AccessBasis::Anonymous => "anonymous",
         };
         span.record("outcome", outcome);
-        if let Some(headers) = self.answer_headers.take().filter(|_| !is_refusal(&response)) {
-            for (name, value) in headers.iter() {
-                response.headers_mut().append(name, value.clone());
-            }
+        let succeeds = response.status().is_success() && !is_refusal(&response);
+        if let Some(nonce) = self.new_nonce.take().filter(|_| succeeds) {
+            response.headers_mut().insert(NONCE, nonce);
+            // RFC 9449 §8.2: a stored answer would bring an old nonce.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         self.restrict_caching(response.headers_mut());
         response
@@ -159,7 +165,7 @@ impl<R> RequestState<R> {
 
     /// Passes an accepted token on, if it satisfies the requirement of the layer.
     fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>, span: &Span) -> Result<(), Rejection> {
-        let Accepted { token, answer_headers } = accepted;
+        let Accepted { token, proof } = accepted;
         let Settings { server, requirement, tracing, .. } = &*self.settings;
         span.record("issuer", token.issuer());
         if *tracing == Tracing::WithSubject {
@@ -169,7 +175,12 @@ impl<R> RequestState<R> {
             server.check(&token, requirement)?;
         }
         Context::grant(server.clone(), token, request.extensions_mut());
-        self.answer_headers = answer_headers;
+        if let Some(proof) = proof {
+            if let Some(used) = proof.used {
+                request.extensions_mut().insert(used);
+            }
+            self.new_nonce = proof.new_nonce;
+        }
         Ok(())
     }
 

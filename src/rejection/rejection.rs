@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
-use smallvec::{SmallVec, smallvec};
 
 use super::rejection_kind::RejectionKind;
-use crate::challenge::ErrorCode;
+use crate::binding::dpop::NONCE;
+use crate::challenge::{ChallengeList, ErrorCode};
 use crate::metrics;
 use crate::require::{Lack, Shortfall};
 
@@ -16,23 +16,30 @@ use crate::require::{Lack, Shortfall};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     kind: RejectionKind,
-    challenges: SmallVec<[HeaderValue; 1]>,
+    challenges: ChallengeList,
+    /// A nonce for the next proof (RFC 9449 §8.1).
+    dpop_nonce: Option<Box<HeaderValue>>,
     retry_after: Option<Duration>,
     shortfall: Option<Box<Shortfall>>,
 }
 
 impl Rejection {
-    pub(crate) fn new(kind: RejectionKind, challenge: HeaderValue) -> Self {
-        Self { challenges: smallvec![challenge], ..Self::without_challenge(kind) }
+    pub(crate) fn new(kind: RejectionKind, challenges: ChallengeList) -> Self {
+        Self { challenges, ..Self::without_challenge(kind) }
     }
 
-    pub(crate) fn falls_short(challenge: HeaderValue, shortfall: Shortfall) -> Self {
+    /// A proof that needs this `nonce`.
+    pub(crate) fn use_dpop_nonce(challenges: ChallengeList, nonce: HeaderValue) -> Self {
+        Self { dpop_nonce: Some(Box::new(nonce)), ..Self::new(RejectionKind::NonceRequired, challenges) }
+    }
+
+    pub(crate) fn falls_short(challenges: ChallengeList, shortfall: Shortfall) -> Self {
         let kind = match shortfall.lack() {
             Lack::Freshness => RejectionKind::InvalidToken,
             Lack::Authentication => RejectionKind::InsufficientAuthentication,
             Lack::Privileges => RejectionKind::InsufficientScope,
         };
-        Self { shortfall: Some(Box::new(shortfall)), ..Self::new(kind, challenge) }
+        Self { shortfall: Some(Box::new(shortfall)), ..Self::new(kind, challenges) }
     }
 
     pub(crate) fn keys_unavailable(retry_after: Duration) -> Self {
@@ -41,6 +48,10 @@ impl Rejection {
 
     pub(crate) fn too_many_requests(retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::TooManyRequests) }
+    }
+
+    pub(crate) fn replay_store_unavailable(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::ReplayStoreUnavailable) }
     }
 
     /// A request that another site caused. RFC 6750 has no error code for it, and another token would not help.
@@ -78,7 +89,7 @@ impl Rejection {
     }
 
     fn without_challenge(kind: RejectionKind) -> Self {
-        Self { kind, challenges: SmallVec::new(), retry_after: None, shortfall: None }
+        Self { kind, challenges: ChallengeList::new(), dpop_nonce: None, retry_after: None, shortfall: None }
     }
 
     /// Why the request was refused.
@@ -91,12 +102,14 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind {
-            RejectionKind::NoCredentials | RejectionKind::InvalidToken | RejectionKind::InsufficientAuthentication => {
-                StatusCode::UNAUTHORIZED
-            }
+            RejectionKind::NoCredentials
+            | RejectionKind::InvalidToken
+            | RejectionKind::InvalidProof
+            | RejectionKind::NonceRequired
+            | RejectionKind::InsufficientAuthentication => StatusCode::UNAUTHORIZED,
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
-            RejectionKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::KeysUnavailable | RejectionKind::ReplayStoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -114,7 +127,7 @@ impl Rejection {
         self.retry_after
     }
 
-    /// The error code of the challenges, if they have one (RFC 6750 §3.1, RFC 9470 §3).
+    /// The error code of the challenges, if they have one (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3).
     #[must_use]
     pub fn error(&self) -> Option<&'static str> {
         self.error_code().map(ErrorCode::name)
@@ -150,12 +163,15 @@ impl Rejection {
         match self.kind {
             RejectionKind::InvalidRequest => Some(ErrorCode::InvalidRequest),
             RejectionKind::InvalidToken => Some(ErrorCode::InvalidToken),
+            RejectionKind::InvalidProof => Some(ErrorCode::InvalidDpopProof),
+            RejectionKind::NonceRequired => Some(ErrorCode::UseDpopNonce),
             RejectionKind::InsufficientAuthentication | RejectionKind::InsufficientScope => {
                 self.shortfall().map(ErrorCode::of)
             }
             RejectionKind::NoCredentials
             | RejectionKind::CrossSite
             | RejectionKind::KeysUnavailable
+            | RejectionKind::ReplayStoreUnavailable
             | RejectionKind::TooManyRequests
             | RejectionKind::Unprotected => None,
         }
@@ -166,6 +182,9 @@ impl Rejection {
         headers.remove(WWW_AUTHENTICATE);
         for challenge in &self.challenges {
             headers.append(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if let Some(nonce) = &self.dpop_nonce {
+            headers.insert(NONCE, (**nonce).clone());
         }
         if let Some(after) = self.retry_after {
             // Whole seconds, rounded up, at least one (RFC 9110 §10.2.3).

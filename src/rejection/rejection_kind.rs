@@ -2,12 +2,17 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// There is no Bearer token: 401, and a challenge without an error code (RFC 6750 §3.1).
+    /// There is no token: 401, and a challenge without an error code (RFC 6750 §3.1).
     NoCredentials,
     /// The credentials are malformed, or there are more than one: 400 `invalid_request`.
     InvalidRequest,
     /// The token is malformed, expired, not valid here, or too old for the operation: 401 `invalid_token`.
     InvalidToken,
+    /// The token is bound to a key, and the DPoP proof is absent, malformed, used before, or not one for this request and this token: 401
+    /// `invalid_dpop_proof` (RFC 9449 §7.1).
+    InvalidProof,
+    /// The DPoP proof has no nonce, or not a good one: 401 `use_dpop_nonce` with a nonce in `DPoP-Nonce` (RFC 9449 §9).
+    NonceRequired,
     /// The token is valid, and the user has to authenticate more strongly or anew: 401 `insufficient_user_authentication`
     /// (RFC 9470 §3), or `insufficient_claims` for Microsoft Entra ID.
     InsufficientAuthentication,
@@ -20,6 +25,9 @@ pub enum RejectionKind {
     /// The issuer's keys are unavailable, so the token cannot be validated: 503 with `Retry-After`. The token may be valid, so there
     /// is no error code that would make the client discard it.
     KeysUnavailable,
+    /// The store that detects replayed DPoP proofs is full, or does not answer: 503 with `Retry-After`. Token and proof may be valid, so
+    /// there is no error code that would make the client discard them.
+    ReplayStoreUnavailable,
     /// A bound of this server is reached, so the token is not validated: 429 with `Retry-After`. The token may be valid, so there is
     /// no error code that would make the client discard it.
     TooManyRequests,
@@ -30,18 +38,21 @@ pub enum RejectionKind {
 
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
-    /// `invalid_token`, `insufficient_authentication`, `insufficient_scope`, `cross_site`, `keys_unavailable`, `too_many_requests` or
-    /// `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
+    /// `keys_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
+            Self::InvalidProof => "invalid_proof",
+            Self::NonceRequired => "nonce_required",
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::InsufficientScope => "insufficient_scope",
             Self::CrossSite => "cross_site",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::ReplayStoreUnavailable => "replay_store_unavailable",
             Self::TooManyRequests => "too_many_requests",
             Self::Unprotected => "unprotected",
         }

@@ -5,12 +5,13 @@ use super::request_checks::RequestChecks;
 use super::resource_server::{Inner, ResourceServer};
 use super::validator::Validator;
 use crate::Issuer;
+use crate::binding::dpop::ProofVerifier;
 use crate::issuer::{ConfigError, IssuerRegistry};
 use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::token::{ServerIdentity, SubjectClaim};
 use crate::validation::{
-    IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer, VerifiedTokens,
+    Bindings, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer, VerifiedTokens,
 };
 
 impl Builder {
@@ -38,7 +39,7 @@ impl Builder {
             verified: VerifiedTokens::new(&self.token_cache),
             known_headers: KnownHeaders::default(),
         };
-        let checks = RequestChecks::default();
+        let checks = RequestChecks { dpop: self.dpop.as_ref().map(ProofVerifier::new) };
         Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))
     }
 
@@ -83,6 +84,7 @@ impl Builder {
                 user_flow,
                 dialect,
                 algorithms,
+                bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
                 profile,
                 leeway,
             },

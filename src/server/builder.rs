@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::claims_extension::ClaimsExtension;
+use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
 use crate::validation::{Profile, TokenCache};
@@ -39,6 +40,7 @@ pub struct Builder {
     pub(super) claims: Option<ClaimsExtension>,
     pub(super) metadata: Option<Metadata>,
     pub(super) token_cache: TokenCache,
+    pub(super) dpop: Option<Dpop>,
 }
 
 impl Builder {
@@ -53,6 +55,7 @@ impl Builder {
             claims: None,
             metadata: None,
             token_cache: TokenCache::default(),
+            dpop: None,
         }
     }
 
@@ -134,6 +137,14 @@ impl Builder {
     /// accepted with it: see [`TokenCache`].
     pub fn token_cache(mut self, token_cache: TokenCache) -> Self {
         self.token_cache = token_cache;
+        self
+    }
+
+    /// Accepts tokens that are bound to a key of the client, with a proof for each request (RFC 9449): see [`Dpop`].
+    ///
+    /// Default: off. A token that is bound to a key is then refused with 401 `invalid_token`, because nothing shows who sends it.
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
         self
     }
 }

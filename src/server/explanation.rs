@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::claims_extension::ClaimsExtension;
+use super::proof_steps::of_binding;
 use super::resource_server::ResourceServer;
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
@@ -42,7 +43,8 @@ pub struct Step {
     /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `user_flow` (of Azure
     /// AD B2C), `profile`, `scope`, `act`, `authorization_details`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid`
     /// and `signature`; then, if the issuer has such lists, `tenants`, `subjects`, `callers` (such as the repositories of GitHub) and
-    /// `clients`; and `claims` for the application's own.
+    /// `clients`; `claims` for the application's own. Of a DPoP proof: `proof` (its form),
+    /// `proof_alg`, `jkt`, `ath`, `htm`, `htu`, `proof_iat`, `nonce` and `proof_signature`.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,
@@ -104,13 +106,21 @@ impl ResourceServer {
     /// # Ok(()) }
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
-        let verdict = self.verify_uncounted(token).await;
+        let (verdict, mut steps) = self.explain_valid(token).await;
+        let verdict = verdict.and_then(|token| self.check_alone(token));
+        steps.extend(verdict.as_ref().err().and_then(of_binding));
+        Explanation { verdict, steps }
+    }
+
+    /// The verdict without the checks of a request, and the steps to it.
+    pub(super) async fn explain_valid(&self, token: &str) -> (Result<AccessToken, VerifyError>, Vec<Step>) {
+        let verdict = self.0.validator.verify(token).await;
         let mut steps = self.steps(token);
         if matches!(verdict, Ok(_) | Err(VerifyError::Token(_))) {
             // A bad token costs no fetch. Then missing keys are no failure.
             steps.retain(|step| step.name != KEYS || step.holds);
         }
-        Explanation { verdict, steps }
+        (verdict, steps)
     }
 
     fn steps(&self, token: &str) -> Vec<Step> {
@@ -280,8 +290,10 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Ok(_) => f.write_str("accepted")?,
-            Err(VerifyError::Token(error)) => write!(f, "refused: {}", error.reason())?,
-            Err(error) => write!(f, "undecided: {error}")?,
+            Err(error) => match error.reason() {
+                Some(reason) => write!(f, "refused: {reason}")?,
+                None => write!(f, "undecided: {error}")?,
+            },
         }
         for Step { name, source, expected, found, holds } in &self.steps {
             let mark = if *holds { "pass" } else { "FAIL" };

@@ -2,6 +2,7 @@
 //! reports all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::builder::Builder;
 use crate::Issuer;
-use crate::challenge::Challenges;
+use crate::challenge::{AcceptedSchemes, Challenges};
 use crate::issuer::ConfigError;
 use crate::keys::{self, Encryption, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
@@ -17,6 +18,9 @@ use crate::validation::Subjects;
 
 /// The maximum leeway.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+/// The acceptable windows for the `iat` of a proof (RFC 9449 §11.1: seconds to minutes).
+const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10 * 60);
 
 /// The parameters of the metadata that name algorithms.
 const SIGNED: [&[&str]; 2] =
@@ -68,6 +72,12 @@ impl Builder {
                 }
             }
         }
+        if let Some(dpop) = &self.dpop {
+            mistakes.note(Place::of(&["dpop", "window"]), check_window(dpop.acceptance_window()));
+            if dpop.algorithm_names().is_empty() {
+                mistakes.note(Place::of(&["dpop", "algorithms"]), Err::<(), _>(ConfigError::NoProofAlgorithm));
+            }
+        }
         if self.realm.is_some() {
             mistakes.note(Place::of(&["realm"]), self.challenges(None));
         }
@@ -96,6 +106,10 @@ impl Builder {
 
     pub(super) fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
         let Some(metadata) = self.metadata.clone() else { return Ok(None) };
+        let metadata = match &self.dpop {
+            Some(dpop) => metadata.of_dpop(dpop.algorithm_names(), dpop.is_required()),
+            None => metadata,
+        };
         let (resource, url) = self.resource(&metadata)?;
         // The metadata is public, and a list of tenants is secret.
         let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());
@@ -111,7 +125,13 @@ impl Builder {
 
     pub(super) fn challenges(&self, metadata: Option<&ResourceMetadata>) -> Result<Challenges, ConfigError> {
         let realm = self.realm.as_ref().unwrap_or(&self.audience);
-        Challenges::new(realm, metadata.map(ResourceMetadata::url))
+        let algs = self.dpop.as_ref().map(|dpop| dpop.algorithm_names().join(" "));
+        let accepted = match (&self.dpop, &algs) {
+            (Some(dpop), Some(algs)) if dpop.is_required() => AcceptedSchemes::Dpop { algs },
+            (Some(_), Some(algs)) => AcceptedSchemes::BearerAndDpop { algs },
+            _ => AcceptedSchemes::Bearer,
+        };
+        Challenges::new(realm, metadata.map(ResourceMetadata::url), accepted)
             .ok_or_else(|| ConfigError::Realm { value: realm.clone() })
     }
 
@@ -190,6 +210,10 @@ impl Issuer {
             note(&["identify_by_client"], Some(at), verdict);
         }
     }
+}
+
+fn check_window(window: Duration) -> Result<(), ConfigError> {
+    if WINDOW.contains(&window) { Ok(()) } else { Err(ConfigError::ProofWindow { value: window }) }
 }
 
 fn check_audience(audience: &str) -> Result<(), ConfigError> {

@@ -6,9 +6,11 @@ mod claims_extension;
 mod context;
 mod explanation;
 mod mistakes;
+mod proof_steps;
 mod request_checks;
 pub(crate) mod resource_server;
 mod validator;
+mod with_request;
 
 pub use crate::issuer::{ConfigError, TextError};
 pub use builder::Builder;
@@ -18,4 +20,4 @@ pub use resource_server::NotTrusted;
 pub(crate) use context::{Access, Context};
 #[cfg(feature = "serde")]
 pub(crate) use mistakes::{Mistake, Place};
-pub(crate) use resource_server::{Accepted, Admission, PendingVerdict};
+pub(crate) use resource_server::{Accepted, Admission, PendingVerdict, Verdict};

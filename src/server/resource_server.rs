@@ -1,21 +1,26 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderMap;
+use http::HeaderValue;
 use tracing::Span;
 
 use super::claims_extension::ClaimsExtension;
-use super::request_checks::RequestChecks;
+use super::request_checks::{RequestChecks, require_fresh};
 use super::validator::{Validator, count, count_error};
-use crate::challenge::Challenges;
-use crate::credentials::{RequestView, is_b64token};
+use crate::binding::dpop::{Freshness, ReplayAnswer, ReplayStoreError, UsedProof};
+use crate::challenge::{Challenges, ErrorCode};
+use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
 use crate::keys::IssuerStatus;
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection, Require, Scope};
+
+/// The maximum time that a request waits for the replay store.
+const MAX_WAIT_FOR_STORE: Duration = Duration::from_secs(5);
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
@@ -43,6 +48,8 @@ pub(super) struct Inner {
 impl ResourceServer {
     /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
+    /// A token that is bound to a key is refused, because a token alone has no proof: see [`verify_request`](Self::verify_request).
+    ///
     /// It waits at most 6 seconds for the issuer's keys, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
     ///
@@ -50,14 +57,10 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or why it cannot be validated now.
     pub async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = self.verify_uncounted(token).await;
+        let verdict = self.0.validator.verify(token).await;
+        let verdict = verdict.and_then(|token| self.check_alone(token));
         count(&verdict);
         verdict
-    }
-
-    pub(super) async fn verify_uncounted(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = self.0.validator.verify(token).await;
-        verdict.and_then(|token| self.check_without_request(token))
     }
 
     /// Validates a token with the keys that are available now. If the issuer's keys have to be fetched first, it starts the
@@ -67,7 +70,7 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or why it cannot be validated now.
     pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = self.0.validator.try_verify(token).and_then(|token| self.check_without_request(token));
+        let verdict = self.0.validator.try_verify(token).and_then(|token| self.check_alone(token));
         count(&verdict);
         verdict
     }
@@ -157,44 +160,50 @@ impl ResourceServer {
         }
         requirement.check(token, self.0.validator.clock().now()).map_err(|shortfall| {
             tracing::debug!(%shortfall, "request refused");
-            Rejection::falls_short(self.0.challenges.falls_short(&shortfall), shortfall)
+            let used = if token.confirmation().is_some() { Scheme::Dpop } else { Scheme::Bearer };
+            Rejection::falls_short(self.0.challenges.falls_short(used, &shortfall), shortfall)
         })
     }
 
-    /// Validates the token of a request.
-    pub(crate) fn admit(&self, token: &str, request: RequestView<'_>, span: &Span) -> Admission {
+    /// Which schemes of the `Authorization` header hold tokens.
+    pub(crate) fn schemes(&self) -> Schemes {
+        if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
+    }
+
+    /// Validates the token of a request, and checks that it may come with this request.
+    pub(crate) fn admit(&self, presented: &Presented<'_>, request: RequestView<'_>, span: &Span) -> Admission {
         let arrived = self.0.validator.monotonic();
+        let token = &*presented.token;
         match self.0.validator.validate(token, arrived) {
-            Outcome::Accepted(token, _) => match self.accept(token, request, span) {
-                Ok(accepted) => Admission::Accepted(accepted),
-                Err(rejection) => Admission::Refused(rejection),
-            },
+            Outcome::Accepted(token, _) => self.admit_valid(token, presented, request, span),
             Outcome::Refused(error) => {
-                let rejection = self.refuse(&error, span);
+                let rejection = self.refuse(&error, presented.scheme, span);
                 // RFC 6750 §2.1, §3.1: a token that is no b64token makes a malformed request.
                 let may_be_malformed = matches!(error, VerifyError::Token(error) if error.concerns_spelling());
                 let is_malformed = may_be_malformed && !is_b64token(token.as_bytes());
-                Admission::Refused(if is_malformed { self.invalid_request() } else { rejection })
+                Admission::Refused(if is_malformed { self.invalid_request(presented.scheme) } else { rejection })
             }
             Outcome::Wait(pending) => {
                 let (server, token) = (self.clone(), Box::<str>::from(token));
-                Admission::Pending(Box::pin(
-                    async move { server.0.validator.wait_for_keys(pending, &token, arrived).await },
-                ))
+                Admission::Pending(Box::pin(async move {
+                    Verdict::Token(server.0.validator.wait_for_keys(pending, &token, arrived).await)
+                }))
             }
         }
     }
 
-    /// Concludes a request that has waited for keys.
-    pub(crate) fn conclude(
+    /// Goes on with a request that has waited. `presented` and `request` are as they were when it arrived.
+    pub(crate) fn resume(
         &self,
-        verdict: Result<AccessToken, VerifyError>,
+        verdict: Verdict,
+        presented: &Presented<'_>,
         request: RequestView<'_>,
         span: &Span,
-    ) -> Result<Accepted, Rejection> {
+    ) -> Admission {
         match verdict {
-            Ok(token) => self.accept(token, request, span),
-            Err(error) => Err(self.refuse(&error, span)),
+            Verdict::Token(Ok(token)) => self.admit_valid(token, presented, request, span),
+            Verdict::Token(Err(error)) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
+            Verdict::Proof(accepted, answer) => self.admit_fresh(accepted, answer, span),
         }
     }
 
@@ -204,45 +213,83 @@ impl ResourceServer {
         Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials(scope))
     }
 
-    pub(crate) fn invalid_request(&self) -> Rejection {
-        Rejection::new(RejectionKind::InvalidRequest, self.0.challenges.invalid_request())
+    pub(crate) fn invalid_request(&self, used: Scheme) -> Rejection {
+        Rejection::new(RejectionKind::InvalidRequest, self.0.challenges.invalid_request(used))
     }
 
     pub(super) fn claims_extension(&self) -> Option<&ClaimsExtension> {
         self.0.claims.as_ref()
     }
 
-    fn check_without_request(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
-        self.0.checks.check(&token, None, &mut None)?;
+    pub(super) fn check_alone(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
+        self.0.checks.check_alone(&token)?;
         Ok(token)
     }
 
     /// Runs the checks that a valid token has to pass at every request.
-    fn accept(&self, token: AccessToken, request: RequestView<'_>, span: &Span) -> Result<Accepted, Rejection> {
-        let mut answer_headers = None;
-        match self.0.checks.check(&token, Some(request), &mut answer_headers) {
-            Ok(()) => {
-                metrics::accepted();
-                Ok(Accepted { token, answer_headers })
-            }
-            Err(error) => Err(self.refuse(&error.into(), span)),
+    fn admit_valid(
+        &self,
+        token: AccessToken,
+        presented: &Presented<'_>,
+        request: RequestView<'_>,
+        span: &Span,
+    ) -> Admission {
+        let clock = &**self.0.validator.clock();
+        let (verifier, proof) = match self.0.checks.check(&token, presented, request, clock) {
+            Ok(None) => return accept(Accepted { token, proof: None }),
+            Ok(Some(checked)) => checked,
+            Err(error) => return Admission::Refused(self.refuse(&error, presented.scheme, span)),
+        };
+        let answer = verifier.insert(&proof, request, clock);
+        let proof = AcceptedProof { used: verifier.used(&proof), new_nonce: proof.new_nonce };
+        let accepted = Accepted { token, proof: Some(Box::new(proof)) };
+        match answer {
+            ReplayAnswer::Now(answer) => self.admit_fresh(accepted, answer, span),
+            ReplayAnswer::Later(answer) => Admission::Pending(Box::pin(async move {
+                let late = |_| Err(ReplayStoreError::new("no answer within 5 s"));
+                let answer = tokio::time::timeout(MAX_WAIT_FOR_STORE, answer).await.unwrap_or_else(late);
+                Verdict::Proof(accepted, answer)
+            })),
         }
     }
 
-    /// The refusal of a token, counted. The reason is logged and recorded in `span`.
-    fn refuse(&self, error: &VerifyError, span: &Span) -> Rejection {
-        count_error(error);
-        // First, so that the event has it too.
-        if let VerifyError::Token(error) = error {
-            span.record("reason", error.reason());
-        }
-        tracing::debug!(%error, "request refused");
-        match *error {
-            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, self.0.challenges.invalid_token()),
-            VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(retry_after),
-            VerifyError::TooManyRequests { retry_after } => Rejection::too_many_requests(retry_after),
+    /// Concludes a request whose proof is good, if it is fresh.
+    fn admit_fresh(&self, accepted: Accepted, answer: Result<Freshness, ReplayStoreError>, span: &Span) -> Admission {
+        match require_fresh(answer) {
+            Ok(()) => accept(accepted),
+            Err(error) => Admission::Refused(self.refuse(&error, Scheme::Dpop, span)),
         }
     }
+
+    /// The refusal of a token or its proof, counted. The reason is logged and recorded in `span`.
+    fn refuse(&self, error: &VerifyError, used: Scheme, span: &Span) -> Rejection {
+        count_error(error);
+        // First, so that the event has it too.
+        if let Some(reason) = error.reason() {
+            span.record("reason", reason);
+        }
+        tracing::debug!(%error, "request refused");
+        let challenges = &self.0.challenges;
+        match error {
+            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used)),
+            VerifyError::Proof(error) => match self.new_nonce().filter(|_| error.asks_for_a_nonce()) {
+                Some(nonce) => Rejection::use_dpop_nonce(challenges.proof(ErrorCode::UseDpopNonce), nonce),
+                None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),
+            },
+            VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
+            VerifyError::ReplayStoreUnavailable { retry_after } => Rejection::replay_store_unavailable(*retry_after),
+            VerifyError::TooManyRequests { retry_after } => Rejection::too_many_requests(*retry_after),
+        }
+    }
+
+    fn new_nonce(&self) -> Option<HeaderValue> {
+        self.0.checks.dpop.as_ref()?.issue_nonce(&**self.0.validator.clock())
+    }
+}
+
+fn accept(accepted: Accepted) -> Admission {
+    metrics::accepted();
+    Admission::Accepted(accepted)
 }
 
 impl fmt::Debug for ResourceServer {
@@ -256,18 +303,34 @@ impl fmt::Debug for ResourceServer {
 pub(crate) enum Admission {
     Accepted(Accepted),
     Refused(Rejection),
-    /// The token's key is being fetched.
+    /// The token's key is being fetched, or the replay store is being asked.
     Pending(PendingVerdict),
 }
 
-/// A token that has passed all checks, and the headers that they add to the answer.
-pub(crate) struct Accepted {
-    pub(crate) token: AccessToken,
-    pub(crate) answer_headers: Option<Box<HeaderMap>>,
+/// What the layer needs to know of the proof of an accepted token.
+pub(crate) struct AcceptedProof {
+    /// For an inner layer of the same server.
+    pub(crate) used: Option<UsedProof>,
+    /// For the answer.
+    pub(crate) new_nonce: Option<HeaderValue>,
 }
 
-/// The verdict on a token whose key is being fetched.
-pub(crate) type PendingVerdict = Pin<Box<dyn Future<Output = Result<AccessToken, VerifyError>> + Send>>;
+/// A token that has passed all checks, and its proof if it is bound to a key.
+pub(crate) struct Accepted {
+    pub(crate) token: AccessToken,
+    pub(crate) proof: Option<Box<AcceptedProof>>,
+}
+
+/// What a request has waited for.
+pub(crate) enum Verdict {
+    /// The token's key. The request has yet to be checked.
+    Token(Result<AccessToken, VerifyError>),
+    /// The answer of the replay store. Everything else has been checked.
+    Proof(Accepted, Result<Freshness, ReplayStoreError>),
+}
+
+/// The verdict on a request that waits.
+pub(crate) type PendingVerdict = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
 /// The issuer is not one that the server trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

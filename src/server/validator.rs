@@ -155,8 +155,8 @@ pub(super) fn count(verdict: &Result<AccessToken, VerifyError>) {
 
 /// Counts one token that is not accepted.
 pub(super) fn count_error(error: &VerifyError) {
-    match error {
-        VerifyError::Token(error) => metrics::refused(error.reason()),
-        VerifyError::KeysUnavailable { .. } | VerifyError::TooManyRequests { .. } => metrics::undecided(),
+    match error.reason() {
+        Some(reason) => metrics::refused(reason),
+        None => metrics::undecided(),
     }
 }

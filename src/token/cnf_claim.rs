@@ -16,10 +16,6 @@ pub(crate) struct CnfClaim<'t> {
 }
 
 impl<'t> CnfClaim<'t> {
-    /// What the claim has to be.
-    pub(crate) const EXPECTED: &'static str =
-        "an object with jkt, x5t#S256 or both, each the base64url form of 32 bytes, and with no other member";
-
     pub(super) fn read<A: MapAccess<'t>>(member: Member<'_, 't, A>) -> Result<Self, A::Error> {
         let mut claim = Self::default();
         // A value of another type has no members.

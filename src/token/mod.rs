@@ -32,7 +32,6 @@ pub(crate) use act_claim::ActClaim;
 pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
 pub(crate) use cnf_claim::CnfClaim;
-pub(crate) use confirmation::Confirmation;
 pub(crate) use details_claim::DetailsClaim;
 pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;

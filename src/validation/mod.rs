@@ -30,7 +30,7 @@ pub(crate) use dialect::Dialect;
 pub(crate) use dialect::{AtHash, KeyIssuers, Mark};
 pub(crate) use identities::{Identities, is_tenant};
 pub(crate) use outcome::Outcome;
-pub(crate) use policy::{Callers, Policy, Subjects, UserFlow};
+pub(crate) use policy::{Bindings, Callers, Policy, Subjects, UserFlow};
 pub(crate) use recipient::Recipient;
 pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;

@@ -19,8 +19,18 @@ pub(crate) struct Policy {
     pub(crate) user_flow: Option<UserFlow>,
     pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
+    pub(crate) bindings: Bindings,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
+}
+
+/// How a token may be bound to a key of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bindings {
+    /// No binding is checked, so no bound token is accepted.
+    None,
+    /// By `jkt` (RFC 9449 §6.1). Each request has a proof.
+    Dpop,
 }
 
 /// The allowed subjects of an issuer's tokens.

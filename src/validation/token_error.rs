@@ -65,9 +65,17 @@ pub enum TokenError {
         /// What is wrong with it.
         found: &'static str,
     },
-    /// The token is bound to a key that the request did not prove to hold (RFC 7800 §3.1, RFC 9449 §7.2).
-    #[error("the token is bound to a key (cnf), and no binding is configured")]
+    /// The token is bound to a key in a way that this server does not check (RFC 7800 §3.1): no binding is configured, or another.
+    #[error("the token is bound to a key (cnf) in a way that this server is not configured to check")]
     Bound,
+    /// The token is bound to a key, and came without a proof: by another scheme than `DPoP`, from another source than `Authorization`,
+    /// or outside of a request (RFC 9449 §7.2).
+    #[error("the token is bound to a key, and came without a proof: expected the scheme DPoP in Authorization")]
+    BoundWithoutProof,
+    /// The token is bound to no key, and came by the scheme `DPoP` or to a server that requires a binding (RFC 9449 §7.1, RFC 9700
+    /// §2.2.1).
+    #[error("the token is bound to no key, expected a jkt in its cnf")]
+    NotBound,
     /// The token is for another audience (RFC 9068 §4).
     #[error("the audience is {found:?}, expected one of {expected:?}")]
     Audience {
@@ -181,7 +189,7 @@ impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `malformed_claim`, `bound`,
-    /// `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
+    /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
     /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature` or `claims`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
@@ -196,6 +204,8 @@ impl TokenError {
             Self::NotAnAccessToken { .. } => "other_kind",
             Self::MalformedClaim { .. } => "malformed_claim",
             Self::Bound => "bound",
+            Self::BoundWithoutProof => "bound_without_proof",
+            Self::NotBound => "not_bound",
             Self::Audience { .. } => "audience",
             Self::Client { .. } => "client",
             Self::Tenant { .. } => "tenant",

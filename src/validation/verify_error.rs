@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::token_error::TokenError;
+use crate::binding::dpop::ProofError;
 
 /// Why [`ResourceServer::verify`](crate::ResourceServer::verify) returns no [`AccessToken`](crate::AccessToken).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -9,14 +10,23 @@ pub enum VerifyError {
     /// The token is bad.
     #[error("the token is refused: {0}")]
     Token(TokenError),
+    /// The token is good, and the proof that came with it is not.
+    #[error("the proof is refused: {0}")]
+    Proof(ProofError),
     /// The token may be good, but the issuer's keys are unavailable.
     #[error("the issuer's keys are unavailable, retry in {} s", .retry_after.as_secs_f64())]
     KeysUnavailable {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
-    /// The token may be good, but a bound of this server is reached: on requests that wait for a key, or on verifications of
-    /// tokens without `kid`.
+    /// Token and proof may be good, but the store that detects replayed proofs is full or does not answer.
+    #[error("the replay store is full or does not answer, retry in {} s", .retry_after.as_secs_f64())]
+    ReplayStoreUnavailable {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
+    /// The token may be good, but a bound of this server is reached: on requests that wait for a key, on verifications of
+    /// tokens without `kid`, or on proofs by one key.
     #[error("a bound of this server is reached, retry in {} s", .retry_after.as_secs_f64())]
     TooManyRequests {
         /// When another attempt makes sense.
@@ -24,8 +34,27 @@ pub enum VerifyError {
     },
 }
 
+impl VerifyError {
+    /// The constant word for why a token or its proof is bad: see [`TokenError::reason`] and [`ProofError::reason`]. `None` if they may
+    /// be good.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Token(error) => Some(error.reason()),
+            Self::Proof(error) => Some(error.reason()),
+            Self::KeysUnavailable { .. } | Self::ReplayStoreUnavailable { .. } | Self::TooManyRequests { .. } => None,
+        }
+    }
+}
+
 impl From<TokenError> for VerifyError {
     fn from(error: TokenError) -> Self {
         Self::Token(error)
+    }
+}
+
+impl From<ProofError> for VerifyError {
+    fn from(error: ProofError) -> Self {
+        Self::Proof(error)
     }
 }

@@ -2,8 +2,6 @@ use super::proof::UnverifiedProof;
 use super::proof_error::ProofError;
 use super::proof_keys::ProofKeys;
 use super::rules::{self, ProofFacts};
-use crate::jose::Thumbprint;
-use crate::token::NumericDate;
 
 /// A proof that satisfies every [rule](super::Rule) about the request. Its signature has not been verified.
 ///
@@ -39,18 +37,8 @@ pub(crate) struct VerifiedProof<'p> {
 }
 
 impl<'p> VerifiedProof<'p> {
-    /// The thumbprint of the key, which is the token's `jkt`.
-    pub(crate) fn thumbprint(&self) -> &'p Thumbprint {
-        self.proof.thumbprint()
-    }
-
     /// The identifier of the proof (`jti`): 1 to 128 bytes, unique for the key by the client's promise.
     pub(crate) fn jti(&self) -> &'p str {
         self.proof.jti()
-    }
-
-    /// When the proof was made, by the client's clock (`iat`).
-    pub(crate) fn issued_at(&self) -> NumericDate {
-        self.proof.issued_at()
     }
 }

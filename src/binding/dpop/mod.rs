@@ -2,6 +2,8 @@
 
 mod candidates;
 mod checked_proof;
+#[expect(clippy::module_inception, reason = "a file is named for its main type")]
+mod dpop;
 mod forwarded;
 mod host_and_port;
 mod invalid_public_url;
@@ -23,7 +25,12 @@ mod target_uri_error;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 mod uri_path;
+mod verifier;
 
+use http::header::{HeaderName, WWW_AUTHENTICATE};
+
+pub use super::peer::PeerAddress;
+pub use dpop::Dpop;
 pub use forwarded::ForwardedHeaders;
 pub use invalid_public_url::InvalidPublicUrl;
 pub use network::InvalidNetwork;
@@ -36,9 +43,12 @@ pub use replay::{
 };
 pub use target_uri_error::TargetUriError;
 
-pub(crate) use checked_proof::{CheckedProof, VerifiedProof};
-pub(crate) use nonce::NonceAge;
-pub(crate) use proof::UnverifiedProof;
-pub(crate) use proof_keys::ProofKeys;
-pub(crate) use rules::{Freshness as ProofFreshness, NonceVerdict, ProofFacts, RULES, Rule, Target};
-pub(crate) use target_uri::TargetUri;
+pub(crate) use rules::{ProofFacts, RULES, Rule};
+pub(crate) use verifier::{GoodProof, ProofVerifier, UsedProof};
+
+/// The header of an answer that holds a nonce (RFC 9449 §8.1).
+pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// The headers of an answer that a client needs. A page sees them only if the answer to its cross-origin request lists them in
+/// `Access-Control-Expose-Headers`.
+pub const EXPOSED_HEADERS: [HeaderName; 2] = [WWW_AUTHENTICATE, NONCE];

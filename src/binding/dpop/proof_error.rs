@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::target_uri_error::TargetUriError;
 use crate::jose::{Algorithm, JsonError, JwsError, UnusableJwk};
 use crate::redact::Excerpt;
 use crate::token::NumericDate;
@@ -11,6 +12,18 @@ use crate::token::NumericDate;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
+    /// The request has no `DPoP` header (RFC 9449 §4.3, rule 1).
+    #[error("the request has no DPoP header, expected one")]
+    Absent,
+    /// The request has several (RFC 9449 §4.3, rule 1).
+    #[error("the request has {found} DPoP headers, expected one")]
+    Several {
+        /// How many.
+        found: usize,
+    },
+    /// The header has other characters than a proof.
+    #[error("the DPoP header is not printable ASCII")]
+    NotText,
     /// Longer than a proof may be.
     #[error("the proof has {length} bytes, expected at most {limit}")]
     TooLong {
@@ -57,6 +70,9 @@ pub enum ProofError {
         /// The maximum length in bytes.
         limit: usize,
     },
+    /// The target of the request is not known, so no proof is for it.
+    #[error("no proof can be for this request: {0}")]
+    Request(#[from] TargetUriError),
     /// The proof is by another key than the token is bound to (RFC 9449 §4.3, rule 12; §6.1).
     #[error("the key of the proof has the thumbprint {found:?}, expected {expected:?} as in the jkt of the token")]
     OtherKey {
@@ -124,19 +140,24 @@ pub enum ProofError {
     /// The key in the `jwk` did not make the signature (RFC 9449 §4.3, rule 6).
     #[error("the signature of the proof is not valid for its jwk")]
     Signature,
+    /// The proof was used before (RFC 9449 §11.1).
+    #[error("the proof was used before")]
+    Replayed,
 }
 
 impl ProofError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
-    /// `proof_too_long`, `proof_malformed`, `proof_type`, `proof_algorithm`, `proof_no_key`, `proof_key`, `proof_payload`,
-    /// `proof_missing_claim`, `proof_jti`, `proof_other_key`, `proof_other_token`, `proof_method`, `proof_target`, `proof_too_old`,
-    /// `proof_in_the_future`, `proof_no_nonce`, `proof_nonce` or `proof_signature`.
+    /// `proof_absent`, `proof_several`, `proof_too_long`, `proof_malformed`, `proof_type`, `proof_algorithm`, `proof_no_key`, `proof_key`,
+    /// `proof_payload`, `proof_missing_claim`, `proof_jti`, `proof_request`, `proof_other_key`, `proof_other_token`, `proof_method`,
+    /// `proof_target`, `proof_too_old`, `proof_in_the_future`, `proof_no_nonce`, `proof_nonce`, `proof_signature` or `proof_replayed`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
+            Self::Absent => "proof_absent",
+            Self::Several { .. } => "proof_several",
             Self::TooLong { .. } => "proof_too_long",
-            Self::Jws(_) => "proof_malformed",
+            Self::NotText | Self::Jws(_) => "proof_malformed",
             Self::Type { .. } => "proof_type",
             Self::Algorithm { .. } => "proof_algorithm",
             Self::NoKey => "proof_no_key",
@@ -144,6 +165,7 @@ impl ProofError {
             Self::Payload(_) => "proof_payload",
             Self::Missing { .. } => "proof_missing_claim",
             Self::JtiLength { .. } => "proof_jti",
+            Self::Request(_) => "proof_request",
             Self::OtherKey { .. } => "proof_other_key",
             Self::OtherToken { .. } => "proof_other_token",
             Self::Method { .. } => "proof_method",
@@ -153,6 +175,7 @@ impl ProofError {
             Self::NoNonce => "proof_no_nonce",
             Self::Nonce => "proof_nonce",
             Self::Signature => "proof_signature",
+            Self::Replayed => "proof_replayed",
         }
     }
 

@@ -82,7 +82,7 @@ pub(crate) enum NonceVerdict {
 /// In the order in which they are checked: what costs nothing first, then what tells strangers from clients.
 pub(crate) const RULES: &[Rule] = &[
     Rule {
-        name: "alg",
+        name: "proof_alg",
         source: "RFC 9449 §4.3, rule 5",
         applies: |_| true,
         check: |facts| {
@@ -97,7 +97,7 @@ pub(crate) const RULES: &[Rule] = &[
         found: |facts| facts.proof.algorithm().to_string(),
     },
     Rule {
-        name: "jwk",
+        name: "jkt",
         source: "RFC 9449 §4.3, rule 12; §6.1",
         applies: |_| true,
         check: |facts| {
@@ -156,7 +156,7 @@ pub(crate) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "iat",
+        name: "proof_iat",
         source: "RFC 9449 §4.3, rule 11",
         applies: |facts| facts.freshness != Freshness::Nonce,
         check: check_iat,

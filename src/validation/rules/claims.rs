@@ -1,14 +1,14 @@
 //! What the claims of an access token have to be.
 
+use super::super::policy::Bindings;
 use super::super::profile::Profile;
 use super::super::recipient::Recipient;
 use super::super::token_error::TokenError;
-use super::rule::{Applies, Rule, require_claim};
+use super::rule::{Applies, Facts, Rule, require_claim};
 use super::text::{list, presence, strings};
 use crate::jose::{JsonError, Strings};
 use crate::redact::quoted;
-use crate::token::SubjectClaim;
-use crate::token::{ActClaim, DetailsClaim};
+use crate::token::{ActClaim, CnfClaim, DetailsClaim, SubjectClaim};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -64,9 +64,17 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7800 §3.1",
         applies: Applies::Always,
         // RFC 9449 §7.2, RFC 8705 §3: a confirmation that cannot be checked is not ignored.
-        check: |facts| if facts.claims.has_cnf { Err(TokenError::Bound) } else { Ok(()) },
-        expected: |_| "none".to_owned(),
-        found: |facts| presence(facts.claims.has_cnf),
+        check: |facts| if is_checkable(facts) { Ok(()) } else { Err(TokenError::Bound) },
+        expected: |facts| match facts.policy.bindings {
+            Bindings::None => "none".to_owned(),
+            Bindings::Dpop => {
+                "none, or an object with a jkt, the base64url form of 32 bytes, and nothing else".to_owned()
+            }
+        },
+        found: |facts| match facts.claims.confirmation.as_ref().and_then(CnfClaim::fault) {
+            Some(fault) => fault.to_owned(),
+            None => presence(facts.claims.has_cnf),
+        },
     },
     Rule {
         name: "sub",
@@ -115,6 +123,14 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Whether every confirmation in the token is one that is checked at each request.
+fn is_checkable(facts: &Facts<'_>) -> bool {
+    match (&facts.claims.confirmation, facts.policy.bindings) {
+        (_, Bindings::None) | (None, Bindings::Dpop) => !facts.claims.has_cnf,
+        (Some(cnf), Bindings::Dpop) => cnf.fault().is_none() && cnf.jkt().is_some() && cnf.x5t_s256().is_none(),
+    }
+}
 
 /// A malformed claim makes a bad token. It is not taken for a claim that is absent.
 fn well_formed(claim: &'static str, expected: &'static str, fault: Option<&'static str>) -> Result<(), TokenError> {

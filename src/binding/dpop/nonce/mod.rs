@@ -10,5 +10,3 @@ mod nonces;
 pub use invalid_nonce_keys::InvalidNonceKeys;
 pub use nonce_error::NonceError;
 pub use nonces::Nonces;
-
-pub(crate) use nonces::NonceAge;

@@ -15,19 +15,19 @@ const ALSO_SAME: fn(&mut ProofFacts<'_>) = |_| {};
 /// In the order of the rules, from the first on.
 const BROKEN: &[Broken] = &[
     Broken {
-        rule: "alg",
+        rule: "proof_alg",
         reason: "proof_algorithm",
         proof: SAME,
         facts: |facts| facts.algorithms = AlgorithmSet::from_iter([]),
     },
     Broken {
-        rule: "jwk",
+        rule: "jkt",
         reason: "proof_other_key",
         proof: SAME,
         facts: |facts| facts.jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
     },
-    Broken { rule: "jwk", reason: "proof_other_key", proof: SAME, facts: |facts| facts.jkt = "" },
-    Broken { rule: "jwk", reason: "proof_other_key", proof: SAME, facts: |facts| facts.jkt = &facts.jkt[..42] },
+    Broken { rule: "jkt", reason: "proof_other_key", proof: SAME, facts: |facts| facts.jkt = "" },
+    Broken { rule: "jkt", reason: "proof_other_key", proof: SAME, facts: |facts| facts.jkt = &facts.jkt[..42] },
     Broken { rule: "ath", reason: "proof_other_token", proof: SAME, facts: |facts| facts.token = "other-token" },
     Broken { rule: "ath", reason: "proof_other_token", proof: |proof| proof.claim("ath", ""), facts: ALSO_SAME },
     Broken { rule: "ath", reason: "proof_other_token", proof: |proof| proof.claim("ath", TOKEN), facts: ALSO_SAME },
@@ -50,18 +50,18 @@ const BROKEN: &[Broken] = &[
     },
     Broken { rule: "htu", reason: "proof_target", proof: SAME, facts: |facts| facts.target.signed = None },
     Broken {
-        rule: "iat",
+        rule: "proof_iat",
         reason: "proof_too_old",
         proof: |proof| proof.issued_at(now() - Duration::from_secs(61)),
         facts: ALSO_SAME,
     },
     Broken {
-        rule: "iat",
+        rule: "proof_iat",
         reason: "proof_in_the_future",
         proof: |proof| proof.issued_at(now() + Duration::from_secs(61)),
         facts: ALSO_SAME,
     },
-    Broken { rule: "iat", reason: "proof_too_old", proof: |proof| proof.claim("iat", 0), facts: ALSO_SAME },
+    Broken { rule: "proof_iat", reason: "proof_too_old", proof: |proof| proof.claim("iat", 0), facts: ALSO_SAME },
     Broken { rule: "nonce", reason: "proof_no_nonce", proof: SAME, facts: |facts| facts.nonce = NonceVerdict::Absent },
     Broken { rule: "nonce", reason: "proof_nonce", proof: SAME, facts: |facts| facts.nonce = NonceVerdict::Bad },
 ];
@@ -110,7 +110,7 @@ fn the_rules_are_checked_in_their_order() {
         assert_eq!(CheckedProof::check(&facts).err().unwrap().reason(), *reason);
     }
     let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
-    assert_eq!(names, ["alg", "jwk", "ath", "htm", "htu", "iat", "nonce"]);
+    assert_eq!(names, ["proof_alg", "jkt", "ath", "htm", "htu", "proof_iat", "nonce"]);
 }
 
 #[test]

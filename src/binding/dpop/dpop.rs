@@ -1,0 +1,176 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::invalid_public_url::InvalidPublicUrl;
+use super::nonce::Nonces;
+use super::public_url::PublicUrl;
+use super::replay::ReplayStore;
+use crate::jose::{Algorithm, AlgorithmSet};
+
+/// The default window around the server's time.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
+
+/// How a server accepts tokens that are bound to a key, with proofs by DPoP (RFC 9449).
+///
+/// ```
+/// use tower_bearer::dpop::Dpop;
+/// use tower_bearer::{Issuer, ResourceServer};
+///
+/// let api = ResourceServer::builder("https://api.example.com")
+///     .trust(Issuer::discover("https://login.example.com")?)
+///     .dpop(Dpop::at("https://api.example.com")?)
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A token whose `cnf` has a `jkt` is then accepted with a proof by that key, by the scheme `DPoP` of the `Authorization` header. By
+/// the scheme `Bearer`, or from another [source](crate::credentials::TokenSource), it is refused with 401 `invalid_token` (§7.2). A
+/// token that is bound to no key is accepted by the scheme `Bearer`, unless a binding is [required](Self::required).
+///
+/// A page can read the challenges and nonces of an answer to a cross-origin request only if the answer lists
+/// [`EXPOSED_HEADERS`](super::super::EXPOSED_HEADERS) in `Access-Control-Expose-Headers`.
+#[derive(Clone)]
+#[must_use = "give it to the builder of a server with `dpop`"]
+pub struct Dpop {
+    pub(super) url: PublicUrl,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) issued_at: IssuedAt,
+    pub(super) window: Duration,
+    pub(super) nonces: Option<Nonces>,
+    pub(super) tokens: Tokens,
+    pub(super) replays: Replays,
+}
+
+/// Whether `iat` counts where nonces are required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IssuedAt {
+    Checked,
+    Ignored,
+}
+
+/// Which tokens are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tokens {
+    BoundOrNot,
+    BoundOnly,
+}
+
+/// How proofs that are used again are detected.
+#[derive(Clone)]
+pub(super) enum Replays {
+    /// By a store in memory, which the server makes.
+    InMemory,
+    By(Arc<dyn ReplayStore>),
+    Accepted,
+}
+
+impl Dpop {
+    /// Proofs for requests to a service with this public URL, which is what clients call and sign as `htu`: see [`PublicUrl::new`].
+    ///
+    /// # Errors
+    ///
+    /// The URL is not one that a client could call.
+    pub fn at(url: &str) -> Result<Self, InvalidPublicUrl> {
+        PublicUrl::new(url).map(Self::at_url)
+    }
+
+    /// Proofs for requests to a service with this public URL: for a service behind proxies, or one that is mounted below a path.
+    pub fn at_url(url: PublicUrl) -> Self {
+        Self {
+            url,
+            algorithms: AlgorithmSet::all(),
+            issued_at: IssuedAt::Checked,
+            window: DEFAULT_WINDOW,
+            nonces: None,
+            tokens: Tokens::BoundOrNot,
+            replays: Replays::InMemory,
+        }
+    }
+
+    /// How far `iat` may be from the server's time, in both directions (RFC 9449 §11.1): between 1 second and 10 minutes.
+    ///
+    /// Default: 60 seconds. It does not count where [nonces](Self::nonces) alone decide.
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Requires a nonce of this server in every proof, and ignores `iat`: the clock of the client does not matter (RFC 9449 §9).
+    ///
+    /// A proof without a good nonce is refused with 401 `use_dpop_nonce` and a nonce, and the client repeats the request once.
+    /// Clocks of clients are wrong more often than not by seconds, and sometimes by days. A nonce also ends proofs that were made in
+    /// advance (§11.2).
+    ///
+    /// Default: no nonces, and `iat` has to be within the [window](Self::window), because nonces cost a client one request more.
+    pub fn nonces(mut self, nonces: Nonces) -> Self {
+        (self.nonces, self.issued_at) = (Some(nonces), IssuedAt::Ignored);
+        self
+    }
+
+    /// Requires a nonce of this server in every proof, and an `iat` within the [window](Self::window) too.
+    pub fn nonces_and_issued_at(mut self, nonces: Nonces) -> Self {
+        (self.nonces, self.issued_at) = (Some(nonces), IssuedAt::Checked);
+        self
+    }
+
+    /// Refuses tokens that are bound to no key, with 401 `invalid_token` (RFC 9700 §2.2.1). Challenges then name the scheme `DPoP` alone.
+    ///
+    /// [`verify`](crate::ResourceServer::verify) then accepts nothing, because a token alone has no proof.
+    ///
+    /// Default: such tokens are accepted by the scheme `Bearer`, so that clients can move one by one.
+    pub fn required(mut self) -> Self {
+        self.tokens = Tokens::BoundOnly;
+        self
+    }
+
+    /// The algorithms that proofs may be signed with: `algs` of the challenge (RFC 9449 §7.1).
+    ///
+    /// Default: every algorithm of this crate. All are asymmetric.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The store that detects proofs that are used again (RFC 9449 §11.1): one that several instances share.
+    ///
+    /// Default: a [`MemoryReplayStore`](super::super::MemoryReplayStore), which suffices for one process.
+    pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
+        self.replays = Replays::By(Arc::new(store));
+        self
+    }
+
+    /// Accepts a proof any number of times within `window`, which replaces the [window](Self::window) around the server's time.
+    ///
+    /// This is insecure: whoever captures a request can repeat it. It is for several instances without a store that they share.
+    pub fn insecure_accept_replay_within(mut self, window: Duration) -> Self {
+        (self.replays, self.window) = (Replays::Accepted, window);
+        self
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.tokens == Tokens::BoundOnly
+    }
+
+    pub(crate) fn acceptance_window(&self) -> Duration {
+        self.window
+    }
+
+    /// The names of the accepted algorithms.
+    pub(crate) fn algorithm_names(&self) -> Vec<&'static str> {
+        let accepted = Algorithm::ALL.iter().filter(|algorithm| self.algorithms.contains(**algorithm));
+        accepted.map(|algorithm| algorithm.name()).collect()
+    }
+}
+
+impl fmt::Debug for Dpop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dpop")
+            .field("url", &self.url)
+            .field("algorithms", &self.algorithms)
+            .field("window", &self.window)
+            .field("nonces", &self.nonces)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+use http::header::{HeaderMap, HeaderValue};
+
+use super::checked_proof::CheckedProof;
+use super::dpop::{Dpop, IssuedAt, Replays, Tokens};
+use super::nonce::Nonces;
+use super::proof::UnverifiedProof;
+use super::proof_error::ProofError;
+use super::proof_keys::ProofKeys;
+use super::public_url::PublicUrl;
+use super::replay::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayKey, ReplayStore};
+use super::rules::{Freshness as FreshBy, NonceVerdict, ProofFacts, Target};
+use super::target_uri::TargetUri;
+use crate::binding::peer::PeerAddress;
+use crate::clock::Clock;
+use crate::credentials::{PROOF, RequestView};
+use crate::jose::AlgorithmSet;
+
+/// The clocks of the instances that share a replay store may differ by this much.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// Checks the proofs of requests with bound tokens, as a [`Dpop`] has it.
+pub(crate) struct ProofVerifier {
+    url: PublicUrl,
+    algorithms: AlgorithmSet,
+    window: Duration,
+    fresh_by: FreshBy,
+    nonces: Option<Nonces>,
+    tokens: Tokens,
+    keys: ProofKeys,
+    /// `None` if replays are accepted.
+    store: Option<Arc<dyn ReplayStore>>,
+    keep_for: Duration,
+}
+
+/// A proof that has passed every check, except that it may have been used before.
+#[derive(Debug)]
+#[must_use = "the proof may have been used before"]
+pub(crate) struct GoodProof {
+    key: ReplayKey,
+    /// A nonce for the answer, because the one in the proof expires soon (RFC 9449 §8.2).
+    pub(crate) new_nonce: Option<HeaderValue>,
+}
+
+/// The proof of a request, and what the rules compare it with.
+pub(crate) struct Compared {
+    proof: UnverifiedProof,
+    method: Method,
+    target: TargetUri,
+    /// The `htu`, if it is an absolute URI.
+    signed: Option<TargetUri>,
+    now: SystemTime,
+    nonce: NonceVerdict,
+    new_nonce: Option<HeaderValue>,
+}
+
+/// The request extension that tells an inner layer of the same server that the proof has been inserted into the replay store for this
+/// very request. Its type is private, so no other code can store one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UsedProof {
+    /// The address of the store, which lives as long as the server.
+    store: usize,
+    key: ReplayKey,
+}
+
+impl ProofVerifier {
+    pub(crate) fn new(dpop: &Dpop) -> Self {
+        let Dpop { url, algorithms, issued_at, window, nonces, tokens, replays } = dpop.clone();
+        let fresh_by = match (&nonces, issued_at) {
+            (None, _) => FreshBy::IssuedAt,
+            (Some(_), IssuedAt::Ignored) => FreshBy::Nonce,
+            (Some(_), IssuedAt::Checked) => FreshBy::Both,
+        };
+        let store: Option<Arc<dyn ReplayStore>> = match replays {
+            Replays::InMemory => Some(Arc::new(MemoryReplayStore::new())),
+            Replays::By(store) => Some(store),
+            Replays::Accepted => None,
+        };
+        // The time between the first and the last moment at which one proof is accepted.
+        let by_issued_at = 2 * window;
+        let accepted_for = match (&nonces, fresh_by) {
+            (None, _) => by_issued_at,
+            (Some(nonces), FreshBy::Nonce) => nonces.acceptance(),
+            (Some(nonces), _) => nonces.acceptance().min(by_issued_at),
+        };
+        let keep_for = accepted_for + CLOCK_SKEW;
+        Self { url, algorithms, window, fresh_by, nonces, tokens, keys: ProofKeys::new(), store, keep_for }
+    }
+
+    /// Whether only tokens that are bound to a key are accepted.
+    pub(crate) fn is_required(&self) -> bool {
+        self.tokens == Tokens::BoundOnly
+    }
+
+    /// A nonce for a client whose proof had none, or a bad one.
+    pub(crate) fn issue_nonce(&self, clock: &dyn Clock) -> Option<HeaderValue> {
+        self.nonces.as_ref().map(|nonces| nonces.issue(clock.now()))
+    }
+
+    /// Checks the proof of a request with a `token` that has been validated, and is bound to the key with the thumbprint `jkt`.
+    ///
+    /// First its form and the rules, then its signature: a stranger buys no verification. [`insert`](Self::insert) comes last, so a
+    /// proof that fails leaves no trace.
+    pub(crate) fn check(
+        &self,
+        request: RequestView<'_>,
+        token: &str,
+        jkt: &str,
+        clock: &dyn Clock,
+    ) -> Result<GoodProof, ProofError> {
+        let compared = self.compare(request, clock)?;
+        let verified = CheckedProof::check(&self.facts(&compared, token, jkt))?.verify_signature(&self.keys)?;
+        let key = ReplayKey::new(jkt, compared.method.as_str(), compared.target.as_str(), verified.jti());
+        Ok(GoodProof { key, new_nonce: compared.new_nonce })
+    }
+
+    /// The proof of a request, and what the rules compare it with.
+    pub(crate) fn compare(&self, request: RequestView<'_>, clock: &dyn Clock) -> Result<Compared, ProofError> {
+        let proof = UnverifiedProof::parse(only_proof(request.headers)?)?;
+        let peer = request.extensions.get::<PeerAddress>().map(|PeerAddress(address)| *address);
+        let target = self.url.target(request, peer)?;
+        let method = self.url.method(request, peer)?;
+        let signed = TargetUri::parse_htu(proof.htu()).ok();
+        let now = clock.now();
+        let (nonce, new_nonce) = self.check_nonce(proof.nonce(), now);
+        Ok(Compared { proof, method, target, signed, now, nonce, new_nonce })
+    }
+
+    /// What the rules read.
+    pub(crate) fn facts<'a>(&self, compared: &'a Compared, token: &'a str, jkt: &'a str) -> ProofFacts<'a> {
+        let Compared { proof, method, target, signed, now, nonce, .. } = compared;
+        ProofFacts {
+            proof,
+            algorithms: self.algorithms,
+            jkt,
+            token,
+            method,
+            target: Target { expected: target.as_str(), signed: signed.as_ref().map(TargetUri::as_str) },
+            now: *now,
+            window: self.window,
+            freshness: self.fresh_by,
+            nonce: *nonce,
+        }
+    }
+
+    /// The headers of the request that would have made its target the one that the proof signs, if they had counted.
+    pub(crate) fn headers_that_match(&self, request: RequestView<'_>, compared: &Compared) -> Vec<&'static str> {
+        let signed = compared.signed.as_ref().filter(|signed| **signed != compared.target);
+        signed.map(|signed| self.url.candidates_for_explain(request, signed)).unwrap_or_default()
+    }
+
+    /// Inserts a good proof into the replay store, once for each request.
+    pub(crate) fn insert(&self, proof: &GoodProof, request: RequestView<'_>, clock: &dyn Clock) -> ReplayAnswer {
+        match (&self.store, self.used(proof)) {
+            (Some(store), used) if request.extensions.get() != used.as_ref() => {
+                store.insert(ReplayEntry::new(proof.key, self.keep_for, clock))
+            }
+            _ => ReplayAnswer::Now(Ok(Freshness::Fresh)),
+        }
+    }
+
+    /// What an inner layer of the same server has to know of a proof that passed.
+    pub(crate) fn used(&self, proof: &GoodProof) -> Option<UsedProof> {
+        self.store.as_ref().map(|store| UsedProof { store: Arc::as_ptr(store).addr(), key: proof.key })
+    }
+
+    /// What the nonce of a proof is worth, and a new one for the answer if it expires soon.
+    fn check_nonce(&self, nonce: Option<&str>, now: SystemTime) -> (NonceVerdict, Option<HeaderValue>) {
+        let Some((nonces, nonce)) = self.nonces.as_ref().zip(nonce) else { return (NonceVerdict::Absent, None) };
+        match nonces.check(nonce, now) {
+            Ok(age) => (NonceVerdict::Good, nonces.needs_renewal(age).then(|| nonces.issue(now))),
+            Err(error) => {
+                tracing::debug!(%error, "DPoP nonce refused");
+                (NonceVerdict::Bad, None)
+            }
+        }
+    }
+}
+
+/// RFC 9449 §4.3, rule 1: there is one header, with one value.
+fn only_proof(headers: &HeaderMap) -> Result<&str, ProofError> {
+    let mut lines = headers.get_all(PROOF).iter();
+    match (lines.next(), lines.next()) {
+        // A list of two has a comma, which no proof has.
+        (Some(line), None) => line.to_str().map_err(|_| ProofError::NotText),
+        (None, _) => Err(ProofError::Absent),
+        (Some(_), Some(_)) => Err(ProofError::Several { found: headers.get_all(PROOF).iter().count() }),
+    }
+}
+
+impl fmt::Debug for ProofVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProofVerifier")
+            .field("url", &self.url)
+            .field("fresh_by", &self.fresh_by)
+            .finish_non_exhaustive()
+    }
+}

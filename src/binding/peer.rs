@@ -1,0 +1,24 @@
+use std::net::IpAddr;
+
+/// The address of the peer of the connection, as a request extension: for [named proxies](crate::dpop::PublicUrl::trust_proxies).
+///
+/// The application inserts it, outside of the protecting layer, from what its server knows of the connection. With axum that is
+/// `ConnectInfo<SocketAddr>`, and with tonic `TcpConnectInfo`. Never insert an address that a header names.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::extract::{ConnectInfo, Request};
+/// use axum::middleware::Next;
+/// use axum::response::Response;
+/// use tower_bearer::dpop::PeerAddress;
+///
+/// // `Router::layer(axum::middleware::from_fn(peer))`, after the protecting layer.
+/// async fn peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+///     request.extensions_mut().insert(PeerAddress(peer.ip()));
+///     next.run(request).await
+/// }
+/// # let _: axum::Router = axum::Router::new().layer(axum::middleware::from_fn(peer));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);

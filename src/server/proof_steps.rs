@@ -1,0 +1,99 @@
+//! The steps of an explanation about a proof.
+
+use super::explanation::Step;
+use super::request_checks::RequestChecks;
+use crate::AccessToken;
+use crate::binding::dpop::{ProofError, ProofFacts, ProofVerifier, RULES, Rule};
+use crate::clock::Clock;
+use crate::credentials::{Presented, RequestView, Scheme};
+use crate::validation::{TokenError, VerifyError};
+
+impl RequestChecks {
+    /// What a token that is valid needs of the request that it came with. Nothing is inserted into the replay store.
+    pub(super) fn steps(
+        &self,
+        token: &AccessToken,
+        presented: &Presented<'_>,
+        request: RequestView<'_>,
+        clock: &dyn Clock,
+    ) -> Vec<Step> {
+        let error = match self.check(token, presented, request, clock) {
+            Ok(None) => return Vec::new(),
+            Ok(Some(_)) => None,
+            Err(error) => Some(error),
+        };
+        if let Some(step) = error.as_ref().and_then(of_binding) {
+            return vec![step];
+        }
+        let (Some(verifier), Scheme::Dpop) = (&self.dpop, presented.scheme) else { return Vec::new() };
+        let jkt = token.confirmation().and_then(|confirmation| confirmation.jkt).unwrap_or_default();
+        of_proof(verifier, &presented.token, jkt, request, clock, error.as_ref())
+    }
+}
+
+/// The step about the proof that a token needs and does not have.
+pub(super) fn of_binding(error: &VerifyError) -> Option<Step> {
+    let (expected, found) = match error {
+        VerifyError::Token(TokenError::BoundWithoutProof) => {
+            ("a proof and the scheme DPoP in Authorization, because the token is bound to a key", "the token alone")
+        }
+        VerifyError::Token(TokenError::NotBound) => ("a token that is bound to a key", "one that is not"),
+        _ => return None,
+    };
+    Some(Step {
+        name: "proof",
+        source: "RFC 9449 §7",
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+        holds: false,
+    })
+}
+
+fn of_proof(
+    verifier: &ProofVerifier,
+    token: &str,
+    jkt: &str,
+    request: RequestView<'_>,
+    clock: &dyn Clock,
+    error: Option<&VerifyError>,
+) -> Vec<Step> {
+    let compared = verifier.compare(request, clock);
+    let form = Step {
+        name: "proof",
+        source: "RFC 9449 §4.3",
+        expected: "one DPoP header with a JWT of the form of a proof".to_owned(),
+        found: compared.as_ref().err().map_or_else(|| "as expected".to_owned(), ProofError::to_string),
+        holds: compared.is_ok(),
+    };
+    let Ok(compared) = compared else { return vec![form] };
+    let facts = verifier.facts(&compared, token, jkt);
+    let mut steps = vec![form];
+    steps.extend(RULES.iter().filter(|rule| (rule.applies)(&facts)).map(|rule| of_rule(rule, &facts)));
+    let headers = verifier.headers_that_match(request, &compared);
+    if let Some(htu) = steps.iter_mut().find(|step| step.name == "htu").filter(|_| !headers.is_empty()) {
+        let found = std::mem::take(&mut htu.found);
+        htu.found = format!("{found}, which {} of this request would have made", headers.join(" or "));
+    }
+    // The signature is verified after all rules.
+    if steps.iter().all(|step| step.holds) {
+        let is_bad = matches!(error, Some(VerifyError::Proof(ProofError::Signature | ProofError::Key(_))));
+        steps.push(Step {
+            name: "proof_signature",
+            source: "RFC 9449 §4.3, rule 6",
+            expected: "one by the key in jwk".to_owned(),
+            found: if is_bad { "another" } else { "one" }.to_owned(),
+            holds: !is_bad,
+        });
+    }
+    steps
+}
+
+fn of_rule(rule: &Rule, facts: &ProofFacts<'_>) -> Step {
+    Step {
+        name: rule.name,
+        source: rule.source,
+        expected: (rule.expected)(facts),
+        found: (rule.found)(facts),
+        holds: (rule.check)(facts).is_ok(),
+    }
+}

@@ -1,0 +1,78 @@
+use http::Request;
+use tracing::Span;
+
+use super::explanation::Explanation;
+use super::resource_server::{Admission, ResourceServer};
+use crate::credentials::{RequestView, Scheme, TokenSources};
+use crate::{AccessToken, Rejection};
+
+impl ResourceServer {
+    /// Validates the token of a request, and its DPoP proof if the token is bound to a key: for a server that has no tower service to
+    /// put the [layer](Self::layer) around.
+    ///
+    /// The token is that of the `Authorization` header. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
+    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). A second call with the same proof is a replay. It must be called within a
+    /// tokio runtime with I/O and time enabled.
+    ///
+    /// ```
+    /// # use tower_bearer::{Rejection, ResourceServer};
+    /// # async fn handle(api: ResourceServer, request: http::Request<()>) -> Result<String, Rejection> {
+    /// let token = api.verify_request(&request).await?;
+    /// # Ok(format!("hello {}", token.subject())) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The response to send, as documented at [`RejectionKind`](crate::rejection::RejectionKind).
+    pub fn verify_request<B>(
+        &self,
+        request: &Request<B>,
+    ) -> impl Future<Output = Result<AccessToken, Rejection>> + Send {
+        // Without the body, which may not be `Sync`.
+        let request = RequestView::from(request);
+        async move {
+            let sources = TokenSources::new(self.schemes());
+            let presented = match sources.find(request) {
+                Ok(Some(presented)) => presented,
+                Ok(None) => return Err(self.no_credentials(None)),
+                Err(_) => return Err(self.invalid_request(Scheme::Bearer)),
+            };
+            let span = Span::none();
+            let mut admission = self.admit(&presented, request, &span);
+            loop {
+                match admission {
+                    Admission::Accepted(accepted) => return Ok(accepted.token),
+                    Admission::Refused(rejection) => return Err(rejection),
+                    Admission::Pending(pending) => {
+                        admission = self.resume(pending.await, &presented, request, &span);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof too.
+    /// `None` if the request has no credentials, or malformed ones.
+    ///
+    /// The step `htu` names the headers of the request that would have made the proof good if they had counted, and the step `proof_iat`
+    /// has the skew of the client's clock. The replay store is not asked, so a proof that was used before is explained as good. Never send
+    /// the report to a client.
+    pub fn explain_request<B>(&self, request: &Request<B>) -> impl Future<Output = Option<Explanation>> + Send {
+        let request = RequestView::from(request);
+        async move {
+            let sources = TokenSources::new(self.schemes());
+            let presented = sources.find(request).ok().flatten()?;
+            let (verdict, mut steps) = self.explain_valid(&presented.token).await;
+            let verdict = match verdict {
+                Ok(token) => {
+                    let clock = &**self.0.validator.clock();
+                    steps.extend(self.0.checks.steps(&token, &presented, request, clock));
+                    let checked = self.0.checks.check(&token, &presented, request, clock);
+                    checked.map(drop).map(|()| token)
+                }
+                Err(error) => Err(error),
+            };
+            Some(Explanation { verdict, steps })
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A proof is used once, and whatever the replay store answers but "fresh" refuses the request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use tower_bearer::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
+
+use super::{Rig, dpop};
+use crate::harness::paused_runtime;
+
+/// A store that gives one answer, at once or later, and counts.
+struct Fixed {
+    later: bool,
+    answer: fn() -> Result<Freshness, ReplayStoreError>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl ReplayStore for Fixed {
+    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let answer = (self.answer)();
+        if !self.later {
+            return ReplayAnswer::Now(answer);
+        }
+        ReplayAnswer::later(async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            answer
+        })
+    }
+}
+
+/// A store that never answers.
+struct Silent;
+
+impl ReplayStore for Silent {
+    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
+        ReplayAnswer::later(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_used_once() {
+    let rig = Rig::new();
+    let proof = rig.proof();
+    assert_eq!(rig.send(&proof.sign()).await.status(), StatusCode::OK);
+    for _ in 0..3 {
+        rig.send(&proof.sign()).await.assert_refused("DPoP", "invalid_dpop_proof");
+        // ECDSA signs with a random number, so that the text differs. The proof is the same.
+        rig.send(&proof.clone().claim("x", 1).sign()).await.assert_refused("DPoP", "invalid_dpop_proof");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_tasks_with_one_proof_exactly_one_passes() {
+    let rig = Arc::new(Rig::new());
+    assert_eq!(rig.send(&rig.proof().sign()).await.status(), StatusCode::OK);
+    for _ in 0..20 {
+        let proof: Arc<str> = rig.proof().sign().into();
+        let tasks: Vec<_> = std::iter::repeat_with(|| {
+            let (rig, proof) = (Arc::clone(&rig), Arc::clone(&proof));
+            tokio::spawn(async move { rig.send(&proof).await.status() })
+        })
+        .take(64)
+        .collect();
+        let mut passed = 0;
+        for task in tasks {
+            passed += usize::from(task.await.unwrap() == StatusCode::OK);
+        }
+        assert_eq!(passed, 1);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_but_fresh_refuses() {
+    type Answer = fn() -> Result<Freshness, ReplayStoreError>;
+    let answers: [(Answer, u16); 5] = [
+        (|| Ok(Freshness::Fresh), 200),
+        (|| Ok(Freshness::Replayed), 401),
+        (|| Ok(Freshness::Full), 503),
+        (|| Ok(Freshness::TooManyOfOneKey), 429),
+        (|| Err(ReplayStoreError::new("no connection")), 503),
+    ];
+    for later in [false, true] {
+        for (answer, expected) in answers {
+            let asked = Arc::<AtomicUsize>::default();
+            let rig = Rig::with(dpop().replay_store(Fixed { later, answer, asked: Arc::clone(&asked) }), |it| it);
+            // The first waits for the keys, then for the store.
+            for requests in 1..=3 {
+                let reply = rig.send(&rig.proof().sign()).await;
+                assert_eq!(reply.status(), expected);
+                assert_eq!(reply.header(&RETRY_AFTER).is_some(), matches!(expected, 429 | 503));
+                assert_eq!(asked.load(Ordering::Relaxed), requests, "asked once for each request");
+            }
+            rig.send(&rig.proof().claim("htm", "PUT").sign()).await.assert_refused("DPoP", "invalid_dpop_proof");
+            assert_eq!(asked.load(Ordering::Relaxed), 3, "not asked about a bad proof");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_refuses_after_five_seconds() {
+    paused_runtime().block_on(async {
+        let rig = Rig::with(dpop().replay_store(Silent), |it| it);
+        // Its keys are fetched over a socket, for which paused time does not wait.
+        while !rig.api.is_ready() {
+            tokio::task::yield_now().await;
+        }
+        let started = tokio::time::Instant::now();
+        assert_eq!(rig.send(&rig.proof().sign()).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(started.elapsed().as_secs(), 5);
+    });
+}
+
+/// One client has used its share up: it alone gets 429.
+#[tokio::test]
+async fn a_flood_of_one_client_costs_the_others_nothing() {
+    let store = Arc::new(MemoryReplayStore::with_capacity(64 * 8));
+    let rig = Rig::with(dpop().replay_store(Arc::clone(&store)), |it| it);
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        statuses.push(rig.send(&rig.proof().sign()).await.status().as_u16());
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 8, "{statuses:?}");
+    assert_eq!(statuses[8..], [429; 12]);
+    let other = Rig { client: tower_bearer::testing::TestClient::new(tower_bearer::jose::Algorithm::ES256), ..rig };
+    let token = crate::harness::good(&other.issuer).bound_to(&other.client).sign();
+    let other = Rig { token, ..other };
+    assert_eq!(other.send(&other.proof().sign()).await.status(), StatusCode::OK);
+    assert_eq!(store.status().entries, 9);
+}
+
+#[tokio::test]
+async fn replays_are_accepted_only_if_that_is_configured() {
+    let rig = Rig::with(dpop().insecure_accept_replay_within(Duration::from_secs(5)), |it| it);
+    let proof = rig.proof().sign();
+    for _ in 0..3 {
+        assert_eq!(rig.send(&proof).await.status(), StatusCode::OK);
+    }
+}
