@@ -177,7 +177,7 @@ impl<R> RequestState<R> {
         Context::grant(server.clone(), token, request.extensions_mut());
         if let Some(proof) = proof {
             if let Some(used) = proof.used {
-                request.extensions_mut().insert(used);
+                used.note(request.extensions_mut());
             }
             self.new_nonce = proof.new_nonce;
         }

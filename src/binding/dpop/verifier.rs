@@ -2,8 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::Method;
 use http::header::{HeaderMap, HeaderValue};
+use http::{Extensions, Method};
+
+use smallvec::SmallVec;
 
 use super::checked_proof::CheckedProof;
 use super::dpop::{Dpop, IssuedAt, Replays, Tokens};
@@ -58,13 +60,28 @@ pub(crate) struct Compared {
     new_nonce: Option<HeaderValue>,
 }
 
-/// The request extension that tells an inner layer of the same server that the proof has been inserted into the replay store for this
-/// very request. Its type is private, so no other code can store one.
+/// A proof that has been inserted into the replay store of a server for this very request, for an inner layer of the same server. The
+/// extension that holds it has a private type, so no other code can store one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UsedProof {
     /// The address of the store, which lives as long as the server.
     store: usize,
     key: ReplayKey,
+}
+
+/// The request extension with the proofs that layers around this one have used for this very request.
+#[derive(Clone, Default)]
+struct UsedProofs(SmallVec<[UsedProof; 1]>);
+
+impl UsedProof {
+    /// Tells layers within this one.
+    pub(crate) fn note(self, extensions: &mut Extensions) {
+        extensions.get_or_insert_default::<UsedProofs>().0.push(self);
+    }
+
+    fn is_noted(self, extensions: &Extensions) -> bool {
+        extensions.get::<UsedProofs>().is_some_and(|UsedProofs(noted)| noted.contains(&self))
+    }
 }
 
 impl ProofVerifier {
@@ -156,7 +173,7 @@ impl ProofVerifier {
     /// Inserts a good proof into the replay store, once for each request.
     pub(crate) fn insert(&self, proof: &GoodProof, request: RequestView<'_>, clock: &dyn Clock) -> ReplayAnswer {
         match (&self.store, self.used(proof)) {
-            (Some(store), used) if request.extensions.get() != used.as_ref() => {
+            (Some(store), used) if !used.is_some_and(|used| used.is_noted(request.extensions)) => {
                 store.insert(ReplayEntry::new(proof.key, self.keep_for, clock))
             }
             _ => ReplayAnswer::Now(Ok(Freshness::Fresh)),
