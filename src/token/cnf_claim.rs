@@ -132,7 +132,7 @@ mod tests {
             }
         }
         // The base64url form of 30, 31 and 33 bytes.
-        for other in [&HASH[..40], &format!("{}A", &HASH[..41]), &format!("{}A", HASH)] {
+        for other in [&HASH[..40], &format!("{}A", &HASH[..41]), &format!("{HASH}A")] {
             assert!(decode_base64url(other).is_some_and(|bytes| bytes.len() != 32), "{other}");
             assert!(fault(&format!(r#"{{"jkt":"{other}"}}"#)).is_some(), "{other}");
         }
