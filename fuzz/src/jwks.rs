@@ -65,7 +65,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn with_material(template: &[u8]) -> Vec<u8> {
+pub(crate) fn with_material(template: &[u8]) -> Vec<u8> {
     filled(template, |part| {
         let known = |(name, bytes): (&String, &Vec<u8>)| Some((bytes.clone(), part.strip_prefix(name.as_bytes())?));
         let (mut bytes, mut rest) = MATERIAL.iter().find_map(known)?;
@@ -88,11 +88,11 @@ fn with_material(template: &[u8]) -> Vec<u8> {
 }
 
 /// What a usable entry is.
-struct Expected {
+pub(crate) struct Expected {
     kid: Option<String>,
-    algorithms: Vec<Algorithm>,
+    pub(crate) algorithms: Vec<Algorithm>,
     /// The members that RFC 7638 counts.
-    members: String,
+    pub(crate) members: String,
 }
 
 const RSA: [Algorithm; 6] =
@@ -100,7 +100,7 @@ const RSA: [Algorithm; 6] =
 
 impl Expected {
     /// `None` if it is not to be used.
-    fn of(entry: &Json) -> Option<Self> {
+    pub(crate) fn of(entry: &Json) -> Option<Self> {
         let Json::Object(_) = entry else { return None };
         let texts = ["kty", "kid", "alg", "use", "crv", "n", "e", "x", "y", "pub"];
         let secrets = ["k", "priv", "d", "p", "q", "dp", "dq", "qi", "oth"];

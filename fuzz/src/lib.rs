@@ -15,6 +15,7 @@ pub mod jwks;
 pub mod lines;
 pub mod metadata;
 pub mod model;
+pub mod proof;
 pub mod recipe;
 pub mod requests;
 pub mod sources;
@@ -25,10 +26,14 @@ pub mod uri_walk;
 pub mod world;
 
 // Sources of the crate that it keeps to itself: see [`metadata`].
+#[expect(dead_code, reason = "the crate uses all of it")]
 mod binding;
 mod credentials;
+#[expect(dead_code, reason = "the crate uses all of it")]
 mod jose;
 mod keys;
+#[path = "../../src/token/numeric_date.rs"]
+mod numeric_date;
 #[path = "../../src/redact.rs"]
 #[expect(dead_code, reason = "the crate uses all of it")]
 mod redact;
@@ -37,13 +42,14 @@ mod redact;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("authorization", authorization::run),
     ("challenge", challenge::run),
     ("claims", claims::run),
     ("differential", differential::run),
     ("jwks", jwks::run),
     ("metadata", metadata::run),
+    ("proof", proof::run),
     ("sources", sources::run),
     ("target_uri", target_uri::run),
     ("token", token::run),

@@ -16,6 +16,9 @@ use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{AccessToken, ResourceServer};
 
+// What the sources that are compiled in name as `crate::token`.
+pub(crate) use crate::numeric_date::NumericDate;
+
 use crate::json::Json;
 use crate::model::{Flaw, Opinion, seconds};
 use crate::recipe::Made;

@@ -45,6 +45,11 @@ fn metadata() {
 }
 
 #[test]
+fn proof() {
+    try_target("proof");
+}
+
+#[test]
 fn sources() {
     try_target("sources");
 }

@@ -80,7 +80,7 @@ impl<'t> Members<'t> for CnfClaim<'t> {
 
 #[cfg(test)]
 mod tests {
-    use crate::jose::JsonError;
+    use crate::jose::{JsonError, decode_base64url};
     use crate::token::RegisteredClaims;
 
     const HASH: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
@@ -126,6 +126,11 @@ mod tests {
             for name in ["jkt", "x5t#S256"] {
                 assert!(fault(&format!(r#"{{"{name}":{bad}}}"#)).unwrap().contains(name), "{bad}");
             }
+        }
+        // The base64url form of 30, 31 and 33 bytes.
+        for other in [&HASH[..40], &format!("{}A", &HASH[..41]), &format!("{HASH}A")] {
+            assert!(decode_base64url(other).is_some_and(|bytes| bytes.len() != 32), "{other}");
+            assert!(fault(&format!(r#"{{"jkt":"{other}"}}"#)).is_some(), "{other}");
         }
         assert!(fault(&format!(r#"{{"jkt":["{HASH}"]}}"#)).is_some());
         assert!(fault(&format!(r#"{{"jkt":{{"jkt":"{HASH}"}}}}"#)).is_some());

@@ -23,6 +23,11 @@ impl BasePath {
         normalise(text).map(|path| Self(path.into()))
     }
 
+    #[cfg(test)]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The public path of what the service calls `rest`, which is empty or begins with a slash.
     pub(super) fn join(&self, rest: &Rest<'_>) -> Cow<'_, str> {
         match (rest, self.without_slash()) {
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_base_and_a_mount_are_paths_in_their_normal_form() {
-        assert_eq!(&*BasePath::parse("/%7eshop/").unwrap().0, "/~shop/");
+        assert_eq!(BasePath::parse("/%7eshop/").unwrap().as_str(), "/~shop/");
         assert_eq!(Mount::parse("/%7eapi").unwrap().rest("/~api/me"), Ok(Rest::Path("/me")));
         for text in ["", "api", "*", "https://a/"] {
             assert_eq!(Mount::parse(text), Err(TargetUriError::NoPath { found: text.into() }));

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use http::{HeaderName, Method, Request};
 
-use super::{ForwardedHeaders, InvalidNetwork, InvalidPublicUrl, PublicUrl, TargetUri, TargetUriError};
+use super::target_uri::TargetUri;
+use super::{ForwardedHeaders, InvalidNetwork, InvalidPublicUrl, PublicUrl, TargetUriError};
 use crate::credentials::RequestView;
 
 const PROXY: &str = "10.0.0.1";

@@ -44,7 +44,7 @@ pub(crate) struct ProofFacts<'a> {
     pub(crate) now: SystemTime,
     /// How far `iat` may be from the server's time, in both directions.
     pub(crate) window: Duration,
-    pub(crate) freshness: Freshness,
+    pub(crate) freshness: FreshBy,
     pub(crate) nonce: NonceVerdict,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Target<'a> {
 
 /// By what a server tells that a proof is fresh (RFC 9449 §11.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Freshness {
+pub(crate) enum FreshBy {
     /// By the client's clock. No nonce is required, and a nonce is ignored.
     IssuedAt,
     /// By a nonce, which holds the server's time. The client's clock is ignored.
@@ -158,7 +158,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "proof_iat",
         source: "RFC 9449 §4.3, rule 11",
-        applies: |facts| facts.freshness != Freshness::Nonce,
+        applies: |facts| facts.freshness != FreshBy::Nonce,
         check: check_iat,
         expected: |facts| {
             format!("at most {} s before or after {}", facts.window.as_secs_f64(), NumericDate::from(facts.now))
@@ -173,7 +173,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "nonce",
         source: "RFC 9449 §4.3, rule 10; §9",
-        applies: |facts| facts.freshness != Freshness::IssuedAt,
+        applies: |facts| facts.freshness != FreshBy::IssuedAt,
         check: |facts| match facts.nonce {
             NonceVerdict::Good => Ok(()),
             NonceVerdict::Absent => Err(ProofError::NoNonce),

@@ -15,7 +15,7 @@ use super::proof_error::ProofError;
 use super::proof_keys::ProofKeys;
 use super::public_url::PublicUrl;
 use super::replay::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayKey, ReplayStore};
-use super::rules::{Freshness as FreshBy, NonceVerdict, ProofFacts, Target};
+use super::rules::{FreshBy, NonceVerdict, ProofFacts, Target};
 use super::target_uri::TargetUri;
 use crate::binding::peer::PeerAddress;
 use crate::clock::Clock;

@@ -11,7 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Method;
 
-use super::{CheckedProof, Freshness, NonceVerdict, ProofError, ProofFacts, ProofKeys, Target, UnverifiedProof};
+use super::ProofError;
+use super::checked_proof::CheckedProof;
+use super::proof::UnverifiedProof;
+use super::proof_keys::ProofKeys;
+use super::rules::{FreshBy, NonceVerdict, ProofFacts, Target};
 use crate::jose::{Algorithm, AlgorithmSet, parsed_and_verified};
 use crate::testing::{ProofBuilder, TestClient, TestClock};
 
@@ -50,7 +54,7 @@ fn facts<'a>(proof: &'a UnverifiedProof, jkt: &'a str) -> ProofFacts<'a> {
         target: Target { expected: URL, signed: Some(URL) },
         now: now(),
         window: WINDOW,
-        freshness: Freshness::Both,
+        freshness: FreshBy::Both,
         nonce: NonceVerdict::Good,
     }
 }

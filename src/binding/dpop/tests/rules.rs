@@ -165,17 +165,17 @@ fn the_setting_says_whether_the_clock_of_the_client_or_a_nonce_counts() {
         CheckedProof::check(&facts).err().map(|error| error.reason())
     };
     for nonce in [NonceVerdict::Absent, NonceVerdict::Good, NonceVerdict::Bad] {
-        assert_eq!(check(&fresh, Freshness::IssuedAt, nonce), None, "{nonce:?}");
-        assert_eq!(check(&old, Freshness::IssuedAt, nonce), Some("proof_too_old"), "{nonce:?}");
-        assert_eq!(check(&old, Freshness::Both, nonce), Some("proof_too_old"), "{nonce:?}");
+        assert_eq!(check(&fresh, FreshBy::IssuedAt, nonce), None, "{nonce:?}");
+        assert_eq!(check(&old, FreshBy::IssuedAt, nonce), Some("proof_too_old"), "{nonce:?}");
+        assert_eq!(check(&old, FreshBy::Both, nonce), Some("proof_too_old"), "{nonce:?}");
     }
-    for freshness in [Freshness::Nonce, Freshness::Both] {
+    for freshness in [FreshBy::Nonce, FreshBy::Both] {
         assert_eq!(check(&fresh, freshness, NonceVerdict::Good), None, "{freshness:?}");
         assert_eq!(check(&fresh, freshness, NonceVerdict::Absent), Some("proof_no_nonce"), "{freshness:?}");
         assert_eq!(check(&fresh, freshness, NonceVerdict::Bad), Some("proof_nonce"), "{freshness:?}");
     }
-    assert_eq!(check(&old, Freshness::Nonce, NonceVerdict::Good), None);
-    assert_eq!(check(&old, Freshness::Nonce, NonceVerdict::Absent), Some("proof_no_nonce"));
+    assert_eq!(check(&old, FreshBy::Nonce, NonceVerdict::Good), None);
+    assert_eq!(check(&old, FreshBy::Nonce, NonceVerdict::Absent), Some("proof_no_nonce"));
 }
 
 #[test]

@@ -35,9 +35,8 @@ fn the_key_of_a_verified_proof_is_remembered() {
             let (parsed, verified) = parsed_and_verified();
             let proof = UnverifiedProof::parse(&good(client).sign()).unwrap();
             let verified_proof = CheckedProof::check(&facts(&proof, &jkt)).unwrap().verify_signature(&keys).unwrap();
-            assert_eq!(verified_proof.thumbprint().to_string(), jkt);
+            assert_eq!(proof.thumbprint().to_string(), jkt);
             assert_eq!(verified_proof.jti(), proof.jti());
-            assert_eq!(verified_proof.issued_at(), proof.issued_at());
             let is_first = usize::from(round == 0);
             assert_eq!(parsed_and_verified(), (parsed + is_first, verified + 1), "{client:?}");
         }
