@@ -91,7 +91,7 @@
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
 //!    [preset](Issuer#presets). What it says of [scopes](AccessToken::scope), [delegation](AccessToken::actor) and
 //!    [fine grants](AccessToken::authorization_details) is well formed.
-//! 4. It is not bound to a key (`cnf`), because no proof of that key is checked yet.
+//! 4. It is not bound to a key (`cnf`). With [DPoP](dpop::Dpop) it may be bound by `jkt`, and each request then has a proof by that key.
 //! 5. It has a `sub`, or a client [that stands in for it](Issuer::client_as_subject), and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
 //!    the token names a client, and `aud` may be absent.
 //! 6. `exp` is present and has not passed, and `nbf` and `iat` are not in the future, with a leeway of 30 seconds.

@@ -10,7 +10,7 @@
 //! | `issuer` | the issuer of a valid token |
 //! | `subject` | the subject of a valid token, if [enabled](ProtectLayer::trace_subject) |
 //! | `outcome` | `granted`, `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
-//! | `reason` | what is wrong with a bad token, as [a constant word](crate::validation::TokenError::reason) |
+//! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason) |
 //!
 //! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. The
 //! module `metrics`, behind the feature of that name, documents what is counted.

@@ -55,8 +55,8 @@ impl<R> ProtectLayer<R> {
     /// them to count.
     ///
     /// A handler then takes `Option<AccessToken>`. A handler that takes `AccessToken`, or that is behind a
-    /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer` count as
-    /// none (RFC 6750 §3.1). `Vary` of the answer to an anonymous request names every header in which a token would count:
+    /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer`, and
+    /// `DPoP` if that is [configured](crate::server::Builder::dpop), count as none (RFC 6750 §3.1). `Vary` of the answer to an anonymous request names every header in which a token would count:
     /// `Authorization`, and those of other [sources](Self::token_from). So no cache gives it to a client with a token (RFC 9110
     /// §12.5.5).
     ///

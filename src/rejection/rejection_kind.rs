@@ -28,7 +28,7 @@ pub enum RejectionKind {
     /// The store that detects replayed DPoP proofs is full, or does not answer: 503 with `Retry-After`. Token and proof may be valid, so
     /// there is no error code that would make the client discard them.
     ReplayStoreUnavailable,
-    /// A bound of this server is reached, so the token is not validated: 429 with `Retry-After`. The token may be valid, so there is
+    /// A bound of this server is reached, so the token or its proof is not checked to the end: 429 with `Retry-After`. The token may be valid, so there is
     /// no error code that would make the client discard it.
     TooManyRequests,
     /// A handler or a requirement is on a route that no layer protects, or a token was checked by another server than the one that

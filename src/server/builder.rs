@@ -142,6 +142,8 @@ impl Builder {
 
     /// Accepts tokens that are bound to a key of the client, with a proof for each request (RFC 9449): see [`Dpop`].
     ///
+    /// A server has one public URL. Layers on both sides of a router that strips a path need a server each.
+    ///
     /// Default: off. A token that is bound to a key is then refused with 401 `invalid_token`, because nothing shows who sends it.
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.dpop = Some(dpop);

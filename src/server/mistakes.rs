@@ -73,7 +73,7 @@ impl Builder {
             }
         }
         if let Some(dpop) = &self.dpop {
-            mistakes.note(Place::of(&["dpop", "window"]), check_window(dpop.acceptance_window()));
+            mistakes.note(Place::of(&["dpop", "window"]), check_window(dpop.effective_window()));
             if dpop.algorithm_names().is_empty() {
                 mistakes.note(Place::of(&["dpop", "algorithms"]), Err::<(), _>(ConfigError::NoProofAlgorithm));
             }

@@ -9,13 +9,15 @@ mod mistakes;
 mod proof_steps;
 mod request_checks;
 pub(crate) mod resource_server;
+mod step;
 mod validator;
 mod with_request;
 
 pub use crate::issuer::{ConfigError, TextError};
 pub use builder::Builder;
-pub use explanation::{Explanation, Step};
+pub use explanation::Explanation;
 pub use resource_server::NotTrusted;
+pub use step::Step;
 
 pub(crate) use context::{Access, Context};
 #[cfg(feature = "serde")]

@@ -1,7 +1,7 @@
 //! The steps of an explanation about a proof.
 
-use super::explanation::Step;
 use super::request_checks::RequestChecks;
+use super::step::Step;
 use crate::AccessToken;
 use crate::binding::dpop::{ProofError, ProofFacts, ProofVerifier, RULES, Rule};
 use crate::clock::Clock;

@@ -64,11 +64,11 @@ pub(super) fn require_fresh(answer: Result<Freshness, ReplayStoreError>) -> Resu
         Ok(Freshness::Replayed) => Err(ProofError::Replayed.into()),
         Ok(Freshness::TooManyOfOneKey) => Err(VerifyError::TooManyRequests { retry_after: RETRY_AFTER }),
         Ok(Freshness::Full) => {
-            tracing::warn!("the store of used DPoP proofs is full: requests with a proof are refused with 503");
+            tracing::debug!("the store of used DPoP proofs is full");
             Err(VerifyError::ReplayStoreUnavailable { retry_after: RETRY_AFTER })
         }
         Err(error) => {
-            tracing::warn!(%error, "the store of used DPoP proofs does not answer: the request is refused with 503");
+            tracing::debug!(%error, "the store of used DPoP proofs does not answer");
             Err(VerifyError::ReplayStoreUnavailable { retry_after: RETRY_AFTER })
         }
     }

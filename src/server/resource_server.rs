@@ -1,7 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderValue;
 use tracing::Span;
@@ -9,7 +8,7 @@ use tracing::Span;
 use super::claims_extension::ClaimsExtension;
 use super::request_checks::{RequestChecks, require_fresh};
 use super::validator::{Validator, count, count_error};
-use crate::binding::dpop::{Freshness, ReplayAnswer, ReplayStoreError, UsedProof};
+use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ReplayAnswer, ReplayStoreError, UsedProof};
 use crate::challenge::{Challenges, ErrorCode};
 use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
 use crate::keys::IssuerStatus;
@@ -18,9 +17,6 @@ use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection, Require, Scope};
-
-/// The maximum time that a request waits for the replay store.
-const MAX_WAIT_FOR_STORE: Duration = Duration::from_secs(5);
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
@@ -325,7 +321,7 @@ pub(crate) struct Accepted {
 pub(crate) enum Verdict {
     /// The token's key. The request has yet to be checked.
     Token(Result<AccessToken, VerifyError>),
-    /// The answer of the replay store. Everything else has been checked.
+    /// The answer of the replay store. Everything else was checked at most 5 seconds ago.
     Proof(Accepted, Result<Freshness, ReplayStoreError>),
 }
 

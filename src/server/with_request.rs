@@ -11,8 +11,9 @@ impl ResourceServer {
     /// put the [layer](Self::layer) around.
     ///
     /// The token is that of the `Authorization` header. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
-    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). A second call with the same proof is a replay. It must be called within a
-    /// tokio runtime with I/O and time enabled.
+    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once for each request and not beside a layer, because the second use of a
+    /// proof is a replay. It renews no nonce: a client whose nonce has expired is told so by a refusal. It must be called within a tokio
+    /// runtime with I/O and time enabled.
     ///
     /// ```
     /// # use tower_bearer::{Rejection, ResourceServer};

@@ -14,7 +14,9 @@ use tower_bearer::{Require, ResourceServer};
 use super::{PROOF, Rig, URL, answer, dpop, echo, request};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
-/// Rows L11, L12, L13, L16: after a wait for the keys, after a miss of the cache, and after a hit.
+/// Rows L11 to L13, L16.
+///
+/// After a wait for the keys, after a miss of the cache, and after a hit.
 #[tokio::test]
 async fn a_bound_token_passes_with_its_proof_and_never_without() {
     for warm in [0, 1, 2, 3] {

@@ -14,7 +14,9 @@ use tower_bearer::testing::{ProofBuilder, TestClient, TestClock};
 use super::{PROOF, Rig, URL, answer, dpop, echo, request};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
-/// Rows L2 to L11, by every algorithm: the proof is refused, leaves no trace, and a good one with its `jti` passes.
+/// Rows L2 to L11.
+///
+/// By every algorithm: the proof is refused, leaves no trace, and a good one with its `jti` passes.
 #[tokio::test]
 async fn each_check_holds_alone_and_a_bad_proof_leaves_no_trace() {
     type Change = fn(ProofBuilder) -> ProofBuilder;
@@ -58,7 +60,9 @@ async fn each_check_holds_alone_and_a_bad_proof_leaves_no_trace() {
     }
 }
 
-/// Row L11: beside a stolen token.
+/// Row L11.
+///
+/// Beside a stolen token.
 #[tokio::test]
 async fn a_proof_of_another_key_is_refused() {
     let rig = Rig::new();
@@ -86,7 +90,9 @@ async fn only_the_configured_algorithms_are_accepted() {
     rig.send(&rig.proof().sign()).await.assert_refused("DPoP", "invalid_dpop_proof");
 }
 
-/// Row L9, and the clock of the client a day off.
+/// Row L9.
+///
+/// Also with the clock of the client a day off.
 #[tokio::test]
 async fn iat_has_to_be_within_the_window() {
     let clock = TestClock::new();
@@ -120,7 +126,9 @@ fn a_window_and_algorithms_are_checked_when_the_server_is_built() {
     assert_eq!(build(dpop().window(Duration::from_secs(600))), Ok(()));
 }
 
-/// Row L7: the host of the request and the headers of proxies do not count, unless the proxy is named.
+/// Row L7.
+///
+/// The host of the request and the headers of proxies do not count, unless the proxy is named.
 #[tokio::test]
 async fn the_public_url_is_configuration() {
     let proxied = || PublicUrl::new("https://api.example.test").unwrap();

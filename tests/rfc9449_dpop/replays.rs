@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use tower_bearer::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
+use tower_bearer::clock::Clock;
+use tower_bearer::dpop::{
+    Freshness, MemoryReplayStore, Nonces, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError,
+};
+use tower_bearer::testing::TestClock;
 
-use super::{Rig, dpop};
+use super::{NONCE, Rig, dpop};
 use crate::harness::paused_runtime;
 
 /// A store that gives one answer, at once or later, and counts.
@@ -134,9 +138,23 @@ async fn a_flood_of_one_client_costs_the_others_nothing() {
 
 #[tokio::test]
 async fn replays_are_accepted_only_if_that_is_configured() {
-    let rig = Rig::with(dpop().insecure_accept_replay_within(Duration::from_secs(5)), |it| it);
-    let proof = rig.proof().sign();
-    for _ in 0..3 {
-        assert_eq!(rig.send(&proof).await.status(), StatusCode::OK);
+    let clock = TestClock::new();
+    let seconds = Duration::from_secs;
+    // The other window does not count, and `iat` does, also with nonces.
+    for nonces in [None, Some(Nonces::random())] {
+        let accepting = dpop().insecure_accept_replay_within(seconds(5)).window(seconds(600));
+        let accepting = match &nonces {
+            None => accepting,
+            Some(nonces) => accepting.nonces(nonces.clone()),
+        };
+        let rig = Rig::with(accepting, |builder| builder.clock(clock.clone()));
+        let proof = rig.proof().issued_at(clock.now());
+        let refused = rig.send(&proof.sign()).await;
+        let proof = refused.header(&NONCE).iter().fold(proof, |proof, nonce| proof.nonce(nonce)).sign();
+        for _ in 0..3 {
+            assert_eq!(rig.send(&proof).await.status(), StatusCode::OK);
+        }
+        clock.advance(seconds(7));
+        rig.send(&proof).await.assert_refused("DPoP", "invalid_dpop_proof");
     }
 }

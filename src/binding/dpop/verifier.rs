@@ -25,6 +25,9 @@ use crate::jose::AlgorithmSet;
 /// The clocks of the instances that share a replay store may differ by this much.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
+/// The maximum time that a request waits for the replay store, between the check of its proof and the insertion.
+pub(crate) const MAX_WAIT_FOR_STORE: Duration = Duration::from_secs(5);
+
 /// Checks the proofs of requests with bound tokens, as a [`Dpop`] has it.
 pub(crate) struct ProofVerifier {
     url: PublicUrl,
@@ -86,16 +89,17 @@ impl UsedProof {
 
 impl ProofVerifier {
     pub(crate) fn new(dpop: &Dpop) -> Self {
-        let Dpop { url, algorithms, issued_at, window, nonces, tokens, replays } = dpop.clone();
-        let fresh_by = match (&nonces, issued_at) {
-            (None, _) => FreshBy::IssuedAt,
-            (Some(_), IssuedAt::Ignored) => FreshBy::Nonce,
-            (Some(_), IssuedAt::Checked) => FreshBy::Both,
+        let window = dpop.effective_window();
+        let Dpop { url, algorithms, issued_at, nonces, tokens, replays, .. } = dpop.clone();
+        let fresh_by = match (&nonces, issued_at, &replays) {
+            (None, _, _) => FreshBy::IssuedAt,
+            (Some(_), IssuedAt::Checked, _) | (Some(_), _, Replays::AcceptedWithin(_)) => FreshBy::Both,
+            (Some(_), IssuedAt::Ignored, _) => FreshBy::Nonce,
         };
         let store: Option<Arc<dyn ReplayStore>> = match replays {
             Replays::InMemory => Some(Arc::new(MemoryReplayStore::new())),
             Replays::By(store) => Some(store),
-            Replays::Accepted => None,
+            Replays::AcceptedWithin(_) => None,
         };
         // The time between the first and the last moment at which one proof is accepted.
         let by_issued_at = 2 * window;
@@ -104,7 +108,7 @@ impl ProofVerifier {
             (Some(nonces), FreshBy::Nonce) => nonces.acceptance(),
             (Some(nonces), _) => nonces.acceptance().min(by_issued_at),
         };
-        let keep_for = accepted_for + CLOCK_SKEW;
+        let keep_for = accepted_for + CLOCK_SKEW + MAX_WAIT_FOR_STORE;
         Self { url, algorithms, window, fresh_by, nonces, tokens, keys: ProofKeys::new(), store, keep_for }
     }
 

@@ -12,7 +12,7 @@ use super::replay_store_error::ReplayStoreError;
 use super::shard::Shard;
 use crate::clock::Moment;
 
-/// At 75 seconds for each proof, that is 7,000 requests a second.
+/// At 130 seconds for each proof, which are kept for up to twice as long, that is 4,000 requests a second.
 const DEFAULT_CAPACITY: usize = 1 << 20;
 /// Counts of entries have 32 bits.
 const MAX_CAPACITY: usize = u32::MAX as usize;
@@ -42,8 +42,8 @@ const MAX_KEEP_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// ```
 /// use tower_bearer::dpop::MemoryReplayStore;
 ///
-/// // For 20,000 requests a second whose proofs are kept for 75 seconds.
-/// let store = MemoryReplayStore::with_capacity(20_000 * 75 * 2);
+/// // For 20,000 requests a second whose proofs are kept for 130 seconds, as with the default window.
+/// let store = MemoryReplayStore::with_capacity(20_000 * 130 * 2);
 /// ```
 #[must_use]
 pub struct MemoryReplayStore {

@@ -194,12 +194,12 @@ fn a_rule_says_what_it_expected_and_what_it_found() {
         .collect();
     let jkt = client.jkt();
     let expected = [
-        "alg: one of PS256, EdDSA; ES256".to_owned(),
-        format!(r#"jwk: the thumbprint "abc" as in the jkt of the token; the thumbprint "{jkt}""#),
+        "proof_alg: one of PS256, EdDSA; ES256".to_owned(),
+        format!(r#"jkt: the thumbprint "abc" as in the jkt of the token; the thumbprint "{jkt}""#),
         r#"ath: the hash of the access token; "x""#.to_owned(),
         r#"htm: "POST"; "GET""#.to_owned(),
         r#"htu: "https://api.example.test/me"; "/me?code=…", which is not an absolute URI"#.to_owned(),
-        "iat: at most 60 s before or after 1800000000; 1799999000 (1000 s ago)".to_owned(),
+        "proof_iat: at most 60 s before or after 1800000000; 1799999000 (1000 s ago)".to_owned(),
         "nonce: a nonce of this server that has not expired; none".to_owned(),
     ];
     assert_eq!(shown, expected);
