@@ -29,7 +29,7 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 /// token that is bound to no key is accepted by the scheme `Bearer`, unless a binding is [required](Self::required).
 ///
 /// A page can read the challenges and nonces of an answer to a cross-origin request only if the answer lists
-/// [`EXPOSED_HEADERS`](super::super::EXPOSED_HEADERS) in `Access-Control-Expose-Headers`.
+/// [`EXPOSED_HEADERS`](crate::dpop::EXPOSED_HEADERS) in `Access-Control-Expose-Headers`.
 #[derive(Clone)]
 #[must_use = "give it to the builder of a server with `dpop`"]
 pub struct Dpop {
@@ -140,7 +140,7 @@ impl Dpop {
     /// If layers of two servers are within each other, and the servers share a store, give both a clone of one `Dpop`: they then use a
     /// proof once. With two stores each of them sees it once anyway.
     ///
-    /// Default: a [`MemoryReplayStore`](super::super::MemoryReplayStore), which suffices for one process. With the default window it takes
+    /// Default: a [`MemoryReplayStore`](crate::dpop::MemoryReplayStore), which suffices for one process. With the default window it takes
     /// 4,000 requests a second, and 65 of one client.
     pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
         self.replays = Replays::By(Arc::new(store));
