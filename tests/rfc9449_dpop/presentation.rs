@@ -122,6 +122,8 @@ async fn layers_within_each_other_use_a_proof_once() {
         let headers = [(AUTHORIZATION, &*authorization), (PROOF, &*proof)];
         assert_eq!(answer(service.clone(), request(&headers)).await.status(), StatusCode::OK);
         answer(service.clone(), request(&headers)).await.assert_refused("DPoP", "invalid_dpop_proof");
+        // The other server has used it too.
+        answer(other.layer().layer(echo()), request(&headers)).await.assert_refused("DPoP", "invalid_dpop_proof");
     }
     let strict = ServiceBuilder::new().layer(rig.api.layer().optional()).layer(rig.api.layer()).service(echo());
     let bearer = format!("Bearer {}", rig.token);

@@ -1,7 +1,7 @@
 //! A proof is used once, and whatever the replay store answers but "fresh" refuses the request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -134,6 +134,37 @@ async fn a_flood_of_one_client_costs_the_others_nothing() {
     let other = Rig { token, ..other };
     assert_eq!(other.send(&other.proof().sign()).await.status(), StatusCode::OK);
     assert_eq!(store.status().entries, 9);
+}
+
+/// A store that notes for how long it has to keep a proof.
+struct Noting(Arc<Mutex<Option<Duration>>>);
+
+impl ReplayStore for Noting {
+    fn insert(&self, entry: ReplayEntry) -> ReplayAnswer {
+        *self.0.lock().unwrap() = Some(entry.keep_for);
+        ReplayAnswer::Now(Ok(Freshness::Fresh))
+    }
+}
+
+/// For as long as it could be accepted, and 10 seconds for clocks of a fleet and for the store.
+#[tokio::test]
+async fn a_proof_is_kept_for_as_long_as_it_could_be_accepted() {
+    let seconds = Duration::from_secs;
+    let nonces = || Nonces::random().lifetime(seconds(90));
+    for (dpop, expected) in [
+        (dpop(), 2 * 60 + 10),
+        (dpop().window(seconds(5)), 2 * 5 + 10),
+        (dpop().nonces(nonces()), 90 + 5 + 10),
+        (dpop().nonces_and_issued_at(nonces()), 90 + 5 + 10),
+        (dpop().nonces_and_issued_at(nonces()).window(seconds(5)), 2 * 5 + 10),
+    ] {
+        let noted = Arc::default();
+        let rig = Rig::with(dpop.replay_store(Noting(Arc::clone(&noted))), |it| it);
+        let refused = rig.send(&rig.proof().sign()).await;
+        let proof = refused.header(&NONCE).iter().fold(rig.proof(), |proof, nonce| proof.nonce(nonce));
+        assert_eq!(rig.send(&proof.sign()).await.status(), StatusCode::OK);
+        assert_eq!(*noted.lock().unwrap(), Some(seconds(expected)));
+    }
 }
 
 #[tokio::test]
