@@ -25,7 +25,7 @@ step minimum supported Rust version and minimal versions
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 compiler="+$msrv"
 if ! cargo "$compiler" --version 2>/dev/null && ! rustup toolchain install --profile minimal "$msrv"; then
-    echo "NOT CHECKED: the toolchain $msrv is unavailable here; the one at hand builds the minimal versions"
+    echo "NOT CHECKED: the toolchain $msrv is not installed; the installed toolchain builds the minimal versions"
     compiler="+$(rustup show active-toolchain | cut -d ' ' -f 1)"
 fi
 minimal=target/minimal-versions/package

@@ -46,7 +46,7 @@ pub fn run(input: &[u8]) {
         shown()
     );
     for delimiter in [',', ' ', '|'] {
-        // What is no word is a mistake of the program's.
+        // An invalid word is a mistake in the program.
         let Ok(lists) = Require::try_claim_word(pointer, delimiter, value) else { continue };
         let listed = match claim {
             Some(Json::Text(text)) => text.split(delimiter).any(|word| word.trim_matches(' ') == value),

@@ -28,8 +28,8 @@ pub enum RejectionKind {
     /// The store that detects replayed DPoP proofs is full, or does not answer: 503 with `Retry-After`. Token and proof may be valid, so
     /// there is no error code that would make the client discard them.
     ReplayStoreUnavailable,
-    /// A bound of this server is reached, so the token or its proof is not checked to the end: 429 with `Retry-After`. The token may be valid, so there is
-    /// no error code that would make the client discard it.
+    /// A bound of this server is reached, so the token or its proof is not checked to the end: 429 with `Retry-After`. The token
+    /// may be valid, so there is no error code that would make the client discard it.
     TooManyRequests,
     /// A handler or a requirement is on a route that no layer protects, or a token was checked by another server than the one that
     /// validated it: 500. It is a mistake in the program, and the log says what is missing.
@@ -39,7 +39,8 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
-    /// `keys_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `keys_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is
+    /// not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -9,25 +9,21 @@ use crate::credentials::{Presented, RequestView, Scheme};
 use crate::validation::{TokenError, VerifyError};
 
 impl RequestChecks {
-    /// What a token that is valid needs of the request that it came with. Nothing is inserted into the replay store.
+    /// What a valid token needs of the request that it came with. `error` is why the [check](Self::check) failed, if it did.
     pub(super) fn steps(
         &self,
         token: &AccessToken,
         presented: &Presented<'_>,
         request: RequestView<'_>,
         clock: &dyn Clock,
+        error: Option<&VerifyError>,
     ) -> Vec<Step> {
-        let error = match self.check(token, presented, request, clock) {
-            Ok(None) => return Vec::new(),
-            Ok(Some(_)) => None,
-            Err(error) => Some(error),
-        };
-        if let Some(step) = error.as_ref().and_then(of_binding) {
+        if let Some(step) = error.and_then(of_binding) {
             return vec![step];
         }
         let (Some(verifier), Scheme::Dpop) = (&self.dpop, presented.scheme) else { return Vec::new() };
         let jkt = token.confirmation().and_then(|confirmation| confirmation.jkt).unwrap_or_default();
-        of_proof(verifier, &presented.token, jkt, request, clock, error.as_ref())
+        of_proof(verifier, &presented.token, jkt, request, clock, error)
     }
 }
 

@@ -13,7 +13,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// wait for keys.
 ///
 /// A check belongs here if it depends on the request, or on something that neither the token's times nor its provenance covers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RequestChecks {
     /// `None` if no binding is configured. Then validation has refused every bound token.
     pub(super) dpop: Option<ProofVerifier>,

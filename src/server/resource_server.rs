@@ -8,7 +8,7 @@ use tracing::Span;
 use super::claims_extension::ClaimsExtension;
 use super::request_checks::{RequestChecks, require_fresh};
 use super::validator::{Validator, count, count_error};
-use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ReplayAnswer, ReplayStoreError, UsedProof};
+use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ProofError, ReplayAnswer, ReplayStoreError, UsedProof};
 use crate::challenge::{Challenges, ErrorCode};
 use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
 use crate::keys::IssuerStatus;
@@ -268,7 +268,7 @@ impl ResourceServer {
         let challenges = &self.0.challenges;
         match error {
             VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used)),
-            VerifyError::Proof(error) => match self.new_nonce().filter(|_| error.asks_for_a_nonce()) {
+            VerifyError::Proof(error) => match self.nonce_for(error) {
                 Some(nonce) => Rejection::use_dpop_nonce(challenges.proof(ErrorCode::UseDpopNonce), nonce),
                 None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),
             },
@@ -278,8 +278,10 @@ impl ResourceServer {
         }
     }
 
-    fn new_nonce(&self) -> Option<HeaderValue> {
-        self.0.checks.dpop.as_ref()?.issue_nonce(&**self.0.validator.clock())
+    /// A nonce for the client, if that is what its proof lacks.
+    fn nonce_for(&self, error: &ProofError) -> Option<HeaderValue> {
+        let verifier = self.0.checks.dpop.as_ref().filter(|_| error.asks_for_a_nonce())?;
+        verifier.issue_nonce(&**self.0.validator.clock())
     }
 }
 

@@ -11,8 +11,8 @@ impl ResourceServer {
     /// put the [layer](Self::layer) around.
     ///
     /// The token is that of the `Authorization` header. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
-    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once for each request and not beside a layer, because the second use of a
-    /// proof is a replay. It renews no nonce: a client whose nonce has expired is told so by a refusal. It must be called within a tokio
+    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once for each request and not beside a layer, because the
+    /// second use of a proof is a replay. It renews no nonce: a client whose nonce has expired is told so by a refusal. It must be called within a tokio
     /// runtime with I/O and time enabled.
     ///
     /// ```
@@ -67,9 +67,10 @@ impl ResourceServer {
             let verdict = match verdict {
                 Ok(token) => {
                     let clock = &**self.0.validator.clock();
-                    steps.extend(self.0.checks.steps(&token, &presented, request, clock));
-                    let checked = self.0.checks.check(&token, &presented, request, clock);
-                    checked.map(drop).map(|()| token)
+                    let checked = self.0.checks.check(&token, &presented, request, clock).map(drop);
+                    let error = checked.as_ref().err();
+                    steps.extend(self.0.checks.steps(&token, &presented, request, clock, error));
+                    checked.map(|()| token)
                 }
                 Err(error) => Err(error),
             };

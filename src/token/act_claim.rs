@@ -69,7 +69,7 @@ impl<'t> ActClaim<'t> {
         }
         self.actors.push(ActorClaims { sub: None, iss: None, client_id: None });
         member.object(&mut ActorMembers { claim: self, place })?;
-        // What is no object has no members.
+        // Only an object has members.
         if self.actors[place].sub.is_none() && self.actors[place].client_id.is_none() {
             self.fault.get_or_insert("an actor with neither a sub nor a client_id");
         }

@@ -63,7 +63,7 @@ fn accepts_jobs_of_listed_repositories() {
     provider.refuses_strangers();
 }
 
-/// Whoever may run a workflow anywhere on GitHub gets a token for this audience.
+/// Anyone who can run a workflow on GitHub can get a token for this audience.
 #[test]
 fn refuses_jobs_of_other_repositories() {
     let caller = |found: &str| TokenError::Caller { claim: "repository_id", found: found.into() };

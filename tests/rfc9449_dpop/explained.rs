@@ -1,10 +1,11 @@
 //! What a developer learns of a proof that is refused.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
+use tower_bearer::jose::Algorithm;
 use tower_bearer::server::Explanation;
-use tower_bearer::testing::ProofBuilder;
+use tower_bearer::testing::{ProofBuilder, TestClient};
 use tower_bearer::validation::VerifyError;
 
 use super::{PROOF, Rig, URL, request};
@@ -28,7 +29,7 @@ fn failure(explanation: &Explanation) -> (&'static str, String) {
 #[tokio::test]
 async fn the_skew_of_the_clock_and_both_targets_are_shown() {
     let rig = Rig::new();
-    let skewed = rig.proof().issued_at(std::time::SystemTime::now() - Duration::from_secs(3600));
+    let skewed = rig.proof().issued_at(SystemTime::now() - Duration::from_secs(3600));
     let explanation = explain(&rig, &skewed, None).await;
     let (name, text) = failure(&explanation);
     assert!(name == "proof_iat" && (text.contains("(3600 s ago)") || text.contains("(3601 s ago)")), "{text}");
@@ -53,7 +54,7 @@ async fn a_good_proof_is_explained_without_using_it() {
         assert!(explanation.steps().iter().any(|step| step.name == "proof_signature"), "{explanation}");
     }
     assert_eq!(rig.send(&proof.sign()).await.status(), 200);
-    let forged = rig.proof().signed_by(&tower_bearer::testing::TestClient::new(tower_bearer::jose::Algorithm::ES256));
+    let forged = rig.proof().signed_by(&TestClient::new(Algorithm::ES256));
     assert_eq!(failure(&explain(&rig, &forged, None).await).0, "proof_signature");
 }
 

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use tower::Layer;
 use tower_bearer::ResourceServer;
+use tower_bearer::clock::Clock;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, PeerAddress, PublicUrl};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::server::ConfigError;
@@ -98,7 +99,7 @@ async fn iat_has_to_be_within_the_window() {
     let clock = TestClock::new();
     let window = Duration::from_secs(60);
     let rig = Rig::with(dpop().window(window), |builder| builder.clock(clock.clone()));
-    let now = tower_bearer::clock::Clock::now(&clock);
+    let now = clock.now();
     let day = Duration::from_secs(24 * 60 * 60);
     for (iat, expected) in [
         (now - window + Duration::from_secs(1), 200),

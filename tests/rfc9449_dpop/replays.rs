@@ -10,10 +10,11 @@ use tower_bearer::clock::Clock;
 use tower_bearer::dpop::{
     Freshness, MemoryReplayStore, Nonces, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError,
 };
-use tower_bearer::testing::TestClock;
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::{TestClient, TestClock};
 
 use super::{NONCE, Rig, dpop};
-use crate::harness::paused_runtime;
+use crate::harness::{good, paused_runtime};
 
 /// A store that gives one answer, at once or later, and counts.
 struct Fixed {
@@ -129,8 +130,8 @@ async fn a_flood_of_one_client_costs_the_others_nothing() {
     }
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 8, "{statuses:?}");
     assert_eq!(statuses[8..], [429; 12]);
-    let other = Rig { client: tower_bearer::testing::TestClient::new(tower_bearer::jose::Algorithm::ES256), ..rig };
-    let token = crate::harness::good(&other.issuer).bound_to(&other.client).sign();
+    let other = Rig { client: TestClient::new(Algorithm::ES256), ..rig };
+    let token = good(&other.issuer).bound_to(&other.client).sign();
     let other = Rig { token, ..other };
     assert_eq!(other.send(&other.proof().sign()).await.status(), StatusCode::OK);
     assert_eq!(store.status().entries, 9);

@@ -150,7 +150,7 @@ impl Dpop {
     /// Accepts a proof any number of times while its `iat` is at most `window` from the server's time, which replaces the
     /// [window](Self::window). With [nonces](Self::nonces) too, `iat` is then checked.
     ///
-    /// This is insecure: whoever captures a request can repeat it. It is for several instances without a store that they share.
+    /// This is insecure: anyone who captures a request can repeat it. Use it where several instances share no store.
     pub fn insecure_accept_replay_within(mut self, window: Duration) -> Self {
         self.replays = Replays::AcceptedWithin(window);
         self

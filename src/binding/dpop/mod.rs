@@ -1,12 +1,12 @@
 //! Demonstrating Proof of Possession (DPoP, RFC 9449): a proof is a JWS that the client signs for each request.
 
-mod candidates;
 mod checked_proof;
 #[expect(clippy::module_inception, reason = "a file is named for its main type")]
 mod dpop;
 mod forwarded;
 mod host_and_port;
 mod invalid_public_url;
+mod matching_headers;
 mod network;
 mod nonce;
 mod origin;

@@ -253,7 +253,7 @@ fn an_explanation_names_the_header_that_would_have_matched() {
     let request = request.body(()).unwrap();
     let names = |htu: &str| {
         let htu = TargetUri::parse_htu(htu).unwrap();
-        url("https://a").candidates_for_explain(RequestView::from(&request), &htu)
+        url("https://a").headers_that_match(RequestView::from(&request), &htu)
     };
     for (htu, expected) in [
         ("https://host.example/me", &["Host"][..]),
@@ -268,13 +268,12 @@ fn an_explanation_names_the_header_that_would_have_matched() {
         assert_eq!(names(htu), expected, "{htu}");
     }
     let absolute = Request::builder().uri("https://target.example/me").header("host", "host.example").body(()).unwrap();
-    let names = |htu| {
-        url("https://a").candidates_for_explain(RequestView::from(&absolute), &TargetUri::parse_htu(htu).unwrap())
-    };
+    let names =
+        |htu| url("https://a").headers_that_match(RequestView::from(&absolute), &TargetUri::parse_htu(htu).unwrap());
     assert_eq!((names("https://target.example/me"), names("https://host.example/me")), (vec!["Host"], vec![]));
     // A header that says what is configured is of no help.
     let same = Request::builder().uri("/me").header("host", "a").header("x-forwarded-host", "a");
     let same = same.header("forwarded", "host=a").body(()).unwrap();
     let htu = TargetUri::parse_htu("https://a/me").unwrap();
-    assert!(url("https://a").candidates_for_explain(RequestView::from(&same), &htu).is_empty());
+    assert!(url("https://a").headers_that_match(RequestView::from(&same), &htu).is_empty());
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, HeaderValue};
 use http::{Extensions, Method};
-
 use smallvec::SmallVec;
 
 use super::checked_proof::CheckedProof;
@@ -77,6 +76,10 @@ pub(crate) struct UsedProof {
 struct UsedProofs(SmallVec<[UsedProof; 1]>);
 
 impl UsedProof {
+    fn of(proof: &GoodProof, store: &Arc<dyn ReplayStore>) -> Self {
+        Self { store: Arc::as_ptr(store).addr(), key: proof.key }
+    }
+
     /// Tells layers within this one.
     pub(crate) fn note(self, extensions: &mut Extensions) {
         extensions.get_or_insert_default::<UsedProofs>().0.push(self);
@@ -171,22 +174,23 @@ impl ProofVerifier {
     /// The headers of the request that would have made its target the one that the proof signs, if they had counted.
     pub(crate) fn headers_that_match(&self, request: RequestView<'_>, compared: &Compared) -> Vec<&'static str> {
         let signed = compared.signed.as_ref().filter(|signed| **signed != compared.target);
-        signed.map(|signed| self.url.candidates_for_explain(request, signed)).unwrap_or_default()
+        signed.map(|signed| self.url.headers_that_match(request, signed)).unwrap_or_default()
     }
 
     /// Inserts a good proof into the replay store, once for each request.
     pub(crate) fn insert(&self, proof: &GoodProof, request: RequestView<'_>, clock: &dyn Clock) -> ReplayAnswer {
-        match (&self.store, self.used(proof)) {
-            (Some(store), used) if !used.is_some_and(|used| used.is_noted(request.extensions)) => {
+        match &self.store {
+            Some(store) if !UsedProof::of(proof, store).is_noted(request.extensions) => {
                 store.insert(ReplayEntry::new(proof.key, self.keep_for, clock))
             }
+            // An outer layer has inserted it for this request, or replays are accepted.
             _ => ReplayAnswer::Now(Ok(Freshness::Fresh)),
         }
     }
 
     /// What an inner layer of the same server has to know of a proof that passed.
     pub(crate) fn used(&self, proof: &GoodProof) -> Option<UsedProof> {
-        self.store.as_ref().map(|store| UsedProof { store: Arc::as_ptr(store).addr(), key: proof.key })
+        self.store.as_ref().map(|store| UsedProof::of(proof, store))
     }
 
     /// What the nonce of a proof is worth, and a new one for the answer if it expires soon.

@@ -20,7 +20,7 @@ const ORIGINAL_PATHS: [(HeaderName, &str); 4] = [
 impl PublicUrl {
     /// The headers that would have made `htu` the target of the request, if they had counted. Nothing may be decided by
     /// them: the client may have written all of them.
-    pub(crate) fn candidates_for_explain(&self, request: RequestView<'_>, htu: &TargetUri) -> Vec<&'static str> {
+    pub(crate) fn headers_that_match(&self, request: RequestView<'_>, htu: &TargetUri) -> Vec<&'static str> {
         let own = own_path(request).ok();
         let mut found = Vec::new();
         let mut note = |names: &'static str, target: Option<TargetUri>| {
