@@ -69,14 +69,16 @@
 //! | the request | the answer |
 //! |---|---|
 //! | has one valid token | the inner service, with the [`AccessToken`] in the request's extensions |
-//! | has no Bearer credentials | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
+//! | has no credentials of a scheme that the server accepts | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
 //! | has malformed credentials, or more than one token | 400 `invalid_request` |
 //! | has a bad token, of any kind | 401 `invalid_token`, always with the same description |
+//! | has a valid token that is bound to a key, and no good [DPoP](dpop::Dpop) proof | 401 `invalid_dpop_proof`, or `use_dpop_nonce` with a nonce (RFC 9449) |
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
-//! | exceeds a limit of this server: too many requests wait for keys, the next fetch is too far off, or too many keys were tried | 429 with `Retry-After`, and no error, so that the client keeps its token |
+//! | exceeds a limit of this server: too many requests wait for keys, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a token that cannot be validated, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, so that the client keeps its token |
+//! | has a DPoP proof, and the [replay store](dpop::ReplayStore) is full or does not answer | 503 with `Retry-After`, and no error |
 //! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
 //!
 //! A token is valid if all of this holds. The checks are made in this order:

@@ -141,7 +141,7 @@ impl Dpop {
     /// proof once. With two stores each of them sees it once anyway.
     ///
     /// Default: a [`MemoryReplayStore`](crate::dpop::MemoryReplayStore), which suffices for one process. With the default window it takes
-    /// 4,000 requests a second, and 65 of one client.
+    /// 4,000 requests a second, and 60 of one client.
     pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
         self.replays = Replays::By(Arc::new(store));
         self
