@@ -1,12 +1,17 @@
 //! The API: what it serves, and what protects it.
 
+use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
+use tower_bearer::dpop::{EXPOSED_HEADERS, PeerAddress};
 use tower_bearer::require::AcrValues;
 use tower_bearer::{AccessToken, Require, ResourceServer, Scope};
 use tower_http::cors::CorsLayer;
@@ -48,11 +53,17 @@ pub(crate) fn router(server: &ResourceServer, needs: &Needs, origins: Vec<Header
             CorsLayer::new()
                 .allow_origin(origins)
                 .allow_methods([Method::GET, Method::POST])
-                .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-                .expose_headers([WWW_AUTHENTICATE]),
+                .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("dpop")])
+                .expose_headers(EXPOSED_HEADERS),
         );
     }
-    app
+    app.layer(from_fn(peer_address))
+}
+
+/// Tells the protecting layer whether a request comes from a proxy that it trusts.
+async fn peer_address(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(PeerAddress(peer.ip()));
+    next.run(request).await
 }
 
 async fn me(token: AccessToken) -> Json<Value> {

@@ -25,6 +25,7 @@ use clap::{Parser, ValueEnum};
 use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
@@ -64,6 +65,18 @@ struct Arguments {
     /// How closely tokens must follow RFC 9068
     #[arg(long, value_enum, default_value = "generic")]
     profile: ProfileName,
+    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone
+    #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "offered")]
+    dpop: Option<DpopMode>,
+    /// Require a nonce of the API in every proof, whatever the client's clock says
+    #[arg(long, requires = "dpop")]
+    dpop_nonce: bool,
+    /// The URL by which clients know the API, if it is not the one that is listened on: proofs name it
+    #[arg(long, value_name = "URL", requires = "dpop")]
+    base_url: Option<String>,
+    /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
+    #[arg(long, value_name = "CIDR", requires = "dpop")]
+    trust_proxy: Vec<String>,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -82,6 +95,15 @@ impl From<ProfileName> for Profile {
             ProfileName::Rfc9068 => Self::Rfc9068,
         }
     }
+}
+
+/// Which tokens the API accepts when it accepts proofs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DpopMode {
+    /// Those that are bound to a key, and others
+    Offered,
+    /// Those that are bound to a key
+    Required,
 }
 
 #[tokio::main]
@@ -157,7 +179,8 @@ async fn free_origin() -> io::Result<(TcpListener, String)> {
 }
 
 fn serve(listener: TcpListener, router: Router) -> JoinHandle<io::Result<()>> {
-    tokio::spawn(axum::serve(listener, router).into_future())
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum::serve(listener, service).into_future())
 }
 
 async fn finish(
@@ -177,21 +200,43 @@ impl Arguments {
         let (scope, acr) = (self.scope.clone(), self.acr.clone());
         Needs { scope, acr, max_age: self.max_age.map(Duration::from_secs) }
     }
+
+    /// How the API at this URL accepts proofs.
+    fn dpop(&self, url: &str) -> Result<Option<Dpop>, InvalidPublicUrl> {
+        let Some(mode) = self.dpop else { return Ok(None) };
+        let mut public_url = PublicUrl::new(self.base_url.as_deref().unwrap_or(url))?;
+        if !self.trust_proxy.is_empty() {
+            public_url = public_url.trust_proxies(&self.trust_proxy, ForwardedHeaders::XForwarded)?;
+        }
+        let mut dpop = Dpop::at_url(public_url);
+        if self.dpop_nonce {
+            dpop = dpop.nonces(Nonces::random());
+        }
+        if mode == DpopMode::Required {
+            dpop = dpop.required();
+        }
+        Ok(Some(dpop))
+    }
 }
 
 /// The server with its metadata, whose resource is the audience, or the URL that is listened on if the audience is no URL.
 /// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
-fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, ConfigError> {
+fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, Box<dyn Error>> {
+    let dpop = arguments.dpop(url)?;
     let builder = || {
         let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone());
-        builder.profile(arguments.profile.into())
+        let builder = builder.profile(arguments.profile.into());
+        match &dpop {
+            Some(dpop) => builder.dpop(dpop.clone()),
+            None => builder,
+        }
     };
     let metadata = Metadata::new().resource_name("Example API").scopes_supported(arguments.scope.iter());
     for metadata in [metadata.clone(), metadata.resource(url)] {
         match builder().metadata(metadata).build() {
             Err(ConfigError::Resource { .. }) => {}
-            done => return done,
+            done => return Ok(done?),
         }
     }
-    builder().build()
+    Ok(builder().build()?)
 }
