@@ -14,6 +14,7 @@ mod admission;
 mod cases;
 mod end_to_end;
 mod hand_written;
+mod proofs;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_threads;
@@ -32,6 +33,7 @@ use admission::admission;
 use cases::{Cases, ROUNDS};
 use end_to_end::end_to_end;
 use hand_written::hand_written;
+use proofs::proofs;
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
     server, small,
@@ -43,13 +45,14 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 8] = [
+    let parts: [(&str, Part); 9] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
         ("admission", admission),
         ("hand_written", hand_written),
         ("refusals", refusals),
+        ("proofs", proofs),
         ("two_threads", two_threads),
         ("end_to_end", end_to_end),
     ];

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::server::Builder;
-use tower_bearer::testing::{TestIssuer, TokenBuilder};
+use tower_bearer::testing::{TestClient, TestIssuer, TokenBuilder};
 use tower_bearer::{Issuer, Require, ResourceServer};
 
 /// Whom the tokens are for.
@@ -89,7 +89,16 @@ impl Floor {
 
     /// The floors under `tokens`, which have one key.
     pub(crate) fn of_all(issuer: &TestIssuer, algorithm: Algorithm, tokens: &[String]) -> Vec<Self> {
-        let key = Arc::new(parsed_key(issuer, algorithm));
+        Self::under(&jwk(issuer, algorithm), algorithm, tokens)
+    }
+
+    /// The floors under the DPoP proofs of `client`.
+    pub(crate) fn of_proofs(client: &TestClient, algorithm: Algorithm, proofs: &[String]) -> Vec<Self> {
+        Self::under(&client.jwk(), algorithm, proofs)
+    }
+
+    fn under(jwk: &Value, algorithm: Algorithm, tokens: &[String]) -> Vec<Self> {
+        let key = Arc::new(parsed_key(jwk, algorithm));
         let floor = |token: &String| {
             let (message, signature) = token.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
@@ -104,8 +113,7 @@ impl Floor {
     }
 }
 
-fn parsed_key(issuer: &TestIssuer, algorithm: Algorithm) -> ParsedPublicKey {
-    let jwk = jwk(issuer, algorithm);
+fn parsed_key(jwk: &Value, algorithm: Algorithm) -> ParsedPublicKey {
     let member = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     match algorithm {
         Algorithm::RS256 => RsaPublicKeyComponents { n: member("n"), e: member("e") }
@@ -204,7 +212,8 @@ where
     send(service, Request::new(()))
 }
 
-fn send<S>(service: &mut S, request: Request<()>) -> u16
+/// Sends one request, and returns the status; it must be answered without waiting.
+pub(crate) fn send<S>(service: &mut S, request: Request<()>) -> u16
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
