@@ -63,4 +63,8 @@ mod base64url {
     pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
         URL_SAFE_NO_PAD.encode(bytes)
     }
+
+    pub(super) fn encode_to(bytes: &[u8], text: &mut String) {
+        URL_SAFE_NO_PAD.encode_string(bytes, text);
+    }
 }

@@ -34,6 +34,8 @@ mod jose;
 mod keys;
 #[path = "../../src/token/numeric_date.rs"]
 mod numeric_date;
+#[path = "../../src/token/proof_binding.rs"]
+mod proof_binding;
 #[path = "../../src/redact.rs"]
 #[expect(dead_code, reason = "the crate uses all of it")]
 mod redact;

@@ -20,6 +20,7 @@ use crate::binding::{CheckedProof, FreshBy, NonceVerdict, ProofFacts, ProofKeys,
 use crate::jose::AlgorithmSet;
 use crate::json::Json;
 use crate::jwks::{Expected, with_material};
+use crate::proof_binding::{ProofBinding, ath_of};
 use crate::template::filled;
 use crate::world::{KEYS, NOW, seconds_from_now, with_times};
 
@@ -70,8 +71,7 @@ pub fn run(input: &[u8]) {
         let facts = ProofFacts {
             proof: &proof,
             algorithms: AlgorithmSet::all(),
-            jkt: &jkt,
-            token: TOKEN,
+            binding: ProofBinding { jkt: &jkt, ath: &ath_of(TOKEN) },
             method: &Method::GET,
             target: Target { expected: URL, signed },
             now: *NOW,

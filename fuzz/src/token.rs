@@ -18,6 +18,7 @@ use tower_bearer::{AccessToken, ResourceServer};
 
 // What the sources that are compiled in name as `crate::token`.
 pub(crate) use crate::numeric_date::NumericDate;
+pub(crate) use crate::proof_binding::ProofBinding;
 
 use crate::json::Json;
 use crate::model::{Flaw, Opinion, seconds};

@@ -67,6 +67,11 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Appends the encoded bytes to `text`.
+pub(super) fn encode_to(bytes: &[u8], text: &mut String) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
+}
+
 /// The mark of a byte that is not one of the 64 characters, above all bits of a value.
 const NO_CHARACTER: u32 = 1 << 31;
 

@@ -234,20 +234,52 @@ impl Material {
     /// RFC 7638 §3: the required members in lexicographic order, no white space. Every value here is base64url or a
     /// registered name, so nothing needs escaping.
     pub(super) fn thumbprint(&self) -> Thumbprint {
-        let b64 = |bytes: &[u8]| base64url::encode(bytes);
+        let members = Members::new();
         let members = match self {
-            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n)),
-            Self::Ec { curve, x, y } => {
-                format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, curve.name(), b64(x), b64(y))
-            }
-            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64(x)),
+            Self::Rsa { n, e } => members.bytes("e", e).text("kty", "RSA").bytes("n", n),
+            Self::Ec { curve, x, y } => members.text("crv", curve.name()).text("kty", "EC").bytes("x", x).bytes("y", y),
+            Self::Ed25519 { x } => members.text("crv", "Ed25519").text("kty", "OKP").bytes("x", x),
             // RFC 9964: `alg` is a required member of an AKP key.
             Self::MlDsa { algorithm, public } => {
-                format!(r#"{{"alg":"{algorithm}","kty":"AKP","pub":"{}"}}"#, b64(public))
+                members.text("alg", algorithm.name()).text("kty", "AKP").bytes("pub", public)
             }
         };
+        members.thumbprint()
+    }
+}
+
+/// The JSON text of a key whose hash is its thumbprint. Each proof of possession has a key, so it is written without formatting.
+struct Members(String);
+
+impl Members {
+    fn new() -> Self {
+        Self(String::with_capacity(256))
+    }
+
+    fn text(mut self, name: &str, value: &str) -> Self {
+        self.begin(name);
+        self.0.push_str(value);
+        self
+    }
+
+    fn bytes(mut self, name: &str, value: &[u8]) -> Self {
+        self.begin(name);
+        base64url::encode_to(value, &mut self.0);
+        self
+    }
+
+    /// Ends the value before this one.
+    fn begin(&mut self, name: &str) {
+        let before = if self.0.is_empty() { "{\"" } else { "\",\"" };
+        for part in [before, name, "\":\""] {
+            self.0.push_str(part);
+        }
+    }
+
+    fn thumbprint(mut self) -> Thumbprint {
+        self.0.push_str("\"}");
         let mut thumbprint = [0; 32];
-        thumbprint.copy_from_slice(digest::digest(&digest::SHA256, members.as_bytes()).as_ref());
+        thumbprint.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
         Thumbprint(thumbprint)
     }
 }

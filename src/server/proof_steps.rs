@@ -6,6 +6,7 @@ use crate::AccessToken;
 use crate::binding::dpop::{ProofError, ProofFacts, ProofVerifier, RULES, Rule};
 use crate::clock::Clock;
 use crate::credentials::{Presented, RequestView, Scheme};
+use crate::token::ProofBinding;
 use crate::validation::{TokenError, VerifyError};
 
 impl RequestChecks {
@@ -22,8 +23,8 @@ impl RequestChecks {
             return vec![step];
         }
         let (Some(verifier), Scheme::Dpop) = (&self.dpop, presented.scheme) else { return Vec::new() };
-        let jkt = token.confirmation().and_then(|confirmation| confirmation.jkt).unwrap_or_default();
-        of_proof(verifier, &presented.token, jkt, request, clock, error)
+        let Some(binding) = token.proof_binding(&presented.token) else { return Vec::new() };
+        of_proof(verifier, binding, request, clock, error)
     }
 }
 
@@ -47,8 +48,7 @@ pub(super) fn of_binding(error: &VerifyError) -> Option<Step> {
 
 fn of_proof(
     verifier: &ProofVerifier,
-    token: &str,
-    jkt: &str,
+    binding: ProofBinding<'_>,
     request: RequestView<'_>,
     clock: &dyn Clock,
     error: Option<&VerifyError>,
@@ -62,7 +62,7 @@ fn of_proof(
         holds: compared.is_ok(),
     };
     let Ok(compared) = compared else { return vec![form] };
-    let facts = verifier.facts(&compared, token, jkt);
+    let facts = verifier.facts(&compared, binding);
     let mut steps = vec![form];
     steps.extend(RULES.iter().filter(|rule| (rule.applies)(&facts)).map(|rule| of_rule(rule, &facts)));
     let headers = verifier.headers_that_match(request, &compared);

@@ -32,14 +32,16 @@ impl RequestChecks {
             (None, Scheme::Bearer) if !self.requires_binding() => Ok(None),
             (None, _) => Err(TokenError::NotBound.into()),
             (Some(_), Scheme::Bearer) => Err(TokenError::BoundWithoutProof.into()),
-            (Some(confirmation), Scheme::Dpop) => match (&self.dpop, confirmation.jkt, confirmation.x5t_s256) {
-                (Some(verifier), Some(jkt), None) => {
-                    let proof = verifier.check(request, &presented.token, jkt, clock)?;
-                    Ok(Some((verifier, proof)))
+            (Some(confirmation), Scheme::Dpop) => {
+                match (&self.dpop, token.proof_binding(&presented.token), confirmation.x5t_s256) {
+                    (Some(verifier), Some(binding), None) => {
+                        let proof = verifier.check(request, binding, clock)?;
+                        Ok(Some((verifier, proof)))
+                    }
+                    // Validation has refused every other confirmation.
+                    _ => Err(TokenError::Bound.into()),
                 }
-                // Validation has refused every other confirmation.
-                _ => Err(TokenError::Bound.into()),
-            },
+            }
         }
     }
 

@@ -8,9 +8,10 @@ use super::act_claim::{ActClaim, ActorClaims};
 use super::claims::{self, ParseClaims, ParsedClaims};
 use super::claims_error::ClaimsError;
 use super::client_claim::ClientClaim;
-use super::confirmation::Confirmation;
+use super::confirmation::{Confirmation, KeptConfirmation};
 use super::details_claim::{Detail, DetailsClaim};
 use super::numeric_date::NumericDate;
+use super::proof_binding::ProofBinding;
 use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
@@ -43,7 +44,7 @@ struct Inner {
     auth_time: Option<NumericDate>,
     actors: Box<[ActorClaims<Text>]>,
     details: Box<[Detail<Text>]>,
-    confirmation: Option<Box<Confirmation<Text>>>,
+    confirmation: Option<Box<KeptConfirmation>>,
     server: ServerIdentity,
     time: TimePolicy,
     payload: Box<[u8]>,
@@ -95,7 +96,7 @@ impl AccessToken {
             auth_time: claims.auth_time,
             actors: claims.act.map(|act: ActClaim<'_>| act.keep(payload)).unwrap_or_default(),
             details: claims.authorization_details.map(|it: DetailsClaim<'_>| it.keep(payload)).unwrap_or_default(),
-            confirmation: claims.confirmation.map(|cnf| Box::new(cnf.keep(payload))),
+            confirmation: claims.confirmation.map(|cnf| Box::new(KeptConfirmation::new(cnf.keep(payload)))),
             server,
             time,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
@@ -244,7 +245,14 @@ impl AccessToken {
 
     /// Which key the holder of the token has to prove, for a token that is bound to one.
     pub(crate) fn confirmation(&self) -> Option<Confirmation<&str>> {
-        self.0.confirmation.as_ref().map(|confirmation| confirmation.map(|text| self.text(text)))
+        self.0.confirmation.as_ref().map(|confirmation| confirmation.claim.map(|text| self.text(text)))
+    }
+
+    /// What a DPoP proof has to name, for a token that is bound to a key by its thumbprint. `text` is the text of this token.
+    pub(crate) fn proof_binding(&self, text: &str) -> Option<ProofBinding<'_>> {
+        let confirmation = self.0.confirmation.as_ref()?;
+        let jkt = confirmation.claim.jkt.as_ref()?;
+        Some(ProofBinding { jkt: self.text(jkt), ath: confirmation.ath(text) })
     }
 
     /// Whether it was this server that validated the token.

@@ -1,3 +1,6 @@
+use std::sync::OnceLock;
+
+use super::proof_binding::ath_of;
 use super::text::Text;
 
 /// Which key the holder of a token has to prove (`cnf`, RFC 7800 §3.1). If both thumbprints are there, both have to be proven.
@@ -15,9 +18,27 @@ impl<T> Confirmation<T> {
     }
 }
 
-impl Confirmation<Text> {
+/// The confirmation of a validated token.
+pub(super) struct KeptConfirmation {
+    pub(super) claim: Confirmation<Text>,
+    /// Computed for the first proof. Every later proof is compared with the same hash.
+    ath: OnceLock<Box<str>>,
+}
+
+impl KeptConfirmation {
+    pub(super) fn new(claim: Confirmation<Text>) -> Self {
+        Self { claim, ath: OnceLock::new() }
+    }
+
+    /// The hash of the token. `text` is the text that was validated, the same in every call.
+    pub(super) fn ath(&self, text: &str) -> &str {
+        self.ath.get_or_init(|| ath_of(text))
+    }
+
     /// About how many bytes of memory it takes.
     pub(super) fn footprint(&self) -> usize {
-        size_of::<Self>() + [&self.jkt, &self.x5t_s256].into_iter().flatten().map(Text::apart).sum::<usize>()
+        // 43 characters encode the 32 bytes of the hash.
+        let texts = [&self.claim.jkt, &self.claim.x5t_s256].into_iter().flatten();
+        size_of::<Self>() + 43 + texts.map(Text::apart).sum::<usize>()
     }
 }

@@ -13,6 +13,7 @@ mod cnf_claim;
 mod confirmation;
 mod details_claim;
 mod numeric_date;
+mod proof_binding;
 mod registered_claims;
 pub(crate) mod scope;
 mod server_identity;
@@ -33,6 +34,9 @@ pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
 pub(crate) use cnf_claim::CnfClaim;
 pub(crate) use details_claim::DetailsClaim;
+pub(crate) use proof_binding::ProofBinding;
+#[cfg(test)]
+pub(crate) use proof_binding::ath_of;
 pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use subject_claim::SubjectClaim;

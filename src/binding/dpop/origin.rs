@@ -26,13 +26,24 @@ impl Origin {
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
     }
+
+    /// Appends it. This runs for every request, and formatting is slow.
+    pub(super) fn push_to(&self, text: &mut String) {
+        text.push_str(self.scheme.name());
+        text.push_str("://");
+        text.push_str(&self.host);
+        if let Some(port) = self.port {
+            text.push(':');
+            text.push_str(&port.to_string());
+        }
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port } = self;
-        write!(f, "{}://{host}", scheme.name())?;
-        port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        let mut text = String::new();
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 

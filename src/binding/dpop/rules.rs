@@ -4,14 +4,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
 use http::Method;
 
 use super::proof::UnverifiedProof;
 use super::proof_error::ProofError;
-use crate::jose::{Algorithm, AlgorithmSet, encode_base64url};
+use crate::jose::{Algorithm, AlgorithmSet};
 use crate::redact::{Excerpt, quoted, url};
-use crate::token::NumericDate;
+use crate::token::{NumericDate, ProofBinding};
 
 /// One rule about a proof: a row of the table.
 pub(crate) struct Rule {
@@ -34,10 +33,7 @@ pub(crate) struct ProofFacts<'a> {
     pub(crate) proof: &'a UnverifiedProof,
     /// The algorithms that this server accepts in proofs.
     pub(crate) algorithms: AlgorithmSet,
-    /// The thumbprint of the key that the token is bound to.
-    pub(crate) jkt: &'a str,
-    /// The access token, as it was sent.
-    pub(crate) token: &'a str,
+    pub(crate) binding: ProofBinding<'a>,
     /// The method of the request.
     pub(crate) method: &'a Method,
     pub(crate) target: Target<'a>,
@@ -102,12 +98,12 @@ pub(crate) const RULES: &[Rule] = &[
         applies: |_| true,
         check: |facts| {
             let found = facts.proof.thumbprint();
-            if found.is_written_as(facts.jkt) {
+            if found.is_written_as(facts.binding.jkt) {
                 return Ok(());
             }
-            Err(ProofError::OtherKey { found: found.to_string().into(), expected: facts.jkt.into() })
+            Err(ProofError::OtherKey { found: found.to_string().into(), expected: facts.binding.jkt.into() })
         },
-        expected: |facts| format!("the thumbprint {} as in the jkt of the token", quoted(Some(facts.jkt))),
+        expected: |facts| format!("the thumbprint {} as in the jkt of the token", quoted(Some(facts.binding.jkt))),
         found: |facts| format!("the thumbprint {}", quoted(Some(&facts.proof.thumbprint().to_string()))),
     },
     Rule {
@@ -116,11 +112,11 @@ pub(crate) const RULES: &[Rule] = &[
         applies: |_| true,
         check: |facts| {
             let found = facts.proof.ath();
-            if found == hash_of(facts.token) { Ok(()) } else { Err(ProofError::OtherToken { found: found.into() }) }
+            if found == facts.binding.ath { Ok(()) } else { Err(ProofError::OtherToken { found: found.into() }) }
         },
         expected: |_| "the hash of the access token".to_owned(),
         found: |facts| match facts.proof.ath() {
-            ath if ath == hash_of(facts.token) => "the hash of the access token".to_owned(),
+            ath if ath == facts.binding.ath => "the hash of the access token".to_owned(),
             ath => quoted(Some(ath)),
         },
     },
@@ -200,11 +196,6 @@ fn check_iat(facts: &ProofFacts<'_>) -> Result<(), ProofError> {
         return Err(ProofError::TooOld { iat, now, window });
     }
     if now.plus(window) < iat { Err(ProofError::InTheFuture { iat, now, window }) } else { Ok(()) }
-}
-
-/// RFC 9449 §4.2: base64url of the SHA-256 hash of the token's ASCII form.
-fn hash_of(token: &str) -> String {
-    encode_base64url(digest::digest(&digest::SHA256, token.as_bytes()))
 }
 
 /// An `htu` that is not normalised, without the values of its query.

@@ -22,7 +22,10 @@ impl TargetUri {
 
     /// `path` is in the form of [`normalise`], and begins with a slash.
     pub(super) fn new(origin: &Origin, path: &str) -> Self {
-        Self(format!("{origin}{path}").into())
+        let mut text = String::with_capacity(128);
+        origin.push_to(&mut text);
+        text.push_str(path);
+        Self(text.into())
     }
 
     /// The URI in its normal form.

@@ -39,8 +39,8 @@ pub(super) fn check_length(text: &str) -> Result<(), TargetUriError> {
 /// They are those of RFC 3986 §3.3 and the four others that a browser leaves as they are (URL Standard, path
 /// percent-encode set). A backslash is not among them, because for some parsers it is a slash.
 fn may_be_in_path(character: char) -> bool {
-    let is_sub_delim = "!$&'()*+,;=".contains(character);
-    is_unreserved(character) || is_sub_delim || "/:@".contains(character) || "[]|^".contains(character)
+    let is_sub_delim = |character| "!$&'()*+,;=".contains(character);
+    is_unreserved(character) || "/:@".contains(character) || is_sub_delim(character) || "[]|^".contains(character)
 }
 
 /// RFC 3986 §2.3.

@@ -20,6 +20,7 @@ use crate::binding::peer::PeerAddress;
 use crate::clock::Clock;
 use crate::credentials::{PROOF, RequestView};
 use crate::jose::AlgorithmSet;
+use crate::token::ProofBinding;
 
 /// The clocks of the instances that share a replay store may differ by this much.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -125,20 +126,19 @@ impl ProofVerifier {
         self.nonces.as_ref().map(|nonces| nonces.issue(clock.now()))
     }
 
-    /// Checks the proof of a request with a `token` that has been validated, and is bound to the key with the thumbprint `jkt`.
+    /// Checks the proof of a request with a token that has been validated, and has this `binding`.
     ///
     /// First its form and the rules, then its signature: a stranger buys no verification. [`insert`](Self::insert) comes last, so a
     /// proof that fails leaves no trace.
     pub(crate) fn check(
         &self,
         request: RequestView<'_>,
-        token: &str,
-        jkt: &str,
+        binding: ProofBinding<'_>,
         clock: &dyn Clock,
     ) -> Result<GoodProof, ProofError> {
         let compared = self.compare(request, clock)?;
-        let verified = CheckedProof::check(&self.facts(&compared, token, jkt))?.verify_signature(&self.keys)?;
-        let key = ReplayKey::new(jkt, compared.method.as_str(), compared.target.as_str(), verified.jti());
+        let verified = CheckedProof::check(&self.facts(&compared, binding))?.verify_signature(&self.keys)?;
+        let key = ReplayKey::new(binding.jkt, compared.method.as_str(), compared.target.as_str(), verified.jti());
         Ok(GoodProof { key, new_nonce: compared.new_nonce })
     }
 
@@ -155,13 +155,12 @@ impl ProofVerifier {
     }
 
     /// What the rules read.
-    pub(crate) fn facts<'a>(&self, compared: &'a Compared, token: &'a str, jkt: &'a str) -> ProofFacts<'a> {
+    pub(crate) fn facts<'a>(&self, compared: &'a Compared, binding: ProofBinding<'a>) -> ProofFacts<'a> {
         let Compared { proof, method, target, signed, now, nonce, .. } = compared;
         ProofFacts {
             proof,
             algorithms: self.algorithms,
-            jkt,
-            token,
+            binding,
             method,
             target: Target { expected: target.as_str(), signed: signed.as_ref().map(TargetUri::as_str) },
             now: *now,

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use smallvec::SmallVec;
 
 /// Separates these hashes from others, and versions of them from each other.
 const LABEL: &[u8] = b"tower-bearer DPoP proof v1";
@@ -50,15 +51,14 @@ impl fmt::Debug for ReplayKey {
 
 /// The SHA-256 of the label and the texts, each after its length in 8 bytes.
 fn hash<const N: usize>(label: &[u8], texts: [&str; N]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
+    // In one piece: each call of the digest costs more than the bytes do.
+    let mut input = SmallVec::<[u8; 512]>::new();
     for part in [label].into_iter().chain(texts.map(str::as_bytes)) {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
+        input.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        input.extend_from_slice(part);
     }
     let mut hash = [0; 32];
-    for (byte, of_digest) in hash.iter_mut().zip(context.finish().as_ref()) {
-        *byte = *of_digest;
-    }
+    hash.copy_from_slice(digest::digest(&digest::SHA256, &input).as_ref());
     hash
 }
 

@@ -18,10 +18,13 @@ use super::proof_keys::ProofKeys;
 use super::rules::{FreshBy, NonceVerdict, ProofFacts, Target};
 use crate::jose::{Algorithm, AlgorithmSet, parsed_and_verified};
 use crate::testing::{ProofBuilder, TestClient, TestClock};
+use crate::token::{ProofBinding, ath_of};
 
 const TOKEN: &str = "the-token";
 const URL: &str = "https://api.example.test/me";
 const WINDOW: Duration = Duration::from_secs(60);
+
+static ATH: LazyLock<Box<str>> = LazyLock::new(|| ath_of(TOKEN));
 
 /// One client for each algorithm.
 static CLIENTS: LazyLock<Vec<TestClient>> = LazyLock::new(|| {
@@ -48,8 +51,7 @@ fn facts<'a>(proof: &'a UnverifiedProof, jkt: &'a str) -> ProofFacts<'a> {
     ProofFacts {
         proof,
         algorithms: AlgorithmSet::all(),
-        jkt,
-        token: TOKEN,
+        binding: ProofBinding { jkt, ath: &ATH },
         method: &Method::GET,
         target: Target { expected: URL, signed: Some(URL) },
         now: now(),

@@ -22,8 +22,7 @@ fn the_proof_of_section_7_is_good_for_its_request() {
     assert_eq!(proof.issued_at().to_string(), "1562262618");
     assert_eq!((proof.nonce(), proof.algorithm()), (None, Algorithm::ES256));
     let facts = ProofFacts {
-        jkt: JKT,
-        token: ACCESS_TOKEN,
+        binding: ProofBinding { jkt: JKT, ath: &ath_of(ACCESS_TOKEN) },
         target: Target { expected: RESOURCE, signed: Some(proof.htu()) },
         now: UNIX_EPOCH + Duration::from_secs(1_562_262_618),
         freshness: FreshBy::IssuedAt,
