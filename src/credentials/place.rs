@@ -38,7 +38,7 @@ impl Place {
             Self::Query => only(parameters(request.uri))?.map(Ok),
         };
         match token.transpose()? {
-            Some(token) if !is_b64token(token.as_bytes()) => Err(MalformedCredentials),
+            Some(token) if !is_b64token(token.as_bytes()) => Err(MalformedCredentials::BEARER),
             token => Ok(token),
         }
     }
@@ -58,17 +58,17 @@ impl Place {
 
 fn only<T>(mut found: impl Iterator<Item = T>) -> Result<Option<T>, MalformedCredentials> {
     let first = found.next();
-    if found.next().is_some() { Err(MalformedCredentials) } else { Ok(first) }
+    if found.next().is_some() { Err(MalformedCredentials::BEARER) } else { Ok(first) }
 }
 
 fn text(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
-    std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| MalformedCredentials)
+    std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| MalformedCredentials::BEARER)
 }
 
 /// What `token` stands for in base64url, in its only spelling: a second one could pass what compares the header as text.
 fn decoded(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
-    let token = decode_base64url(token).ok_or(MalformedCredentials)?;
-    String::from_utf8(token).map(Cow::Owned).map_err(|_| MalformedCredentials)
+    let token = decode_base64url(token).ok_or(MalformedCredentials::BEARER)?;
+    String::from_utf8(token).map(Cow::Owned).map_err(|_| MalformedCredentials::BEARER)
 }
 
 /// The values of the cookies of this name (RFC 6265 §4.2.1). An empty one counts as deleted.

@@ -7,7 +7,7 @@ use tracing::{Span, field};
 use super::caching;
 use super::settings::{Credentials, Settings, Tracing};
 use crate::binding::dpop::NONCE;
-use crate::credentials::{RequestView, Scheme, SourceIndex};
+use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
 use crate::server::{Accepted, Admission, Context, PendingVerdict, Verdict};
@@ -67,13 +67,16 @@ impl<R> RequestState<R> {
     pub(super) fn decide<B>(&mut self, request: &mut Request<B>, span: &Span) -> Decision {
         let settings = &*self.settings;
         let view = RequestView::from(&*request);
-        let Ok(presented) = settings.sources.find(view) else {
-            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-            return Decision::Refuse(settings.server.invalid_request(Scheme::Bearer));
-        };
-        let Some(presented) = presented else {
-            self.basis = AccessBasis::Anonymous;
-            return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
+        let presented = match settings.sources.find(view) {
+            Ok(Some(presented)) => presented,
+            Ok(None) => {
+                self.basis = AccessBasis::Anonymous;
+                return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
+            }
+            Err(MalformedCredentials { used }) => {
+                tracing::debug!(error = "malformed credentials, or more than one", "request refused");
+                return Decision::Refuse(settings.server.invalid_request(used));
+            }
         };
         if let Some(source) = presented.source {
             if let Err(found) = settings.sources.check_site(source, view) {

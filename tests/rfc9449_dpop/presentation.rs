@@ -232,6 +232,30 @@ async fn challenges_name_both_schemes_and_the_algorithms() {
     assert_eq!(reply.errors(), [("Bearer", None), ("DPoP", Some("insufficient_scope"))]);
 }
 
+/// Row L18.
+#[tokio::test]
+async fn malformed_credentials_are_named_in_the_challenge_of_their_scheme() {
+    let rig = Rig::new();
+    let service = rig.api.layer().token_from(TokenSource::cookie("session").insecure_allow_cross_site()).layer(echo());
+    let (dpop, bearer) = (format!("DPoP {}", rig.token), format!("Bearer {}", rig.token));
+    let cookie = format!("session={}", rig.token);
+    for (scheme, headers) in [
+        ("DPoP", &[(AUTHORIZATION, "DPoP")][..]),
+        ("DPoP", &[(AUTHORIZATION, "dpop \t")]),
+        ("DPoP", &[(AUTHORIZATION, "DPoP a b")]),
+        ("DPoP", &[(AUTHORIZATION, &dpop), (COOKIE, &cookie)]),
+        ("DPoP", &[(AUTHORIZATION, &dpop), (AUTHORIZATION, &bearer)]),
+        ("Bearer", &[(AUTHORIZATION, &bearer), (AUTHORIZATION, &dpop)]),
+        ("Bearer", &[(AUTHORIZATION, &bearer), (COOKIE, &cookie)]),
+        ("Bearer", &[(AUTHORIZATION, "")]),
+    ] {
+        let reply = answer(service.clone(), request(headers)).await;
+        assert_eq!(reply.status(), StatusCode::BAD_REQUEST, "{headers:?}");
+        let expected = ["Bearer", "DPoP"].map(|of| (of, (of == scheme).then_some("invalid_request")));
+        assert_eq!(reply.errors(), expected, "{headers:?}");
+    }
+}
+
 #[test]
 fn the_metadata_names_dpop() {
     let document = |dpop| {
