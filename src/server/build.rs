@@ -39,7 +39,7 @@ impl Builder {
             verified: VerifiedTokens::new(&self.token_cache),
             known_headers: KnownHeaders::default(),
         };
-        let checks = RequestChecks { dpop: self.dpop.as_ref().map(ProofVerifier::new) };
+        let checks = RequestChecks::new(self.dpop.as_ref().map(ProofVerifier::new));
         Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))
     }
 

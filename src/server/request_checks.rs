@@ -1,3 +1,5 @@
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::AccessToken;
@@ -17,9 +19,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct RequestChecks {
     /// `None` if no binding is configured. Then validation has refused every bound token.
     pub(super) dpop: Option<ProofVerifier>,
+    /// Whether the replay store failed, or was full, when it was last asked.
+    store_fails: AtomicBool,
 }
 
 impl RequestChecks {
+    pub(super) fn new(dpop: Option<ProofVerifier>) -> Self {
+        Self { dpop, store_fails: AtomicBool::new(false) }
+    }
+
     /// Checks a token that came with a request. `None` if it needs no proof.
     pub(super) fn check(
         &self,
@@ -54,24 +62,37 @@ impl RequestChecks {
         }
     }
 
+    /// The answer of the replay store. Only a fresh proof passes.
+    pub(super) fn require_fresh(&self, answer: Result<Freshness, ReplayStoreError>) -> Result<(), VerifyError> {
+        let answer = match answer {
+            Ok(Freshness::Full) => Err(ReplayStoreError::new("it is full")),
+            other => other,
+        };
+        self.log_store(answer.as_ref().err());
+        match answer {
+            Ok(Freshness::Fresh) => Ok(()),
+            Ok(Freshness::Replayed) => Err(ProofError::Replayed.into()),
+            Ok(Freshness::TooManyOfOneKey) => Err(VerifyError::TooManyRequests { retry_after: RETRY_AFTER }),
+            Ok(Freshness::Full) | Err(_) => Err(VerifyError::ReplayStoreUnavailable { retry_after: RETRY_AFTER }),
+        }
+    }
+
+    /// Warns of the first fault, and says when there is none any more: a store that fails does so for every request.
+    fn log_store(&self, fault: Option<&ReplayStoreError>) {
+        if self.store_fails.load(Ordering::Relaxed) == fault.is_some() {
+            return;
+        }
+        self.store_fails.store(fault.is_some(), Ordering::Relaxed);
+        if let Some(error) = fault {
+            // As an error, so that a subscriber shows its source too.
+            let error: &(dyn Error + 'static) = error;
+            tracing::warn!(error, "the store of used DPoP proofs takes no proofs");
+        } else {
+            tracing::info!("the store of used DPoP proofs takes proofs again");
+        }
+    }
+
     fn requires_binding(&self) -> bool {
         self.dpop.as_ref().is_some_and(ProofVerifier::is_required)
-    }
-}
-
-/// The answer of a replay store. Only a fresh proof passes.
-pub(super) fn require_fresh(answer: Result<Freshness, ReplayStoreError>) -> Result<(), VerifyError> {
-    match answer {
-        Ok(Freshness::Fresh) => Ok(()),
-        Ok(Freshness::Replayed) => Err(ProofError::Replayed.into()),
-        Ok(Freshness::TooManyOfOneKey) => Err(VerifyError::TooManyRequests { retry_after: RETRY_AFTER }),
-        Ok(Freshness::Full) => {
-            tracing::debug!("the store of used DPoP proofs is full");
-            Err(VerifyError::ReplayStoreUnavailable { retry_after: RETRY_AFTER })
-        }
-        Err(error) => {
-            tracing::debug!(%error, "the store of used DPoP proofs does not answer");
-            Err(VerifyError::ReplayStoreUnavailable { retry_after: RETRY_AFTER })
-        }
     }
 }

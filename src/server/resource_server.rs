@@ -6,7 +6,7 @@ use http::HeaderValue;
 use tracing::Span;
 
 use super::claims_extension::ClaimsExtension;
-use super::request_checks::{RequestChecks, require_fresh};
+use super::request_checks::RequestChecks;
 use super::validator::{Validator, count, count_error};
 use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ProofError, ReplayAnswer, ReplayStoreError, UsedProof};
 use crate::challenge::{Challenges, ErrorCode};
@@ -251,7 +251,7 @@ impl ResourceServer {
 
     /// Concludes a request whose proof is good, if it is fresh.
     fn admit_fresh(&self, accepted: Accepted, answer: Result<Freshness, ReplayStoreError>, span: &Span) -> Admission {
-        match require_fresh(answer) {
+        match self.0.checks.require_fresh(answer) {
             Ok(()) => accept(accepted),
             Err(error) => Admission::Refused(self.refuse(&error, Scheme::Dpop, span)),
         }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest;
 use serde::Serialize;
@@ -30,7 +30,15 @@ pub struct TestClient {
     key: Arc<SigningKey>,
     algorithm: Algorithm,
     clock: Arc<dyn Clock>,
+    offset: Offset,
     proofs: AtomicU64,
+}
+
+/// How far the clock of a client is off.
+#[derive(Clone, Copy)]
+enum Offset {
+    Ahead(Duration),
+    Behind(Duration),
 }
 
 impl TestClient {
@@ -38,13 +46,33 @@ impl TestClient {
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         let key = Arc::new(SigningKey::generate(algorithm, 1));
-        Self { key, algorithm, clock: Arc::new(SystemClock), proofs: AtomicU64::new(1) }
+        let offset = Offset::Ahead(Duration::ZERO);
+        Self { key, algorithm, clock: Arc::new(SystemClock), offset, proofs: AtomicU64::new(1) }
     }
 
     /// Sets the clock by which proofs are made. Default: the system's.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Makes proofs by a clock that is ahead of the [clock](Self::clock) by this much.
+    #[must_use]
+    pub fn ahead_by(self, offset: Duration) -> Self {
+        Self { offset: Offset::Ahead(offset), ..self }
+    }
+
+    /// Makes proofs by a clock that is behind the [clock](Self::clock) by this much.
+    #[must_use]
+    pub fn behind_by(self, offset: Duration) -> Self {
+        Self { offset: Offset::Behind(offset), ..self }
+    }
+
+    fn now(&self) -> SystemTime {
+        match self.offset {
+            Offset::Ahead(offset) => self.clock.now() + offset,
+            Offset::Behind(offset) => self.clock.now() - offset,
+        }
     }
 
     /// The public key as proofs have it: a JWK with no more members than identify the key.
@@ -77,7 +105,7 @@ impl TestClient {
             .claim("jti", format!("proof-{id}"))
             .claim("htm", method)
             .claim("htu", url)
-            .issued_at(self.clock.now())
+            .issued_at(self.now())
             .for_token(token)
     }
 }

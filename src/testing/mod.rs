@@ -1,4 +1,5 @@
-//! For tests of an API: an issuer, clients, tokens and proofs of every shape, and a clock that the test moves (feature `testing`).
+//! For tests of an API: an issuer, clients, tokens and proofs of every shape, a clock that the test moves, and a replay store that fails
+//! when told to (feature `testing`).
 //!
 //! [`TestIssuer`] is a real issuer on a loopback port with real keys, so tests run the code that ships. It has a thread of its own
 //! and works with any runtime, or none.
@@ -23,6 +24,7 @@ mod client;
 mod clock;
 mod endpoints;
 mod issuer;
+mod replay_store;
 mod signing_key;
 mod token_builder;
 mod unsigned_jwt;
@@ -31,4 +33,5 @@ pub use client::{ProofBuilder, TestClient};
 pub use clock::TestClock;
 pub use endpoints::{Endpoint, Fault};
 pub use issuer::{TestIssuer, TestIssuerBuilder};
+pub use replay_store::{ReplayFault, TestReplayStore};
 pub use token_builder::TokenBuilder;

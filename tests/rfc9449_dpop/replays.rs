@@ -11,9 +11,10 @@ use tower_bearer::dpop::{
     Freshness, MemoryReplayStore, Nonces, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError,
 };
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::{TestClient, TestClock};
+use tower_bearer::testing::{ReplayFault, TestClient, TestClock, TestReplayStore};
 
 use super::{NONCE, Rig, dpop};
+use crate::harness::log::logged;
 use crate::harness::{good, paused_runtime};
 
 /// A store that gives one answer, at once or later, and counts.
@@ -103,6 +104,34 @@ async fn every_answer_but_fresh_refuses() {
             assert_eq!(asked.load(Ordering::Relaxed), 3, "not asked about a bad proof");
         }
     }
+}
+
+#[test]
+fn a_store_that_fails_is_logged_when_it_begins_and_when_it_ends() {
+    let ((), log) = logged(|| {
+        paused_runtime().block_on(async {
+            let store = TestReplayStore::new();
+            let rig = Rig::with(dpop().replay_store(store.clone()), |it| it);
+            while !rig.api.is_ready() {
+                tokio::task::yield_now().await;
+            }
+            for fault in [Some(ReplayFault::Unavailable), None, Some(ReplayFault::Full)] {
+                match fault {
+                    Some(fault) => store.fail(fault),
+                    None => store.recover(),
+                }
+                for _ in 0..3 {
+                    let expected = if fault.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+                    assert_eq!(rig.send(&rig.proof().sign()).await.status(), expected);
+                }
+            }
+        });
+    });
+    let logged: Vec<_> = log.lines().filter(|line| line.contains("the store of used DPoP proofs takes")).collect();
+    assert_eq!(logged.len(), 3, "{log}");
+    assert!(logged[0].contains(" WARN ") && logged[0].contains("the test has made the store fail"), "{log}");
+    assert!(logged[1].contains(" INFO ") && logged[1].contains("takes proofs again"), "{log}");
+    assert!(logged[2].contains(" WARN ") && logged[2].contains("it is full"), "{log}");
 }
 
 #[test]
