@@ -121,6 +121,7 @@
 //!   than a request may wait for a key.
 //! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: who has captured one can
 //!   name the request that it was made for, and make another. The two headers count only from the addresses of `--proxy`.
+//! - A proof passes once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
 //! - Preflights of browsers bring no token: let the proxy answer them.
 
 use std::error::Error;

@@ -42,10 +42,10 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<NonceSettings> {
     };
     let nonces = of_keys(reader, &mut table, &node.path);
     let lifetime = table.get("lifetime").and_then(|node| lifetime(reader, &node));
-    let issued_at_too = table.get("issued_at_too").and_then(|node| {
+    let issued_at_too = table.get("issued_at_too").map(|node| {
         // What cannot be read is one problem, and causes no other.
         let is_too = reader.boolean(&node, "true or false").unwrap_or(true);
-        Some((node.path, is_too))
+        (node.path, is_too)
     });
     table.finish(reader);
     let nonces = match lifetime {
@@ -135,5 +135,5 @@ fn text_of(path: &str) -> io::Result<Vec<u8>> {
 /// The bytes of base64 in either alphabet, with or without padding.
 fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
-    decode_base64url(&text.trim_end_matches('=').replace('+', "-").replace('/', "_"))
+    decode_base64url(text.trim_end_matches('=').replace('+', "-").replace('/', "_"))
 }

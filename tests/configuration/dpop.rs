@@ -11,7 +11,7 @@ use tower_bearer::ResourceServer;
 use tower_bearer::config::Config;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PeerAddress, PublicUrl};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::{TestClient, TestClock, TestIssuer};
+use tower_bearer::testing::{ProofBuilder, TestClient, TestClock, TestIssuer};
 
 use super::agreement::assert_same;
 use super::{config, server_with};
@@ -115,7 +115,7 @@ impl Rig {
     /// The answer to a `GET` for this path, with a proof for this path below the public URL.
     async fn get(&self, path: &str, signed: &str, nonce: Option<&str>) -> Response<()> {
         let proof = self.client.proof("GET", &format!("{URL}{signed}"), &self.token);
-        let proof = nonce.into_iter().fold(proof, |proof, nonce| proof.nonce(nonce));
+        let proof = nonce.into_iter().fold(proof, ProofBuilder::nonce);
         let request = Request::get(path).header(AUTHORIZATION, format!("DPoP {}", self.token));
         self.send(request.header("dpop", proof.sign()).body(()).unwrap()).await
     }
