@@ -4,7 +4,7 @@
 //! It makes a [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was
 //! expected and what was found. The settings have the names, the defaults and the rules of the
 //! [builder](crate::server::Builder), which validates them: its errors appear here in the same words, and a value that it
-//! refuses cannot be configured. No setting turns a check off.
+//! refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

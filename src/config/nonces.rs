@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::path::Path;
 use super::reader::{Node, Reader, Table};
-use super::shown::shown;
 use crate::binding::dpop::{InvalidNonceKeys, Nonces};
 use crate::jose::decode_base64url;
 
@@ -104,18 +103,18 @@ fn of_texts(reader: &mut Reader, node: &Node) -> Option<Vec<Vec<u8>>> {
     all(texts.into_iter().map(key).collect())
 }
 
+/// A problem does not show the path either, because it may be a key that was meant for `keys`.
 fn of_files(reader: &mut Reader, node: &Node) -> Option<Vec<Vec<u8>>> {
-    let paths = reader.each_string(node)?;
+    let paths = reader.each_secret(node, "a list of files with nonce keys")?;
     let key = |(place, path): (Path, Option<&str>)| {
-        let path = path?;
-        let problem = match text_of(path) {
+        let problem = match text_of(path?) {
             Ok(text) => match decoded(text.trim_ascii()) {
                 Some(key) => return Some(key),
-                None => "expected a nonce key in base64, found something else".to_owned(),
+                None => "expected a nonce key in base64 in the file, found something else".to_owned(),
             },
             Err(error) => format!("expected a file that can be read: {error}"),
         };
-        reader.refuse(&place, format_args!("the file of a nonce key is {:?}, {problem}", shown(path)));
+        reader.refuse(&place, problem);
         None
     };
     all(paths.into_iter().map(key).collect())
