@@ -127,8 +127,12 @@ fn all(keys: Vec<Option<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
 
 fn text_of(path: &str) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_FILE).read_to_end(&mut text)?;
-    Ok(text)
+    let length = File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if length as u64 > MAX_FILE {
+        Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")))
+    } else {
+        Ok(text)
+    }
 }
 
 /// The bytes of base64 in either alphabet, with or without padding.

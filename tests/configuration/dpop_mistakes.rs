@@ -171,7 +171,8 @@ fn no_problem_shows_a_key() {
     let file = key_file("bad", format!("{secret}!"));
     let short = key_file("short", secret);
     let raw = key_file("raw", [0xff; 32]);
-    let (bad_file, short_file, raw_file) = (file.display(), short.display(), raw.display());
+    let long = key_file("long", secret.repeat(100));
+    let (bad_file, short_file, raw_file, long_file) = (file.display(), short.display(), raw.display(), long.display());
     let not_base64 = "expected a nonce key in base64, found";
     let no_file = "expected a file that can be read: No such file or directory (os error 2)";
     for (settings, expected) in [
@@ -224,6 +225,10 @@ fn no_problem_shows_a_key() {
             "dpop.nonces.key_files[0]: expected at least 32 bytes in nonce key 1, and found 18".to_owned(),
         ),
         (
+            format!("nonces.key_files = ['{long_file}']"),
+            "dpop.nonces.key_files[0]: expected a file that can be read: it has more than 1024 bytes".to_owned(),
+        ),
+        (
             format!("nonces.key_files = {secret:?}"),
             "dpop.nonces.key_files: expected a list of files with nonce keys, found a string".to_owned(),
         ),
@@ -252,7 +257,7 @@ fn no_problem_shows_a_key() {
     assert_eq!(vars("API_DPOP__NONCES__KEYS", ""), [expected]);
     let builder = config(&document(&format!("nonces.keys = [{:?}]", KEYS[0]))).builder().unwrap();
     assert!(!format!("{builder:?}").contains(&KEYS[0][..20]) && !format!("{builder:?}").contains("1, 2, 3"));
-    for path in [file, short, raw] {
+    for path in [file, short, raw, long] {
         fs::remove_file(path).unwrap();
     }
 }
