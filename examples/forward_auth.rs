@@ -10,6 +10,9 @@
 //! where the token says nothing, so that a proxy which overwrites what it is given leaves nothing of the client's. Everything
 //! else is refused: 400, 401 and 403 with a challenge, and 503 with `Retry-After` while the issuer is down.
 //!
+//! With `--dpop https://api.example.com` it also accepts tokens that are bound to a key (RFC 9449), with a proof for the request that
+//! the proxy asks about. The proxy names that request in two headers, which it overwrites in every request.
+//!
 //! The scope stands in the path, because the proxy's configuration alone writes that. It does not stand in the query: Envoy
 //! appends the client's own. Several are separated by `%20`, and a slash within one is `%2F`.
 //!
@@ -18,6 +21,7 @@
 //! ```nginx
 //! # For `http { … }`. nginx itself passes on the challenge of a 401, and of nothing else.
 //! map $auth_status $auth_challenge_left { 400 $auth_challenge; 403 $auth_challenge; }
+//! map $auth_nonce $auth_nonce_caching { "" ""; default no-store; }      # a nonce is for one client
 //!
 //! # For `server { … }`.
 //! location /_scope/ {
@@ -25,11 +29,14 @@
 //!     proxy_pass http://127.0.0.1:9000/scope/;
 //!     proxy_pass_request_body off;
 //!     proxy_set_header Content-Length "";
+//!     proxy_set_header X-Original-URI $request_uri;      # for --dpop: in place of whatever the client sent
+//!     proxy_set_header X-Original-Method $request_method;
 //! }
 //! location /api/ {
 //!     auth_request /_scope/read:me;                  # several: "/_scope/read:me write:me"
 //!     auth_request_set $auth_status $upstream_status;
 //!     auth_request_set $auth_challenge $upstream_http_www_authenticate;
+//!     auth_request_set $auth_nonce $upstream_http_dpop_nonce;
 //!     auth_request_set $auth_retry_after $upstream_http_retry_after;
 //!     auth_request_set $auth_subject $upstream_http_x_auth_subject;
 //!     auth_request_set $auth_client $upstream_http_x_auth_client;
@@ -40,6 +47,8 @@
 //!     proxy_set_header X-Auth-Scope $auth_scope;
 //!     proxy_set_header X-Auth-Issuer $auth_issuer;
 //!     add_header WWW-Authenticate $auth_challenge_left always;
+//!     add_header DPoP-Nonce $auth_nonce always;
+//!     add_header Cache-Control $auth_nonce_caching always;
 //!     error_page 500 = @undecided;
 //!     proxy_pass http://127.0.0.1:8000;
 //! }
@@ -48,12 +57,20 @@
 //!     add_header WWW-Authenticate $auth_challenge_left always;
 //!     add_header Retry-After $auth_retry_after always;
 //!     if ($auth_status = 400) { return 400; }
+//!     if ($auth_status = 429) { return 429; }
 //!     if ($auth_status = 503) { return 503; }
 //!     return 500;
 //! }
 //! ```
 //!
+//! nginx before 1.23 passes on only one line of `WWW-Authenticate`, so the challenges of all schemes are one line here (RFC 9110
+//! §11.6.1).
+//!
 //! # Traefik
+//!
+//! It overwrites `X-Forwarded-Uri` and `X-Forwarded-Method` unless `trustForwardHeader` is on. For DPoP, leave that off, and start the
+//! example with `--target-header x-forwarded-uri --method-header x-forwarded-method`. Middlewares that change the path come after this one.
+//! Traefik drops the new nonce of a 200, so a client learns it from the 401 that follows.
 //!
 //! ```yaml
 //! http:
@@ -66,15 +83,30 @@
 //!
 //! # Envoy
 //!
+//! It sends only some headers of a request. For DPoP it has to send the proof, and another filter has to write the two headers before.
+//!
+//! ```yaml
+//! # For DPoP.
+//! name: envoy.filters.http.header_mutation
+//! typed_config:
+//!   "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+//!   mutations:
+//!     request_mutations:
+//!       - append: { header: { key: x-original-uri, value: "%REQ(:PATH)%" }, append_action: OVERWRITE_IF_EXISTS_OR_ADD }
+//!       - append: { header: { key: x-original-method, value: "%REQ(:METHOD)%" }, append_action: OVERWRITE_IF_EXISTS_OR_ADD }
+//! ```
+//!
 //! ```yaml
 //! name: envoy.filters.http.ext_authz
 //! typed_config:
 //!   "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+//!   allowed_headers: { patterns: [{ exact: dpop }, { prefix: x-original- }] }    # for DPoP
 //!   http_service:
 //!     server_uri: { uri: "http://127.0.0.1:9000", cluster: forward_auth, timeout: 7s }
 //!     path_prefix: /scope/read:me
 //!     authorization_response:
 //!       allowed_upstream_headers: { patterns: [{ prefix: x-auth-, ignore_case: true }] }
+//!       allowed_client_headers_on_success: { patterns: [{ exact: dpop-nonce }] }    # for DPoP
 //!   status_on_error: { code: ServiceUnavailable }    # else a 503 of ours becomes 403
 //! ```
 //!
@@ -87,20 +119,25 @@
 //! - The token still reaches the service. If it has no need of it, drop it: `proxy_set_header Authorization "";`.
 //! - No answer from here may mean yes: leave Envoy's `failure_mode_allow` off. Give the proxy 7 seconds of patience, one more
 //!   than a request may wait for a key.
+//! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: who has captured one can
+//!   name the request that it was made for, and make another. The two headers count only from the addresses of `--proxy`.
+//! - A proof passes once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
 //! - Preflights of browsers bring no token: let the proxy answer them.
 
 use std::error::Error;
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use clap::Parser;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tower_bearer::dpop::{Dpop, InvalidPublicUrl, Nonces, PeerAddress, PublicUrl};
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer, Scope};
 
@@ -116,16 +153,46 @@ struct Arguments {
     /// The address to listen on, which proxies alone should reach
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
+    /// Accept tokens that are bound to a key, with DPoP proofs for requests to the API at this URL, which is what clients call
+    #[arg(long, value_name = "URL")]
+    dpop: Option<String>,
+    /// Require a nonce in every proof
+    #[arg(long, requires = "dpop")]
+    nonces: bool,
+    /// The proxies that name the request that they ask about, as addresses or networks
+    #[arg(long, value_name = "NETWORK", default_values = ["127.0.0.1", "::1"])]
+    proxy: Vec<String>,
+    /// The header with the path and the query of that request, which every proxy overwrites
+    #[arg(long, value_name = "NAME", default_value = "x-original-uri")]
+    target_header: HeaderName,
+    /// The header with its method, which every proxy overwrites
+    #[arg(long, value_name = "NAME", default_value = "x-original-method")]
+    method_header: HeaderName,
+}
+
+impl Arguments {
+    fn proofs(&self) -> Result<Option<Dpop>, InvalidPublicUrl> {
+        let Some(url) = &self.dpop else { return Ok(None) };
+        let (target, method) = (self.target_header.clone(), self.method_header.clone());
+        let dpop = Dpop::at_url(PublicUrl::new(url)?.forward_auth(&self.proxy, target, method)?);
+        Ok(Some(if self.nonces { dpop.nonces(Nonces::random()) } else { dpop }))
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).init();
-    let Arguments { issuer, audience, listen } = Arguments::parse();
+    let arguments = Arguments::parse();
+    let proofs = arguments.proofs()?;
+    let Arguments { issuer, audience, listen, .. } = arguments;
     let own_issuer = issuer.is_none().then(TestIssuer::start);
     let own_url = own_issuer.as_ref().map(|own| own.url().to_owned());
     let issuer = Issuer::discover(&issuer.or(own_url).unwrap_or_default())?;
-    let api = ResourceServer::builder(&audience).trust(issuer).build()?;
+    let mut builder = ResourceServer::builder(&audience).trust(issuer);
+    if let Some(proofs) = proofs {
+        builder = builder.dpop(proofs);
+    }
+    let api = builder.build()?;
 
     let mut router = Router::new();
     for below in ["", "/", "/{*path}"] {
@@ -134,6 +201,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .route(&format!("/scope/{{scope}}{below}"), any(with_scope));
     }
     let router = router.with_state(api.clone()).layer(api.layer());
+    let router = router.layer(from_fn(with_peer)).layer(map_response(challenges_in_one_line));
 
     let listener = TcpListener::bind(listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -144,7 +212,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("curl -i {url}/scope/read:me -H 'Authorization: Bearer {token}'");
         println!("curl -i {url}/scope/write:me -H 'Authorization: Bearer {token}'");
     }
-    Ok(axum::serve(listener, router).await?)
+    Ok(axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?)
+}
+
+/// Tells the layer which proxy asks.
+async fn with_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(PeerAddress(peer.ip()));
+    next.run(request).await
+}
+
+/// For nginx before 1.23, which passes on one line of them.
+async fn challenges_in_one_line(mut response: Response) -> Response {
+    let lines: Vec<_> = response.headers().get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(line) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+        && !line.is_empty()
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, line);
+    }
+    response
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,8 @@
 //! The layer in front of a gRPC service, and what its clients see: `cargo run --example tonic`.
 //!
+//! It accepts tokens that are bound to a key too, with a DPoP proof for each call (RFC 9449). A proof names the method `POST` and the URL
+//! of the gRPC method, `https://host/package.Service/Method`.
+//!
 //! The service is the standard health check, so that no code has to be generated. A handler of yours finds the token with
 //! `request.extensions().get::<AccessToken>()`.
 
@@ -13,16 +16,20 @@ use tonic::transport::{Channel, Server};
 use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tower_bearer::dpop::Dpop;
+use tower_bearer::jose::Algorithm;
 use tower_bearer::rejection::Grpc;
-use tower_bearer::testing::TestIssuer;
+use tower_bearer::testing::{TestClient, TestIssuer};
 use tower_bearer::{Require, ResourceServer};
 
 const AUDIENCE: &str = "https://api.example.test";
+/// What clients call, whatever the address of this connection.
+const METHOD: &str = "https://api.example.test/grpc.health.v1.Health/Check";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = TestIssuer::start();
-    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).build()?;
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).dpop(Dpop::at(AUDIENCE)?).build()?;
 
     let (_reporter, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
@@ -35,27 +42,37 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let channel = Channel::from_shared(url)?.connect().await?;
     let token = || issuer.token().audience(AUDIENCE);
-    for (name, token) in [
-        ("without a token", None),
-        ("with too little scope", Some(token().sign())),
-        ("with a good token", Some(token().scope("health:read").sign())),
+    let client = TestClient::new(Algorithm::ES256);
+    let bound = token().scope("health:read").bound_to(&client).sign();
+    let proof = || client.proof("POST", METHOD, &bound).sign();
+    let bearer = |token: String| format!("Bearer {token}");
+    for (name, credentials, proof) in [
+        ("without a token", None, None),
+        ("with too little scope", Some(bearer(token().sign())), None),
+        ("with a good token", Some(bearer(token().scope("health:read").sign())), None),
+        ("with a bound token and its proof", Some(format!("DPoP {bound}")), Some(proof())),
+        ("with a bound token as Bearer", Some(bearer(bound.clone())), Some(proof())),
     ] {
-        match check(channel.clone(), token).await {
+        match check(channel.clone(), credentials, proof).await {
             Ok(serving) => println!("{name}: {serving}"),
             Err(status) => {
                 println!("{name}: {:?}, {}", status.code(), status.message());
-                println!("   www-authenticate: {:?}", status.metadata().get("www-authenticate"));
+                for challenge in status.metadata().get_all("www-authenticate") {
+                    println!("   www-authenticate: {challenge:?}");
+                }
             }
         }
     }
     Ok(())
 }
 
-async fn check(channel: Channel, token: Option<String>) -> Result<String, Status> {
+async fn check(channel: Channel, credentials: Option<String>, proof: Option<String>) -> Result<String, Status> {
     let mut request = Request::new(HealthCheckRequest::default());
-    if let Some(token) = token {
-        let credentials = format!("Bearer {token}").parse().map_err(|_| Status::internal("no header"))?;
-        request.metadata_mut().insert(AUTHORIZATION.as_str(), credentials);
+    for (name, value) in [(AUTHORIZATION.as_str(), credentials), ("dpop", proof)] {
+        if let Some(value) = value {
+            let value = value.parse().map_err(|_| Status::internal("no header"))?;
+            request.metadata_mut().insert(name, value);
+        }
     }
     let response = HealthClient::new(channel).check(request).await?;
     Ok(response.into_inner().status().as_str_name().to_owned())

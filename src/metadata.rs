@@ -132,6 +132,16 @@ impl Metadata {
         self.texts("scopes_supported").filter(move |(_, scope)| is_invalid(scope))
     }
 
+    /// The algorithms that it names for DPoP proofs, with their positions.
+    pub(crate) fn proof_algorithms(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.texts("dpop_signing_alg_values_supported")
+    }
+
+    /// Whether it says that tokens need not be bound to a key.
+    pub(crate) fn denies_dpop(&self) -> bool {
+        self.parameters.get("dpop_bound_access_tokens_required").and_then(Value::as_bool) == Some(false)
+    }
+
     /// The positions of `none` among the algorithms of a parameter, where RFC 9728 §2 forbids it.
     pub(crate) fn alg_none_positions(&self, parameter: &str) -> impl Iterator<Item = usize> {
         self.texts(parameter).filter(|(_, algorithm)| *algorithm == "none").map(|(at, _)| at)

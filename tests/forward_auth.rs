@@ -30,18 +30,22 @@ impl Drop for Process {
 }
 
 /// The example, listening.
-struct ForwardAuth {
-    url: String,
+pub(crate) struct ForwardAuth {
+    pub(crate) url: String,
     _process: Process,
 }
 
 impl ForwardAuth {
     fn start(issuer: &TestIssuer) -> Self {
+        Self::start_with(issuer, &[])
+    }
+
+    pub(crate) fn start_with(issuer: &TestIssuer, flags: &[&str]) -> Self {
         let program =
             std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("forward_auth");
         assert!(program.exists(), "`cargo build --example forward_auth` comes first");
-        let flags = ["--issuer", issuer.url(), "--audience", AUDIENCE, "--listen", "127.0.0.1:0"];
-        let mut process = Command::new(program).args(flags).stdout(Stdio::piped()).spawn().unwrap();
+        let own = ["--issuer", issuer.url(), "--audience", AUDIENCE, "--listen", "127.0.0.1:0"];
+        let mut process = Command::new(program).args(own).args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.next().unwrap();
         // What it warns of later needs a reader too.
@@ -56,8 +60,8 @@ impl ForwardAuth {
 }
 
 /// nginx in front of a service that tells which headers it sees, with the example to ask.
-struct Proxied {
-    url: String,
+pub(crate) struct Proxied {
+    pub(crate) url: String,
     folder: PathBuf,
     _nginx: Process,
     _forward_auth: ForwardAuth,
@@ -70,7 +74,10 @@ impl Proxied {
 
     /// With the documented configuration as `edit` leaves it.
     async fn start_with(issuer: &TestIssuer, edit: impl FnOnce(&str) -> String) -> Self {
-        let forward_auth = ForwardAuth::start(issuer);
+        Self::start_before(ForwardAuth::start(issuer), edit).await
+    }
+
+    pub(crate) async fn start_before(forward_auth: ForwardAuth, edit: impl FnOnce(&str) -> String) -> Self {
         let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let service_url = format!("http://{}", service.local_addr().unwrap());
         tokio::spawn(axum::serve(service, Router::new().fallback(echo)).into_future());
@@ -142,7 +149,7 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
@@ -158,7 +165,7 @@ async fn status(url: &str, path: &str, token: &str) -> StatusCode {
 }
 
 /// The only value of the header.
-fn the(response: &Response, name: impl AsHeaderName) -> &str {
+pub(crate) fn the(response: &Response, name: impl AsHeaderName) -> &str {
     let values: Vec<_> = response.headers().get_all(name).iter().collect();
     assert_eq!(values.len(), 1, "{response:?}");
     values[0].to_str().unwrap()
@@ -294,6 +301,20 @@ async fn nginx_passes_retry_after_on_during_an_outage() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(the(&response, RETRY_AFTER).parse::<u64>().unwrap() >= 1);
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+}
+
+/// The next fetch for an unknown key is too far off: the client keeps its token and repeats the request later.
+#[tokio::test]
+async fn nginx_passes_429_on_with_retry_after() {
+    let issuer = small_issuer();
+    let proxied = Proxied::start(&issuer).await;
+    let mut found = Vec::new();
+    for kid in ["unknown-1", "unknown-2", "unknown-3"] {
+        let response =
+            proxied.get("/api/me").bearer_auth(good(&issuer).header("kid", kid).sign()).send().await.unwrap();
+        found.push((response.status().as_u16(), response.headers().contains_key(RETRY_AFTER)));
+    }
+    assert_eq!(found, [(401, false), (401, false), (429, true)]);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod extractors;
 mod flood;
 mod forms;
 mod forward_auth;
+mod forward_auth_dpop;
 mod harness;
 mod keys_lifetime;
 mod keys_persisted;

@@ -15,11 +15,13 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceExt;
+use tower_bearer::dpop::Dpop;
+use tower_bearer::jose::Algorithm;
 use tower_bearer::rejection::{Grpc, Problem, RejectionContext, RejectionKind};
-use tower_bearer::testing::{Endpoint, Fault};
-use tower_bearer::{AccessToken, Rejection, Require};
+use tower_bearer::testing::{Endpoint, Fault, TestClient};
+use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
 
-use crate::harness::{good, server, small_issuer};
+use crate::harness::{AUDIENCE, good, server, small_issuer};
 
 async fn ask(app: &Router, token: Option<&str>) -> (Response<()>, String) {
     let mut request = Request::get("/me");
@@ -105,10 +107,10 @@ async fn a_custom_responder_keeps_status_and_challenge() {
 }
 
 /// A client of the health check behind the layer, with `health:read` required.
-async fn grpc_client(issuer: &tower_bearer::testing::TestIssuer) -> HealthClient<Channel> {
+async fn grpc_client(api: &ResourceServer) -> HealthClient<Channel> {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
-        .layer(server(issuer).layer().respond_with(Grpc))
+        .layer(api.layer().respond_with(Grpc))
         .add_service(Require::scope("health:read").and_acr("mfa").named_layer(health));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -127,7 +129,7 @@ async fn check(client: &HealthClient<Channel>, token: Option<String>) -> Result<
 #[tokio::test]
 async fn a_tonic_client_sees_the_status_and_the_challenge() {
     let issuer = small_issuer();
-    let client = grpc_client(&issuer).await;
+    let client = grpc_client(&server(&issuer)).await;
     let strong = good(&issuer).claim("acr", "mfa");
     let cases = [
         (None, Code::Unauthenticated, r#"Bearer realm="https://api.example.test""#),
@@ -145,11 +147,40 @@ async fn a_tonic_client_sees_the_status_and_the_challenge() {
     assert_eq!(check(&client, Some(strong.scope("health:read").sign())).await.unwrap(), 1);
 }
 
+/// The proof is for a `POST` of the https URL of the gRPC method, whatever the connection.
+#[tokio::test]
+async fn a_tonic_client_sends_a_bound_token_with_its_proof() {
+    let issuer = small_issuer();
+    let dpop = Dpop::at("https://grpc.example.test").unwrap();
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).dpop(dpop).build().unwrap();
+    let (grpc, client) = (grpc_client(&api).await, TestClient::new(Algorithm::ES256));
+    let token = good(&issuer).claim("acr", "mfa").scope("health:read").bound_to(&client).sign();
+    let url = "https://grpc.example.test/grpc.health.v1.Health/Check";
+    for (scheme, method, url, code) in [
+        ("DPoP", "POST", url, Code::Ok),
+        ("Bearer", "POST", url, Code::Unauthenticated),
+        ("DPoP", "GET", url, Code::Unauthenticated),
+        ("DPoP", "POST", "http://grpc.example.test/grpc.health.v1.Health/Check", Code::Unauthenticated),
+        ("DPoP", "POST", "https://grpc.example.test/grpc.health.v1.Health/Watch", Code::Unauthenticated),
+    ] {
+        let mut request = tonic::Request::new(HealthCheckRequest::default());
+        let proof = client.proof(method, url, &token).sign();
+        for (name, value) in [("authorization", format!("{scheme} {token}")), ("dpop", proof)] {
+            request.metadata_mut().insert(name, value.parse().unwrap());
+        }
+        let answer = grpc.clone().check(request).await;
+        assert_eq!(answer.as_ref().map_or_else(Status::code, |_| Code::Ok), code, "{scheme} {method} {url}");
+        if let Err(status) = answer {
+            assert_eq!(status.metadata().get_all("www-authenticate").iter().count(), 2);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_tonic_client_gets_unavailable_during_an_outage() {
     let issuer = small_issuer();
     issuer.fail(Endpoint::Jwks, Fault::Status(500));
-    let client = grpc_client(&issuer).await;
+    let client = grpc_client(&server(&issuer)).await;
     let status = check(&client, Some(good(&issuer).sign())).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.metadata().contains_key("retry-after") && !status.metadata().contains_key("www-authenticate"));

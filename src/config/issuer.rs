@@ -1,14 +1,12 @@
 //! The settings of the issuers.
 
+use super::algorithms;
 use super::constructor::{self, Construction};
-use super::nearest::nearest;
 use super::path::Path;
 use super::reader::{Node, Reader, Table};
 use super::stand_in;
 use super::tree::Tree;
 use crate::Issuer;
-use crate::jose::{Algorithm, UnknownAlgorithm};
-use crate::redact;
 
 /// All issuers of a list, with a stand-in in the place of each that cannot be read.
 pub(super) fn read_all(reader: &mut Reader, node: &Node) -> Vec<Issuer> {
@@ -74,25 +72,7 @@ fn with_rules(reader: &mut Reader, table: &mut Table, arguments: &[&str], mut is
         issuer = issuer.client_as_subject();
     }
     if let Some(node) = table.get("algorithms") {
-        let names = reader.strings(&node, Algorithm::ES256.name());
-        let algorithms: Vec<_> = names.iter().map(|(path, name)| algorithm(reader, path, name)).collect();
-        issuer = issuer.algorithms(algorithms);
+        issuer = issuer.algorithms(algorithms::read(reader, &node));
     }
     issuer
-}
-
-fn algorithm(reader: &mut Reader, path: &Path, name: &str) -> Algorithm {
-    redact::url(name).parse().unwrap_or_else(|unknown: UnknownAlgorithm| {
-        let is_like = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        let hint = if is_like("none") {
-            "; a token without a signature can be written by anyone".to_owned()
-        } else if is_like("HS") {
-            "; anyone with the secret that verifies an HMAC can also create tokens".to_owned()
-        } else {
-            let meant = nearest(name, Algorithm::ALL.iter().map(|known| known.name()));
-            meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
-        };
-        reader.refuse(path, format_args!("{unknown}{hint}"));
-        Algorithm::ES256
-    })
 }

@@ -4,7 +4,7 @@
 //! It makes a [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was
 //! expected and what was found. The settings have the names, the defaults and the rules of the
 //! [builder](crate::server::Builder), which validates them: its errors appear here in the same words, and a value that it
-//! refuses cannot be configured. No setting turns a check off.
+//! refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -86,6 +86,23 @@
 //! | `metadata.dpop_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.dpop_bound_access_tokens_required` | `true` or `false` | |
 //! | `metadata.signed_metadata` | a string | |
+//! | `dpop` | a table, as for [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
+//! | `dpop.url` | the public URL, as for [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
+//! | `dpop.mounted_at` | a path, as for [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
+//! | `dpop.trusted_proxies` | a list of addresses and networks, for `forwarded_headers` and `forward_auth`; the application inserts the [address of the peer](crate::dpop::PeerAddress) | none |
+//! | `dpop.forwarded_headers` | `"x_forwarded"`, `"x_forwarded_with_prefix"` or `"forwarded"`, as for [`trust_proxies`](crate::dpop::PublicUrl::trust_proxies) | none counts |
+//! | `dpop.forward_auth` | a table, as for [`forward_auth`](crate::dpop::PublicUrl::forward_auth) | the request itself is checked |
+//! | `dpop.forward_auth.target` | the name of the header with the target of the request | required in the table |
+//! | `dpop.forward_auth.method` | the name of the header with its method | required in the table |
+//! | `dpop.window` | an integer from 1 to 600 (seconds), as for [`window`](crate::dpop::Dpop::window) | 60 |
+//! | `dpop.nonces` | a table, or `true` for random keys, or `false`, as for [`nonces`](crate::dpop::Dpop::nonces) | `false`: none |
+//! | `dpop.nonces.keys` | a list of one or two secrets in base64, as for [`with_keys`](crate::dpop::Nonces::with_keys): the current key first | [random](crate::dpop::Nonces::random) keys of this process |
+//! | `dpop.nonces.key_files` | a list of one or two files, each with a secret in base64, in place of `keys` | none |
+//! | `dpop.nonces.lifetime` | an integer from 10 to 3,600 (seconds), as for [`lifetime`](crate::dpop::Nonces::lifetime) | 300 |
+//! | `dpop.nonces.issued_at_too` | `true` or `false`, as for [`nonces_and_issued_at`](crate::dpop::Dpop::nonces_and_issued_at) | `false` |
+//! | `dpop.required` | `true` or `false`, as for [`required`](crate::dpop::Dpop::required) | `false` |
+//! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::dpop::Dpop::algorithms) | all |
+//! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds), as for [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
 //! | `issuers[].issuer` | the identifier, as for [`discover`](crate::Issuer::discover); with one of the next two, as for [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
@@ -130,6 +147,45 @@
 //! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
 //! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
 //! no token or every token. Leave a setting out to get its default.
+//!
+//! # Bound tokens
+//!
+//! The table `dpop` has all that the method [`dpop`](Builder::dpop) of the builder takes as data. A replay store that several
+//! instances share is code: give the [builder](Config::builder) a `Dpop` of your own.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tower_bearer::config::Config;
+//! # let folder = std::env::temp_dir().join(format!("tower-bearer-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::fs::write(folder.join("nonce-key"), "lRxOFnc4xGnpdiCh3OX9JFH6ZYNSQ0YbBhfbuMrIvt4=\n")?;
+//! # let document = r#"
+//! audience = "https://api.example.com"
+//! issuers = ["https://login.example.com"]
+//!
+//! [dpop]
+//! url = "https://api.example.com/shop"        # what clients call
+//! mounted_at = "/internal/shop"               # and what the gateway makes of it
+//! required = true                             # default: tokens that are bound to no key are accepted too
+//! algorithms = ["ES256", "EdDSA"]
+//!
+//! [dpop.nonces]                               # or `true` for one process
+//! key_files = ["/run/secrets/nonce-key"]      # `openssl rand -base64 32` makes one
+//! lifetime = 120
+//! # "#;
+//! # let config: Config = toml::from_str(&document.replace("/run/secrets", &folder.display().to_string()))?;
+//! # config.build()?;
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(()) }
+//! ```
+//!
+//! The keys of nonces are the only secrets of a configuration. They come from files, or from variables such as
+//! `API_DPOP__NONCES__KEYS`. White space at the ends of a file does not count, and files are read once, when the server is made. No
+//! problem and no `Debug` form shows a key. A parser of your format may show the line of a syntax error, so prefer `key_files` in
+//! documents.
+//!
+//! A setting that has no effect beside another one is a problem: `window` where nonces alone decide, or `trusted_proxies` without a
+//! header.
 //!
 //! # From the environment
 //!
@@ -199,6 +255,7 @@
 //!
 //! They are in the order of the document if the parser of the format keeps it, as `toml` does with its feature `preserve_order`.
 
+mod algorithms;
 #[cfg(feature = "http-client")]
 mod aliases;
 #[cfg(feature = "http-client")]
@@ -206,13 +263,16 @@ mod constructor;
 #[cfg(not(feature = "http-client"))]
 #[path = "constructor_off.rs"]
 mod constructor;
+mod dpop;
 mod issuer;
 mod metadata;
 mod nearest;
+mod nonces;
 mod path;
 #[cfg(feature = "http-client")]
 mod preset;
 mod problems;
+mod public_url;
 mod reader;
 mod settings;
 mod shown;

@@ -6,7 +6,6 @@ use super::problems::{Problem, Problems};
 use super::shown::shown;
 use super::tree::Tree;
 use super::variables::{MAX_ELEMENTS, Names, is_no_index, is_number_and_more, with_two_underscores};
-use crate::server::ConfigError;
 
 /// Reads settings, and collects the problems with them.
 ///
@@ -37,7 +36,7 @@ impl Reader {
     }
 
     /// The value that the builder made. If it refused, that is a problem at `path`.
-    pub(super) fn accept<T>(&mut self, path: &Path, made: Result<T, ConfigError>) -> Option<T> {
+    pub(super) fn accept<T>(&mut self, path: &Path, made: Result<T, impl Display>) -> Option<T> {
         made.map_err(|error| self.refuse(path, error)).ok()
     }
 
@@ -98,15 +97,7 @@ impl Reader {
     }
 
     pub(super) fn boolean(&mut self, node: &Node, expected: &str) -> Option<bool> {
-        let boolean = match node.tree {
-            Tree::Boolean(boolean) => Some(*boolean),
-            Tree::Variable(text) => match text.as_str() {
-                "true" | "on" => Some(true),
-                "false" | "off" => Some(false),
-                _ => None,
-            },
-            _ => None,
-        };
+        let boolean = node.tree.boolean();
         if boolean.is_none() {
             self.expect(node, expected);
         }
@@ -144,19 +135,49 @@ impl Reader {
     /// The strings of a list or the words of a variable, each with its place. `stand_in` takes the place of one that cannot be
     /// read.
     pub(super) fn strings<'t>(&mut self, node: &Node<'t>, stand_in: &'t str) -> Vec<(Path, &'t str)> {
+        let strings = self.each_string(node).unwrap_or_else(|| vec![(node.path.clone(), None)]).into_iter();
+        strings.map(|(path, string)| (path, string.unwrap_or(stand_in))).collect()
+    }
+
+    /// As [`strings`](Self::strings), with `None` in the place of a string or a list that cannot be read.
+    pub(super) fn each_string<'t>(&mut self, node: &Node<'t>) -> Option<Vec<(Path, Option<&'t str>)>> {
         if let Tree::Variable(text) = node.tree {
-            let words = self.words(node, text).into_iter();
-            return words.map(|(path, word)| (path, word.unwrap_or(stand_in))).collect();
+            return Some(self.words(node, text));
         }
         let Some(elements) = node.elements() else {
             self.expect(node, "a list of strings");
-            return vec![(node.path.clone(), stand_in)];
+            return None;
         };
         let string = |element: Node<'t>| {
-            let string = self.string(&element).unwrap_or(stand_in);
+            let string = self.string(&element);
             (element.path, string)
         };
-        elements.into_iter().map(string).collect()
+        Some(elements.into_iter().map(string).collect())
+    }
+
+    /// As [`each_string`](Self::each_string), where the strings are secrets: a problem shows none of them.
+    pub(super) fn each_secret<'t>(&mut self, node: &Node<'t>, expected: &str) -> Option<Vec<(Path, Option<&'t str>)>> {
+        if let Tree::Variable(text) = node.tree {
+            let words = text.split_ascii_whitespace().enumerate();
+            return Some(words.map(|(at, word)| (node.path.element(at), Some(word))).collect());
+        }
+        let Some(elements) = node.elements() else {
+            self.expect_secret(node, expected);
+            return None;
+        };
+        let secret = |element: Node<'t>| {
+            if let Tree::String(text) | Tree::Variable(text) = element.tree {
+                return (element.path, Some(&**text));
+            }
+            self.expect_secret(&element, "a string");
+            (element.path, None)
+        };
+        Some(elements.into_iter().map(secret).collect())
+    }
+
+    /// Refuses a value of the wrong type without showing it, because it may be a secret.
+    pub(super) fn expect_secret(&mut self, node: &Node, expected: impl Display) {
+        self.refuse(&node.path, format_args!("expected {expected}, found {}", node.tree.kind()));
     }
 
     /// The words of a variable, each with its place. A word with a comma is refused, because the variable may be a list with

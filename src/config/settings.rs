@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::dpop;
 use super::issuer;
 use super::metadata;
 use super::path::Path;
@@ -45,6 +46,9 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     }
     if let Some(metadata) = table.get("metadata").and_then(|node| metadata::read(reader, &node)) {
         builder = builder.metadata(metadata);
+    }
+    if let Some(dpop) = table.get("dpop").and_then(|node| dpop::read(reader, &node)) {
+        builder = builder.dpop(dpop);
     }
     table.finish(reader);
     for Mistake { place, error } in builder.mistakes() {

@@ -5,7 +5,6 @@ use crate::Issuer;
 use crate::keys::KeyFile;
 
 /// A URL of a host that does not exist (RFC 6761 §6.4).
-#[cfg(feature = "http-client")]
 pub(super) const URL: &str = "https://stand-in.invalid";
 #[cfg(feature = "http-client")]
 pub(super) const DOMAIN: &str = "stand-in.invalid";
@@ -13,6 +12,8 @@ pub(super) const DOMAIN: &str = "stand-in.invalid";
 #[cfg(feature = "http-client")]
 pub(super) const TENANT: &str = "00000000-0000-4000-8000-000000000000";
 pub(super) const AUDIENCE: &str = "urn:stand-in";
+/// A network of no proxy (RFC 5737).
+pub(super) const NETWORK: &str = "192.0.2.0/24";
 /// A name of anything else.
 pub(super) const NAME: &str = "stand-in";
 

@@ -65,6 +65,33 @@ impl Tree {
         }
     }
 
+    /// The truth value that it stands for.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(boolean) => Some(*boolean),
+            Self::Variable(text) => match text.as_str() {
+                "true" | "on" => Some(true),
+                "false" | "off" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Its type, for messages that must not show the value.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Missing => "nothing",
+            Self::Boolean(_) => "true or false",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::String(_) | Self::Variable(_) => "a string",
+            Self::NotUnicode => "bytes that are not Unicode",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+
     /// Whether there is a value at `path`.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.position(path).len() == path.steps().len()

@@ -51,6 +51,17 @@ pub enum ConfigError {
     /// The metadata names the algorithm `none` (RFC 9728 §2, RFC 9449 §5.1).
     #[error("the metadata names the algorithm none, expected algorithms that sign")]
     MetadataAlgorithm,
+    /// The metadata names an algorithm for DPoP proofs that the server does not accept.
+    #[error("the metadata names the algorithm {} for DPoP proofs, expected algorithms that the server accepts", shown(.value))]
+    MetadataProofAlgorithm {
+        /// The algorithm.
+        value: String,
+    },
+    /// The metadata says that tokens need not be bound to a key, and the server requires it.
+    #[error(
+        "the metadata says that tokens need not be bound by DPoP, and the server requires it: expected the same in both"
+    )]
+    MetadataDeniesDpop,
     /// The window around the server's time for DPoP proofs is too short or too long (RFC 9449 §11.1).
     #[error("the window for DPoP proofs is {} s, expected 1 s to 600 s", .value.as_secs_f64())]
     ProofWindow {
@@ -182,6 +193,7 @@ impl ConfigError {
             | Self::Realm { value }
             | Self::Resource { value, .. }
             | Self::MetadataScope { value }
+            | Self::MetadataProofAlgorithm { value }
             | Self::Issuer { value, .. }
             | Self::JwksUrl { value, .. }
             | Self::PlainHttp { url: value }
@@ -195,6 +207,7 @@ impl ConfigError {
             | Self::NoKey { issuer: value }
             | Self::NotPersistable { issuer: value } => other.clone_into(value),
             Self::MetadataAlgorithm
+            | Self::MetadataDeniesDpop
             | Self::NoIssuer
             | Self::EmptyIssuer
             | Self::Leeway { .. }

@@ -24,6 +24,12 @@ pub mod tonic {}
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}
 
+#[doc = include_str!("sender_constrained.md")]
+pub mod sender_constrained {}
+
+#[doc = include_str!("behind_a_gateway.md")]
+pub mod behind_a_gateway {}
+
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 

@@ -5,7 +5,7 @@
 //!
 //! | name | kind | labels | what |
 //! |---|---|---|---|
-//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::TokenError::reason), or `undecided` because the issuer's keys were unavailable |
+//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::VerifyError::reason), also of its DPoP proof, or `undecided` because the issuer's keys were unavailable |
 //! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
 //! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`) |
 //! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |

@@ -158,6 +158,7 @@ impl fmt::Debug for Builder {
             .field("issuers", &self.issuers)
             .field("profile", &self.profile)
             .field("leeway", &self.leeway)
+            .field("dpop", &self.dpop)
             .finish_non_exhaustive()
     }
 }

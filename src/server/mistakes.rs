@@ -10,6 +10,7 @@ use url::Url;
 
 use super::builder::Builder;
 use crate::Issuer;
+use crate::binding::dpop::Dpop;
 use crate::challenge::{AcceptedSchemes, Challenges};
 use crate::issuer::ConfigError;
 use crate::keys::{self, Encryption, KeySource};
@@ -73,9 +74,14 @@ impl Builder {
             }
         }
         if let Some(dpop) = &self.dpop {
-            mistakes.note(Place::of(&["dpop", "window"]), check_window(dpop.effective_window()));
+            mistakes.note(Place::of(&["dpop", "url"]), ConfigError::check_text("public URL", &dpop.public_url()));
+            let window: &[_] =
+                if dpop.accepts_replays() { &["dpop", "insecure_accept_replay_within"] } else { &["dpop", "window"] };
+            mistakes.note(Place::of(window), check_window(dpop.effective_window()));
             if dpop.algorithm_names().is_empty() {
                 mistakes.note(Place::of(&["dpop", "algorithms"]), Err::<(), _>(ConfigError::NoProofAlgorithm));
+            } else if let Some(metadata) = &self.metadata {
+                note_contradictions(metadata, dpop, &mut mistakes);
             }
         }
         if self.realm.is_some() {
@@ -209,6 +215,21 @@ impl Issuer {
             };
             note(&["identify_by_client"], Some(at), verdict);
         }
+    }
+}
+
+/// The metadata must not tell clients to send what this server refuses.
+fn note_contradictions(metadata: &Metadata, dpop: &Dpop, mistakes: &mut Mistakes) {
+    let accepted = dpop.algorithm_names();
+    for (at, algorithm) in metadata.proof_algorithms() {
+        if algorithm != "none" && !accepted.contains(&algorithm) {
+            let error = ConfigError::MetadataProofAlgorithm { value: algorithm.to_owned() };
+            mistakes.note(Place::of(SIGNED[1]).element(at), Err::<(), _>(error));
+        }
+    }
+    if dpop.is_required() && metadata.denies_dpop() {
+        let place = Place::of(&["metadata", "dpop_bound_access_tokens_required"]);
+        mistakes.note(place, Err::<(), _>(ConfigError::MetadataDeniesDpop));
     }
 }
 

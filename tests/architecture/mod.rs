@@ -46,7 +46,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "validation",
         ],
     ),
-    ("config", &["issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"]),
+    ("config", &["binding", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"]),
     (
         "layer",
         &["binding", "credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"],

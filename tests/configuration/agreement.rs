@@ -104,7 +104,7 @@ fn presets_equal_the_constructors() {
 
 /// Both make the same server, or the builder's first error is among the problems.
 #[track_caller]
-fn assert_same(data: Result<Builder, Problems>, code: Result<Builder, ConfigError>) {
+pub(super) fn assert_same(data: Result<Builder, Problems>, code: Result<Builder, ConfigError>) {
     let server = |server: &ResourceServer| {
         let metadata = server.metadata().map(|metadata| metadata.json().clone());
         (format!("{server:?}"), metadata, server.token_cache_status())

@@ -2,6 +2,8 @@
 //! path.
 
 mod agreement;
+mod dpop;
+mod dpop_mistakes;
 mod environment;
 mod mistakes;
 mod near_misses;

@@ -210,6 +210,9 @@ fn every_setting_is_documented() {
     learn("'?' = 1", "");
     learn("token_cache.'?' = 1", "token_cache.");
     learn("metadata.'?' = 1", "metadata.");
+    learn("dpop.'?' = 1", "dpop.");
+    learn("dpop.nonces.'?' = 1", "dpop.nonces.");
+    learn("dpop.forward_auth.'?' = 1", "dpop.forward_auth.");
     learn("issuers = [{ issuer = 'x', '?' = 1 }]", "issuers[].");
     assert_eq!(documented, known);
 

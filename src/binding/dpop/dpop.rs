@@ -160,6 +160,16 @@ impl Dpop {
         self.tokens == Tokens::BoundOnly
     }
 
+    /// Whether a proof may be used again within the [window](Self::effective_window).
+    pub(crate) fn accepts_replays(&self) -> bool {
+        matches!(self.replays, Replays::AcceptedWithin(_))
+    }
+
+    /// The public URL of the root of the service, in its normal form.
+    pub(crate) fn public_url(&self) -> String {
+        self.url.root()
+    }
+
     /// How far `iat` may be from the server's time, where it is checked.
     pub(crate) fn effective_window(&self) -> Duration {
         match self.replays {
@@ -180,9 +190,11 @@ impl fmt::Debug for Dpop {
         f.debug_struct("Dpop")
             .field("url", &self.url)
             .field("algorithms", &self.algorithms)
-            .field("window", &self.window)
+            .field("issued_at", &self.issued_at)
+            .field("window", &self.effective_window())
             .field("nonces", &self.nonces)
             .field("tokens", &self.tokens)
+            .field("accepts_replays", &self.accepts_replays())
             .finish_non_exhaustive()
     }
 }

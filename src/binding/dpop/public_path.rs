@@ -23,7 +23,6 @@ impl BasePath {
         normalise(text).map(|path| Self(path.into()))
     }
 
-    #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -70,7 +70,8 @@ impl PublicUrl {
     /// If the text is not an absolute `http` or `https` URL, or has a query, a fragment, a user name or a dot segment.
     /// Nothing is corrected: `https:\\api.example.com` is refused, and so is a host outside of ASCII (write `xn--…`).
     pub fn new(url: &str) -> Result<Self, InvalidPublicUrl> {
-        let Parts { origin, path, has_more } = Parts::parse(url).map_err(InvalidPublicUrl::Url)?;
+        let Parts { origin, path, has_more } =
+            Parts::parse(url).map_err(|error| InvalidPublicUrl::Url(without_password(error, url)))?;
         if has_more {
             return Err(InvalidPublicUrl::QueryOrFragment);
         }
@@ -148,6 +149,11 @@ impl PublicUrl {
         Ok(Self { forward_auth: Some(ForwardAuth { networks, target, method }), ..self })
     }
 
+    /// The URL of the root of the service, in its normal form.
+    pub(super) fn root(&self) -> String {
+        format!("{}{}", self.origin, self.base.as_str())
+    }
+
     /// The target of the request that is to be checked, for the comparison with `htu`.
     pub(crate) fn target(&self, request: RequestView<'_>, peer: Option<IpAddr>) -> Result<TargetUri, TargetUriError> {
         let forwarded = match &self.proxies {
@@ -187,6 +193,14 @@ impl PublicUrl {
 impl ForwardAuth {
     fn check_peer(&self, peer: Option<IpAddr>) -> Result<(), TargetUriError> {
         if self.networks.contain(peer) { Ok(()) } else { Err(TargetUriError::UnnamedPeer { found: peer }) }
+    }
+}
+
+/// A password with a slash ends what looks like the host, so an error about that could show a part of it.
+fn without_password(error: TargetUriError, url: &str) -> TargetUriError {
+    match error {
+        TargetUriError::Host { .. } | TargetUriError::Port { .. } if url.contains('@') => TargetUriError::UserInfo,
+        other => other,
     }
 }
 
