@@ -71,6 +71,7 @@ export async function judge() {
     const verdicts = {};
     for (const algorithm of ALGORITHMS_OF_PROOFS) {
       const token = await tokenRequest(world, await proofOf(world, algorithm, PROOFS.good));
+      assert(token, `oidc-provider refuses a good proof by ${algorithm}`);
       for (const [name, row] of Object.entries(PROOFS)) {
         verdicts[name] ??= {};
         for (const [by, accepted] of Object.entries(await verdictsOn(world, algorithm, token, row))) {
