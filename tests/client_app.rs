@@ -44,10 +44,16 @@ async fn answer(demo: &mut Demo, url: &Url) -> Url {
     demo.browser.submit(&page, &[("decision", "allow")]).await.unwrap().elsewhere().unwrap()
 }
 
+/// Takes the answer of the authorization server to the backend.
+async fn return_with(page: &mut AppPage, answer: &Url) -> reqwest::Result<Reply> {
+    let parameters: BTreeMap<_, _> = answer.query_pairs().collect();
+    page.ask("session", &json!(parameters)).await
+}
+
 async fn sign_in(demo: &mut Demo, page: &mut AppPage) -> Reply {
     let url = begin(page).await;
     let answer = answer(demo, &url).await;
-    page.return_with(&answer).await.unwrap()
+    return_with(page, &answer).await.unwrap()
 }
 
 /// An answer with another value for a parameter.
@@ -174,16 +180,16 @@ async fn an_answer_is_taken_in_the_browser_that_asked_and_once() {
     let answer = answer(&mut demo, &url).await;
 
     let mut other = open(&demo);
-    assert_refused(&other.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
     begin(&mut other).await;
-    assert_refused(&other.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
     assert!(!other.cookies.contains_key("refresh"));
 
     // A foreign answer leaves the question open.
-    assert_refused(&page.return_with(&with(&answer, "state", "foreign")).await.unwrap(), "foreign state");
-    let reply = page.return_with(&answer).await.unwrap();
+    assert_refused(&return_with(&mut page, &with(&answer, "state", "foreign")).await.unwrap(), "foreign state");
+    let reply = return_with(&mut page, &answer).await.unwrap();
     assert!(reply.text("access_token").is_some(), "{}", reply.body);
-    assert_refused(&page.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "foreign state");
 }
 
 #[tokio::test]
@@ -197,7 +203,7 @@ async fn an_answer_of_another_server_or_a_refusal_signs_nobody_in() {
         let mut page = open(&demo);
         let url = begin(&mut page).await;
         let answer = with(&answer(&mut demo, &url).await, name, value);
-        assert_refused(&page.return_with(&answer).await.unwrap(), reason);
+        assert_refused(&return_with(&mut page, &answer).await.unwrap(), reason);
         assert!(page.cookies.is_empty(), "{:?}", page.cookies);
     }
 }
@@ -209,7 +215,7 @@ async fn an_id_token_of_another_sign_in_is_refused() {
     let url = begin(&mut page).await;
     // Somebody has the user sign in with a nonce that is not this browser's.
     let answer = answer(&mut demo, &with(&url, "nonce", "foreign")).await;
-    assert_refused(&page.return_with(&answer).await.unwrap(), "ID token");
+    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "ID token");
     assert!(!page.cookies.contains_key("refresh"));
 }
 
@@ -224,7 +230,7 @@ async fn what_was_begun_as_one_user_is_not_finished_as_another() {
         let reply = page.ask("authorize", &wish).await.unwrap();
         let url = Url::parse(reply.text("location").unwrap()).unwrap();
         let answer = answer(&mut demo, &url).await;
-        let reply = page.return_with(&answer).await.unwrap();
+        let reply = return_with(&mut page, &answer).await.unwrap();
         if is_same {
             assert_eq!(reply.text("resume"), Some("transfer"));
             assert_ne!(page.cookies["refresh"], before);
