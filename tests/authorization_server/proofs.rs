@@ -115,6 +115,7 @@ async fn other_spellings_of_a_good_proof_are_accepted() {
     for good in [
         good(),
         good().header("typ", "DPOP+JWT"),
+        good().header("typ", "application/dpop+jwt"),
         good().header("kid", "1"),
         good().claim("ath", "of no token").claim("nonce", "of another server").claim("other", 1),
         good().claim("htu", format!("{token_endpoint}?a=b#c")),

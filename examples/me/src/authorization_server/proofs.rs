@@ -171,7 +171,8 @@ struct PublicKey {
 
 impl PublicKey {
     fn of(header: &Header) -> Result<Self, ProofError> {
-        if !header.typ.eq_ignore_ascii_case("dpop+jwt") {
+        // With or without `application/` (RFC 7515 §4.1.9).
+        if !["dpop+jwt", "application/dpop+jwt"].iter().any(|name| header.typ.eq_ignore_ascii_case(name)) {
             return Err(ProofError::Type);
         }
         if header.alg != PROOF_ALGORITHM.name() {
