@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import * as oauth from 'oauth4webapi';
 import { freePort } from '../api.js';
 import { parts } from '../cases.js';
+import { ExampleMe } from '../servers/example-me.js';
 import { ALGORITHMS_OF_PROOFS, OidcProviderWithProofs } from '../servers/oidc-provider.js';
 import { PROOFS } from './proofs.js';
 
@@ -26,11 +27,12 @@ const JUDGES = {
   },
 };
 
-/** A token request of a client with a proof: the token, or undefined if the proof is refused. */
-async function tokenRequest({ metadata, audience }, proof) {
+/** A token request with a proof: the token, or undefined if the proof is refused. */
+async function tokenRequest({ server, metadata }, audience, proof) {
+  const { id, secret } = server.client(server.machine);
   const body = new URLSearchParams({ grant_type: 'client_credentials', resource: audience, scope: 'read:me' });
-  const authorization = `Basic ${btoa('app:secret')}`;
-  const response = await fetch(metadata.token_endpoint, { method: 'POST', headers: { authorization, dpop: proof }, body });
+  const headers = { authorization: `Basic ${btoa(`${id}:${secret}`)}`, dpop: proof };
+  const response = await fetch(metadata.token_endpoint, { method: 'POST', headers, body });
   const answer = await response.json();
   if (response.ok) return answer.access_token;
   assert.equal(response.status, 400);
@@ -54,26 +56,25 @@ class TestClients {
   }
 }
 
-/** For each proof, whether it is good, and what each judge says by each algorithm. */
+/** For each proof, what each judge says by each algorithm. */
 export async function judge() {
   const address = `127.0.0.1:${await freePort()}`;
   const audience = `http://${address}`;
-  const server = new OidcProviderWithProofs(['--dpop'], false);
+  const [server, example] = [new OidcProviderWithProofs(['--dpop'], false), new ExampleMe(['--dpop'])];
   await server.start(audience);
   const clients = new TestClients();
-  let api;
+  const apis = [];
   try {
-    api = await server.startApi({ issuer: server.issuer, audience, profile: 'rfc9068', address });
-    const issuer = new URL(server.issuer);
-    const response = await oauth.discoveryRequest(issuer, { [oauth.allowInsecureRequests]: true });
-    const metadata = await oauth.processDiscoveryResponse(issuer, response);
-    const world = { clients, audience, metadata, url: api.url.href };
-    const verdicts = {};
+    apis.push(await server.startApi({ issuer: server.issuer, audience, profile: 'rfc9068', address }));
+    apis.push(await example.startApi({ audience, profile: 'rfc9068' }));
+    const issuers = await Promise.all([server, example].map(async (one) => ({ server: one, metadata: await metadataOf(one) })));
+    const world = { clients, audience, issuers, metadata: issuers[0].metadata, url: apis[0].url.href };
+    const verdicts = Object.fromEntries(Object.keys(PROOFS).map((name) => [name, {}]));
     for (const algorithm of ALGORITHMS_OF_PROOFS) {
-      const token = await tokenRequest(world, await proofOf(world, algorithm, PROOFS.good));
+      const token = await tokenRequest(issuers[0], audience, await proofOf(world, algorithm, PROOFS.good, issuers[0]));
       assert(token, `oidc-provider refuses a good proof by ${algorithm}`);
       for (const [name, row] of Object.entries(PROOFS)) {
-        verdicts[name] ??= {};
+        if (algorithm !== 'ES256' && !row.byEach) continue;
         for (const [by, accepted] of Object.entries(await verdictsOn(world, algorithm, token, row))) {
           (verdicts[name][by] ??= {})[algorithm] = accepted;
         }
@@ -82,27 +83,36 @@ export async function judge() {
     return verdicts;
   } finally {
     clients.stop();
-    api?.stop();
+    for (const api of apis) api.stop();
     await server.stop();
   }
+}
+
+async function metadataOf({ issuer }) {
+  const response = await oauth.discoveryRequest(new URL(issuer), { [oauth.allowInsecureRequests]: true });
+  return oauth.processDiscoveryResponse(new URL(issuer), response);
 }
 
 async function verdictsOn(world, algorithm, token, row) {
   const found = {};
   for (const [name, accepts] of Object.entries(JUDGES)) {
-    const proof = await proofOf(world, algorithm, row, token);
+    const proof = await proofOf(world, algorithm, row, { token });
     const headers = { authorization: `${row.scheme ?? 'DPoP'} ${token}`, dpop: proof };
     if (row.used) assert(await accepts(world, headers));
     found[name] = await accepts(world, headers);
   }
   if (row.withToken) return found;
-  const proof = await proofOf(world, algorithm, row);
-  if (row.used) assert(await tokenRequest(world, proof));
-  return { ...found, 'oidc-provider': Boolean(await tokenRequest(world, proof)) };
+  for (const issuer of world.issuers) {
+    if (!issuer.metadata.dpop_signing_alg_values_supported.includes(algorithm)) continue;
+    const proof = await proofOf(world, algorithm, row, issuer);
+    if (row.used) assert(await tokenRequest(issuer, world.audience, proof));
+    found[issuer.server.name] = Boolean(await tokenRequest(issuer, world.audience, proof));
+  }
+  return found;
 }
 
 /** A proof of this row: for a request to the API with a token, or for a token request. */
-async function proofOf({ clients, metadata, url }, algorithm, { change, edit }, token) {
+async function proofOf({ clients, url }, algorithm, { change, edit }, { token, metadata }) {
   const request = token ? { method: 'GET', url, token } : { method: 'POST', url: metadata.token_endpoint };
   const wanted = { algorithm, ...request, claims: { jti: randomUUID() } };
   const { header, payload } = parts((await clients.make(wanted)).proof);

@@ -12,34 +12,37 @@ const jwk = (changed) => ({ jwk }) => ({ header: { jwk: { ...jwk, ...changed } }
 
 const good = (change, more) => ({ good: true, change, ...more });
 const bad = (change, more) => ({ good: false, change, ...more });
-/** Rules about the token, which a proof for a token request has none of. */
+/** About the key and the signature: by every algorithm. The others are by ES256. */
+const byEach = { byEach: true };
+/** About the token, of which a proof for a token request says nothing. */
 const withToken = { withToken: true };
 const another = (algorithm) => (algorithm.startsWith('ES') ? 'PS256' : 'ES256');
 const percentEncode = (letter) => `%${letter.charCodeAt().toString(16)}`;
 const changeSignature = (proof) => proof.replace(/.(?=.{8}$)/, (letter) => (letter === 'A' ? 'B' : 'A'));
 
 export const PROOFS = {
-  good: good(() => ({})),
-  'signed by another key': bad(() => ({ signer: 'another' })),
-  'signature changed': bad(() => ({}), { edit: changeSignature }),
-  'the key of another client': bad(() => ({ client: 'another' }), withToken),
+  good: good(() => ({}), byEach),
+  'signed by another key': bad(() => ({ signer: 'another' }), byEach),
+  'signature changed': bad(() => ({}), { ...byEach, edit: changeSignature }),
+  'the key of another client': bad(() => ({ client: 'another' }), { ...byEach, ...withToken }),
 
   '`typ`: `JWT`': bad(header({ typ: 'JWT' })),
   '`typ`: none': bad(header({ typ: null })),
   '`typ`: `application/dpop+jwt`': good(header({ typ: 'application/dpop+jwt' })),
   '`typ`: `DPoP+JWT`': good(header({ typ: 'DPoP+JWT' })),
-  '`alg`: `none`': bad(header({ alg: 'none' })),
-  '`alg`: `HS256`': bad(header({ alg: 'HS256' })),
-  '`alg`: that of another kind of key': bad(({ algorithm }) => ({ header: { alg: another(algorithm) } })),
+  '`alg`: `none`': bad(header({ alg: 'none' }), byEach),
+  '`alg`: `none`, and no signature': bad(header({ alg: 'none' }), { ...byEach, edit: (proof) => proof.replace(/[^.]*$/, '') }),
+  '`alg`: `HS256`': bad(header({ alg: 'HS256' }), byEach),
+  '`alg`: that of another kind of key': bad(({ algorithm }) => ({ header: { alg: another(algorithm) } }), byEach),
   '`crit`': bad(header({ crit: ['exp'] })),
   '`kid`': good(header({ kid: 'another' })),
-  '`jwk`: none': bad(header({ jwk: null })),
-  '`jwk`: a text': bad(header({ jwk: 'key' })),
-  '`jwk`: symmetric': bad(header({ jwk: { kty: 'oct', k: 'c2VjcmV0' } })),
-  '`jwk` with `d`': bad(jwk({ d: 'AQAB' })),
-  '`jwk` with `kid`, `use`': good(jwk({ kid: 'mine', use: 'sig' })),
-  '`jwk` with the `use` `enc`': bad(jwk({ use: 'enc' })),
-  '`jwk` with another `alg`': bad(({ jwk, algorithm }) => ({ header: { jwk: { ...jwk, alg: another(algorithm) } } })),
+  '`jwk`: none': bad(header({ jwk: null }), byEach),
+  '`jwk`: a text': bad(header({ jwk: 'key' }), byEach),
+  '`jwk`: symmetric': bad(header({ jwk: { kty: 'oct', k: 'c2VjcmV0' } }), byEach),
+  '`jwk` with `d`': bad(jwk({ d: 'AQAB' }), byEach),
+  '`jwk` with `kid`, `use`': good(jwk({ kid: 'mine', use: 'sig' }), byEach),
+  '`jwk` with the `use` `enc`': bad(jwk({ use: 'enc' }), byEach),
+  '`jwk` with another `alg`': bad(({ jwk, algorithm }) => ({ header: { jwk: { ...jwk, alg: another(algorithm) } } }), byEach),
 
   '`jti`: none': bad(claims({ jti: null })),
   '`jti`: empty': bad(claims({ jti: '' })),

@@ -1,5 +1,6 @@
 // Tokens that are bound to a key of the client (RFC 9449): the servers, each with the key of the client and the options of the API.
 import { code } from '../report.js';
+import { ExampleMe } from '../servers/example-me.js';
 import { OidcProviderWithProofs } from '../servers/oidc-provider.js';
 import { DPOP_CASES } from './cases.js';
 
@@ -25,6 +26,8 @@ export const DPOP_SUITE = {
     ]),
     withProofs(OidcProviderWithProofs, 'ES256', ['--dpop', '--dpop-nonce'], false),
     withProofs(OidcProviderWithProofs, 'ES256', ['--dpop', 'required'], true),
+    withProofs(ExampleMe, 'ES256', ['--dpop']),
+    withProofs(ExampleMe, 'ES256', ['--dpop', 'required', '--dpop-nonce']),
   ],
   configuration: {
     server: ({ server }) => server.constructor.title,
