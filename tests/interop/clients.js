@@ -18,13 +18,14 @@ class Client {
 
   /** What the library calls to send a request. */
   fetch = async (url, options) => {
-    const request = { ...options, headers: { ...options.headers, ...this.#headers } };
+    const headers = Object.entries({ ...options.headers, ...this.#headers }).filter(([, value]) => value !== null);
+    const request = { ...options, headers: Object.fromEntries(headers) };
     const response = await fetch(url, request);
     this.exchanges.push({ url, request, response });
     return response;
   };
 
-  /** Calls the API with some other headers than the library would send. */
+  /** Calls the API with some other headers than the library would send. `null` leaves one out. */
   async callWith(headers, ...parameters) {
     this.#headers = headers;
     try {

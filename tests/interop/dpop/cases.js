@@ -16,8 +16,10 @@ export const DPOP_CASES = {
     assert.equal(metadata.dpop_bound_access_tokens_required ?? false, world.required);
   },
   challenge: async (world) => {
-    refused(world, await world.client.call(world.api.url, 'none'), 'dpop', 'invalid_token');
-    refused(world, await world.client.call(world.api.url, 'none', null), 'bearer', 'invalid_token');
+    const { client, api } = world;
+    refused(world, await client.callWith({ authorization: null }, api.url, 'none', null), 'none', undefined);
+    refused(world, await client.call(api.url, 'none'), 'dpop', 'invalid_token');
+    refused(world, await client.call(api.url, 'none', null), 'bearer', 'invalid_token');
   },
   'code + PKCE': async (world) => {
     world.tokens = await world.client.signIn({ resource: world.audience });
