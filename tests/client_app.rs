@@ -350,7 +350,7 @@ async fn the_backend_calls_the_api_and_the_page_sees_no_token() {
 #[tokio::test]
 async fn what_the_page_loads_holds_no_secret() {
     let demo = Demo::start();
-    for file in ["", "app.js", "config.json"] {
+    for file in ["", "app.js", "challenges.js", "dpop.js", "messages.js", "config.json"] {
         let text = demo.http.get(format!("{}{file}", demo.app())).send().await.unwrap().text().await.unwrap();
         assert!(!text.is_empty() && !text.contains(SECRET), "{file}");
     }
