@@ -143,7 +143,7 @@ async function askBackend(what, { json = {}, forToken = false, answer }) {
     prove: forToken && prover && (() => prover.proof('POST', config.token_endpoint)),
     nonceOf: config.token_endpoint,
     json,
-    answer: (response, body) => (response.ok ? body.refused ? 'Refused' : answer(body) : 'Refused'),
+    answer: (response, body) => (response.ok ? body.refused ? body.error ?? 'Refused' : answer(body) : 'Refused'),
   });
   if (!response.ok || body.refused) throw new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
   return body;
@@ -178,7 +178,7 @@ async function callApi() {
 
 /** What somebody can do with the token who has stolen it, and has not the key. */
 async function callApiWithoutKey() {
-  click('Use the token without the key', 'As a thief would: the token is bound to a key, and a thief has only the token.');
+  click('Call without the key', 'As a thief would who has the token alone.');
   const { response } = await exchange({
     title: 'GET /api/me, Bearer token',
     to: 'resource',
