@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::TestClient;
+use tower_bearer::testing::{ProofBuilder, TestClient};
 
 use crate::authorization_server::proofs::proof;
 use crate::authorization_server::{Demo, claims};
@@ -18,7 +18,7 @@ fn new_key() -> TestClient {
 
 /// A page whose next requests have a proof by this key, with this nonce if there is one.
 fn prove(demo: &Demo, page: &mut AppPage, key: &TestClient, nonce: Option<&str>) {
-    let good = nonce.into_iter().fold(proof(demo, key), |proof, nonce| proof.nonce(nonce));
+    let good = nonce.into_iter().fold(proof(demo, key), ProofBuilder::nonce);
     page.proof = Some(good.sign());
 }
 
@@ -139,6 +139,16 @@ async fn the_page_gets_the_nonce_of_the_token_endpoint_and_can_try_again() {
     // For its own requests the backend looks after nonces itself.
     let reply = page.ask("profile", &NOTHING).await.unwrap();
     assert_eq!(reply.body["profile"]["subject"], "alice", "{}", reply.body);
+}
+
+#[tokio::test]
+async fn a_page_that_has_proved_its_key_takes_no_token_that_would_do_without() {
+    // This authorization server knows nothing of keys.
+    let mut demo = Demo::start();
+    let mut page = open(&demo);
+    let reply = sign_in(&mut demo, &mut page, &new_key()).await;
+    assert_refused(&reply, "no DPoP token");
+    assert!(!page.cookies.contains_key("refresh"));
 }
 
 #[tokio::test]

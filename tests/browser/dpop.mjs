@@ -125,7 +125,7 @@ test('tabs that start at once share one key', async () => {
   }
 });
 
-test('a page without proofs gets no token that would do without', async () => {
+test('a token that is read on its way is worth nothing without the key', async () => {
   const demo = await Demo.start(['--dpop']);
   try {
     const { page, errors } = await demo.open((url) => url.endsWith('/api/me'));
