@@ -17,25 +17,25 @@ use crate::authorization_server::browser::Arrival;
 use crate::authorization_server::{Answer, Demo, SCOPE, claims, parameter};
 
 #[path = "../examples/me/src/walk/app_page.rs"]
-mod app_page;
+pub(crate) mod app_page;
 
 const ENDPOINTS: [&str; 5] = ["authorize", "session", "refresh", "profile", "sign-out"];
 const NOTHING: Value = Value::Null;
 const SECRET: &str = "another-secret-that-everybody-knows";
 
 /// The page in a browser, before anybody has signed in.
-fn open(demo: &Demo) -> AppPage {
+pub(crate) fn open(demo: &Demo) -> AppPage {
     AppPage::open(demo.app()).unwrap()
 }
 
 /// Where the backend sends the user.
-async fn begin(page: &mut AppPage) -> Url {
+pub(crate) async fn begin(page: &mut AppPage) -> Url {
     let reply = page.ask("authorize", &json!({ "scope": SCOPE })).await.unwrap();
     Url::parse(reply.text("location").unwrap()).unwrap()
 }
 
 /// The answer of the authorization server: from login and consent, or at once if they were given before.
-async fn answer(demo: &mut Demo, url: &Url) -> Url {
+pub(crate) async fn answer(demo: &mut Demo, url: &Url) -> Url {
     let arrival = demo.browser.open(url).await.unwrap();
     let Arrival::Page(page) = arrival else { return arrival.elsewhere().unwrap() };
     let fields = [("username", "alice"), ("password", "wonderland")];
@@ -45,7 +45,7 @@ async fn answer(demo: &mut Demo, url: &Url) -> Url {
 }
 
 /// Takes the answer of the authorization server to the backend.
-async fn return_with(page: &mut AppPage, answer: &Url) -> reqwest::Result<Reply> {
+pub(crate) async fn return_with(page: &mut AppPage, answer: &Url) -> reqwest::Result<Reply> {
     let parameters: BTreeMap<_, _> = answer.query_pairs().collect();
     page.ask("session", &json!(parameters)).await
 }
@@ -66,7 +66,7 @@ fn with(answer: &Url, name: &str, value: &str) -> Url {
 }
 
 #[track_caller]
-fn assert_refused(reply: &Reply, what: &str) {
+pub(crate) fn assert_refused(reply: &Reply, what: &str) {
     let reason = reply.text("refused").unwrap_or_else(|| panic!("not refused: {}", reply.body));
     assert!(reason.contains(what), "{reason}");
     assert!(reply.body.get("access_token").is_none(), "{}", reply.body);
@@ -350,7 +350,7 @@ async fn the_backend_calls_the_api_and_the_page_sees_no_token() {
 #[tokio::test]
 async fn what_the_page_loads_holds_no_secret() {
     let demo = Demo::start();
-    for file in ["", "app.js", "config.json"] {
+    for file in ["", "app.js", "challenges.js", "dpop.js", "messages.js", "config.json"] {
         let text = demo.http.get(format!("{}{file}", demo.app())).send().await.unwrap().text().await.unwrap();
         assert!(!text.is_empty() && !text.contains(SECRET), "{file}");
     }

@@ -17,7 +17,7 @@ mod bound_tokens;
 #[path = "../../examples/me/src/walk/browser.rs"]
 pub(crate) mod browser;
 mod pages;
-mod proofs;
+pub(crate) mod proofs;
 mod sign_in;
 mod tokens;
 
@@ -48,6 +48,10 @@ impl Demo {
 
     pub(crate) fn issuer(&self) -> &str {
         self.example.url_of("The authorization server")
+    }
+
+    pub(crate) fn api(&self) -> &str {
+        self.example.resource()
     }
 
     pub(crate) fn app(&self) -> &str {

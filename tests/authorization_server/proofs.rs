@@ -16,7 +16,7 @@ fn new_client() -> TestClient {
 }
 
 /// A good proof for the token endpoint.
-pub(super) fn proof(demo: &Demo, client: &TestClient) -> ProofBuilder {
+pub(crate) fn proof(demo: &Demo, client: &TestClient) -> ProofBuilder {
     client.proof("POST", &format!("{}/token", demo.issuer()), "").without_claim("ath")
 }
 
@@ -75,7 +75,7 @@ async fn a_proof_that_breaks_one_rule_gets_no_token_and_spends_nothing() {
         good().claim("htm", "GET"),
         good().claim("htm", "post"),
         good().without_claim("htm"),
-        good().claim("htu", demo.example.resource()),
+        good().claim("htu", demo.api()),
         good().claim("htu", demo.issuer()),
         good().claim("htu", format!("{token_endpoint}/")),
         good().claim("htu", token_endpoint.replace("http:", "https:")),
@@ -181,9 +181,9 @@ async fn a_nonce_of_the_token_endpoint_replaces_the_clients_clock() {
     // The nonces of the API are others.
     let token = redeem_with_nonce(&demo, &client, &code, &nonce).await;
     let call = async |nonce: Option<&str>| {
-        let proof = client.proof("GET", demo.example.resource(), &token);
+        let proof = client.proof("GET", demo.api(), &token);
         let proof = nonce.into_iter().fold(proof, ProofBuilder::nonce);
-        let request = demo.http.get(demo.example.resource()).header("authorization", format!("DPoP {token}"));
+        let request = demo.http.get(demo.api()).header("authorization", format!("DPoP {token}"));
         request.header("dpop", proof.sign()).send().await.unwrap()
     };
     let refused = call(Some(&nonce)).await;

@@ -50,7 +50,7 @@ impl ClientApp<'_> {
             "dpop": self.with_proofs,
             "token_endpoint": server.issuer.metadata()["token_endpoint"],
         });
-        // It may run only its own script file, and connect only to its backend and the API.
+        // It may run only its own scripts, and connect only to its backend and the API.
         let policy = format!(
             "default-src 'self'; connect-src 'self' {}; img-src 'self' data:; frame-ancestors 'none'; \
              base-uri 'none'; form-action 'none'; object-src 'none'",
@@ -60,7 +60,10 @@ impl ClientApp<'_> {
         let fixed = |name, value| SetResponseHeaderLayer::overriding(name, value);
         let router = Router::new()
             .route("/", get(async || file("text/html; charset=utf-8", include_str!("../../app/index.html"))))
-            .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("../../app/app.js"))))
+            .route("/app.js", get(async || script(include_str!("../../app/app.js"))))
+            .route("/challenges.js", get(async || script(include_str!("../../app/challenges.js"))))
+            .route("/dpop.js", get(async || script(include_str!("../../app/dpop.js"))))
+            .route("/messages.js", get(async || script(include_str!("../../app/messages.js"))))
             .route("/icon.svg", get(icon))
             .route("/style.css", get(style))
             .route("/config.json", get(async move || Json(config)))
@@ -103,6 +106,10 @@ pub(crate) async fn style() -> impl IntoResponse {
 
 pub(crate) async fn icon() -> impl IntoResponse {
     file("image/svg+xml", include_str!("../../app/icon.svg"))
+}
+
+fn script(content: &'static str) -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", content)
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
