@@ -17,25 +17,25 @@ use crate::authorization_server::browser::Arrival;
 use crate::authorization_server::{Answer, Demo, SCOPE, claims, parameter};
 
 #[path = "../examples/me/src/walk/app_page.rs"]
-mod app_page;
+pub(crate) mod app_page;
 
 const ENDPOINTS: [&str; 5] = ["authorize", "session", "refresh", "profile", "sign-out"];
 const NOTHING: Value = Value::Null;
 const SECRET: &str = "another-secret-that-everybody-knows";
 
 /// The page in a browser, before anybody has signed in.
-fn open(demo: &Demo) -> AppPage {
+pub(crate) fn open(demo: &Demo) -> AppPage {
     AppPage::open(demo.app()).unwrap()
 }
 
 /// Where the backend sends the user.
-async fn begin(page: &mut AppPage) -> Url {
+pub(crate) async fn begin(page: &mut AppPage) -> Url {
     let reply = page.ask("authorize", &json!({ "scope": SCOPE })).await.unwrap();
     Url::parse(reply.text("location").unwrap()).unwrap()
 }
 
 /// The answer of the authorization server: from login and consent, or at once if they were given before.
-async fn answer(demo: &mut Demo, url: &Url) -> Url {
+pub(crate) async fn answer(demo: &mut Demo, url: &Url) -> Url {
     let arrival = demo.browser.open(url).await.unwrap();
     let Arrival::Page(page) = arrival else { return arrival.elsewhere().unwrap() };
     let fields = [("username", "alice"), ("password", "wonderland")];
@@ -44,10 +44,16 @@ async fn answer(demo: &mut Demo, url: &Url) -> Url {
     demo.browser.submit(&page, &[("decision", "allow")]).await.unwrap().elsewhere().unwrap()
 }
 
+/// Takes the answer of the authorization server to the backend.
+pub(crate) async fn return_with(page: &mut AppPage, answer: &Url) -> reqwest::Result<Reply> {
+    let parameters: BTreeMap<_, _> = answer.query_pairs().collect();
+    page.ask("session", &json!(parameters)).await
+}
+
 async fn sign_in(demo: &mut Demo, page: &mut AppPage) -> Reply {
     let url = begin(page).await;
     let answer = answer(demo, &url).await;
-    page.return_with(&answer).await.unwrap()
+    return_with(page, &answer).await.unwrap()
 }
 
 /// An answer with another value for a parameter.
@@ -60,7 +66,7 @@ fn with(answer: &Url, name: &str, value: &str) -> Url {
 }
 
 #[track_caller]
-fn assert_refused(reply: &Reply, what: &str) {
+pub(crate) fn assert_refused(reply: &Reply, what: &str) {
     let reason = reply.text("refused").unwrap_or_else(|| panic!("not refused: {}", reply.body));
     assert!(reason.contains(what), "{reason}");
     assert!(reply.body.get("access_token").is_none(), "{}", reply.body);
@@ -174,16 +180,16 @@ async fn an_answer_is_taken_in_the_browser_that_asked_and_once() {
     let answer = answer(&mut demo, &url).await;
 
     let mut other = open(&demo);
-    assert_refused(&other.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
     begin(&mut other).await;
-    assert_refused(&other.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
     assert!(!other.cookies.contains_key("refresh"));
 
     // A foreign answer leaves the question open.
-    assert_refused(&page.return_with(&with(&answer, "state", "foreign")).await.unwrap(), "foreign state");
-    let reply = page.return_with(&answer).await.unwrap();
+    assert_refused(&return_with(&mut page, &with(&answer, "state", "foreign")).await.unwrap(), "foreign state");
+    let reply = return_with(&mut page, &answer).await.unwrap();
     assert!(reply.text("access_token").is_some(), "{}", reply.body);
-    assert_refused(&page.return_with(&answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "foreign state");
 }
 
 #[tokio::test]
@@ -197,7 +203,7 @@ async fn an_answer_of_another_server_or_a_refusal_signs_nobody_in() {
         let mut page = open(&demo);
         let url = begin(&mut page).await;
         let answer = with(&answer(&mut demo, &url).await, name, value);
-        assert_refused(&page.return_with(&answer).await.unwrap(), reason);
+        assert_refused(&return_with(&mut page, &answer).await.unwrap(), reason);
         assert!(page.cookies.is_empty(), "{:?}", page.cookies);
     }
 }
@@ -209,7 +215,7 @@ async fn an_id_token_of_another_sign_in_is_refused() {
     let url = begin(&mut page).await;
     // Somebody has the user sign in with a nonce that is not this browser's.
     let answer = answer(&mut demo, &with(&url, "nonce", "foreign")).await;
-    assert_refused(&page.return_with(&answer).await.unwrap(), "ID token");
+    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "ID token");
     assert!(!page.cookies.contains_key("refresh"));
 }
 
@@ -224,7 +230,7 @@ async fn what_was_begun_as_one_user_is_not_finished_as_another() {
         let reply = page.ask("authorize", &wish).await.unwrap();
         let url = Url::parse(reply.text("location").unwrap()).unwrap();
         let answer = answer(&mut demo, &url).await;
-        let reply = page.return_with(&answer).await.unwrap();
+        let reply = return_with(&mut page, &answer).await.unwrap();
         if is_same {
             assert_eq!(reply.text("resume"), Some("transfer"));
             assert_ne!(page.cookies["refresh"], before);
@@ -344,7 +350,7 @@ async fn the_backend_calls_the_api_and_the_page_sees_no_token() {
 #[tokio::test]
 async fn what_the_page_loads_holds_no_secret() {
     let demo = Demo::start();
-    for file in ["", "app.js", "config.json"] {
+    for file in ["", "app.js", "challenges.js", "dpop.js", "messages.js", "config.json"] {
         let text = demo.http.get(format!("{}{file}", demo.app())).send().await.unwrap().text().await.unwrap();
         assert!(!text.is_empty() && !text.contains(SECRET), "{file}");
     }

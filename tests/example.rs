@@ -4,4 +4,5 @@
 mod authorization_server;
 mod authorization_server_grants;
 mod client_app;
+mod client_app_keys;
 mod example_process;

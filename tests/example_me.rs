@@ -98,15 +98,19 @@ async fn a_page_may_call_it_and_read_the_challenge() {
         .request(Method::OPTIONS, example.resource())
         .header("origin", origin)
         .header("access-control-request-method", "GET")
-        .header("access-control-request-headers", "authorization");
+        .header("access-control-request-headers", "authorization, dpop");
     let allowed = preflight.send().await.unwrap();
     assert_eq!(allowed.status(), StatusCode::OK);
     assert_eq!(allowed.headers()["access-control-allow-origin"], origin);
-    assert!(allowed.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    let headers = allowed.headers()["access-control-allow-headers"].to_str().unwrap();
+    assert!(
+        ["authorization", "dpop"].iter().all(|name| headers.split(',').any(|allowed| allowed == *name)),
+        "{headers}"
+    );
     let refused = client.get(example.resource()).header("origin", origin).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(refused.headers()["access-control-allow-origin"], origin);
-    assert_eq!(refused.headers()["access-control-expose-headers"], "www-authenticate");
+    assert_eq!(refused.headers()["access-control-expose-headers"], "www-authenticate,dpop-nonce");
 }
 
 #[tokio::test]
@@ -160,6 +164,67 @@ fn the_walk_goes_every_way_to_a_token_and_ends_well() {
 }
 
 #[test]
+fn the_walk_with_keys_shows_what_a_thief_cannot_do() {
+    let in_all = [
+        "It redeems the code, with the PKCE verifier, for tokens",
+        "It calls the API with the access token",
+        "A stolen token is refused as a Bearer token",
+        "A stolen token is refused with a proof by another key",
+        "A proof is good for one request: the same one again is refused",
+        "A proof for another URL is refused",
+        "A stolen refresh token is refused with another key",
+        "It refreshes the access token",
+        "A service gets a token for itself, with client credentials",
+        "The transfer succeeds",
+        "The page calls the API with it",
+        "The server calls the API for the user",
+    ];
+    let offered = "A client without a key still gets a Bearer token";
+    let required = "The authorization server refuses a client without a proof";
+    for (flags, own, others) in [
+        (&["--dpop"][..], offered, required),
+        (&["--dpop", "required"], required, offered),
+        (&["--dpop", "--dpop-nonce"], offered, required),
+        (&["--dpop", "--base-url", "https://api.example.com/v1"], offered, required),
+    ] {
+        let output = Command::new(program(Build::Usual)).args(flags).arg("--once").output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && !printed.contains('✗'), "{flags:?}: {printed}");
+        let has = |step: &str| printed.lines().any(|line| line.ends_with(&format!(". ✓ {step}")));
+        for step in in_all.iter().chain([&own]) {
+            assert!(has(step), "{flags:?}: {step}: {printed}");
+        }
+        assert!(!has(others), "{flags:?}: {printed}");
+        // Each server asks for its nonce, and the claims of proofs are shown.
+        for asked in ["POST /token: 400 Bad Request, use_dpop_nonce", "GET /api/me: 401 Unauthorized, use_dpop_nonce"] {
+            assert_eq!(printed.contains(asked), flags.contains(&"--dpop-nonce"), "{flags:?}: {printed}");
+        }
+        let proofs = printed.lines().filter_map(|line| line.trim().strip_prefix("DPoP proof: "));
+        let proofs: Vec<Value> = proofs.map(|claims| serde_json::from_str(claims).unwrap()).collect();
+        let shown = |end: &str| proofs.iter().filter(|claims| claims["htu"].as_str().unwrap().ends_with(end)).count();
+        assert!(shown("/token") > 5 && shown("/api/me") > 5 && shown("/api/transfer") > 1, "{proofs:?}");
+        assert!(!printed.contains("Authorization: Bearer"), "the command at the end: {printed}");
+    }
+}
+
+#[test]
+fn an_api_alone_shows_every_challenge() {
+    let issuer = small_issuer();
+    for (flags, schemes) in [
+        (&[][..], &["Bearer"][..]),
+        (&["--dpop"], &["Bearer", "DPoP"]),
+        (&["--dpop", "required", "--dpop-nonce", "--base-url", "https://api.example.com"], &["DPoP"]),
+    ] {
+        let mut program = Command::new(program(Build::Usual));
+        let output = program.args(["--issuer", issuer.url(), "--once"]).args(flags).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{printed}");
+        let challenges = printed.lines().filter_map(|line| line.trim().strip_prefix("www-authenticate: "));
+        assert_eq!(challenges.map(|it| it.split(' ').next().unwrap()).collect::<Vec<_>>(), schemes, "{printed}");
+    }
+}
+
+#[test]
 fn bad_flags_get_one_clear_sentence() {
     let run = |flags: &[&str]| {
         let output = Command::new(program(Build::Usual)).args(flags).arg("--once").output().unwrap();
@@ -177,5 +242,9 @@ fn bad_flags_get_one_clear_sentence() {
         run(&["--acr", "a  b"])
             .contains("expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")
     );
+    for flag in [&["--dpop-nonce"][..], &["--base-url", "https://api.example.com"], &["--trust-proxy", "10.0.0.0/8"]] {
+        assert!(run(flag).contains("--dpop"), "{flag:?}");
+    }
+    assert!(run(&["--dpop", "sometimes"]).contains("sometimes"));
     assert!(run(&["--max-age", "x"]).contains("max-age") && run(&["--cors", "a\nb"]).contains("cors"));
 }

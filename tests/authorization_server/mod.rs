@@ -13,9 +13,11 @@ use self::browser::{Arrival, Browser, Page};
 use crate::example_process::Example;
 
 mod authorization_requests;
+mod bound_tokens;
 #[path = "../../examples/me/src/walk/browser.rs"]
 pub(crate) mod browser;
 mod pages;
+pub(crate) mod proofs;
 mod sign_in;
 mod tokens;
 
@@ -36,12 +38,20 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn start() -> Self {
+        Self::with_flags(&[])
+    }
+
+    pub(crate) fn with_flags(flags: &[&str]) -> Self {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { example: Example::start(&[]), browser: Browser::new().unwrap(), http }
+        Self { example: Example::start(flags), browser: Browser::new().unwrap(), http }
     }
 
     pub(crate) fn issuer(&self) -> &str {
         self.example.url_of("The authorization server")
+    }
+
+    pub(crate) fn api(&self) -> &str {
+        self.example.resource()
     }
 
     pub(crate) fn app(&self) -> &str {
@@ -87,8 +97,12 @@ impl Demo {
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
     }
 
-    /// A good redemption of a code by the app, but for these parameters.
     async fn redeem(&self, code: &str, changed: &[(&str, &str)]) -> Answer {
+        Answer::to(self.redemption(code, changed)).await
+    }
+
+    /// A good redemption of a code by the app, but for these parameters.
+    fn redemption(&self, code: &str, changed: &[(&str, &str)]) -> RequestBuilder {
         let good = [
             ("grant_type", "authorization_code"),
             ("client_id", "demo-app"),
@@ -98,7 +112,7 @@ impl Demo {
         ];
         let kept = good.into_iter().filter(|(name, _)| changed.iter().all(|(other, _)| other != name));
         let form: Vec<_> = kept.chain(changed.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
-        Answer::to(self.post("/token", &form)).await
+        self.post("/token", &form)
     }
 
     async fn refresh(&self, token: &str) -> Answer {
@@ -110,6 +124,7 @@ impl Demo {
 /// What the token endpoint says.
 pub(crate) struct Answer {
     status: StatusCode,
+    nonce: Option<String>,
     body: Value,
 }
 
@@ -117,7 +132,8 @@ impl Answer {
     pub(crate) async fn to(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["cache-control"], "no-store");
-        Self { status: response.status(), body: response.json().await.unwrap() }
+        let nonce = response.headers().get("dpop-nonce").map(|nonce| nonce.to_str().unwrap().to_owned());
+        Self { status: response.status(), nonce, body: response.json().await.unwrap() }
     }
 
     #[track_caller]

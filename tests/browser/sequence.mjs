@@ -2,83 +2,19 @@
 // examples/me. Any error on the console fails it, but for the one refusal that the app asks for.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { chromium } from 'playwright-core';
+import { Demo, logIn, picture, said, signIn, transfer } from './demo.mjs';
 
-const [example, screenshots] = [process.env.EXAMPLE, process.env.SCREENSHOTS];
-const DESKTOP = { width: 1280, height: 900 };
-const PHONE = { width: 390, height: 844 };
-
-let browser, me, app, printed;
+let demo, app;
+const open = () => demo.open();
 
 before(async () => {
-  await mkdir(screenshots, { recursive: true });
-  me = spawn(example, { stdio: ['ignore', 'pipe', 'ignore'] });
-  app = await new Promise((resolve, reject) => {
-    printed = '';
-    me.stdout.on('data', (text) => {
-      printed += text;
-      const line = printed.match(/^Open (\S+) in a browser/m);
-      if (line) resolve(line[1]);
-    });
-    me.on('exit', (code) => reject(new Error(`the example ended with ${code}:\n${printed}`)));
-  });
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync'],
-  });
+  demo = await Demo.start();
+  app = demo.app;
 });
-
-after(async () => {
-  await browser?.close();
-  me?.kill();
-});
-
-/** A page in a browser of its own, with what went wrong on it. */
-async function open() {
-  const context = await browser.newContext({ viewport: DESKTOP });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  const errors = [];
-  page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('console', (message) => {
-    // Chromium logs every refusal as an error; this one is the point of the demonstration.
-    const stepUp = message.location().url.endsWith('/api/transfer') && message.text().includes('401');
-    if (message.type() === 'error' && !stepUp) errors.push(message.text());
-  });
-  await page.goto(app);
-  return { page, errors, context };
-}
-
-const said = (page, text) => page.waitForFunction((text) => document.querySelector('#message')?.textContent.includes(text), text);
-
-async function logIn(page, password = 'wonderland') {
-  await page.click('#sign-in');
-  await page.fill('#username', 'alice');
-  await page.fill('#password', password);
-  await page.click('#login');
-}
-
-async function signIn(page) {
-  await logIn(page);
-  await page.click('#consent-allow');
-  await said(page, 'The API knows you as alice');
-}
-
-/** The page as it is at both widths, and nothing of it is out of reach. */
-async function picture(page, name) {
-  for (const [width, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-    await page.setViewportSize(viewport);
-    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert.ok(content <= window, `${name} is ${content} wide at ${window}`);
-    await page.screenshot({ path: `${screenshots}/${name}-${width}.png` });
-  }
-  await page.setViewportSize(DESKTOP);
-}
+after(() => demo?.stop());
 
 test('sign in, profile, refresh, step up, sign out', async () => {
   const { page, errors } = await open();
@@ -94,11 +30,7 @@ test('sign in, profile, refresh, step up, sign out', async () => {
   await page.click('#call-api');
   await said(page, 'The API knows you as alice');
 
-  await page.click('#transfer');
-  await page.waitForSelector('#otp');
-  await page.fill('#otp', (await page.textContent('#otp-hint')).match(/\d{6}/)[0]);
-  await page.click('#otp-submit');
-  await said(page, 'Transferred by alice, who was authenticated as urn:example:mfa');
+  await transfer(page);
   assert.match(await page.textContent('#steps'), /insufficient_user_authentication/);
   await picture(page, 'stepped-up');
 
@@ -208,12 +140,9 @@ async function postFrom(context, origin, url) {
   network.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => sent.set(requestId, headers));
   let id;
   network.on('Network.requestWillBeSent', ({ requestId, request }) => { if (request.url === url) id = requestId; });
+  // It may come after the end of the loading.
   const answered = new Promise((resolve) => {
-    const seen = new Map();
-    network.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => seen.set(requestId, statusCode));
-    for (const end of ['loadingFinished', 'loadingFailed']) {
-      network.on(`Network.${end}`, ({ requestId }) => { if (requestId === id) resolve(seen.get(id)); });
-    }
+    network.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => { if (requestId === id) resolve(statusCode); });
   });
   // A simple request: the browser sends it without asking, and with the cookies that the site may have.
   await page.evaluate((url) => fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include' }).catch(() => {}), url);
@@ -248,6 +177,7 @@ test('the backend refuses other sites, and other ports of this machine', async (
 });
 
 test('the walk shows the confidential client, and both refusals', () => {
+  const { printed } = demo;
   for (const step of [
     'The backend redeems the code, and the page gets the access token alone',
     'Two tabs refresh at once, and both stay signed in',

@@ -10,14 +10,16 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 
 export class Api {
   #process;
+  /** Where it says that it and its servers are. */
+  urls = {};
 
   /**
    * Starts the API, which trusts `issuer` and listens on `address`. `profile` is how closely tokens must follow RFC 9068, and
-   * `options` are further ones that the issuer's tokens need.
+   * `options` are further ones that the issuer's tokens need. Without `issuer` it brings its own authorization server.
    */
   static async start({ issuer, audience, profile, options, address = '127.0.0.1:0' }) {
-    const flags = ['--issuer', issuer, '--audience', audience, '--scope', 'read:me', '--profile', profile];
-    flags.push('--listen', address, ...options);
+    const flags = ['--audience', audience, '--scope', 'read:me', '--profile', profile, '--listen', address, ...options];
+    if (issuer) flags.push('--issuer', issuer);
     const api = new Api();
     api.#process = spawn(process.env.EXAMPLE_ME, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
     running.add(api.#process);
@@ -26,8 +28,9 @@ export class Api {
       api.#process.once('exit', (code) => reject(new Error(`the API ended with ${code}`)));
       // Read to the end: its standard output must not fill up.
       createInterface({ input: api.#process.stdout }).on('line', (line) => {
-        const [, url] = /^The API is at (\S+)$/.exec(line) ?? [];
-        if (url) resolve(new URL(url));
+        const [, what, url] = /^(The .*) is at (\S+)$/.exec(line) ?? [];
+        if (what) api.urls[what] = url;
+        if (what === 'The API') resolve(new URL(url));
       });
     });
     return api;

@@ -2,21 +2,19 @@
 import assert from 'node:assert/strict';
 import { parse } from 'node-html-parser';
 
-export const REDIRECT_URI = 'https://app.example.test/callback';
-
 /** Follows redirects, keeps cookies, and does on each page what the server's user does there. */
 export class Browser {
   #cookies = new Map();
 
   /** From an authorization request to the URL of the callback. */
-  async authorize(start, server) {
+  async authorize(start, server, redirectUri) {
     let [url, form] = [new URL(start)];
     for (let pages = 0; pages < 20; pages += 1) {
       const response = await this.request(url, form && { method: 'POST', body: new URLSearchParams(form) });
       const text = await response.text();
       if (response.status >= 300 && response.status < 400) {
         [url, form] = [new URL(response.headers.get('location'), url)];
-        if (url.href.startsWith(REDIRECT_URI)) return url;
+        if (url.href.startsWith(redirectUri)) return url;
         continue;
       }
       assert(response.ok, `${url}: ${response.status} ${text}`);

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from './api.js';
-import { findIssuer } from './clients.js';
+import { resourceMetadata } from './clients.js';
 
 export const CASES = {
   'the issuer is found from a 401': async ({ api, audience, server }) => {
-    assert.deepEqual(await findIssuer(api, audience), [server.issuer]);
+    const metadata = await resourceMetadata(api, audience);
+    assert.deepEqual(metadata.authorization_servers, [server.issuer]);
   },
   discovery: async (world) => {
     const { Client, server } = world;
@@ -39,7 +40,7 @@ export const CASES = {
     const { access_token: token } = await world.machine.clientCredentials(world.audience, 'write:me');
     const answer = await world.call(token);
     refused(answer, 403, 'insufficient_scope');
-    assert.equal(answer.challenge.parameters.scope, 'read:me');
+    assert.equal(answer.challenges[0].parameters.scope, 'read:me');
   },
   'wrong audience': async (world) => {
     const token = await world.server.elsewhere(world.Client);
@@ -106,11 +107,11 @@ export const CASES = {
     grantedToUser(world, await world.call(world.tokens.access_token));
   },
   'issuer down: a cold API': async (world) => {
-    world.cold = await Api.start({ ...world, address: undefined });
+    world.cold = await Api.start({ ...world, options: world.server.options, address: undefined });
     const answer = await world.client.call(world.cold.url, world.tokens.access_token);
     assert.equal(answer.status, 503);
     assert.match(answer.retryAfter, /^[1-9][0-9]*$/);
-    assert.equal(answer.challenge, undefined, 'the client keeps its token');
+    assert.equal(answer.challenges, undefined, 'the client keeps its token');
   },
   'issuer up again': async (world) => {
     await world.server.start();
@@ -161,11 +162,12 @@ function granted(answer, { server }, expected) {
 
 function refused(answer, status, error) {
   assert.equal(answer.status, status, JSON.stringify(answer));
-  assert.equal(answer.challenge.scheme, 'bearer');
-  assert.equal(answer.challenge.parameters.error, error);
+  assert.equal(answer.challenges.length, 1);
+  assert.equal(answer.challenges[0].scheme, 'bearer');
+  assert.equal(answer.challenges[0].parameters.error, error);
 }
 
-function parts(token) {
+export function parts(token) {
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url'));
   return { header: JSON.parse(header), payload: JSON.parse(payload) };
 }

@@ -6,3 +6,33 @@ export const EXPLAINED = {
       'which the API cannot tell from others (RFC 6749 §1.5: refresh tokens are for authorization servers only)',
   },
 };
+
+const DECODES_NOTHING =
+  'it compares `htu` as the class `URL` writes it, which decodes no letters (RFC 9449 §4.3: SHOULD be normalised)';
+const WIDER_WINDOW = 'it accepts an `iat` within 300 s, and the API within 60 s, which can be set';
+const LAST_COUNTS = 'it parses with `JSON.parse`, in which the last one counts';
+const NO_OTHER_TIMES =
+  'it reads the claims that RFC 9449 §4.3 names; the others know `exp` and `nbf` of any JWT (RFC 7519 §4.1.4, §4.1.5)';
+const NO_JTI = 'it leaves the `jti` to the application, and so the detection of replays';
+
+// Verdicts on proofs that are not what `dpop/proofs.js` says, with the reason. Others must not be here.
+export const EXPLAINED_VERDICTS = {
+  '`jwk` with the `use` `enc`': { oauth4webapi: 'it does not read the `use` of the `jwk`' },
+  '`jti`: empty': { oauth4webapi: NO_JTI, 'examples/me': 'it does not look at the form of the `jti`' },
+  '`jti`: 1,000 letters': { 'the API': 'it accepts at most 128 bytes' },
+  '`htu`: a letter percent-encoded': {
+    oauth4webapi: DECODES_NOTHING,
+    'oidc-provider': DECODES_NOTHING,
+    'examples/me': DECODES_NOTHING,
+  },
+  '`htu`: with dot segments': {
+    'the API': 'it refuses dot segments, which proxies and routers resolve in different ways; no client library sends them',
+  },
+  '`iat`: 2 minutes ago': { oauth4webapi: WIDER_WINDOW, 'oidc-provider': WIDER_WINDOW },
+  '`iat`: in 2 minutes': { oauth4webapi: WIDER_WINDOW, 'oidc-provider': WIDER_WINDOW },
+  '`nonce`: one that nobody asked for': { 'oidc-provider': 'it refuses a nonce if it is not set up for nonces' },
+  '`exp`: a minute ago': { 'the API': NO_OTHER_TIMES, 'examples/me': NO_OTHER_TIMES },
+  '`nbf`: in a minute': { 'the API': NO_OTHER_TIMES, 'examples/me': NO_OTHER_TIMES },
+  'a claim twice': { oauth4webapi: LAST_COUNTS, 'oidc-provider': LAST_COUNTS },
+  'used before': { oauth4webapi: NO_JTI },
+};

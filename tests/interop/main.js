@@ -1,17 +1,21 @@
 // Every server with every client through every case, against examples/me. Prints what was found. A ✗ without an
 // explanation makes it exit with 1, and so do tables in README.md that differ.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Api, freePort } from './api.js';
+import { freePort } from './api.js';
 import { CASES } from './cases.js';
-import { Oauth4Webapi, OpenidClient } from './clients.js';
-import { EXPLAINED } from './explained.js';
-import { details, problems, tables } from './report.js';
+import { newProofKey, Oauth4Webapi, OpenidClient } from './clients.js';
+import { judge } from './dpop/judges.js';
+import { PROOFS } from './dpop/proofs.js';
+import { DPOP_SUITE } from './dpop/suite.js';
+import { EXPLAINED, EXPLAINED_VERDICTS } from './explained.js';
+import { CONFIGURATION, details, FACTS, judgements, problems, tables } from './report.js';
 import { Authlib } from './servers/authlib.js';
 import { DjangoOauthToolkit } from './servers/django-oauth-toolkit.js';
 import { Glewlwyd } from './servers/glewlwyd.js';
 import { LemonldapNg } from './servers/lemonldap-ng.js';
 import { MockServer } from './servers/oauth2-mock-server.js';
 import { OidcProvider } from './servers/oidc-provider.js';
+import { version } from './servers/server.js';
 
 // Each with the profile of the API.
 const SERVERS = [
@@ -23,6 +27,16 @@ const SERVERS = [
   [() => new Authlib('ES256'), 'rfc9068'],
   [() => new DjangoOauthToolkit('RS256'), 'rfc9068'],
 ];
+const SUITES = [
+  {
+    cases: CASES,
+    explained: EXPLAINED,
+    servers: SERVERS.map(([makeServer, profile]) => ({ makeServer, profile })),
+    configuration: CONFIGURATION,
+    facts: FACTS,
+  },
+  DPOP_SUITE,
+];
 
 // Without kept connections: one whose server has ended is used again for as long as this process is too busy to notice.
 const { fetch } = globalThis;
@@ -33,20 +47,20 @@ globalThis.fetch = (url, options) => {
 };
 
 /** The outcome of every case: undefined where it does not apply, else true or the error. */
-async function run(makeServer, profile, Client) {
+async function run(cases, { makeServer, ...more }, Client) {
   const server = makeServer();
-  const { title, options, notFor } = server.constructor;
   const address = `127.0.0.1:${await freePort()}`;
   // The audience is the URL of the API, as RFC 8707 has it.
-  const world = { Client, server, profile, options, audience: `http://${address}`, seen: {} };
+  const world = { Client, server, address, audience: `http://${address}`, seen: {}, ...more };
+  if (world.algorithm) world.key = await newProofKey(world.algorithm);
   await server.start(world.audience);
-  world.issuer = server.issuer;
   const outcomes = {};
   try {
-    world.api = await Api.start({ ...world, address });
+    world.issuer = server.issuer;
+    world.api = await server.startApi(world);
     world.call = (token) => world.client.call(world.api.url, token);
-    for (const [name, test] of Object.entries(CASES)) {
-      if (name in notFor) continue;
+    for (const [name, test] of Object.entries(cases)) {
+      if (name in server.constructor.notFor) continue;
       outcomes[name] = await test(world).then(() => true, (error) => error);
     }
   } finally {
@@ -54,32 +68,36 @@ async function run(makeServer, profile, Client) {
     world.cold?.stop();
     if (!world.down) await server.stop();
   }
-  return { server, profile, Client, outcomes, seen: world.seen };
+  return { ...more, server, Client, outcomes, seen: world.seen };
 }
 
 const started = performance.now();
-const waiting = SERVERS.flatMap(([makeServer, profile]) =>
-  [OpenidClient, Oauth4Webapi].map((Client) => () => run(makeServer, profile, Client)));
-const runs = [];
+for (const suite of SUITES) suite.runs = [];
+const waiting = SUITES.toReversed().flatMap((suite) => suite.servers.flatMap((server, row) =>
+  [OpenidClient, Oauth4Webapi].map((Client, column) => async () => {
+    suite.runs[2 * row + column] = await run(suite.cases, server, Client);
+  })));
+let verdicts;
+waiting.unshift(async () => { verdicts = await judge(); });
 // Some at once, so that there is something to do while they wait. The slow ones are last in the list, and so first here.
 await Promise.all(Array.from({ length: 8 }, async () => {
-  while (waiting.length > 0) {
-    const [start, index] = [waiting.pop(), waiting.length];
-    runs[index] = await start();
-  }
+  while (waiting.length > 0) await waiting.pop()();
 }));
+const proofs = judgements({ proofs: PROOFS, explained: EXPLAINED_VERDICTS, verdicts });
 
-const found = problems(runs, EXPLAINED);
+const runs = SUITES.flatMap((suite) => suite.runs);
+const found = [...SUITES.flatMap(problems), ...proofs.found];
 for (const { cell, error, log } of found) console.log(`✗ ${cell}\n`, error, log ? `\n${log}` : '');
 
-const versions = new Set(runs.flatMap(({ server, Client }) => [server.constructor, Client]).filter(({ version }) => version));
-console.log(`node ${process.version}; ${[...versions].map(({ title, version }) => `${title} ${version}`).join(', ')}`);
-console.log(`The last word of a line is the profile of the API.\n\n${details(runs)}`);
+const used = runs.flatMap(({ server, Client }) => [server.constructor, Client]).filter(({ version }) => version);
+const versions = new Set(used.map(({ title, version }) => `${title} ${version}`));
+console.log(`node ${process.version}; ${[...versions, `dpop ${version('dpop')}`].join(', ')}`);
+for (const suite of SUITES) console.log(`\n${details(suite)}`);
 
 const README = new URL('README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- From here on written by run.sh. -->', '<!-- To here. -->'];
 const readme = readFileSync(README, 'utf8');
-const written = `${BEGIN}\n\n${tables(runs, EXPLAINED)}\n\n${END}`;
+const written = [BEGIN, ...SUITES.map(tables), proofs.written, END].join('\n\n');
 const differs = !readme.includes(written);
 if (process.env.UPDATE_README) {
   const [before, after] = [readme.split(BEGIN)[0], readme.split(END)[1]];

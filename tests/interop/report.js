@@ -1,17 +1,15 @@
 // What was found: in detail for the console, as tables for README.md, and what is wrong with it.
-import { CASES } from './cases.js';
-
-const names = Object.keys(CASES);
 const failed = (outcome) => outcome !== undefined && outcome !== true;
 const titleOf = ({ server }) => server.constructor.title;
 
 /** What makes the run fail: a ✗ without an explanation, and explanations and exceptions that are out of date. */
-export function problems(runs, explained) {
+export function problems({ cases, explained, runs, configuration }) {
+  const names = Object.keys(cases);
   const found = [];
   for (const run of runs) {
     for (const name of names) {
       const [outcome, explanation] = [run.outcomes[name], explained[titleOf(run)]?.[name]];
-      const cell = `${heading(run)}: ${name}`;
+      const cell = `${heading(run, configuration)}: ${name}`;
       if (failed(outcome) && !explanation) found.push({ cell, error: outcome, log: run.server.log?.() });
       if (!failed(outcome) && explanation) found.push({ cell, error: 'explained.js explains a ✗, and it is none' });
     }
@@ -24,12 +22,13 @@ export function problems(runs, explained) {
   return found;
 }
 
-const heading = ({ server, profile, Client }) =>
-  [`${titleOf({ server })}${server.path}`, server.algorithm, Client.title, profile].join(', ');
+const heading = (run, configuration) => [...cellsOf(run, configuration), run.Client.title].filter(Boolean).join(', ');
+const cellsOf = (run, configuration) => Object.values(configuration).map((value) => value(run));
 
 /** A column for each run. */
-export function details(runs) {
-  const lines = runs.map((run, index) => `${String(index + 1).padStart(2)}  ${heading(run)}`);
+export function details({ cases, runs, configuration }) {
+  const names = Object.keys(cases);
+  const lines = runs.map((run, index) => `${String(index + 1).padStart(2)}  ${heading(run, configuration)}`);
   const width = Math.max(...names.map((name) => name.length));
   const row = (name, cells) => name.padEnd(width) + cells.map((cell) => cell.padStart(3)).join('');
   const rows = names.map((name) => row(name, runs.map(({ outcomes }) => mark([outcomes[name]]))));
@@ -42,7 +41,7 @@ function mark(outcomes) {
 }
 
 /** A column for each server, without anything that differs from machine to machine. */
-export function tables(runs, explained) {
+export function tables({ title, cases, explained, runs, configuration, facts }) {
   const servers = new Map();
   for (const run of runs) servers.set(titleOf(run), [...(servers.get(titleOf(run)) ?? []), run]);
   const titles = [...servers.keys()];
@@ -51,35 +50,77 @@ export function tables(runs, explained) {
     const [{ server }] = servers.get(title);
     const sign = mark(servers.get(title).map(({ outcomes }) => outcomes[name]));
     const reason = { '✗': explained[title]?.[name], '–': server.constructor.notFor[name] }[sign];
-    if (!reason) return sign;
-    notes.set(reason, (notes.get(reason) ?? new Set()).add(title));
-    return `${sign} (${[...notes.keys()].indexOf(reason) + 1})`;
+    return reason ? `${sign} (${noted(notes, reason, title)})` : sign;
   };
   const row = (name, value) => [name, ...titles.map(value)];
-  return [
-    table(row('', (title) => title), names.map((name) => row(name, (title) => cell(name, title)))),
-    [...notes].map(([reason, of], index) => `${index + 1}. ${[...of].join(', ')}: ${reason}.`).join('\n'),
-    '### The runs behind it',
-    table(['server', 'path of the issuer', 'signs with', 'profile of the API', 'clients'], configurations(runs)),
-    '### What was seen of their tokens and keys',
-    table(row('', (title) => title), Object.entries(FACTS).map(([name, fact]) =>
-      row(name, (title) => fact(servers.get(title)[0].seen, servers.get(title)[0].server)))),
-  ].join('\n\n');
+  const written = [
+    title && `### ${title}`,
+    table(row('', (title) => title), Object.keys(cases).map((name) => row(name, (title) => cell(name, title)))),
+    listed(notes),
+    title ? '#### The runs behind that' : '### The runs behind it',
+    table([...Object.keys(configuration), 'clients'], configurations(runs, configuration)),
+  ];
+  if (facts) {
+    const rows = Object.entries(facts).map(([name, fact]) =>
+      row(name, (title) => fact(servers.get(title)[0].seen, servers.get(title)[0].server)));
+    written.push('### What was seen of their tokens and keys', table(row('', (title) => title), rows));
+  }
+  return written.filter(Boolean).join('\n\n');
 }
 
 /** The runs, in one row those that differ only in the client. */
-function configurations(runs) {
+function configurations(runs, configuration) {
   const rows = new Map();
-  for (const { server, profile, Client } of runs) {
-    const { title, options } = server.constructor;
-    const cells = [title, server.path && code(server.path), server.algorithm, [profile, ...options.map(code)].join(' ')];
-    rows.set(cells.join(), [...(rows.get(cells.join()) ?? cells), Client.title]);
+  for (const run of runs) {
+    const cells = cellsOf(run, configuration);
+    rows.set(cells.join(), [...(rows.get(cells.join()) ?? cells), run.Client.title]);
   }
-  return [...rows.values()].map((row) => [...row.slice(0, 4), row.slice(4).join(', ')]);
+  const { length } = Object.keys(configuration);
+  return [...rows.values()].map((row) => [...row.slice(0, length), row.slice(length).join(', ')]);
 }
 
+/** What a run is about, with how each column of that table is read off it. */
+export const CONFIGURATION = {
+  server: titleOf,
+  'path of the issuer': ({ server }) => server.path && code(server.path),
+  'signs with': ({ server }) => server.algorithm,
+  'profile of the API': ({ server, profile }) => [profile, ...server.options.map(code)].join(' '),
+};
+
+/** Whether each judge accepts each proof, with the reasons where that is not what the RFC says. */
+export function judgements({ proofs, explained, verdicts }) {
+  const judges = Object.keys(verdicts.good);
+  const [notes, found] = [new Map(), []];
+  const cell = (name, judge) => {
+    if (!verdicts[name][judge]) return '–';
+    const accepted = new Set(Object.values(verdicts[name][judge]));
+    const reason = explained[name]?.[judge];
+    const isAsSaid = accepted.size === 1 && accepted.has(proofs[name].good);
+    if (isAsSaid !== !reason) {
+      const error = reason ? 'explained.js explains it, and there is nothing to explain' : verdicts[name][judge];
+      found.push({ cell: `the proof "${name}", ${judge}`, error });
+    }
+    const word = [...accepted].map((is) => (is ? 'accepted' : 'refused')).join(' or ');
+    return reason ? `${word} (${noted(notes, reason, judge)})` : word;
+  };
+  const rows = Object.keys(proofs).map((name) => [name, ...judges.map((judge) => cell(name, judge))]);
+  const unknown = Object.keys(explained).filter((name) => !(name in proofs));
+  found.push(...unknown.map((name) => ({ cell: name, error: 'explained.js explains a proof that there is not' })));
+  const written = ['### Proofs, and who accepts them', table(['a proof', ...judges], rows)];
+  return { written: [...written, listed(notes)].join('\n\n'), found };
+}
+
+/** The number of the note with this reason, which is about this one too. */
+function noted(notes, reason, about) {
+  notes.set(reason, (notes.get(reason) ?? new Set()).add(about));
+  return [...notes.keys()].indexOf(reason) + 1;
+}
+
+const listed = (notes) =>
+  [...notes].map(([reason, about], index) => `${index + 1}. ${[...about].join(', ')}: ${reason}.`).join('\n');
+
 /** Rows about the tokens and keys, and how each is read off a run. */
-const FACTS = {
+export const FACTS = {
   'header: `typ`': ({ user }) => code(user.header.typ),
   'header: `kid`': ({ user }) => form(user.header.kid),
   '`aud`': ({ user }) => form(user.payload.aud),
@@ -103,7 +144,7 @@ function form(value) {
   return value === undefined ? 'none' : typeof value;
 }
 
-const code = (text) => `\`${text}\``;
+export const code = (text) => `\`${text}\``;
 const list = (words) => words.map(code).join(', ') || 'nothing';
 
 function table([first, ...rest], rows) {

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
-cargo build --locked --quiet -p me
+cargo build --locked --quiet -p me -p proofs
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
 # Not in this folder, whose files belong to the package.
 export INTEROP_INSTALLED="$target/interop"
@@ -28,6 +28,6 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
-EXAMPLE_ME="$target/debug/me" timeout 180 node main.js &
+EXAMPLE_ME="$target/debug/me" PROOFS="$target/debug/proofs" timeout 180 node main.js &
 main=$!
 wait "$main"

@@ -2,9 +2,17 @@
 // signs the user in and keeps the refresh token; this page calls the API.
 //
 // user → page → backend (PKCE verifier and challenge) → /authorize → login and consent → code → page → backend → /token with the
-// verifier and the client's secret → access, refresh and ID token → access token to the page → GET /api/me with the Bearer token
+// verifier and the client's secret → access, refresh and ID token → access token to the page → GET /api/me with the access token
+//
+// With DPoP the access token is bound to a key of this page (dpop.js). The page signs a proof for each request to the API, and one for
+// each request to /token, which its backend passes on.
+
+import { refusal } from '/challenges.js';
+import { Prover } from '/dpop.js';
+import { abbreviate, decode, httpText, jsonText, queryText } from '/messages.js';
 
 const config = await (await fetch('/config.json')).json();
+const prover = config.dpop ? await Prover.open() : null;
 
 // The access token is in the memory of this page alone: neither a later visitor of this browser nor another page finds it, and a
 // reload asks the backend for the next one. No script can read the refresh token; it is in an HttpOnly cookie of the backend. A
@@ -34,7 +42,10 @@ async function signIn() {
  */
 async function authorize(demands = {}, resume = null) {
   const { location: url } = await askBackend('authorize', {
-    json: { scope: config.scope, ...demands, resume, subject: profile?.subject },
+    json: {
+      scope: config.scope, ...demands, resume, subject: profile?.subject,
+      ...(prover && { dpop_jkt: await prover.thumbprint() }),
+    },
     answer: () => 'PKCE challenge',
   });
   const { pathname, host, searchParams } = new URL(url);
@@ -82,6 +93,7 @@ async function finishAuthorization(path, answer) {
   });
   const { access_token, id_token_claims, resume } = await askBackend('session', {
     json: Object.fromEntries(answer),
+    forToken: true,
     answer: ({ access_token }) => (access_token ? 'Access token' : 'Refused'),
   });
   tokens = { access_token, id_token_claims };
@@ -100,6 +112,7 @@ async function restore() {
 /** Whether there is a new access token. */
 async function refreshed() {
   const { access_token } = await askBackend('refresh', {
+    forToken: true,
     answer: ({ access_token }) => (access_token ? 'Access token' : 'Nobody is signed in'),
   });
   // The ID token says who signed in, and how, and is not issued again.
@@ -121,24 +134,16 @@ async function signOut() {
   return 'Signed out: the refresh token is revoked, its cookie is gone, and this page has forgotten the access token.';
 }
 
-/** Header and claims, to be shown. What an access token means is the API's business: a client decides nothing by it. */
-function decode(token) {
-  const json = (part) => {
-    const bytes = Uint8Array.from(atob(part.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes));
-  };
-  const parts = token.split('.');
-  return { parts, header: json(parts[0]), claims: json(parts[1]) };
-}
-
-/** A request to the backend, which says what it did for it. */
-async function askBackend(what, { json = {}, answer }) {
+/** A request to the backend, which says what it did for it. One for a token needs a proof for /token, which the backend passes on. */
+async function askBackend(what, { json = {}, forToken = false, answer }) {
   const { response, body } = await exchange({
     title: `POST /bff/${what}`,
     to: 'backend',
     url: `${location.origin}/bff/${what}`,
+    prove: forToken && prover && (() => prover.proof('POST', config.token_endpoint)),
+    nonceOf: config.token_endpoint,
     json,
-    answer: (response, body) => (response.ok ? body.refused ? 'Refused' : answer(body) : 'Refused'),
+    answer: (response, body) => (response.ok ? body.refused ? body.error ?? 'Refused' : answer(body) : 'Refused'),
   });
   if (!response.ok || body.refused) throw new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
   return body;
@@ -146,17 +151,43 @@ async function askBackend(what, { json = {}, answer }) {
 
 // --- API --------------------------------------------------------------------------------------------------------------
 
-async function callApi() {
-  const { response, body } = await exchange({
-    title: 'GET /api/me, Bearer token',
+/** How the token goes along. */
+const SCHEME = prover ? 'DPoP' : 'Bearer';
+
+/** A request to the API with the access token, and with a proof that it comes from the holder of the key. */
+function askApi(path, { json, answer }) {
+  const [method, url, access_token] = [json ? 'POST' : 'GET', `${config.api}${path}`, tokens.access_token];
+  return exchange({
+    title: `${method} ${path}, ${SCHEME} token`,
     to: 'resource',
-    url: `${config.api}/api/me`,
-    bearer: tokens.access_token,
-    answer: (response) => (response.ok ? 'Profile' : refusal(response).error),
+    url,
+    authorization: [SCHEME, access_token],
+    prove: prover && (() => prover.proof(method, url, access_token)),
+    nonceOf: url,
+    json,
+    answer: (response, body) => (response.ok ? answer : refusal(response).error),
   });
+}
+
+async function callApi() {
+  const { response, body } = await askApi('/api/me', { answer: 'Profile' });
   if (!response.ok) throw new Refused(`Refused by the API: ${refusal(response).error_description ?? response.status}`);
   profile = body;
   return `The API knows you as ${body.subject}.`;
+}
+
+/** What somebody can do with the token who has stolen it, and has not the key. */
+async function callApiWithoutKey() {
+  click('Call without the key', 'As a thief would who has the token alone.');
+  const { response } = await exchange({
+    title: 'GET /api/me, Bearer token',
+    to: 'resource',
+    url: `${config.api}/api/me`,
+    authorization: ['Bearer', tokens.access_token],
+    answer: (response) => (response.ok ? 'Profile' : refusal(response).error),
+  });
+  if (response.ok) throw new Refused('The API takes a stolen token.');
+  return `The API refuses the token without the key: ${refusal(response).error}.`;
 }
 
 /** A web application on a server: it calls the API itself, and its page gets what there is to show. */
@@ -171,13 +202,9 @@ async function callApiByBackend() {
 /** The API wants a stronger or a more recent authentication for it and says which (RFC 9470); the user is sent to get it. */
 async function transfer({ mayStepUp = true } = {}) {
   if (mayStepUp) click('Transfer', 'The app just tries: the API knows what a transfer needs.');
-  const { response, body } = await exchange({
-    title: 'POST /api/transfer, Bearer token',
-    to: 'resource',
-    url: `${config.api}/api/transfer`,
-    bearer: tokens.access_token,
+  const { response, body } = await askApi('/api/transfer', {
     json: { to: 'bob', amount: 100, currency: 'EUR' },
-    answer: (response) => (response.ok ? 'Transferred' : refusal(response).error),
+    answer: 'Transferred',
   });
   if (response.ok) return `Transferred by ${body.transferred_by}, who was authenticated as ${body.acr}.`;
 
@@ -192,52 +219,28 @@ async function transfer({ mayStepUp = true } = {}) {
   return 'The API wants a stronger sign-in.';
 }
 
-/** The parameters of the Bearer challenge in a refusal. */
-function refusal(response) {
-  const challenges = parseChallenges(response.headers.get('WWW-Authenticate') ?? '');
-  return challenges.find(({ scheme }) => scheme === 'bearer')?.parameters ?? {};
-}
-
-/**
- * RFC 9110 §11.6.1: challenges, each a scheme with a token68 or with parameters, and commas both between the parameters and
- * between the challenges. What is malformed contains no challenge.
- */
-export function parseChallenges(header) {
-  const token = "[!#$%&'*+.^_`|~\\w-]+";
-  const parameter = new RegExp(`[\\s,]*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))\\s*(?=,|$)`, 'y');
-  const scheme = new RegExp(`[\\s,]*(${token})(?: +([\\w.~+/-]+=*)\\s*(?=,|$))?(?=[ ,]|$)`, 'y');
-  const challenges = [];
-  let at = 0;
-  while (/[^\s,]/.test(header.slice(at))) {
-    parameter.lastIndex = scheme.lastIndex = at;
-    const current = challenges.at(-1);
-    const [, name, quoted, plain] = (current && parameter.exec(header)) ?? [];
-    if (name) {
-      if (name.toLowerCase() in current.parameters) return [];
-      current.parameters[name.toLowerCase()] = plain ?? quoted.replace(/\\(.)/g, '$1');
-      at = parameter.lastIndex;
-    } else {
-      const [, found, token68] = scheme.exec(header) ?? [];
-      if (!found) return [];
-      challenges.push({ scheme: found.toLowerCase(), token68, parameters: Object.create(null) });
-      at = scheme.lastIndex;
-    }
-  }
-  return challenges;
-}
-
 // --- What goes over the wire, and how it is shown ---------------------------------------------------------------------
 
-/** One request of this page and its answer, each recorded as a step; between the two, what the backend did meanwhile. */
-async function exchange({ title, to, url, bearer, json, answer }) {
+/**
+ * One request of this page and its answer, each recorded as a step; between the two, what the backend did meanwhile. `prove` makes the
+ * proof that goes along, and `nonceOf` is the server whose nonces stand in such proofs.
+ */
+async function exchange({ title, to, url, authorization, prove, nonceOf, json, answer }, mayRepeat = true) {
   const method = json ? 'POST' : 'GET';
+  const proof = prove && await prove();
   const headers = {
-    ...(bearer && { Authorization: `Bearer ${bearer}` }),
+    ...(authorization && { Authorization: authorization.join(' ') }),
+    ...(proof && { DPoP: proof.text }),
     ...(json && { 'Content-Type': 'application/json' }),
   };
   const content = json && JSON.stringify(json);
   const { host, pathname } = new URL(url);
-  const shown = { Host: host, ...headers, ...(bearer && { Authorization: `Bearer ${abbreviate(bearer)}` }) };
+  const shown = {
+    Host: host,
+    ...headers,
+    ...(authorization && { Authorization: `${authorization[0]} ${abbreviate(authorization[1])}` }),
+    ...(proof && { DPoP: `${abbreviate(proof.text)}\n${jsonText(proof.header)}\n${jsonText(proof.claims)}` }),
+  };
   record({
     from: 'client',
     to,
@@ -252,7 +255,7 @@ async function exchange({ title, to, url, bearer, json, answer }) {
   const { messages = [], ...body } = text && response.headers.get('Content-Type')?.includes('json') ? JSON.parse(text) : {};
   messages.forEach(record);
   // A page of another origin sees the headers that CORS exposes.
-  const seen = ['Content-Type', 'WWW-Authenticate', 'Retry-After'].filter((name) => response.headers.has(name));
+  const seen = ['Content-Type', 'WWW-Authenticate', 'DPoP-Nonce', 'Retry-After'].filter((name) => response.headers.has(name));
   record({
     from: to,
     to: 'client',
@@ -263,19 +266,14 @@ async function exchange({ title, to, url, bearer, json, answer }) {
       Object.keys(body).length ? jsonText(body) : messages.length ? '' : text,
     ),
   });
+  if (proof) prover.keepNonce(nonceOf, response);
+  // The server wants its nonce in the proof. It has just sent one, so a second time would be in vain.
+  const wantsNonce = body.error === 'use_dpop_nonce' || refusal(response).error === 'use_dpop_nonce';
+  if (proof && wantsNonce && mayRepeat) {
+    return exchange({ title: `${title}, with the nonce`, to, url, authorization, prove, nonceOf, json, answer }, false);
+  }
   return { response, body };
 }
-
-const SECRETS = ['code', 'access_token'];
-const abbreviate = (secret) => `${secret.slice(0, 8)}…`;
-const withoutSecret = (name, value) => (SECRETS.includes(name) && typeof value === 'string' ? abbreviate(value) : value);
-
-const httpText = (start, headers, content) =>
-  [start, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ...(content ? ['', content] : [])].join('\n');
-const jsonText = (value) => JSON.stringify(value, withoutSecret, 2);
-const parameterText = (parameters, separator) =>
-  [...parameters].map(([name, value]) => `${name}=${withoutSecret(name, value)}`).join(separator);
-const queryText = (start, parameters) => `${start}\n  ?${parameterText(parameters, '\n  &')}`;
 
 // --- The page ---------------------------------------------------------------------------------------------------------
 
@@ -327,6 +325,7 @@ function renderToken({ access_token, id_token_claims }) {
   element('token-header').textContent = jsonText(header);
   element('token-claims').textContent = jsonText(claims);
   element('token-expiry').textContent = `Expires at ${time(claims.exp)}.`;
+  element('token-key').textContent = claims.cnf?.jkt ? `Bound to the key ${claims.cnf.jkt}, which no script can take out of this browser.` : '';
   element('id-token').hidden = !id_token_claims;
   element('id-token-claims').textContent = id_token_claims ? jsonText(id_token_claims) : '';
 }
@@ -379,6 +378,7 @@ for (const [id, action] of Object.entries({
   'sign-in': signIn,
   'call-api': callApi,
   'call-api-by-backend': callApiByBackend,
+  'call-api-without-key': callApiWithoutKey,
   refresh,
   transfer: () => transfer(),
   'sign-out': signOut,
@@ -390,4 +390,5 @@ element('unfold').addEventListener('click', ({ target }) => {
   renderSteps();
 });
 
+element('call-api-without-key').hidden = !prover;
 await run(start);

@@ -10,7 +10,8 @@ pub(crate) async fn run(url: &str) -> reqwest::Result<bool> {
     let response = client.get(format!("{url}/api/me")).send().await?;
     let as_expected = response.status() == StatusCode::UNAUTHORIZED;
     println!("1. {} without a token: {}", if as_expected { "✓" } else { "✗" }, response.status());
-    if let Some(challenge) = response.headers().get(WWW_AUTHENTICATE) {
+    // One for each scheme that is accepted.
+    for challenge in response.headers().get_all(WWW_AUTHENTICATE) {
         println!("   {WWW_AUTHENTICATE}: {}", String::from_utf8_lossy(challenge.as_bytes()));
     }
     Ok(as_expected)

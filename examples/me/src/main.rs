@@ -10,6 +10,7 @@
 mod api;
 mod authorization_server;
 mod client_app;
+mod client_key;
 mod demonstration;
 mod walk;
 
@@ -34,6 +35,7 @@ use tower_bearer::{Issuer, ResourceServer, Scope};
 
 use crate::api::Needs;
 use crate::authorization_server::AuthorizationServer;
+use crate::authorization_server::proofs::Proofs;
 use crate::client_app::ClientApp;
 use crate::walk::Walk;
 
@@ -151,9 +153,13 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
 
     let audience = &arguments.audience;
     let redirect_uri = format!("{app_url}/");
+    let proofs = arguments.proofs(&authorization_server_url)?;
     let authorization_server =
-        AuthorizationServer::new(&authorization_server_url, audience, &needs.scope, &strong, &redirect_uri);
-    let app = ClientApp { redirect_uri: &redirect_uri, api: url, audience }.router(&authorization_server)?;
+        AuthorizationServer::new(&authorization_server_url, audience, &needs.scope, &strong, &redirect_uri, proofs);
+    let with_proofs = arguments.dpop.is_some();
+    let known_as = arguments.base_url.as_deref().unwrap_or(url).trim_end_matches('/');
+    let app = ClientApp { redirect_uri: &redirect_uri, api: known_as, audience, with_proofs };
+    let app = app.router(&authorization_server)?;
     let server = server(arguments, &authorization_server.issuer.issuer(), url)?;
     let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
 
@@ -164,7 +170,15 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     println!("The client app is at {app_url}/");
     println!("The API is at {url}/api/me\n");
 
-    let walk = Walk { server: &authorization_server, redirect_uri: &redirect_uri, api: url, audience, needs: &needs };
+    let walk = Walk {
+        server: &authorization_server,
+        redirect_uri: &redirect_uri,
+        api: url,
+        api_known_as: known_as,
+        audience,
+        needs: &needs,
+        dpop: arguments.dpop,
+    };
     let as_expected = walk.run().await?;
     if !arguments.once {
         println!("\nOpen {app_url}/ in a browser: the same, step by step.");
@@ -199,6 +213,19 @@ impl Arguments {
     fn needs(&self) -> Needs {
         let (scope, acr) = (self.scope.clone(), self.acr.clone());
         Needs { scope, acr, max_age: self.max_age.map(Duration::from_secs) }
+    }
+
+    /// How the authorization server at this origin accepts proofs: as the API does, and with nonces of its own.
+    fn proofs(&self, origin: &str) -> Result<Option<Proofs>, url::ParseError> {
+        let Some(mode) = self.dpop else { return Ok(None) };
+        let mut proofs = Proofs::at(origin)?;
+        if self.dpop_nonce {
+            proofs = proofs.with_nonces();
+        }
+        if mode == DpopMode::Required {
+            proofs = proofs.required();
+        }
+        Ok(Some(proofs))
     }
 
     /// How the API at this URL accepts proofs.

@@ -1,10 +1,15 @@
 // oidc-provider, from npm.
+import { randomBytes } from 'node:crypto';
 import { InProcessServer } from './in-process.js';
 import { REDIRECT_URI, SECRET, version } from './server.js';
 
 // It warns on the console of everything that is for development only, as all of this is.
 console.info = console.warn = () => {};
 const { default: Provider } = await import('oidc-provider');
+
+const ON_EVERY_HASH = ['RS', 'PS', 'ES'].flatMap((family) => ['256', '384', '512'].map((bits) => family + bits));
+/** All that it can verify, but those that Node.js has only since version 24. */
+export const ALGORITHMS_OF_PROOFS = [...ON_EVERY_HASH, 'EdDSA', 'Ed25519'];
 
 /** oidc-provider, with the login and consent pages that it brings for development. */
 export class OidcProvider extends InProcessServer {
@@ -17,13 +22,17 @@ export class OidcProvider extends InProcessServer {
   fields = { login: 'user-1', password: 'any' };
 
   handler() {
+    return new Provider(this.issuer, this.configuration()).callback();
+  }
+
+  configuration() {
     const client = (id) => ({
       client_id: id,
       client_secret: SECRET,
       redirect_uris: [REDIRECT_URI],
       grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
     });
-    return new Provider(this.issuer, {
+    return {
       jwks: { keys: [this.key] },
       clientDefaults: { id_token_signed_response_alg: this.algorithm },
       clients: [client('app'), client(this.audience)],
@@ -53,6 +62,32 @@ export class OidcProvider extends InProcessServer {
           },
         },
       },
-    }).callback();
+    };
+  }
+}
+
+/** The same, for clients with keys. With `nonces`, it wants proofs to have nonces of its own. */
+export class OidcProviderWithProofs extends OidcProvider {
+  static notFor = {};
+
+  constructor(options, nonces) {
+    super('ES256');
+    Object.assign(this, { options, nonces });
+  }
+
+  configuration() {
+    const configuration = super.configuration();
+    const [app] = configuration.clients;
+    const { client_secret: _, ...withoutSecret } = { ...app, client_id: 'public', token_endpoint_auth_method: 'none' };
+    configuration.clients.push({ ...withoutSecret, grant_types: ['authorization_code', 'refresh_token'] });
+    const nonceSecret = this.nonces ? randomBytes(32) : undefined;
+    configuration.features.dPoP = { enabled: true, nonceSecret, requireNonce: () => this.nonces };
+    // By default it accepts ES256, Ed25519 and EdDSA.
+    configuration.enabledJWA = { dPoPSigningAlgValues: ALGORITHMS_OF_PROOFS };
+    return configuration;
+  }
+
+  client(name) {
+    return name === 'public' ? { ...super.client(name), secret: undefined } : super.client(name);
   }
 }

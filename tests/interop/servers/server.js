@@ -1,10 +1,10 @@
 // What the cases need of a server.
 import { readFileSync } from 'node:fs';
 import { exportJWK, generateKeyPair } from 'jose';
+import { Api } from '../api.js';
 import { fillIn } from '../browser.js';
 
-export { REDIRECT_URI } from '../browser.js';
-
+export const REDIRECT_URI = 'https://app.example.test/callback';
 export const SECRET = 'secret';
 /** Another API. */
 export const ELSEWHERE = 'https://elsewhere.example.test';
@@ -27,10 +27,10 @@ export async function newKey(algorithm, number) {
 export class Server {
   /** Cases that do not apply, each with the reason. */
   static notFor = {};
-  /** Options of the API that its tokens need. */
-  static options = [];
   /** Whether it decodes a client's name and secret of HTTP's Basic authentication, as RFC 6749 §2.3.1 has it. */
   static decodesBasic = true;
+  /** Options of the API that its tokens need. */
+  options = [];
   /** That of its URL: issuers that serve many tenants have one. */
   path = '';
   /** The subject of the user's tokens, if it can be foretold. */
@@ -48,6 +48,16 @@ export class Server {
 
   get name() {
     return this.constructor.title;
+  }
+
+  /** A client, by its name in the cases. */
+  client(name) {
+    return { id: name, secret: SECRET, redirectUri: REDIRECT_URI };
+  }
+
+  /** The API that trusts it. */
+  startApi(world) {
+    return Api.start({ ...world, options: this.options });
   }
 
   /** What the user does on a page: where to go next, and with which form. */

@@ -25,11 +25,13 @@ type Server = State<Arc<AuthorizationServer>>;
 /// `GET /authorize`: keeps the request beside the user's session, and goes on where the user has something to do.
 pub(super) async fn begin(State(server): Server, jar: CookieJar, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
-    let request = match AuthorizationRequest::parse(query, &server.clients, &server.scopes, &server.strong) {
+    let mut request = match AuthorizationRequest::parse(query, &server.clients, &server.scopes, &server.strong) {
         Ok(request) => request,
         Err(Refused::OnPage(reason)) => return pages::refusal(StatusCode::BAD_REQUEST, reason),
         Err(Refused::ByRedirect(error)) => return server.refuse(&error),
     };
+    // Without proofs it is a parameter that this server does not know (RFC 6749 §3.1).
+    request.dpop_jkt = request.dpop_jkt.filter(|_| server.proofs.is_some());
     let now = SystemTime::now();
     let mut memory = server.memory();
     let (name, session) = memory.sessions.open(jar.get(COOKIE).map(Cookie::value));
@@ -131,10 +133,11 @@ impl Session {
     /// What a code will stand for, and the client's `state`. The request is over with that.
     fn finish(&mut self, id: &str) -> Option<(Authorization, Option<String>)> {
         let login = self.login.clone()?;
-        let AuthorizationRequest { client, state, scope, challenge, nonce, .. } = self.interactions.remove(id)?.request;
+        let AuthorizationRequest { client, state, scope, challenge, nonce, dpop_jkt, .. } =
+            self.interactions.remove(id)?.request;
         let (client_id, subject) = (client.id.to_owned(), login.subject.to_owned());
         let grant = Grant { client_id, subject, scope, acr: login.acr, auth_time: login.time, nonce };
-        Some((Authorization { grant, redirect_uri: client.redirect_uri, challenge }, state))
+        Some((Authorization { grant, redirect_uri: client.redirect_uri, challenge, dpop_jkt }, state))
     }
 }
 

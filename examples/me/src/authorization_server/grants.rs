@@ -29,14 +29,19 @@ pub(crate) struct Authorization {
     pub(crate) grant: Grant,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: Challenge,
+    /// The thumbprint of the only key that redeems it, if the client named one (RFC 9449 §10).
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 /// A client's attempt to redeem a code.
 pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) client_id: &'a str,
+    pub(crate) is_public: bool,
     pub(crate) redirect_uri: &'a str,
     pub(crate) verifier: &'a str,
+    /// The thumbprint of the key that the client has proved.
+    pub(crate) jkt: Option<&'a str>,
 }
 
 /// Why there are no tokens.
@@ -54,6 +59,8 @@ pub(crate) enum GrantError {
     OtherRedirectUri,
     #[error("code_verifier does not fit the code_challenge")]
     WrongVerifier,
+    #[error("the code or the refresh token is bound to another key")]
+    OtherKey,
     #[error("the refresh token is unknown, expired or revoked")]
     UnknownToken,
     #[error("the refresh token was used before; it and all its successors are revoked")]
@@ -90,6 +97,8 @@ enum CodeState {
 /// last one counts: any other one in the family's name was used before, or is forged by someone who has seen one.
 struct Family {
     grant: Grant,
+    /// The thumbprint of the key that a public client has to prove (RFC 9449 §5). A confidential client shows its secret instead.
+    jkt: Option<String>,
     current: String,
     began: SystemTime,
 }
@@ -120,7 +129,7 @@ impl Grants {
         if is_over(code.issued, CODE_LIFETIME, now) {
             return Err(GrantError::ExpiredCode);
         }
-        let Authorization { grant, redirect_uri, challenge } = authorization;
+        let Authorization { grant, redirect_uri, challenge, dpop_jkt } = authorization;
         if grant.client_id != redemption.client_id {
             return Err(GrantError::OtherClient);
         }
@@ -130,13 +139,17 @@ impl Grants {
         if !challenge.is_met_by(redemption.verifier) {
             return Err(GrantError::WrongVerifier);
         }
+        if dpop_jkt.is_some_and(|bound_to| redemption.jkt != Some(&bound_to)) {
+            return Err(GrantError::OtherKey);
+        }
         if !grant.scope.contains("offline_access") {
             return Ok((grant, None));
         }
         let (family, secret) = (secrets::random(), secrets::random());
         code.state = CodeState::Spent(Some(family.clone()));
         let token = format!("{family}.{secret}");
-        self.families.insert(family, Family { grant: grant.clone(), current: secret, began: now });
+        let jkt = redemption.jkt.filter(|_| redemption.is_public).map(ToOwned::to_owned);
+        self.families.insert(family, Family { grant: grant.clone(), jkt, current: secret, began: now });
         Ok((grant, Some(token)))
     }
 
@@ -145,6 +158,7 @@ impl Grants {
         &mut self,
         token: &str,
         client_id: &str,
+        jkt: Option<&str>,
         scope: Option<&Scope>,
         now: SystemTime,
     ) -> Result<(Grant, String), GrantError> {
@@ -152,6 +166,10 @@ impl Grants {
         let family = self.families.get_mut(name).ok_or(GrantError::UnknownToken)?;
         if is_over(family.began, REFRESH_LIFETIME, now) {
             return Err(GrantError::UnknownToken);
+        }
+        // Who does not have the client's key is not the client. It cannot use the token, so the client keeps it.
+        if family.jkt.is_some() && family.jkt.as_deref() != jkt {
+            return Err(GrantError::OtherKey);
         }
         // Another client presents it, or it was used before: one of its holders stole it, and it is unknown which.
         let stolen = if family.grant.client_id != client_id {

@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use super::AuthorizationServer;
 use super::mint::ID_TOKEN_ALGORITHM;
+use super::proofs::PROOF_ALGORITHM;
 use super::request::PASSWORD;
 
 pub(super) fn document(server: &AuthorizationServer) -> Value {
     let issuer = server.issuer.url();
     let acr_values: Vec<_> = std::iter::once(PASSWORD).chain(server.strong.iter()).collect();
     let authentication = ["none", "client_secret_basic", "client_secret_post"];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "jwks_uri": server.issuer.jwks_url(),
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -30,5 +31,10 @@ pub(super) fn document(server: &AuthorizationServer) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ID_TOKEN_ALGORITHM.name()],
         "request_uri_parameter_supported": false,
-    })
+    });
+    // RFC 9449 §5.1.
+    if server.proofs.is_some() {
+        document["dpop_signing_alg_values_supported"] = json!([PROOF_ALGORITHM.name()]);
+    }
+    document
 }

@@ -16,41 +16,52 @@ pub(crate) const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::RS256;
 /// Of an access token and of an ID token, in seconds.
 const LIFETIME: u64 = 300;
 
-/// The answer of RFC 6749 §5.1 for a user's grant, with an ID token if it is the first of an OpenID request.
-pub(crate) fn for_user(
-    issuer: &TestIssuer,
-    audience: &str,
-    grant: &Grant,
-    refresh_token: Option<&str>,
-    with_id_token: bool,
-) -> Value {
-    let token = access_token(issuer, audience, &grant.subject, &grant.client_id, &grant.scope);
-    let access_token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time)).sign();
-    let id_token = (with_id_token && grant.scope.contains("openid")).then(|| id_token(issuer, grant, &access_token));
-    let mut answer = answer(&access_token, &grant.scope);
-    answer["refresh_token"] = json!(refresh_token);
-    answer["id_token"] = json!(id_token);
-    without_nulls(answer)
+/// By whom access tokens are issued, for which API, and for which key.
+pub(crate) struct Mint<'a> {
+    pub(crate) issuer: &'a TestIssuer,
+    pub(crate) audience: &'a str,
+    /// The thumbprint of the key that they are bound to, if the client has proved one.
+    pub(crate) jkt: Option<&'a str>,
 }
 
-/// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and no user was authenticated.
-pub(crate) fn for_client(issuer: &TestIssuer, audience: &str, client_id: &str, scope: &Scope) -> Value {
-    answer(&access_token(issuer, audience, client_id, client_id, scope).sign(), scope)
-}
+impl Mint<'_> {
+    /// The answer of RFC 6749 §5.1 for a user's grant, with an ID token if it is the first of an OpenID request.
+    pub(crate) fn for_user(&self, grant: &Grant, refresh_token: Option<&str>, with_id_token: bool) -> Value {
+        let token = self.access_token(&grant.subject, &grant.client_id, &grant.scope);
+        let access_token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time)).sign();
+        let with_id_token = with_id_token && grant.scope.contains("openid");
+        let mut answer = self.answer(&access_token, &grant.scope);
+        answer["refresh_token"] = json!(refresh_token);
+        answer["id_token"] = json!(with_id_token.then(|| id_token(self.issuer, grant, &access_token)));
+        without_nulls(answer)
+    }
 
-/// RFC 9068 §2.
-fn access_token(issuer: &TestIssuer, audience: &str, subject: &str, client_id: &str, scope: &Scope) -> TokenBuilder {
-    let token = with_times(issuer.token()).audience(audience).subject(subject).client_id(client_id);
-    token.scope(scope.as_str()).claim("jti", secrets::random())
+    /// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and no user was authenticated.
+    pub(crate) fn for_client(&self, client_id: &str, scope: &Scope) -> Value {
+        self.answer(&self.access_token(client_id, client_id, scope).sign(), scope)
+    }
+
+    /// RFC 9068 §2, and RFC 9449 §6.1 for a bound one.
+    fn access_token(&self, subject: &str, client_id: &str, scope: &Scope) -> TokenBuilder {
+        let token = with_times(self.issuer.token()).audience(self.audience).subject(subject).client_id(client_id);
+        let token = token.scope(scope.as_str()).claim("jti", secrets::random());
+        match self.jkt {
+            Some(jkt) => token.claim("cnf", json!({ "jkt": jkt })),
+            None => token,
+        }
+    }
+
+    fn answer(&self, access_token: &str, scope: &Scope) -> Value {
+        let token_type = if self.jkt.is_some() { "DPoP" } else { "Bearer" };
+        json!({
+            "access_token": access_token, "token_type": token_type, "expires_in": LIFETIME, "scope": scope.as_str(),
+        })
+    }
 }
 
 fn with_times(token: TokenBuilder) -> TokenBuilder {
     let now = seconds(SystemTime::now());
     token.claim("iat", now).claim("exp", now + LIFETIME)
-}
-
-fn answer(access_token: &str, scope: &Scope) -> Value {
-    json!({ "access_token": access_token, "token_type": "Bearer", "expires_in": LIFETIME, "scope": scope.as_str() })
 }
 
 /// OpenID Connect Core §2 and §3.1.3.6.

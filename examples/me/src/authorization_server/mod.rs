@@ -3,17 +3,19 @@
 //! without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!
 //! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
-//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009). A
-//! [`TestIssuer`] signs the tokens.
+//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), and tokens that are bound
+//! to a key (RFC 9449). A [`TestIssuer`] signs the tokens.
 
 mod authorize;
 pub(crate) mod clients;
 mod grants;
 mod metadata;
 mod mint;
+mod nonces;
 mod pages;
 mod parameters;
 mod pkce;
+pub(crate) mod proofs;
 mod request;
 pub(crate) mod secrets;
 mod sessions;
@@ -29,6 +31,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use serde_json::Value;
 use tower_bearer::Scope;
+use tower_bearer::dpop::EXPOSED_HEADERS;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::require::AcrValues;
 use tower_bearer::testing::TestIssuer;
@@ -36,8 +39,10 @@ use tower_http::cors::CorsLayer;
 
 use self::clients::Clients;
 use self::grants::Grants;
+use self::proofs::Proofs;
 use self::sessions::Sessions;
 use crate::client_app;
+use crate::client_key::PROOF;
 
 pub(crate) struct AuthorizationServer {
     pub(crate) issuer: TestIssuer,
@@ -49,6 +54,8 @@ pub(crate) struct AuthorizationServer {
     /// What being authenticated with a second factor is called.
     strong: AcrValues,
     clients: Clients,
+    /// Without them every token is a Bearer token.
+    proofs: Option<Proofs>,
     memory: Mutex<Memory>,
 }
 
@@ -67,6 +74,7 @@ impl AuthorizationServer {
         api_scopes: &Scope,
         strong: &AcrValues,
         app_redirect_uri: &str,
+        proofs: Option<Proofs>,
     ) -> Arc<Self> {
         tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(origin).start();
@@ -78,6 +86,7 @@ impl AuthorizationServer {
             scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
             strong: strong.clone(),
             clients: Clients::new(app_redirect_uri),
+            proofs,
             memory: Mutex::default(),
         };
         server.issuer.set_metadata(metadata::document(&server));
@@ -96,7 +105,8 @@ impl AuthorizationServer {
                 CorsLayer::new()
                     .allow_origin(app)
                     .allow_methods([Method::GET, Method::POST])
-                    .allow_headers([CONTENT_TYPE]),
+                    .allow_headers([CONTENT_TYPE, PROOF])
+                    .expose_headers(EXPOSED_HEADERS),
             );
         let for_users = Router::new()
             .route("/authorize", get(authorize::begin))

@@ -18,6 +18,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) scope: Scope,
     pub(crate) challenge: Challenge,
     pub(crate) nonce: Option<String>,
+    /// The thumbprint of the key that the code is for (RFC 9449 §10).
+    pub(crate) dpop_jkt: Option<String>,
     /// The one of the `acr_values` that this server prefers to give.
     pub(crate) acr: Option<String>,
     pub(crate) max_age: Option<Duration>,
@@ -98,6 +100,7 @@ impl AuthorizationRequest {
             scope,
             challenge,
             nonce: parameters.get("nonce").map(ToOwned::to_owned),
+            dpop_jkt: parameters.get("dpop_jkt").map(ToOwned::to_owned),
             acr: parameters.get("acr_values").map(|values| preferred_acr(values, strong)).transpose()?,
             max_age,
             prompt: Prompt::parse(parameters.text("prompt"))?,

@@ -1,4 +1,4 @@
-//! `/token` (RFC 6749 §3.2) and `/revoke` (RFC 7009).
+//! `/token` (RFC 6749 §3.2; RFC 9449 §5) and `/revoke` (RFC 7009).
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,11 +14,14 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::AuthorizationServer;
 use super::clients::Client;
 use super::grants::{GrantError, Redemption};
+use super::mint::Mint;
 use super::parameters::Parameters;
+use super::proofs::{ProofError, Proofs};
 use super::request::granted_scope;
-use super::{AuthorizationServer, mint};
+use crate::client_key::NONCE;
 
 /// RFC 6749 §5.2.
 pub(super) struct TokenError {
@@ -26,21 +29,14 @@ pub(super) struct TokenError {
     description: String,
 }
 
-pub(super) async fn token(
-    State(server): State<Arc<AuthorizationServer>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, TokenError> {
-    let form = parse(&body)?;
-    let client = server.authenticate(&headers, &form)?;
-    let answer = match form.text("grant_type") {
-        "authorization_code" => server.redeem(client, &form),
-        "refresh_token" => server.refresh(client, &form),
-        "client_credentials" => server.client_credentials(client, &form),
-        "" => Err(TokenError::new("invalid_request", "grant_type is required")),
-        _ => Err(TokenError::new("unsupported_grant_type", "no such grant_type here")),
-    }?;
-    Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+pub(super) async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMap, body: Bytes) -> Response {
+    let answer = server.tokens(&headers, &body);
+    let answer = answer.map(|tokens| ([(CACHE_CONTROL, "no-store")], Json(tokens)));
+    let mut response = answer.into_response();
+    // With every answer, so that a client seldom has to ask twice (RFC 9449 §8.2).
+    let nonce = server.proofs.as_ref().and_then(|proofs| proofs.nonce(SystemTime::now()));
+    response.headers_mut().extend(nonce.map(|nonce| (NONCE, nonce)));
+    response
 }
 
 /// A refresh token ends with its whole family. An access token ends by itself, and soon.
@@ -65,6 +61,22 @@ fn parse(body: &[u8]) -> Result<Parameters, TokenError> {
 }
 
 impl AuthorizationServer {
+    fn tokens(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, TokenError> {
+        let form = parse(body)?;
+        let client = self.authenticate(headers, &form)?;
+        // Before the grant is used: a client that is asked for a nonce has to be able to repeat its request.
+        let check = |proofs: &Proofs| proofs.check(headers, SystemTime::now());
+        let jkt = self.proofs.as_ref().map(check).transpose()?.flatten();
+        let mint = Mint { issuer: &self.issuer, audience: &self.audience, jkt: jkt.as_deref() };
+        match form.text("grant_type") {
+            "authorization_code" => self.redeem(client, &form, &mint),
+            "refresh_token" => self.refresh(client, &form, &mint),
+            "client_credentials" => self.client_credentials(client, &form, &mint),
+            "" => Err(TokenError::new("invalid_request", "grant_type is required")),
+            _ => Err(TokenError::new("unsupported_grant_type", "no such grant_type here")),
+        }
+    }
+
     /// By HTTP Basic, by the form, or not at all if the client is public (RFC 6749 §2.3.1).
     fn authenticate(&self, headers: &HeaderMap, form: &Parameters) -> Result<&Client, TokenError> {
         let basic = headers.get(AUTHORIZATION).map(|value| basic_credentials(value.as_bytes()));
@@ -83,33 +95,35 @@ impl AuthorizationServer {
     }
 
     /// RFC 6749 §4.1.3 with RFC 7636 §4.5.
-    fn redeem(&self, client: &Client, form: &Parameters) -> Result<Value, TokenError> {
+    fn redeem(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         let redemption = Redemption {
             code: form.text("code"),
             client_id: client.id,
+            is_public: !client.is_confidential(),
             redirect_uri: form.text("redirect_uri"),
             verifier: form.text("code_verifier"),
+            jkt: mint.jkt,
         };
         let (grant, refresh_token) = self.memory().grants.redeem(&redemption, SystemTime::now())?;
-        Ok(mint::for_user(&self.issuer, &self.audience, &grant, refresh_token.as_deref(), true))
+        Ok(mint.for_user(&grant, refresh_token.as_deref(), true))
     }
 
     /// RFC 6749 §6. The user was not authenticated anew, so `acr` and `auth_time` stay what they were.
-    fn refresh(&self, client: &Client, form: &Parameters) -> Result<Value, TokenError> {
+    fn refresh(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         let scope = form.get("scope").map(|scope| granted_scope(Some(scope), &self.scopes)).transpose()?;
         let token = form.text("refresh_token");
-        let refreshed = self.memory().grants.refresh(token, client.id, scope.as_ref(), SystemTime::now());
+        let refreshed = self.memory().grants.refresh(token, client.id, mint.jkt, scope.as_ref(), SystemTime::now());
         let (grant, next) = refreshed?;
-        Ok(mint::for_user(&self.issuer, &self.audience, &grant, Some(&next), false))
+        Ok(mint.for_user(&grant, Some(&next), false))
     }
 
     /// RFC 6749 §4.4, for the API alone: there is no user whom an ID token or a refresh token could be about.
-    fn client_credentials(&self, client: &Client, form: &Parameters) -> Result<Value, TokenError> {
+    fn client_credentials(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         if !client.is_confidential() {
             return Err(TokenError::new("unauthorized_client", "a public client cannot act for itself"));
         }
         let scope = granted_scope(form.get("scope"), &self.api_scopes)?;
-        Ok(mint::for_client(&self.issuer, &self.audience, client.id, &scope))
+        Ok(mint.for_client(client.id, &scope))
     }
 }
 
@@ -137,6 +151,12 @@ impl TokenError {
 
 impl From<GrantError> for TokenError {
     fn from(error: GrantError) -> Self {
+        Self::new(error.code(), &error.to_string())
+    }
+}
+
+impl From<ProofError> for TokenError {
+    fn from(error: ProofError) -> Self {
         Self::new(error.code(), &error.to_string())
     }
 }

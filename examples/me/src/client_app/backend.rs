@@ -1,5 +1,9 @@
 //! The app's own backend. It begins each sign-in, redeems the code and refreshes, and keeps the refresh token in a cookie that no
 //! script can read; the page gets access tokens, which last for minutes and which it keeps in its memory alone.
+//!
+//! With DPoP (RFC 9449) an access token is bound to a key of whoever uses it. For the page's own tokens the page makes the proof for the
+//! token endpoint, and sends it along in the header `DPoP`; the nonce for the next one comes back in `DPoP-Nonce`. The backend has another key,
+//! for the calls that it makes itself. The refresh token is bound to neither, because the backend shows its secret with it (§5).
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,18 +13,20 @@ use axum::routing::post;
 use axum::{Json, Router, middleware};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::Duration;
 use url::Url;
 
 use super::flow::Flow;
-use super::messages::Messages;
+use super::messages::{Answer, Messages, json_of};
 use super::refreshes::Refreshes;
 use super::same_origin;
-use super::tokens::{Granted, NoTokens, Tokens};
+use super::tokens::{Granted, NoTokens, Proof, Tokens};
 use crate::authorization_server::clients::WEB_APP;
+use crate::client_key::{ClientKey, NONCE, PROOF};
 
 /// Both cookies are sent to the backend alone, and never with what another site has caused.
 const PATH: &str = "/bff";
@@ -35,7 +41,10 @@ pub(super) struct Backend {
     pub(super) origin: HeaderValue,
     pub(super) authorization_endpoint: Url,
     pub(super) tokens: Tokens,
-    pub(super) api: String,
+    /// The profile at the API.
+    pub(super) profile: Url,
+    /// For the tokens that the backend itself uses; without it they are Bearer tokens.
+    pub(super) key: Option<Arc<ClientKey>>,
     pub(super) refreshes: Refreshes,
 }
 
@@ -45,6 +54,7 @@ struct Wish {
     scope: String,
     acr_values: Option<String>,
     max_age: Option<String>,
+    dpop_jkt: Option<String>,
     resume: Option<String>,
     subject: Option<String>,
 }
@@ -59,7 +69,8 @@ struct Returned {
     error_description: Option<String>,
 }
 
-type Reply = (CookieJar, Json<Value>);
+/// The cookies, the nonce for the page's next proof, and the rest.
+type Reply = (CookieJar, HeaderMap, Json<Value>);
 
 pub(super) fn router(backend: Arc<Backend>) -> Router {
     Router::new()
@@ -86,60 +97,73 @@ async fn authorize(State(backend): State<Arc<Backend>>, jar: CookieJar, Json(wis
         .append_pair("code_challenge", &flow.challenge())
         .append_pair("code_challenge_method", "S256")
         .extend_pairs(wish.acr_values.map(|values| ("acr_values", values)))
-        .extend_pairs(wish.max_age.map(|age| ("max_age", age)));
+        .extend_pairs(wish.max_age.map(|age| ("max_age", age)))
+        .extend_pairs(wish.dpop_jkt.map(|jkt| ("dpop_jkt", jkt)));
     let jar = jar.add(backend.cookie(FLOW, flow.to_cookie(), FLOW_LIFETIME));
-    (jar, Json(json!({ "location": url })))
+    (jar, HeaderMap::new(), Json(json!({ "location": url })))
 }
 
 /// Redeems the code, if it is the answer to the question that this browser was sent with.
-async fn begin_session(State(backend): State<Arc<Backend>>, jar: CookieJar, Json(returned): Json<Returned>) -> Reply {
+async fn begin_session(
+    State(backend): State<Arc<Backend>>,
+    jar: CookieJar,
+    headers: HeaderMap,
+    Json(returned): Json<Returned>,
+) -> Reply {
+    let mut messages = Messages::default();
     // A foreign answer is not looked at, and the question stays open.
     let flow = jar.get(FLOW).and_then(|cookie| Flow::from_cookie(cookie.value()));
     let Some(flow) = flow.filter(|flow| returned.state.as_deref() == Some(&flow.state)) else {
-        let reason = "Refused: this answer has a foreign state, so it belongs to no sign-in that this browser began.";
-        return (jar, refused(reason, &Messages::default()));
+        return refused(jar, &NoTokens::ForeignState, &messages);
     };
+    let redeemed = backend.redeem(&flow, &returned, &proof_of_page(&headers), &mut messages).await;
+    // The code is not spent by a bad proof, so the page can come again with a better one.
+    if let Err(reason @ NoTokens::BadProof { .. }) = &redeemed {
+        return refused(jar, reason, &messages);
+    }
     let jar = jar.remove(expired(FLOW));
-    let mut messages = Messages::default();
-    let granted = match backend.redeem(&flow, &returned, &mut messages).await {
+    let (tokens, claims) = match redeemed {
         Ok(granted) => granted,
-        Err(reason) => return (jar, refused(&reason, &messages)),
+        Err(reason) => return refused(jar, &reason, &messages),
     };
-    let (tokens, claims) = granted;
     // What was begun as one user is not finished as another.
     if flow.resume.is_some() && flow.subject.as_deref().is_some_and(|subject| claims["sub"] != subject) {
         backend.give_back(tokens.refresh_token.as_deref(), &mut messages).await;
-        return (jar, refused("Refused: somebody else has signed in, so nothing goes on.", &messages));
+        return refused(jar, &NoTokens::OtherUser, &messages);
     }
     let earlier = jar.get(REFRESH).map(|cookie| cookie.value().to_owned());
     backend.give_back(earlier.as_deref(), &mut messages).await;
     let reply = json!({
         "access_token": tokens.access_token, "id_token_claims": claims, "resume": flow.resume, "messages": messages,
     });
-    (backend.keep(jar, &tokens), Json(reply))
+    (backend.keep(jar, &tokens), with_nonce(tokens.nonce.as_deref()), Json(reply))
 }
 
 /// The next access token, or none if no user is signed in.
-async fn refresh(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply {
+async fn refresh(State(backend): State<Arc<Backend>>, jar: CookieJar, headers: HeaderMap) -> Reply {
     let mut messages = Messages::default();
-    match backend.refresh(jar, &mut messages).await {
-        Ok((jar, access_token)) => (jar, Json(json!({ "access_token": access_token, "messages": messages }))),
-        Err((jar, reason)) => (jar, refused_or_signed_out(reason, &messages)),
+    match backend.refresh(jar, proof_of_page(&headers), &mut messages).await {
+        Ok((jar, granted)) => {
+            let reply = json!({ "access_token": granted.access_token, "messages": messages });
+            (jar, with_nonce(granted.nonce.as_deref()), Json(reply))
+        }
+        Err((jar, reason)) => refused_or_signed_out(jar, reason, &messages),
     }
 }
 
 /// The backend calls the API itself, as a web application on a server does: the page sees no token at all.
 async fn profile(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply {
     let mut messages = Messages::default();
-    let (jar, access_token) = match backend.refresh(jar, &mut messages).await {
+    let proof = backend.key.clone().map_or(Proof::None, Proof::Own);
+    let (jar, granted) = match backend.refresh(jar, proof, &mut messages).await {
         Ok(refreshed) => refreshed,
-        Err((jar, reason)) => return (jar, refused_or_signed_out(reason, &messages)),
+        Err((jar, reason)) => return refused_or_signed_out(jar, reason, &messages),
     };
-    let request = backend.tokens.http.get(format!("{}/api/me", backend.api)).bearer_auth(access_token);
-    match messages.get("GET /api/me, Bearer token", request).await {
-        Ok(answer) if answer.is_success => (jar, Json(json!({ "profile": answer.body, "messages": messages }))),
-        _ => (jar, refused("Refused by the API.", &messages)),
-    }
+    let reply = match backend.call_api(&granted.access_token, &mut messages).await {
+        Ok(answer) if answer.status().is_success() => json!({ "profile": json_of(&answer), "messages": messages }),
+        _ => json!({ "refused": "Refused by the API.", "messages": messages }),
+    };
+    (jar, HeaderMap::new(), Json(reply))
 }
 
 /// Ends the session here and at the authorization server. The cookie goes, whatever becomes of the revocation.
@@ -147,7 +171,8 @@ async fn sign_out(State(backend): State<Arc<Backend>>, jar: CookieJar) -> Reply 
     let mut messages = Messages::default();
     let token = jar.get(REFRESH).map(|cookie| cookie.value().to_owned());
     let is_revoked = backend.give_back(token.as_deref(), &mut messages).await;
-    (jar.remove(expired(REFRESH)), Json(json!({ "revoked": is_revoked, "messages": messages })))
+    let reply = json!({ "revoked": is_revoked, "messages": messages });
+    (jar.remove(expired(REFRESH)), HeaderMap::new(), Json(reply))
 }
 
 impl Backend {
@@ -155,45 +180,76 @@ impl Backend {
         &self,
         flow: &Flow,
         returned: &Returned,
+        proof: &Proof,
         messages: &mut Messages,
-    ) -> Result<(Granted, Value), String> {
+    ) -> Result<(Granted, Value), NoTokens> {
         // RFC 9207: the code of one server must not be sent to another.
         if returned.iss.as_deref() != Some(&self.tokens.issuer) {
-            return Err("Refused: another authorization server has answered.".to_owned());
+            return Err(NoTokens::OtherServer);
         }
         if let Some(error) = &returned.error {
             let reason = returned.error_description.as_ref().unwrap_or(error);
-            return Err(NoTokens::Refused(reason.clone()).to_string());
+            return Err(NoTokens::Refused(reason.clone()));
         }
-        let code = returned.code.as_deref().ok_or("Refused: the answer has no code.")?;
-        let tokens = self.tokens.redeem(code, &flow.verifier, messages).await.map_err(|error| error.to_string())?;
+        let code = returned.code.as_deref().ok_or(NoTokens::NoCode)?;
+        let tokens = self.tokens.redeem(code, &flow.verifier, proof, messages).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let claims = self.tokens.id_token_claims(tokens.id_token.as_deref(), &flow.nonce, now);
-        Ok((tokens, claims.map_err(|error| error.to_string())?))
+        let claims = self.tokens.id_token_claims(tokens.id_token.as_deref(), &flow.nonce, now)?;
+        Ok((tokens, claims))
     }
 
     /// An access token for the browser that has the cookie, which then has the next one.
     async fn refresh(
         self: &Arc<Self>,
         jar: CookieJar,
+        proof: Proof,
         messages: &mut Messages,
-    ) -> Result<(CookieJar, String), (CookieJar, Option<NoTokens>)> {
+    ) -> Result<(CookieJar, Granted), (CookieJar, Option<NoTokens>)> {
         let Some(token) = jar.get(REFRESH).map(|cookie| cookie.value().to_owned()) else { return Err((jar, None)) };
         // In a task, so that it goes on when the page goes away: else the old token would be spent and the next one lost.
         let backend = Arc::clone(self);
         let task = tokio::spawn(async move {
             let mut messages = Messages::default();
-            let refresh = backend.tokens.refresh(&token, &mut messages);
-            (backend.refreshes.once(&token, refresh).await, messages)
+            (backend.refresh_for(token, &proof, &mut messages).await, messages)
         });
         let Ok((refreshed, sent)) = task.await else { return Err((jar, Some(NoTokens::Unreachable))) };
         messages.extend(sent);
         match refreshed {
-            Ok(granted) => Ok((self.keep(jar, &granted), granted.access_token)),
-            // It may be good again when the authorization server is back.
-            Err(NoTokens::Unreachable) => Err((jar, Some(NoTokens::Unreachable))),
+            Ok(granted) => Ok((self.keep(jar, &granted), granted)),
+            // It is still good, or may be when the authorization server is back.
+            Err(reason @ (NoTokens::BadProof { .. } | NoTokens::Unreachable)) => Err((jar, Some(reason))),
             Err(reason) => Err((jar.remove(expired(REFRESH)), Some(reason))),
         }
+    }
+
+    /// An access token for the key of this proof. If the refresh token was just exchanged for one that another key needs, the next refresh
+    /// token is exchanged too.
+    async fn refresh_for(&self, token: String, proof: &Proof, messages: &mut Messages) -> Result<Granted, NoTokens> {
+        let mut token = token;
+        loop {
+            let refresh = self.tokens.refresh(&token, proof, messages);
+            let granted = self.refreshes.once(&token, refresh).await?;
+            match &granted.refresh_token {
+                Some(next) if granted.holder != proof.holder() => token.clone_from(next),
+                _ => return Ok(granted),
+            }
+        }
+    }
+
+    async fn call_api(&self, access_token: &str, messages: &mut Messages) -> reqwest::Result<Answer> {
+        let request = || self.tokens.http.get(self.profile.clone());
+        let Some(key) = &self.key else {
+            return messages.get("GET /api/me, Bearer token", request().bearer_auth(access_token)).await;
+        };
+        let proven = || {
+            let request = request().header(AUTHORIZATION, format!("DPoP {access_token}"));
+            request.header(PROOF, key.proof(&Method::GET, &self.profile, Some(access_token)))
+        };
+        let answer = messages.get("GET /api/me, DPoP token", proven()).await?;
+        if key.learn_nonce(&self.profile, &answer) {
+            return messages.get("GET /api/me, DPoP token", proven()).await;
+        }
+        Ok(answer)
     }
 
     /// Ends a refresh token and all that came from the same sign-in.
@@ -223,15 +279,33 @@ fn expired(name: &'static str) -> Cookie<'static> {
     Cookie::build(name).path(PATH).build()
 }
 
+/// The proof for the token endpoint that the page has made, if any.
+fn proof_of_page(headers: &HeaderMap) -> Proof {
+    let proof = headers.get(PROOF).and_then(|proof| proof.to_str().ok());
+    proof.map_or(Proof::None, |proof| Proof::OfPage(proof.to_owned()))
+}
+
+fn with_nonce(nonce: Option<&str>) -> HeaderMap {
+    nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()).map(|nonce| (NONCE, nonce)).into_iter().collect()
+}
+
 /// No signed-in user is not an error: every page asks when it starts.
-fn refused_or_signed_out(reason: Option<NoTokens>, messages: &Messages) -> Json<Value> {
+fn refused_or_signed_out(jar: CookieJar, reason: Option<NoTokens>, messages: &Messages) -> Reply {
     match reason {
-        Some(reason) => refused(&reason.to_string(), messages),
-        None => Json(json!({ "messages": messages })),
+        Some(reason) => refused(jar, &reason, messages),
+        None => (jar, HeaderMap::new(), Json(json!({ "messages": messages }))),
     }
 }
 
-/// A sentence for the user; the request itself was in order.
-fn refused(reason: &str, messages: &Messages) -> Json<Value> {
-    Json(json!({ "refused": reason, "messages": messages }))
+/// A sentence for the user; the request itself was in order. If only a nonce is missing, the page is told so.
+fn refused(jar: CookieJar, reason: &NoTokens, messages: &Messages) -> Reply {
+    let mut reply = json!({ "refused": reason.to_string(), "messages": messages });
+    let nonce = match reason {
+        NoTokens::BadProof { nonce, .. } => nonce.as_deref(),
+        _ => None,
+    };
+    if nonce.is_some() {
+        reply["error"] = json!("use_dpop_nonce");
+    }
+    (jar, with_nonce(nonce), Json(reply))
 }

@@ -1,10 +1,16 @@
 //! What the backend sends and gets, for the page to show. A backend that demonstrates nothing has no such thing.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{RequestBuilder, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use reqwest::RequestBuilder;
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
+
+use crate::client_key::{NONCE, PROOF};
 
 const SECRETS: [&str; 6] = ["code", "code_verifier", "token", "access_token", "refresh_token", "id_token"];
 
@@ -14,10 +20,7 @@ const SECRETS: [&str; 6] = ["code", "code_verifier", "token", "access_token", "r
 pub(super) struct Messages(Vec<Value>);
 
 /// What was answered.
-pub(super) struct Answer {
-    pub(super) is_success: bool,
-    pub(super) body: Value,
-}
+pub(super) type Answer = Response<Bytes>;
 
 impl Messages {
     pub(super) fn extend(&mut self, others: Self) {
@@ -58,28 +61,47 @@ impl Messages {
             match value.split_once(' ').filter(|_| name == AUTHORIZATION) {
                 // The scheme says how the client authenticates; what follows is a secret.
                 Some((scheme, secret)) => format!("{name}: {scheme} {}", abbreviated(secret)),
+                None if name == PROOF => format!("{name}: {}", shown_proof(&value)),
                 None => format!("{name}: {value}"),
             }
         }));
         lines.extend((!shown_body.is_empty()).then(|| format!("\n{shown_body}")));
         self.0.push(json!({ "from": "backend", "to": to, "title": title, "http": lines.join("\n") }));
 
-        let response = client.execute(request).await?;
-        let (status, head) = (response.status(), head(&response));
-        let body: Value = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        let mut received = client.execute(request).await?;
+        let (status, headers) = (received.status(), std::mem::take(received.headers_mut()));
+        let mut answer = Response::new(received.bytes().await?);
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        let (head, body) = (head(status, answer.headers()), json_of(&answer));
         let outcome = body["error"].as_str().map_or_else(|| outcome(&body), ToOwned::to_owned);
         let text = if body.is_null() { head } else { format!("{head}\n\n{}", shown_json(&body)) };
         self.0.push(json!({
             "from": to, "to": "backend", "title": format!("{} {outcome}", status.as_u16()), "http": text,
         }));
-        Ok(Answer { is_success: status.is_success(), body })
+        Ok(answer)
     }
 }
 
-fn head(response: &Response) -> String {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.map_or_else(String::new, |value| format!("\n{CONTENT_TYPE}: {value}"));
-    format!("{}{content_type}", response.status())
+/// The body of an answer, or null if it is no JSON.
+pub(super) fn json_of(answer: &Answer) -> Value {
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+fn head(status: StatusCode, headers: &HeaderMap) -> String {
+    let mut lines = vec![status.to_string()];
+    for name in [CONTENT_TYPE, WWW_AUTHENTICATE, NONCE] {
+        let values = headers.get_all(&name).iter().filter_map(|value| value.to_str().ok());
+        lines.extend(values.map(|value| format!("{name}: {value}")));
+    }
+    lines.join("\n")
+}
+
+/// A proof is no secret: it is good for one request, which is under way. Its claims say for which.
+fn shown_proof(proof: &str) -> String {
+    let part = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+    let parts: Vec<Value> = proof.split('.').map_while(part).collect();
+    let parts: Vec<_> = parts.iter().filter_map(|part| serde_json::to_string_pretty(part).ok()).collect();
+    format!("{}\n{}", abbreviated(proof), parts.join("\n"))
 }
 
 /// Which tokens there are, or that there is something else.

@@ -27,12 +27,15 @@ use self::backend::Backend;
 use self::refreshes::Refreshes;
 use self::tokens::Tokens;
 use crate::authorization_server::AuthorizationServer;
+use crate::client_key::ClientKey;
 
 /// Where the page is, and what it needs to know.
 pub(crate) struct ClientApp<'a> {
     pub(crate) redirect_uri: &'a str,
     pub(crate) api: &'a str,
     pub(crate) audience: &'a str,
+    /// Whether the page and its backend have keys, and want tokens that are bound to them.
+    pub(crate) with_proofs: bool,
 }
 
 impl ClientApp<'_> {
@@ -44,18 +47,23 @@ impl ClientApp<'_> {
             "scope": server.scopes.as_str(),
             "api": self.api,
             "audience": self.audience,
+            "dpop": self.with_proofs,
+            "token_endpoint": server.issuer.metadata()["token_endpoint"],
         });
-        // It may run only its own script file, and connect only to its backend and the API.
+        // It may run only its own scripts, and connect only to its backend and the API.
         let policy = format!(
             "default-src 'self'; connect-src 'self' {}; img-src 'self' data:; frame-ancestors 'none'; \
              base-uri 'none'; form-action 'none'; object-src 'none'",
-            self.api
+            Url::parse(self.api)?.origin().ascii_serialization()
         );
         let policy = HeaderValue::try_from(policy)?;
         let fixed = |name, value| SetResponseHeaderLayer::overriding(name, value);
         let router = Router::new()
             .route("/", get(async || file("text/html; charset=utf-8", include_str!("../../app/index.html"))))
-            .route("/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("../../app/app.js"))))
+            .route("/app.js", get(async || script(include_str!("../../app/app.js"))))
+            .route("/challenges.js", get(async || script(include_str!("../../app/challenges.js"))))
+            .route("/dpop.js", get(async || script(include_str!("../../app/dpop.js"))))
+            .route("/messages.js", get(async || script(include_str!("../../app/messages.js"))))
             .route("/icon.svg", get(icon))
             .route("/style.css", get(style))
             .route("/config.json", get(async move || Json(config)))
@@ -80,11 +88,12 @@ impl ClientApp<'_> {
             tokens: Tokens {
                 http,
                 issuer: server.issuer.url().to_owned(),
-                token_endpoint: endpoint("token_endpoint"),
+                token_endpoint: Url::parse(&endpoint("token_endpoint"))?,
                 revocation_endpoint: endpoint("revocation_endpoint"),
                 redirect_uri: self.redirect_uri.to_owned(),
             },
-            api: self.api.to_owned(),
+            profile: Url::parse(&format!("{}/api/me", self.api))?,
+            key: self.with_proofs.then(|| Arc::new(ClientKey::generate())),
             refreshes: Refreshes::default(),
         })
     }
@@ -97,6 +106,10 @@ pub(crate) async fn style() -> impl IntoResponse {
 
 pub(crate) async fn icon() -> impl IntoResponse {
     file("image/svg+xml", include_str!("../../app/icon.svg"))
+}
+
+fn script(content: &'static str) -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", content)
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {

@@ -4,55 +4,104 @@ use std::error::Error;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::WWW_AUTHENTICATE;
-use http::{Method, StatusCode};
-use reqwest::{Client, RequestBuilder};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{Method, Response, StatusCode};
+use reqwest::Client;
 use serde_json::Value;
 use url::Url;
 
 use super::report::Outcome;
+use super::wire::{self, Proving};
+use crate::client_key::{ClientKey, PROOF};
 
 pub(super) struct Api {
+    /// Where it is.
     url: String,
+    /// By what URL clients know it, which they sign in proofs.
+    known_as: String,
     http: Client,
 }
 
-/// The parameters of the challenge, if the answer has one.
+/// How a call shows its token.
+#[derive(Clone, Copy)]
+pub(super) enum Credentials<'a> {
+    None,
+    Bearer(&'a str),
+    /// With a proof by this key.
+    Bound(&'a str, &'a ClientKey),
+    /// With this proof, whatever it is worth.
+    WithProof(&'a str, &'a str),
+}
+
+/// The parameters of all challenges. Those of a refusal stand in the one for the scheme that was used.
 pub(super) struct Answer(Vec<(String, String)>);
 
 impl Api {
-    pub(super) fn new(url: &str) -> reqwest::Result<Self> {
-        Ok(Self { url: url.to_owned(), http: Client::builder().no_proxy().build()? })
+    pub(super) fn new(url: &str, known_as: &str) -> reqwest::Result<Self> {
+        Ok(Self { url: url.to_owned(), known_as: known_as.to_owned(), http: Client::builder().no_proxy().build()? })
     }
 
-    pub(super) async fn get(&self, path: &str, token: Option<&str>, expected: StatusCode) -> Outcome<Answer> {
-        self.ask(Method::GET, path, token, expected).await
+    pub(super) async fn get(&self, path: &str, credentials: Credentials<'_>, expected: StatusCode) -> Outcome<Answer> {
+        self.ask(Method::GET, path, credentials, expected).await
     }
 
     pub(super) async fn ask(
         &self,
         method: Method,
         path: &str,
-        token: Option<&str>,
+        credentials: Credentials<'_>,
         expected: StatusCode,
     ) -> Outcome<Answer> {
-        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
-        let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-        let response = request.send().await?;
+        let mut lines = Vec::new();
+        let response = self.send(&method, path, credentials, &mut lines).await?;
         let status = response.status();
-        let mut lines = vec![format!("{method} {path}: {status}")];
-        let mut challenge = Vec::new();
-        if let Some(value) = response.headers().get(WWW_AUTHENTICATE) {
+        lines.push(format!("{method} {path}: {status}"));
+        let mut challenges = Vec::new();
+        for value in response.headers().get_all(WWW_AUTHENTICATE) {
             let value = value.to_str()?;
             lines.push(format!("{WWW_AUTHENTICATE}: {value}"));
-            challenge = parameters(value)?;
+            challenges.extend(parameters(value)?);
         }
-        let body = response.text().await?;
-        lines.extend((!body.is_empty()).then_some(body));
+        let body = String::from_utf8_lossy(response.body());
+        lines.extend((!body.is_empty()).then(|| body.into_owned()));
         if status != expected {
             return Err(format!("{}; expected: {expected}", lines.join("; ")).into());
         }
-        Ok((Answer(challenge), lines))
+        Ok((Answer(challenges), lines))
+    }
+
+    /// The proof of a GET with this token, as the client makes it.
+    pub(super) fn proof(&self, path: &str, token: &str, key: &ClientKey) -> Result<String, url::ParseError> {
+        Ok(key.proof(&Method::GET, &self.known_url(path)?, Some(token)))
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        credentials: Credentials<'_>,
+        lines: &mut Vec<String>,
+    ) -> Result<Response<Vec<u8>>, Box<dyn Error>> {
+        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
+        let bound = |token: &str| format!("DPoP {token}");
+        let url = self.known_url(path)?;
+        let (request, proving) = match credentials {
+            Credentials::None => (request, None),
+            Credentials::Bearer(token) => (request.bearer_auth(token), None),
+            Credentials::Bound(token, key) => {
+                let proving = Proving { key, url: &url, access_token: Some(token) };
+                (request.header(AUTHORIZATION, bound(token)), Some(proving))
+            }
+            Credentials::WithProof(token, proof) => {
+                lines.push(wire::shown(proof));
+                (request.header(AUTHORIZATION, bound(token)).header(PROOF, proof), None)
+            }
+        };
+        Ok(wire::send(&self.http, request.build()?, proving, lines).await?)
+    }
+
+    fn known_url(&self, path: &str) -> Result<Url, url::ParseError> {
+        Url::parse(&format!("{}{path}", self.known_as))
     }
 
     /// From the challenge to the API's metadata (RFC 9728), from there to the authorization server's (RFC 8414).
@@ -70,10 +119,9 @@ impl Api {
         }
         let url = format!("{issuer}/.well-known/oauth-authorization-server");
         let document: Value = self.http.get(&url).send().await?.json().await?;
-        lines.push(format!(
-            "GET {url}: code_challenge_methods_supported {}",
-            document["code_challenge_methods_supported"]
-        ));
+        let names = ["code_challenge_methods_supported", "dpop_signing_alg_values_supported"];
+        let members = names.into_iter().filter_map(|name| Some(format!("{name} {}", document.get(name)?)));
+        lines.push(format!("GET {url}: {}", members.collect::<Vec<_>>().join(", ")));
         // RFC 8414 §3.3.
         if document["issuer"] != issuer {
             return Err(format!("the metadata are those of {}", document["issuer"]).into());
@@ -89,15 +137,15 @@ impl Answer {
         ["acr_values", "max_age"].into_iter().filter_map(demand).collect()
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }
 
 fn parameters(challenge: &str) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let challenges = http_auth::parse_challenges(challenge).map_err(|error| error.to_string())?;
-    let challenge = challenges.into_iter().next().ok_or("an empty challenge")?;
-    Ok(challenge.params.iter().map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
+    let parameters = challenges.iter().flat_map(|challenge| &challenge.params);
+    Ok(parameters.map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
 }
 
 /// A look into a token that this client must not rely on: what is in it is between the two servers.

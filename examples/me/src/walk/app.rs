@@ -1,16 +1,18 @@
 //! A page and its backend: the refresh token stays where no script reads it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::api::Api;
+use super::api::{Api, Credentials};
 use super::app_page::{AppPage, Reply};
 use super::browser::Browser;
 use super::report::{Outcome, Report};
-use super::{allow, at};
+use super::{allow, at, wire};
+use crate::client_key::ClientKey;
 
 pub(super) struct AppWalk<'a> {
     /// Where the page is.
@@ -18,6 +20,9 @@ pub(super) struct AppWalk<'a> {
     pub(super) scope: &'a str,
     /// An origin on another port of this machine, which a browser takes for the same site.
     pub(super) neighbour: &'a str,
+    pub(super) token_endpoint: Url,
+    /// The page's own, to which its access tokens are bound.
+    pub(super) key: Option<ClientKey>,
 }
 
 impl AppWalk<'_> {
@@ -38,34 +43,55 @@ impl AppWalk<'_> {
         let Some(answer) = report.step("The user consents, and is redirected to the page with a code", outcome) else {
             return Ok(None);
         };
-        let outcome = redeem(&mut page, &answer).await;
+        let outcome = self.redeem(&mut page, &answer).await;
         let title = "The backend redeems the code, and the page gets the access token alone";
         let Some(token) = report.step(title, outcome) else { return Ok(None) };
-        let outcome = api.get("/api/me", Some(&token), StatusCode::OK).await;
+        let outcome = api.get("/api/me", self.credentials(&token), StatusCode::OK).await;
         report.step("The page calls the API with it", outcome);
 
-        let outcome = reload(&mut page).await;
+        let outcome = self.reload(&mut page).await;
         let Some(token) = report.step("It is loaded anew, and its backend refreshes", outcome) else { return Ok(None) };
-        let outcome = api.get("/api/me", Some(&token), StatusCode::OK).await;
+        let outcome = api.get("/api/me", self.credentials(&token), StatusCode::OK).await;
         report.step("It calls the API with the next access token", outcome);
         report.step("Two tabs refresh at once, and both stay signed in", self.refresh_twice(&mut page).await);
         let outcome = self.refuses_others(&page).await;
         report.step("The backend refuses pages of other sites, and of other ports of this machine", outcome);
-        let outcome = sign_out(&mut page).await;
+        let outcome = self.sign_out(&mut page).await;
         report.step("The user signs out: the refresh token is revoked, and its cookie is gone", outcome);
         Ok(Some(()))
     }
 
     async fn begin(&self, page: &mut AppPage) -> Outcome<Url> {
-        let reply = page.ask("authorize", &json!({ "scope": self.scope })).await?;
+        let jkt = self.key.as_ref().map(ClientKey::thumbprint);
+        let reply = page.ask("authorize", &json!({ "scope": self.scope, "dpop_jkt": jkt })).await?;
         let url = Url::parse(reply.text("location").ok_or("no location")?)?;
         let cookie = hidden_cookie(&reply, "flow")?;
         Ok((url, vec![cookie]))
     }
 
+    async fn redeem(&self, page: &mut AppPage, answer: &Url) -> Outcome<String> {
+        let parameters: BTreeMap<_, _> = answer.query_pairs().collect();
+        let (reply, mut lines) = self.ask_with_proof(page, "session", &json!(parameters)).await?;
+        let token = access_token(&reply)?;
+        lines.push(hidden_cookie(&reply, "refresh")?);
+        Ok((token, lines))
+    }
+
+    async fn reload(&self, page: &mut AppPage) -> Outcome<String> {
+        let before = page.cookies.get("refresh").cloned();
+        let (reply, mut lines) = self.ask_with_proof(page, "refresh", &Value::Null).await?;
+        let token = access_token(&reply)?;
+        lines.push(hidden_cookie(&reply, "refresh")?);
+        if page.cookies.get("refresh") == before.as_ref() {
+            return Err("the refresh token stays the same".into());
+        }
+        Ok((token, lines))
+    }
+
     async fn refresh_twice(&self, page: &mut AppPage) -> Outcome<()> {
         let origin = Some(self.url.trim_end_matches('/'));
         let nothing = Value::Null;
+        self.prove(page);
         let (one, other) =
             tokio::try_join!(page.ask_from(origin, "refresh", &nothing), page.ask_from(origin, "refresh", &nothing))?;
         let both = [access_token(&one)?, access_token(&other)?];
@@ -74,6 +100,44 @@ impl AppWalk<'_> {
             return Err("they have different tokens".into());
         }
         Ok(((), vec!["both: the same refresh token from now on".to_owned()]))
+    }
+
+    async fn sign_out(&self, page: &mut AppPage) -> Outcome<()> {
+        let before = page.cookies.clone();
+        let reply = page.ask("sign-out", &Value::Null).await?;
+        if reply.body["revoked"] != true || page.cookies.contains_key("refresh") {
+            return Err("it is not revoked, or its cookie is still there".into());
+        }
+        // As somebody who had kept it would try.
+        page.cookies = before;
+        let (reply, _) = self.ask_with_proof(page, "refresh", &Value::Null).await?;
+        let reason = reply.text("refused").ok_or("it still works")?;
+        Ok(((), vec![format!("afterwards: {reason}")]))
+    }
+
+    /// Asks the backend with a proof for the token endpoint, and once more if the authorization server wants its nonce in it.
+    async fn ask_with_proof(&self, page: &mut AppPage, what: &str, body: &Value) -> Outcome<Reply> {
+        let mut lines = Vec::new();
+        loop {
+            lines.extend(self.prove(page));
+            let reply = page.ask(what, body).await?;
+            if let Some(key) = &self.key {
+                key.keep_nonce(&self.token_endpoint, &reply.headers);
+            }
+            if lines.len() != 1 || reply.text("error") != Some("use_dpop_nonce") {
+                return Ok((reply, lines));
+            }
+        }
+    }
+
+    /// Gives the page a new proof, and returns what there is to see of it.
+    fn prove(&self, page: &mut AppPage) -> Option<String> {
+        page.proof = self.key.as_ref().map(|key| key.proof(&Method::POST, &self.token_endpoint, None));
+        page.proof.as_deref().map(wire::shown)
+    }
+
+    fn credentials<'t>(&'t self, token: &'t str) -> Credentials<'t> {
+        self.key.as_ref().map_or(Credentials::Bearer(token), |key| Credentials::Bound(token, key))
     }
 
     async fn refuses_others(&self, page: &AppPage) -> Outcome<()> {
@@ -93,36 +157,6 @@ impl AppWalk<'_> {
 async fn consent(browser: &mut Browser, url: &Url) -> Outcome<Url> {
     let page = at(browser.open(url).await?, "consent-allow")?;
     allow(browser, &page).await
-}
-
-async fn redeem(page: &mut AppPage, answer: &Url) -> Outcome<String> {
-    let reply = page.return_with(answer).await?;
-    let token = access_token(&reply)?;
-    Ok((token, vec![hidden_cookie(&reply, "refresh")?]))
-}
-
-async fn reload(page: &mut AppPage) -> Outcome<String> {
-    let before = page.cookies.get("refresh").cloned();
-    let reply = page.ask("refresh", &Value::Null).await?;
-    let token = access_token(&reply)?;
-    let cookie = hidden_cookie(&reply, "refresh")?;
-    if page.cookies.get("refresh") == before.as_ref() {
-        return Err("the refresh token stays the same".into());
-    }
-    Ok((token, vec![cookie]))
-}
-
-async fn sign_out(page: &mut AppPage) -> Outcome<()> {
-    let before = page.cookies.clone();
-    let reply = page.ask("sign-out", &Value::Null).await?;
-    if reply.body["revoked"] != true || page.cookies.contains_key("refresh") {
-        return Err("it is not revoked, or its cookie is still there".into());
-    }
-    // As somebody who had kept it would try.
-    page.cookies = before;
-    let reply = page.ask("refresh", &Value::Null).await?;
-    let reason = reply.text("refused").ok_or("it still works")?;
-    Ok(((), vec![format!("afterwards: {reason}")]))
 }
 
 /// The cookie without its value, if no script can read it, no other site has it sent, and nothing else of the answer shows it.

@@ -1,5 +1,7 @@
-//! The client's part, played by the `oauth2` crate: what it accepts was not written to please this authorization server.
+//! The client's part, played by the `oauth2` crate: what it accepts was not written to please this authorization server. The crate
+//! knows nothing of proofs; they are added to the requests that it makes.
 
+use std::cell::RefCell;
 use std::error::Error;
 
 use http::{Request, Response};
@@ -9,11 +11,16 @@ use oauth2::basic::{
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
     ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenUrl,
+    StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+
+use super::api::Credentials;
+use super::report::Outcome;
+use super::wire::{self, Proving};
+use crate::client_key::ClientKey;
 
 pub(super) type Tokens = StandardTokenResponse<OpenId, BasicTokenType>;
 
@@ -42,6 +49,8 @@ pub(super) struct Client {
     inner: Inner,
     issuer: String,
     http: reqwest::Client,
+    /// With it, the client wants tokens that are bound to it.
+    key: Option<ClientKey>,
 }
 
 /// What a client keeps of the request that it sent a user off with.
@@ -73,7 +82,7 @@ impl Client {
             .set_token_uri(TokenUrl::new(member("token_endpoint"))?)
             .set_redirect_uri(RedirectUrl::new(redirect_uri.to_owned())?);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { inner, issuer: member("issuer"), http })
+        Ok(Self { inner, issuer: member("issuer"), http, key: None })
     }
 
     pub(super) fn with_secret(mut self, secret: &str) -> Self {
@@ -82,11 +91,26 @@ impl Client {
         self
     }
 
+    pub(super) fn with_key(self, key: Option<ClientKey>) -> Self {
+        Self { key, ..self }
+    }
+
+    pub(super) fn key(&self) -> Option<&ClientKey> {
+        self.key.as_ref()
+    }
+
+    /// How the API is shown a token of this client.
+    pub(super) fn credentials<'a>(&'a self, token: &'a str) -> Credentials<'a> {
+        self.key.as_ref().map_or(Credentials::Bearer(token), |key| Credentials::Bound(token, key))
+    }
+
     pub(super) fn authorize(&self, scope: &str, demands: &[(&'static str, String)]) -> Flow {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let request = self.inner.authorize_url(CsrfToken::new_random).set_pkce_challenge(challenge);
         let request = request.add_scopes(scope.split(' ').map(|scope| Scope::new(scope.to_owned())));
-        let demands = demands.iter().map(|(name, value)| (*name, value.as_str()));
+        // The code is then redeemed by this key alone (RFC 9449 §10).
+        let jkt = self.key.as_ref().map(|key| ("dpop_jkt", key.thumbprint()));
+        let demands = demands.iter().chain(&jkt).map(|(name, value)| (*name, value.as_str()));
         let (url, state) = demands.fold(request, |request, (name, value)| request.add_extra_param(name, value)).url();
         Flow { url, state, verifier }
     }
@@ -107,29 +131,50 @@ impl Client {
         parameter("code").map(AuthorizationCode::new).ok_or(NotOurs::NoCode)
     }
 
-    pub(super) async fn redeem(&self, flow: &Flow, code: AuthorizationCode) -> Result<Tokens, Box<dyn Error>> {
-        let http = |request| send(self.http.clone(), request);
+    pub(super) async fn redeem(&self, flow: &Flow, code: AuthorizationCode) -> Outcome<Tokens> {
+        let lines = RefCell::default();
+        let http = |request| self.send(request, &lines);
         let verifier = PkceCodeVerifier::new(flow.verifier.secret().clone());
-        Ok(self.inner.exchange_code(code).set_pkce_verifier(verifier).request_async(&http).await?)
+        let tokens = self.inner.exchange_code(code).set_pkce_verifier(verifier).request_async(&http).await?;
+        self.accept(tokens, lines.take())
     }
 
-    pub(super) async fn refresh(&self, token: &RefreshToken) -> Result<Tokens, Box<dyn Error>> {
-        let http = |request| send(self.http.clone(), request);
-        Ok(self.inner.exchange_refresh_token(token).request_async(&http).await?)
+    pub(super) async fn refresh(&self, token: &RefreshToken) -> Outcome<Tokens> {
+        let lines = RefCell::default();
+        let http = |request| self.send(request, &lines);
+        let tokens = self.inner.exchange_refresh_token(token).request_async(&http).await?;
+        self.accept(tokens, lines.take())
     }
 
-    pub(super) async fn client_credentials(&self, scope: &str) -> Result<Tokens, Box<dyn Error>> {
-        let http = |request| send(self.http.clone(), request);
+    pub(super) async fn client_credentials(&self, scope: &str) -> Outcome<Tokens> {
+        let lines = RefCell::default();
+        let http = |request| self.send(request, &lines);
         let scopes = scope.split(' ').map(|scope| Scope::new(scope.to_owned()));
-        Ok(self.inner.exchange_client_credentials().add_scopes(scopes).request_async(&http).await?)
+        let tokens = self.inner.exchange_client_credentials().add_scopes(scopes).request_async(&http).await?;
+        self.accept(tokens, lines.take())
     }
-}
 
-async fn send(http: reqwest::Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, reqwest::Error> {
-    let mut answer = http.execute(request.try_into()?).await?;
-    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-    let mut response = Response::new(answer.bytes().await?.to_vec());
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Ok(response)
+    /// A client that has proved its key takes no token that would do without (RFC 9449 §5).
+    fn accept(&self, tokens: Tokens, lines: Vec<String>) -> Outcome<Tokens> {
+        let is_bound =
+            matches!(tokens.token_type(), BasicTokenType::Extension(name) if name.eq_ignore_ascii_case("dpop"));
+        if is_bound != self.key.is_some() {
+            return Err(format!("the token type is {}", tokens.token_type().as_ref()).into());
+        }
+        Ok((tokens, lines))
+    }
+
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        lines: &RefCell<Vec<String>>,
+    ) -> Result<Response<Vec<u8>>, reqwest::Error> {
+        let request = reqwest::Request::try_from(request)?;
+        let url = request.url().clone();
+        let proving = self.key.as_ref().map(|key| Proving { key, url: &url, access_token: None });
+        let mut sent = Vec::new();
+        let answer = wire::send(&self.http, request, proving, &mut sent).await;
+        lines.borrow_mut().extend(sent);
+        answer
+    }
 }

@@ -6,7 +6,9 @@ mod app_page;
 mod browser;
 mod client;
 mod report;
+mod theft;
 mod web_client;
+mod wire;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -14,53 +16,58 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use oauth2::{RefreshToken, TokenResponse};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
-use self::api::{Api, claims};
+use self::api::{Api, Credentials, claims};
 use self::app::AppWalk;
 use self::browser::{Arrival, Browser, Page};
 use self::client::{Client, Flow, Tokens};
 use self::report::{Outcome, Report};
+use crate::DpopMode;
 use crate::api::Needs;
 use crate::authorization_server::clients::{APP, SERVICE, SERVICE_REDIRECT_URI, SERVICE_SECRET};
 use crate::authorization_server::{AuthorizationServer, users};
+use crate::client_key::ClientKey;
 
 pub(crate) struct Walk<'a> {
     pub(crate) server: &'a AuthorizationServer,
     pub(crate) redirect_uri: &'a str,
+    /// Where the API is, and by what URL clients know it.
     pub(crate) api: &'a str,
+    pub(crate) api_known_as: &'a str,
     pub(crate) audience: &'a str,
     pub(crate) needs: &'a Needs,
+    /// With it, every client has a key, and its tokens are bound to it.
+    pub(crate) dpop: Option<DpopMode>,
 }
 
 impl Walk<'_> {
     /// Whether every step went as expected.
     pub(crate) async fn run(&self) -> Result<bool, Box<dyn Error>> {
         let mut report = Report::default();
-        let token = self.steps(&mut report).await?;
-        let as_expected = report.sum_up(token.is_some());
-        if let Some(token) = token {
-            println!(
-                "\nTry it yourself for five minutes:\n\ncurl -i {}/api/me -H 'Authorization: Bearer {token}'",
-                self.api
-            );
+        let headers = self.steps(&mut report).await?;
+        let as_expected = report.sum_up(headers.is_some());
+        if let Some(headers) = headers {
+            let time = if self.dpop.is_some() { "once, within a minute" } else { "for five minutes" };
+            let headers: Vec<_> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
+            println!("\nTry it yourself {time}:\n\ncurl -i {}/api/me{}", self.api, headers.concat());
         }
         Ok(as_expected)
     }
 
-    /// An access token with everything in it, if no step failed that others build on.
-    async fn steps(&self, report: &mut Report) -> Result<Option<String>, Box<dyn Error>> {
-        let api = Api::new(self.api)?;
+    /// The headers of a good request, if no step failed that others build on.
+    async fn steps(&self, report: &mut Report) -> Result<Option<Vec<String>>, Box<dyn Error>> {
+        let api = Api::new(self.api, self.api_known_as)?;
         let mut browser = Browser::new()?;
 
-        let outcome = api.get("/api/me", None, StatusCode::UNAUTHORIZED).await;
+        let outcome = api.get("/api/me", Credentials::None, StatusCode::UNAUTHORIZED).await;
         let Some(refusal) = report.step("The client calls the API without a token, and is refused", outcome) else {
             return Ok(None);
         };
         let outcome = api.discover(&refusal, self.server.issuer.url()).await;
         let Some(metadata) = report.step("It finds the authorization server", outcome) else { return Ok(None) };
-        let app = Client::new(&metadata, APP, self.redirect_uri)?;
+        let app = Client::new(&metadata, APP, self.redirect_uri)?.with_key(self.new_key());
 
         let flow = app.authorize(self.server.scopes.as_str(), &[]);
         let outcome = arrive(&mut browser, &flow, "username").await;
@@ -81,24 +88,33 @@ impl Walk<'_> {
         let Some(first) = report.step("It redeems the code, with the PKCE verifier, for tokens", outcome) else {
             return Ok(None);
         };
-        let outcome = api.get("/api/me", Some(first.access_token().secret()), StatusCode::OK).await;
+        let outcome = api.get("/api/me", app.credentials(first.access_token().secret()), StatusCode::OK).await;
         report.step("It calls the API with the access token", outcome);
+        if let Some(key) = app.key() {
+            theft::run(report, &api, first.access_token().secret(), key).await;
+            let outcome = theft::refresh(&metadata, self.redirect_uri, refresh_token(&first)?).await;
+            report.step("A stolen refresh token is refused with another key", outcome);
+        }
 
         let Some(fresh) = report.step("It refreshes the access token", refresh(&app, &first).await) else {
             return Ok(None);
         };
-        let access_token = fresh.access_token().secret();
-        let outcome = api.get("/api/me", Some(access_token), StatusCode::OK).await;
+        let access_token = app.credentials(fresh.access_token().secret());
+        let outcome = api.get("/api/me", access_token, StatusCode::OK).await;
         report.step("It calls the API with the new one", outcome);
 
-        let service = Client::new(&metadata, SERVICE, SERVICE_REDIRECT_URI)?.with_secret(SERVICE_SECRET);
+        let service =
+            || Client::new(&metadata, SERVICE, SERVICE_REDIRECT_URI).map(|new| new.with_secret(SERVICE_SECRET));
+        let keyless = service()?;
+        let service = service()?.with_key(self.new_key());
         let outcome = client_credentials(&service, self.needs.scope.as_str()).await;
         if let Some(own) = report.step("A service gets a token for itself, with client credentials", outcome) {
-            let outcome = api.get("/api/me", Some(own.access_token().secret()), StatusCode::OK).await;
+            let outcome = api.get("/api/me", service.credentials(own.access_token().secret()), StatusCode::OK).await;
             report.step("It calls the API as nobody but itself", outcome);
         }
+        self.without_a_key(report, &api, &keyless).await;
 
-        let outcome = api.ask(Method::POST, "/api/transfer", Some(access_token), StatusCode::UNAUTHORIZED).await;
+        let outcome = api.ask(Method::POST, "/api/transfer", access_token, StatusCode::UNAUTHORIZED).await;
         let Some(refusal) = report.step("The user wants to transfer money: the API wants more of a login", outcome)
         else {
             return Ok(None);
@@ -115,25 +131,71 @@ impl Walk<'_> {
         let outcome = redeem(&app, &flow, &answer).await;
         let Some(stronger) = report.step("The client redeems the code", outcome) else { return Ok(None) };
         let stepped_up = stronger.access_token().secret();
-        let outcome = api.ask(Method::POST, "/api/transfer", Some(stepped_up), StatusCode::OK).await;
+        let outcome = api.ask(Method::POST, "/api/transfer", app.credentials(stepped_up), StatusCode::OK).await;
         report.step("The transfer succeeds", outcome);
 
-        self.refusals(report, &api, &first).await;
+        self.refusals(report, &api, &app, &first).await;
         let outcome = reuse(&app, &first, &fresh).await;
         report.step("A refresh token that was used before is refused, and ends its successor too", outcome);
 
         let scope = self.server.scopes.as_str();
-        let app = AppWalk { url: self.redirect_uri, scope, neighbour: self.api };
-        if app.run(report, &api, &mut browser).await?.is_none() {
+        let page = AppWalk {
+            url: self.redirect_uri,
+            scope,
+            neighbour: self.api,
+            token_endpoint: metadata["token_endpoint"].as_str().unwrap_or_default().parse()?,
+            key: self.new_key(),
+        };
+        if page.run(report, &api, &mut browser).await?.is_none() {
             return Ok(None);
         }
-        let outcome = web_client::run(report, &api, &mut browser, &metadata, scope).await?;
-        Ok(outcome.map(|()| stepped_up.clone()))
+        let outcome = web_client::run(report, &api, &mut browser, &metadata, scope, || self.new_key()).await?;
+        let headers = match app.key() {
+            None => vec![format!("Authorization: Bearer {stepped_up}")],
+            Some(key) => {
+                let proof = api.proof("/api/me", stepped_up, key)?;
+                vec![format!("Authorization: DPoP {stepped_up}"), format!("DPoP: {proof}")]
+            }
+        };
+        Ok(outcome.map(|()| headers))
+    }
+
+    fn new_key(&self) -> Option<ClientKey> {
+        self.dpop.map(|_| ClientKey::generate())
+    }
+
+    /// What becomes of clients that send no proof: they are refused, or still get Bearer tokens.
+    async fn without_a_key(&self, report: &mut Report, api: &Api, client: &Client) {
+        let scope = self.needs.scope.as_str();
+        match self.dpop {
+            None => {}
+            Some(DpopMode::Required) => {
+                let outcome = match client.client_credentials(scope).await {
+                    Ok(_) => Err("the token endpoint gives out tokens".into()),
+                    Err(error) => Ok(((), vec![format!("refused: {error}")])),
+                };
+                report.step("The authorization server refuses a client without a proof", outcome);
+                let unbound = self.server.issuer.token().audience(self.audience).scope(scope).sign();
+                let outcome = api.get("/api/me", Credentials::Bearer(&unbound), StatusCode::UNAUTHORIZED).await;
+                report.step("The API refuses a token that is bound to no key", outcome);
+            }
+            Some(DpopMode::Offered) => {
+                let outcome = client_credentials(client, scope).await;
+                let title = "A client without a key still gets a Bearer token";
+                let Some(tokens) = report.step(title, outcome) else { return };
+                let credentials = Credentials::Bearer(tokens.access_token().secret());
+                let outcome = api.get("/api/me", credentials, StatusCode::OK).await;
+                report.step("It calls the API with it", outcome);
+            }
+        }
     }
 
     /// What an API must not take, each of them well signed.
-    async fn refusals(&self, report: &mut Report, api: &Api, tokens: &Tokens) {
-        let token = || self.server.issuer.token().audience(self.audience).scope(self.needs.scope.as_str());
+    async fn refusals(&self, report: &mut Report, api: &Api, client: &Client, tokens: &Tokens) {
+        let token = || {
+            let token = self.server.issuer.token().audience(self.audience).scope(self.needs.scope.as_str());
+            client.key().into_iter().fold(token, |token, key| token.claim("cnf", json!({ "jkt": key.thumbprint() })))
+        };
         let id_token = tokens.extra_fields().id_token.clone().unwrap_or_default();
         let expired = token().expired_for(Duration::from_secs(60)).sign();
         let foreign = token().audience("https://other.example.test").sign();
@@ -143,7 +205,7 @@ impl Walk<'_> {
             ("the ID token", id_token, StatusCode::UNAUTHORIZED),
             ("a token with another scope", token().scope("openid").sign(), StatusCode::FORBIDDEN),
         ] {
-            let outcome = api.get("/api/me", Some(&token), status).await;
+            let outcome = api.get("/api/me", client.credentials(&token), status).await;
             report.step(&format!("The API refuses {what}"), outcome);
         }
     }
@@ -206,18 +268,18 @@ fn refuses_foreign_answers(client: &Client, flow: &Flow, answer: &Url) -> Outcom
 
 async fn redeem(client: &Client, flow: &Flow, answer: &Url) -> Outcome<Tokens> {
     let code = client.code(flow, answer)?;
-    let tokens = client.redeem(flow, code).await?;
+    let (tokens, mut lines) = client.redeem(flow, code).await?;
     let id_token = tokens.extra_fields().id_token.as_deref().ok_or("no ID token")?;
-    let lines = vec![
+    lines.extend([
         format!("access token: {}", claims(tokens.access_token().secret())?),
         format!("ID token: {}", claims(id_token)?),
         format!("refresh token: {}", if tokens.refresh_token().is_some() { "yes" } else { "no" }),
-    ];
+    ]);
     Ok((tokens, lines))
 }
 
 async fn refresh(client: &Client, tokens: &Tokens) -> Outcome<Tokens> {
-    let refreshed = client.refresh(refresh_token(tokens)?).await?;
+    let (refreshed, mut lines) = client.refresh(refresh_token(tokens)?).await?;
     let (old, new) = (claims(tokens.access_token().secret())?, claims(refreshed.access_token().secret())?);
     // The user was not authenticated again.
     if old["jti"] == new["jti"] || old["auth_time"] != new["auth_time"] {
@@ -226,16 +288,18 @@ async fn refresh(client: &Client, tokens: &Tokens) -> Outcome<Tokens> {
     if refresh_token(tokens)?.secret() == refresh_token(&refreshed)?.secret() {
         return Err("the refresh token stays the same".into());
     }
-    Ok((refreshed, vec![format!("access token: {new}")]))
+    lines.push(format!("access token: {new}"));
+    Ok((refreshed, lines))
 }
 
 async fn client_credentials(client: &Client, scope: &str) -> Outcome<Tokens> {
-    let tokens = client.client_credentials(scope).await?;
+    let (tokens, mut lines) = client.client_credentials(scope).await?;
     let claims = claims(tokens.access_token().secret())?;
     if tokens.refresh_token().is_some() || claims["sub"] != claims["client_id"] || claims["acr"] != Value::Null {
         return Err(format!("more than a client's own token: {claims}").into());
     }
-    Ok((tokens, vec![format!("access token: {claims}")]))
+    lines.push(format!("access token: {claims}"));
+    Ok((tokens, lines))
 }
 
 async fn reuse(client: &Client, used: &Tokens, successor: &Tokens) -> Outcome<()> {

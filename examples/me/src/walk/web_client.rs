@@ -13,6 +13,7 @@ use super::client::{Client, Flow, Tokens};
 use super::report::{Outcome, Report};
 use super::{allow, at};
 use crate::authorization_server::clients::{SERVICE, SERVICE_REDIRECT_URI, SERVICE_SECRET};
+use crate::client_key::ClientKey;
 
 /// `None` if a step failed that others build on.
 pub(super) async fn run(
@@ -21,8 +22,12 @@ pub(super) async fn run(
     browser: &mut Browser,
     metadata: &Value,
     scope: &str,
+    new_key: impl Fn() -> Option<ClientKey>,
 ) -> Result<Option<()>, Box<dyn Error>> {
-    let client = |secret| Client::new(metadata, SERVICE, SERVICE_REDIRECT_URI).map(|client| client.with_secret(secret));
+    let client = |secret| {
+        let client = Client::new(metadata, SERVICE, SERVICE_REDIRECT_URI);
+        client.map(|client| client.with_secret(secret).with_key(new_key()))
+    };
     let (web, stranger) = (client(SERVICE_SECRET)?, client("a-guess")?);
 
     let flow = web.authorize(scope, &[]);
@@ -43,7 +48,7 @@ pub(super) async fn run(
     let Some(tokens) = report.step("With the right secret and the right verifier it is redeemed", outcome) else {
         return Ok(None);
     };
-    let outcome = api.get("/api/me", Some(tokens.access_token().secret()), StatusCode::OK).await;
+    let outcome = api.get("/api/me", web.credentials(tokens.access_token().secret()), StatusCode::OK).await;
     report.step("The server calls the API for the user", outcome);
     Ok(Some(()))
 }
@@ -66,11 +71,12 @@ async fn refused(client: &Client, flow: &Flow, code: AuthorizationCode, expected
 }
 
 async fn redeem(client: &Client, flow: &Flow, code: AuthorizationCode) -> Outcome<Tokens> {
-    let tokens = client.redeem(flow, code).await?;
+    let (tokens, mut lines) = client.redeem(flow, code).await?;
     let claims = claims(tokens.access_token().secret())?;
     // The user's, not the client's own.
     if claims["sub"] == claims["client_id"] {
         return Err(format!("the subject is the client: {claims}").into());
     }
-    Ok((tokens, vec![format!("access token: {claims}")]))
+    lines.push(format!("access token: {claims}"));
+    Ok((tokens, lines))
 }
