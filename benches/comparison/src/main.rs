@@ -21,16 +21,18 @@ fn main() -> ExitCode {
         [] => {
             machine::describe();
             sections::speed::run();
+            sections::proofs::run();
             sections::e2e::run();
             sections::counts::run();
         }
         ["speed"] => sections::speed::run(),
+        ["proofs"] => sections::proofs::run(),
         ["e2e"] => sections::e2e::run(),
         ["counts"] => sections::counts::run(),
         // The driver starts itself once more for every row and algorithm.
         [worker::COMMAND, row] => rows::named(row).work(),
         _ => {
-            eprintln!("usage: cargo run --release [-- speed | e2e | counts]");
+            eprintln!("usage: cargo run --release [-- speed | proofs | e2e | counts]");
             return ExitCode::FAILURE;
         }
     }

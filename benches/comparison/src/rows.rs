@@ -1,7 +1,9 @@
 //! The rows of every table.
 
+use tower_bearer::dpop::Dpop;
 use tower_bearer::validation::TokenCache;
 
+use crate::issuer::AUDIENCE;
 use crate::peers::{axum_jwt_auth, huskarl, jwt_authorizer, oauth_resource_server, ours, references, tower_oauth2};
 use crate::worker::{work, work_bare};
 
@@ -51,9 +53,19 @@ pub static ROWS: &[Row] = &[
     Row::new("huskarl-axum", "", RUST_CRYPTO, Kind::Peer, || work(huskarl::start)),
 ];
 
+/// Those that check proofs of possession.
+pub static WITH_PROOFS: &[Row] = &[
+    Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
+    Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || {
+        work(ours::start(|builder| builder.dpop(Dpop::at(AUDIENCE).expect("a URL"))));
+    })
+    .variant("with DPoP"),
+    Row::new("huskarl-axum", "", RUST_CRYPTO, Kind::Peer, || work(huskarl::with_proofs)).variant("with DPoP"),
+];
+
 /// The row that a worker was started for.
 pub fn named(id: &str) -> &'static Row {
-    ROWS.iter().find(|row| row.id() == id).unwrap_or_else(|| panic!("there is no row {id:?}"))
+    ROWS.iter().chain(WITH_PROOFS).find(|row| row.id() == id).unwrap_or_else(|| panic!("there is no row {id:?}"))
 }
 
 impl Row {

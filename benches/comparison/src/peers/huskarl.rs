@@ -17,15 +17,25 @@ use crate::peer::{App, Guard, Handler, Peer};
 pub struct Huskarl(ValidatorLayer<Rfc9068Validator>);
 
 pub async fn start(setup: Setup) -> Huskarl {
+    Huskarl(ValidatorLayer::builder().validator(validator(setup).await).build())
+}
+
+/// With the URL that proofs name. It has no store of used proofs unless the application brings one.
+pub async fn with_proofs(setup: Setup) -> Huskarl {
+    let url = setup.audience.clone();
+    let layer = ValidatorLayer::builder().validator(validator(setup).await);
+    Huskarl(layer.base_url(url).expect("a URL").build())
+}
+
+async fn validator(setup: Setup) -> Rfc9068Validator {
     let client = ReqwestClient::builder().mtls(NoMtls).build().await.expect("an HTTP client");
     let metadata = AuthorizationServerMetadata::fetch().http_client(&client).issuer(&setup.issuer).call().await;
-    let validator: Rfc9068Validator = Rfc9068Validator::builder_from_metadata(&metadata.expect("an issuer that is up"))
+    Rfc9068Validator::builder_from_metadata(&metadata.expect("an issuer that is up"))
         .audience(setup.audience)
         .jws_verifier_factory(Arc::new(JwksSource::builder().http_client(client).build()))
         .build()
         .await
-        .expect("keys at the start");
-    Huskarl(ValidatorLayer::builder().validator(validator).build())
+        .expect("keys at the start")
 }
 
 impl Peer for Huskarl {

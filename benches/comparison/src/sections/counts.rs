@@ -176,7 +176,7 @@ fn describe_rotation(Counted { jwks_requests, verdicts }: &Counted) -> String {
 
 fn warm(row: &'static Row, issuer: &TestIssuer) -> Worker {
     let mut worker = Worker::start(row, &Setup::new(issuer, ALGORITHM));
-    wait_until_ready(&mut worker, &issuer::good(issuer, ALGORITHM).sign());
+    wait_until_ready(&mut worker, || issuer::good(issuer, ALGORITHM).sign());
     worker
 }
 

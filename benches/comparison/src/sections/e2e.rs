@@ -33,7 +33,7 @@ pub fn run() {
     let mut servers: Vec<_> = rows
         .map(|row| {
             let mut worker = Worker::start(row, &setup);
-            wait_until_ready(&mut worker, &token);
+            wait_until_ready(&mut worker, || token.clone());
             let (open, guarded) = worker.serve();
             let mut loads = [Load::new(open, &token), Load::new(guarded, &token)];
             for load in &mut loads {

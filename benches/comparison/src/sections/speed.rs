@@ -48,7 +48,7 @@ fn measure(algorithm: Algorithm) -> Figures {
         ])
         .collect();
     for worker in &mut workers {
-        wait_until_ready(worker, &good[0]);
+        wait_until_ready(worker, || good[0].clone());
         worker.time(&good, WARM_UP);
     }
 
