@@ -3,12 +3,18 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+#[cfg(feature = "introspection")]
+use super::opaque_issuers::OpaqueIssuers;
+#[cfg(feature = "introspection")]
+use crate::validation::introspection::{Introspector, TokenForm};
 use crate::validation::{IssuerGeneration, TokenError, TrustedIssuer, UnverifiedToken};
 
 /// The issuers that a server trusts, found by the `iss` of a token.
 pub(crate) struct IssuerRegistry {
     /// In the order in which they were trusted, which is also that of their generations.
     issuers: Vec<Arc<TrustedIssuer>>,
+    #[cfg(feature = "introspection")]
+    opaque: OpaqueIssuers,
     by_identifier: HashMap<Box<str>, SmallVec<[Arc<TrustedIssuer>; 1]>>,
 }
 
@@ -21,7 +27,12 @@ impl IssuerRegistry {
                 by_identifier.entry(identifier.into()).or_default().push(Arc::clone(issuer));
             }
         }
-        Self { issuers, by_identifier }
+        Self {
+            #[cfg(feature = "introspection")]
+            opaque: OpaqueIssuers::of(&issuers),
+            issuers,
+            by_identifier,
+        }
     }
 
     /// The issuer of a token, by its `iss` (RFC 8725 §3.8) or the trust domain of its subject. If several have that identifier, its user
@@ -64,6 +75,19 @@ impl IssuerRegistry {
     }
 
     /// All issuers, in the order in which they were trusted.
+    /// The issuer that is asked about this token, if there is one. A JWT is of the issuer that it names, and of no other.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
+        if self.opaque.is_empty() {
+            return None;
+        }
+        let issuer = match TokenForm::of(token) {
+            TokenForm::Opaque => self.opaque.of_token(token),
+            TokenForm::Jws { issuer } => self.named(&issuer?).first(),
+        }?;
+        issuer.introspector().map(|introspector| (issuer, introspector))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.iter().map(|issuer| &**issuer)
     }

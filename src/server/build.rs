@@ -11,7 +11,8 @@ use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::token::{ServerIdentity, SubjectClaim};
 use crate::validation::{
-    Bindings, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer, VerifiedTokens,
+    Bindings, Format, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer,
+    VerifiedTokens,
 };
 
 impl Builder {
@@ -85,6 +86,7 @@ impl Builder {
                 dialect,
                 algorithms,
                 bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
+                format: Format::Jwt,
                 profile,
                 leeway,
             },

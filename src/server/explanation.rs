@@ -119,7 +119,10 @@ impl ResourceServer {
         let of = |stage: Stage| stage.rules(&facts).map(|rule| of_rule(rule, &facts)).collect::<Vec<_>>();
         steps.extend(of(Stage::BeforeSignature));
         let lists = of(Stage::AfterSignature);
-        steps.extend(of_key(&token, issuer.keys(), &issuer.policy, lists, self.claims_extension()));
+        match issuer.keys() {
+            Some(keys) => steps.extend(of_key(&token, keys, &issuer.policy, lists, self.claims_extension())),
+            None => steps.extend(lists),
+        }
         steps
     }
 }

@@ -18,8 +18,9 @@ use super::server_identity::ServerIdentity;
 use super::subject_claim::SubjectClaim;
 use super::text::Text;
 use super::time_policy::TimePolicy;
+use super::trusted_payload::TrustedPayload;
 use super::validity::Validity;
-use crate::jose::{Strings, Verified};
+use crate::jose::Strings;
 use crate::redact::Excerpt;
 
 /// How long [`AccessToken::expires`] sleeps before it reads the time of day again.
@@ -70,15 +71,15 @@ pub(crate) enum NotAnAccessToken {
 }
 
 impl AccessToken {
-    /// The access token whose claims a key of the issuer has signed.
+    /// The access token with these claims of the issuer.
     pub(crate) fn new(
-        verified: &Verified<'_>,
+        payload: TrustedPayload<'_>,
         mut claims: RegisteredClaims<'_>,
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
         let Validated { scope, validity, client_claim, subject_claim, server, time } = validated;
-        let payload = verified.payload();
+        let payload = payload.bytes();
         let kept = |text| Text::new(text, payload);
         let subject = claims.subject(subject_claim, client_claim).ok_or(NotAnAccessToken::Missing("sub"))?;
         let subject = Text::new(subject.into(), payload);

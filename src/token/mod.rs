@@ -20,6 +20,7 @@ mod server_identity;
 mod subject_claim;
 mod text;
 mod time_policy;
+mod trusted_payload;
 mod validity;
 
 pub use actor::Actor;
@@ -41,4 +42,5 @@ pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use subject_claim::SubjectClaim;
 pub(crate) use time_policy::TimePolicy;
+pub(crate) use trusted_payload::TrustedPayload;
 pub(crate) use validity::Validity;
