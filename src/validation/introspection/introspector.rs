@@ -225,3 +225,7 @@ impl fmt::Debug for Introspector {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+#[path = "introspector_tests.rs"]
+mod tests;
