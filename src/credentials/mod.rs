@@ -9,6 +9,6 @@ mod token_sources;
 
 pub use token_source::{InvalidTokenSource, TokenSource};
 
-pub(crate) use authorization::{PROOF, Scheme, Schemes, is_b64token};
+pub(crate) use authorization::{MalformedCredentials, PROOF, Scheme, Schemes, is_b64token};
 pub(crate) use request_view::RequestView;
 pub(crate) use token_sources::{Presented, SourceIndex, TokenSources};

@@ -97,7 +97,7 @@ impl TokenSources {
                 // RFC 9449 §7.1: a bound token is presented in `Authorization` only.
                 let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
                 if presented.replace(found).is_some() {
-                    return Err(MalformedCredentials);
+                    return Err(MalformedCredentials { used: Scheme::Bearer });
                 }
             }
         }

@@ -7,7 +7,7 @@ use tracing::{Span, field};
 use super::caching;
 use super::settings::{Credentials, Settings, Tracing};
 use crate::binding::dpop::NONCE;
-use crate::credentials::{RequestView, Scheme, SourceIndex};
+use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
 use crate::server::{Accepted, Admission, Context, PendingVerdict, Verdict};
@@ -67,9 +67,12 @@ impl<R> RequestState<R> {
     pub(super) fn decide<B>(&mut self, request: &mut Request<B>, span: &Span) -> Decision {
         let settings = &*self.settings;
         let view = RequestView::from(&*request);
-        let Ok(presented) = settings.sources.find(view) else {
-            tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-            return Decision::Refuse(settings.server.invalid_request(Scheme::Bearer));
+        let presented = match settings.sources.find(view) {
+            Ok(presented) => presented,
+            Err(MalformedCredentials { used }) => {
+                tracing::debug!(error = "malformed credentials, or more than one", "request refused");
+                return Decision::Refuse(settings.server.invalid_request(used));
+            }
         };
         let Some(presented) = presented else {
             self.basis = AccessBasis::Anonymous;

@@ -3,7 +3,7 @@ use tracing::Span;
 
 use super::explanation::Explanation;
 use super::resource_server::{Admission, ResourceServer};
-use crate::credentials::{RequestView, Scheme, TokenSources};
+use crate::credentials::{MalformedCredentials, RequestView, TokenSources};
 use crate::{AccessToken, Rejection};
 
 impl ResourceServer {
@@ -36,7 +36,7 @@ impl ResourceServer {
             let presented = match sources.find(request) {
                 Ok(Some(presented)) => presented,
                 Ok(None) => return Err(self.no_credentials(None)),
-                Err(_) => return Err(self.invalid_request(Scheme::Bearer)),
+                Err(MalformedCredentials { used }) => return Err(self.invalid_request(used)),
             };
             let span = Span::none();
             let mut admission = self.admit(&presented, request, &span);

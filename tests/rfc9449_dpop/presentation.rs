@@ -232,6 +232,32 @@ async fn challenges_name_both_schemes_and_the_algorithms() {
     assert_eq!(reply.errors(), [("Bearer", None), ("DPoP", Some("insufficient_scope"))]);
 }
 
+/// Rows L12, L18.
+///
+/// The error is in the challenge of the scheme that was used, and in that of Bearer if it is ambiguous.
+#[tokio::test]
+async fn malformed_credentials_get_the_error_of_their_scheme() {
+    let rig = Rig::new();
+    for value in ["DPoP", "dpop ", "DPoP,x", "DPoP\tx", "DPoP x, DPoP x", "DPoP \"x\""] {
+        let headers = [(AUTHORIZATION, value)];
+        let reply = rig.request(&headers).await;
+        assert_eq!((reply.status(), reply.errors()), (StatusCode::BAD_REQUEST, malformed("DPoP")), "{value:?}");
+        let refused = rig.api.verify_request(&request(&headers)).await.unwrap_err();
+        let errors: Vec<_> =
+            refused.challenges().map(|challenge| challenge.to_str().unwrap().contains("error=")).collect();
+        assert_eq!(errors, [false, true], "{value:?}");
+    }
+    let several = [(AUTHORIZATION, "DPoP x"), (AUTHORIZATION, "DPoP x")];
+    for headers in [&[(AUTHORIZATION, "Bearer")][..], &[(AUTHORIZATION, "Bearer x, y")], &several] {
+        let reply = rig.request(headers).await;
+        assert_eq!((reply.status(), reply.errors()), (StatusCode::BAD_REQUEST, malformed("Bearer")), "{headers:?}");
+    }
+}
+
+fn malformed(used: &str) -> Vec<(&'static str, Option<&'static str>)> {
+    ["Bearer", "DPoP"].map(|scheme| (scheme, (scheme == used).then_some("invalid_request"))).into()
+}
+
 #[test]
 fn the_metadata_names_dpop() {
     let document = |dpop| {
