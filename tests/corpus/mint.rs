@@ -85,7 +85,7 @@ impl Recipe {
         };
         let jwks = || setup.issuer.jwks();
         let ground = Ground { own: &setup.own, jwks: &jwks, look_up: &look_up };
-        self.finish(self.good_token(setup, stranger, jkt), &ground)
+        self.finish(&self.good_token(setup, stranger, jkt), &ground)
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -109,7 +109,7 @@ impl Recipe {
     }
 
     /// Changes a good token or proof, and signs it.
-    pub(super) fn finish<B: Builder>(&self, good: B, ground: &Ground<'_>) -> Minted {
+    pub(super) fn finish<B: Builder>(&self, good: &B, ground: &Ground<'_>) -> Minted {
         let Ground { own, jwks, look_up } = *ground;
         let builder = self.changed(good.clone(), look_up);
         let builder = self.length.map_or(builder.clone(), |length| builder.padded(length));

@@ -57,7 +57,7 @@ impl Recipe {
         };
         // With a name, as the keys of an issuer have it.
         let jwks = || json!({ "keys": [with_kid(client.jwk(), "client")] });
-        self.finish(good, &Ground { own: &setup.own, jwks: &jwks, look_up: &look_up })
+        self.finish(&good, &Ground { own: &setup.own, jwks: &jwks, look_up: &look_up })
     }
 
     /// The thumbprint of the key that the token with this proof is bound to: that in the proof, unless another client makes it.

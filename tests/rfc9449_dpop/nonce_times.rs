@@ -218,7 +218,7 @@ fn refusal(clock: &TestClock, of_client: TestClock) -> (Reply, String, String) {
             let request = request(&[(AUTHORIZATION, &authorization), (PROOF, &proof)]);
             let explanation = rig.api.explain_request(&request).await.unwrap();
             let step = explanation.failures().find(|step| step.name == "proof_iat").unwrap();
-            (reply, step.found.to_string(), log.text())
+            (reply, step.found.clone(), log.text())
         })
     })
 }
