@@ -76,6 +76,8 @@ async fn junk_evicts_no_proof_and_leaves_nothing_in_the_store() {
     let store = Arc::new(MemoryReplayStore::with_capacity(64 * 64));
     let clock = TestClock::new();
     let rig = Rig::with(dpop().replay_store(Arc::clone(&store)), |builder| builder.clock(clock.clone()));
+    // By the same clock, so that a long run makes no proof from the future.
+    let rig = Rig { client: rig.client.clock(clock), ..rig };
     let service = rig.api.layer().layer(echo());
     let authorization = format!("DPoP {}", rig.token);
     let send = async |proof: &str| {
@@ -113,7 +115,7 @@ async fn floods_of_good_proofs_take_only_the_shares_of_their_keys() {
     let rig = Rig::with(dpop().replay_store(Arc::clone(&store)), |builder| builder.clock(clock.clone()));
     let service = rig.api.layer().layer(echo());
     let client = || {
-        let client = TestClient::new(Algorithm::EdDSA);
+        let client = TestClient::new(Algorithm::EdDSA).clock(clock.clone());
         let token = good(&rig.issuer).bound_to(&client).sign();
         (client, token)
     };
