@@ -68,15 +68,15 @@ impl<R> RequestState<R> {
         let settings = &*self.settings;
         let view = RequestView::from(&*request);
         let presented = match settings.sources.find(view) {
-            Ok(Some(presented)) => presented,
-            Ok(None) => {
-                self.basis = AccessBasis::Anonymous;
-                return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
-            }
+            Ok(presented) => presented,
             Err(MalformedCredentials { used }) => {
                 tracing::debug!(error = "malformed credentials, or more than one", "request refused");
                 return Decision::Refuse(settings.server.invalid_request(used));
             }
+        };
+        let Some(presented) = presented else {
+            self.basis = AccessBasis::Anonymous;
+            return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
         };
         if let Some(source) = presented.source {
             if let Err(found) = settings.sources.check_site(source, view) {

@@ -52,7 +52,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
         &["binding", "credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"],
     ),
     ("axum", &["rejection", "server", "token"]),
-    ("testing", &["clock", "issuer", "jose", "server", "token"]),
+    ("testing", &["binding", "clock", "issuer", "jose", "server", "token"]),
     ("manual", &[]),
     ("lib", &[]),
 ];

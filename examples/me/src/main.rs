@@ -67,10 +67,11 @@ struct Arguments {
     /// How closely tokens must follow RFC 9068
     #[arg(long, value_enum, default_value = "generic")]
     profile: ProfileName,
-    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone
+    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone; without --issuer, the example's
+    /// own clients have keys then
     #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "offered")]
     dpop: Option<DpopMode>,
-    /// Require a nonce of the API in every proof, whatever the client's clock says
+    /// Require a nonce of the server in every proof, whatever the client's clock says
     #[arg(long, requires = "dpop")]
     dpop_nonce: bool,
     /// The URL by which clients know the API, if it is not the one that is listened on: proofs name it
