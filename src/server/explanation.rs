@@ -95,6 +95,10 @@ impl ResourceServer {
 
     /// The verdict without the checks of a request, and the steps to it.
     pub(super) async fn explain_valid(&self, token: &str) -> (Result<AccessToken, VerifyError>, Vec<Step>) {
+        #[cfg(feature = "introspection")]
+        if let Some(explained) = self.explain_introspected(token).await {
+            return explained;
+        }
         let verdict = self.0.validator.verify(token).await;
         let mut steps = self.steps(token);
         if matches!(verdict, Ok(_) | Err(VerifyError::Token(_))) {
@@ -181,7 +185,7 @@ fn found_in_json(error: &JsonError) -> String {
     }
 }
 
-fn of_rule(rule: &Rule, facts: &Facts<'_>) -> Step {
+pub(super) fn of_rule(rule: &Rule, facts: &Facts<'_>) -> Step {
     Step {
         name: rule.name,
         source: rule.source,

@@ -5,6 +5,8 @@ mod builder;
 mod claims_extension;
 mod context;
 mod explanation;
+#[cfg(feature = "introspection")]
+mod introspection_steps;
 mod mistakes;
 mod proof_steps;
 mod request_checks;

@@ -9,6 +9,10 @@ use crate::issuer::IssuerRegistry;
 use crate::jose::{KnownHeaders, Scratch};
 use crate::keys::PendingLookup;
 use crate::metrics;
+#[cfg(feature = "introspection")]
+use crate::validation::TrustedIssuer;
+#[cfg(feature = "introspection")]
+use crate::validation::introspection::Introspector;
 use crate::validation::{
     Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, Pending, ServerContext, TokenError, UnverifiedToken, VerifiedTokens,
     VerifyError,
@@ -151,7 +155,7 @@ impl Validator {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, TokenError> {
         #[cfg(feature = "introspection")]
-        if let Some((issuer, introspector)) = self.issuers.to_be_asked_about(text).filter(|_| may_be_sent(text)) {
+        if let Some((issuer, introspector)) = self.to_be_asked_about(text) {
             return Ok(issuer.introspect(introspector, text, self.moment(now), &self.context));
         }
         let mut scratch = Scratch::default();
@@ -167,16 +171,17 @@ impl Validator {
         Ok(outcome)
     }
 
+    /// The issuer that is asked about a token, if there is one, and the token has the form of one (RFC 6750 §2.1).
+    #[cfg(feature = "introspection")]
+    pub(super) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
+        let found = self.issuers.to_be_asked_about(token)?;
+        (token.len() <= MAX_TOKEN_LENGTH && is_b64token(token.as_bytes())).then_some(found)
+    }
+
     /// `monotonic`, which was just read, with the time of day. A token that is refused earlier does not read the time of day.
     fn moment(&self, monotonic: Instant) -> Moment {
         Moment { monotonic, wall: self.context.clock.now() }
     }
-}
-
-/// Whether a token has the form of one, so that its issuer may be asked about it (RFC 6750 §2.1).
-#[cfg(feature = "introspection")]
-fn may_be_sent(token: &str) -> bool {
-    token.len() <= MAX_TOKEN_LENGTH && is_b64token(token.as_bytes())
 }
 
 /// Counts one validated token.

@@ -12,6 +12,7 @@ use super::confirmation::{Confirmation, KeptConfirmation};
 use super::details_claim::{Detail, DetailsClaim};
 use super::numeric_date::NumericDate;
 use super::proof_binding::ProofBinding;
+use super::provenance::Provenance;
 use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
@@ -48,6 +49,7 @@ struct Inner {
     confirmation: Option<Box<KeptConfirmation>>,
     server: ServerIdentity,
     time: TimePolicy,
+    provenance: Provenance,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
 }
@@ -79,6 +81,7 @@ impl AccessToken {
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
         let Validated { scope, validity, client_claim, subject_claim, server, time } = validated;
+        let provenance = payload.provenance();
         let payload = payload.bytes();
         let kept = |text| Text::new(text, payload);
         let subject = claims.subject(subject_claim, client_claim).ok_or(NotAnAccessToken::Missing("sub"))?;
@@ -100,6 +103,7 @@ impl AccessToken {
             confirmation: claims.confirmation.map(|cnf| Box::new(KeptConfirmation::new(cnf.keep(payload)))),
             server,
             time,
+            provenance,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
         })))
@@ -229,6 +233,12 @@ impl AccessToken {
         claims::read(&self.0.payload)
     }
 
+    /// How the server knows what the token says: by a signature, or because it has asked the issuer.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        self.0.provenance
+    }
+
     /// The claims as they were signed: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
@@ -325,6 +335,7 @@ impl AccessToken {
             confirmation: None,
             server: ServerIdentity::next(),
             time,
+            provenance: Provenance::Signature,
             payload: payload.as_bytes().into(),
             parsed_claims: None,
         }))

@@ -14,6 +14,7 @@ mod confirmation;
 mod details_claim;
 mod numeric_date;
 mod proof_binding;
+mod provenance;
 mod registered_claims;
 pub(crate) mod scope;
 mod server_identity;
@@ -27,6 +28,7 @@ pub use actor::Actor;
 pub use authorization_detail::{AuthorizationDetail, AuthorizationDetailError};
 pub use claims_error::ClaimsError;
 pub use numeric_date::NumericDate;
+pub use provenance::Provenance;
 pub use scope::InvalidScope;
 
 pub(crate) use access_token::{NotAnAccessToken, Validated};

@@ -53,7 +53,8 @@ impl TrustedIssuer {
         }
     }
 
-    fn validate_answer(&self, answer: &[u8], server: &ServerContext) -> Result<AccessToken, TokenError> {
+    /// The verdict of an answer that says that the token is active.
+    pub(crate) fn validate_answer(&self, answer: &[u8], server: &ServerContext) -> Result<AccessToken, TokenError> {
         let now = server.clock.now().into();
         IntrospectedToken::parse(answer, &self.policy)?.into_access_token(&self.policy, now, server)
     }

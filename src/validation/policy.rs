@@ -31,7 +31,6 @@ pub(crate) enum Format {
     /// The token itself has the claims.
     Jwt,
     /// The issuer has the claims, and is asked for them.
-    #[cfg_attr(not(feature = "introspection"), expect(dead_code, reason = "only introspection makes it"))]
     Opaque,
 }
 

@@ -61,6 +61,14 @@ pub(crate) enum Lookup {
     Ask(RunningLoad, PendingAnswer),
 }
 
+/// What the endpoint has answered about a token.
+pub(crate) struct Answer {
+    pub(crate) active: bool,
+    /// A JSON object without a name twice.
+    pub(crate) body: Vec<u8>,
+    asked_at: Moment,
+}
+
 impl Introspector {
     /// `None` if the system has no randomness for the key of the fingerprints.
     pub(crate) fn new(
@@ -129,30 +137,13 @@ impl Introspector {
         token: &str,
         validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
     ) -> Verdict {
-        let unavailable = |retry_after| VerifyError::IntrospectionUnavailable { retry_after };
-        let permit = tokio::time::timeout(MAX_WAIT_FOR_CALL, self.calls.acquire()).await;
-        let Ok(Ok(_permit)) = permit else { return Err(unavailable(RETRY_AFTER_FAILURE)) };
-        // After the wait: what was true when the load began may not be true any more.
-        let call = Call::begin(self).map_err(unavailable)?;
-        if self.limits.lifetime.is_zero() {
-            load.close();
-        }
-        let asked_at = Moment::of(&*self.clock);
-        let answer = self.source.ask(token).await;
-        call.end(&answer);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(Unanswered { retry_after, .. }) => {
-                metrics::introspection_failed(&self.issuer);
-                return Err(unavailable(retry_after.unwrap_or(RETRY_AFTER_FAILURE)));
+        let on_send = || {
+            if self.limits.lifetime.is_zero() {
+                load.close();
             }
         };
-        metrics::introspected(&self.issuer);
-        let active = is_active(&answer).map_err(|error| {
-            tracing::warn!(issuer = &*self.issuer, %error, "the introspection endpoint answered with no JSON object");
-            unavailable(RETRY_AFTER_FAILURE)
-        })?;
-        match if active { validate(&answer) } else { Err(TokenError::Inactive) } {
+        let Answer { active, body, asked_at } = self.call(token, on_send).await?;
+        match if active { validate(&body) } else { Err(TokenError::Inactive) } {
             Ok(token) => {
                 self.answers.keep_active(load.fingerprint(), token.clone(), asked_at);
                 Ok(token)
@@ -160,6 +151,34 @@ impl Introspector {
             Err(error) => {
                 self.answers.keep_refused(load.fingerprint(), error.clone(), asked_at);
                 Err(error.into())
+            }
+        }
+    }
+
+    /// Asks the endpoint about a token, within the bounds of this server. Nothing is remembered.
+    pub(crate) async fn call(&self, token: &str, on_send: impl FnOnce() + Send) -> Result<Answer, VerifyError> {
+        let unavailable = |retry_after| VerifyError::IntrospectionUnavailable { retry_after };
+        let permit = tokio::time::timeout(MAX_WAIT_FOR_CALL, self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(unavailable(RETRY_AFTER_FAILURE)) };
+        // After the wait: what was true when the load began may not be true any more.
+        let call = Call::begin(self).map_err(unavailable)?;
+        on_send();
+        let asked_at = Moment::of(&*self.clock);
+        let answer = self.source.ask(token).await;
+        call.end(&answer);
+        match answer {
+            Ok(body) => {
+                metrics::introspected(&self.issuer);
+                let active = is_active(&body).map_err(|error| {
+                    let issuer = &*self.issuer;
+                    tracing::warn!(issuer, %error, "the introspection endpoint answered with no acceptable JSON object");
+                    unavailable(RETRY_AFTER_FAILURE)
+                })?;
+                Ok(Answer { active, body, asked_at })
+            }
+            Err(Unanswered { retry_after, .. }) => {
+                metrics::introspection_failed(&self.issuer);
+                Err(unavailable(retry_after.unwrap_or(RETRY_AFTER_FAILURE)))
             }
         }
     }

@@ -12,6 +12,6 @@ mod loads;
 mod token_form;
 
 pub(crate) use answer_source::{AnswerFuture, AnswerSource, Unanswered};
-pub(crate) use introspector::{Introspector, Limits, Lookup};
+pub(crate) use introspector::{Answer, Introspector, Limits, Lookup};
 pub(crate) use loads::{PendingAnswer, RunningLoad};
 pub(crate) use token_form::TokenForm;
