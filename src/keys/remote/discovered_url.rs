@@ -82,6 +82,12 @@ impl DiscoveredUrl {
         }
     }
 
+    /// Whether the metadata was ever read.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn is_known(&self) -> bool {
+        self.known().is_some()
+    }
+
     /// A request to this URL succeeded.
     pub(crate) fn on_succeeded(&self, url: &Url) {
         self.count(url, |failures| *failures = 0);

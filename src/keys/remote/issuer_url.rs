@@ -98,7 +98,11 @@ impl IssuerUrl {
 /// A member of an issuer's metadata that is a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MetadataUrl {
+    /// The `jwks_uri`.
     Jwks,
+    /// The `introspection_endpoint`.
+    #[cfg(feature = "introspection")]
+    Introspection,
 }
 
 impl MetadataUrl {
@@ -115,6 +119,16 @@ impl MetadataUrl {
                 let metadata: Metadata = read_struct(document)?;
                 Some((metadata.issuer, metadata.jwks_uri))
             }
+            #[cfg(feature = "introspection")]
+            Self::Introspection => {
+                #[derive(Deserialize)]
+                struct Metadata {
+                    issuer: String,
+                    introspection_endpoint: String,
+                }
+                let metadata: Metadata = read_struct(document)?;
+                Some((metadata.issuer, metadata.introspection_endpoint))
+            }
         }
     }
 
@@ -122,18 +136,24 @@ impl MetadataUrl {
     pub(super) fn log_move(self, issuer: &str, from: &str, to: &str) {
         match self {
             Self::Jwks => tracing::info!(issuer, from, to, "the issuer's keys have moved"),
+            #[cfg(feature = "introspection")]
+            Self::Introspection => tracing::info!(issuer, from, to, "the issuer's introspection endpoint has moved"),
         }
     }
 
     fn missing(self) -> DiscoveryError {
         match self {
             Self::Jwks => DiscoveryError::NotMetadata,
+            #[cfg(feature = "introspection")]
+            Self::Introspection => DiscoveryError::NoIntrospectionEndpoint,
         }
     }
 
     fn refused(self, reason: UrlError) -> DiscoveryError {
         match self {
             Self::Jwks => DiscoveryError::JwksUri { reason },
+            #[cfg(feature = "introspection")]
+            Self::Introspection => DiscoveryError::IntrospectionEndpoint { reason },
         }
     }
 }
@@ -283,6 +303,25 @@ mod tests {
         assert_eq!(read("https://ip6-localhost", "https://127.0.0.1/jwks"), refused(UrlError::Loopback));
         assert_eq!(read("http://127.0.0.1:1", "http://127.0.0.1:2/jwks"), Ok(()));
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
+    }
+
+    /// Rows D16, N1.
+    #[cfg(feature = "introspection")]
+    #[test]
+    fn a_stated_introspection_endpoint_is_checked_as_the_location_of_keys_is() {
+        let read = |endpoint: &str| {
+            let document =
+                format!(r#"{{"issuer":"https://h.example","introspection_endpoint":"{endpoint}","jwks_uri":1}}"#);
+            parsed("https://h.example").unwrap().url_named_by(document.as_bytes(), MetadataUrl::Introspection).map(drop)
+        };
+        let refused = |reason| Err(DiscoveryError::IntrospectionEndpoint { reason });
+        assert_eq!(read("https://tokens.example/introspect?a=b"), Ok(()));
+        assert_eq!(read("http://h.example/introspect"), refused(UrlError::Scheme));
+        assert_eq!(read("https://127.0.0.1/introspect"), refused(UrlError::Loopback));
+        assert_eq!(read("https://a.localhost/introspect"), refused(UrlError::Loopback));
+        assert_eq!(read("https://[fe80::1]/introspect"), refused(UrlError::LinkLocal));
+        assert_eq!(read("https://169.254.169.254/introspect"), refused(UrlError::CloudMetadata));
+        assert_eq!(read("https://user:secret@tokens.example/"), refused(UrlError::Credentials));
     }
 
     /// Rows D16, I5.

@@ -79,6 +79,11 @@ impl Transport {
         Self { connect_timeout, ..self }
     }
 
+    #[cfg(feature = "introspection")]
+    pub(crate) fn set_connect_timeout(&mut self, connect_timeout: Duration) {
+        self.connect_timeout = connect_timeout;
+    }
+
     pub(crate) fn with_client(self, client: reqwest::Client) -> Self {
         Self { client: OnceLock::from(client), ..self }
     }
