@@ -119,6 +119,7 @@
 //! |---|---|
 //! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or your own [`KeySource`](keys::KeySource) |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `introspection` | [`introspection`]: the client of an introspection endpoint, for opaque tokens. It includes `http-client` |
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
@@ -133,6 +134,8 @@ pub mod clock;
 #[cfg(feature = "serde")]
 pub mod config;
 pub mod credentials;
+#[cfg(feature = "introspection")]
+pub mod introspection;
 mod issuer;
 pub mod jose;
 pub mod keys;

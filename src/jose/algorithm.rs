@@ -119,6 +119,20 @@ impl Algorithm {
         self == other || (self.key_kind() == KeyKind::Ed25519 && other.key_kind() == KeyKind::Ed25519)
     }
 
+    /// The parameters with which aws-lc-rs signs by RSA. `None` for the other algorithms.
+    #[cfg(any(feature = "introspection", feature = "testing"))]
+    pub(crate) fn rsa_encoding(self) -> Option<&'static lc::RsaSignatureEncoding> {
+        Some(match self {
+            Self::RS256 => &lc::RSA_PKCS1_SHA256,
+            Self::RS384 => &lc::RSA_PKCS1_SHA384,
+            Self::RS512 => &lc::RSA_PKCS1_SHA512,
+            Self::PS256 => &lc::RSA_PSS_SHA256,
+            Self::PS384 => &lc::RSA_PSS_SHA384,
+            Self::PS512 => &lc::RSA_PSS_SHA512,
+            _ => return None,
+        })
+    }
+
     pub(crate) fn verification(self) -> Verification {
         match self {
             Self::RS256 => Verification::Rsa(&lc::RSA_PKCS1_2048_8192_SHA256),

@@ -32,6 +32,8 @@ pub use key::{Thumbprint, VerifyingKey};
 pub use unusable_jwk::UnusableJwk;
 
 pub(crate) use algorithm::AlgorithmSet;
+#[cfg(feature = "introspection")]
+pub(crate) use algorithm::KeyKind;
 pub(crate) use base64url::decode as decode_base64url;
 pub(crate) use base64url::encode as encode_base64url;
 #[cfg(test)]

@@ -11,7 +11,7 @@ const JITTER: f64 = 0.2;
 
 /// An exponential back-off with jitter: how long a failing issuer is not asked.
 #[derive(Clone, Default)]
-pub(super) struct BackOff {
+pub(crate) struct BackOff {
     /// Failures in a row.
     failures: u32,
     pub(super) ends_at: Option<Moment>,
@@ -19,7 +19,7 @@ pub(super) struct BackOff {
 
 impl BackOff {
     /// One more failure.
-    pub(super) fn on_failed(&mut self, now: Moment, random: &mut fastrand::Rng) {
+    pub(crate) fn on_failed(&mut self, now: Moment, random: &mut fastrand::Rng) {
         // 1 s, 2 s, 4 s … 64 s, of which 60 s are the most.
         let back_off = (MIN_BACK_OFF * (1 << self.failures.min(6))).min(MAX_BACK_OFF);
         self.failures = self.failures.saturating_add(1);
@@ -27,7 +27,7 @@ impl BackOff {
     }
 
     /// The time until the issuer may be asked again.
-    pub(super) fn remaining(&self, now: Moment) -> Duration {
+    pub(crate) fn remaining(&self, now: Moment) -> Duration {
         self.ends_at.map_or(Duration::ZERO, |at| now.until(at))
     }
 }

@@ -8,6 +8,9 @@ pub enum DiscoveryError {
     /// Not a JSON object with the strings `issuer` and `jwks_uri`.
     #[error("the document is not a JSON object with the strings issuer and jwks_uri")]
     NotMetadata,
+    /// Not a JSON object with the strings `issuer` and `introspection_endpoint`, where the latter is looked for.
+    #[error("the document is not a JSON object with the strings issuer and introspection_endpoint")]
+    NoIntrospectionEndpoint,
     /// The document names another issuer (RFC 8414 §3.3).
     #[error("the metadata is of another issuer: {found:?}")]
     Issuer {
@@ -17,6 +20,12 @@ pub enum DiscoveryError {
     /// Keys are not fetched from its `jwks_uri`.
     #[error("the jwks_uri is refused: {reason}")]
     JwksUri {
+        /// Why.
+        reason: UrlError,
+    },
+    /// No token is introspected at its `introspection_endpoint`.
+    #[error("the introspection_endpoint is refused: {reason}")]
+    IntrospectionEndpoint {
         /// Why.
         reason: UrlError,
     },

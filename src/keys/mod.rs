@@ -87,10 +87,19 @@ pub use source::{FetchFuture, FetchRequest, Fetched, KeySource, Validators};
 pub use status::IssuerStatus;
 pub use url_error::UrlError;
 
+#[cfg(feature = "introspection")]
+pub(crate) use back_off::BackOff;
 pub(crate) use decision::TokenTimes;
 pub(crate) use pending::{PendingLookup, PendingLookups};
 #[cfg(feature = "http-client")]
 pub(crate) use remote::PersistedKeys;
+#[cfg(feature = "introspection")]
+pub(crate) use remote::{
+    Deadline, DiscoveredUrl, FilteringResolver, IssuerUrl, MetadataUrl, Target, Timeouts, Transport, client_for,
+    describe, is_plain,
+};
+#[cfg(feature = "introspection")]
+pub(crate) use source::MAX_DOCUMENT_BYTES;
 pub(crate) use store::{KeyStore, Lookup};
 #[cfg(feature = "http-client")]
 pub(crate) use url_error::is_loopback;

@@ -10,7 +10,7 @@ use crate::jose::JwkSet;
 use crate::redact;
 
 /// The most bytes that a key set or a metadata document may have.
-pub(super) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// The time limit of a source that does not state one.
 const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(5500);

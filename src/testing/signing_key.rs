@@ -1,8 +1,6 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{
-    self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, RsaEncoding, RsaSignatureEncoding,
-};
+use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair};
 use serde_json::{Value, json};
 
 use crate::jose::{Algorithm, encode_base64url as b64};
@@ -99,9 +97,9 @@ impl SigningKey {
     pub(super) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         match &self.pair {
             Pair::Rsa(pair) => {
+                let encoding = algorithm.rsa_encoding().expect("an algorithm for RSA");
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(rsa_encoding(algorithm), &SystemRandom::new(), message, &mut signature)
-                    .expect("an RSA signature");
+                pair.sign(encoding, &SystemRandom::new(), message, &mut signature).expect("an RSA signature");
                 signature
             }
             Pair::Ec(pair, _) => pair.sign(&SystemRandom::new(), message).expect("an EC signature").as_ref().to_vec(),
@@ -113,16 +111,4 @@ impl SigningKey {
             }
         }
     }
-}
-
-fn rsa_encoding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
-    let encoding: &'static RsaSignatureEncoding = match algorithm {
-        Algorithm::RS384 => &lc::RSA_PKCS1_SHA384,
-        Algorithm::RS512 => &lc::RSA_PKCS1_SHA512,
-        Algorithm::PS256 => &lc::RSA_PSS_SHA256,
-        Algorithm::PS384 => &lc::RSA_PSS_SHA384,
-        Algorithm::PS512 => &lc::RSA_PSS_SHA512,
-        _ => &lc::RSA_PKCS1_SHA256,
-    };
-    encoding
 }

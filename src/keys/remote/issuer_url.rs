@@ -1,5 +1,5 @@
-//! From an issuer's identifier to the URLs of its metadata, and from these to the URL of its keys: OpenID Connect Discovery 1.0
-//! and RFC 8414. No I/O.
+//! From an issuer's identifier to the URLs of its metadata, and from these to the URLs that the metadata names: OpenID Connect
+//! Discovery 1.0 and RFC 8414. No I/O.
 
 use std::net::IpAddr;
 
@@ -69,19 +69,14 @@ impl IssuerUrl {
         paths.into_iter().map(at).collect()
     }
 
-    /// Reads a metadata document and returns where this issuer's keys are.
-    pub(crate) fn jwks_url(&self, document: &[u8]) -> Result<Url, DiscoveryError> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            issuer: String,
-            jwks_uri: String,
-        }
-        let metadata: Metadata = read_struct(document).ok_or(DiscoveryError::NotMetadata)?;
-        self.is_identical_to(&metadata.issuer)?;
+    /// Reads a metadata document and returns the URL that it names.
+    pub(crate) fn url_named_by(&self, document: &[u8], member: MetadataUrl) -> Result<Url, DiscoveryError> {
+        let (issuer, url) = member.read(document).ok_or(member.missing())?;
+        self.is_identical_to(&issuer)?;
         // A document that came over https must not lead to plain http.
         let encryption = if is_plain(&self.url) { Encryption::Optional } else { Encryption::Required };
-        let url = fetchable(&metadata.jwks_uri, encryption).map_err(|reason| DiscoveryError::JwksUri { reason })?;
-        self.may_point_to(&url)?;
+        let url = fetchable(&url, encryption).map_err(|reason| member.refused(reason))?;
+        self.may_point_to(&url).map_err(|reason| member.refused(reason))?;
         Ok(url)
     }
 
@@ -92,11 +87,74 @@ impl IssuerUrl {
 
     /// RFC 8725bis §3.10: the document of a remote issuer must not point to this machine or its link. Names are checked when they are
     /// resolved. The issuer's own host is exempt, because the application named it.
-    fn may_point_to(&self, url: &Url) -> Result<(), DiscoveryError> {
+    fn may_point_to(&self, url: &Url) -> Result<(), UrlError> {
         if is_loopback(&self.url) || url.host() == self.url.host() {
             return Ok(());
         }
-        local(url).map_or(Ok(()), |reason| Err(DiscoveryError::JwksUri { reason }))
+        local(url).map_or(Ok(()), Err)
+    }
+}
+
+/// A member of an issuer's metadata that is a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetadataUrl {
+    /// The `jwks_uri`.
+    Jwks,
+    /// The `introspection_endpoint`.
+    #[cfg(feature = "introspection")]
+    Introspection,
+}
+
+impl MetadataUrl {
+    /// The issuer that the document names, and the URL.
+    fn read(self, document: &[u8]) -> Option<(String, String)> {
+        // One type for each member: a member that is not asked for may have any form.
+        match self {
+            Self::Jwks => {
+                #[derive(Deserialize)]
+                struct Metadata {
+                    issuer: String,
+                    jwks_uri: String,
+                }
+                let metadata: Metadata = read_struct(document)?;
+                Some((metadata.issuer, metadata.jwks_uri))
+            }
+            #[cfg(feature = "introspection")]
+            Self::Introspection => {
+                #[derive(Deserialize)]
+                struct Metadata {
+                    issuer: String,
+                    introspection_endpoint: String,
+                }
+                let metadata: Metadata = read_struct(document)?;
+                Some((metadata.issuer, metadata.introspection_endpoint))
+            }
+        }
+    }
+
+    /// Logs that the URL has changed.
+    pub(super) fn log_move(self, issuer: &str, from: &str, to: &str) {
+        match self {
+            Self::Jwks => tracing::info!(issuer, from, to, "the issuer's keys have moved"),
+            #[cfg(feature = "introspection")]
+            Self::Introspection => tracing::info!(issuer, from, to, "the issuer's introspection endpoint has moved"),
+        }
+    }
+
+    fn missing(self) -> DiscoveryError {
+        match self {
+            Self::Jwks => DiscoveryError::NotMetadata,
+            #[cfg(feature = "introspection")]
+            Self::Introspection => DiscoveryError::NoIntrospectionEndpoint,
+        }
+    }
+
+    fn refused(self, reason: UrlError) -> DiscoveryError {
+        match self {
+            Self::Jwks => DiscoveryError::JwksUri { reason },
+            #[cfg(feature = "introspection")]
+            Self::Introspection => DiscoveryError::IntrospectionEndpoint { reason },
+        }
     }
 }
 
@@ -188,7 +246,8 @@ mod tests {
     fn the_metadata_must_be_the_issuers_own() {
         let issuer = parsed("https://h.example/t").unwrap();
         let read = |found: &str, jwks_uri: &str| {
-            issuer.jwks_url(format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#).as_bytes())
+            let document = format!(r#"{{"issuer":"{found}","jwks_uri":"{jwks_uri}","x":1}}"#);
+            issuer.url_named_by(document.as_bytes(), MetadataUrl::Jwks)
         };
         let keys = "https://keys.example/jwks";
         assert_eq!(read("https://h.example/t", keys).map(String::from), Ok(keys.to_owned()), "another host is common");
@@ -202,7 +261,7 @@ mod tests {
     fn where_the_metadata_may_point() {
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
-            parsed(issuer).unwrap().jwks_url(document.as_bytes()).map(drop)
+            parsed(issuer).unwrap().url_named_by(document.as_bytes(), MetadataUrl::Jwks).map(drop)
         };
         let refused = |reason| Err(DiscoveryError::JwksUri { reason });
         let remote = "https://h.example";
@@ -246,12 +305,34 @@ mod tests {
         assert_eq!(read("http://127.0.0.1:1", "http://h.example/jwks"), refused(UrlError::Scheme));
     }
 
+    /// Rows D16, N1.
+    #[cfg(feature = "introspection")]
+    #[test]
+    fn a_stated_introspection_endpoint_is_checked_as_the_location_of_keys_is() {
+        let read = |endpoint: &str| {
+            let document =
+                format!(r#"{{"issuer":"https://h.example","introspection_endpoint":"{endpoint}","jwks_uri":1}}"#);
+            parsed("https://h.example").unwrap().url_named_by(document.as_bytes(), MetadataUrl::Introspection).map(drop)
+        };
+        let refused = |reason| Err(DiscoveryError::IntrospectionEndpoint { reason });
+        assert_eq!(read("https://tokens.example/introspect?a=b"), Ok(()));
+        assert_eq!(read("http://h.example/introspect"), refused(UrlError::Scheme));
+        assert_eq!(read("https://127.0.0.1/introspect"), refused(UrlError::Loopback));
+        assert_eq!(read("https://a.localhost/introspect"), refused(UrlError::Loopback));
+        assert_eq!(read("https://[fe80::1]/introspect"), refused(UrlError::LinkLocal));
+        assert_eq!(read("https://169.254.169.254/introspect"), refused(UrlError::CloudMetadata));
+        assert_eq!(read("https://user:secret@tokens.example/"), refused(UrlError::Credentials));
+    }
+
     /// Rows D16, I5.
     #[test]
     fn plain_http_leads_to_plain_http_only_where_it_is_allowed_and_never_from_https() {
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
-            IssuerUrl::parse(issuer, Encryption::Optional).unwrap().jwks_url(document.as_bytes()).map(drop)
+            IssuerUrl::parse(issuer, Encryption::Optional)
+                .unwrap()
+                .url_named_by(document.as_bytes(), MetadataUrl::Jwks)
+                .map(drop)
         };
         let refused = |reason| Err(DiscoveryError::JwksUri { reason });
         for jwks_uri in ["http://keycloak:8080/certs", "http://keys.internal/certs", "https://keys.example/certs"] {
@@ -271,7 +352,11 @@ mod tests {
     fn anything_else_is_no_metadata() {
         let issuer = parsed("https://h.example").unwrap();
         for text in ["", "<html>", "[]", "{}", r#"{"issuer":"https://h.example"}"#, r#"{"issuer":1,"jwks_uri":"x"}"#] {
-            assert_eq!(issuer.jwks_url(text.as_bytes()), Err(DiscoveryError::NotMetadata), "{text}");
+            assert_eq!(
+                issuer.url_named_by(text.as_bytes(), MetadataUrl::Jwks),
+                Err(DiscoveryError::NotMetadata),
+                "{text}"
+            );
         }
     }
 }

@@ -1,27 +1,23 @@
 //! Keys fetched by HTTP.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use url::Url;
 
-use super::issuer_url::{IssuerUrl, is_plain};
-use super::key_location::KeyLocation;
+use super::discovered_url::DiscoveredUrl;
+use super::issuer_url::{IssuerUrl, MetadataUrl, is_plain};
 use super::persisted_file::PersistedFile;
 use super::persisted_set::SourceIdentity;
+use super::timeouts::{InvalidTimeouts, Timeouts};
 use super::transport::{Answer, Deadline, Get, Target, Transport};
 use crate::jose::JwkSet;
 use crate::keys::persistence::RawKeySet;
 use crate::keys::{Encryption, FetchError, FetchFuture, FetchRequest, Fetched, KeySource, Seed, UrlError, fetchable};
 use crate::redact;
 
-/// The time that one fetch may take, metadata included, by default.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The least and the most that it may be set to.
-const FETCH_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(9);
 /// How much later the store drops a fetch, so that the error names the URL.
 const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 
@@ -79,7 +75,7 @@ enum Place {
     /// At a URL that the application named.
     At(Url),
     /// At the `jwks_uri` of the issuer's metadata.
-    Discovered(Box<KeyLocation>),
+    Discovered(Box<DiscoveredUrl>),
 }
 
 impl RemoteKeys {
@@ -162,9 +158,7 @@ impl RemoteKeys {
     ///
     /// If one of them is out of its range.
     pub fn timeouts(self, connect: Duration, total: Duration) -> Result<Self, InvalidTimeouts> {
-        if !FETCH_TIMEOUTS.contains(&total) || connect.is_zero() || connect > total {
-            return Err(InvalidTimeouts { connect, total });
-        }
+        Timeouts::new(connect, total)?;
         Ok(Self { transport: self.transport.with_connect_timeout(connect), fetch_timeout: total, ..self })
     }
 
@@ -182,14 +176,14 @@ impl RemoteKeys {
     }
 
     fn of_issuer(issuer: IssuerUrl) -> Self {
-        Self::new(Target::of(issuer.url()), Place::Discovered(Box::new(KeyLocation::of(issuer))))
+        Self::new(Target::of(issuer.url()), Place::Discovered(Box::new(DiscoveredUrl::new(issuer, MetadataUrl::Jwks))))
     }
 
     fn new(target: Target, place: Place) -> Self {
         Self {
             place,
             transport: Transport::new(target),
-            fetch_timeout: FETCH_TIMEOUT,
+            fetch_timeout: Timeouts::default().total(),
             allows_plain_http: false,
             warns: AtomicBool::new(true),
             file: None,
@@ -219,9 +213,11 @@ impl RemoteKeys {
         match &self.place {
             Place::At(url) => self.fetch_from(url, request, deadline).await,
             Place::Discovered(location) => {
-                let known = location.locate(&self.transport, request, deadline, self.fetch_timeout).await?;
-                let fetched = self.fetch_from(&known.jwks, request, deadline).await?;
-                location.on_fetched(known);
+                let url = location.locate(&self.transport, request, deadline, self.fetch_timeout).await?;
+                // A fetch that takes too long is dropped. So it counts as failed until it has succeeded.
+                location.on_failed(&url);
+                let fetched = self.fetch_from(&url, request, deadline).await?;
+                location.on_succeeded(&url);
                 Ok(fetched)
             }
         }
@@ -300,21 +296,6 @@ impl fmt::Debug for RemoteKeys {
         }
         keys.finish_non_exhaustive()
     }
-}
-
-/// The error of [`RemoteKeys::timeouts`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the time-outs are {connect:?} to connect and {total:?} in all, expected {:?} to {:?} in all and at most as long to connect",
-    FETCH_TIMEOUTS.start(),
-    FETCH_TIMEOUTS.end()
-)]
-#[non_exhaustive]
-pub struct InvalidTimeouts {
-    /// The time-out for connecting.
-    pub connect: Duration,
-    /// The time-out for a fetch in all.
-    pub total: Duration,
 }
 
 #[cfg(test)]

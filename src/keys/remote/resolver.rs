@@ -15,14 +15,14 @@ const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "
 /// enough: with a mixed answer an attacker gets past a check that is followed by a second look-up.
 ///
 /// Proxies are exempt, because the operator configured their addresses.
-pub(super) struct FilteringResolver {
+pub(crate) struct FilteringResolver {
     lookup: fn(&str) -> io::Result<Vec<SocketAddr>>,
     proxies: Vec<String>,
 }
 
 impl FilteringResolver {
     /// With the proxies of the process's environment.
-    pub(super) fn of_the_system() -> Self {
+    pub(crate) fn of_the_system() -> Self {
         let values = PROXY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
         // The client sets the port.
         let lookup = |name: &str| Ok((name, 0).to_socket_addrs()?.collect());
@@ -33,7 +33,7 @@ impl FilteringResolver {
 #[cfg(test)]
 impl FilteringResolver {
     /// Without proxies.
-    pub(super) fn with_lookup(lookup: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
+    pub(crate) fn with_lookup(lookup: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
         Self { lookup, proxies: Vec::new() }
     }
 }

@@ -1,4 +1,4 @@
-//! One document by HTTP, within a time, a size and an origin: the only file that opens sockets.
+//! One document by HTTP, within a time, a size and an origin.
 
 use std::error::Error;
 use std::sync::OnceLock;
@@ -13,25 +13,24 @@ use url::Url;
 use super::freshness::Freshness;
 use super::issuer_url::is_plain;
 use super::resolver::FilteringResolver;
+use super::timeouts::Timeouts;
 use crate::keys::source::MAX_DOCUMENT_BYTES;
 use crate::keys::{FetchError, Validators, is_loopback};
 use crate::redact;
 
-/// The time that connecting may take, by default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most redirects that are followed. All must stay within one origin.
 const MAX_REDIRECTS: usize = 3;
 
 /// Gets documents, with the application's client or with the default one.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     client: OnceLock<reqwest::Client>,
     target: Target,
     connect_timeout: Duration,
 }
 
-/// Where the documents of the default client are.
+/// Where the servers of a default client are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     ThisMachine,
     Elsewhere,
     /// Elsewhere, over plain http.
@@ -39,7 +38,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) fn of(url: &Url) -> Self {
+    pub(crate) fn of(url: &Url) -> Self {
         match (is_loopback(url), is_plain(url)) {
             (true, _) => Self::ThisMachine,
             (false, true) => Self::PlainElsewhere,
@@ -66,29 +65,33 @@ pub(super) enum Answer {
 
 /// When a fetch must have ended, by tokio's clock as for all timers. The server's clock may be a test clock.
 #[derive(Clone, Copy)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
     limit: Duration,
 }
 
 impl Transport {
-    pub(super) fn new(target: Target) -> Self {
-        Self { client: OnceLock::new(), target, connect_timeout: CONNECT_TIMEOUT }
+    pub(crate) fn new(target: Target) -> Self {
+        Self { client: OnceLock::new(), target, connect_timeout: Timeouts::default().connect() }
     }
 
-    pub(super) fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
+    pub(crate) fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
 
-    pub(super) fn with_client(self, client: reqwest::Client) -> Self {
+    #[cfg(feature = "introspection")]
+    pub(crate) fn set_connect_timeout(&mut self, connect_timeout: Duration) {
+        self.connect_timeout = connect_timeout;
+    }
+
+    pub(crate) fn with_client(self, client: reqwest::Client) -> Self {
         Self { client: OnceLock::from(client), ..self }
     }
 
     /// The document, or that it is the one that is held.
     pub(super) async fn get(&self, get: Get<'_>) -> Result<Answer, FetchError> {
-        let Deadline { at, limit } = get.deadline;
-        let answer = tokio::time::timeout_at(at, self.exchange(get)).await;
-        answer.unwrap_or_else(|_| Err(FetchError::Timeout { url: redact::place(get.url), limit }))
+        let answer = get.deadline.limit(self.exchange(get)).await;
+        answer.unwrap_or_else(|limit| Err(FetchError::Timeout { url: redact::place(get.url), limit }))
     }
 
     async fn exchange(&self, Get { url, held, bypass_caches, .. }: Get<'_>) -> Result<Answer, FetchError> {
@@ -142,9 +145,14 @@ impl Transport {
 
 impl Deadline {
     /// `limit` from now.
-    pub(super) fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         // The timer is only asked for its deadline.
         Self { at: tokio::time::sleep(limit).deadline(), limit }
+    }
+
+    /// What `work` returns, or the time that there was if it has not ended by then.
+    pub(crate) async fn limit<F: Future>(self, work: F) -> Result<F::Output, Duration> {
+        tokio::time::timeout_at(self.at, work).await.map_err(|_| self.limit)
     }
 }
 
@@ -161,12 +169,17 @@ impl Validators {
 }
 
 fn default_client(target: Target, resolver: FilteringResolver) -> reqwest::ClientBuilder {
+    client_for(target, resolver)
+        .redirect(redirect::Policy::custom(follow))
+        // A connection is driven by the runtime that opened it, which may have ended at the next fetch.
+        .pool_max_idle_per_host(0)
+}
+
+/// A client that connects to servers at `target`, and to no server on this machine if that is elsewhere.
+pub(crate) fn client_for(target: Target, resolver: FilteringResolver) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::custom(follow))
-        .referer(false)
-        // A connection is driven by the runtime that opened it, which may have ended at the next fetch.
-        .pool_max_idle_per_host(0);
+        .referer(false);
     match target {
         // A proxy could replace the keys.
         Target::ThisMachine => client.no_proxy(),
@@ -182,7 +195,7 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
 }
 
 /// An error with all its sources: reqwest's own text leaves out the cause.
-fn describe(error: &dyn Error) -> Box<str> {
+pub(crate) fn describe(error: &dyn Error) -> Box<str> {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

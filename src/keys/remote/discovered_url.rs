@@ -1,101 +1,113 @@
-//! Where the keys of an issuer are, as its metadata says, and when the metadata is read again.
+//! Where an endpoint of an issuer is, as its metadata says, and when the metadata is read again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use url::Url;
 
-use super::issuer_url::IssuerUrl;
+use super::issuer_url::{IssuerUrl, MetadataUrl};
 use super::transport::{Answer, Deadline, Get, Transport};
 use crate::keys::{FetchError, FetchRequest};
 use crate::redact;
 
-/// The part of a fetch's time that reading the metadata again may take: the rest is for the keys, whose location is known.
+/// The part of a request's time that reading the metadata again may take: the rest is for the endpoint, whose location is known.
 const REREAD_PART: f64 = 0.4;
-/// How long metadata is used before it is read again, with the refresh that is due then.
+/// How long metadata is used before it is read again, with the next request to the endpoint.
 const METADATA_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// The number of failed fetches in a row after which the metadata is read again …
+/// The number of failed requests in a row after which the metadata is read again …
 const FAILURES_BEFORE_REREAD: u32 = 2;
 /// … and the least time between two readings, whatever the reason.
 const REREAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// The location of the keys of one issuer: its `jwks_uri`.
-pub(super) struct KeyLocation {
+/// A URL that the metadata of one issuer names, such as its `jwks_uri`.
+pub(crate) struct DiscoveredUrl {
     issuer: IssuerUrl,
+    member: MetadataUrl,
     known: Mutex<Option<Known>>,
 }
 
 /// The result of the last reading of the metadata.
 #[derive(Clone)]
-pub(super) struct Known {
-    pub(super) jwks: Url,
+struct Known {
+    url: Url,
     metadata: Url,
     read_at: Instant,
     /// When the last attempt to read the metadata again was made.
     reread_at: Option<Instant>,
-    /// The number of failed fetches from the URL in a row.
+    /// The number of failed requests to the URL in a row.
     failures: u32,
 }
 
-impl KeyLocation {
-    pub(super) fn of(issuer: IssuerUrl) -> Self {
-        Self { issuer, known: Mutex::default() }
+impl DiscoveredUrl {
+    pub(crate) fn new(issuer: IssuerUrl, member: MetadataUrl) -> Self {
+        Self { issuer, member, known: Mutex::default() }
     }
 
-    pub(super) fn issuer(&self) -> &IssuerUrl {
+    pub(crate) fn issuer(&self) -> &IssuerUrl {
         &self.issuer
     }
 
-    /// Returns where the keys are, as known or as the metadata says now, for a fetch that may take `time` in all. It counts as a
-    /// failed one until [it has succeeded](Self::on_fetched), because a fetch that takes too long is dropped.
-    pub(super) async fn locate(
+    /// Returns the URL, as known or as the metadata says now, for a request that may take `time` in all.
+    pub(crate) async fn locate(
         &self,
         transport: &Transport,
         request: FetchRequest<'_>,
         deadline: Deadline,
         time: Duration,
-    ) -> Result<Known, FetchError> {
-        let now = self.locate_now(transport, request, deadline, time).await?;
-        self.remember(Known { failures: now.failures + 1, ..now.clone() });
-        Ok(now)
-    }
-
-    /// The keys were fetched from this location.
-    pub(super) fn on_fetched(&self, from: Known) {
-        self.remember(Known { failures: 0, ..from });
-    }
-
-    async fn locate_now(
-        &self,
-        transport: &Transport,
-        request: FetchRequest<'_>,
-        deadline: Deadline,
-        time: Duration,
-    ) -> Result<Known, FetchError> {
-        let Some(old) = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return self.discover(transport, self.issuer.metadata_urls(), request, deadline).await;
+    ) -> Result<Url, FetchError> {
+        let (old, is_lost) = match self.known_now(request) {
+            None => {
+                let new = self.discover(transport, self.issuer.metadata_urls(), request, deadline).await?;
+                return Ok(self.remember(new));
+            }
+            Some((old, None)) => return Ok(old.url),
+            Some((old, Some(is_lost))) => (old, is_lost),
         };
-        let Some(is_lost) = old.is_to_be_read_again(request) else { return Ok(old) };
-        let old = Known { reread_at: Some(request.now), ..old };
-        // Also after a failure the metadata is not read again for a while.
-        self.remember(old.clone());
-        let places = if is_lost { self.issuer.metadata_urls() } else { vec![old.metadata.clone()] };
+        let places = if is_lost { self.issuer.metadata_urls() } else { vec![old.metadata] };
         let deadline = Deadline::after(time.mul_f64(REREAD_PART));
         let issuer = self.issuer.identifier();
         match self.discover(transport, places, request, deadline).await {
             Ok(new) => {
-                if new.jwks != old.jwks {
-                    let (from, to) = (redact::place(&old.jwks), redact::place(&new.jwks));
-                    tracing::info!(issuer, from, to, "the issuer's keys have moved");
+                if new.url != old.url {
+                    let (from, to) = (redact::place(&old.url), redact::place(&new.url));
+                    self.member.log_move(issuer, &from, &to);
                 }
-                Ok(Known { reread_at: old.reread_at, ..new })
+                Ok(self.remember(Known { reread_at: old.reread_at, ..new }))
             }
             Err(error) => {
                 tracing::warn!(issuer, %error, "the issuer's metadata could not be read again");
-                Ok(old)
+                Ok(old.url)
             }
         }
+    }
+
+    /// Whether the metadata was ever read.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn is_known(&self) -> bool {
+        self.known().is_some()
+    }
+
+    /// A request to this URL succeeded.
+    pub(crate) fn on_succeeded(&self, url: &Url) {
+        self.count(url, |failures| *failures = 0);
+    }
+
+    /// A request to this URL failed.
+    pub(crate) fn on_failed(&self, url: &Url) {
+        self.count(url, |failures| *failures = failures.saturating_add(1));
+    }
+
+    /// What is known. If the metadata is to be read again, also whether that is because requests have failed. Then the reading counts
+    /// as made: if it fails, there is none for a while, and there is never more than one.
+    fn known_now(&self, request: FetchRequest<'_>) -> Option<(Known, Option<bool>)> {
+        let mut known = self.known();
+        let known = known.as_mut()?;
+        let is_lost = known.is_to_be_read_again(request);
+        if is_lost.is_some() {
+            known.reread_at = Some(request.now);
+        }
+        Some((known.clone(), is_lost))
     }
 
     /// RFC 8414 §5: the first location with a usable document counts. All of them are on the issuer's own host, so none is trusted
@@ -110,7 +122,7 @@ impl KeyLocation {
         let mut attempts = Vec::new();
         for metadata in places {
             match self.read_metadata(transport, &metadata, request, deadline).await {
-                Ok(jwks) => return Ok(Known { jwks, metadata, read_at: request.now, reread_at: None, failures: 0 }),
+                Ok(url) => return Ok(Known { url, metadata, read_at: request.now, reread_at: None, failures: 0 }),
                 Err(error) => {
                     let is_last = !is_an_answer(&error);
                     attempts.push(error);
@@ -134,19 +146,30 @@ impl KeyLocation {
         let place = || redact::place(url);
         match transport.get(get).await? {
             Answer::Document { body, .. } => {
-                self.issuer.jwks_url(&body).map_err(|reason| FetchError::Metadata { url: place(), reason })
+                let named = self.issuer.url_named_by(&body, self.member);
+                named.map_err(|reason| FetchError::Metadata { url: place(), reason })
             }
             Answer::NotModified { .. } => Err(FetchError::Status { url: place(), status: StatusCode::NOT_MODIFIED }),
         }
     }
 
-    fn remember(&self, known: Known) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    fn remember(&self, new: Known) -> Url {
+        self.known().insert(new).url.clone()
+    }
+
+    fn count(&self, url: &Url, change: impl FnOnce(&mut u32)) {
+        if let Some(known) = self.known().as_mut().filter(|known| known.url == *url) {
+            change(&mut known.failures);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    /// `None` if the metadata is not to be read again now, else whether that is because fetches have failed.
+    /// `None` if the metadata is not to be read again now, else whether that is because requests have failed.
     fn is_to_be_read_again(&self, request: FetchRequest<'_>) -> Option<bool> {
         let since = |at| request.now.saturating_duration_since(at);
         let is_lost = self.failures >= FAILURES_BEFORE_REREAD;

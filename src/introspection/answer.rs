@@ -1,0 +1,99 @@
+use std::fmt;
+use std::time::SystemTime;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::exchange::Reply;
+use super::introspection_error::IntrospectionError;
+use super::retry_after::retry_after;
+use crate::jose::read_struct;
+use crate::redact;
+
+/// What an introspection endpoint says about a token, not yet read.
+pub(crate) enum Answer {
+    /// A JSON document (RFC 7662 §2.2).
+    Json(Vec<u8>),
+    /// A JWT (RFC 9701 §5), whose signature is not yet verified.
+    Signed(Vec<u8>),
+}
+
+/// Which form of answers is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnswerForm {
+    Json,
+    Signed,
+}
+
+impl AnswerForm {
+    /// Its media type, which is the only one that is accepted: whoever replaces a signed answer must not get around its signature by
+    /// leaving it out.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Signed => "application/token-introspection+jwt",
+        }
+    }
+}
+
+impl Answer {
+    /// Reads status and content type.
+    pub(super) fn of(reply: Reply, form: AnswerForm, url: &Url, now: SystemTime) -> Result<Self, IntrospectionError> {
+        let Reply { status, headers, body } = reply;
+        match status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
+            }
+            StatusCode::BAD_REQUEST if is_invalid_client(&body) => {
+                return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
+            }
+            _ => {
+                let retry_after = retry_after(&headers, now);
+                return Err(IntrospectionError::Status { url: redact::place(url), status, retry_after });
+            }
+        }
+        if !is_of_type(&headers, form.media_type()) {
+            let found = headers.get(CONTENT_TYPE).map(|found| String::from_utf8_lossy(found.as_bytes()).into());
+            return Err(IntrospectionError::ContentType {
+                url: redact::place(url),
+                expected: form.media_type(),
+                found,
+            });
+        }
+        Ok(match form {
+            AnswerForm::Json => Self::Json(body),
+            AnswerForm::Signed => Self::Signed(body),
+        })
+    }
+}
+
+/// Whether there is one content type, and it is this one, in any case and with any parameters (RFC 9110 §8.3.1).
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let mut found = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(found), None) = (found.next().map(HeaderValue::to_str), found.next()) else { return false };
+    let found = found.ok().and_then(|found| found.split(';').next());
+    found.is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
+}
+
+/// RFC 6749 §5.2: some servers refuse a client with 400.
+fn is_invalid_client(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    read_struct(body).is_some_and(|refusal: Refusal| refusal.error == "invalid_client")
+}
+
+/// Shows the form and the length: an answer is about a person.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (form, length) = match self {
+            Self::Json(body) => ("Json", body.len()),
+            Self::Signed(body) => ("Signed", body.len()),
+        };
+        write!(f, "{form}({length} bytes)")
+    }
+}
