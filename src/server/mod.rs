@@ -5,6 +5,7 @@ mod builder;
 mod claims_extension;
 mod context;
 mod explanation;
+mod ignored_tokens;
 mod mistakes;
 mod proof_steps;
 mod request_checks;
