@@ -52,4 +52,9 @@ async fn an_optional_layer_takes_no_ignored_credential_for_anonymous() {
     for refused in [unknown(KEY), checked(KEY)] {
         answer(&app, refused).await.assert_invalid_token();
     }
+    // With a requirement, it refuses anonymous requests as ever, and a key passes by its extension.
+    let app = rig.app(rig.layer().optional().require(with_key(Require::scope("read:me"))));
+    answer(&app, request(&[])).await.assert_bare_with_scope("read:me");
+    rig.assert_passes(&app, checked(KEY)).await;
+    rig.assert_refused(&app, unknown(KEY)).await;
 }
