@@ -20,6 +20,7 @@ mod forms;
 mod forward_auth;
 mod forward_auth_dpop;
 mod harness;
+mod ignored_tokens;
 mod keys_lifetime;
 mod keys_persisted;
 mod manual;

@@ -5,6 +5,7 @@ mod builder;
 mod claims_extension;
 mod context;
 mod explanation;
+mod ignored_tokens;
 #[cfg(feature = "introspection")]
 mod introspection_steps;
 mod mistakes;

@@ -44,5 +44,6 @@ pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;
 #[cfg(feature = "http-client")]
 pub(crate) use spiffe_id::is_trust_domain;
+pub(crate) use spiffe_id::trust_domain_of;
 pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
 pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};
