@@ -89,7 +89,7 @@ impl IssuerRegistry {
         }
         let issuer = match TokenForm::of(token) {
             TokenForm::Opaque => self.opaque.of_token(token),
-            TokenForm::Jws { issuer } => self.named(&issuer?).first(),
+            TokenForm::Jwt { issuer } => self.named(&issuer?).first(),
         }?;
         issuer.introspector().map(|introspector| (issuer, introspector))
     }

@@ -3,7 +3,7 @@
 use super::resource_server::ResourceServer;
 use crate::Rejection;
 use crate::credentials::Scheme;
-use crate::jose::decode_base64url;
+use crate::jose::{has_form_of_jwt, jws_payload};
 use crate::rejection::RejectionKind;
 use crate::token::RegisteredClaims;
 use crate::validation::trust_domain_of;
@@ -17,7 +17,7 @@ impl ResourceServer {
         if !has_form_of_jwt(text) {
             return true;
         }
-        let payload = payload(text);
+        let payload = jws_payload(text);
         // By the parser of the validation, so that both see the same issuer.
         let claims = payload.as_deref().and_then(|payload| RegisteredClaims::parse(payload).ok());
         claims.is_some_and(|claims| {
@@ -37,67 +37,5 @@ impl ResourceServer {
     pub(crate) fn refuse_without_token(&self) -> Rejection {
         // With another scheme the layer has refused the request.
         self.refuse_ignored(Scheme::Bearer, "the layer ignores the credential, and this needs an access token")
-    }
-}
-
-/// Whether some reader might take the text for a JWT, signed or encrypted: it has at least three parts, and the first stands for a JSON
-/// object (RFC 7515 §7.1, RFC 7516 §7.1). So an API key of three parts is none.
-fn has_form_of_jwt(text: &str) -> bool {
-    let mut parts = text.split('.');
-    let first = parts.next().unwrap_or_default();
-    parts.count() >= 2 && starts_json_object(first)
-}
-
-/// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), without characters of neither, and whatever the last
-/// bits are.
-fn starts_json_object(part: &str) -> bool {
-    let mut text: Vec<u8> = part.bytes().filter_map(url_safe).collect();
-    text.resize(text.len().next_multiple_of(4), b'A');
-    let Some(json) = decode_base64url(text) else { return false };
-    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&json);
-    json.trim_ascii_start().starts_with(b"{")
-}
-
-fn url_safe(byte: u8) -> Option<u8> {
-    match byte {
-        b'+' | b'-' => Some(b'-'),
-        b'/' | b'_' => Some(b'_'),
-        other => other.is_ascii_alphanumeric().then_some(other),
-    }
-}
-
-/// The payload of a JWS (RFC 7515 §7.1). `None` if the text has more parts, as a JWE has, or is decoded by lenient readers only.
-fn payload(text: &str) -> Option<Vec<u8>> {
-    let mut parts = text.split('.').skip(1);
-    let payload = parts.next()?;
-    match (parts.next(), parts.next()) {
-        (Some(_), None) => decode_base64url(payload),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jose::encode_base64url;
-
-    #[test]
-    fn the_form_of_a_jwt_is_recognized_leniently() {
-        let encoded = encode_base64url;
-        for header in [r#"{"alg":"ES256"}"#, "{", "{}", "{}\n", " \n{\"alg\":\"none\"}", "\u{feff}{}", "{not json"] {
-            for rest in ["e30.AAAA", "e30.", ".", "a.b.c.d", "~.~"] {
-                assert!(has_form_of_jwt(&format!("{}.{rest}", encoded(header))), "{header} {rest}");
-            }
-            assert!(!has_form_of_jwt(&format!("{}.e30", encoded(header))), "{header}");
-        }
-        // In the other alphabet, with a character left over, and with some of no alphabet.
-        let header = encoded("{\"\u{3ff}\u{3ff}\":1}");
-        assert!(header.contains(['-', '_']), "{header}");
-        for first in [header.replace('-', "+").replace('_', "/"), format!("{header}x"), format!("~{header}~")] {
-            assert!(has_form_of_jwt(&format!("{first}.e30.AA")), "{first}");
-        }
-        for key in ["", "ak_live_7", "ak.live.7", "..", "e.y.J", "a.b.c.d.e", "~~~.e30.AA", "WzFd.e30.AA"] {
-            assert!(!has_form_of_jwt(key), "{key}");
-        }
     }
 }
