@@ -39,6 +39,7 @@ mod require;
 mod responders;
 mod rfc6750_bearer;
 mod rfc7515_jose;
+mod rfc7662_introspection;
 mod rfc8693_delegation;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;

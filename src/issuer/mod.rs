@@ -3,9 +3,9 @@
 mod config_error;
 #[expect(clippy::module_inception, reason = "a file is named for its main type")]
 pub(crate) mod issuer;
-#[cfg(feature = "http-client")]
 #[cfg(feature = "introspection")]
 mod opaque_issuers;
+#[cfg(feature = "http-client")]
 mod presets;
 mod registry;
 mod source;

@@ -1,6 +1,8 @@
 //! The resource server: its builder, its facade, and the explanation of its decisions.
 
 mod build;
+#[cfg(feature = "introspection")]
+mod build_introspection;
 mod builder;
 mod claims_extension;
 mod context;

@@ -14,6 +14,8 @@ use super::token_builder::TokenBuilder;
 #[cfg(feature = "http-client")]
 use crate::Issuer;
 use crate::clock::{Clock, SystemClock};
+#[cfg(feature = "introspection")]
+use crate::introspection::{ClientAuthentication, Secret};
 use crate::jose::{Algorithm, encode_base64url};
 
 /// An issuer for tests: on a loopback port, with real keys made at the start, with metadata and a key set.
@@ -195,6 +197,30 @@ impl TestIssuer {
     #[must_use]
     pub fn bypassed_caches(&self, endpoint: Endpoint) -> usize {
         self.endpoints.bypassed_caches(endpoint)
+    }
+
+    /// The issuer as a server trusts it that introspects its tokens (RFC 7662).
+    ///
+    /// # Panics
+    ///
+    /// If the path given to the builder makes the identifier no URL.
+    #[must_use]
+    #[cfg(feature = "introspection")]
+    pub fn introspection(&self) -> Issuer {
+        Issuer::introspection(&self.url, self.introspection_client()).expect("a loopback URL")
+    }
+
+    /// How a server authenticates at the introspection endpoint.
+    ///
+    /// # Panics
+    ///
+    /// Never, as long as the crate accepts its own constants.
+    #[must_use]
+    #[cfg(feature = "introspection")]
+    pub fn introspection_client(&self) -> ClientAuthentication {
+        let (id, secret) = CLIENT;
+        let secret = Secret::new(secret).expect("a secret");
+        ClientAuthentication::client_secret_basic(id, secret).expect("an identifier")
     }
 
     /// Issues an opaque token with these claims: the issuer answers with them, and with `active`, when it is asked (RFC 7662).

@@ -50,6 +50,7 @@ impl IssuerGeneration {
 
 impl TrustedIssuer {
     /// The keys of the issuer, if its tokens are JWTs.
+    #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "then all are JWTs"))]
     pub(crate) fn keys(&self) -> Option<&KeyStore> {
         match &self.method {
             Method::Jwt(keys) => Some(keys),

@@ -7,11 +7,13 @@ mod active;
 mod answer_source;
 mod answers;
 mod circuit;
+mod endpoint_source;
 mod introspector;
 mod loads;
 mod token_form;
 
-pub(crate) use answer_source::{AnswerFuture, AnswerSource, Unanswered};
+pub(crate) use answer_source::AnswerSource;
+pub(crate) use endpoint_source::{EndpointSource, Signatures};
 pub(crate) use introspector::{Answer, Introspector, Limits, Lookup};
-pub(crate) use loads::{PendingAnswer, RunningLoad};
+pub(crate) use loads::PendingAnswer;
 pub(crate) use token_form::TokenForm;
