@@ -125,13 +125,11 @@ impl Circuit {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
-    use crate::clock::{Clock, SystemClock};
+    use crate::clock::SystemClock;
 
     fn start() -> Moment {
-        Moment { monotonic: Instant::now(), wall: SystemClock.now() }
+        Moment::of(&SystemClock)
     }
 
     fn after(start: Moment, seconds: u64) -> Moment {

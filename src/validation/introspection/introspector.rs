@@ -246,5 +246,5 @@ impl fmt::Debug for Introspector {
 }
 
 #[cfg(all(test, feature = "testing"))]
-#[path = "introspector_tests.rs"]
+#[path = "tests/introspector.rs"]
 mod tests;
