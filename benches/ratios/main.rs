@@ -14,6 +14,7 @@ mod admission;
 mod cases;
 mod end_to_end;
 mod hand_written;
+mod opaque;
 mod proofs;
 #[path = "../support/mod.rs"]
 mod support;
@@ -33,6 +34,7 @@ use admission::admission;
 use cases::{Cases, ROUNDS};
 use end_to_end::end_to_end;
 use hand_written::hand_written;
+use opaque::opaque;
 use proofs::proofs;
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
@@ -45,7 +47,7 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 9] = [
+    let parts: [(&str, Part); 10] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
@@ -53,6 +55,7 @@ fn main() {
         ("hand_written", hand_written),
         ("refusals", refusals),
         ("proofs", proofs),
+        ("opaque", opaque),
         ("two_threads", two_threads),
         ("end_to_end", end_to_end),
     ];
