@@ -2,7 +2,9 @@
 //!
 //! [`AccessToken`] and [`Claims<T>`](Claims) are extractors. Behind a layer that is
 //! [optional](crate::layer::ProtectLayer::optional), `Option<AccessToken>` and `Option<Claims<T>>` are `None` for an
-//! anonymous request, and the plain forms refuse it with 401 and a challenge without `error`. On a route that no layer protects,
+//! anonymous request, and the plain forms refuse it with 401 and a challenge without `error`. For a request that passes the layer
+//! [by an extension](crate::Require::or_extension), such as one with an API key, the former are `None` too, and the latter refuse it
+//! with 401 `invalid_token`. On a route that no layer protects,
 //! each of the four answers 500 and logs an error that names the missing layer.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -55,16 +57,17 @@ impl IntoResponse for Rejection {
 fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection> {
     match Context::access(&parts.extensions) {
         Access::Granted(_, token) => Ok(token),
+        Access::ByExtension(server) => Err(server.refuse_without_token()),
         Access::Anonymous(server) => Err(server.no_credentials(None)),
         Access::Unprotected => Err(Rejection::unprotected(what)),
     }
 }
 
-/// The token of the request, or `None` if the request is anonymous and the layer allows that.
+/// The token of the request, or `None` if the layer lets the request pass without one.
 fn optional_token<'a>(parts: &'a Parts, what: &str) -> Result<Option<&'a AccessToken>, Rejection> {
     match Context::access(&parts.extensions) {
         Access::Granted(_, token) => Ok(Some(token)),
-        Access::Anonymous(_) => Ok(None),
+        Access::ByExtension(_) | Access::Anonymous(_) => Ok(None),
         Access::Unprotected => Err(Rejection::unprotected(what)),
     }
 }

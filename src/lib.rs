@@ -55,7 +55,7 @@
 //! # Where to go
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
-//!   [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
+//!   [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
 //!   [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
@@ -72,6 +72,7 @@
 //! | has no credentials of a scheme that the server accepts | 401, a challenge with a `realm` and **no** error; or the inner service, behind an [optional](layer::ProtectLayer::optional) layer |
 //! | has malformed credentials, or more than one token | 400 `invalid_request` |
 //! | has a bad token, of any kind | 401 `invalid_token`, always with the same description |
+//! | has a credential that the layer [ignores](layer::ProtectLayer::ignore_tokens), such as an API key of the application | the inner service without a token, if an [extension](Require::or_extension) of the request satisfies the requirement of the layer; otherwise as for a bad token |
 //! | has a valid token that is bound to a key, and no good [DPoP](dpop::Dpop) proof | 401 `invalid_dpop_proof`, or `use_dpop_nonce` with a nonce (RFC 9449) |
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |

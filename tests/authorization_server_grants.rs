@@ -181,6 +181,11 @@ fn a_nonce_is_accepted_for_ten_minutes() {
         assert!(nonces.accept(&nonce, start + 2 * PERIOD - SECOND), "{asked:?}");
         assert!(!nonces.accept(&nonce, start + 2 * PERIOD), "{asked:?}");
     }
+    for long in [2 * PERIOD, 2 * PERIOD + SECOND, 5 * PERIOD] {
+        let mut nonces = Nonces::new(start);
+        let nonce = nonces.current(start).to_owned();
+        assert!(!nonces.accept(&nonce, start + long), "nobody has asked for {long:?}");
+    }
     let mut nonces = Nonces::new(start);
     let first = nonces.current(start).to_owned();
     assert_eq!(nonces.current(start + PERIOD - SECOND), first);

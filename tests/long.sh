@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The long runs, from a random seed that is printed: ten times as many properties, then each fuzz target and the soak program
-# for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
+# The long runs, from a random seed that is printed: ten times as many properties, a million junk proofs, then each fuzz target and
+# the soak program for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,7 @@ echo "SEED=$seed"
 export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTEST_CASES=2560
 cargo test --locked --all-features --lib
 cargo test --locked --all-features --test promises -- properties:: configuration::
+JUNK_PROOFS=1000000 cargo test --locked --all-features --test promises -- rfc9449_dpop::floods
 
 SEED=$seed ./fuzz/run.sh "$seconds"
 cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"

@@ -7,12 +7,8 @@ pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");
 /// The credentials of a request are malformed, or there are more than one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MalformedCredentials {
-    /// The scheme that the request uses, for the challenge. It is `Bearer` if there is none that the server knows.
+    /// The scheme that the request used: the error is in its challenge (RFC 9449 §7.2). `Bearer` if that is ambiguous.
     pub(crate) used: Scheme,
-}
-
-impl MalformedCredentials {
-    pub(super) const BEARER: Self = Self { used: Scheme::Bearer };
 }
 
 /// An authentication scheme whose credentials hold an access token.
@@ -56,33 +52,26 @@ pub(super) fn authorization(
         (None, _) => Ok(None),
         (Some(line), None) => parse(line.as_bytes(), known),
         // RFC 9110 §5.3: a field that is not a list has one line. With two it is ambiguous which one counts.
-        (Some(line), Some(_)) => {
-            let (scheme, _) = split_scheme(line.as_bytes());
-            Err(MalformedCredentials { used: known.find(scheme).unwrap_or(Scheme::Bearer) })
-        }
+        (Some(_), Some(_)) => Err(MalformedCredentials { used: Scheme::Bearer }),
     }
 }
 
 /// `credentials = auth-scheme 1*SP b64token` (RFC 9110 §11.4, RFC 6750 §2.1).
 fn parse(value: &[u8], known: Schemes) -> Result<Option<(Scheme, &str)>, MalformedCredentials> {
-    let (scheme, rest) = split_scheme(value);
+    let value = trim(value);
+    let scheme_length = value.iter().take_while(|byte| is_tchar(**byte)).count();
+    let (scheme, rest) = value.split_at(scheme_length);
     if scheme.is_empty() {
-        return Err(MalformedCredentials::BEARER);
+        return Err(MalformedCredentials { used: Scheme::Bearer });
     }
     let Some(scheme) = known.find(scheme) else { return Ok(None) };
-    let malformed = MalformedCredentials { used: scheme };
+    let malformed = || MalformedCredentials { used: scheme };
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = &rest[spaces..];
     if spaces == 0 || token.is_empty() {
-        return Err(malformed);
+        return Err(malformed());
     }
-    std::str::from_utf8(token).map(|token| Some((scheme, token))).map_err(|_| malformed)
-}
-
-/// The name of the scheme, and what follows it.
-fn split_scheme(value: &[u8]) -> (&[u8], &[u8]) {
-    let value = trim(value);
-    value.split_at(value.iter().take_while(|byte| is_tchar(**byte)).count())
+    std::str::from_utf8(token).map(|token| Some((scheme, token))).map_err(|_| malformed())
 }
 
 /// RFC 9110 §5.5: optional white space around a field's value is not part of it. It is a space or a tab only.
@@ -158,8 +147,8 @@ mod tests {
         ];
         for value in bad {
             for known in [Schemes::Bearer, Schemes::BearerAndDpop] {
-                let found = parse(value, known);
-                assert_eq!(found, Err(MalformedCredentials::BEARER), "{:?}", value.escape_ascii().to_string());
+                let malformed = Err(MalformedCredentials { used: Scheme::Bearer });
+                assert_eq!(parse(value, known), malformed, "{:?}", value.escape_ascii().to_string());
             }
         }
     }
@@ -183,8 +172,8 @@ mod tests {
             assert_eq!(found, Ok(Some((Scheme::Dpop, "t.o-k_e~n+/=="))), "{good:?}");
         }
         for malformed in ["DPoP", "DPoP ", "DPoP\tt", "DPoP,t"] {
-            let expected = Err(MalformedCredentials { used: Scheme::Dpop });
-            assert_eq!(parse(malformed.as_bytes(), Schemes::BearerAndDpop), expected, "{malformed:?}");
+            let found = parse(malformed.as_bytes(), Schemes::BearerAndDpop);
+            assert_eq!(found, Err(MalformedCredentials { used: Scheme::Dpop }), "{malformed:?}");
         }
         assert_eq!(parse(b"DPoPx t", Schemes::BearerAndDpop), Ok(None));
     }

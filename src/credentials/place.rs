@@ -4,9 +4,12 @@ use http::header::{COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, Uri};
 use url::form_urlencoded;
 
-use super::authorization::{MalformedCredentials, is_b64token, trim};
+use super::authorization::{MalformedCredentials, Scheme, is_b64token, trim};
 use super::request_view::RequestView;
 use crate::jose::decode_base64url;
+
+/// A token in another place than `Authorization` counts as one of the scheme `Bearer`.
+const MALFORMED: MalformedCredentials = MalformedCredentials { used: Scheme::Bearer };
 
 /// Where a token is, beside the `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl Place {
             Self::Query => only(parameters(request.uri))?.map(Ok),
         };
         match token.transpose()? {
-            Some(token) if !is_b64token(token.as_bytes()) => Err(MalformedCredentials::BEARER),
+            Some(token) if !is_b64token(token.as_bytes()) => Err(MALFORMED),
             token => Ok(token),
         }
     }
@@ -58,17 +61,17 @@ impl Place {
 
 fn only<T>(mut found: impl Iterator<Item = T>) -> Result<Option<T>, MalformedCredentials> {
     let first = found.next();
-    if found.next().is_some() { Err(MalformedCredentials::BEARER) } else { Ok(first) }
+    if found.next().is_some() { Err(MALFORMED) } else { Ok(first) }
 }
 
 fn text(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
-    std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| MalformedCredentials::BEARER)
+    std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| MALFORMED)
 }
 
 /// What `token` stands for in base64url, in its only spelling: a second one could pass what compares the header as text.
 fn decoded(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
-    let token = decode_base64url(token).ok_or(MalformedCredentials::BEARER)?;
-    String::from_utf8(token).map(Cow::Owned).map_err(|_| MalformedCredentials::BEARER)
+    let token = decode_base64url(token).ok_or(MALFORMED)?;
+    String::from_utf8(token).map(Cow::Owned).map_err(|_| MALFORMED)
 }
 
 /// The values of the cookies of this name (RFC 6265 §4.2.1). An empty one counts as deleted.

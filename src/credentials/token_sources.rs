@@ -96,8 +96,8 @@ impl TokenSources {
             if let Some(token) = source.place.token(request)? {
                 // RFC 9449 §7.1: a bound token is presented in `Authorization` only.
                 let found = Presented { scheme: Scheme::Bearer, token, source: Some(SourceIndex(index)) };
-                if let Some(Presented { scheme, .. }) = presented.replace(found) {
-                    return Err(MalformedCredentials { used: scheme });
+                if presented.replace(found).is_some() {
+                    return Err(MalformedCredentials { used: Scheme::Bearer });
                 }
             }
         }

@@ -1,14 +1,17 @@
-//! Opaque tokens: what this server needs to ask the introspection endpoint of their issuer (RFC 7662, feature `introspection`).
+//! Opaque tokens: how their issuer is asked what they are (RFC 7662, feature `introspection`).
 //!
-//! [`ClientAuthentication`] says how this server authenticates there, with a [`Secret`] or a [`PrivateKey`].
-#![expect(dead_code, reason = "no issuer introspects tokens yet")]
+//! [`Issuer::introspection`](crate::Issuer::introspection) trusts an issuer whose tokens are opaque. [`Introspection`] has the settings, and
+//! [`ClientAuthentication`] says how this server authenticates, with a [`Secret`] or a [`PrivateKey`].
 
 mod answer;
 mod assertion;
 mod client_authentication;
 mod endpoint;
 mod exchange;
+#[expect(clippy::module_inception, reason = "it has the settings of introspection")]
+mod introspection;
 mod introspection_error;
+mod invalid_introspection;
 mod invalid_private_key;
 mod key_pair;
 mod location;
@@ -23,15 +26,14 @@ mod signed_answer_error;
 mod tests;
 
 pub use client_authentication::{ClientAuthentication, InvalidClientId};
+pub use introspection::Introspection;
 pub use introspection_error::IntrospectionError;
+pub use invalid_introspection::InvalidIntrospection;
 pub use invalid_private_key::InvalidPrivateKey;
 pub use private_key::PrivateKey;
 pub use secret::{InvalidSecret, Secret};
 pub use signed_answer_error::SignedAnswerError;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "no issuer introspects tokens yet"))]
 pub(crate) use answer::Answer;
-#[cfg_attr(not(test), expect(unused_imports, reason = "no issuer introspects tokens yet"))]
-pub(crate) use endpoint::Endpoint;
-#[cfg_attr(not(test), expect(unused_imports, reason = "no issuer introspects tokens yet"))]
+pub(crate) use introspection::{AbsentAudience, Answers};
 pub(crate) use signed_answer::{Expected, SignedAnswer};

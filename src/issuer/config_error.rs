@@ -2,6 +2,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::text_error::TextError;
+#[cfg(feature = "introspection")]
+use crate::introspection::InvalidIntrospection;
 use crate::keys::UrlError;
 use crate::redact;
 
@@ -98,6 +100,15 @@ pub enum ConfigError {
     PlainHttp {
         /// The URL.
         url: String,
+    },
+    /// The settings of an issuer's introspection are not acceptable.
+    #[cfg(feature = "introspection")]
+    #[error("tokens of the issuer {} cannot be introspected: {reason}", shown(.issuer))]
+    Introspection {
+        /// The issuer.
+        issuer: String,
+        /// Why.
+        reason: InvalidIntrospection,
     },
     /// One issuer is trusted twice, so it is ambiguous which rules apply.
     #[error("the issuer {} is trusted twice, expected once", shown(.value))]
@@ -206,6 +217,8 @@ impl ConfigError {
             | Self::NoAlgorithm { issuer: value }
             | Self::NoKey { issuer: value }
             | Self::NotPersistable { issuer: value } => other.clone_into(value),
+            #[cfg(feature = "introspection")]
+            Self::Introspection { issuer: value, .. } => other.clone_into(value),
             Self::MetadataAlgorithm
             | Self::MetadataDeniesDpop
             | Self::NoIssuer

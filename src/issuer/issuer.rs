@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::config_error::ConfigError;
 use super::source::Source;
+#[cfg(feature = "introspection")]
+use crate::introspection::{ClientAuthentication, Introspection};
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
@@ -71,6 +73,8 @@ pub struct Issuer {
     pub(crate) user_flow: Option<UserFlow>,
     pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
+    #[cfg(feature = "introspection")]
+    pub(crate) introspection: Option<Arc<Introspection>>,
 }
 
 impl Issuer {
@@ -116,6 +120,49 @@ impl Issuer {
         Self::identified(identifier, Source::of(source))
     }
 
+    /// An issuer whose tokens are opaque, or that is to be asked about its JWTs: for each new token, its introspection endpoint is
+    /// asked (RFC 7662), and the answer counts for 60 seconds at most.
+    ///
+    /// The endpoint is found in the issuer's metadata. For other settings, see [`introspect`](Self::introspect).
+    ///
+    /// ```
+    /// use tower_bearer::introspection::{ClientAuthentication, Secret};
+    /// use tower_bearer::{Issuer, ResourceServer};
+    ///
+    /// # let folder = std::env::temp_dir().join("tower-bearer-doc-introspection");
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("secret");
+    /// # std::fs::write(&path, "gX1fBat3bV")?;
+    /// let secret = Secret::from_file(path)?;
+    /// let authentication = ClientAuthentication::client_secret_basic("shop-api", secret)?;
+    /// let api = ResourceServer::builder("https://api.example.com")
+    ///     .trust(Issuer::introspection("https://login.example.com", authentication)?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If `identifier` is not an https URL without query and fragment; http is allowed for this machine alone.
+    #[cfg(feature = "introspection")]
+    pub fn introspection(identifier: &str, authentication: ClientAuthentication) -> Result<Self, ConfigError> {
+        let issuer = Self::discover(identifier)?;
+        let introspection = Introspection::discover(identifier, authentication)
+            .map_err(|reason| ConfigError::Issuer { value: identifier.to_owned(), reason })?;
+        Ok(issuer.introspect(introspection))
+    }
+
+    /// Asks the issuer about each of its tokens, with these settings, in place of verifying their signatures.
+    ///
+    /// Its rules stay: audience, times, subject, and what its preset says about its tokens. Its keys are used for
+    /// [signed answers](Introspection::signed_answers) alone, and else are not fetched.
+    #[cfg(feature = "introspection")]
+    #[must_use]
+    pub fn introspect(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(Arc::new(introspection));
+        self
+    }
+
     #[cfg(feature = "http-client")]
     fn remote(identifier: &str, keys: RemoteKeys) -> Result<Self, ConfigError> {
         Self::identified(identifier, Source::from(keys))
@@ -144,6 +191,8 @@ impl Issuer {
             user_flow: None,
             dialect: Dialect::default(),
             algorithms: AlgorithmSet::all(),
+            #[cfg(feature = "introspection")]
+            introspection: None,
         }
     }
 

@@ -3,6 +3,8 @@
 mod config_error;
 #[expect(clippy::module_inception, reason = "a file is named for its main type")]
 pub(crate) mod issuer;
+#[cfg(feature = "introspection")]
+mod opaque_issuers;
 #[cfg(feature = "http-client")]
 mod presets;
 mod registry;

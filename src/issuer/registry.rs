@@ -3,12 +3,18 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+#[cfg(feature = "introspection")]
+use super::opaque_issuers::OpaqueIssuers;
+#[cfg(feature = "introspection")]
+use crate::validation::introspection::{Introspector, TokenForm};
 use crate::validation::{IssuerGeneration, TokenError, TrustedIssuer, UnverifiedToken};
 
 /// The issuers that a server trusts, found by the `iss` of a token.
 pub(crate) struct IssuerRegistry {
     /// In the order in which they were trusted, which is also that of their generations.
     issuers: Vec<Arc<TrustedIssuer>>,
+    #[cfg(feature = "introspection")]
+    opaque: OpaqueIssuers,
     by_identifier: HashMap<Box<str>, SmallVec<[Arc<TrustedIssuer>; 1]>>,
 }
 
@@ -21,27 +27,38 @@ impl IssuerRegistry {
                 by_identifier.entry(identifier.into()).or_default().push(Arc::clone(issuer));
             }
         }
-        Self { issuers, by_identifier }
+        Self {
+            #[cfg(feature = "introspection")]
+            opaque: OpaqueIssuers::of(&issuers),
+            issuers,
+            by_identifier,
+        }
     }
 
     /// The issuer of a token, by its `iss` (RFC 8725 §3.8) or the trust domain of its subject. If several have that identifier, its user
     /// flow selects one. A token of another user flow gets one of them, whose rules refuse it.
     pub(crate) fn of_token(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
-        let named = token.issuer().map(|identifier| self.named(identifier)).unwrap_or_default();
-        let Some(first) = named.first() else { return self.of_trust_domain(token) };
+        let named = self.of_claims(token.issuer(), token.trust_domain());
+        let Some(first) = named.first() else {
+            return Err(match token.issuer().or(token.trust_domain()) {
+                Some(identifier) => TokenError::Issuer { found: identifier.into() },
+                None => TokenError::Missing { claim: "iss" },
+            });
+        };
         let by_user_flow = || named.iter().find(|issuer| token.is_of_user_flow(&issuer.policy));
         Ok(if named.len() == 1 { first } else { by_user_flow().unwrap_or(first) })
     }
 
-    /// The SPIFFE trust domain of a token whose `iss` is absent, or none of a trusted issuer.
-    fn of_trust_domain(&self, token: &UnverifiedToken<'_>) -> Result<&Arc<TrustedIssuer>, TokenError> {
-        let named = token.trust_domain().map(|id| self.named(id)).unwrap_or_default();
-        match named.first().filter(|issuer| issuer.policy.issuer.are_a_trust_domain()) {
-            Some(found) => Ok(found),
-            None => Err(match token.issuer().or(token.trust_domain()) {
-                Some(identifier) => TokenError::Issuer { found: identifier.into() },
-                None => TokenError::Missing { claim: "iss" },
-            }),
+    /// The issuers of a token with this `iss` and a subject of this SPIFFE trust domain, which counts if there is no `iss`, or none of a
+    /// trusted issuer.
+    pub(crate) fn of_claims(&self, iss: Option<&str>, trust_domain: Option<&str>) -> &[Arc<TrustedIssuer>] {
+        let named = |identifier: Option<&str>| identifier.map(|it| self.named(it)).unwrap_or_default();
+        match named(iss) {
+            [] => match named(trust_domain) {
+                found @ [first, ..] if first.policy.issuer.are_a_trust_domain() => found,
+                _ => &[],
+            },
+            found => found,
         }
     }
 
@@ -64,6 +81,19 @@ impl IssuerRegistry {
     }
 
     /// All issuers, in the order in which they were trusted.
+    /// The issuer that is asked about this token, if there is one. A JWT is of the issuer that it names, and of no other.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
+        if self.opaque.is_empty() {
+            return None;
+        }
+        let issuer = match TokenForm::of(token) {
+            TokenForm::Opaque => self.opaque.of_token(token),
+            TokenForm::Jwt { issuer } => self.named(&issuer?).first(),
+        }?;
+        issuer.introspector().map(|introspector| (issuer, introspector))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.iter().map(|issuer| &**issuer)
     }

@@ -15,6 +15,7 @@ mod jwk;
 mod jws;
 mod jws_error;
 mod jws_with_key;
+mod jwt_form;
 mod key;
 mod known_headers;
 mod strict_json;
@@ -43,6 +44,7 @@ pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use jws_with_key::JwsWithKey;
+pub(crate) use jwt_form::{has_form_of_jwt, jws_payload};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]

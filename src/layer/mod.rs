@@ -9,14 +9,15 @@
 //! |---|---|
 //! | `issuer` | the issuer of a valid token |
 //! | `subject` | the subject of a valid token, if [enabled](ProtectLayer::trace_subject) |
-//! | `outcome` | `granted`, `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
-//! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason) |
+//! | `outcome` | `granted`, `granted_by_extension` for a credential that the layer [ignores](ProtectLayer::ignore_tokens), `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
+//! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason); `ignored` for a credential that the layer ignores, where its requirement accepts no extension of the request in its place |
 //!
 //! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. The
 //! module `metrics`, behind the feature of that name, documents what is counted.
 
 mod caching;
 mod future;
+mod ignored_tokens;
 mod metadata;
 mod protect;
 mod release;

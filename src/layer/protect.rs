@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
+use super::ignored_tokens::IgnoredTokens;
 use super::release::release;
 use super::request_state::{self, Decision, RequestState};
 use super::settings::{Credentials, Settings, Tracing};
@@ -35,6 +36,7 @@ impl ResourceServer {
                 sources: TokenSources::new(self.schemes()),
                 credentials: Credentials::Required,
                 requirement: None,
+                ignored_tokens: None,
                 challenge_scope: None,
                 tracing: Tracing::WithoutSubject,
                 responder: Empty,
@@ -131,6 +133,85 @@ impl<R> ProtectLayer<R> {
         self
     }
 
+    /// Leaves credentials to the application by their text, such as API keys beside tokens: this crate does not validate those for
+    /// which `are_of_application` returns true.
+    ///
+    /// The application checks them in a layer outside of this one, and puts a request extension of a type of its own into the request
+    /// if the credential is good. The [requirement](Self::require) of this layer names that type with
+    /// [`or_extension`](Require::or_extension):
+    ///
+    /// ```
+    /// # use axum::response::Response;
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// use axum::{Router, extract::{Extension, Request}, middleware::{Next, from_fn}, routing::get};
+    /// use http::header::AUTHORIZATION;
+    /// use tower_bearer::{AccessToken, Require};
+    ///
+    /// /// The customer whose API key it is. Only `check_api_key` makes one.
+    /// #[derive(Clone)]
+    /// struct ApiKey { customer: u64 }
+    ///
+    /// # fn customer_of(key: &str) -> Option<u64> { (key == "ak_live_7").then_some(7) }
+    /// async fn check_api_key(mut request: Request, next: Next) -> Response {
+    ///     let credential = request.headers().get(AUTHORIZATION).and_then(|line| line.to_str().ok());
+    ///     let key = credential.and_then(|line| line.strip_prefix("Bearer "));
+    ///     if let Some(customer) = key.and_then(customer_of) { // in constant time, by a hash of the key
+    ///         request.extensions_mut().insert(ApiKey { customer });
+    ///     }
+    ///     next.run(request).await
+    /// }
+    /// async fn report(token: Option<AccessToken>, key: Option<Extension<ApiKey>>) -> String {
+    ///     match (token, key) {
+    ///         (Some(token), _) => format!("the report of the user {}", token.subject()),
+    ///         (None, Some(Extension(key))) => format!("the report of the customer {}", key.customer),
+    ///         (None, None) => unreachable!("the layer has refused it"),
+    ///     }
+    /// }
+    ///
+    /// # let api = ResourceServer::builder("https://api.example.com").trust(Issuer::discover("https://login.example.com")?).build()?;
+    /// let layer = api
+    ///     .layer()
+    ///     .ignore_tokens(|text| text.starts_with("ak_live_"))
+    ///     .require(Require::scope("reports:read").or_extension::<ApiKey>());
+    /// let app: Router = Router::new()
+    ///     .route("/report", get(report))
+    ///     .route_layer(layer)
+    ///     .layer(from_fn(check_api_key)); // outside of the protecting layer
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// - An ignored credential passes only if an extension satisfies the requirement of this layer. Otherwise, and without a
+    ///   requirement, the answer is 401 `invalid_token`, as to any bad token. A [`Require`] on an inner route is not enough, because this
+    ///   layer cannot see whether there is one. It is checked in addition, and needs its own
+    ///   [`or_extension`](Require::or_extension).
+    /// - It counts as a credential. A second one in the request is 400, and an [optional](Self::optional) layer does not treat the
+    ///   request as anonymous. The answer has the same caching headers as an answer to a token from the same
+    ///   [source](Self::token_from), and a cookie from another site is refused before.
+    /// - There is no [`AccessToken`](crate::AccessToken), neither as an extension nor for an extractor: see
+    ///   [`axum`](crate::axum).
+    /// - A JWT of a trusted issuer is always validated, whatever `are_of_application` returns. Other texts with the form of a JWT can be
+    ///   ignored only if their `iss` and their other registered claims can be read, whatever their `alg`; so neither an encrypted
+    ///   one (JWE) nor one with a duplicate claim can.
+    /// - With the scheme `DPoP` an ignored credential is refused with 401.
+    /// - [`verify_request`](ResourceServer::verify_request) and [`explain_request`](ResourceServer::explain_request) do not know the
+    ///   settings of a layer. To them it is a bad token.
+    ///
+    /// `are_of_application` is called at most once for each request, with at most 16 KiB of the characters of a Bearer token (RFC 6750
+    /// §2.1). Anything else is refused as without it. It must be quick and must not block. It sees tokens too, so it must not log its
+    /// argument. If it panics, the panic goes on to the caller of this layer, and the request does not reach the inner service. If
+    /// `ignore_tokens` is called again, credentials of both kinds are ignored.
+    ///
+    /// See [several kinds of credentials](crate::manual::several_credentials).
+    ///
+    /// Default: every credential is validated.
+    pub fn ignore_tokens(mut self, are_of_application: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.settings.ignored_tokens = Some(match self.settings.ignored_tokens.take() {
+            Some(before) => before.or(are_of_application),
+            None => IgnoredTokens::new(are_of_application),
+        });
+        self
+    }
+
     /// Records the subject of valid tokens in the span of their request: see [`layer`](crate::layer#tracing).
     ///
     /// Default: off, because it may be a person's, and not everybody who can read traces may see who did what.
@@ -144,9 +225,18 @@ impl<R> ProtectLayer<R> {
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
-        let Settings { server, sources, credentials, requirement, challenge_scope, tracing, responder: _ } =
-            self.settings;
-        let settings = Settings { server, sources, credentials, requirement, challenge_scope, tracing, responder };
+        let Settings {
+            server,
+            sources,
+            credentials,
+            requirement,
+            ignored_tokens,
+            challenge_scope,
+            tracing,
+            responder: _,
+        } = self.settings;
+        let settings =
+            Settings { server, sources, credentials, requirement, ignored_tokens, challenge_scope, tracing, responder };
         ProtectLayer { settings }
     }
 }

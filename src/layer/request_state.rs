@@ -27,6 +27,8 @@ pub(super) struct RequestState<R> {
 enum AccessBasis {
     /// A token from this source; `None` is the `Authorization` header.
     Token(Option<SourceIndex>),
+    /// An extension, in place of a token, for the credential from this source.
+    Extension(Option<SourceIndex>),
     /// No credentials, and none are required.
     Anonymous,
 }
@@ -68,15 +70,15 @@ impl<R> RequestState<R> {
         let settings = &*self.settings;
         let view = RequestView::from(&*request);
         let presented = match settings.sources.find(view) {
-            Ok(Some(presented)) => presented,
-            Ok(None) => {
-                self.basis = AccessBasis::Anonymous;
-                return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
-            }
+            Ok(presented) => presented,
             Err(MalformedCredentials { used }) => {
                 tracing::debug!(error = "malformed credentials, or more than one", "request refused");
                 return Decision::Refuse(settings.server.invalid_request(used));
             }
+        };
+        let Some(presented) = presented else {
+            self.basis = AccessBasis::Anonymous;
+            return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
         };
         if let Some(source) = presented.source {
             if let Err(found) = settings.sources.check_site(source, view) {
@@ -84,6 +86,12 @@ impl<R> RequestState<R> {
                 return Decision::Refuse(Rejection::cross_site());
             }
             self.basis = AccessBasis::Token(Some(source));
+        }
+        if settings.ignored_tokens.as_ref().is_some_and(|ignored| ignored.contain(&presented, &settings.server)) {
+            let (scheme, source) = (presented.scheme, presented.source);
+            return self
+                .admit_ignored(scheme, source, request, span)
+                .map_or_else(Decision::Refuse, |()| Decision::PassOn);
         }
         let admission = settings.server.admit(&presented, view, span);
         self.follow(admission, request, span)
@@ -132,6 +140,7 @@ impl<R> RequestState<R> {
         }
         let outcome = match self.basis {
             AccessBasis::Token(_) => "granted",
+            AccessBasis::Extension(_) => "granted_by_extension",
             AccessBasis::Anonymous => "anonymous",
         };
         span.record("outcome", outcome);
@@ -187,6 +196,34 @@ impl<R> RequestState<R> {
         Ok(())
     }
 
+    /// Passes a request on whose credential the layer ignores, if an extension satisfies the requirement of the layer. An inner
+    /// requirement cannot stand in for it: whether there is one is not known here, and a handler that takes no token would be
+    /// reached without it.
+    fn admit_ignored<B>(
+        &mut self,
+        used: Scheme,
+        source: Option<SourceIndex>,
+        request: &mut Request<B>,
+        span: &Span,
+    ) -> Result<(), Rejection> {
+        let Settings { server, requirement, .. } = &*self.settings;
+        let is_satisfied = requirement.as_ref().is_some_and(|it| it.is_satisfied_without_token(request.extensions()));
+        let reason = match used {
+            Scheme::Bearer if is_satisfied => {
+                Context::grant_by_extension(server.clone(), request.extensions_mut());
+                self.basis = AccessBasis::Extension(source);
+                return Ok(());
+            }
+            Scheme::Bearer => {
+                "the layer ignores the credential, and its requirement accepts no extension of the request instead"
+            }
+            // It says that the credential is bound to a key, which nobody has checked.
+            Scheme::Dpop => "the layer ignores the credential, which came with the scheme DPoP",
+        };
+        span.record("reason", "ignored");
+        Err(server.refuse_ignored(used, reason))
+    }
+
     /// Passes a request without credentials on, if that is allowed.
     fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
         let Settings { server, credentials, requirement, challenge_scope, .. } = &*self.settings;
@@ -201,8 +238,8 @@ impl<R> RequestState<R> {
     fn restrict_caching(&self, headers: &mut HeaderMap) {
         let sources = &self.settings.sources;
         match self.basis {
-            AccessBasis::Token(None) => {}
-            AccessBasis::Token(Some(source)) => {
+            AccessBasis::Token(None) | AccessBasis::Extension(None) => {}
+            AccessBasis::Token(Some(source)) | AccessBasis::Extension(Some(source)) => {
                 caching::keep_private(headers);
                 caching::vary_by(headers, sources.header_name(source));
             }

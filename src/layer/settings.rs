@@ -1,3 +1,4 @@
+use super::ignored_tokens::IgnoredTokens;
 use crate::credentials::TokenSources;
 use crate::{Require, ResourceServer, Scope};
 
@@ -8,6 +9,7 @@ pub(super) struct Settings<R> {
     pub(super) sources: TokenSources,
     pub(super) credentials: Credentials,
     pub(super) requirement: Option<Require>,
+    pub(super) ignored_tokens: Option<IgnoredTokens>,
     pub(super) challenge_scope: Option<Scope>,
     pub(super) tracing: Tracing,
     pub(super) responder: R,

@@ -7,10 +7,11 @@
 //! |---|---|---|---|
 //! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::VerifyError::reason), also of its DPoP proof, or `undecided` because the issuer's keys were unavailable |
 //! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
-//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`) |
+//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`); a `hit` is also an opaque token whose answer is known |
 //! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
+//! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |
 //!
 //! What to look at:
 //!
@@ -40,11 +41,14 @@ pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
 pub const KEYS: &str = "tower_bearer_keys";
 /// When the held keys were current, by `issuer`.
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
+/// Opaque tokens that their issuer was asked about, by `issuer` and `result`.
+pub const INTROSPECTIONS: &str = "tower_bearer_introspections_total";
 
 /// Describes every metric to the installed recorder.
 ///
 /// Calling it is optional: a Prometheus scrape then has `HELP` lines.
 pub fn describe() {
+    describe_counter!(INTROSPECTIONS, "Opaque tokens that their issuer was asked about, by result");
     describe_counter!(TOKENS, "Validated tokens, by result and reason");
     describe_counter!(REFUSALS, "Requests that were refused, by kind");
     describe_counter!(TOKEN_CACHE, "Good tokens, by whether they were remembered");
@@ -88,6 +92,23 @@ pub(crate) fn keys_held(issuer: &str, keys: usize, at: SystemTime) {
     gauge!(KEYS, "issuer" => issuer.to_owned()).set(u32::try_from(keys).unwrap_or(u32::MAX));
     let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(at);
+}
+
+/// An issuer has answered what an opaque token is.
+#[cfg(feature = "introspection")]
+pub(crate) fn introspected(issuer: &str) {
+    introspection(issuer, "answered");
+}
+
+/// An issuer has not answered.
+#[cfg(feature = "introspection")]
+pub(crate) fn introspection_failed(issuer: &str) {
+    introspection(issuer, "failed");
+}
+
+#[cfg(feature = "introspection")]
+fn introspection(issuer: &str, result: &'static str) {
+    counter!(INTROSPECTIONS, "issuer" => issuer.to_owned(), "result" => result).increment(1);
 }
 
 pub(crate) fn keys_not_fetched(issuer: &str) {

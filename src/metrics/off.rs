@@ -18,4 +18,10 @@ pub(crate) fn keys_fetched(_issuer: &str, _keys: usize, _at: SystemTime) {}
 
 pub(crate) fn keys_held(_issuer: &str, _keys: usize, _at: SystemTime) {}
 
+#[cfg(feature = "introspection")]
+pub(crate) fn introspected(_issuer: &str) {}
+
+#[cfg(feature = "introspection")]
+pub(crate) fn introspection_failed(_issuer: &str) {}
+
 pub(crate) fn keys_not_fetched(_issuer: &str) {}

@@ -54,6 +54,10 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::ReplayStoreUnavailable) }
     }
 
+    pub(crate) fn introspection_unavailable(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::IntrospectionUnavailable) }
+    }
+
     /// A request that another site caused. RFC 6750 has no error code for it, and another token would not help.
     pub(crate) fn cross_site() -> Self {
         Self::without_challenge(RejectionKind::CrossSite)
@@ -109,7 +113,9 @@ impl Rejection {
             | RejectionKind::InsufficientAuthentication => StatusCode::UNAUTHORIZED,
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
-            RejectionKind::KeysUnavailable | RejectionKind::ReplayStoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::KeysUnavailable
+            | RejectionKind::IntrospectionUnavailable
+            | RejectionKind::ReplayStoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -171,6 +177,7 @@ impl Rejection {
             RejectionKind::NoCredentials
             | RejectionKind::CrossSite
             | RejectionKind::KeysUnavailable
+            | RejectionKind::IntrospectionUnavailable
             | RejectionKind::ReplayStoreUnavailable
             | RejectionKind::TooManyRequests
             | RejectionKind::Unprotected => None,

@@ -25,6 +25,9 @@ pub enum RejectionKind {
     /// The issuer's keys are unavailable, so the token cannot be validated: 503 with `Retry-After`. The token may be valid, so there
     /// is no error code that would make the client discard it.
     KeysUnavailable,
+    /// The issuer has not said what the opaque token is (RFC 7662): 503 with `Retry-After`. The token may be valid, so there is no error
+    /// code that would make the client discard it.
+    IntrospectionUnavailable,
     /// The store that detects replayed DPoP proofs is full, or does not answer: 503 with `Retry-After`. Token and proof may be valid, so
     /// there is no error code that would make the client discard them.
     ReplayStoreUnavailable,
@@ -39,8 +42,7 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
-    /// `keys_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is
-    /// not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,6 +55,7 @@ impl RejectionKind {
             Self::InsufficientScope => "insufficient_scope",
             Self::CrossSite => "cross_site",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::ReplayStoreUnavailable => "replay_store_unavailable",
             Self::TooManyRequests => "too_many_requests",
             Self::Unprotected => "unprotected",

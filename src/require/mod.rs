@@ -8,6 +8,7 @@ mod claim_search;
 mod claim_walk;
 mod conditions;
 mod constructors;
+mod extension_rule;
 mod grants;
 mod invalid_requirement;
 mod levels;

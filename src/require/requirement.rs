@@ -2,7 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::Extensions;
+
 use super::claim_answers::ClaimAnswers;
+use super::extension_rule::ExtensionRule;
 use super::rule::Rule;
 use super::shortfall::{Lacks, Shortfall};
 use crate::{AccessToken, Scope};
@@ -53,10 +56,17 @@ use crate::{AccessToken, Scope};
 /// | lacks a scope | 403 `insufficient_scope` with the whole `scope` that is needed (RFC 6750 §3.1) |
 /// | lacks a role or anything else | 403 `insufficient_scope` |
 ///
+/// A credential that is not a token, because the layer [ignores](crate::layer::ProtectLayer::ignore_tokens) it, gets 401 `invalid_token`
+/// unless an [extension](Self::or_extension) satisfies the requirement.
+///
 /// The first row that applies decides. Of [several alternatives](Self::or), the client is told of the one that it can do most
 /// about, in the order of the rows, and of the first one if several are equal.
 #[derive(Clone)]
-pub struct Require(Arc<Rule>);
+pub struct Require {
+    rule: Arc<Rule>,
+    /// What satisfies the requirement where the credential is not a token; `None` if nothing does.
+    extension: Option<Arc<ExtensionRule>>,
+}
 
 impl Require {
     /// A valid token and nothing else. Other rules are added to it where no scope is needed.
@@ -68,28 +78,63 @@ impl Require {
     /// Both this and `other`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let rules = match &*self.0 {
+        let rules = match &*self.rule {
             Rule::All(rules) => rules.to_vec(),
-            _ => vec![self.0],
+            _ => vec![self.rule],
         };
-        Rule::All(followed_by(rules, other)).into()
+        let rule = Rule::All(followed_by(rules, other.rule));
+        // Without a token, what one of them demands of a token is not satisfied.
+        let extension = self.extension.zip(other.extension).map(|(one, other)| ExtensionRule::All([one, other]));
+        Self { rule: Arc::new(rule), extension: extension.map(Arc::new) }
     }
 
     /// This, or `other`, or both.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        let rules = match &*self.0 {
+        let rules = match &*self.rule {
             Rule::Any(rules) => rules.to_vec(),
-            _ => vec![self.0],
+            _ => vec![self.rule],
         };
-        Rule::Any(followed_by(rules, other)).into()
+        let rule = Rule::Any(followed_by(rules, other.rule));
+        Self { rule: Arc::new(rule), extension: either(self.extension, other.extension) }
+    }
+
+    /// This; or, where the credential is not a token, a request extension of the type `T`: proof that a layer of the application has
+    /// checked the credential, such as an API key.
+    ///
+    /// It counts only for a request whose credential the protecting layer [ignores](crate::layer::ProtectLayer::ignore_tokens). A token
+    /// is judged as if this alternative did not exist, whatever extensions the request has. Otherwise a client with its own API key
+    /// could do with another's token what the token does not grant. A request without credentials is refused as before.
+    ///
+    /// A layer outside of the protecting layer has to put the `T` into the request, and only after it has checked the credential.
+    /// A type that every request has, such as a request's id, or an `Option` that may be `None`, would let every ignored credential pass.
+    ///
+    /// Call it last. A method after it that adds a rule about the token, such as [`and_acr`](Self::and_acr), applies to both
+    /// alternatives, and no extension satisfies such a rule. Of two requirements that are joined by [`and`](Self::and), both need an
+    /// extension that satisfies them.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    ///
+    /// /// The customer whose API key it is.
+    /// #[derive(Clone)]
+    /// struct ApiKey { customer: u64 }
+    ///
+    /// let report = Require::scope("reports:read").or_extension::<ApiKey>();
+    /// ```
+    ///
+    /// Default: a requirement needs a token.
+    #[must_use]
+    pub fn or_extension<T: Send + Sync + 'static>(self) -> Self {
+        let extension = Some(Arc::new(ExtensionRule::has::<T>()));
+        Self { extension: either(self.extension, extension), ..self }
     }
 
     /// Checks that `token` satisfies the requirement at the time `now`.
     ///
     /// If it does, nothing is allocated for up to 16 rules about claims, unless a rule is about
     /// [authorization details](Self::and_authorization_detail). However many rules about claims there are, the token's claims are
-    /// read once for all of them. An expired token satisfies no requirement, because it may have expired after the request arrived, for
+    /// read once for all of them. No [extension](Self::or_extension) is considered. An expired token satisfies no requirement, because it may have expired after the request arrived, for
     /// example on a long connection.
     ///
     /// A handler can use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock
@@ -102,11 +147,11 @@ impl Require {
         if token.has_expired(now) {
             return Err(Shortfall::EXPIRED);
         }
-        let claims = ClaimAnswers::new(&self.0, token.payload());
-        if self.0.holds(token, now, &|rule| claims.hold(rule)) {
+        let claims = ClaimAnswers::new(&self.rule, token.payload());
+        if self.rule.holds(token, now, &|rule| claims.hold(rule)) {
             return Ok(());
         }
-        let mut shortfall = self.0.assess(token, now, &|rule| claims.hold(rule));
+        let mut shortfall = self.rule.assess(token, now, &|rule| claims.hold(rule));
         if shortfall.lacks == Lacks::NOTHING {
             // A custom rule returned something else the second time.
             shortfall.lacks = Lacks::OTHER;
@@ -116,7 +161,12 @@ impl Require {
 
     /// The scope that a client without a token is told to ask for. Of several alternatives, it is that of the first one.
     pub(crate) fn scope_to_ask_for(&self) -> Option<Scope> {
-        self.0.needs().scope
+        self.rule.needs().scope
+    }
+
+    /// Whether an [extension](Self::or_extension) satisfies the requirement, for a request whose credential is not a token.
+    pub(crate) fn is_satisfied_without_token(&self, extensions: &Extensions) -> bool {
+        self.extension.as_ref().is_some_and(|rule| rule.holds(extensions))
     }
 
     /// Adds a single rule.
@@ -125,9 +175,16 @@ impl Require {
     }
 }
 
-fn followed_by(mut rules: Vec<Arc<Rule>>, other: Require) -> Box<[Arc<Rule>]> {
-    rules.push(other.0);
+fn followed_by(mut rules: Vec<Arc<Rule>>, other: Arc<Rule>) -> Box<[Arc<Rule>]> {
+    rules.push(other);
     rules.into()
+}
+
+fn either(one: Option<Arc<ExtensionRule>>, other: Option<Arc<ExtensionRule>>) -> Option<Arc<ExtensionRule>> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(Arc::new(ExtensionRule::Any([one, other]))),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The whole scope: every one of its scope tokens.
@@ -139,13 +196,16 @@ impl From<Scope> for Require {
 
 impl From<Rule> for Require {
     fn from(rule: Rule) -> Self {
-        Self(Arc::new(rule))
+        Self { rule: Arc::new(rule), extension: None }
     }
 }
 
 impl fmt::Debug for Require {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match &self.extension {
+            Some(extension) => write!(f, "any [{:?}, {extension:?}]", self.rule),
+            None => self.rule.fmt(f),
+        }
     }
 }
 
@@ -168,11 +228,11 @@ mod tests {
         let requirement = requirement.reduce(Require::or).unwrap();
         let payload = br#"{"roles":["role-3","role-7","role-49"],"tier":7,"groups":{"odd":true}}"#;
         WALKS.set(0);
-        let claims = ClaimAnswers::new(&requirement.0, payload);
+        let claims = ClaimAnswers::new(&requirement.rule, payload);
         let (mut together, mut alone) = (Vec::new(), Vec::new());
-        requirement.0.for_each_claim(&mut |rule| together.push(claims.hold(rule)));
+        requirement.rule.for_each_claim(&mut |rule| together.push(claims.hold(rule)));
         assert_eq!(WALKS.get(), 1);
-        requirement.0.for_each_claim(&mut |rule| alone.push(evaluate(payload, &[rule])[0]));
+        requirement.rule.for_each_claim(&mut |rule| alone.push(evaluate(payload, &[rule])[0]));
         assert_eq!(together, alone);
         assert_eq!((together.len(), together.iter().filter(|holds| **holds).count()), (150, 3 + 1 + 25));
     }
@@ -200,8 +260,8 @@ mod tests {
         // A decision that needs no claim walks nothing.
         let requirement = Require::scope("absent").and(of(50));
         WALKS.set(0);
-        let claims = ClaimAnswers::new(&requirement.0, b"{}");
-        assert!(!requirement.0.holds(&good, now, &|rule| claims.hold(rule)));
+        let claims = ClaimAnswers::new(&requirement.rule, b"{}");
+        assert!(!requirement.rule.holds(&good, now, &|rule| claims.hold(rule)));
         assert_eq!(WALKS.get(), 0);
     }
 }

@@ -11,7 +11,8 @@ use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::token::{ServerIdentity, SubjectClaim};
 use crate::validation::{
-    Bindings, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer, VerifiedTokens,
+    Bindings, Format, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer,
+    VerifiedTokens,
 };
 
 impl Builder {
@@ -28,7 +29,8 @@ impl Builder {
         let metadata = self.resource_metadata()?;
         let challenges = self.challenges(metadata.as_ref())?;
         let pending = PendingLookups::default();
-        let issuers = self.issuers.iter().map(|issuer| Arc::new(self.trusted(issuer, &pending))).collect();
+        let issuers = self.issuers.iter().map(|issuer| self.trusted(issuer, &pending).map(Arc::new));
+        let issuers = issuers.collect::<Result<_, _>>()?;
         let validator = Validator {
             issuers: IssuerRegistry::new(issuers),
             context: ServerContext {
@@ -44,7 +46,8 @@ impl Builder {
     }
 
     /// An issuer whose settings are acceptable.
-    fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> TrustedIssuer {
+    #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "only introspection fails"))]
+    fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> Result<TrustedIssuer, ConfigError> {
         let source = issuer.key_source();
         let Issuer {
             identities,
@@ -73,22 +76,24 @@ impl Builder {
             Profile::Generic => subject,
             Profile::Rfc9068 => SubjectClaim::Required,
         };
-        TrustedIssuer {
-            generation: IssuerGeneration::next(),
-            policy: Policy {
-                issuer: identities,
-                recipient,
-                subject,
-                subjects,
-                callers,
-                user_flow,
-                dialect,
-                algorithms,
-                bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
-                profile,
-                leeway,
-            },
-            method: Method::Jwt(keys),
+        let policy = Policy {
+            issuer: identities,
+            recipient,
+            subject,
+            subjects,
+            callers,
+            user_flow,
+            dialect,
+            algorithms,
+            bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
+            format: Format::Jwt,
+            profile,
+            leeway,
+        };
+        #[cfg(feature = "introspection")]
+        if let Some(introspection) = &issuer.introspection {
+            return self.introspected(introspection, policy, keys);
         }
+        Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method: Method::Jwt(keys) })
     }
 }

@@ -8,14 +8,25 @@ use crate::AccessToken;
 #[derive(Clone)]
 pub(crate) struct Context {
     server: ResourceServer,
-    /// `None` if the request has no credentials and that is allowed.
-    token: Option<AccessToken>,
+    basis: Basis,
+}
+
+/// Why the request has passed the layer.
+#[derive(Clone)]
+enum Basis {
+    Token(AccessToken),
+    /// An extension that satisfies the requirement of the layer in place of a token.
+    Extension,
+    /// It has no credentials, and that is allowed.
+    Anonymous,
 }
 
 /// The access that the protecting layer has granted to a request.
 pub(crate) enum Access<'a> {
     /// The request has a valid token.
     Granted(&'a ResourceServer, &'a AccessToken),
+    /// The layer ignores the credential of the request, and an extension satisfies its requirement. There is no token.
+    ByExtension(&'a ResourceServer),
     /// The request has no credentials, and that is allowed.
     Anonymous(&'a ResourceServer),
     /// No layer has checked the request.
@@ -25,8 +36,9 @@ pub(crate) enum Access<'a> {
 impl Context {
     pub(crate) fn access(extensions: &Extensions) -> Access<'_> {
         match extensions.get::<Self>() {
-            Some(Self { server, token: Some(token) }) => Access::Granted(server, token),
-            Some(Self { server, token: None }) => Access::Anonymous(server),
+            Some(Self { server, basis: Basis::Token(token) }) => Access::Granted(server, token),
+            Some(Self { server, basis: Basis::Extension }) => Access::ByExtension(server),
+            Some(Self { server, basis: Basis::Anonymous }) => Access::Anonymous(server),
             None => Access::Unprotected,
         }
     }
@@ -46,10 +58,14 @@ impl Context {
             (claims.insert)(parsed, extensions);
         }
         extensions.insert(token.clone());
-        extensions.insert(Self { server, token: Some(token) });
+        extensions.insert(Self { server, basis: Basis::Token(token) });
+    }
+
+    pub(crate) fn grant_by_extension(server: ResourceServer, extensions: &mut Extensions) {
+        extensions.insert(Self { server, basis: Basis::Extension });
     }
 
     pub(crate) fn anonymous(server: ResourceServer, extensions: &mut Extensions) {
-        extensions.insert(Self { server, token: None });
+        extensions.insert(Self { server, basis: Basis::Anonymous });
     }
 }

@@ -95,6 +95,10 @@ impl ResourceServer {
 
     /// The verdict without the checks of a request, and the steps to it.
     pub(super) async fn explain_valid(&self, token: &str) -> (Result<AccessToken, VerifyError>, Vec<Step>) {
+        #[cfg(feature = "introspection")]
+        if let Some(explained) = self.explain_introspected(token).await {
+            return explained;
+        }
         let verdict = self.0.validator.verify(token).await;
         let mut steps = self.steps(token);
         if matches!(verdict, Ok(_) | Err(VerifyError::Token(_))) {
@@ -119,7 +123,10 @@ impl ResourceServer {
         let of = |stage: Stage| stage.rules(&facts).map(|rule| of_rule(rule, &facts)).collect::<Vec<_>>();
         steps.extend(of(Stage::BeforeSignature));
         let lists = of(Stage::AfterSignature);
-        steps.extend(of_key(&token, issuer.keys(), &issuer.policy, lists, self.claims_extension()));
+        match issuer.keys() {
+            Some(keys) => steps.extend(of_key(&token, keys, &issuer.policy, lists, self.claims_extension())),
+            None => steps.extend(lists),
+        }
         steps
     }
 }
@@ -178,7 +185,7 @@ fn found_in_json(error: &JsonError) -> String {
     }
 }
 
-fn of_rule(rule: &Rule, facts: &Facts<'_>) -> Step {
+pub(super) fn of_rule(rule: &Rule, facts: &Facts<'_>) -> Step {
     Step {
         name: rule.name,
         source: rule.source,

@@ -12,6 +12,8 @@ use super::builder::Builder;
 use crate::Issuer;
 use crate::binding::dpop::Dpop;
 use crate::challenge::{AcceptedSchemes, Challenges};
+#[cfg(feature = "introspection")]
+use crate::introspection::Introspection;
 use crate::issuer::ConfigError;
 use crate::keys::{self, Encryption, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
@@ -28,6 +30,8 @@ const SIGNED: [&[&str]; 2] =
     [&["metadata", "resource_signing_alg_values_supported"], &["metadata", "dpop_signing_alg_values_supported"]];
 
 const PERSIST_KEYS: &[&str] = &["persist_keys"];
+#[cfg(feature = "introspection")]
+const INTROSPECTION: &[&str] = &["introspection"];
 
 /// A setting that is not acceptable, and its place.
 #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only configuration reports the place"))]
@@ -91,6 +95,8 @@ impl Builder {
             mistakes.note(Place::of(&[]), Err::<(), _>(ConfigError::NoIssuer));
         }
         self.note_duplicates(&mut mistakes);
+        #[cfg(feature = "introspection")]
+        self.note_ambiguous_tokens(&mut mistakes);
         for (at, issuer) in self.issuers.iter().enumerate() {
             issuer.note_mistakes(at, &mut mistakes);
         }
@@ -141,6 +147,19 @@ impl Builder {
             .ok_or_else(|| ConfigError::Realm { value: realm.clone() })
     }
 
+    /// An opaque token must lead to one issuer.
+    #[cfg(feature = "introspection")]
+    fn note_ambiguous_tokens(&self, mistakes: &mut Mistakes) {
+        let mut earlier: Vec<&Introspection> = Vec::new();
+        for (at, issuer) in self.issuers.iter().enumerate() {
+            let Some(introspection) = &issuer.introspection else { continue };
+            let checked = earlier.iter().try_for_each(|earlier| introspection.check_beside(earlier));
+            let error = |reason| ConfigError::Introspection { issuer: issuer.identities.name().to_owned(), reason };
+            mistakes.note(Place::of(INTROSPECTION).issuer(at), checked.map_err(error));
+            earlier.push(introspection);
+        }
+    }
+
     /// Every identifier must lead to one issuer, or to one for each user flow, and every file to the keys of one.
     fn note_duplicates(&self, mistakes: &mut Mistakes) {
         let mut known: BTreeMap<_, Vec<Option<String>>> = BTreeMap::new();
@@ -178,6 +197,18 @@ impl Issuer {
         }
         if let Some(url) = source.plain_http().filter(|_| !insecure_http) {
             note(&["insecure_http"], None, Err(ConfigError::PlainHttp { url: url.as_str().to_owned() }));
+        }
+        #[cfg(feature = "introspection")]
+        if let Some(introspection) = &self.introspection {
+            let checked = introspection.check();
+            note(
+                INTROSPECTION,
+                None,
+                checked.map_err(|reason| ConfigError::Introspection { issuer: issuer(), reason }),
+            );
+            if let Some(url) = introspection.endpoint.plain_http().filter(|_| !insecure_http) {
+                note(&["insecure_http"], None, Err(ConfigError::PlainHttp { url: url.as_str().to_owned() }));
+            }
         }
         let fixed = Arc::<dyn KeySource>::from(source.clone()).fixed();
         if fixed.is_some_and(|keys| keys.select(dialect.key_purpose).keys().is_empty()) {

@@ -1,10 +1,15 @@
 //! The resource server: its builder, its facade, and the explanation of its decisions.
 
 mod build;
+#[cfg(feature = "introspection")]
+mod build_introspection;
 mod builder;
 mod claims_extension;
 mod context;
 mod explanation;
+mod ignored_tokens;
+#[cfg(feature = "introspection")]
+mod introspection_steps;
 mod mistakes;
 mod proof_steps;
 mod request_checks;

@@ -14,7 +14,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Checks that an accepted token has to pass at every request, after a hit of the cache of verified tokens, after a miss, and after a
 /// wait for keys.
 ///
-/// A check belongs here if it depends on the request, or on something that neither the token's times nor its provenance covers.
+/// A check belongs here if it depends on the request, or on something that neither the token's times nor its evidence covers.
 #[derive(Debug)]
 pub(super) struct RequestChecks {
     /// `None` if no binding is configured. Then validation has refused every bound token.

@@ -11,7 +11,7 @@ use super::validator::{Validator, count, count_error};
 use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ProofError, ReplayAnswer, ReplayStoreError, UsedProof};
 use crate::challenge::{Challenges, ErrorCode};
 use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
-use crate::keys::IssuerStatus;
+use crate::keys::{IssuerStatus, KeyStore};
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
@@ -79,7 +79,9 @@ impl ResourceServer {
         // This starts every fetch, so no issuer waits for another.
         let _ = self.is_ready();
         for issuer in self.0.validator.issuers.iter() {
-            issuer.keys().ready().await;
+            if let Some(keys) = issuer.keys() {
+                keys.ready().await;
+            }
         }
     }
 
@@ -92,7 +94,9 @@ impl ResourceServer {
     pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
         let named = self.0.validator.issuers.named(issuer);
         for trusted in named {
-            trusted.keys().ready().await;
+            if let Some(keys) = trusted.keys() {
+                keys.ready().await;
+            }
         }
         if named.is_empty() { Err(NotTrusted) } else { Ok(()) }
     }
@@ -104,7 +108,8 @@ impl ResourceServer {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         // Every issuer is asked, so that every fetch starts.
-        let missing = self.0.validator.issuers.iter().filter(|issuer| !issuer.keys().is_ready());
+        let missing =
+            self.0.validator.issuers.iter().filter(|issuer| issuer.keys().is_some_and(|keys| !keys.is_ready()));
         missing.count() == 0
     }
 
@@ -114,7 +119,7 @@ impl ResourceServer {
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
         let _ = self.is_ready();
-        self.0.validator.issuers.iter().map(|issuer| issuer.keys().status()).collect()
+        self.0.validator.issuers.iter().filter_map(|issuer| issuer.keys()).map(KeyStore::status).collect()
     }
 
     /// The status of the cache of verified tokens; `None` if it is off. Cheap enough to be read every second.
@@ -182,7 +187,7 @@ impl ResourceServer {
             Outcome::Wait(pending) => {
                 let (server, token) = (self.clone(), Box::<str>::from(token));
                 Admission::Pending(Box::pin(async move {
-                    Verdict::Token(server.0.validator.wait_for_keys(pending, &token, arrived).await)
+                    Verdict::Token(server.0.validator.wait(pending, &token, arrived).await)
                 }))
             }
         }
@@ -273,6 +278,7 @@ impl ResourceServer {
                 None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),
             },
             VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
+            VerifyError::IntrospectionUnavailable { retry_after } => Rejection::introspection_unavailable(*retry_after),
             VerifyError::ReplayStoreUnavailable { retry_after } => Rejection::replay_store_unavailable(*retry_after),
             VerifyError::TooManyRequests { retry_after } => Rejection::too_many_requests(*retry_after),
         }

@@ -3,12 +3,18 @@ use std::time::{Duration, Instant};
 
 use crate::AccessToken;
 use crate::clock::{Clock, Moment};
+#[cfg(feature = "introspection")]
+use crate::credentials::is_b64token;
 use crate::issuer::IssuerRegistry;
 use crate::jose::{KnownHeaders, Scratch};
 use crate::keys::PendingLookup;
 use crate::metrics;
+#[cfg(feature = "introspection")]
+use crate::validation::TrustedIssuer;
+#[cfg(feature = "introspection")]
+use crate::validation::introspection::Introspector;
 use crate::validation::{
-    Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, ServerContext, TokenError, UnverifiedToken, VerifiedTokens,
+    Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, Pending, ServerContext, TokenError, UnverifiedToken, VerifiedTokens,
     VerifyError,
 };
 
@@ -34,7 +40,7 @@ impl Validator {
         match self.validate(token, arrived) {
             Outcome::Accepted(token, _) => Ok(token),
             Outcome::Refused(error) => Err(error),
-            Outcome::Wait(pending) => self.wait_for_keys(pending, token, arrived).await,
+            Outcome::Wait(pending) => self.wait(pending, token, arrived).await,
         }
     }
 
@@ -43,7 +49,11 @@ impl Validator {
         match self.validate(token, self.monotonic()) {
             Outcome::Accepted(token, _) => Ok(token),
             Outcome::Refused(error) => Err(error),
-            Outcome::Wait(_) => Err(VerifyError::KeysUnavailable { retry_after: RETRY_WHILE_FETCHING }),
+            Outcome::Wait(Pending::Keys(_)) => Err(VerifyError::KeysUnavailable { retry_after: RETRY_WHILE_FETCHING }),
+            #[cfg(feature = "introspection")]
+            Outcome::Wait(Pending::Answer(_)) => {
+                Err(VerifyError::IntrospectionUnavailable { retry_after: RETRY_WHILE_FETCHING })
+            }
         }
     }
 
@@ -58,7 +68,7 @@ impl Validator {
         match self.revalidate_cached(&entry, now) {
             Some(Ok(())) => {
                 cache.hit();
-                Outcome::Accepted(entry.token, entry.provenance)
+                Outcome::Accepted(entry.token, entry.evidence)
             }
             Some(Err(error)) => error.into(),
             None => {
@@ -71,26 +81,44 @@ impl Validator {
         }
     }
 
-    /// Waits for a fetch of keys, and validates the token again after each, for at most 6 seconds.
-    pub(super) async fn wait_for_keys(
+    /// Waits until the token can be validated, for at most 6 seconds.
+    pub(super) async fn wait(
+        &self,
+        pending: Pending,
+        token: &str,
+        arrived: Instant,
+    ) -> Result<AccessToken, VerifyError> {
+        match pending {
+            Pending::Keys(pending) => {
+                let late = Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
+                tokio::time::timeout(MAX_WAIT, self.wait_for_keys(pending, token, arrived)).await.unwrap_or(late)
+            }
+            #[cfg(feature = "introspection")]
+            Pending::Answer(pending) => {
+                let late = Err(VerifyError::IntrospectionUnavailable { retry_after: RETRY_AFTER_WAITING });
+                tokio::time::timeout(MAX_WAIT, pending.verdict()).await.unwrap_or(late)
+            }
+        }
+    }
+
+    /// Waits for a fetch of keys, and validates the token again after each.
+    async fn wait_for_keys(
         &self,
         mut pending: PendingLookup,
         token: &str,
         arrived: Instant,
     ) -> Result<AccessToken, VerifyError> {
-        let validated = async {
-            loop {
-                pending.news().await;
-                // Without the cache: it had no usable entry for the token when the request arrived.
-                match self.validate_fresh(token, arrived, self.monotonic(), None) {
-                    Outcome::Accepted(token, _) => return Ok(token),
-                    Outcome::Refused(error) => return Err(error),
-                    Outcome::Wait(next) => pending = next,
-                }
+        loop {
+            pending.news().await;
+            // Without the cache: it had no usable entry for the token when the request arrived.
+            match self.validate_fresh(token, arrived, self.monotonic(), None) {
+                Outcome::Accepted(token, _) => return Ok(token),
+                Outcome::Refused(error) => return Err(error),
+                Outcome::Wait(Pending::Keys(next)) => pending = next,
+                #[cfg(feature = "introspection")]
+                Outcome::Wait(Pending::Answer(pending)) => return pending.verdict().await,
             }
-        };
-        let late = Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
-        tokio::time::timeout(MAX_WAIT, validated).await.unwrap_or(late)
+        }
     }
 
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {
@@ -111,7 +139,7 @@ impl Validator {
 
     /// Checks what may have changed of a cached token. `None` if only a new validation tells.
     fn revalidate_cached(&self, entry: &Entry, now: Instant) -> Option<Result<(), TokenError>> {
-        self.issuers.get(entry.issuer)?.revalidate(&entry.validity, entry.provenance, self.moment(now))
+        self.issuers.get(entry.issuer)?.revalidate(&entry.validity, entry.evidence, self.moment(now))
     }
 
     /// Validates a token without the cache. `fingerprint` is the token's, if it has been computed already.
@@ -126,17 +154,28 @@ impl Validator {
         now: Instant,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, TokenError> {
+        #[cfg(feature = "introspection")]
+        if let Some((issuer, introspector)) = self.to_be_asked_about(text) {
+            return Ok(issuer.introspect(introspector, text, self.moment(now), &self.context));
+        }
         let mut scratch = Scratch::default();
         let token = UnverifiedToken::parse(text, &mut scratch, &self.known_headers)?;
         let issuer = self.issuers.of_token(&token)?;
         let outcome = issuer.validate(token, arrived, self.moment(now), &self.context)?;
-        if let (Some(cache), Outcome::Accepted(token, provenance)) = (&self.verified, &outcome) {
+        if let (Some(cache), Outcome::Accepted(token, evidence)) = (&self.verified, &outcome) {
             let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
-            let (token, provenance) = (token.clone(), *provenance);
-            let entry = Entry { validity: token.validity(), token, provenance, issuer: issuer.generation };
+            let (token, evidence) = (token.clone(), *evidence);
+            let entry = Entry { validity: token.validity(), token, evidence, issuer: issuer.generation };
             cache.verified(fingerprint, entry);
         }
         Ok(outcome)
+    }
+
+    /// The issuer that is asked about a token, if there is one, and the token has the form of one (RFC 6750 §2.1).
+    #[cfg(feature = "introspection")]
+    pub(super) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
+        let found = self.issuers.to_be_asked_about(token)?;
+        (token.len() <= MAX_TOKEN_LENGTH && is_b64token(token.as_bytes())).then_some(found)
     }
 
     /// `monotonic`, which was just read, with the time of day. A token that is refused earlier does not read the time of day.

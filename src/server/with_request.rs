@@ -10,7 +10,8 @@ impl ResourceServer {
     /// Validates the token of a request, and its DPoP proof if the token is bound to a key: for a server that has no tower service to
     /// put the [layer](Self::layer) around.
     ///
-    /// The token is that of the `Authorization` header. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
+    /// The token is that of the `Authorization` header. It knows no settings of a layer, so what one
+    /// [ignores](crate::layer::ProtectLayer::ignore_tokens) is a bad token here. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
     /// 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once for each request and not beside a layer, because the
     /// second use of a proof is a replay. It renews no nonce: a client whose nonce has expired is told so by a refusal. It must be called within a tokio
     /// runtime with I/O and time enabled.
@@ -56,7 +57,8 @@ impl ResourceServer {
     /// `None` if the request has no credentials, or malformed ones.
     ///
     /// The step `htu` names the headers of the request that would have made the proof good if they had counted, and the step `proof_iat`
-    /// has the skew of the client's clock. The replay store is not asked, so a proof that was used before is explained as good. Never send
+    /// has the skew of the client's clock. A credential that a layer [ignores](crate::layer::ProtectLayer::ignore_tokens) is explained as a bad
+    /// token. The replay store is not asked, so a proof that was used before is explained as good. Never send
     /// the report to a client.
     pub fn explain_request<B>(&self, request: &Request<B>) -> impl Future<Output = Option<Explanation>> + Send {
         let request = RequestView::from(request);

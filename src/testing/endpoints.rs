@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::watch;
+
+use super::introspection::{OpaqueTokens, Question};
 
 /// An endpoint of a [`TestIssuer`](super::TestIssuer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +29,8 @@ pub enum Endpoint {
     OpenIdMetadata,
     /// The key set.
     Jwks,
+    /// The introspection endpoint (RFC 7662).
+    Introspection,
 }
 
 /// What an endpoint does instead of answering.
@@ -66,7 +71,12 @@ pub(super) struct State {
     requests: HashMap<Endpoint, usize>,
     not_modified: HashMap<Endpoint, usize>,
     bypassed_caches: HashMap<Endpoint, usize>,
+    pub(super) opaque: OpaqueTokens,
+    pub(super) sign_answer: Option<SignAnswer>,
 }
+
+/// Makes a signed answer (RFC 9701) of an answer.
+pub(super) type SignAnswer = Arc<dyn Fn(Value) -> String + Send + Sync>;
 
 impl Endpoints {
     /// Serves on a thread of its own until the returned sender is dropped.
@@ -148,10 +158,35 @@ impl Endpoints {
             Some(Fault::Disconnect) => return Err(Disconnected),
             Some(Fault::Truncate) => return Ok(Response::new(Body::truncated())),
         }
+        if endpoint == Endpoint::Introspection {
+            return self.introspect(request).await;
+        }
         Ok(self.document(endpoint, request.headers().get(IF_NONE_MATCH)))
     }
 
     /// The document, or 304 if it is the one that the client has (RFC 9110 §13.1.2).
+    async fn introspect(&self, request: Request<Incoming>) -> Result<Response<Body>, Disconnected> {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            return Ok(empty(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        let body = body.collect().await.map_err(|_| Disconnected)?.to_bytes();
+        let question = Question::of(&parts.headers, &body);
+        let (status, answer, sign) = {
+            let state = self.state();
+            let (status, answer) = state.opaque.answer(&question);
+            (status, answer, state.sign_answer.clone().filter(|_| question.wants_signed_answer))
+        };
+        let (content_type, body) = match sign.filter(|_| status == StatusCode::OK) {
+            Some(sign) => ("application/token-introspection+jwt", sign(answer)),
+            None => ("application/json", answer.to_string()),
+        };
+        let mut response = Response::new(Body::whole(body));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Ok(response)
+    }
+
     fn document(&self, endpoint: Endpoint, held: Option<&HeaderValue>) -> Response<Body> {
         let mut state = self.state();
         let document = if endpoint == Endpoint::Jwks { &state.jwks } else { &state.metadata }.to_string();
@@ -176,6 +211,7 @@ impl Endpoints {
         let own = &self.path;
         let places = [
             (format!("{own}/jwks"), Endpoint::Jwks),
+            (format!("{own}/introspect"), Endpoint::Introspection),
             (format!("/.well-known/oauth-authorization-server{own}"), Endpoint::OAuthMetadata),
             (format!("/.well-known/openid-configuration{own}"), Endpoint::OpenIdMetadata),
             (format!("{own}/.well-known/openid-configuration"), Endpoint::OpenIdMetadata),

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::endpoints::{Endpoint, Endpoints, Fault};
+use super::introspection::CLIENT;
 use super::signing_key::SigningKey;
 use super::token_builder::TokenBuilder;
 #[cfg(feature = "http-client")]
 use crate::Issuer;
 use crate::clock::{Clock, SystemClock};
-use crate::jose::Algorithm;
+#[cfg(feature = "introspection")]
+use crate::introspection::{ClientAuthentication, Secret};
+use crate::jose::{Algorithm, encode_base64url};
 
 /// An issuer for tests: on a loopback port, with real keys made at the start, with metadata and a key set.
 ///
@@ -22,7 +25,7 @@ pub struct TestIssuer {
     url: String,
     algorithms: Vec<Algorithm>,
     clock: Arc<dyn Clock>,
-    keys: Mutex<Keys>,
+    keys: Arc<Mutex<Keys>>,
     issued: AtomicU64,
     endpoints: Arc<Endpoints>,
     _alive: watch::Sender<()>,
@@ -69,6 +72,12 @@ impl TestIssuer {
         format!("{}/jwks", self.url)
     }
 
+    /// The URL of its introspection endpoint (RFC 7662). It answers the client `test-api` with the secret `test-secret`.
+    #[must_use]
+    pub fn introspection_url(&self) -> String {
+        format!("{}/introspect", self.url)
+    }
+
     /// The issuer as a server trusts it, by discovery.
     ///
     /// # Panics
@@ -82,8 +91,7 @@ impl TestIssuer {
 
     /// A builder for a token signed with ES256 or, if the issuer has no key for that, with its first algorithm.
     pub fn token(&self) -> TokenBuilder {
-        let default = Algorithm::ES256;
-        self.token_by(if self.algorithms.contains(&default) { default } else { self.algorithms[0] })
+        self.token_by(self.default_algorithm())
     }
 
     /// A builder for a token signed with `algorithm`.
@@ -191,10 +199,81 @@ impl TestIssuer {
         self.endpoints.bypassed_caches(endpoint)
     }
 
+    /// The issuer as a server trusts it that introspects its tokens (RFC 7662).
+    ///
+    /// # Panics
+    ///
+    /// If the path given to the builder makes the identifier no URL.
+    #[must_use]
+    #[cfg(feature = "introspection")]
+    pub fn introspection(&self) -> Issuer {
+        Issuer::introspection(&self.url, self.introspection_client()).expect("a loopback URL")
+    }
+
+    /// How a server authenticates at the introspection endpoint.
+    ///
+    /// # Panics
+    ///
+    /// Never, as long as the crate accepts its own constants.
+    #[must_use]
+    #[cfg(feature = "introspection")]
+    pub fn introspection_client(&self) -> ClientAuthentication {
+        let (id, secret) = CLIENT;
+        let secret = Secret::new(secret).expect("a secret");
+        ClientAuthentication::client_secret_basic(id, secret).expect("an identifier")
+    }
+
+    /// Issues an opaque token with these claims: the issuer answers with them, and with `active`, when it is asked (RFC 7662).
+    #[must_use]
+    pub fn opaque_token(&self, claims: &TokenBuilder) -> String {
+        let id = self.issued.fetch_add(1, Ordering::Relaxed);
+        let token = format!("opaque-{id}-{}", random());
+        let mut answer = claims.claims().clone();
+        answer.insert("active".to_owned(), true.into());
+        self.set_answer(&token, answer);
+        token
+    }
+
+    /// Answers like this from now on when it is asked about this token.
+    ///
+    /// # Panics
+    ///
+    /// If `answer` does not serialize as JSON.
+    pub fn set_answer(&self, token: &str, answer: impl Serialize) {
+        let answer = serde_json::to_value(answer).expect("a JSON value");
+        self.endpoints.state().opaque.set_answer(token, answer);
+    }
+
+    /// Revokes an opaque token: it is not active any more.
+    pub fn revoke(&self, token: &str) {
+        self.set_answer(token, json!({ "active": false }));
+    }
+
+    /// Changes the signed answers (RFC 9701) from now on: `change` gets the answer as a JWT that is about to be signed.
+    pub fn change_signed_answers(&self, change: impl Fn(TokenBuilder) -> TokenBuilder + Send + Sync + 'static) {
+        let (keys, clock, url) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.url.clone());
+        let algorithm = self.default_algorithm();
+        let sign = move |answer: Value| {
+            let key = key_for(&keys.lock().unwrap_or_else(PoisonError::into_inner), algorithm);
+            let builder = TokenBuilder::new(&url, key, algorithm, 0, clock.now());
+            let answer = ["sub", "client_id", "jti", "exp"]
+                .iter()
+                .fold(builder, |builder, name| builder.without_claim(name))
+                .header("typ", "token-introspection+jwt")
+                .audience(CLIENT.0)
+                .claim("token_introspection", answer);
+            change(answer).sign()
+        };
+        self.endpoints.state().sign_answer = Some(Arc::new(sign));
+    }
+
+    fn default_algorithm(&self) -> Algorithm {
+        let default = Algorithm::ES256;
+        if self.algorithms.contains(&default) { default } else { self.algorithms[0] }
+    }
+
     fn key_for(&self, algorithm: Algorithm) -> Arc<SigningKey> {
-        let keys = self.keys();
-        let key = keys.current.iter().find(|key| key.is_of_the_kind_for(algorithm));
-        Arc::clone(key.unwrap_or_else(|| panic!("the issuer has no key for {algorithm}")))
+        key_for(&self.keys(), algorithm)
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
@@ -212,6 +291,18 @@ impl TokenBuilder {
         self.key = other.key_for(self.algorithm);
         self
     }
+}
+
+fn key_for(keys: &Keys, algorithm: Algorithm) -> Arc<SigningKey> {
+    let key = keys.current.iter().find(|key| key.is_of_the_kind_for(algorithm));
+    Arc::clone(key.unwrap_or_else(|| panic!("the issuer has no key for {algorithm}")))
+}
+
+/// What nobody guesses.
+fn random() -> String {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has random numbers");
+    encode_base64url(bytes)
 }
 
 fn generate(algorithms: &[Algorithm], generation: u32) -> Vec<Arc<SigningKey>> {
@@ -289,11 +380,16 @@ impl TestIssuerBuilder {
             issued: AtomicU64::new(1),
             endpoints,
             _alive: alive,
-            keys: Mutex::new(keys),
+            keys: Arc::new(Mutex::new(keys)),
             url,
         };
         issuer.set_jwks(issuer.jwks());
-        issuer.set_metadata(json!({ "issuer": issuer.url, "jwks_uri": issuer.jwks_url() }));
+        issuer.change_signed_answers(|answer| answer);
+        issuer.set_metadata(json!({
+            "issuer": issuer.url,
+            "jwks_uri": issuer.jwks_url(),
+            "introspection_endpoint": issuer.introspection_url(),
+        }));
         issuer
     }
 }

@@ -23,6 +23,7 @@
 mod client;
 mod clock;
 mod endpoints;
+mod introspection;
 mod issuer;
 mod replay_store;
 mod signing_key;

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
+use crate::binding::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
 
 /// A store of used DPoP proofs that fails when told to, for tests of an API whose instances share a store.
 ///

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::signing_key::SigningKey;
 use super::unsigned_jwt::UnsignedJwt;
@@ -110,6 +111,11 @@ impl TokenBuilder {
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.jwt.raw_payload = Some(payload.into());
         self
+    }
+
+    /// The claims as they are now.
+    pub(super) fn claims(&self) -> &Map<String, Value> {
+        &self.jwt.claims
     }
 
     /// The signing input: the first two parts with the dot between them.

@@ -12,14 +12,16 @@ use super::confirmation::{Confirmation, KeptConfirmation};
 use super::details_claim::{Detail, DetailsClaim};
 use super::numeric_date::NumericDate;
 use super::proof_binding::ProofBinding;
+use super::provenance::Provenance;
 use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
 use super::subject_claim::SubjectClaim;
 use super::text::Text;
 use super::time_policy::TimePolicy;
+use super::trusted_payload::TrustedPayload;
 use super::validity::Validity;
-use crate::jose::{Strings, Verified};
+use crate::jose::Strings;
 use crate::redact::Excerpt;
 
 /// How long [`AccessToken::expires`] sleeps before it reads the time of day again.
@@ -47,6 +49,7 @@ struct Inner {
     confirmation: Option<Box<KeptConfirmation>>,
     server: ServerIdentity,
     time: TimePolicy,
+    provenance: Provenance,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
 }
@@ -70,15 +73,16 @@ pub(crate) enum NotAnAccessToken {
 }
 
 impl AccessToken {
-    /// The access token whose claims a key of the issuer has signed.
+    /// The access token with these claims of the issuer.
     pub(crate) fn new(
-        verified: &Verified<'_>,
+        payload: TrustedPayload<'_>,
         mut claims: RegisteredClaims<'_>,
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
         let Validated { scope, validity, client_claim, subject_claim, server, time } = validated;
-        let payload = verified.payload();
+        let provenance = payload.provenance();
+        let payload = payload.bytes();
         let kept = |text| Text::new(text, payload);
         let subject = claims.subject(subject_claim, client_claim).ok_or(NotAnAccessToken::Missing("sub"))?;
         let subject = Text::new(subject.into(), payload);
@@ -99,6 +103,7 @@ impl AccessToken {
             confirmation: claims.confirmation.map(|cnf| Box::new(KeptConfirmation::new(cnf.keep(payload)))),
             server,
             time,
+            provenance,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
         })))
@@ -228,6 +233,12 @@ impl AccessToken {
         claims::read(&self.0.payload)
     }
 
+    /// How the server knows what the token says: by a signature, or because it has asked the issuer.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        self.0.provenance
+    }
+
     /// The claims as they were signed: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
@@ -324,6 +335,7 @@ impl AccessToken {
             confirmation: None,
             server: ServerIdentity::next(),
             time,
+            provenance: Provenance::Signature,
             payload: payload.as_bytes().into(),
             parsed_claims: None,
         }))

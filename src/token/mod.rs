@@ -14,18 +14,21 @@ mod confirmation;
 mod details_claim;
 mod numeric_date;
 mod proof_binding;
+mod provenance;
 mod registered_claims;
 pub(crate) mod scope;
 mod server_identity;
 mod subject_claim;
 mod text;
 mod time_policy;
+mod trusted_payload;
 mod validity;
 
 pub use actor::Actor;
 pub use authorization_detail::{AuthorizationDetail, AuthorizationDetailError};
 pub use claims_error::ClaimsError;
 pub use numeric_date::NumericDate;
+pub use provenance::Provenance;
 pub use scope::InvalidScope;
 
 pub(crate) use access_token::{NotAnAccessToken, Validated};
@@ -41,4 +44,5 @@ pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use subject_claim::SubjectClaim;
 pub(crate) use time_policy::TimePolicy;
+pub(crate) use trusted_payload::TrustedPayload;
 pub(crate) use validity::Validity;

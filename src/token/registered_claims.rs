@@ -35,6 +35,8 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) scopes: Option<Strings<'t>>,
     pub(crate) typ: Option<Cow<'t, str>>,
     pub(crate) token_use: Option<Cow<'t, str>>,
+    /// How the token is used, in an answer about it (RFC 7662 §2.2). In a JWT it means nothing.
+    pub(crate) token_type: Option<Strings<'t>>,
     pub(crate) acr: Option<Strings<'t>>,
     pub(crate) auth_time: Option<NumericDate>,
     pub(crate) act: Option<ActClaim<'t>>,
@@ -121,6 +123,7 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             "scopes" => self.scopes = Some(member.strings()?),
             "typ" => self.typ = Some(member.text()?),
             "token_use" => self.token_use = Some(member.text()?),
+            "token_type" => self.token_type = Some(member.strings()?),
             // Only requirements read these two, and a malformed value satisfies none (RFC 9470 §6.1). Some issuers write a date
             // as text.
             "acr" => self.acr = Some(member.strings()?),

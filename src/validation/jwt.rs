@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outcome::Outcome;
-use super::provenance::Provenance;
+use super::evidence::Evidence;
+use super::outcome::{Outcome, Pending};
 use super::server_context::ServerContext;
 use super::token_error::TokenError;
 use super::unverified_token::CheckedToken;
@@ -32,7 +32,7 @@ pub(super) fn validate(
         let keys = match lookup {
             Lookup::Keys(keys) => keys,
             Lookup::Unknown => return Err(TokenError::UnknownKey { kid: token.kid().map(Into::into) }),
-            Lookup::Wait(pending) => return Ok(Outcome::Wait(pending)),
+            Lookup::Wait(pending) => return Ok(Outcome::Wait(Pending::Keys(pending))),
             Lookup::Unavailable { retry_after } => return Ok(Outcome::unavailable(retry_after)),
             Lookup::Busy { retry_after } => return Ok(Outcome::too_many_requests(retry_after)),
         };
@@ -58,6 +58,6 @@ pub(super) fn validate(
         }
         let time = TimePolicy { clock: Arc::clone(&server.clock), leeway };
         let token = token.into_access_token(&verified, server.identity, time, server.parse_claims)?;
-        return Ok(Outcome::Accepted(token, Provenance::Key(key)));
+        return Ok(Outcome::Accepted(token, Evidence::Key(key)));
     }
 }

@@ -3,13 +3,19 @@
 mod cache;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod dialect;
+mod evidence;
 #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only presets use all of it"))]
 mod identities;
+#[cfg(feature = "introspection")]
+mod introspected;
+#[cfg(feature = "introspection")]
+mod introspected_token;
+#[cfg(feature = "introspection")]
+pub(crate) mod introspection;
 mod jwt;
 mod outcome;
 mod policy;
 mod profile;
-mod provenance;
 mod recipient;
 mod rules;
 mod server_context;
@@ -29,12 +35,15 @@ pub(crate) use dialect::Dialect;
 #[cfg(feature = "http-client")]
 pub(crate) use dialect::{AtHash, KeyIssuers, Mark};
 pub(crate) use identities::{Identities, is_tenant};
-pub(crate) use outcome::Outcome;
-pub(crate) use policy::{Bindings, Callers, Policy, Subjects, UserFlow};
+#[cfg(feature = "introspection")]
+pub(crate) use introspected_token::IntrospectedToken;
+pub(crate) use outcome::{Outcome, Pending};
+pub(crate) use policy::{Bindings, Callers, Format, Policy, Subjects, UserFlow};
 pub(crate) use recipient::Recipient;
 pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
 pub(crate) use server_context::ServerContext;
 #[cfg(feature = "http-client")]
 pub(crate) use spiffe_id::is_trust_domain;
+pub(crate) use spiffe_id::trust_domain_of;
 pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
 pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};

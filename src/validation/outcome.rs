@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::provenance::Provenance;
+use super::evidence::Evidence;
+#[cfg(feature = "introspection")]
+use super::introspection::PendingAnswer;
 use super::token_error::TokenError;
 use super::verify_error::VerifyError;
 use crate::AccessToken;
@@ -8,10 +10,19 @@ use crate::keys::PendingLookup;
 
 /// What validation knows of a token so far.
 pub(crate) enum Outcome {
-    Accepted(AccessToken, Provenance),
+    Accepted(AccessToken, Evidence),
     Refused(VerifyError),
     /// The token can be validated once this completes.
-    Wait(PendingLookup),
+    Wait(Pending),
+}
+
+/// What the validation of a token waits for.
+pub(crate) enum Pending {
+    /// The keys of its issuer. The token is validated again once there is news of them.
+    Keys(PendingLookup),
+    /// The answer of its issuer, which is the verdict.
+    #[cfg(feature = "introspection")]
+    Answer(PendingAnswer),
 }
 
 impl Outcome {

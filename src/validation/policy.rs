@@ -20,8 +20,18 @@ pub(crate) struct Policy {
     pub(crate) dialect: Dialect,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) bindings: Bindings,
+    pub(crate) format: Format,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
+}
+
+/// The format of an issuer's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The token itself has the claims.
+    Jwt,
+    /// The issuer has the claims, and is asked for them.
+    Opaque,
 }
 
 /// How a token may be bound to a key of the client.

@@ -11,6 +11,9 @@ use crate::token::RegisteredClaims;
 pub(crate) enum Recipient {
     /// `aud` names one of these, and possibly others.
     Audience(Vec<Box<str>>),
+    /// The issuer answers for tokens of this server alone, so it may leave `aud` out. If it is present, it names one of these.
+    #[cfg_attr(not(feature = "introspection"), expect(dead_code, reason = "only introspection makes it"))]
+    CheckedByIssuer(Vec<Box<str>>),
     /// The token was issued to one of these clients. The issuer may leave `aud` out. If `aud` is present, it must name one of the
     /// audiences all the same, because an ID token names its client too.
     Client { clients: Vec<Box<str>>, audiences: Vec<Box<str>> },
@@ -28,6 +31,10 @@ impl Recipient {
         let aud = claims.aud.as_ref().and_then(Strings::as_slice);
         match self {
             Self::Audience(expected) => names(aud.ok_or(TokenError::Missing { claim: "aud" })?, expected),
+            Self::CheckedByIssuer(expected) => match &claims.aud {
+                None => Ok(()),
+                Some(_) => names(aud.unwrap_or_default(), expected),
+            },
             Self::Client { audiences, .. } => {
                 client.ok_or(TokenError::Missing { claim: "client_id" })?;
                 match aud {
@@ -55,6 +62,7 @@ impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Audience(audiences) => write!(f, "audience {audiences:?}"),
+            Self::CheckedByIssuer(audiences) => write!(f, "no audience, or {audiences:?}"),
             Self::Client { clients, audiences } => {
                 write!(f, "one of {} clients, audience {audiences:?}", clients.len())
             }

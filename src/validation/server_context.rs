@@ -5,6 +5,7 @@ use crate::token::ServerIdentity;
 use crate::token::claims::ParseClaims;
 
 /// What an accepted token takes from the server that validates it.
+#[derive(Clone)]
 pub(crate) struct ServerContext {
     pub(crate) identity: ServerIdentity,
     pub(crate) clock: Arc<dyn Clock>,

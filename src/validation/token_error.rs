@@ -25,6 +25,9 @@ pub enum TokenError {
     /// The payload is not an acceptable JSON object, or a registered claim has the wrong type.
     #[error("the payload is not acceptable JSON: {0}")]
     Payload(JsonError),
+    /// The issuer says that the token is not active: it has expired, it was revoked, or the issuer does not know it (RFC 7662 §2.2).
+    #[error("the issuer says that the token is not active")]
+    Inactive,
     /// A required claim is absent or empty (RFC 9068 §2.2).
     #[error("the claim {claim:?} is missing or empty")]
     Missing {
@@ -203,6 +206,7 @@ impl TokenError {
             Self::Type { .. } => "type",
             Self::NotAnAccessToken { .. } => "other_kind",
             Self::MalformedClaim { .. } => "malformed_claim",
+            Self::Inactive => "inactive",
             Self::Bound => "bound",
             Self::BoundWithoutProof => "bound_without_proof",
             Self::NotBound => "not_bound",

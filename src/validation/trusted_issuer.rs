@@ -1,10 +1,14 @@
+#[cfg(feature = "introspection")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::evidence::Evidence;
+#[cfg(feature = "introspection")]
+use super::introspection::Introspector;
 use super::jwt;
 use super::outcome::Outcome;
 use super::policy::Policy;
-use super::provenance::Provenance;
 use super::rules::check_validity;
 use super::server_context::ServerContext;
 use super::token_error::TokenError;
@@ -25,6 +29,9 @@ pub(crate) struct TrustedIssuer {
 pub(crate) enum Method {
     /// They are JWTs, and these are the issuer's keys.
     Jwt(KeyStore),
+    /// By asking the issuer (RFC 7662).
+    #[cfg(feature = "introspection")]
+    Introspection(Arc<Introspector>),
 }
 
 /// Identifies one configuration of an issuer among all in this process: a number that is never given twice.
@@ -42,9 +49,22 @@ impl IssuerGeneration {
 }
 
 impl TrustedIssuer {
-    pub(crate) fn keys(&self) -> &KeyStore {
+    /// The keys of the issuer, if its tokens are JWTs.
+    #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "then all are JWTs"))]
+    pub(crate) fn keys(&self) -> Option<&KeyStore> {
         match &self.method {
-            Method::Jwt(keys) => keys,
+            Method::Jwt(keys) => Some(keys),
+            #[cfg(feature = "introspection")]
+            Method::Introspection(_) => None,
+        }
+    }
+
+    /// Who asks the issuer about its tokens, if they are opaque.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn introspector(&self) -> Option<&Arc<Introspector>> {
+        match &self.method {
+            Method::Jwt(_) => None,
+            Method::Introspection(introspector) => Some(introspector),
         }
     }
 
@@ -59,25 +79,31 @@ impl TrustedIssuer {
         let token = token.check(&self.policy, now.wall.into())?;
         match &self.method {
             Method::Jwt(keys) => jwt::validate(token, keys, self.policy.leeway, arrived, now, server),
+            // A JWT of this issuer is introspected like its other tokens. It does not come here.
+            #[cfg(feature = "introspection")]
+            Method::Introspection(_) => Err(TokenError::Inactive),
         }
     }
 
-    /// Checks what may have changed for a token that was accepted before: its times and its provenance. `None` if the provenance no
+    /// Checks what may have changed for a token that was accepted before: its times and its evidence. `None` if the evidence no
     /// longer proves the token, so that it has to be validated anew.
     pub(crate) fn revalidate(
         &self,
         validity: &Validity,
-        provenance: Provenance,
+        evidence: Evidence,
         now: Moment,
     ) -> Option<Result<(), TokenError>> {
         let checked = check_validity(validity, self.policy.leeway, now.wall.into());
         // In the order of a new validation: a token that has expired is bad, whatever its key.
-        if checked.is_err() || self.still_proves(provenance, now) { Some(checked) } else { None }
+        if checked.is_err() || self.still_proves(evidence, now) { Some(checked) } else { None }
     }
 
-    fn still_proves(&self, provenance: Provenance, now: Moment) -> bool {
-        match (&self.method, provenance) {
-            (Method::Jwt(keys), Provenance::Key(key)) => keys.still_holds(key, now),
+    fn still_proves(&self, evidence: Evidence, now: Moment) -> bool {
+        match (&self.method, evidence) {
+            (Method::Jwt(keys), Evidence::Key(key)) => keys.still_holds(key, now),
+            // Answers are not in the cache of verified tokens.
+            #[cfg(feature = "introspection")]
+            _ => false,
         }
     }
 }

@@ -58,7 +58,13 @@ impl<'t> UnverifiedToken<'t> {
 
     /// What the [rules](super::rules::Rule) read.
     pub(crate) fn facts<'a>(&'a self, policy: &'a Policy, now: NumericDate) -> Facts<'a> {
-        Facts { header: self.jws.header(), claims: &self.claims, payload: self.jws.unverified_payload(), policy, now }
+        Facts {
+            header: Some(self.jws.header()),
+            claims: &self.claims,
+            payload: self.jws.unverified_payload(),
+            policy,
+            now,
+        }
     }
 
     /// Checks the rules of [`Stage::BeforeSignature`](super::rules::Stage::BeforeSignature). They come first because they are
@@ -128,13 +134,13 @@ impl<'t> CheckedToken<'t> {
         parse_claims: Option<ParseClaims>,
     ) -> Result<AccessToken, TokenError> {
         let Self { mut token, scope, validity, policy, now } = self;
-        rules::check_after_signature(&token.facts(policy, now), verified)?;
+        rules::check_after_signature(&token.facts(policy, now), verified.into())?;
         if policy.issuer.are_a_trust_domain() {
             // What a JWT-SVID says in `iss` identifies no one (JWT-SVID §3).
             token.claims.iss = Some(policy.issuer.name().to_owned().into());
         }
         let (client_claim, subject_claim) = (policy.dialect.client, policy.subject);
         let validated = Validated { scope, validity, client_claim, subject_claim, server, time };
-        AccessToken::new(verified, token.claims, validated, parse_claims).map_err(TokenError::from)
+        AccessToken::new(verified.into(), token.claims, validated, parse_claims).map_err(TokenError::from)
     }
 }

@@ -19,6 +19,12 @@ pub enum VerifyError {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
+    /// The token may be good, but its issuer has not said what it is (RFC 7662).
+    #[error("the issuer has not said what the token is, retry in {} s", .retry_after.as_secs_f64())]
+    IntrospectionUnavailable {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
     /// Token and proof may be good, but the store that detects replayed proofs is full or does not answer.
     #[error("the replay store is full or does not answer, retry in {} s", .retry_after.as_secs_f64())]
     ReplayStoreUnavailable {
@@ -42,7 +48,10 @@ impl VerifyError {
         match self {
             Self::Token(error) => Some(error.reason()),
             Self::Proof(error) => Some(error.reason()),
-            Self::KeysUnavailable { .. } | Self::ReplayStoreUnavailable { .. } | Self::TooManyRequests { .. } => None,
+            Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
+            | Self::ReplayStoreUnavailable { .. }
+            | Self::TooManyRequests { .. } => None,
         }
     }
 }

@@ -136,19 +136,20 @@ async function postFrom(context, origin, url) {
   // What the browser adds to a request is seen on this way alone; its own requests, as for an icon, are among them.
   const network = await context.newCDPSession(page);
   await network.send('Network.enable');
-  const sent = new Map();
-  network.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => sent.set(requestId, headers));
-  let id;
-  network.on('Network.requestWillBeSent', ({ requestId, request }) => { if (request.url === url) id = requestId; });
-  // It may come after the end of the loading.
-  const answered = new Promise((resolve) => {
-    network.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => { if (requestId === id) resolve(statusCode); });
+  const [sent, seen] = [new Map(), new Map()];
+  const exchanged = new Promise((resolve) => {
+    let id;
+    // The three events come in any order.
+    const check = () => { if (sent.has(id) && seen.has(id)) resolve([sent.get(id), seen.get(id)]); };
+    network.on('Network.requestWillBeSent', ({ requestId, request }) => { if (request.url === url) id = requestId; check(); });
+    network.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => { sent.set(requestId, headers); check(); });
+    network.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => { seen.set(requestId, statusCode); check(); });
   });
   // A simple request: the browser sends it without asking, and with the cookies that the site may have.
   await page.evaluate((url) => fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include' }).catch(() => {}), url);
-  const [statusCode, headers] = [await answered, sent.get(id)];
+  const [headers, status] = await exchanged;
   const header = (wanted) => Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
-  return { status: statusCode, cookie: header('cookie'), origin: header('origin') };
+  return { status, cookie: header('cookie'), origin: header('origin') };
 }
 
 test('the backend refuses other sites, and other ports of this machine', async () => {

@@ -35,11 +35,11 @@ pub(super) enum Place {
     Start(Vec<String>),
 }
 
-/// A JWK to be published: the stranger's, changed.
+/// How a JWK is changed: that of the stranger, to be published, or that in a proof.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct KeyRecipe {
-    /// The algorithm that tells which of the stranger's keys; the token is signed with it.
+    /// The algorithm that tells which of the stranger's keys; the token is signed with it. Not for a proof.
     pub(super) of: String,
     pub(super) set: Map<String, Value>,
     pub(super) without: Vec<String>,
@@ -60,6 +60,10 @@ pub(super) struct Step {
     pub(super) before: Vec<Action>,
     #[serde(default)]
     pub(super) token: Recipe,
+    /// The DPoP proof that comes with the token, which is then bound to the client's key and of the scheme `DPoP`.
+    pub(super) proof: Option<Recipe>,
+    /// What is that of the step before.
+    pub(super) again: Option<Again>,
     #[serde(default)]
     pub(super) request: Request,
     pub(super) expect: Expect,
@@ -75,6 +79,18 @@ pub(super) struct Step {
     pub(super) fetches: BTreeMap<String, Count>,
 }
 
+/// What a step sends once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Again {
+    /// The token, with another proof.
+    Token,
+    /// The proof, with another token.
+    Proof,
+    /// The token and the proof.
+    Both,
+}
+
 const fn once() -> usize {
     1
 }
@@ -86,8 +102,11 @@ pub(super) struct Request {
     pub(super) method: Option<String>,
     pub(super) target: Option<String>,
     pub(super) version: Option<String>,
+    pub(super) host: Option<String>,
     /// The values of the `Authorization` lines.
     pub(super) authorization: Option<Vec<String>>,
+    /// The values of the `DPoP` lines.
+    pub(super) dpop: Option<Vec<String>>,
     /// Whole lines that come before these …
     pub(super) lines_before: Vec<String>,
     /// … and after.
@@ -135,7 +154,7 @@ impl Count {
 
 /// Every case of every section.
 pub(super) fn load() -> Vec<Case> {
-    const SECTIONS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+    const SECTIONS: [char; 12] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'l', 'm'];
     let section = |name: char| read_file::<Vec<Map<String, Value>>>(&name.to_string());
     SECTIONS.into_iter().flat_map(section).flat_map(expand).collect()
 }

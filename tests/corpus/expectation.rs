@@ -1,9 +1,9 @@
-//! The expected answers, in the shorthand of RFC 6750 §3.1's codes, and what holds of every answer.
+//! The expected answers, in the shorthand of RFC 6750 §3.1's and RFC 9449 §7.1's codes, and what holds of every answer.
 
 use std::fmt;
 
+use super::challenges::{Challenges, Offered};
 use super::wire::Response;
-use crate::harness::challenge::Challenge;
 
 /// What a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,10 @@ pub(super) enum Kind {
     Bare,
     /// `401 IT`: `invalid_token`.
     InvalidToken,
+    /// `401 IDP`: `invalid_dpop_proof`.
+    InvalidProof,
+    /// `401 UDN`: `use_dpop_nonce`, and the nonce.
+    NonceRequired,
     /// `400 IR`: `invalid_request`.
     InvalidRequest,
     /// `403 IS`: `insufficient_scope`, and the scope that would do.
@@ -37,6 +41,8 @@ impl Kind {
             "200" => Self::Granted,
             "401 bare" => Self::Bare,
             "401 IT" => Self::InvalidToken,
+            "401 IDP" => Self::InvalidProof,
+            "401 UDN" => Self::NonceRequired,
             "400 IR" => Self::InvalidRequest,
             "403 IS" => Self::InsufficientScope,
             "401 IUA" => Self::InsufficientUserAuthentication,
@@ -49,16 +55,23 @@ impl Kind {
     }
 
     /// The kind of an answer. An answer that is wrong under every expectation is an error.
-    pub(super) fn of(response: &Response) -> Result<Self, String> {
-        let challenge = challenge(response)?;
-        let error = challenge.as_ref().and_then(|challenge| challenge.get("error"));
-        let has = |name: &str| challenge.as_ref().is_some_and(|challenge| challenge.get(name).is_some());
-        let kind = match (response.status, challenge.is_some(), error) {
+    ///
+    /// `used` is the scheme of the request, if it is known.
+    pub(super) fn of(response: &Response, used: Option<&str>, offered: Offered) -> Result<Self, String> {
+        let challenges = Challenges::read(response, offered)?;
+        challenges.blame(used, offered)?;
+        let challenge = challenges.of_error();
+        let error = challenge.and_then(|challenge| challenge.get("error"));
+        let has = |name: &str| challenge.is_some_and(|challenge| challenge.get(name).is_some());
+        let of_dpop = challenge.is_some_and(|challenge| challenge.scheme == "DPoP");
+        let kind = match (response.status, !challenges.is_empty(), error) {
             (200, false, _) => Self::Granted,
             (503, false, _) if retries(response) => Self::Unavailable,
             (429, false, _) if retries(response) => Self::TooManyRequests,
-            (401, true, None) if !has("error_description") && !has("error_uri") => Self::Bare,
+            (401, true, None) => Self::Bare,
             (401, true, Some("invalid_token")) => Self::InvalidToken,
+            (401, true, Some("invalid_dpop_proof")) if of_dpop => Self::InvalidProof,
+            (401, true, Some("use_dpop_nonce")) if of_dpop && offered.nonces => Self::NonceRequired,
             (400, true, Some("invalid_request")) => Self::InvalidRequest,
             (403, true, Some("insufficient_scope")) if has("scope") => Self::InsufficientScope,
             (401, true, Some("insufficient_user_authentication")) if has("acr_values") || has("max_age") => {
@@ -70,17 +83,28 @@ impl Kind {
         if response.status >= 400 && !response.body.is_empty() {
             return Err(format!("a refusal with a body: {response:?}"));
         }
-        if challenge.is_some() && response.header("cache-control") != Some("no-store") {
+        if !challenges.is_empty() && response.header("cache-control") != Some("no-store") {
             return Err(format!("a refusal that may be stored: {response:?}"));
         }
-        Ok(kind)
+        // The nonce in a proof has just been issued, so none is renewed with a success (RFC 9449 §8.2).
+        match (kind, response.header("dpop-nonce")) {
+            (Self::NonceRequired, Some(nonce)) if is_nonce(nonce) => Ok(kind),
+            (Self::NonceRequired, _) | (_, Some(_)) => Err(format!("a nonce is absent, or too much: {response:?}")),
+            (_, None) => Ok(kind),
+        }
     }
+}
+
+/// RFC 9449 §8.1.
+fn is_nonce(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 /// What may stand in any answer (row B6 and more): nothing is shareable, and there is no header that nobody asked for.
 pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "www-authenticate",
+        "dpop-nonce",
         "cache-control",
         "content-type",
         "content-length",
@@ -94,46 +118,16 @@ pub(super) fn headers_are_in_order(response: &Response) -> Result<(), String> {
         if !KNOWN.contains(&&**name) {
             return Err(format!("the header {name}: {value}"));
         }
+        let times = response.headers.iter().filter(|(other, _)| other == name).count();
+        if times > 1 && name != "www-authenticate" {
+            return Err(format!("the header {name} {times} times"));
+        }
     }
     let caching = response.header("cache-control").unwrap_or_default();
     if ["public", "s-maxage", "must-revalidate"].iter().any(|word| caching.contains(word)) {
         return Err(format!("cache-control: {caching}"));
     }
     Ok(())
-}
-
-/// The challenge (rows A14 to A16, B1 to B3), read strictly by two parsers.
-fn challenge(response: &Response) -> Result<Option<Challenge>, String> {
-    let mut lines = response.headers.iter().filter(|(name, _)| name == "www-authenticate").map(|(_, value)| &**value);
-    let (text, more) = (lines.next(), lines.next());
-    if more.is_some() {
-        return Err(format!("more than one challenge: {response:?}"));
-    }
-    let Some(text) = text else {
-        return if response.status == 401 { Err("401 without a challenge".to_owned()) } else { Ok(None) };
-    };
-    let challenge = Challenge::parse(text).map_err(|error| format!("{error}: {text}"))?;
-    let other = http_auth::parse_challenges(text).map_err(|error| error.to_string())?;
-    if other.len() != 1 || other[0].params.len() != challenge.parameters.len() {
-        return Err(format!("two parsers read it in two ways: {text}"));
-    }
-    if challenge.scheme != "Bearer" || challenge.parameters.is_empty() {
-        return Err(format!("no Bearer with a parameter: {text}"));
-    }
-    for (name, value) in &challenge.parameters {
-        let allowed = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-        let is_scope = |token: &str| !token.is_empty() && !token.contains(' ');
-        let good = match &**name {
-            "error_uri" => value.bytes().all(|byte| byte != b' ' && allowed(byte)),
-            "scope" | "acr_values" => value.bytes().all(allowed) && value.split(' ').all(is_scope),
-            "max_age" => !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()),
-            _ => value.bytes().all(allowed),
-        };
-        if !good {
-            return Err(format!("{name}: {text}"));
-        }
-    }
-    Ok(Some(challenge))
 }
 
 fn retries(response: &Response) -> bool {
@@ -147,6 +141,8 @@ impl fmt::Display for Kind {
             Self::Granted => "200",
             Self::Bare => "401 bare",
             Self::InvalidToken => "401 IT",
+            Self::InvalidProof => "401 IDP",
+            Self::NonceRequired => "401 UDN",
             Self::InvalidRequest => "400 IR",
             Self::InsufficientScope => "403 IS",
             Self::InsufficientUserAuthentication => "401 IUA",

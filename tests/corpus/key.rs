@@ -29,7 +29,13 @@ pub(super) fn publish(recipe: &KeyRecipe, number: usize, stranger: &TestIssuer) 
     let jwks = stranger.jwks();
     let keys = jwks["keys"].as_array().unwrap();
     let of = keys.iter().find(|jwk| jwk["kid"] == header["kid"]).unwrap();
-    let mut jwk = with_kid(of.clone(), &kid);
+    let entry = changed(with_kid(of.clone(), &kid), recipe);
+    let namesake = keys.iter().find(|jwk| jwk["kty"] != of["kty"]).unwrap();
+    PublishedKey { published: [entry, with_kid(namesake.clone(), &kid)], kid, algorithm }
+}
+
+/// The JWK, changed as the recipe says.
+pub(super) fn changed(mut jwk: Value, recipe: &KeyRecipe) -> Value {
     let members = jwk.as_object_mut().unwrap();
     members.extend(recipe.set.clone());
     for name in &recipe.without {
@@ -48,12 +54,10 @@ pub(super) fn publish(recipe: &KeyRecipe, number: usize, stranger: &TestIssuer) 
         bytes[bit / 8] ^= 0x80 >> (bit % 8);
         members.insert(name.clone(), URL_SAFE_NO_PAD.encode(bytes).into());
     }
-    let entry = match &recipe.instead {
+    match &recipe.instead {
         None => jwk,
         Some(instead) => put(instead, &[("jwk".to_owned(), jwk)]),
-    };
-    let namesake = keys.iter().find(|jwk| jwk["kty"] != of["kty"]).unwrap();
-    PublishedKey { published: [entry, with_kid(namesake.clone(), &kid)], kid, algorithm }
+    }
 }
 
 fn bytes(member: &Value) -> Vec<u8> {

@@ -1,27 +1,32 @@
-//! From a recipe to a token.
+//! From a recipe to a token or a proof.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
+use super::builder::Builder;
+use super::case::KeyRecipe;
 use super::setup::{Setup, url_of};
 use super::signature::Signature;
+use super::spelling::{misspelt, misspelt_signature};
 use super::template::{fill, fill_text};
-use crate::harness::{AUDIENCE, decoded};
+use crate::harness::AUDIENCE;
+use crate::harness::signatures::OwnKey;
 
-/// How a token differs from a good one.
+/// How a token or a proof differs from a good one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Recipe {
-    /// The algorithm; ES256 by default.
+    /// The algorithm; ES256 by default. For a proof it also tells the client.
     pub(super) alg: Option<String>,
-    /// `stranger`: signed with the keys of an issuer that is not trusted, which have the same names.
+    /// A token by the `stranger`: signed with the keys of an issuer that is not trusted, which have the same names. A proof by
+    /// `another`: signed with the key of another client.
     pub(super) by: Option<String>,
     pub(super) claims: Map<String, Value>,
     pub(super) without_claims: Vec<String>,
@@ -34,15 +39,24 @@ pub(super) struct Recipe {
     header_text: Option<String>,
     payload_text: Option<String>,
     /// What is signed instead of `<<h>>.<<p>>`. See [`misspelt`].
-    input: Option<String>,
+    pub(super) input: Option<String>,
     signature: Option<Signature>,
     /// The whole instead of `<<h>>.<<p>>.<<s>>`.
     text: Option<String>,
+    /// Of a token: the algorithm of the client to whose key it is bound, or `no one`.
+    pub(super) bound: Option<String>,
+    /// Of a proof: `another` makes it, with a key of its own.
+    pub(super) client: Option<String>,
+    /// Of a proof: how the `jwk` differs from the client's.
+    pub(super) jwk: Option<KeyRecipe>,
+    /// Of a proof: a claim makes it this long.
+    pub(super) length: Option<usize>,
 }
 
-/// A token and its parts.
+/// A token or a proof, and its parts.
+#[derive(Clone)]
 pub(super) struct Minted {
-    pub(super) token: Vec<u8>,
+    pub(super) text: Vec<u8>,
     parts: [String; 3],
 }
 
@@ -53,54 +67,32 @@ impl Minted {
     }
 }
 
+/// What a recipe may use beside the builder of a good token or proof.
+pub(super) struct Ground<'a> {
+    /// It signs what no builder makes.
+    pub(super) own: &'a OwnKey,
+    /// The public keys that an attacker knows.
+    pub(super) jwks: &'a dyn Fn() -> Value,
+    pub(super) look_up: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
 impl Recipe {
-    /// Makes the token; it is the `number`th of its kind.
-    pub(super) fn mint(&self, setup: &Setup, stranger: &TestIssuer, number: usize) -> Minted {
-        let look_up = |place: &str| moment(place, number).or_else(|| url_of(place, &setup.issuer, stranger));
-        let builder = self.builder(setup, stranger, &look_up);
-        let (input, signed) = match &self.input {
-            None => {
-                let token = builder.sign();
-                let (input, signature) = token.rsplit_once('.').unwrap();
-                (input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
-            }
-            Some(template) => {
-                let plain = builder.signing_input();
-                let (header, payload) = plain.split_once('.').unwrap();
-                let input = fill_text(template, &|place| misspelt(place, header, payload));
-                let token = setup.own.sign(&input);
-                let (_, signature) = token.rsplit_once('.').unwrap();
-                (input, URL_SAFE_NO_PAD.decode(signature).unwrap())
-            }
+    /// Makes the `number`th token of its kind. If it is bound, then to the key with the thumbprint `jkt`.
+    pub(super) fn mint(&self, setup: &Setup, stranger: &TestIssuer, number: usize, jkt: Option<&str>) -> Minted {
+        let look_up = |place: &str| match place {
+            "jkt" => jkt.map(|jkt| jkt.as_bytes().to_vec()),
+            place => moment(place, number).or_else(|| url_of(place, &setup.issuer, stranger)),
         };
-        let another = || {
-            let token = self.builder(setup, stranger, &look_up).claim("jti", "another").sign();
-            URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap()
-        };
-        let signature = match &self.signature {
-            None => signed,
-            Some(signature) => signature.apply(signed, self.algorithm(), &input, &setup.issuer, &another),
-        };
-        let signature = URL_SAFE_NO_PAD.encode(signature);
-        let whole = format!("{input}.{signature}");
-        let (header, payload) = input.split_once('.').unwrap_or((&input, ""));
-        let in_text = |place: &str| match place {
-            "token" => Some(whole.clone().into_bytes()),
-            "s" => Some(signature.clone().into_bytes()),
-            place => misspelt_signature(place, &signature)
-                .or_else(|| misspelt(place, header, payload))
-                .or_else(|| look_up(place)),
-        };
-        let token = self.text.as_ref().map(|text| fill(text, &in_text));
-        let token = token.unwrap_or_else(|| whole.clone().into_bytes());
-        Minted { token, parts: [header.to_owned(), payload.to_owned(), signature] }
+        let jwks = || setup.issuer.jwks();
+        let ground = Ground { own: &setup.own, jwks: &jwks, look_up: &look_up };
+        self.finish(&self.good_token(setup, stranger, jkt), &ground)
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
         self.alg.as_deref().map_or(Algorithm::ES256, |name| name.parse().unwrap())
     }
 
-    fn builder(&self, setup: &Setup, stranger: &TestIssuer, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> TokenBuilder {
+    fn good_token(&self, setup: &Setup, stranger: &TestIssuer, jkt: Option<&str>) -> TokenBuilder {
         let mut builder = setup.issuer.token_by(self.algorithm()).audience(AUDIENCE).scope("read:me");
         match self.by.as_deref() {
             None => {}
@@ -110,6 +102,47 @@ impl Recipe {
         if self.input.is_some() {
             builder = builder.header("kid", "own");
         }
+        match jkt {
+            None => builder,
+            Some(jkt) => builder.claim("cnf", serde_json::json!({ "jkt": jkt })),
+        }
+    }
+
+    /// Changes a good token or proof, and signs it.
+    pub(super) fn finish<B: Builder>(&self, good: &B, ground: &Ground<'_>) -> Minted {
+        let Ground { own, jwks, look_up } = *ground;
+        let builder = self.changed(good.clone(), look_up);
+        let builder = self.length.map_or(builder.clone(), |length| builder.padded(length));
+        let (input, signed) = match &self.input {
+            None => parts(&builder.sign()),
+            Some(template) => {
+                let plain = builder.signing_input();
+                let (header, payload) = plain.split_once('.').unwrap();
+                parts(&own.sign(&fill_text(template, &|place| misspelt(place, header, payload))))
+            }
+        };
+        let another = || parts(&self.changed(good.clone(), look_up).claim("jti", "another".into()).sign()).1;
+        let signature = match &self.signature {
+            None => signed,
+            Some(signature) => signature.apply(signed, self.algorithm(), &input, jwks, &another),
+        };
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        let whole = format!("{input}.{signature}");
+        let (header, payload) = input.split_once('.').unwrap_or((&input, ""));
+        let in_text = |place: &str| match place {
+            // Of a proof too.
+            "token" => Some(whole.clone().into_bytes()),
+            "s" => Some(signature.clone().into_bytes()),
+            place => misspelt_signature(place, &signature)
+                .or_else(|| misspelt(place, header, payload))
+                .or_else(|| look_up(place)),
+        };
+        let text = self.text.as_ref().map(|text| fill(text, &in_text));
+        let text = text.unwrap_or_else(|| whole.clone().into_bytes());
+        Minted { text, parts: [header.to_owned(), payload.to_owned(), signature] }
+    }
+
+    fn changed<B: Builder>(&self, mut builder: B, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> B {
         for (name, value) in &self.claims {
             builder = builder.claim(&fill_text(name, look_up), resolved(value, look_up));
         }
@@ -122,7 +155,7 @@ impl Recipe {
         for name in &self.without_header {
             builder = builder.without_header(name);
         }
-        let [header, payload] = decoded(&builder);
+        let [header, payload] = builder.decoded();
         if let Some(header) = rewritten(&header, &self.header_replace, self.header_text.as_deref(), look_up) {
             builder = builder.raw_header(header);
         }
@@ -131,6 +164,12 @@ impl Recipe {
         }
         builder
     }
+}
+
+/// The signing input and the signature.
+fn parts(signed: &str) -> (String, Vec<u8>) {
+    let (input, signature) = signed.rsplit_once('.').unwrap();
+    (input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
 }
 
 /// The text with what is to be replaced replaced, or another one, if it is not to stay as it is.
@@ -184,7 +223,7 @@ fn resolved(value: &Value, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> Value {
 }
 
 /// `<<now+60>>`, `<<now-0.5>>`, and `<<number>>` of those at once.
-fn moment(place: &str, number: usize) -> Option<Vec<u8>> {
+pub(super) fn moment(place: &str, number: usize) -> Option<Vec<u8>> {
     if place == "number" {
         return Some(number.to_string().into_bytes());
     }
@@ -199,40 +238,4 @@ fn moment(place: &str, number: usize) -> Option<Vec<u8>> {
         (i64::try_from(now).unwrap() + distance).to_string()
     };
     Some(text.into_bytes())
-}
-
-/// A part in another spelling: `<<h>>` and `<<p>>` are the header and the payload as they should be, `<<p spare 1>>` the
-/// payload with 1 in the bits to spare.
-fn misspelt(place: &str, header: &str, payload: &str) -> Option<Vec<u8>> {
-    let (part, spelling) = place.split_once(' ').unwrap_or((place, ""));
-    let part = match part {
-        "h" => header,
-        "p" => payload,
-        _ => return None,
-    };
-    Some(spelt(part, spelling)?.into_bytes())
-}
-
-fn misspelt_signature(place: &str, signature: &str) -> Option<Vec<u8>> {
-    Some(spelt(signature, place.strip_prefix("s ")?)?.into_bytes())
-}
-
-fn spelt(part: &str, spelling: &str) -> Option<String> {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bytes = || URL_SAFE_NO_PAD.decode(part).unwrap();
-    let (start, last) = part.split_at(part.len().saturating_sub(1));
-    Some(match spelling {
-        "" => part.to_owned(),
-        "padded" => URL_SAFE.encode(bytes()),
-        "standard" => STANDARD_NO_PAD.encode(bytes()),
-        "raw" => String::from_utf8(bytes()).unwrap(),
-        "twice" => URL_SAFE_NO_PAD.encode(part),
-        "broken" => format!("{}\n{}", &part[..4], &part[4..]),
-        "cut" => start.to_owned(),
-        spare => {
-            let bits = spare.strip_prefix("spare ")?.parse::<usize>().unwrap();
-            let last = ALPHABET.find(last).unwrap() | bits;
-            format!("{start}{}", &ALPHABET[last..=last])
-        }
-    })
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
+use super::challenges::Offered;
 use super::template::{fill, fill_text};
 use crate::example_process::{Build, Example};
 use crate::harness::AUDIENCE;
@@ -25,6 +26,8 @@ pub(super) struct Spec {
     profile: Option<String>,
     /// What the program is told beside its issuer and its audience.
     flags: Option<Vec<String>>,
+    /// What it is told about proofs, beside that.
+    dpop: Vec<String>,
     /// The issuer that the program is told, if it is not the one that it has; `<<issuer>>` is that.
     issuer: Option<String>,
     /// What the issuer does from the start.
@@ -34,6 +37,10 @@ pub(super) struct Spec {
 }
 
 impl Spec {
+    pub(super) fn has_all_algorithms(&self) -> bool {
+        matches!(&*self.algorithms, [all] if all == "all")
+    }
+
     pub(super) fn of_all_algorithms(self) -> Self {
         Self { algorithms: vec!["all".to_owned()], ..self }
     }
@@ -98,7 +105,7 @@ impl Setup {
     pub(super) fn start(build: Build, name: &str, spec: &Spec, stranger: &TestIssuer, more_keys: Vec<Value>) -> Self {
         let named: Vec<Algorithm> = match &*spec.algorithms {
             [] => vec![Algorithm::ES256],
-            [all] if all == "all" => Algorithm::ALL.to_vec(),
+            _ if spec.has_all_algorithms() => Algorithm::ALL.to_vec(),
             names => names.iter().map(|name| name.parse().unwrap()).collect(),
         };
         let issuer = TestIssuer::builder().algorithms(named).path(&spec.path).start();
@@ -116,7 +123,7 @@ impl Setup {
         let usual = ["--scope", "read:me", "--acr", "mfa hwk", "--max-age", "300"].map(str::to_owned);
         let flags = spec.flags.clone().unwrap_or_else(|| usual.to_vec());
         let mut all = vec!["--issuer", &told, "--audience", AUDIENCE];
-        all.extend(flags.iter().map(|flag| &**flag));
+        all.extend(flags.iter().chain(&spec.dpop).map(|flag| &**flag));
         if let Some(profile) = &spec.profile {
             all.extend(["--profile", profile]);
         }
@@ -134,6 +141,24 @@ impl Setup {
 
     pub(super) fn profile(&self) -> &str {
         self.spec.profile.as_deref().unwrap_or("generic")
+    }
+
+    /// What its challenges name.
+    pub(super) fn offered(&self) -> Offered {
+        let has = |word: &str| self.spec.dpop.iter().any(|flag| flag == word);
+        let schemes = match (has("--dpop"), has("required")) {
+            (false, _) => &["Bearer"][..],
+            (true, false) => &["Bearer", "DPoP"],
+            (true, true) => &["DPoP"],
+        };
+        Offered { schemes, nonces: has("--dpop-nonce") }
+    }
+
+    /// The URL by which clients know the API, without a slash at its end.
+    pub(super) fn base_url(&self) -> String {
+        let mut flags = self.spec.dpop.iter().skip_while(|flag| *flag != "--base-url").skip(1);
+        let url = flags.next().map_or_else(|| format!("http://{}", self.example.address()), Clone::clone);
+        url.trim_end_matches('/').to_owned()
     }
 
     /// How often its issuer was asked for something, or the stranger for anything.

@@ -1,12 +1,11 @@
 //! What is done to a signature.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::TestIssuer;
 
 use super::template::bytes;
 use crate::harness::hmac::{algorithm as hmac_algorithm, public_material};
@@ -45,6 +44,8 @@ pub(super) enum Signature {
     PlusModulus,
     /// RSA: 0, 1, n or n − 1.
     Rsa(String),
+    /// RSA: the message as PKCS#1 encodes it, which is its own signature if the exponent is 1 (RFC 8017 §9.2).
+    Pkcs1,
     /// HMAC with what everybody knows: the hash, and the number of the secret among all public material.
     Hmac(String, usize),
     /// HMAC with these bytes.
@@ -57,7 +58,7 @@ impl Signature {
         signed: Vec<u8>,
         algorithm: Algorithm,
         input: &str,
-        issuer: &TestIssuer,
+        jwks: &dyn Fn() -> Value,
         another: &dyn Fn() -> Vec<u8>,
     ) -> Vec<u8> {
         let length = signed.len();
@@ -93,11 +94,11 @@ impl Signature {
                 padded
             }
             Self::PlusOrder => plus_order(&signed),
-            Self::PlusModulus => add_if_it_fits(&signed, &modulus(issuer)),
-            Self::Rsa(which) => rsa_number(which, &modulus(issuer)),
+            Self::PlusModulus => add_if_it_fits(&signed, &modulus(&jwks())),
+            Self::Rsa(which) => rsa_number(which, &modulus(&jwks())),
+            Self::Pkcs1 => pkcs1(input, &modulus(&jwks())),
             Self::Hmac(hash, secret) => {
-                let jwks = of_rsa_and_p256(&issuer.jwks());
-                let (_, secret) = public_material(&jwks).swap_remove(*secret);
+                let (_, secret) = public_material(&of_rsa_and_p256(&jwks())).swap_remove(*secret);
                 with_hmac(hmac_algorithm(hash), &secret)
             }
             Self::HmacSecret(hex) => with_hmac(hmac::HMAC_SHA256, &bytes(hex)),
@@ -106,8 +107,8 @@ impl Signature {
 }
 
 /// How much public material there is to forge with.
-pub(super) fn count_of_public_material(issuer: &TestIssuer) -> usize {
-    public_material(&of_rsa_and_p256(&issuer.jwks())).len()
+pub(super) fn count_of_public_material(jwks: &Value) -> usize {
+    public_material(&of_rsa_and_p256(jwks)).len()
 }
 
 fn of_rsa_and_p256(jwks: &Value) -> Value {
@@ -147,8 +148,7 @@ fn plus_order(signed: &[u8]) -> Vec<u8> {
     [&signed[..32], &sum].concat()
 }
 
-fn modulus(issuer: &TestIssuer) -> Vec<u8> {
-    let jwks = issuer.jwks();
+fn modulus(jwks: &Value) -> Vec<u8> {
     let rsa = jwks["keys"].as_array().unwrap().iter().find(|jwk| jwk["kty"] == "RSA").unwrap();
     URL_SAFE_NO_PAD.decode(rsa["n"].as_str().unwrap()).unwrap()
 }
@@ -158,6 +158,14 @@ fn add_if_it_fits(signed: &[u8], modulus: &[u8]) -> Vec<u8> {
     let longer = |bytes: &[u8]| [&[0], bytes].concat();
     let sum = add(&longer(signed), &longer(modulus));
     if sum[0] == 0 { sum[1..].to_vec() } else { sum }
+}
+
+/// The encoded message of RS256.
+fn pkcs1(input: &str, modulus: &[u8]) -> Vec<u8> {
+    let hash = digest::digest(&digest::SHA256, input.as_bytes());
+    let info = [&bytes("3031300d060960864801650304020105000420"), hash.as_ref()].concat();
+    let padding = vec![0xff; modulus.len() - info.len() - 3];
+    [&[0, 1], &*padding, &[0], &info].concat()
 }
 
 fn rsa_number(which: &str, modulus: &[u8]) -> Vec<u8> {

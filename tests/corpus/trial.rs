@@ -1,28 +1,46 @@
 //! One case against one setup.
 
+use std::sync::Mutex;
 use std::thread;
 
 use serde_json::json;
 use tower_bearer::testing::TestIssuer;
 
-use super::case::{Case, Request, Step};
+use super::case::{Again, Case, Request, Step};
+use super::challenges::{Challenges, used_scheme};
 use super::expectation::{Kind, headers_are_in_order};
 use super::key::PublishedKey;
-use super::mint::Minted;
+use super::mint::{Minted, Recipe};
+use super::proof::{Purpose, jkt_of};
 use super::report::Report;
+use super::request::Sent;
 use super::setup::{Setup, url_of};
-use super::template::{fill, fill_text};
+use super::template::fill_text;
 use super::wire::{Response, exchange};
 
 pub(super) struct Trial<'a> {
-    pub(super) case: &'a Case,
-    pub(super) setup: &'a Setup,
-    pub(super) stranger: &'a TestIssuer,
-    pub(super) key: Option<&'a PublishedKey>,
-    pub(super) report: &'a Report,
+    case: &'a Case,
+    setup: &'a Setup,
+    stranger: &'a TestIssuer,
+    key: Option<&'a PublishedKey>,
+    report: &'a Report,
+    /// What the step before has sent.
+    sent: Mutex<Option<Sent>>,
+    /// The nonce of the last answer that had one.
+    nonce: Mutex<Option<String>>,
 }
 
-impl Trial<'_> {
+impl<'a> Trial<'a> {
+    pub(super) fn new(
+        case: &'a Case,
+        setup: &'a Setup,
+        stranger: &'a TestIssuer,
+        key: Option<&'a PublishedKey>,
+        report: &'a Report,
+    ) -> Self {
+        Self { case, setup, stranger, key, report, sent: Mutex::default(), nonce: Mutex::default() }
+    }
+
     pub(super) fn run(&self) {
         let asked = self.asked();
         for step in &self.case.steps {
@@ -60,43 +78,97 @@ impl Trial<'_> {
 
     /// One request, and whether its answer is the one that the step expects.
     fn attempt(&self, step: &Step, number: usize) {
-        let minted = self.mint(step, number);
-        let request = request(&step.request, &minted, &|place| match place {
-            "good" => Some(self.mint_plain().token),
-            "kept" => Some(self.setup.kept.get_or_init(|| self.mint_plain().token).clone()),
+        let sent = self.credentials(step, number);
+        let request = step.request.bytes(&sent, &|place| match place {
+            "good" => Some(self.mint_plain().text),
+            "kept" => Some(self.setup.kept.get_or_init(|| self.mint_plain().text).clone()),
             place => url_of(place, &self.setup.issuer, self.stranger),
         });
-        self.setup.sent.lock().unwrap().extend(minted.secrets().cloned());
-        let verdict =
-            exchange(self.setup.example.address(), &request).and_then(|reply| self.check_reply(step, &minted, &reply));
+        self.setup.sent.lock().unwrap().extend(sent.secrets().cloned());
+        let verdict = exchange(self.setup.example.address(), &request)
+            .and_then(|reply| self.check_reply(step, &sent, used_scheme(&request), &reply));
         let (kinds, fault) = verdict.unwrap_or_else(|fault| (Vec::new(), Some(fault)));
         self.report.answered(&self.named(), &kinds, fault);
+        *self.sent.lock().unwrap() = Some(sent);
+    }
+
+    fn credentials(&self, step: &Step, number: usize) -> Sent {
+        let before = self.sent.lock().unwrap().clone();
+        match step.again {
+            None => {
+                let token = self.mint(step, number);
+                self.with_proof(step, number, token)
+            }
+            Some(Again::Token) => self.with_proof(step, number, before.unwrap().token),
+            Some(Again::Proof) => Sent { token: self.mint(step, number), proof: before.unwrap().proof },
+            Some(Again::Both) => before.unwrap(),
+        }
+    }
+
+    fn with_proof(&self, step: &Step, number: usize, token: Minted) -> Sent {
+        let purpose = Purpose { token: &token.text, request: &step.request, nonce: &|| self.nonce() };
+        let proof = step.proof.as_ref().map(|proof| proof.mint_proof(self.setup, self.stranger, number, &purpose));
+        Sent { token, proof }
+    }
+
+    /// A nonce of the server, of the last answer of this case or of one that asks for it.
+    fn nonce(&self) -> String {
+        if !self.setup.offered().nonces {
+            return "no nonce".to_owned();
+        }
+        let known = self.nonce.lock().unwrap().clone();
+        known.unwrap_or_else(|| {
+            let token =
+                Recipe::default().mint(self.setup, self.stranger, 0, Some(&jkt_of(Recipe::default().algorithm())));
+            let purpose = Purpose { token: &token.text, request: &Request::default(), nonce: &String::new };
+            let proof = Recipe::default().mint_proof(self.setup, self.stranger, 0, &purpose);
+            let request = Request::default().bytes(&Sent { token, proof: Some(proof) }, &|_| None);
+            let reply = exchange(self.setup.example.address(), &request).unwrap();
+            let response = Response::parse_all(&reply, false).unwrap().swap_remove(0);
+            response.header("dpop-nonce").expect("a nonce").to_owned()
+        })
     }
 
     fn mint(&self, step: &Step, number: usize) -> Minted {
-        let Some(key) = self.key else { return step.token.mint(self.setup, self.stranger, number) };
+        let jkt = match (step.token.bound.as_deref(), &step.proof) {
+            (Some("no one"), _) | (None, None) => None,
+            (Some(algorithm), _) => Some(jkt_of(algorithm.parse().unwrap())),
+            (None, Some(proof)) => Some(proof.jkt(self.setup)),
+        };
+        let jkt = jkt.as_deref();
+        let Some(key) = self.key else { return step.token.mint(self.setup, self.stranger, number, jkt) };
         let mut recipe = step.token.clone();
         recipe.by = Some("stranger".to_owned());
         recipe.alg.get_or_insert_with(|| key.algorithm.name().to_owned());
         recipe.header.entry("kid").or_insert_with(|| json!(key.kid));
-        recipe.mint(self.setup, self.stranger, number)
+        recipe.mint(self.setup, self.stranger, number, jkt)
     }
 
     fn mint_plain(&self) -> Minted {
-        super::mint::Recipe::default().mint(self.setup, self.stranger, 0)
+        Recipe::default().mint(self.setup, self.stranger, 0, None)
     }
 
     /// What the answers are; and what is wrong with them, if they are not the expected ones.
-    fn check_reply(&self, step: &Step, minted: &Minted, reply: &[u8]) -> Result<(Vec<Kind>, Option<String>), String> {
+    fn check_reply(
+        &self,
+        step: &Step,
+        sent: &Sent,
+        used: Option<&str>,
+        reply: &[u8],
+    ) -> Result<(Vec<Kind>, Option<String>), String> {
         let to_head = step.request.method.as_deref() == Some("HEAD");
         let responses = Response::parse_all(reply, to_head)?;
-        let mut kinds = responses.iter().map(Kind::of).collect::<Result<Vec<_>, _>>()?;
+        let kind = |response| Kind::of(response, used, self.setup.offered());
+        let mut kinds = responses.iter().map(kind).collect::<Result<Vec<_>, _>>()?;
         if kinds.is_empty() {
             kinds.push(Kind::Closed);
         }
         for (response, kind) in responses.iter().zip(&kinds) {
             headers_are_in_order(response)?;
-            shows_nothing_of(minted, response, *kind)?;
+            shows_nothing_of(sent, response, *kind)?;
+            if let Some(nonce) = response.header("dpop-nonce") {
+                *self.nonce.lock().unwrap() = Some(nonce.to_owned());
+            }
         }
         let expected = step.expect.answers(self.setup.profile());
         let as_expected = expected.len() == kinds.len()
@@ -114,14 +186,14 @@ impl Trial<'_> {
     /// What else the step says of the last answer.
     fn details(&self, step: &Step, responses: &[Response]) -> Option<String> {
         let response = responses.last()?;
-        let challenge = response.header("www-authenticate").unwrap_or_default();
+        let challenges = Challenges::read(response, self.setup.offered()).ok()?;
         for (name, value) in &step.challenge {
             let value = fill_text(value, &|place| match place {
                 "address" => Some(self.setup.example.address().as_bytes().to_vec()),
                 place => url_of(place, &self.setup.issuer, self.stranger),
             });
-            if !challenge.contains(&format!("{name}=\"{value}\"")) {
-                return Some(format!("the challenge has no {name}=\"{value}\": {challenge}"));
+            if !challenges.have(name, &value) {
+                return Some(format!("the challenge has no {name}=\"{value}\": {response:?}"));
             }
         }
         let body = String::from_utf8_lossy(&response.body);
@@ -131,42 +203,16 @@ impl Trial<'_> {
     }
 }
 
-/// Nothing of the token comes back (rows A16, A20), and nothing that its maker wrote, whose mark is `zebra`.
-fn shows_nothing_of(minted: &Minted, response: &Response, kind: Kind) -> Result<(), String> {
+/// Nothing of the token and the proof comes back (rows A16, A20), and nothing that their maker wrote, whose mark is `zebra`.
+fn shows_nothing_of(sent: &Sent, response: &Response, kind: Kind) -> Result<(), String> {
     let headers: Vec<String> = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let headers = headers.join("\n");
     let shown = format!("{headers}{}", String::from_utf8_lossy(&response.body));
-    if let Some(part) = minted.secrets().find(|part| shown.contains(&***part)) {
-        return Err(format!("{part} of the token comes back: {shown}"));
+    if let Some(part) = sent.secrets().find(|part| shown.contains(&***part)) {
+        return Err(format!("{part} comes back: {shown}"));
     }
     if kind != Kind::Granted && shown.to_ascii_lowercase().contains("zebra") {
         return Err(format!("what the token says comes back: {shown}"));
     }
     Ok(())
-}
-
-/// The request as bytes.
-fn request(request: &Request, minted: &Minted, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
-    let look_up = |place: &str| match place {
-        "token" => Some(minted.token.clone()),
-        place => look_up(place),
-    };
-    let fill = |text: &str| fill(text, &look_up);
-    if let Some(raw) = &request.raw {
-        return fill(raw);
-    }
-    let method = request.method.as_deref().unwrap_or("GET");
-    let target = request.target.as_deref().unwrap_or("/api/me");
-    let version = request.version.as_deref().unwrap_or("HTTP/1.1");
-    let mut bytes = fill(&format!("{method} {target} {version}\r\nHost: api.example.test\r\nConnection: close\r\n"));
-    let usual = ["Bearer <<token>>".to_owned()];
-    let authorization = request.authorization.as_deref().unwrap_or(&usual);
-    let authorization: Vec<_> = authorization.iter().map(|value| format!("Authorization: {value}")).collect();
-    for line in request.lines_before.iter().chain(&authorization).chain(&request.lines) {
-        bytes.extend(fill(line));
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend(fill(request.body.as_deref().unwrap_or_default()));
-    bytes
 }

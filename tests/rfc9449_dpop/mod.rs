@@ -1,10 +1,14 @@
 //! DPoP (RFC 9449): a token that is bound to a key passes with a good proof, and never without one.
 
+mod every_path;
 mod explained;
+mod floods;
+mod nonce_times;
 mod nonces;
 mod presentation;
 mod proofs;
 mod replays;
+mod store_failures;
 
 use std::convert::Infallible;
 

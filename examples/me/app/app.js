@@ -158,7 +158,7 @@ const SCHEME = prover ? 'DPoP' : 'Bearer';
 function askApi(path, { json, answer }) {
   const [method, url, access_token] = [json ? 'POST' : 'GET', `${config.api}${path}`, tokens.access_token];
   return exchange({
-    title: `${method} ${path}, ${SCHEME} token`,
+    title: `${method} ${path}, ${prover ? 'token and proof' : 'Bearer token'}`,
     to: 'resource',
     url,
     authorization: [SCHEME, access_token],

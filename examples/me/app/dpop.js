@@ -1,7 +1,8 @@
 // The page's key for DPoP (RFC 9449), and the proofs that it signs: whoever steals an access token cannot use it without the key.
 //
 // The browser makes the key, and no script can read its private half (`extractable: false`). A foreign script inside this page could
-// sign with it as long as it runs, but could not take it away. IndexedDB keeps keys as they are, so a reload finds the same one.
+// sign with it as long as it runs, but could not take it away. It could also ask for a token for a key of its own, so the
+// Content-Security-Policy is still needed. IndexedDB keeps keys as they are, so a reload finds the same one.
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const [DATABASE, STORE, NAME] = ['dpop', 'keys', 'own'];

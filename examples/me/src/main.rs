@@ -27,6 +27,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
+use tower_bearer::introspection::{ClientAuthentication, Secret};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
@@ -67,10 +68,11 @@ struct Arguments {
     /// How closely tokens must follow RFC 9068
     #[arg(long, value_enum, default_value = "generic")]
     profile: ProfileName,
-    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone
+    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone; without --issuer, the example's
+    /// own clients have keys then
     #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "offered")]
     dpop: Option<DpopMode>,
-    /// Require a nonce of the API in every proof, whatever the client's clock says
+    /// Require a nonce of the server in every proof, whatever the client's clock says
     #[arg(long, requires = "dpop")]
     dpop_nonce: bool,
     /// The URL by which clients know the API, if it is not the one that is listened on: proofs name it
@@ -79,6 +81,9 @@ struct Arguments {
     /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
     #[arg(long, value_name = "CIDR", requires = "dpop")]
     trust_proxy: Vec<String>,
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
+    #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
+    introspect: Option<String>,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -134,7 +139,7 @@ async fn for_an_issuer(
     listener: TcpListener,
     url: &str,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let server = server(arguments, &Issuer::discover(issuer)?, url)?;
+    let server = server(arguments, &arguments.trusted(issuer)?, url)?;
     let origins = arguments.cors.iter().cloned().collect();
     let serving = serve(listener, api::router(&server, &arguments.needs(), origins));
     println!("The API is at {url}/api/me\n");
@@ -226,6 +231,15 @@ impl Arguments {
             proofs = proofs.required();
         }
         Ok(Some(proofs))
+    }
+
+    /// The issuer with this URL, as the API trusts it.
+    fn trusted(&self, issuer: &str) -> Result<Issuer, Box<dyn Error>> {
+        let Some(client) = &self.introspect else { return Ok(Issuer::discover(issuer)?) };
+        let (id, secret) =
+            client.split_once(':').ok_or("--introspect: expected CLIENT_ID:SECRET, and found no colon")?;
+        let client = ClientAuthentication::client_secret_basic(id, Secret::new(secret)?)?;
+        Ok(Issuer::introspection(issuer, client)?)
     }
 
     /// How the API at this URL accepts proofs.

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use self::stub::Stub;
+use super::endpoint::Endpoint;
 use super::*;
 use crate::clock::Clock;
 use crate::keys::Encryption;

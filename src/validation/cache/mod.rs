@@ -1,13 +1,17 @@
 //! Tokens that were verified before. A valid signature stays valid as long as its key is trusted, so it need not be verified again.
 //!
 //! An entry states something about the past. Its user checks again whatever may have changed since: the time, and whether the
-//! [provenance](Entry::provenance) still proves the token. Nothing depends on an entry being removed in time, because an
+//! [evidence](Entry::evidence) still proves the token. Nothing depends on an entry being removed in time, because an
 //! insertion may always come a moment later.
 
 mod admission_filter;
 mod counters;
+mod fingerprint;
 mod settings;
 mod verified_tokens;
 
+pub(crate) use fingerprint::Fingerprint;
+#[cfg(feature = "introspection")]
+pub(crate) use fingerprint::Fingerprinter;
 pub use settings::{TokenCache, TokenCacheStatus};
-pub(crate) use verified_tokens::{Entry, Fingerprint, VerifiedTokens};
+pub(crate) use verified_tokens::{Entry, VerifiedTokens};

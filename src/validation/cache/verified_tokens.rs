@@ -4,12 +4,12 @@ use std::thread::available_parallelism;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
-use siphasher::sip128::SipHasher24;
 
-use super::super::provenance::Provenance;
+use super::super::evidence::Evidence;
 use super::super::trusted_issuer::IssuerGeneration;
 use super::admission_filter::AdmissionFilter;
 use super::counters::Counters;
+use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::settings::{TokenCache, TokenCacheStatus};
 use crate::AccessToken;
 use crate::metrics;
@@ -30,15 +30,10 @@ const SMALLEST: u64 = (OVERHEAD + size_of::<Entry>()) as u64;
 /// The verified tokens of one server. The generation of an issuer stands for the rules by which a token was validated.
 pub(crate) struct VerifiedTokens {
     entries: Cache<Fingerprint, Entry, MinimumWeight, NoRehash>,
-    /// Its key is this cache's own and secret, so that strangers cannot make two tokens collide.
-    hasher: SipHasher24,
+    fingerprints: Fingerprinter,
     admission: AdmissionFilter,
     counters: Counters,
 }
-
-/// Identifies a token without its text: SipHash-2-4 with 128 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Fingerprint(u128);
 
 /// An accepted token and what its validity depends on.
 #[derive(Clone)]
@@ -46,7 +41,7 @@ pub(crate) struct Entry {
     pub(crate) token: AccessToken,
     /// A copy of the token's: in a large cache every access to another place in memory costs as much as a tenth of a hit.
     pub(crate) validity: Validity,
-    pub(crate) provenance: Provenance,
+    pub(crate) evidence: Evidence,
     /// The issuer that the token was validated for.
     pub(crate) issuer: IssuerGeneration,
 }
@@ -56,8 +51,7 @@ impl VerifiedTokens {
     pub(crate) fn new(settings: &TokenCache) -> Option<Self> {
         let TokenCache { entries, bytes } = *settings;
         let bytes = bytes.min(MAX_BYTES);
-        let mut key = [0; 16];
-        if entries == 0 || bytes == 0 || aws_lc_rs::rand::fill(&mut key).is_err() {
+        if entries == 0 || bytes == 0 {
             return None;
         }
         // For every two entries that it expects, the cache remembers one that was evicted, and counts that in no weight. So it must
@@ -80,14 +74,14 @@ impl VerifiedTokens {
                 NoRehash,
                 DefaultLifecycle::default(),
             ),
-            hasher: SipHasher24::new_with_key(&key),
+            fingerprints: Fingerprinter::new()?,
             admission: AdmissionFilter::for_entries(entries),
             counters: Counters::default(),
         })
     }
 
     pub(crate) fn fingerprint(&self, token: &str) -> Fingerprint {
-        Fingerprint(self.hasher.hash(token.as_bytes()).as_u128())
+        self.fingerprints.of(token)
     }
 
     pub(crate) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {

@@ -108,6 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |facts| facts.policy.recipient.check_audience(facts.claims, facts.client(), facts.policy.profile),
         expected: |facts| match &facts.policy.recipient {
             Recipient::Audience(audiences) => list(audiences.iter().map(|it| &**it)),
+            Recipient::CheckedByIssuer(audiences) => format!("none, or {}", list(audiences.iter().map(|it| &**it))),
             Recipient::Client { audiences, .. } => format!(
                 "a client, and {} {}",
                 if facts.policy.profile == Profile::Generic { "if there is an aud," } else { "in aud" },
@@ -117,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         found: |facts| {
             let aud = strings(facts.claims.aud.as_ref());
             match &facts.policy.recipient {
-                Recipient::Audience(_) => aud,
+                Recipient::Audience(_) | Recipient::CheckedByIssuer(_) => aud,
                 Recipient::Client { .. } => format!("the client {}, aud {aud}", quoted(facts.client())),
             }
         },

@@ -1,12 +1,12 @@
 //! Whose token it is, and that it is an access token.
 
 use super::super::dialect::{AtHash, Mark};
-use super::super::policy::UserFlow;
+use super::super::policy::{Format, UserFlow};
 use super::super::profile::Profile;
 use super::super::token_error::TokenError;
 use super::rule::{Applies, Facts, Rule, require_claim};
-use super::text::{list, presence};
-use crate::jose::Algorithm;
+use super::text::{list, presence, strings};
+use crate::jose::{Algorithm, Strings};
 use crate::redact::quoted;
 use crate::token::ClaimJson;
 
@@ -35,27 +35,27 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "alg",
         source: "RFC 8725 §3.1",
-        applies: Applies::Always,
+        applies: Applies::If(|policy| policy.format == Format::Jwt),
         check: |facts| {
-            let found = facts.header.algorithm;
+            let found = facts.header()?.algorithm;
             if facts.policy.algorithms.contains(found) { Ok(()) } else { Err(TokenError::Algorithm { found }) }
         },
         expected: |facts| {
             let allowed = Algorithm::ALL.iter().filter(|it| facts.policy.algorithms.contains(**it));
             list(allowed.map(|algorithm| algorithm.name()))
         },
-        found: |facts| facts.header.algorithm.to_string(),
+        found: |facts| facts.header.map_or("none".to_owned(), |header| header.algorithm.to_string()),
     },
     Rule {
         name: "typ",
         source: "RFC 9068 §4, RFC 8725 §3.11",
-        applies: Applies::Always,
+        applies: Applies::If(|policy| policy.format == Format::Jwt),
         check: check_type,
         expected: |facts| match facts.policy.profile {
             Profile::Rfc9068 => "at+jwt".to_owned(),
             Profile::Generic => "at+jwt, JWT, JOSE or none".to_owned(),
         },
-        found: |facts| quoted(facts.header.typ.as_deref()),
+        found: |facts| quoted(facts.header.and_then(|header| header.typ.as_deref())),
     },
     Rule {
         name: "kind",
@@ -77,6 +77,14 @@ pub(super) const RULES: &[Rule] = &[
             Err(TokenError::Missing { claim }) => format!("no {claim}"),
             _ => "none".to_owned(),
         },
+    },
+    Rule {
+        name: "token_type",
+        source: "RFC 7662 §2.2",
+        applies: Applies::If(|policy| policy.format == Format::Opaque),
+        check: check_token_type,
+        expected: |_| "none, or not that of a refresh or ID token".to_owned(),
+        found: |facts| strings(facts.claims.token_type.as_ref()),
     },
     Rule {
         name: "provider",
@@ -170,8 +178,9 @@ fn found_mark(facts: &Facts<'_>) -> String {
 
 /// RFC 9068 §4, RFC 8725 §3.11. `JOSE` says no more than that this is a JWS (RFC 7515 §4.1.9), so it counts as no `typ`.
 fn check_type(facts: &Facts<'_>) -> Result<(), TokenError> {
-    let typ = facts.header.typ.as_deref();
-    let is = |expected: &str| facts.header.is_of_type(expected);
+    let header = facts.header()?;
+    let typ = header.typ.as_deref();
+    let is = |expected: &str| header.is_of_type(expected);
     let is_acceptable = match facts.policy.profile {
         Profile::Rfc9068 => is("at+jwt"),
         Profile::Generic => typ.is_none() || is("at+jwt") || is("JWT") || is("JOSE"),
@@ -189,8 +198,11 @@ fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
     if let Some(claim) = claims.foreign {
         return Err(TokenError::NotAnAccessToken { claim });
     }
-    // Amazon Cognito writes `access` or `id`.
-    if claims.token_use.as_deref().is_some_and(|token_use| token_use != "access") {
+    // Amazon Cognito writes `access` or `id`, and Ory Hydra answers `access_token` or `refresh_token`.
+    let is_access = |token_use: &str| {
+        token_use == "access" || (facts.policy.format == Format::Opaque && token_use == "access_token")
+    };
+    if claims.token_use.as_deref().is_some_and(|token_use| !is_access(token_use)) {
         return Err(TokenError::NotAnAccessToken { claim: "token_use" });
     }
     // Keycloak writes `Bearer` or one of these.
@@ -203,4 +215,18 @@ fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
         return Err(TokenError::Missing { claim: "at_hash" });
     }
     Ok(())
+}
+
+/// RFC 7662 §2.2 leaves the values to RFC 6749 §7.1, where they say how a token is used: `Bearer`, `DPoP`. Some issuers say there
+/// that it is no access token.
+fn check_token_type(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let is_other = |found: &str| {
+        let found = found.to_ascii_lowercase();
+        found == "id" || ["refresh", "offline", "id_token", "logout"].iter().any(|other| found.contains(other))
+    };
+    match facts.claims.token_type.as_ref().map(Strings::as_slice) {
+        None => Ok(()),
+        Some(Some([found])) if !is_other(found) => Ok(()),
+        Some(_) => Err(TokenError::NotAnAccessToken { claim: "token_type" }),
+    }
 }

@@ -49,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         applies: Applies::If(|policy| matches!(policy.recipient, Recipient::Client { .. })),
         check: |facts| facts.policy.recipient.check_client(facts.client()),
         expected: |facts| match &facts.policy.recipient {
-            Recipient::Audience(_) => "any".to_owned(),
+            Recipient::Audience(_) | Recipient::CheckedByIssuer(_) => "any".to_owned(),
             Recipient::Client { clients, .. } => format!("one of {}", list(clients.iter().map(|it| &**it))),
         },
         found: |facts| quoted(facts.client()),

@@ -11,7 +11,7 @@ mod text;
 mod times;
 
 use super::token_error::TokenError;
-use crate::jose::Verified;
+use crate::token::TrustedPayload;
 
 pub(crate) use rule::{Facts, Rule};
 pub(super) use times::check_validity;
@@ -48,8 +48,8 @@ pub(super) fn check_before_signature(facts: &Facts<'_>) -> Result<(), TokenError
     Stage::BeforeSignature.rules(facts).try_for_each(|rule| (rule.check)(facts))
 }
 
-/// Checks the rules of [`Stage::AfterSignature`], up to the first that fails. It takes the proof of a valid signature.
-pub(super) fn check_after_signature(facts: &Facts<'_>, _: &Verified<'_>) -> Result<(), TokenError> {
+/// Checks the rules of [`Stage::AfterSignature`], up to the first that fails. The issuer has stated the claims.
+pub(super) fn check_after_signature(facts: &Facts<'_>, _: TrustedPayload<'_>) -> Result<(), TokenError> {
     Stage::AfterSignature.rules(facts).try_for_each(|rule| (rule.check)(facts))
 }
 

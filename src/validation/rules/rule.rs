@@ -44,7 +44,8 @@ impl Applies {
 
 /// What a rule reads: the token, the policy of its issuer, and the time.
 pub(crate) struct Facts<'a> {
-    pub(crate) header: &'a Header<'a>,
+    /// `None` for a token that is no JWT. The rules about headers do not apply to it.
+    pub(crate) header: Option<&'a Header<'a>>,
     pub(crate) claims: &'a RegisteredClaims<'a>,
     /// The JSON that the claims are from.
     pub(crate) payload: &'a [u8],
@@ -53,6 +54,11 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// The header of a JWT. A rule that needs one refuses a token without.
+    pub(super) fn header(&self) -> Result<&'a Header<'a>, TokenError> {
+        self.header.ok_or(TokenError::Type { found: None })
+    }
+
     /// The `iss` of the token.
     pub(super) fn issuer(&self) -> Result<&'a str, TokenError> {
         self.claims.iss.as_deref().ok_or(TokenError::Missing { claim: "iss" })

@@ -245,9 +245,9 @@ impl Backend {
             let request = request().header(AUTHORIZATION, format!("DPoP {access_token}"));
             request.header(PROOF, key.proof(&Method::GET, &self.profile, Some(access_token)))
         };
-        let answer = messages.get("GET /api/me, DPoP token", proven()).await?;
+        let answer = messages.get("GET /api/me, token and proof", proven()).await?;
         if key.learn_nonce(&self.profile, &answer) {
-            return messages.get("GET /api/me, DPoP token", proven()).await;
+            return messages.get("GET /api/me, token and proof", proven()).await;
         }
         Ok(answer)
     }

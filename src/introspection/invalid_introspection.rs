@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+/// Why the settings of an [`Introspection`](super::Introspection) are not acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidIntrospection {
+    /// An answer would count for too long.
+    #[error("answers count for {} s, expected at most 600 s", .value.as_secs_f64())]
+    Lifetime {
+        /// How long it would count.
+        value: Duration,
+    },
+    /// No request to the endpoint could be on its way.
+    #[error("0 requests may be on their way at once, expected at least 1")]
+    NoRequest,
+    /// This server authenticates by a certificate, and the default client has none.
+    #[error("the client certificate is missing, expected an HTTP client with one")]
+    NoCertificate,
+    /// The system provides no random bytes for the key under which answers are kept.
+    #[error("the system provides no random bytes")]
+    NoRandomness,
+    /// A prefix is empty, so all tokens begin with it.
+    #[error("a token prefix is empty, expected one character or more")]
+    EmptyPrefix,
+    /// Tokens that begin like this may be of another issuer too, and nobody is told the token of another.
+    #[error("tokens that begin with {prefix:?} may be of another issuer too, expected prefixes that differ")]
+    AmbiguousPrefix {
+        /// What the tokens begin with. It is empty if two issuers have no prefix.
+        prefix: Box<str>,
+    },
+}

@@ -1,0 +1,57 @@
+//! An issuer whose tokens are introspected.
+
+use std::sync::Arc;
+
+use super::builder::Builder;
+use crate::introspection::{AbsentAudience, Answers, Introspection, InvalidIntrospection};
+use crate::issuer::ConfigError;
+use crate::keys::KeyStore;
+use crate::validation::introspection::{AnswerSource, EndpointSource, Introspector, Limits, Signatures};
+use crate::validation::{Format, IssuerGeneration, Method, Policy, Profile, Recipient, TrustedIssuer};
+
+impl Builder {
+    /// The issuer with this policy for its JWTs. `keys` are for signed answers; nothing fetches them before the first one.
+    pub(super) fn introspected(
+        &self,
+        introspection: &Arc<Introspection>,
+        policy: Policy,
+        keys: KeyStore,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        let Introspection { lifetime, memory, concurrent_requests, audience, prefixes, answers, .. } = &**introspection;
+        let name = policy.issuer.name().to_owned();
+        let signatures = (*answers == Answers::Signed).then(|| Signatures {
+            keys,
+            issuer: name.as_str().into(),
+            audiences: names_of_server(introspection, &policy.recipient),
+            algorithms: policy.algorithms,
+            leeway: policy.leeway,
+        });
+        let source: Arc<dyn AnswerSource> = Arc::new(EndpointSource {
+            introspection: Arc::clone(introspection),
+            clock: Arc::clone(&self.clock),
+            signatures,
+        });
+        let limits = Limits { lifetime: *lifetime, bytes: *memory, calls: *concurrent_requests };
+        let introspector = Introspector::new(&name, prefixes.clone().into(), source, Arc::clone(&self.clock), limits)
+            .ok_or_else(|| {
+            let reason = InvalidIntrospection::NoRandomness;
+            ConfigError::Introspection { issuer: name.clone(), reason }
+        })?;
+        let recipient = match (policy.recipient, audience) {
+            (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
+            (recipient, _) => recipient,
+        };
+        // RFC 9068 is about JWTs.
+        let policy = Policy { recipient, format: Format::Opaque, profile: Profile::Generic, ..policy };
+        let method = Method::Introspection(Arc::new(introspector));
+        Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method })
+    }
+}
+
+/// What a signed answer may call this server (RFC 9701 §5): its name as a client, or as an audience.
+fn names_of_server(introspection: &Introspection, recipient: &Recipient) -> Vec<Box<str>> {
+    let client = introspection.endpoint.authentication().client_id();
+    let (Recipient::Audience(audiences) | Recipient::CheckedByIssuer(audiences) | Recipient::Client { audiences, .. }) =
+        recipient;
+    [client.into()].into_iter().chain(audiences.iter().cloned()).collect()
+}

@@ -1,0 +1,126 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer_source::{AnswerFuture, AnswerSource, Unanswered};
+use crate::clock::{Clock, Moment};
+use crate::introspection::{Answer, Expected, Introspection, IntrospectionError, SignedAnswer, SignedAnswerError};
+use crate::jose::{AlgorithmSet, KnownHeaders, Scratch, SignatureError};
+use crate::keys::{KeyStore, Lookup, PendingLookup, TokenTimes};
+
+/// The introspection endpoint of an issuer, and its keys if its answers are signed.
+pub(crate) struct EndpointSource {
+    pub(crate) introspection: Arc<Introspection>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) signatures: Option<Signatures>,
+}
+
+/// What a signed answer has to be (RFC 9701 §5).
+pub(crate) struct Signatures {
+    pub(crate) keys: KeyStore,
+    pub(crate) issuer: Box<str>,
+    /// The names of this server.
+    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) algorithms: AlgorithmSet,
+    pub(crate) leeway: Duration,
+}
+
+/// The result of one look at a signed answer.
+enum Look {
+    Verified(Vec<u8>),
+    Refused(Fault),
+    /// The issuer's keys are being fetched.
+    Wait(PendingLookup),
+}
+
+/// Why a signed answer is not accepted.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Answer(#[from] SignedAnswerError),
+    #[error("the issuer's keys are unavailable")]
+    Keys,
+}
+
+impl AnswerSource for EndpointSource {
+    fn ask<'a>(&'a self, token: &'a str) -> AnswerFuture<'a> {
+        Box::pin(async move {
+            match self.introspection.endpoint.ask(token, &*self.clock).await {
+                Ok(Answer::Json(body)) => Ok(body),
+                Ok(Answer::Signed(answer)) => self.verified(answer).await,
+                Err(error) => Err(self.unanswered(&error)),
+            }
+        })
+    }
+}
+
+impl EndpointSource {
+    fn unanswered(&self, error: &IntrospectionError) -> Unanswered {
+        let issuer = self.introspection.endpoint.issuer();
+        if matches!(error, IntrospectionError::OurCredentials { .. }) {
+            // Nobody but the operator can mend it.
+            tracing::error!(issuer, %error, "opaque tokens cannot be validated");
+        } else {
+            tracing::warn!(issuer, %error, "an opaque token could not be validated");
+        }
+        Unanswered { is_outage: error.is_outage(), retry_after: error.retry_after() }
+    }
+
+    async fn verified(&self, answer: Vec<u8>) -> Result<Vec<u8>, Unanswered> {
+        let arrived = Moment::of(&*self.clock);
+        let fault = loop {
+            match self.look(&answer, arrived) {
+                Look::Verified(body) => return Ok(body),
+                Look::Refused(fault) => break fault,
+                Look::Wait(pending) => pending.news().await,
+            }
+        };
+        let issuer = self.introspection.endpoint.issuer();
+        tracing::warn!(issuer, error = %fault, "a signed answer about an opaque token is not accepted");
+        Err(Unanswered { is_outage: false, retry_after: None })
+    }
+
+    fn look(&self, answer: &[u8], arrived: Moment) -> Look {
+        self.try_look(answer, arrived).unwrap_or_else(Look::Refused)
+    }
+
+    fn try_look(&self, answer: &[u8], arrived: Moment) -> Result<Look, Fault> {
+        // Only an endpoint that was asked for signed answers gives one.
+        let Some(signatures) = &self.signatures else { return Err(Fault::Keys) };
+        let Signatures { keys: store, issuer, audiences, algorithms, leeway } = signatures;
+        let audiences: Vec<_> = audiences.iter().map(|audience| &**audience).collect();
+        let expected = Expected { issuer, audiences: &audiences, algorithms: *algorithms, leeway: *leeway };
+        let now = Moment::of(&*self.clock);
+        let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
+        let answer = SignedAnswer::check(answer, expected, now.wall, &mut scratch, &known)?;
+        let kid = answer.kid();
+        let bad_signature = |error| Fault::Answer(SignedAnswerError::of_signature(error, kid));
+        let issued = Some(answer.issued_at().into());
+        let times = TokenTimes { arrived: arrived.monotonic, issued, leeway: *leeway };
+        let mut lookup = store.look_up(kid, times, now);
+        loop {
+            let keys = match lookup {
+                Lookup::Keys(keys) => keys,
+                Lookup::Unknown => return Err(bad_signature(SignatureError::NoKey)),
+                Lookup::Wait(pending) => return Ok(Look::Wait(pending)),
+                Lookup::Unavailable { .. } | Lookup::Busy { .. } => return Err(Fault::Keys),
+            };
+            let algorithm = answer.algorithm();
+            let verified = answer.verify(&keys, || store.last_verified(algorithm), || store.try_another_key(now));
+            match verified {
+                Ok((body, key)) => {
+                    if kid.is_none() {
+                        store.verified(algorithm, key);
+                    }
+                    return Ok(Look::Verified(body));
+                }
+                Err(SignatureError::NoBudget) => return Err(Fault::Keys),
+                // The keys have no kid either, so a new one may have made the signature.
+                Err(SignatureError::NoKid { .. }) => lookup = store.look_beyond(&keys, times, now),
+                Err(error @ (SignatureError::NoKey | SignatureError::Mismatch)) => {
+                    store.on_signature_mismatch(now);
+                    return Err(bad_signature(error));
+                }
+            }
+        }
+    }
+}

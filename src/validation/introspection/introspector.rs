@@ -1,0 +1,250 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::super::cache::{Fingerprint, Fingerprinter};
+use super::super::token_error::TokenError;
+use super::super::verify_error::VerifyError;
+use super::active::is_active;
+use super::answer_source::{AnswerSource, Unanswered};
+use super::answers::{Active, Answers};
+use super::circuit::{Admitted, CallEnd, Circuit};
+use super::loads::{Join, Loads, PendingAnswer, RunningLoad, Verdict};
+use crate::AccessToken;
+use crate::clock::{Clock, Moment};
+use crate::metrics;
+
+/// How many tokens may wait for the endpoint, those included that it is being asked about. Each holds its text, at most 16 KiB.
+const MAX_LOADS: usize = 1024;
+/// How long a token waits until the endpoint is asked about it. Requests wait for 6 seconds in all.
+const MAX_WAIT_FOR_CALL: Duration = Duration::from_secs(5);
+/// When to try again if there are more.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+/// When to try again after a call without an answer, unless the endpoint says when.
+const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The bounds of an [`Introspector`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How long an answer counts, from when the endpoint was asked.
+    pub(crate) lifetime: Duration,
+    /// How much memory the answers may take, in bytes.
+    pub(crate) bytes: u64,
+    /// How many calls may be on their way at once.
+    pub(crate) calls: usize,
+}
+
+/// What an issuer says about its opaque tokens, asked once for each token, however many requests have it.
+pub(crate) struct Introspector {
+    issuer: Box<str>,
+    /// What its tokens begin with, if that is known.
+    prefixes: Box<[Box<str>]>,
+    source: Arc<dyn AnswerSource>,
+    fingerprints: Fingerprinter,
+    answers: Answers,
+    loads: Arc<Loads>,
+    calls: Semaphore,
+    circuit: Mutex<Circuit>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+}
+
+/// What is known of a token.
+pub(crate) enum Lookup {
+    /// It was active a moment ago. Its times have yet to be checked.
+    Active(AccessToken),
+    Refused(VerifyError),
+    Wait(PendingAnswer),
+    /// The endpoint has to be asked: [`Introspector::load`], in a task of its own.
+    Ask(RunningLoad, PendingAnswer),
+}
+
+/// What the endpoint has answered about a token.
+pub(crate) struct Answer {
+    pub(crate) active: bool,
+    /// A JSON object without a name twice.
+    pub(crate) body: Vec<u8>,
+    asked_at: Moment,
+}
+
+impl Introspector {
+    /// `None` if the system has no randomness for the key of the fingerprints.
+    pub(crate) fn new(
+        issuer: &str,
+        prefixes: Box<[Box<str>]>,
+        source: Arc<dyn AnswerSource>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Option<Self> {
+        Some(Self {
+            issuer: issuer.into(),
+            prefixes,
+            source,
+            fingerprints: Fingerprinter::new()?,
+            answers: Answers::new(limits.lifetime, limits.bytes),
+            loads: Loads::new(MAX_LOADS),
+            calls: Semaphore::new(limits.calls),
+            circuit: Mutex::new(Circuit::new(Moment::of(&*clock))),
+            clock,
+            limits,
+        })
+    }
+
+    /// Whether the token begins as tokens of this issuer do.
+    pub(crate) fn has_prefix_of(&self, token: &str) -> bool {
+        self.prefixes.iter().any(|prefix| token.starts_with(&**prefix))
+    }
+
+    /// Whether a token may begin in any way.
+    pub(crate) fn takes_any(&self) -> bool {
+        self.prefixes.is_empty()
+    }
+
+    /// What is known of a token that arrives `now`.
+    pub(crate) fn look_up(&self, token: &str, now: Moment) -> Lookup {
+        let fingerprint = self.fingerprints.of(token);
+        if let Some(known) = self.known(fingerprint, now) {
+            if matches!(known, Lookup::Active(_)) {
+                metrics::token_remembered();
+            }
+            return known;
+        }
+        match self.loads.join(fingerprint, || self.known(fingerprint, now).is_some()) {
+            Join::Joined(pending) => Lookup::Wait(pending),
+            Join::Begin(load, pending) => Lookup::Ask(load, pending),
+            // An answer that arrived just now counts for longer than this takes.
+            Join::Known => self.known(fingerprint, now).unwrap_or_else(Self::full),
+            Join::Full => Self::full(),
+        }
+    }
+
+    /// Asks the endpoint about the token of a load. Everybody who waits for it gets the verdict of `validate`, which gets the answer.
+    pub(crate) async fn load(
+        &self,
+        load: RunningLoad,
+        token: Box<str>,
+        validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
+    ) {
+        let verdict = self.ask(&load, &token, validate).await;
+        load.end(verdict);
+    }
+
+    async fn ask(
+        &self,
+        load: &RunningLoad,
+        token: &str,
+        validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
+    ) -> Verdict {
+        let on_send = || {
+            if self.limits.lifetime.is_zero() {
+                load.close();
+            }
+        };
+        let Answer { active, body, asked_at } = self.call(token, on_send).await?;
+        match if active { validate(&body) } else { Err(TokenError::Inactive) } {
+            Ok(token) => {
+                self.answers.keep_active(load.fingerprint(), token.clone(), asked_at);
+                Ok(token)
+            }
+            Err(error) => {
+                self.answers.keep_refused(load.fingerprint(), error.clone(), asked_at);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Asks the endpoint about a token, within the bounds of this server. Nothing is remembered.
+    pub(crate) async fn call(&self, token: &str, on_send: impl FnOnce() + Send) -> Result<Answer, VerifyError> {
+        let unavailable = |retry_after| VerifyError::IntrospectionUnavailable { retry_after };
+        let permit = tokio::time::timeout(MAX_WAIT_FOR_CALL, self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(unavailable(RETRY_AFTER_FAILURE)) };
+        // After the wait: what was true when the load began may not be true any more.
+        let call = Call::begin(self).map_err(unavailable)?;
+        on_send();
+        let asked_at = Moment::of(&*self.clock);
+        let answer = self.source.ask(token).await;
+        call.end(&answer);
+        match answer {
+            Ok(body) => {
+                metrics::introspected(&self.issuer);
+                let active = is_active(&body).map_err(|error| {
+                    let issuer = &*self.issuer;
+                    tracing::warn!(issuer, %error, "the introspection endpoint answered with no acceptable JSON object");
+                    unavailable(RETRY_AFTER_FAILURE)
+                })?;
+                Ok(Answer { active, body, asked_at })
+            }
+            Err(Unanswered { retry_after, .. }) => {
+                metrics::introspection_failed(&self.issuer);
+                Err(unavailable(retry_after.unwrap_or(RETRY_AFTER_FAILURE)))
+            }
+        }
+    }
+
+    fn known(&self, fingerprint: Fingerprint, now: Moment) -> Option<Lookup> {
+        if let Some(Active { token, .. }) = self.answers.active(fingerprint, now) {
+            return Some(Lookup::Active(token));
+        }
+        self.answers.refused(fingerprint, now).map(|error| Lookup::Refused(error.into()))
+    }
+
+    fn full() -> Lookup {
+        Lookup::Refused(VerifyError::TooManyRequests { retry_after: RETRY_WHEN_FULL })
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One call of the endpoint. Its end is counted, also if its task is dropped.
+struct Call<'i> {
+    introspector: &'i Introspector,
+    admitted: Admitted,
+    end: CallEnd,
+}
+
+impl<'i> Call<'i> {
+    /// If the endpoint may not be called now, when to try again.
+    fn begin(introspector: &'i Introspector) -> Result<Self, Duration> {
+        let admitted = introspector.circuit().admit(Moment::of(&*introspector.clock))?;
+        Ok(Self { introspector, admitted, end: CallEnd::Cancelled })
+    }
+
+    fn end(mut self, answer: &Result<Vec<u8>, Unanswered>) {
+        let is_outage = matches!(answer, Err(Unanswered { is_outage: true, .. }));
+        self.end = if is_outage { CallEnd::Outage } else { CallEnd::Answered };
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let Introspector { issuer, clock, .. } = self.introspector;
+        let (changed, is_open) = {
+            let mut circuit = self.introspector.circuit();
+            (circuit.record(self.admitted, self.end, Moment::of(&**clock)), circuit.is_open())
+        };
+        match (changed, is_open) {
+            (true, true) => {
+                tracing::warn!(issuer, "the introspection endpoint does not answer, and is not asked for 5 seconds");
+            }
+            (true, false) => tracing::info!(issuer, "the introspection endpoint answers again"),
+            (false, _) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Introspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspector")
+            .field("issuer", &self.issuer)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+#[path = "tests/introspector.rs"]
+mod tests;

@@ -1,0 +1,19 @@
+//! Opaque tokens: what their issuer says about them, and for how long that counts (RFC 7662).
+//!
+//! An answer states something about the moment in which the endpoint was asked. It counts for a limited time from then on, however
+//! often it is used, and the times of the token are checked again at each use.
+
+mod active;
+mod answer_source;
+mod answers;
+mod circuit;
+mod endpoint_source;
+mod introspector;
+mod loads;
+mod token_form;
+
+pub(crate) use answer_source::AnswerSource;
+pub(crate) use endpoint_source::{EndpointSource, Signatures};
+pub(crate) use introspector::{Answer, Introspector, Limits, Lookup};
+pub(crate) use loads::PendingAnswer;
+pub(crate) use token_form::TokenForm;
