@@ -22,7 +22,6 @@ async fn one_connection_serves_requests_one_after_the_other() {
     assert_eq!((stub.requests().len(), stub.connections()), (20, 1));
 }
 
-/// An answer with an error does not cost a connection, if it has no body.
 #[tokio::test]
 async fn requests_at_once_have_connections_of_their_own_and_leave_them_to_the_next() {
     let stub = Stub::start(|exchange| {

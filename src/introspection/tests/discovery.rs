@@ -209,7 +209,10 @@ async fn failures_count_in_a_row_only() {
 /// Time limits hold for the search too, also for those who only wait for it.
 #[tokio::test]
 async fn a_search_that_hangs_ends_at_the_time_limit() {
-    let stub = Stub::start(|_| {});
+    let stub = Stub::start(|exchange| {
+        thread::sleep(Duration::from_secs(6));
+        exchange.close();
+    });
     let endpoint = Endpoint::discovered(&stub.url(""), basic(), Encryption::Required).unwrap();
     let endpoint = endpoint.timeouts(Duration::from_millis(50), Duration::from_millis(200)).unwrap();
     let clock = MovedClock::new();

@@ -160,12 +160,20 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn an_answer_that_never_comes_or_drips_is_cut_at_the_time_limit() {
-    let silent = Stub::start(|_| {});
-    let drip = Stub::start(|exchange| {
+    // Both end at some time, so that a missing limit fails and does not hang.
+    let end = Duration::from_secs(6);
+    let silent = Stub::start(move |exchange| {
+        thread::sleep(end);
+        exchange.close();
+    });
+    let drip = Stub::start(move |exchange| {
         exchange.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n");
-        while exchange.try_send(b" ") {
-            thread::sleep(Duration::from_millis(20));
+        let interval = Duration::from_millis(20);
+        for _ in 0..end.as_millis() / interval.as_millis() {
+            exchange.try_send(b" ");
+            thread::sleep(interval);
         }
+        exchange.close();
     });
     let (connect, total) = (Duration::from_millis(50), Duration::from_millis(200));
     for stub in [silent, drip] {
