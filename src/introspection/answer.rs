@@ -47,8 +47,12 @@ impl Answer {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
             }
-            StatusCode::BAD_REQUEST if is_invalid_client(&body) => {
+            StatusCode::BAD_REQUEST if error_of(&body).as_deref() == Some("invalid_client") => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
+            }
+            // RFC 7009 §2.2.1, which some servers use here too: the token is none that they could call active.
+            StatusCode::BAD_REQUEST if error_of(&body).as_deref() == Some("unsupported_token_type") => {
+                return Ok(Self::Json(br#"{"active":false}"#.to_vec()));
             }
             _ => {
                 let retry_after = retry_after(&headers, now);
@@ -78,13 +82,13 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// RFC 6749 §5.2: some servers refuse a client with 400.
-fn is_invalid_client(body: &[u8]) -> bool {
+/// The error code of a refusal (RFC 6749 §5.2): some servers refuse a client with 400.
+fn error_of(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
     }
-    read_struct(body).is_some_and(|refusal: Refusal| refusal.error == "invalid_client")
+    read_struct(body).map(|refusal: Refusal| refusal.error)
 }
 
 /// Shows the form and the length: an answer is about a person.

@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::client_authentication::ClientAuthentication;
@@ -5,6 +6,8 @@ use super::endpoint::Endpoint;
 use super::invalid_introspection::InvalidIntrospection;
 use crate::keys::{Encryption, InvalidTimeouts, UrlError};
 
+/// How many requests may be on their way at once.
+const CONCURRENT_REQUESTS_RANGE: RangeInclusive<usize> = 1..=1024;
 /// How long an answer may count at most.
 const MAX_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// How long an answer counts by default.
@@ -39,11 +42,12 @@ const CONCURRENT_REQUESTS: usize = 32;
 /// # How often the issuer is asked
 ///
 /// Once for each token and [lifetime](Self::lifetime), however many requests have the token at once. A request may go away without ending
-/// that of the others. At most 1,024 tokens wait for the endpoint, and requests with further new tokens get 429. Tokens whose answers
-/// are known are not affected.
+/// that of the others. At most 1,024 tokens wait for the endpoint, and requests with further tokens get 429. A quarter of these places, and of
+/// the [requests](Self::concurrent_requests) that may be on their way, is kept for tokens that were active within the last 10 minutes, so
+/// that a flood of junk does not refuse them when their answers end.
 ///
-/// If at least half of 20 and more requests within 10 seconds find that the endpoint cannot be reached, answers late, or answers 429, 502, 503 or
-/// 504, it is not asked for 5 seconds. Requests with new tokens then get 503 with `Retry-After`. A 500 for one odd token is not among
+/// If at least half of 20 and more requests within 10 seconds find that the endpoint cannot be reached, answers late, refuses this server, or
+/// answers 429, 502, 503 or 504, it is not asked for 5 seconds. Requests with new tokens then get 503 with `Retry-After`. A 500 for one odd token is not among
 /// these.
 #[derive(Debug)]
 #[must_use = "give it to an issuer with `introspect`"]
@@ -110,7 +114,8 @@ impl Introspection {
     /// Sets how long an answer counts, from when the issuer was asked: at most 10 minutes. Use does not prolong it.
     ///
     /// A token that is revoked is accepted for as long, at most. Every answer also ends with the token's `exp`, whatever this is. With zero no
-    /// answer is kept: a request shares the answer to a question that is not sent yet, and gets none from before it began.
+    /// answer about an active token is kept: a request shares the answer to a question that is not sent yet, and gets none from before it
+    /// began. A refused token is remembered for 5 seconds, and one about which a question failed for 1 second.
     ///
     /// Default: 60 seconds, the time in which a busy client sends many requests, and an operator who revokes a token does not notice.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -126,7 +131,7 @@ impl Introspection {
         self
     }
 
-    /// Sets how many requests to the endpoint may be on their way at once: at least 1.
+    /// Sets how many requests to the endpoint may be on their way at once: 1 to 1,024.
     ///
     /// Default: 32, which is 320 new tokens a second if the endpoint takes 100 ms.
     pub fn concurrent_requests(mut self, at_once: usize) -> Self {
@@ -137,7 +142,8 @@ impl Introspection {
     /// Accepts answers without `aud`: the issuer answers this client only about tokens that are for it (RFC 7662 §4).
     ///
     /// Turn it on only if that is so. Otherwise a token for another API of the issuer is accepted here. An `aud` that is there has to name this
-    /// server all the same.
+    /// server all the same. Without an `aud`, the answer has to say that the token is an access token, by `token_type`, `token_use` or `typ`:
+    /// some issuers say nothing of the kind about a refresh token.
     ///
     /// Default: an answer without `aud` is refused.
     pub fn audience_checked_by_issuer(mut self) -> Self {
@@ -145,7 +151,8 @@ impl Introspection {
         self
     }
 
-    /// Introspects only tokens that begin like this, such as `ory_at_`. Called again, it adds another.
+    /// Introspects only opaque tokens that begin like this, such as `ory_at_`. Called again, it adds another. JWTs that name the issuer are
+    /// introspected whatever they begin with.
     ///
     /// Default: every token without the form of a JWT that begins like no other issuer's.
     pub fn token_prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -158,8 +165,8 @@ impl Introspection {
         if self.lifetime > MAX_LIFETIME {
             return Err(InvalidIntrospection::Lifetime { value: self.lifetime });
         }
-        if self.concurrent_requests == 0 {
-            return Err(InvalidIntrospection::NoRequest);
+        if !CONCURRENT_REQUESTS_RANGE.contains(&self.concurrent_requests) {
+            return Err(InvalidIntrospection::ConcurrentRequests { value: self.concurrent_requests });
         }
         if self.endpoint.lacks_client() {
             return Err(InvalidIntrospection::NoCertificate);

@@ -103,12 +103,14 @@ pub enum IntrospectionError {
 }
 
 impl IntrospectionError {
-    /// Whether the endpoint cannot be reached or is overloaded, so that further requests would fail too.
+    /// Whether the endpoint cannot be reached, is overloaded or refuses this server, so that further requests would fail too.
     ///
     /// 500 and a connection that breaks are not among these: one odd token may cause them, again and again.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::Timeout { .. } => true,
+            // A firewall may answer 403 because of one token.
+            Self::OurCredentials { status, .. } => *status != StatusCode::FORBIDDEN,
             Self::Status { status, .. } => is_of_outage(*status),
             Self::Discovery { reason, .. } => is_outage_of_metadata(reason),
             _ => false,
@@ -156,6 +158,8 @@ mod tests {
         let attempts = |attempts: &[FetchError]| discovery(FetchError::Discovery { attempts: attempts.into() });
         for outage in [
             IntrospectionError::Connect { url: url.clone(), reason: reason.clone() },
+            IntrospectionError::OurCredentials { url: url.clone(), status: StatusCode::UNAUTHORIZED },
+            IntrospectionError::OurCredentials { url: url.clone(), status: StatusCode::BAD_REQUEST },
             IntrospectionError::Timeout { url: url.clone(), limit },
             status(429),
             status(502),
@@ -168,7 +172,7 @@ mod tests {
         }
         for other in [
             IntrospectionError::Request { url: url.clone(), reason: reason.clone() },
-            IntrospectionError::OurCredentials { url: url.clone(), status: StatusCode::UNAUTHORIZED },
+            IntrospectionError::OurCredentials { url: url.clone(), status: StatusCode::FORBIDDEN },
             IntrospectionError::Redirected { url: url.clone() },
             IntrospectionError::TooLarge { url: url.clone() },
             IntrospectionError::ContentType { url: url.clone(), expected: "a", found: None },

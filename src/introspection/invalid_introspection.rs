@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::redact::Excerpt;
+
 /// Why the settings of an [`Introspection`](super::Introspection) are not acceptable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -10,9 +12,21 @@ pub enum InvalidIntrospection {
         /// How long it would count.
         value: Duration,
     },
-    /// No request to the endpoint could be on its way.
-    #[error("0 requests may be on their way at once, expected at least 1")]
-    NoRequest,
+    /// No request to the endpoint could be on its way, or more than there are tokens that wait.
+    #[error("{value} requests may be on their way at once, expected 1 to 1024")]
+    ConcurrentRequests {
+        /// How many could be.
+        value: usize,
+    },
+    /// The endpoint is that of another issuer, which must neither see these tokens nor speak for this issuer.
+    #[error("the introspection is for the issuer {found:?}, expected that of the tokens")]
+    OtherIssuer {
+        /// The issuer that the introspection was made for.
+        found: Excerpt,
+    },
+    /// Tokens of a SPIFFE trust domain are JWTs, and name no issuer.
+    #[error("tokens of a SPIFFE trust domain are JWTs, expected an issuer with an introspection endpoint")]
+    TrustDomain,
     /// This server authenticates by a certificate, and the default client has none.
     #[error("the client certificate is missing, expected an HTTP client with one")]
     NoCertificate,

@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
-/// The longest time that a server is left alone because it says so, as after failures of fetches: one wrong header must not cause an
-/// outage of hours.
+/// The longest time that clients are told to wait because the endpoint says so: one wrong header must not cause an outage of hours.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The time from `now` on, 60 seconds at most. `None` if the headers do not say it, or not as the RFC requires.

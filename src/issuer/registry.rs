@@ -80,13 +80,16 @@ impl IssuerRegistry {
         self.issuers.get(at)
     }
 
-    /// All issuers, in the order in which they were trusted.
-    /// The issuer that is asked about this token, if there is one. A JWT is of the issuer that it names, and of no other.
+    /// Whether any issuer is asked about its tokens.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn have_opaque_tokens(&self) -> bool {
+        !self.opaque.is_empty()
+    }
+
+    /// The issuer that is asked about this token, if there is one. A JWT is of the issuer that it names, and of no other. One of another
+    /// kind than an access token is sent to nobody.
     #[cfg(feature = "introspection")]
     pub(crate) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
-        if self.opaque.is_empty() {
-            return None;
-        }
         let issuer = match TokenForm::of(token) {
             TokenForm::Opaque => self.opaque.of_token(token),
             TokenForm::Jwt { issuer } => self.named(&issuer?).first(),
@@ -94,6 +97,7 @@ impl IssuerRegistry {
         issuer.introspector().map(|introspector| (issuer, introspector))
     }
 
+    /// All issuers, in the order in which they were trusted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.iter().map(|issuer| &**issuer)
     }

@@ -10,6 +10,20 @@ pub(crate) fn has_form_of_jwt(text: &str) -> bool {
     parts.count() >= 2 && starts_json_object(first)
 }
 
+/// Whether some part of the text is one of a JWT: a JWT that lost its signature or was put behind something else is still a secret of
+/// its issuer.
+#[cfg(feature = "introspection")]
+pub(crate) fn contains_part_of_jwt(text: &str) -> bool {
+    // `{"` in base64url begins with these three characters, wherever a JWT begins within the text.
+    text.contains('.') && (text.contains("eyJ") || text.split('.').any(starts_json_object))
+}
+
+/// The header of a JWS. `None` if lenient readers alone decode it.
+#[cfg(feature = "introspection")]
+pub(crate) fn jws_header(text: &str) -> Option<Vec<u8>> {
+    base64url::decode(text.split('.').next()?)
+}
+
 /// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), without characters of neither, and whatever the last
 /// bits are.
 fn starts_json_object(part: &str) -> bool {

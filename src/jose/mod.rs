@@ -44,6 +44,8 @@ pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use jws_with_key::JwsWithKey;
+#[cfg(feature = "introspection")]
+pub(crate) use jwt_form::{contains_part_of_jwt, jws_header};
 pub(crate) use jwt_form::{has_form_of_jwt, jws_payload};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;

@@ -7,10 +7,10 @@ use crate::introspection::{AbsentAudience, Answers, Introspection, InvalidIntros
 use crate::issuer::ConfigError;
 use crate::keys::KeyStore;
 use crate::validation::introspection::{AnswerSource, EndpointSource, Introspector, Limits, Signatures};
-use crate::validation::{Format, IssuerGeneration, Method, Policy, Profile, Recipient, TrustedIssuer};
+use crate::validation::{Format, IssuerGeneration, Method, Policy, Recipient, TrustedIssuer};
 
 impl Builder {
-    /// The issuer with this policy for its JWTs. `keys` are for signed answers; nothing fetches them before the first one.
+    /// The issuer with this policy for its JWTs. `keys` are for signed answers.
     pub(super) fn introspected(
         &self,
         introspection: &Arc<Introspection>,
@@ -19,18 +19,16 @@ impl Builder {
     ) -> Result<TrustedIssuer, ConfigError> {
         let Introspection { lifetime, memory, concurrent_requests, audience, prefixes, answers, .. } = &**introspection;
         let name = policy.issuer.name().to_owned();
-        let signatures = (*answers == Answers::Signed).then(|| Signatures {
+        let keys = (*answers == Answers::Signed).then_some(keys);
+        let signatures = keys.clone().map(|keys| Signatures {
             keys,
             issuer: name.as_str().into(),
             audiences: names_of_server(introspection, &policy.recipient),
             algorithms: policy.algorithms,
             leeway: policy.leeway,
         });
-        let source: Arc<dyn AnswerSource> = Arc::new(EndpointSource {
-            introspection: Arc::clone(introspection),
-            clock: Arc::clone(&self.clock),
-            signatures,
-        });
+        let source = EndpointSource::new(Arc::clone(introspection), Arc::clone(&self.clock), signatures);
+        let source: Arc<dyn AnswerSource> = Arc::new(source);
         let limits = Limits { lifetime: *lifetime, bytes: *memory, calls: *concurrent_requests };
         let introspector = Introspector::new(&name, prefixes.clone().into(), source, Arc::clone(&self.clock), limits)
             .ok_or_else(|| {
@@ -41,9 +39,8 @@ impl Builder {
             (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
             (recipient, _) => recipient,
         };
-        // RFC 9068 is about JWTs.
-        let policy = Policy { recipient, format: Format::Opaque, profile: Profile::Generic, ..policy };
-        let method = Method::Introspection(Arc::new(introspector));
+        let policy = Policy { recipient, format: Format::Opaque, ..policy };
+        let method = Method::Introspection(Arc::new(introspector), keys);
         Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method })
     }
 }

@@ -70,7 +70,8 @@ impl ResourceServer {
     /// developer who investigates a 401, in logs and in tests. Never send the report to a client.
     ///
     /// It costs several times as much as `verify`, so do not call it for every request. As with `verify`, keys are fetched if
-    /// they are needed, and the token may be cached. No metric counts the decision.
+    /// they are needed, and the token may be cached. An opaque token's issuer is asked anew, and its answer is not kept. No metric counts the
+    /// decision.
     ///
     /// ```
     /// use tower_bearer::ResourceServer;
@@ -209,6 +210,18 @@ fn of_unknown_issuer<'p>(
     })
 }
 
+/// The step about the application's own claims.
+pub(super) fn of_claims_type(claims: &ClaimsExtension, payload: &[u8]) -> Step {
+    let parsed = (claims.parse)(payload).map(|_| "such claims".to_owned());
+    Step {
+        name: "claims",
+        source: "Builder::claims",
+        expected: "claims that parse as the application's type".to_owned(),
+        holds: parsed.is_ok(),
+        found: parsed.unwrap_or_else(|error| format!("{}, for the type {}", error.found(), error.wanted)),
+    }
+}
+
 /// The steps that need the issuer's keys, and then the `lists`, which are shown whatever the signature is. The application's own
 /// claims come last: nothing is parsed for them that the issuer did not sign.
 fn of_key(
@@ -261,16 +274,7 @@ fn of_key(
         },
         holds: verified.is_ok(),
     });
-    let claims = claims.zip(verified.ok()).map(|(claims, (verified, _))| {
-        let parsed = (claims.parse)(verified.payload()).map(|_| "such claims".to_owned());
-        Step {
-            name: "claims",
-            source: "Builder::claims",
-            expected: "claims that parse as the application's type".to_owned(),
-            holds: parsed.is_ok(),
-            found: parsed.unwrap_or_else(|error| format!("{}, for the type {}", error.found(), error.wanted)),
-        }
-    });
+    let claims = claims.zip(verified.ok()).map(|(claims, (verified, _))| of_claims_type(claims, verified.payload()));
     [available, kid].into_iter().chain(signature).chain(lists).chain(claims).collect()
 }
 

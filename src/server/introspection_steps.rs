@@ -1,6 +1,6 @@
 //! The explanation of a token that its issuer is asked about.
 
-use super::explanation::of_rule;
+use super::explanation::{of_claims_type, of_rule};
 use super::resource_server::ResourceServer;
 use super::step::Step;
 use crate::AccessToken;
@@ -25,7 +25,7 @@ impl ResourceServer {
             found: format!("one for {}", quoted(Some(issuer.policy.issuer.name()))),
             holds: true,
         }];
-        let answer = introspector.call(token, || {}).await;
+        let answer = introspector.answer_anew(token).await;
         steps.push(Step {
             name: "answer",
             source: "RFC 7662 §2.2",
@@ -48,6 +48,7 @@ impl ResourceServer {
             return Some((Err(TokenError::Inactive.into()), steps));
         }
         steps.extend(of_claims(&body, issuer, validator.clock().now().into()));
+        steps.extend(self.claims_extension().map(|claims| of_claims_type(claims, &body)));
         let verdict = issuer.validate_answer(&body, &validator.context).map_err(VerifyError::from);
         Some((verdict, steps))
     }

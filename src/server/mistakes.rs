@@ -13,10 +13,12 @@ use crate::Issuer;
 use crate::binding::dpop::Dpop;
 use crate::challenge::{AcceptedSchemes, Challenges};
 #[cfg(feature = "introspection")]
-use crate::introspection::Introspection;
+use crate::introspection::{Introspection, InvalidIntrospection};
 use crate::issuer::ConfigError;
 use crate::keys::{self, Encryption, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
+#[cfg(feature = "introspection")]
+use crate::redact;
 use crate::validation::Subjects;
 
 /// The maximum leeway.
@@ -186,6 +188,19 @@ impl Builder {
 }
 
 impl Issuer {
+    /// Whoever answers about the tokens of an issuer is that issuer.
+    #[cfg(feature = "introspection")]
+    fn check_introspection(&self, introspection: &Introspection) -> Result<(), InvalidIntrospection> {
+        if self.identities.are_a_trust_domain() {
+            return Err(InvalidIntrospection::TrustDomain);
+        }
+        let found = introspection.endpoint.issuer();
+        if self.identities.iter().any(|identifier| identifier == found) {
+            return Ok(());
+        }
+        Err(InvalidIntrospection::OtherIssuer { found: redact::url(found).into() })
+    }
+
     fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
         let Self { identities, source, insecure_http, audiences, clients, subjects, dialect, algorithms, .. } = self;
         let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
@@ -200,7 +215,7 @@ impl Issuer {
         }
         #[cfg(feature = "introspection")]
         if let Some(introspection) = &self.introspection {
-            let checked = introspection.check();
+            let checked = introspection.check().and_then(|()| self.check_introspection(introspection));
             note(
                 INTROSPECTION,
                 None,

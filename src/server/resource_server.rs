@@ -46,7 +46,7 @@ impl ResourceServer {
     ///
     /// A token that is bound to a key is refused, because a token alone has no proof: see [`verify_request`](Self::verify_request).
     ///
-    /// It waits at most 6 seconds for the issuer's keys, and not at all if they are available. Dropping the future cancels
+    /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
     ///
     /// # Errors
@@ -101,7 +101,8 @@ impl ResourceServer {
         if named.is_empty() { Err(NotTrusted) } else { Ok(()) }
     }
 
-    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits.
+    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. An introspection endpoint is
+    /// not asked.
     ///
     /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
     /// ready all the same. That needs a tokio runtime with I/O and time enabled.
@@ -113,7 +114,8 @@ impl ResourceServer {
         missing.count() == 0
     }
 
-    /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits.
+    /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits. An issuer whose
+    /// tokens are introspected has keys only if its answers are signed.
     ///
     /// If keys are missing, it starts their fetch, as [`is_ready`](Self::is_ready) does.
     #[must_use]
@@ -185,7 +187,8 @@ impl ResourceServer {
                 Admission::Refused(if is_malformed { self.invalid_request(presented.scheme) } else { rejection })
             }
             Outcome::Wait(pending) => {
-                let (server, token) = (self.clone(), Box::<str>::from(token));
+                let (server, token) = (self.clone(), if pending.needs_token() { token } else { "" });
+                let token = Box::<str>::from(token);
                 Admission::Pending(Box::pin(async move {
                     Verdict::Token(server.0.validator.wait(pending, &token, arrived).await)
                 }))

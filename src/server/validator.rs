@@ -174,8 +174,9 @@ impl Validator {
     /// The issuer that is asked about a token, if there is one, and the token has the form of one (RFC 6750 §2.1).
     #[cfg(feature = "introspection")]
     pub(super) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
-        let found = self.issuers.to_be_asked_about(token)?;
-        (token.len() <= MAX_TOKEN_LENGTH && is_b64token(token.as_bytes())).then_some(found)
+        let may_be_sent = self.issuers.have_opaque_tokens() && token.len() <= MAX_TOKEN_LENGTH;
+        let may_be_sent = may_be_sent && is_b64token(token.as_bytes());
+        if may_be_sent { self.issuers.to_be_asked_about(token) } else { None }
     }
 
     /// `monotonic`, which was just read, with the time of day. A token that is refused earlier does not read the time of day.

@@ -142,7 +142,7 @@ impl AccessToken {
     }
 
     /// The audience of the token (`aud`): this server, and possibly others. Empty only if the issuer identifies its tokens
-    /// [by client](crate::Issuer::identify_by_client).
+    /// [by client](crate::Issuer::identify_by_client), or has checked it in an introspection.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(|audience| self.text(audience))
     }
@@ -239,7 +239,7 @@ impl AccessToken {
         self.0.provenance
     }
 
-    /// The claims as they were signed: a JSON object without a name twice.
+    /// The claims as they were signed or answered: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
     }

@@ -14,6 +14,7 @@ use super::trusted_issuer::TrustedIssuer;
 use super::verify_error::VerifyError;
 use crate::AccessToken;
 use crate::clock::Moment;
+use crate::metrics;
 
 /// When to try again if there is no runtime.
 const RETRY_AFTER_MISUSE: Duration = Duration::from_secs(1);
@@ -29,7 +30,10 @@ impl TrustedIssuer {
     ) -> Outcome {
         match introspector.look_up(token, now) {
             Lookup::Active(token) => match check_validity(&token.validity(), self.policy.leeway, now.wall.into()) {
-                Ok(()) => Outcome::Accepted(token, Evidence::Answer),
+                Ok(()) => {
+                    metrics::token_remembered();
+                    Outcome::Accepted(token, Evidence::Answer)
+                }
                 Err(error) => error.into(),
             },
             Lookup::Refused(error) => Outcome::Refused(error),

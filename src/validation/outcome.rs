@@ -25,6 +25,17 @@ pub(crate) enum Pending {
     Answer(PendingAnswer),
 }
 
+impl Pending {
+    /// Whether the token is validated again after the wait.
+    pub(crate) fn needs_token(&self) -> bool {
+        match self {
+            Self::Keys(_) => true,
+            #[cfg(feature = "introspection")]
+            Self::Answer(_) => false,
+        }
+    }
+}
+
 impl Outcome {
     pub(super) fn unavailable(retry_after: Duration) -> Self {
         Self::Refused(VerifyError::KeysUnavailable { retry_after })

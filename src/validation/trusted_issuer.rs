@@ -29,9 +29,9 @@ pub(crate) struct TrustedIssuer {
 pub(crate) enum Method {
     /// They are JWTs, and these are the issuer's keys.
     Jwt(KeyStore),
-    /// By asking the issuer (RFC 7662).
+    /// By asking the issuer (RFC 7662), whose keys sign its answers, if there are any.
     #[cfg(feature = "introspection")]
-    Introspection(Arc<Introspector>),
+    Introspection(Arc<Introspector>, Option<KeyStore>),
 }
 
 /// Identifies one configuration of an issuer among all in this process: a number that is never given twice.
@@ -49,13 +49,13 @@ impl IssuerGeneration {
 }
 
 impl TrustedIssuer {
-    /// The keys of the issuer, if its tokens are JWTs.
+    /// The keys of the issuer, if it signs its tokens or its answers.
     #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "then all are JWTs"))]
     pub(crate) fn keys(&self) -> Option<&KeyStore> {
         match &self.method {
             Method::Jwt(keys) => Some(keys),
             #[cfg(feature = "introspection")]
-            Method::Introspection(_) => None,
+            Method::Introspection(_, keys) => keys.as_ref(),
         }
     }
 
@@ -64,7 +64,7 @@ impl TrustedIssuer {
     pub(crate) fn introspector(&self) -> Option<&Arc<Introspector>> {
         match &self.method {
             Method::Jwt(_) => None,
-            Method::Introspection(introspector) => Some(introspector),
+            Method::Introspection(introspector, _) => Some(introspector),
         }
     }
 
@@ -81,7 +81,7 @@ impl TrustedIssuer {
             Method::Jwt(keys) => jwt::validate(token, keys, self.policy.leeway, arrived, now, server),
             // A JWT of this issuer is introspected like its other tokens. It does not come here.
             #[cfg(feature = "introspection")]
-            Method::Introspection(_) => Err(TokenError::Inactive),
+            Method::Introspection(..) => Err(TokenError::Inactive),
         }
     }
 

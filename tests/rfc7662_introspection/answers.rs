@@ -1,11 +1,13 @@
 //! What an answer has to say.
 
 use serde_json::{Value, json};
+use tower_bearer::clock::Clock as _;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::introspection::Introspection;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestClient;
 use tower_bearer::token::Provenance;
+use tower_bearer::validation::Profile;
 
 use super::*;
 
@@ -60,6 +62,8 @@ async fn each_claim_counts_as_in_a_jwt() {
         (now().claim("at_hash", "x"), "an ID token"),
         (now().claim("cnf", json!({ "jkt": "x" })), "a bound token"),
         (now().claim("cnf", json!({})), "an empty confirmation"),
+        (now().claim("token_type", "DPoP"), "a bound token without its confirmation"),
+        (now().claim("token_type", "dpop"), "the same"),
         (now().claim("active", false), "the builder's own"),
     ] {
         let token = rig.issuer.opaque_token(&bad);
@@ -77,7 +81,6 @@ async fn each_claim_counts_as_in_a_jwt() {
         (now().without_claim("client_id"), "no client"),
         (now().claim("aud", json!(["https://other.example.test", AUDIENCE])), "several audiences"),
         (now().claim("token_type", "Bearer"), "Bearer"),
-        (now().claim("token_type", "DPoP"), "DPoP, though it is bound to nothing"),
         (now().claim("token_type", "access_token"), "an access token"),
         (now().claim("token_use", "access_token"), "an access token of Hydra"),
         (now().claim("typ", "Bearer"), "an access token of Keycloak"),
@@ -121,10 +124,74 @@ async fn an_absent_audience_is_accepted_only_if_the_issuer_checks_it() {
         (Some(json!(null)), 401),
         (Some(json!("")), 401),
     ] {
-        let claims = rig.claims().without_claim("aud");
+        let claims = rig.claims().without_claim("aud").claim("token_type", "Bearer");
         let claims = audience.iter().fold(claims, |claims, audience| claims.claim("aud", audience));
         assert_eq!(rig.status(&rig.issuer.opaque_token(&claims)).await, status, "{audience:?}");
     }
+    // oidc-provider says nothing more of a refresh token.
+    let unmarked = rig.claims().without_claim("aud");
+    for (claims, status) in [
+        (unmarked.clone(), 401),
+        (unmarked.clone().claim("typ", "Refresh"), 401),
+        (unmarked.clone().claim("typ", "Bearer"), 200),
+        (unmarked.clone().claim("token_use", "access_token"), 200),
+        (unmarked.claim("token_type", "access_token"), 200),
+    ] {
+        assert_eq!(rig.status(&rig.issuer.opaque_token(&claims)).await, status, "{claims:?}");
+    }
+}
+
+/// The same where tokens are identified by client.
+#[tokio::test]
+async fn a_token_that_is_identified_by_client_is_an_access_token() {
+    let by_client = |issuer: &TestIssuer| issuer.introspection().identify_by_client(["client-1"]);
+    let rig = Rig::with(by_client, |builder| builder);
+    let unmarked = rig.claims().without_claim("aud");
+    assert_eq!(rig.status(&rig.issuer.opaque_token(&unmarked)).await, 401);
+    assert_eq!(rig.status(&rig.issuer.opaque_token(&unmarked.claim("token_type", "Bearer"))).await, 200);
+}
+
+/// The strict profile wants of an answer what it wants of a payload.
+#[tokio::test]
+async fn the_strict_profile_stays() {
+    let rig = Rig::with(TestIssuer::introspection, |builder| builder.profile(Profile::Rfc9068));
+    assert_eq!(rig.status(&rig.token()).await, 200);
+    for bad in [
+        rig.claims().without_claim("jti"),
+        rig.claims().without_claim("client_id"),
+        rig.claims().without_claim("iat"),
+        rig.claims().without_claim("aud").claim("token_type", "Bearer"),
+    ] {
+        assert_refused(rig.send(&rig.issuer.opaque_token(&bad)).await);
+    }
+}
+
+/// The application's own claims are read from the answer.
+#[tokio::test]
+async fn claims_of_the_application_that_do_not_fit_refuse_the_token() {
+    #[derive(serde::Deserialize)]
+    struct Mine {
+        #[expect(dead_code, reason = "it only has to be there")]
+        tenant: String,
+    }
+    let rig = Rig::with(TestIssuer::introspection, Builder::claims::<Mine>);
+    assert_eq!(rig.status(&rig.issuer.opaque_token(&rig.claims().claim("tenant", "a"))).await, 200);
+    let without = rig.token();
+    assert_refused(rig.send(&without).await);
+    let explanation = rig.api.explain(&without).await;
+    assert_eq!(explanation.failures().map(|step| step.name).collect::<Vec<_>>(), ["claims"]);
+}
+
+/// It becomes good by time alone.
+#[tokio::test]
+async fn a_token_that_is_not_yet_valid_is_not_remembered_as_bad() {
+    let clock = tower_bearer::testing::TestClock::new();
+    let rig = Rig::with(TestIssuer::introspection, |builder| builder.clock(clock.clone()));
+    let now = clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let token = rig.issuer.opaque_token(&rig.claims().claim("nbf", now + 32));
+    assert_refused(rig.send(&token).await);
+    clock.advance(std::time::Duration::from_secs(3));
+    assert_eq!(rig.status(&token).await, 200);
 }
 
 /// Row L17.

@@ -36,6 +36,19 @@ async fn a_jwt_is_never_sent_to_anybody_but_its_issuer() {
     assert_eq!(rig.calls(), 1);
 }
 
+/// The issuer may call anything active that it has signed.
+#[tokio::test]
+async fn a_jwt_of_another_kind_is_refused_though_its_issuer_calls_it_active() {
+    let rig = Rig::new();
+    let exp = 4_000_000_000_u64;
+    for typ in ["logout+jwt", "token-introspection+jwt", "secevent+jwt", "dpop+jwt", "rt+jwt"] {
+        let token = rig.claims().header("typ", typ).sign();
+        rig.issuer.set_answer(&token, serde_json::json!({ "active": true, "sub": "a", "aud": AUDIENCE, "exp": exp }));
+        assert_refused(rig.send(&token).await);
+    }
+    assert_eq!(rig.calls(), 0);
+}
+
 /// Also one that this server could verify: the issuer is asked, so that a revoked one is refused.
 #[tokio::test]
 async fn a_jwt_of_an_introspecting_issuer_is_introspected() {
@@ -128,7 +141,14 @@ fn settings_out_of_their_bounds_are_mistakes() {
     assert_eq!(reason(introspection().lifetime(seconds(0))), None);
     let too_long = InvalidIntrospection::Lifetime { value: seconds(601) };
     assert_eq!(reason(introspection().lifetime(seconds(601))), Some(too_long));
-    assert_eq!(reason(introspection().concurrent_requests(0)), Some(InvalidIntrospection::NoRequest));
+    for value in [0, 1025, usize::MAX] {
+        let expected = InvalidIntrospection::ConcurrentRequests { value };
+        assert_eq!(reason(introspection().concurrent_requests(value)), Some(expected));
+    }
+    let stranger = small_issuer();
+    let other = Introspection::discover(stranger.url(), issuer.introspection_client()).unwrap();
+    let found = Some(InvalidIntrospection::OtherIssuer { found: stranger.url().into() });
+    assert_eq!(reason(other), found, "it would see the tokens, and speak for the issuer");
     let by_certificate = ClientAuthentication::tls_client_auth("api").unwrap();
     let by_certificate = Introspection::discover(issuer.url(), by_certificate).unwrap();
     assert_eq!(reason(by_certificate), Some(InvalidIntrospection::NoCertificate));

@@ -12,7 +12,8 @@ use crate::harness::log::logging;
 /// Row N5.
 #[tokio::test]
 async fn whatever_is_no_answer_is_503() {
-    let rig = Rig::new();
+    let clock = TestClock::new();
+    let rig = Rig::with(TestIssuer::introspection, |builder| builder.clock(clock.clone()));
     for fault in [
         Fault::Status(500),
         Fault::Status(503),
@@ -29,7 +30,9 @@ async fn whatever_is_no_answer_is_503() {
         let token = rig.token();
         assert_unavailable(rig.send(&token).await);
         rig.issuer.recover();
-        // It is not remembered against the token.
+        // It is not remembered against the token, and only for a second at all.
+        assert_unavailable(rig.send(&token).await);
+        clock.advance(Duration::from_secs(1));
         assert_eq!(rig.status(&token).await, 200, "{fault:?}");
     }
 }

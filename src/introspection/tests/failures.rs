@@ -57,10 +57,12 @@ async fn refused_credentials_are_ours() {
         answer("400 Bad Request", "application/json", r#"{"error":"invalid_client","error_description":"b0dy"}"#),
     ];
     for refused in refused {
+        let is_forbidden = refused.contains("403");
         let (error, text) = error(refused).await;
         assert!(matches!(error, IntrospectionError::OurCredentials { .. }), "{error:?}");
         assert!(text.ends_with("so the endpoint refuses the credentials of this server"), "{text}");
-        assert!(!error.is_outage());
+        // One token may be what a firewall forbids.
+        assert_eq!(error.is_outage(), !is_forbidden);
     }
     for other in [r#"{"error":"invalid_request"}"#, r#"["invalid_client"]"#, "invalid_client", ""] {
         let (error, _) = error(answer("400 Bad Request", "application/json", other)).await;
@@ -224,5 +226,16 @@ async fn what_is_not_http_is_an_error() {
         });
         let (error, _) = error_of(&stub, endpoint(&stub, basic())).await;
         assert!(matches!(error, IntrospectionError::Request { .. }) && !error.is_outage(), "{error:?}");
+    }
+}
+
+/// oidc-provider refuses every JWT so.
+#[tokio::test]
+async fn a_token_of_a_type_that_the_endpoint_does_not_support_is_not_active() {
+    let refused = answer("400 Bad Request", "application/json", r#"{"error":"unsupported_token_type"}"#);
+    for endpoint in [endpoint, |stub: &Stub, client| super::endpoint(stub, client).signed_answers()] {
+        let stub = Stub::answering(refused.clone());
+        let answered = endpoint(&stub, basic()).ask("t", &MovedClock::new()).await.unwrap();
+        assert!(matches!(answered, Answer::Json(body) if body == br#"{"active":false}"#));
     }
 }

@@ -8,6 +8,8 @@ const MIN_CALLS: u32 = 20;
 const SPAN: Duration = Duration::from_secs(5);
 /// How long the endpoint is left alone.
 const OPEN_FOR: Duration = Duration::from_secs(5);
+/// A probe that is older is on a runtime that nobody drives. No call takes longer than 10 seconds.
+const MAX_PROBE: Duration = Duration::from_secs(15);
 /// When to try again while somebody else tries whether the endpoint answers.
 const RETRY_WHILE_PROBING: Duration = Duration::from_secs(1);
 
@@ -28,7 +30,9 @@ enum State {
         until: Moment,
     },
     /// One call is on its way.
-    Probing,
+    Probing {
+        since: Moment,
+    },
 }
 
 #[derive(Debug)]
@@ -73,10 +77,14 @@ impl Circuit {
             State::Closed => Ok(Admitted::Call),
             State::Open { until } if !now.has_reached(until) => Err(now.until(until)),
             State::Open { .. } => {
-                self.state = State::Probing;
+                self.state = State::Probing { since: now };
                 Ok(Admitted::Probe)
             }
-            State::Probing => Err(RETRY_WHILE_PROBING),
+            State::Probing { since } if now.since(since) >= MAX_PROBE => {
+                self.state = State::Probing { since: now };
+                Ok(Admitted::Probe)
+            }
+            State::Probing { .. } => Err(RETRY_WHILE_PROBING),
         }
     }
 
@@ -84,7 +92,7 @@ impl Circuit {
     pub(super) fn record(&mut self, admitted: Admitted, end: CallEnd, now: Moment) -> bool {
         match (self.state, admitted) {
             (State::Closed, Admitted::Call) => self.count(end, now),
-            (State::Probing, Admitted::Probe) => {
+            (State::Probing { .. }, Admitted::Probe) => {
                 match end {
                     CallEnd::Answered => *self = Self::new(now),
                     CallEnd::Outage => self.state = State::Open { until: now.plus(OPEN_FOR) },
@@ -188,10 +196,13 @@ mod tests {
         assert_eq!(circuit.admit(after(now, 11)), Ok(Admitted::Probe));
         assert!(!circuit.record(Admitted::Probe, CallEnd::Cancelled, after(now, 11)));
         assert_eq!(circuit.admit(after(now, 11)), Ok(Admitted::Probe));
-        assert!(circuit.record(Admitted::Probe, CallEnd::Answered, after(now, 12)));
-        assert_eq!(circuit.admit(after(now, 12)), Ok(Admitted::Call));
+        // One that never ends lets another try.
+        assert_eq!(circuit.admit(after(now, 25)), Err(RETRY_WHILE_PROBING));
+        assert_eq!(circuit.admit(after(now, 26)), Ok(Admitted::Probe));
+        assert!(circuit.record(Admitted::Probe, CallEnd::Answered, after(now, 27)));
+        assert_eq!(circuit.admit(after(now, 27)), Ok(Admitted::Call));
         // What was before does not count any more.
-        calls(&mut circuit, 19, CallEnd::Outage, after(now, 12));
+        calls(&mut circuit, 19, CallEnd::Outage, after(now, 27));
         assert!(!circuit.is_open());
     }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use super::answer_source::{AnswerFuture, AnswerSource, Unanswered};
 use crate::clock::{Clock, Moment};
@@ -9,9 +10,11 @@ use crate::keys::{KeyStore, Lookup, PendingLookup, TokenTimes};
 
 /// The introspection endpoint of an issuer, and its keys if its answers are signed.
 pub(crate) struct EndpointSource {
-    pub(crate) introspection: Arc<Introspection>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) signatures: Option<Signatures>,
+    introspection: Arc<Introspection>,
+    clock: Arc<dyn Clock>,
+    signatures: Option<Signatures>,
+    /// Whether the last question had no answer.
+    failed: AtomicBool,
 }
 
 /// What a signed answer has to be (RFC 9701 §5).
@@ -39,36 +42,53 @@ enum Fault {
     Answer(#[from] SignedAnswerError),
     #[error("the issuer's keys are unavailable")]
     Keys,
+    #[error("it is from before the question, expected an iat that is at most the leeway earlier")]
+    BeforeQuestion,
 }
 
 impl AnswerSource for EndpointSource {
     fn ask<'a>(&'a self, token: &'a str) -> AnswerFuture<'a> {
         Box::pin(async move {
-            match self.introspection.endpoint.ask(token, &*self.clock).await {
-                Ok(Answer::Json(body)) => Ok(body),
-                Ok(Answer::Signed(answer)) => self.verified(answer).await,
-                Err(error) => Err(self.unanswered(&error)),
-            }
+            let asked_at = self.clock.now();
+            let answer = match self.introspection.endpoint.ask(token, &*self.clock).await {
+                Ok(Answer::Json(body)) => body,
+                Ok(Answer::Signed(answer)) => self.verified(answer, asked_at).await?,
+                Err(error) => return Err(self.unanswered(&error)),
+            };
+            self.failed.store(false, Ordering::Relaxed);
+            Ok(answer)
         })
     }
 }
 
 impl EndpointSource {
+    pub(crate) fn new(
+        introspection: Arc<Introspection>,
+        clock: Arc<dyn Clock>,
+        signatures: Option<Signatures>,
+    ) -> Self {
+        Self { introspection, clock, signatures, failed: AtomicBool::new(false) }
+    }
+
+    /// Logs the first failure after an answer. Anybody can cause more of them.
     fn unanswered(&self, error: &IntrospectionError) -> Unanswered {
         let issuer = self.introspection.endpoint.issuer();
-        if matches!(error, IntrospectionError::OurCredentials { .. }) {
+        let is_first = !self.failed.swap(true, Ordering::Relaxed);
+        match error {
             // Nobody but the operator can mend it.
-            tracing::error!(issuer, %error, "opaque tokens cannot be validated");
-        } else {
-            tracing::warn!(issuer, %error, "an opaque token could not be validated");
+            IntrospectionError::OurCredentials { .. } if is_first => {
+                tracing::error!(issuer, %error, "opaque tokens cannot be validated");
+            }
+            _ if is_first => tracing::warn!(issuer, %error, "an opaque token could not be validated"),
+            _ => tracing::debug!(issuer, %error, "an opaque token could not be validated"),
         }
         Unanswered { is_outage: error.is_outage(), retry_after: error.retry_after() }
     }
 
-    async fn verified(&self, answer: Vec<u8>) -> Result<Vec<u8>, Unanswered> {
+    async fn verified(&self, answer: Vec<u8>, asked_at: SystemTime) -> Result<Vec<u8>, Unanswered> {
         let arrived = Moment::of(&*self.clock);
         let fault = loop {
-            match self.look(&answer, arrived) {
+            match self.try_look(&answer, arrived, asked_at).unwrap_or_else(Look::Refused) {
                 Look::Verified(body) => return Ok(body),
                 Look::Refused(fault) => break fault,
                 Look::Wait(pending) => pending.news().await,
@@ -79,11 +99,7 @@ impl EndpointSource {
         Err(Unanswered { is_outage: false, retry_after: None })
     }
 
-    fn look(&self, answer: &[u8], arrived: Moment) -> Look {
-        self.try_look(answer, arrived).unwrap_or_else(Look::Refused)
-    }
-
-    fn try_look(&self, answer: &[u8], arrived: Moment) -> Result<Look, Fault> {
+    fn try_look(&self, answer: &[u8], arrived: Moment, asked_at: SystemTime) -> Result<Look, Fault> {
         // Only an endpoint that was asked for signed answers gives one.
         let Some(signatures) = &self.signatures else { return Err(Fault::Keys) };
         let Signatures { keys: store, issuer, audiences, algorithms, leeway } = signatures;
@@ -92,6 +108,10 @@ impl EndpointSource {
         let now = Moment::of(&*self.clock);
         let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
         let answer = SignedAnswer::check(answer, expected, now.wall, &mut scratch, &known)?;
+        // Otherwise it could be from before a revocation, and count for longer than answers do.
+        if answer.issued_at().plus(*leeway) < asked_at.into() {
+            return Err(Fault::BeforeQuestion);
+        }
         let kid = answer.kid();
         let bad_signature = |error| Fault::Answer(SignedAnswerError::of_signature(error, kid));
         let issued = Some(answer.issued_at().into());

@@ -2,8 +2,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::super::cache::{Fingerprint, Fingerprinter};
 use super::super::token_error::TokenError;
 use super::super::verify_error::VerifyError;
@@ -12,6 +10,7 @@ use super::answer_source::{AnswerSource, Unanswered};
 use super::answers::{Active, Answers};
 use super::circuit::{Admitted, CallEnd, Circuit};
 use super::loads::{Join, Loads, PendingAnswer, RunningLoad, Verdict};
+use super::room::{Question, Room};
 use crate::AccessToken;
 use crate::clock::{Clock, Moment};
 use crate::metrics;
@@ -20,6 +19,10 @@ use crate::metrics;
 const MAX_LOADS: usize = 1024;
 /// How long a token waits until the endpoint is asked about it. Requests wait for 6 seconds in all.
 const MAX_WAIT_FOR_CALL: Duration = Duration::from_secs(5);
+/// How long a call may take. The endpoint has a shorter limit of its own.
+const MAX_CALL: Duration = Duration::from_secs(10);
+/// How long an explanation may take.
+const MAX_EXPLANATION: Duration = Duration::from_secs(6);
 /// When to try again if there are more.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
 /// When to try again after a call without an answer, unless the endpoint says when.
@@ -45,7 +48,7 @@ pub(crate) struct Introspector {
     fingerprints: Fingerprinter,
     answers: Answers,
     loads: Arc<Loads>,
-    calls: Semaphore,
+    calls: Room,
     circuit: Mutex<Circuit>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -85,7 +88,7 @@ impl Introspector {
             fingerprints: Fingerprinter::new()?,
             answers: Answers::new(limits.lifetime, limits.bytes),
             loads: Loads::new(MAX_LOADS),
-            calls: Semaphore::new(limits.calls),
+            calls: Room::new(limits.calls),
             circuit: Mutex::new(Circuit::new(Moment::of(&*clock))),
             clock,
             limits,
@@ -106,17 +109,14 @@ impl Introspector {
     pub(crate) fn look_up(&self, token: &str, now: Moment) -> Lookup {
         let fingerprint = self.fingerprints.of(token);
         if let Some(known) = self.known(fingerprint, now) {
-            if matches!(known, Lookup::Active(_)) {
-                metrics::token_remembered();
-            }
             return known;
         }
-        match self.loads.join(fingerprint, || self.known(fingerprint, now).is_some()) {
+        let question = if self.answers.was_active(fingerprint) { Question::Renewal } else { Question::New };
+        match self.loads.join(fingerprint, question, now, || self.known(fingerprint, now)) {
             Join::Joined(pending) => Lookup::Wait(pending),
             Join::Begin(load, pending) => Lookup::Ask(load, pending),
-            // An answer that arrived just now counts for longer than this takes.
-            Join::Known => self.known(fingerprint, now).unwrap_or_else(Self::full),
-            Join::Full => Self::full(),
+            Join::Known(known) => known,
+            Join::Full => Lookup::Refused(Self::full()),
         }
     }
 
@@ -137,12 +137,26 @@ impl Introspector {
         token: &str,
         validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
     ) -> Verdict {
+        let mut place = self.calls.try_take(load.question());
+        if place.is_none() {
+            let waited = tokio::time::timeout(MAX_WAIT_FOR_CALL, self.calls.take(load.question())).await;
+            // Those who sent a flood of tokens may all have gone.
+            place = waited.ok().flatten().filter(|_| load.is_wanted());
+        }
+        let Some(_place) = place else { return Err(unavailable(RETRY_AFTER_FAILURE)) };
         let on_send = || {
             if self.limits.lifetime.is_zero() {
                 load.close();
             }
         };
-        let Answer { active, body, asked_at } = self.call(token, on_send).await?;
+        let Answer { active, body, asked_at } = match self.call(token, on_send).await {
+            Ok(answer) => answer,
+            Err(Failure::NotAsked { retry_after }) => return Err(unavailable(retry_after)),
+            Err(Failure::NoAnswer { retry_after }) => {
+                self.answers.keep_failed(load.fingerprint(), Moment::of(&*self.clock));
+                return Err(unavailable(retry_after));
+            }
+        };
         match if active { validate(&body) } else { Err(TokenError::Inactive) } {
             Ok(token) => {
                 self.answers.keep_active(load.fingerprint(), token.clone(), asked_at);
@@ -155,47 +169,79 @@ impl Introspector {
         }
     }
 
-    /// Asks the endpoint about a token, within the bounds of this server. Nothing is remembered.
-    pub(crate) async fn call(&self, token: &str, on_send: impl FnOnce() + Send) -> Result<Answer, VerifyError> {
-        let unavailable = |retry_after| VerifyError::IntrospectionUnavailable { retry_after };
-        let permit = tokio::time::timeout(MAX_WAIT_FOR_CALL, self.calls.acquire()).await;
-        let Ok(Ok(_permit)) = permit else { return Err(unavailable(RETRY_AFTER_FAILURE)) };
-        // After the wait: what was true when the load began may not be true any more.
-        let call = Call::begin(self).map_err(unavailable)?;
+    /// The answer about a token, asked anew for an explanation. Nothing is remembered. The bounds are those of new tokens.
+    pub(crate) async fn answer_anew(&self, token: &str) -> Result<Answer, VerifyError> {
+        let Some(_load) = self.loads.place(Question::New) else { return Err(Self::full()) };
+        let asked = async {
+            let _place = self.calls.take(Question::New).await;
+            self.call(token, || {}).await.map_err(|failure| unavailable(failure.retry_after()))
+        };
+        tokio::time::timeout(MAX_EXPLANATION, asked).await.unwrap_or(Err(unavailable(RETRY_AFTER_FAILURE)))
+    }
+
+    /// Asks the endpoint about a token.
+    async fn call(&self, token: &str, on_send: impl FnOnce() + Send) -> Result<Answer, Failure> {
+        let call = Call::begin(self).map_err(|retry_after| Failure::NotAsked { retry_after })?;
         on_send();
         let asked_at = Moment::of(&*self.clock);
-        let answer = self.source.ask(token).await;
+        let late = Err(Unanswered { is_outage: true, retry_after: None });
+        let answer = tokio::time::timeout(MAX_CALL, self.source.ask(token)).await.unwrap_or(late);
         call.end(&answer);
-        match answer {
-            Ok(body) => {
-                metrics::introspected(&self.issuer);
-                let active = is_active(&body).map_err(|error| {
-                    let issuer = &*self.issuer;
-                    tracing::warn!(issuer, %error, "the introspection endpoint answered with no acceptable JSON object");
-                    unavailable(RETRY_AFTER_FAILURE)
-                })?;
-                Ok(Answer { active, body, asked_at })
+        let answer = answer.and_then(|body| match is_active(&body) {
+            Ok(active) => Ok(Answer { active, body, asked_at }),
+            Err(error) => {
+                let issuer = &*self.issuer;
+                tracing::warn!(issuer, %error, "the introspection endpoint answered with no acceptable JSON object");
+                Err(Unanswered { is_outage: false, retry_after: None })
             }
-            Err(Unanswered { retry_after, .. }) => {
-                metrics::introspection_failed(&self.issuer);
-                Err(unavailable(retry_after.unwrap_or(RETRY_AFTER_FAILURE)))
-            }
+        });
+        match &answer {
+            Ok(_) => metrics::introspected(&self.issuer),
+            Err(_) => metrics::introspection_failed(&self.issuer),
         }
+        answer.map_err(|Unanswered { retry_after, .. }| Failure::NoAnswer {
+            retry_after: retry_after.unwrap_or(RETRY_AFTER_FAILURE),
+        })
     }
 
     fn known(&self, fingerprint: Fingerprint, now: Moment) -> Option<Lookup> {
         if let Some(Active { token, .. }) = self.answers.active(fingerprint, now) {
             return Some(Lookup::Active(token));
         }
-        self.answers.refused(fingerprint, now).map(|error| Lookup::Refused(error.into()))
+        let refused = self.answers.refused(fingerprint, now).map(VerifyError::from);
+        let failed = || self.answers.failed(fingerprint, now).map(unavailable);
+        refused.or_else(failed).map(Lookup::Refused)
     }
 
-    fn full() -> Lookup {
-        Lookup::Refused(VerifyError::TooManyRequests { retry_after: RETRY_WHEN_FULL })
+    fn full() -> VerifyError {
+        VerifyError::TooManyRequests { retry_after: RETRY_WHEN_FULL }
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unavailable(retry_after: Duration) -> VerifyError {
+    VerifyError::IntrospectionUnavailable { retry_after }
+}
+
+/// Why there is no answer, and when to try again.
+#[derive(Clone, Copy)]
+enum Failure {
+    /// The endpoint is left alone for now.
+    NotAsked {
+        retry_after: Duration,
+    },
+    NoAnswer {
+        retry_after: Duration,
+    },
+}
+
+impl Failure {
+    fn retry_after(self) -> Duration {
+        let (Self::NotAsked { retry_after } | Self::NoAnswer { retry_after }) = self;
+        retry_after
     }
 }
 

@@ -1,34 +1,42 @@
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::super::cache::Fingerprint;
 use super::super::verify_error::VerifyError;
+use super::room::{Place, Question, Room};
 use crate::AccessToken;
+use crate::clock::Moment;
 
 /// When to try again after a load was dropped with its runtime.
 const RETRY_AFTER_CANCELLED: Duration = Duration::from_secs(1);
+/// A load that is older is on a runtime that nobody drives. It may have waited for 5 seconds and asked for 10.
+const MAX_AGE: Duration = Duration::from_secs(20);
 
 /// What a load ends with, for everybody who waits for it.
 pub(super) type Verdict = Result<AccessToken, VerifyError>;
 
 /// The tokens that the endpoint is being asked about, each once.
 pub(super) struct Loads {
-    joinable: Mutex<HashMap<Fingerprint, watch::Receiver<Option<Verdict>>>>,
-    places: Arc<Semaphore>,
+    joinable: Mutex<HashMap<Fingerprint, Joinable>>,
+    room: Room,
+}
+
+struct Joinable {
+    began: Moment,
+    verdict: watch::Receiver<Option<Verdict>>,
 }
 
 /// What happens to a request whose token is not known.
-pub(super) enum Join {
+pub(super) enum Join<K> {
     /// The endpoint is being asked about the token.
     Joined(PendingAnswer),
     /// The endpoint has to be asked.
     Begin(RunningLoad, PendingAnswer),
     /// The token has become known in the meantime.
-    Known,
+    Known(K),
     /// There are too many loads.
     Full,
 }
@@ -36,28 +44,38 @@ pub(super) enum Join {
 impl Loads {
     /// At most so many loads, whether they wait or are on their way.
     pub(super) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { joinable: Mutex::default(), places: Arc::new(Semaphore::new(max)) })
+        Arc::new(Self { joinable: Mutex::default(), room: Room::new(max) })
     }
 
-    /// Joins the load of a token, or begins it unless `is_known`.
-    pub(super) fn join(self: &Arc<Self>, fingerprint: Fingerprint, is_known: impl FnOnce() -> bool) -> Join {
+    /// Joins the load of a token, or begins it unless the token is `known` now.
+    pub(super) fn join<K>(
+        self: &Arc<Self>,
+        fingerprint: Fingerprint,
+        question: Question,
+        now: Moment,
+        known: impl FnOnce() -> Option<K>,
+    ) -> Join<K> {
         let mut joinable = self.lock();
-        let vacant = match joinable.entry(fingerprint) {
-            Entry::Occupied(load) => return Join::Joined(PendingAnswer(load.get().clone())),
-            Entry::Vacant(vacant) => vacant,
-        };
-        // A load makes its token known before it leaves the table.
-        if is_known() {
-            return Join::Known;
+        if let Some(load) = joinable.get(&fingerprint).filter(|load| now.since(load.began) < MAX_AGE) {
+            return Join::Joined(PendingAnswer(load.verdict.clone()));
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Join::Full };
+        // A load makes its token known before it leaves the table.
+        if let Some(known) = known() {
+            return Join::Known(known);
+        }
+        let Some(place) = self.place(question) else { return Join::Full };
         let (verdict, receiver) = watch::channel(None);
-        vacant.insert(receiver.clone());
-        let load = RunningLoad { loads: Arc::clone(self), fingerprint, verdict, _place: place };
+        joinable.insert(fingerprint, Joinable { began: now, verdict: receiver.clone() });
+        let load = RunningLoad { loads: Arc::clone(self), fingerprint, question, verdict, _place: place };
         Join::Begin(load, PendingAnswer(receiver))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, watch::Receiver<Option<Verdict>>>> {
+    /// Room for a question that nobody joins.
+    pub(super) fn place(&self, question: Question) -> Option<Place> {
+        self.room.try_take(question)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Joinable>> {
         self.joinable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,8 +89,9 @@ impl Loads {
 pub(crate) struct RunningLoad {
     loads: Arc<Loads>,
     fingerprint: Fingerprint,
+    question: Question,
     verdict: watch::Sender<Option<Verdict>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl RunningLoad {
@@ -80,13 +99,31 @@ impl RunningLoad {
         self.fingerprint
     }
 
+    pub(super) fn question(&self) -> Question {
+        self.question
+    }
+
     /// Nobody joins it any more: later requests need a later answer.
     pub(super) fn close(&self) {
+        self.remove_if(|_| true);
+    }
+
+    /// Whether somebody waits for it. If not, nobody joins it any more.
+    pub(super) fn is_wanted(&self) -> bool {
+        // The table has a receiver too.
+        !self.remove_if(|verdict| verdict.receiver_count() <= 1)
+    }
+
+    fn remove_if(&self, condition: impl FnOnce(&watch::Sender<Option<Verdict>>) -> bool) -> bool {
         let mut joinable = self.loads.lock();
         // Another load of the token may have begun since.
-        if joinable.get(&self.fingerprint).is_some_and(|load| load.same_channel(&self.verdict.subscribe())) {
+        let is_in_table =
+            |load: &Joinable| self.verdict.receiver_count() > 0 && load.verdict.same_channel(&self.verdict.subscribe());
+        let removes = condition(&self.verdict) && joinable.get(&self.fingerprint).is_some_and(is_in_table);
+        if removes {
             joinable.remove(&self.fingerprint);
         }
+        removes
     }
 
     pub(super) fn end(self, verdict: Verdict) {

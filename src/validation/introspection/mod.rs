@@ -10,6 +10,7 @@ mod circuit;
 mod endpoint_source;
 mod introspector;
 mod loads;
+mod room;
 mod token_form;
 
 pub(crate) use answer_source::AnswerSource;

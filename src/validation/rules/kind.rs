@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7662 §2.2",
         applies: Applies::If(|policy| policy.format == Format::Opaque),
         check: check_token_type,
-        expected: |_| "none, or not that of a refresh or ID token".to_owned(),
+        expected: |_| "that of an access token, or none beside an aud".to_owned(),
         found: |facts| strings(facts.claims.token_type.as_ref()),
     },
     Rule {
@@ -218,15 +218,29 @@ fn check_kind(facts: &Facts<'_>) -> Result<(), TokenError> {
 }
 
 /// RFC 7662 §2.2 leaves the values to RFC 6749 §7.1, where they say how a token is used: `Bearer`, `DPoP`. Some issuers say there
-/// that it is no access token.
+/// that it is no access token, and others say nothing there of a refresh token, and leave out `aud` too. So without an `aud` the
+/// answer has to say that this is an access token.
 fn check_token_type(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let claims = facts.claims;
+    let names_no_audience = claims.aud.as_ref().and_then(Strings::as_slice).is_none_or(<[_]>::is_empty);
     let is_other = |found: &str| {
         let found = found.to_ascii_lowercase();
         found == "id" || ["refresh", "offline", "id_token", "logout"].iter().any(|other| found.contains(other))
     };
-    match facts.claims.token_type.as_ref().map(Strings::as_slice) {
+    match claims.token_type.as_ref().map(Strings::as_slice) {
+        None if names_no_audience && !is_marked_as_access_token(facts) => {
+            Err(TokenError::Missing { claim: "token_type" })
+        }
         None => Ok(()),
+        // RFC 9449 §6.2: whatever has removed the confirmation, the token is not a Bearer token.
+        Some(Some([found])) if found.eq_ignore_ascii_case("DPoP") && !claims.has_cnf => Err(TokenError::Bound),
         Some(Some([found])) if !is_other(found) => Ok(()),
         Some(_) => Err(TokenError::NotAnAccessToken { claim: "token_type" }),
     }
+}
+
+/// Whether another claim says that this is an access token. What says something else has been refused.
+fn is_marked_as_access_token(facts: &Facts<'_>) -> bool {
+    let is_bearer = |typ: &str| typ.eq_ignore_ascii_case("Bearer");
+    facts.claims.token_use.is_some() || facts.claims.typ.as_deref().is_some_and(is_bearer)
 }

@@ -153,12 +153,14 @@ async fn a_flood_of_junk_is_bounded_and_costs_known_tokens_nothing() {
         }
         assert!(matches!(rig.begin("good"), Ok(Ok(_))));
     }
-    assert_eq!((pending.len(), refused), (MAX_LOADS, 10_000 - MAX_LOADS));
+    // A quarter of the places is kept for tokens that were active.
+    let places = MAX_LOADS / 4 * 3;
+    assert_eq!((pending.len(), refused), (places, 10_000 - places));
     for pending in pending {
         assert!(is_inactive(&pending.verdict().await));
     }
-    assert_eq!(rig.endpoint.most_at_once.load(Ordering::SeqCst), LIMITS.calls);
-    assert_eq!(rig.endpoint.calls(), 1 + MAX_LOADS);
+    assert_eq!(rig.endpoint.most_at_once.load(Ordering::SeqCst), LIMITS.calls / 4 * 3);
+    assert_eq!(rig.endpoint.calls(), 1 + places);
     let (bytes, refused) = rig.introspector.answers.sizes();
     assert!(bytes <= LIMITS.bytes && refused <= 10_000, "{bytes} {refused}");
 }
@@ -251,7 +253,7 @@ async fn requests_that_go_away_end_no_load() {
     drop(rig.begin("u"));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!((rig.endpoint.calls(), rig.introspector.loads.len()), (2, 0));
-    assert_eq!(rig.introspector.calls.available_permits(), LIMITS.calls);
+    assert_eq!(rig.introspector.calls.left(), LIMITS.calls);
 }
 
 #[tokio::test]
@@ -263,7 +265,7 @@ async fn a_load_that_panics_or_is_dropped_refuses_those_who_wait() {
     drop(load);
     assert!(is_unavailable(&pending.verdict().await));
     assert_eq!(rig.introspector.loads.len(), 0);
-    assert_eq!(rig.introspector.calls.available_permits(), LIMITS.calls);
+    assert_eq!(rig.introspector.calls.left(), LIMITS.calls);
 }
 
 /// What the endpoint answers in no readable form counts as no answer, and not as a bad token.
@@ -273,6 +275,7 @@ async fn an_answer_that_is_no_object_is_none() {
     for odd in [&b"[]"[..], b"<html>", b"", br#"{"active":true,"active":true}"#] {
         rig.endpoint.answer("t", Ok(odd));
         assert!(is_unavailable(&rig.request("t").await));
+        rig.clock.advance(Duration::from_secs(1));
     }
     rig.endpoint.answer("t", Ok(br#"{"active":"true"}"#));
     assert!(is_inactive(&rig.request("t").await));
@@ -285,18 +288,30 @@ async fn one_odd_token_does_not_open_the_circuit_and_an_outage_does() {
     for _ in 0..100 {
         let odd = rig.request("odd").await;
         assert_eq!(odd.unwrap_err(), VerifyError::IntrospectionUnavailable { retry_after: Duration::from_secs(7) });
+        // For a second nobody is asked about it again.
+        assert!(is_unavailable(&rig.request("odd").await));
+        rig.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(rig.endpoint.calls(), 100);
+    // As many calls within ten seconds as it takes, for tokens that the endpoint knows.
+    for number in 0..20 {
+        assert!(is_inactive(&rig.request(&format!("before-{number}")).await));
+    }
+    // One whose failures look like an outage is asked about too seldom to count.
+    rig.endpoint.answer("gateway", Err(outage()));
+    for _ in 0..200 {
+        assert!(is_unavailable(&rig.request("gateway").await));
+    }
+    assert_eq!(rig.endpoint.calls(), 121);
     for number in 0..100 {
         rig.endpoint.answer(&number.to_string(), Err(outage()));
+        assert!(is_unavailable(&rig.request(&number.to_string()).await));
     }
-    // Half of the calls and more are needed.
-    for number in 0..200 {
-        assert!(is_unavailable(&rig.request(&(number % 100).to_string()).await));
-    }
-    assert_eq!(rig.endpoint.calls(), 200);
+    // 20 good calls and 10 of "odd" are within the span, so it takes 29 more.
+    let calls = rig.endpoint.calls();
+    assert!((140..160).contains(&calls), "{calls}");
     assert!(is_unavailable(&rig.request("good").await), "nobody is asked");
-    assert_eq!(rig.endpoint.calls(), 200);
+    assert_eq!(rig.endpoint.calls(), calls);
     rig.endpoint.answer("good", Ok(ACTIVE));
     rig.clock.advance(Duration::from_secs(5));
     assert!(rig.request("good").await.is_ok());
@@ -317,7 +332,7 @@ async fn known_tokens_outlive_an_outage_up_to_their_lifetime() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_waits_five_seconds_for_its_call() {
-    let rig = Rig::new(Endpoint { delay: MINUTE, ..Endpoint::default() }, Limits { calls: 1, ..LIMITS });
+    let rig = Rig::new(Endpoint { delay: MINUTE / 8, ..Endpoint::default() }, Limits { calls: 1, ..LIMITS });
     let first = rig.begin("1").unwrap_err();
     let second = rig.begin("2").unwrap_err();
     let began = tokio::time::Instant::now();
@@ -325,4 +340,67 @@ async fn a_token_waits_five_seconds_for_its_call() {
     assert_eq!(began.elapsed().as_secs(), 5);
     assert!(is_inactive(&first.verdict().await));
     assert_eq!(rig.endpoint.calls(), 1);
+}
+
+/// Junk that hangs up at once keeps neither places nor calls from those who were here before.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_junk_refuses_nobody_whose_answer_has_ended() {
+    let rig = Rig::new(Endpoint { delay: Duration::from_millis(200), ..Endpoint::default() }, LIMITS);
+    let good: Vec<_> = (0..100).map(|number| format!("good-{number}")).collect();
+    for token in &good {
+        rig.endpoint.answer(token, Ok(ACTIVE));
+        assert!(rig.request(token).await.is_ok());
+    }
+    let mut junk = 0;
+    for _ in 0..150 {
+        // 1,000 junk tokens a second, and each good one once a second.
+        for _ in 0..1_000 {
+            junk += 1;
+            drop(rig.begin(&format!("junk-{junk}")));
+        }
+        for token in &good {
+            assert!(rig.request(token).await.is_ok(), "after {junk} junk tokens");
+        }
+        rig.clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Nobody waits any more when there is room for the call.
+#[tokio::test(start_paused = true)]
+async fn no_call_is_made_for_nobody() {
+    let rig = Rig::new(Endpoint { delay: Duration::from_secs(1), ..Endpoint::default() }, LIMITS);
+    for number in 0..500 {
+        drop(rig.begin(&number.to_string()));
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(rig.endpoint.calls(), LIMITS.calls / 4 * 3, "those that found room at once");
+    assert_eq!(rig.introspector.loads.len(), 0);
+}
+
+/// A runtime that nobody drives any more keeps a load for ever.
+#[tokio::test(start_paused = true)]
+async fn a_load_that_stands_still_is_replaced() {
+    let rig = Rig::new(Endpoint::default(), LIMITS);
+    rig.endpoint.answer("t", Ok(ACTIVE));
+    let Lookup::Ask(stuck, _pending) = rig.introspector.look_up("t", Moment::of(&rig.clock)) else { panic!("known") };
+    rig.clock.advance(Duration::from_secs(19));
+    assert!(matches!(rig.introspector.look_up("t", Moment::of(&rig.clock)), Lookup::Wait(_)));
+    rig.clock.advance(Duration::from_secs(1));
+    assert!(rig.request("t").await.is_ok());
+    // Its end does not remove another.
+    let Lookup::Ask(other, _) = rig.introspector.look_up("u", Moment::of(&rig.clock)) else { panic!("known") };
+    drop(stuck);
+    assert_eq!(rig.introspector.loads.len(), 1);
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_never_answers_is_given_up() {
+    let rig = Rig::new(Endpoint { delay: 10 * MINUTE, ..Endpoint::default() }, LIMITS);
+    let began = tokio::time::Instant::now();
+    assert!(is_unavailable(&rig.request("t").await));
+    assert_eq!(began.elapsed().as_secs(), 10);
+    assert_eq!(rig.introspector.calls.left(), LIMITS.calls);
 }
