@@ -55,6 +55,7 @@ step examples
 cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic
 cargo run --locked --quiet --example metrics -- --once >/dev/null
+cargo run --locked --quiet --example opaque -- --once
 
 step other issuers and clients
 ./tests/interop/run.sh
