@@ -24,9 +24,17 @@ pub(super) async fn run(report: &mut Report, api: &Api, known: &OpaqueTokens, cl
 
 /// After the user has signed out.
 pub(super) async fn ends(api: &Api, credentials: Credentials<'_>) -> Outcome<()> {
+    let mut lines = vec!["at once, while the answer of before counts:".to_owned()];
+    match api.get("/api/me", credentials, StatusCode::OK).await {
+        Ok((_, at_once)) => lines.extend(at_once),
+        // On a very slow machine the answer is too old by then.
+        Err(error) => lines.push(error.to_string()),
+    }
     tokio::time::sleep(ANSWER_LIFETIME).await;
-    let (_, lines) = api.get("/api/me", credentials, StatusCode::UNAUTHORIZED).await?;
-    Ok(((), [vec![format!("after {} seconds:", ANSWER_LIFETIME.as_secs())], lines].concat()))
+    lines.push(format!("after {} seconds:", ANSWER_LIFETIME.as_secs()));
+    let (_, afterwards) = api.get("/api/me", credentials, StatusCode::UNAUTHORIZED).await?;
+    lines.extend(afterwards);
+    Ok(((), lines))
 }
 
 /// The one question about this token, and the answer.
