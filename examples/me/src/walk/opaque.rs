@@ -55,7 +55,7 @@ async fn second_request(api: &Api, known: &OpaqueTokens, client: &Client, token:
     let questions = known.introspections(token).len() - before;
     // On a very slow machine the answer is too old by then.
     if questions > 0 && began.elapsed() < ANSWER_LIFETIME {
-        return Err(format!("{questions} questions; expected: none").into());
+        return Err(format!("questions: {questions}; expected: none").into());
     }
     Ok(((), [first, second].concat()))
 }
