@@ -208,6 +208,38 @@ fn the_walk_with_keys_shows_what_a_thief_cannot_do() {
 }
 
 #[test]
+fn the_walk_with_opaque_tokens_shows_who_asks_what_they_are() {
+    for (flags, is_bound) in [(&["--opaque"][..], false), (&["--opaque", "--dpop", "required"], true)] {
+        let output = Command::new(program(Build::Usual)).args(flags).arg("--once").output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && !printed.contains('✗'), "{flags:?}: {printed}");
+        for step in [
+            "It calls the API with the access token",
+            "The API has asked the authorization server what the token is, as a client of its own",
+            "A second request asks nobody",
+            "A refresh token is refused: the authorization server says that it is not active",
+            "A service gets a token for itself, with client credentials",
+            "The transfer succeeds",
+            "The API refuses a token for another API",
+            "The API refuses the ID token",
+            "The API refuses a token with another scope",
+            "The access token ends too, as soon as the API asks again",
+            "The server calls the API for the user",
+        ] {
+            assert!(printed.lines().any(|line| line.ends_with(&format!(". ✓ {step}"))), "{step}: {printed}");
+        }
+        let answers = printed.lines().filter_map(|line| line.trim().strip_prefix("POST /introspect by demo-api: "));
+        let answers: Vec<Value> = answers.map(|answer| serde_json::from_str(answer).unwrap()).collect();
+        let [active, of_refresh_token] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!((&active["active"], &active["sub"]), (&Value::Bool(true), &Value::from("alice")));
+        assert_eq!(active["cnf"]["jkt"].is_string(), is_bound, "{active}");
+        assert_eq!(*of_refresh_token, serde_json::json!({ "active": false }));
+        let has_jwt = printed.lines().any(|line| line.trim().starts_with("access token: {"));
+        assert!(!has_jwt && printed.contains("access token: opaque, "), "{printed}");
+    }
+}
+
+#[test]
 fn an_api_alone_shows_every_challenge() {
     let issuer = small_issuer();
     for (flags, schemes) in [
@@ -245,6 +277,7 @@ fn bad_flags_get_one_clear_sentence() {
     for flag in [&["--dpop-nonce"][..], &["--base-url", "https://api.example.com"], &["--trust-proxy", "10.0.0.0/8"]] {
         assert!(run(flag).contains("--dpop"), "{flag:?}");
     }
+    assert!(run(&["--opaque", "--issuer", "https://login.example.com"]).contains("--issuer"));
     assert!(run(&["--dpop", "sometimes"]).contains("sometimes"));
     assert!(run(&["--max-age", "x"]).contains("max-age") && run(&["--cors", "a\nb"]).contains("cors"));
 }

@@ -27,6 +27,7 @@ step the whole sequence
 cargo run --locked --quiet -p me -- --once
 cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet -p me -- --once --dpop required --dpop-nonce
+cargo run --locked --quiet -p me -- --once --opaque
 
 step lints
 # Every kind of target is named: --all-targets would make tests of what says that it has none.
@@ -55,6 +56,7 @@ step examples
 cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic
 cargo run --locked --quiet --example metrics -- --once >/dev/null
+cargo run --locked --quiet --example opaque -- --once
 
 step other issuers and clients
 ./tests/interop/run.sh

@@ -2,6 +2,7 @@
 
 use super::algorithms;
 use super::constructor::{self, Construction};
+use super::introspection;
 use super::path::Path;
 use super::reader::{Node, Reader, Table};
 use super::stand_in;
@@ -37,7 +38,12 @@ fn read(reader: &mut Reader, node: &Node, at: usize) -> Issuer {
     }
     let Some(mut table) = reader.table(node, "an identifier or a table") else { return stand_in::issuer(at) };
     let Construction { issuer, arguments } = constructor::read(reader, &mut table);
+    let identifier = issuer.as_ref().and_then(|issuer| issuer.identities.iter().next().map(str::to_owned));
     let issuer = with_rules(reader, &mut table, &arguments, issuer.unwrap_or_else(|| stand_in::issuer(at)));
+    let issuer = match table.get("introspection") {
+        Some(node) => introspection::read(reader, &node, &table, identifier.as_deref(), issuer),
+        None => issuer,
+    };
     table.finish(reader);
     issuer
 }

@@ -114,6 +114,21 @@
 //! | `issuers[].client_as_subject` | true or false, as for [`client_as_subject`](crate::Issuer::client_as_subject) | false |
 //! | `issuers[].subjects` | a list of strings, as for [`allow_subjects`](crate::Issuer::allow_subjects) | any |
 //! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |
+//! | `issuers[].introspection` | a table, as for [`introspect`](crate::Issuer::introspect) | none: tokens are JWTs, and signatures are verified |
+//! | `issuers[].introspection.endpoint` | a URL, as for [`at`](crate::introspection::Introspection::at) | where the metadata of the issuer says |
+//! | `issuers[].introspection.client_id` | the identifier of this server as a client of the issuer | required in the table |
+//! | `issuers[].introspection.client_secret` | a [secret](crate::introspection::Secret::new) | one of these three is required |
+//! | `issuers[].introspection.client_secret_file` | a [file](crate::introspection::Secret::from_file) with a secret | |
+//! | `issuers[].introspection.private_key_file` | a file with a private key, as [PEM](crate::introspection::PrivateKey::from_pem) or as a [JWK](crate::introspection::PrivateKey::from_jwk) | |
+//! | `issuers[].introspection.key_id` | a string, as for [`key_id`](crate::introspection::PrivateKey::key_id) | the `kid` of a JWK |
+//! | `issuers[].introspection.algorithm` | a name, as for [`algorithm`](crate::introspection::PrivateKey::algorithm) | the `alg` of a JWK, or that of the kind of key |
+//! | `issuers[].introspection.method` | `"client_secret_basic"`, `"client_secret_post"` or `"private_key_jwt"`, as for [`ClientAuthentication`](crate::introspection::ClientAuthentication) | `"client_secret_basic"` with a secret, `"private_key_jwt"` with a key |
+//! | `issuers[].introspection.lifetime` | an integer from 0 to 600 (seconds), as for [`lifetime`](crate::introspection::Introspection::lifetime) | 60 |
+//! | `issuers[].introspection.memory` | an integer (bytes), as for [`memory`](crate::introspection::Introspection::memory) | 16,777,216 |
+//! | `issuers[].introspection.concurrent_requests` | a positive integer, as for [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
+//! | `issuers[].introspection.audience_checked_by_issuer` | `true` or `false`, as for [the method](crate::introspection::Introspection::audience_checked_by_issuer) | `false` |
+//! | `issuers[].introspection.token_prefixes` | a list of strings, as for [`token_prefix`](crate::introspection::Introspection::token_prefix) | tokens that begin like those of no other issuer |
+//! | `issuers[].introspection.signed_answers` | `true` or `false`, as for [`signed_answers`](crate::introspection::Introspection::signed_answers) | `false` |
 //!
 //! Presets are the [constructors](crate::Issuer#presets) of the same names, and all their arguments are required:
 //!
@@ -179,13 +194,47 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The keys of nonces are the only secrets of a configuration. They come from files, or from variables such as
-//! `API_DPOP__NONCES__KEYS`. White space at the ends of a file does not count, and files are read once, when the server is made. No
-//! problem and no `Debug` form shows a key. A parser of your format may show the line of a syntax error, so prefer `key_files` in
-//! documents.
-//!
 //! A setting that has no effect beside another one is a problem: `window` where nonces alone decide, or `trusted_proxies` without a
 //! header.
+//!
+//! # Opaque tokens
+//!
+//! An issuer with the table `introspection` is asked about its tokens (RFC 7662), with the feature `introspection`. The table has all
+//! that [`Introspection`](crate::introspection::Introspection) takes as data. Its time-outs and mutual TLS, which needs an HTTP client
+//! with a certificate, are code.
+//!
+//! ```
+//! # #[cfg(feature = "introspection")] {
+//! # use tower_bearer::config::Config;
+//! # let folder = std::env::temp_dir().join(format!("tower-bearer-doc-introspection-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::fs::write(folder.join("introspection"), "gX1fBat3bV\n")?;
+//! # let document = r#"
+//! audience = "https://api.example.com"
+//!
+//! [[issuers]]
+//! preset = "hydra"
+//! issuer = "https://login.example.com"
+//!
+//! [issuers.introspection]
+//! endpoint = "http://localhost:4445/admin/oauth2/introspect" # default: as the metadata of the issuer says
+//! client_id = "shop-api"
+//! client_secret_file = "/run/secrets/introspection"
+//! lifetime = 10                               # seconds for which a revoked token is still accepted; default: 60
+//! # "#;
+//! # let config: Config = toml::from_str(&document.replace("/run/secrets", &folder.display().to_string()))?;
+//! # config.build()?;
+//! # std::fs::remove_dir_all(folder)?;
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Secrets
+//!
+//! The keys of nonces, client secrets and private keys are the only secrets of a configuration. They come from files, or from variables
+//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made. White space at the ends of a key does not count, and
+//! of a client secret one line break at the end. No problem and no `Debug` form shows a secret or the path of one. A parser of your
+//! format may show the line of a syntax error, so prefer files in documents.
 //!
 //! # From the environment
 //!
@@ -258,12 +307,19 @@
 mod algorithms;
 #[cfg(feature = "http-client")]
 mod aliases;
+#[cfg(feature = "introspection")]
+mod client_authentication;
 #[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]
 #[path = "constructor_off.rs"]
 mod constructor;
 mod dpop;
+#[cfg(feature = "introspection")]
+mod introspection;
+#[cfg(not(feature = "introspection"))]
+#[path = "introspection_off.rs"]
+mod introspection;
 mod issuer;
 mod metadata;
 mod nearest;

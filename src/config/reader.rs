@@ -231,6 +231,12 @@ impl<'t> Table<'t> {
         Some(Node { tree, path: self.path.name(name) })
     }
 
+    /// Whether the setting of that name is set. It is no known one by that.
+    #[cfg(feature = "introspection")]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(known, _)| known == name)
+    }
+
     /// Makes all names known ones, because a problem makes it unknown which settings there are.
     #[cfg(not(feature = "http-client"))]
     pub(super) fn accept_all(&mut self) {

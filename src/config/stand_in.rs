@@ -2,6 +2,8 @@
 //! problem.
 
 use crate::Issuer;
+#[cfg(feature = "introspection")]
+use crate::introspection::{ClientAuthentication, Introspection, Secret};
 use crate::keys::KeyFile;
 
 /// A URL of a host that does not exist (RFC 6761 §6.4).
@@ -20,4 +22,15 @@ pub(super) const NAME: &str = "stand-in";
 /// An issuer in the place of the one at index `at` of the list. It is named for that place, so no two are equal.
 pub(super) fn issuer(at: usize) -> Issuer {
     Issuer::keys(&format!("issuers[{at}]"), KeyFile::new(NAME)).expect("an identifier that is accepted")
+}
+
+#[cfg(feature = "introspection")]
+pub(super) fn client_authentication() -> ClientAuthentication {
+    let secret = Secret::new(NAME).expect("a secret that is accepted");
+    ClientAuthentication::client_secret_basic(NAME, secret).expect("an identifier that is accepted")
+}
+
+#[cfg(feature = "introspection")]
+pub(super) fn introspection() -> Introspection {
+    Introspection::at(URL, NAME, client_authentication()).expect("a URL that is accepted")
 }

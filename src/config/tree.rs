@@ -5,7 +5,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 use super::path::{Path, Step};
 use super::shown::shown;
 
-/// The maximum depth of nested values, which is twice the depth of any setting.
+/// The maximum depth of nested values, which is more than that of any setting.
 pub(super) const MAX_DEPTH: usize = 8;
 /// The maximum size: the bytes of all text, and one for each value.
 const MAX_SIZE: usize = 1024 * 1024;

@@ -163,7 +163,7 @@ fn form_encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Shows the method and the identifier.
+/// Shows the method and the identifier, and of a key its algorithm and its ID.
 impl fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The names of the registry "OAuth Token Endpoint Authentication Methods".
@@ -174,7 +174,12 @@ impl fmt::Debug for ClientAuthentication {
             Method::TlsClientAuth => "tls_client_auth",
         };
         let client_id = Excerpt::from(&*self.client_id);
-        f.debug_struct("ClientAuthentication").field("method", &method).field("client_id", &client_id).finish()
+        let mut authentication = f.debug_struct("ClientAuthentication");
+        authentication.field("method", &method).field("client_id", &client_id);
+        if let Method::PrivateKeyJwt(key) = &self.method {
+            authentication.field("key", key);
+        }
+        authentication.finish()
     }
 }
 

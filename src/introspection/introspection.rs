@@ -160,25 +160,18 @@ impl Introspection {
         self
     }
 
-    /// Why the settings are not acceptable, if they are not.
-    pub(crate) fn check(&self) -> Result<(), InvalidIntrospection> {
-        if self.lifetime > MAX_LIFETIME {
-            return Err(InvalidIntrospection::Lifetime { value: self.lifetime });
-        }
-        if !CONCURRENT_REQUESTS_RANGE.contains(&self.concurrent_requests) {
-            return Err(InvalidIntrospection::ConcurrentRequests { value: self.concurrent_requests });
-        }
-        if self.endpoint.lacks_client() {
-            return Err(InvalidIntrospection::NoCertificate);
-        }
-        if self.prefixes.iter().any(|prefix| prefix.is_empty()) {
-            Err(InvalidIntrospection::EmptyPrefix)
-        } else {
-            Ok(())
-        }
+    /// What is not acceptable about the settings. Prefixes are another matter.
+    pub(crate) fn check(&self) -> Vec<InvalidIntrospection> {
+        let lifetime =
+            (self.lifetime > MAX_LIFETIME).then_some(InvalidIntrospection::Lifetime { value: self.lifetime });
+        let value = self.concurrent_requests;
+        let is_possible = CONCURRENT_REQUESTS_RANGE.contains(&value);
+        let requests = (!is_possible).then_some(InvalidIntrospection::ConcurrentRequests { value });
+        let no_certificate = self.endpoint.lacks_client().then_some(InvalidIntrospection::NoCertificate);
+        [lifetime, requests, no_certificate].into_iter().flatten().collect()
     }
 
-    /// Whether it is clear which of two issuers a token is from. The prefixes themselves have been [checked](Self::check).
+    /// Whether it is clear which of two issuers a token is from. A prefix that is empty is not considered.
     pub(crate) fn check_beside(&self, other: &Self) -> Result<(), InvalidIntrospection> {
         let begin_alike = |one: &str, other: &str| one.starts_with(other) || other.starts_with(one);
         let is_of_other = |prefix: &str| other.prefixes.iter().any(|other| begin_alike(prefix, other));

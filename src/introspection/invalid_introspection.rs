@@ -36,6 +36,12 @@ pub enum InvalidIntrospection {
     /// A prefix is empty, so all tokens begin with it.
     #[error("a token prefix is empty, expected one character or more")]
     EmptyPrefix,
+    /// A prefix has a character that no token has (RFC 6750 §2.1), so no token begins with it.
+    #[error("no token begins with {prefix:?}, expected only letters, digits and the characters - . _ ~ + /")]
+    ImpossiblePrefix {
+        /// The prefix.
+        prefix: Excerpt,
+    },
     /// Tokens that begin like this may be of another issuer too, and nobody is told the token of another.
     #[error("tokens that begin with {prefix:?} may be of another issuer too, expected prefixes that differ")]
     AmbiguousPrefix {

@@ -117,6 +117,19 @@ pub enum InvalidSecret {
     },
 }
 
+#[cfg(feature = "serde")]
+impl InvalidSecret {
+    /// The sentence without the path, which may be a secret in the wrong place.
+    pub(crate) fn without_path(&self) -> String {
+        match self {
+            Self::File { kind, .. } => format!("expected a file that can be read: {kind}"),
+            Self::TooLong { .. } => format!("expected at most {MAX_FILE} bytes in the file, found more"),
+            Self::NotUtf8 { .. } => "expected UTF-8 in the file, found other bytes".to_owned(),
+            Self::Blank | Self::ControlCharacter | Self::Placeholder => self.to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

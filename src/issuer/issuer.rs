@@ -362,13 +362,18 @@ impl Issuer {
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuer")
+        let mut issuer = f.debug_struct("Issuer");
+        issuer
             .field("identifiers", &self.identities)
             .field("keys", &self.source)
             .field("persist_keys", &self.persist_keys)
             .field("audiences", &self.audiences)
             .field("clients", &self.clients.as_ref().map(Vec::len))
-            .field("algorithms", &self.algorithms)
-            .finish_non_exhaustive()
+            .field("algorithms", &self.algorithms);
+        #[cfg(feature = "introspection")]
+        if let Some(introspection) = &self.introspection {
+            issuer.field("introspection", introspection);
+        }
+        issuer.finish_non_exhaustive()
     }
 }

@@ -13,6 +13,8 @@ use crate::Issuer;
 use crate::binding::dpop::Dpop;
 use crate::challenge::{AcceptedSchemes, Challenges};
 #[cfg(feature = "introspection")]
+use crate::credentials::is_b64token;
+#[cfg(feature = "introspection")]
 use crate::introspection::{Introspection, InvalidIntrospection};
 use crate::issuer::ConfigError;
 use crate::keys::{self, Encryption, KeySource};
@@ -33,7 +35,7 @@ const SIGNED: [&[&str]; 2] =
 
 const PERSIST_KEYS: &[&str] = &["persist_keys"];
 #[cfg(feature = "introspection")]
-const INTROSPECTION: &[&str] = &["introspection"];
+const TOKEN_PREFIXES: &[&str] = &["introspection", "token_prefixes"];
 
 /// A setting that is not acceptable, and its place.
 #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only configuration reports the place"))]
@@ -156,8 +158,16 @@ impl Builder {
         for (at, issuer) in self.issuers.iter().enumerate() {
             let Some(introspection) = &issuer.introspection else { continue };
             let checked = earlier.iter().try_for_each(|earlier| introspection.check_beside(earlier));
-            let error = |reason| ConfigError::Introspection { issuer: issuer.identities.name().to_owned(), reason };
-            mistakes.note(Place::of(INTROSPECTION).issuer(at), checked.map_err(error));
+            if let Err(reason) = checked {
+                let named = match &reason {
+                    InvalidIntrospection::AmbiguousPrefix { prefix } => Some(prefix),
+                    _ => None,
+                };
+                let element = named.and_then(|named| introspection.prefixes.iter().position(|known| known == named));
+                let place = Place { issuer: Some(at), setting: TOKEN_PREFIXES, element };
+                let error = ConfigError::Introspection { issuer: issuer.identities.name().to_owned(), reason };
+                mistakes.note(place, Err::<(), _>(error));
+            }
             earlier.push(introspection);
         }
     }
@@ -215,13 +225,18 @@ impl Issuer {
         }
         #[cfg(feature = "introspection")]
         if let Some(introspection) = &self.introspection {
-            let checked = introspection.check().and_then(|()| self.check_introspection(introspection));
-            note(
-                INTROSPECTION,
-                None,
-                checked.map_err(|reason| ConfigError::Introspection { issuer: issuer(), reason }),
-            );
-            if let Some(url) = introspection.endpoint.plain_http().filter(|_| !insecure_http) {
+            let refused = |reason| Err(ConfigError::Introspection { issuer: issuer(), reason });
+            for reason in introspection.check().into_iter().chain(self.check_introspection(introspection).err()) {
+                note(setting_of(&reason), None, refused(reason));
+            }
+            for (at, prefix) in introspection.prefixes.iter().enumerate() {
+                if let Some(reason) = fault_of_prefix(prefix) {
+                    note(TOKEN_PREFIXES, Some(at), refused(reason));
+                }
+            }
+            // The issuer's own URL has been noted.
+            let url = introspection.endpoint.plain_http().filter(|url| source.plain_http() != Some(url));
+            if let Some(url) = url.filter(|_| !insecure_http) {
                 note(&["insecure_http"], None, Err(ConfigError::PlainHttp { url: url.as_str().to_owned() }));
             }
         }
@@ -262,6 +277,24 @@ impl Issuer {
             note(&["identify_by_client"], Some(at), verdict);
         }
     }
+}
+
+#[cfg(feature = "introspection")]
+fn setting_of(reason: &InvalidIntrospection) -> &'static [&'static str] {
+    match reason {
+        InvalidIntrospection::Lifetime { .. } => &["introspection", "lifetime"],
+        InvalidIntrospection::ConcurrentRequests { .. } => &["introspection", "concurrent_requests"],
+        _ => &["introspection"],
+    }
+}
+
+/// Why no token begins with the prefix, or every one does.
+#[cfg(feature = "introspection")]
+fn fault_of_prefix(prefix: &str) -> Option<InvalidIntrospection> {
+    if prefix.is_empty() {
+        return Some(InvalidIntrospection::EmptyPrefix);
+    }
+    (!is_b64token(prefix.as_bytes())).then(|| InvalidIntrospection::ImpossiblePrefix { prefix: prefix.into() })
 }
 
 /// The metadata must not tell clients to send what this server refuses.

@@ -48,7 +48,10 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "validation",
         ],
     ),
-    ("config", &["binding", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"]),
+    (
+        "config",
+        &["binding", "introspection", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"],
+    ),
     (
         "layer",
         &["binding", "credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"],

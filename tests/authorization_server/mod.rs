@@ -16,6 +16,7 @@ mod authorization_requests;
 mod bound_tokens;
 #[path = "../../examples/me/src/walk/browser.rs"]
 pub(crate) mod browser;
+mod opaque_tokens;
 mod pages;
 pub(crate) mod proofs;
 mod sign_in;

@@ -209,7 +209,7 @@ fn each_issuer_mistake_is_one_problem() {
     );
     issuer(
         "domain = 'x'",
-        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, persist_keys, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, issuer, jwks_url, jwks_file, persist_keys, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms, introspection",
     );
 }
 
@@ -227,7 +227,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
-        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, persist_keys, insecure_http, domain, audiences, identify_by_client, subjects, client_as_subject, algorithms",
+        "issuers[0].issuer: unknown setting, expected one of preset, jwks_url, jwks_file, persist_keys, insecure_http, domain, audiences, identify_by_client, subjects, client_as_subject, algorithms, introspection",
     );
     assert_alone_in_table(
         "preset = 'entra_tenants'\ntenants = []",
@@ -295,7 +295,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'google_iap'\ndomain = 'x'",
-        "issuers[0].domain: unknown setting, expected one of preset, jwks_url, jwks_file, persist_keys, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms",
+        "issuers[0].domain: unknown setting, expected one of preset, jwks_url, jwks_file, persist_keys, insecure_http, audiences, identify_by_client, subjects, client_as_subject, algorithms, introspection",
     );
 }
 

@@ -5,6 +5,8 @@ mod agreement;
 mod dpop;
 mod dpop_mistakes;
 mod environment;
+mod introspection;
+mod introspection_mistakes;
 mod mistakes;
 mod near_misses;
 mod placeholders;

@@ -214,6 +214,7 @@ fn every_setting_is_documented() {
     learn("dpop.nonces.'?' = 1", "dpop.nonces.");
     learn("dpop.forward_auth.'?' = 1", "dpop.forward_auth.");
     learn("issuers = [{ issuer = 'x', '?' = 1 }]", "issuers[].");
+    learn("issuers = [{ introspection.'?' = 1 }]", "issuers[].introspection.");
     assert_eq!(documented, known);
 
     let common = [
@@ -227,6 +228,7 @@ fn every_setting_is_documented() {
         "persist_keys",
         "client_as_subject",
         "algorithms",
+        "introspection",
     ];
     for cells in &presets {
         let preset = quoted(cells[0]).pop_first().unwrap();

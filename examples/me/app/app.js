@@ -318,7 +318,16 @@ function entry([name, value]) {
 }
 
 function renderToken({ access_token, id_token_claims }) {
-  const { parts, header, claims } = decode(access_token);
+  const isOpaque = !access_token.includes('.');
+  element('token-jwt').hidden = isOpaque;
+  element('token-opaque').hidden = !isOpaque;
+  if (isOpaque) element('token-opaque').textContent = `${abbreviate(access_token)} is opaque: the API asks the authorization server what it is.`;
+  else renderJwt(decode(access_token));
+  element('id-token').hidden = !id_token_claims;
+  element('id-token-claims').textContent = id_token_claims ? jsonText(id_token_claims) : '';
+}
+
+function renderJwt({ parts, header, claims }) {
   // Without its signature the token is worth nothing to somebody who photographs this page.
   const shown = [parts[0], parts[1], abbreviate(parts[2])];
   [...element('token-parts').children].forEach((part, index) => { part.textContent = shown[index]; });
@@ -326,8 +335,6 @@ function renderToken({ access_token, id_token_claims }) {
   element('token-claims').textContent = jsonText(claims);
   element('token-expiry').textContent = `Expires at ${time(claims.exp)}.`;
   element('token-key').textContent = claims.cnf?.jkt ? `Bound to the key ${claims.cnf.jkt}, which no script can take out of this browser.` : '';
-  element('id-token').hidden = !id_token_claims;
-  element('id-token-claims').textContent = id_token_claims ? jsonText(id_token_claims) : '';
 }
 
 /** The list of the steps, with the messages of the last one unfolded. */

@@ -27,7 +27,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
-use tower_bearer::introspection::{ClientAuthentication, Secret};
+use tower_bearer::introspection::{ClientAuthentication, Introspection, Secret};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
@@ -35,10 +35,14 @@ use tower_bearer::validation::Profile;
 use tower_bearer::{Issuer, ResourceServer, Scope};
 
 use crate::api::Needs;
-use crate::authorization_server::AuthorizationServer;
+use crate::authorization_server::clients::{API, API_SECRET};
 use crate::authorization_server::proofs::Proofs;
+use crate::authorization_server::{AuthorizationServer, TokenForm};
 use crate::client_app::ClientApp;
 use crate::walk::Walk;
+
+/// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
+pub(crate) const ANSWER_LIFETIME: Duration = Duration::from_secs(2);
 
 /// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
 #[derive(Parser)]
@@ -81,6 +85,9 @@ struct Arguments {
     /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
     #[arg(long, value_name = "CIDR", requires = "dpop")]
     trust_proxy: Vec<String>,
+    /// Have the example's authorization server issue opaque access tokens, about which the API asks it (RFC 7662)
+    #[arg(long, conflicts_with = "issuer")]
+    opaque: bool,
     /// Ask the issuer about each token, as this client with this secret (RFC 7662)
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
@@ -159,13 +166,20 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     let audience = &arguments.audience;
     let redirect_uri = format!("{app_url}/");
     let proofs = arguments.proofs(&authorization_server_url)?;
-    let authorization_server =
-        AuthorizationServer::new(&authorization_server_url, audience, &needs.scope, &strong, &redirect_uri, proofs);
+    let authorization_server = AuthorizationServer::new(
+        &authorization_server_url,
+        audience,
+        &needs.scope,
+        &strong,
+        &redirect_uri,
+        proofs,
+        arguments.token_form(),
+    );
     let with_proofs = arguments.dpop.is_some();
     let known_as = arguments.base_url.as_deref().unwrap_or(url).trim_end_matches('/');
     let app = ClientApp { redirect_uri: &redirect_uri, api: known_as, audience, with_proofs };
     let app = app.router(&authorization_server)?;
-    let server = server(arguments, &authorization_server.issuer.issuer(), url)?;
+    let server = server(arguments, &arguments.trusted_example(&authorization_server)?, url)?;
     let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
 
     serve(at_authorization_server, Arc::clone(&authorization_server).router(app_origin));
@@ -231,6 +245,21 @@ impl Arguments {
             proofs = proofs.required();
         }
         Ok(Some(proofs))
+    }
+
+    fn token_form(&self) -> TokenForm {
+        if self.opaque { TokenForm::Opaque } else { TokenForm::Jwt }
+    }
+
+    /// The example's own issuer, as the API trusts it.
+    fn trusted_example(&self, server: &AuthorizationServer) -> Result<Issuer, Box<dyn Error>> {
+        let issuer = server.issuer.issuer();
+        if !self.opaque {
+            return Ok(issuer);
+        }
+        let client = ClientAuthentication::client_secret_basic(API, Secret::new(API_SECRET)?)?;
+        let introspection = Introspection::discover(server.issuer.url(), client)?.lifetime(ANSWER_LIFETIME);
+        Ok(issuer.introspect(introspection))
     }
 
     /// The issuer with this URL, as the API trusts it.

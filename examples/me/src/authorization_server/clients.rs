@@ -12,6 +12,10 @@ pub(crate) const SERVICE: &str = "demo-service";
 pub(crate) const SERVICE_SECRET: &str = "a-secret-that-everybody-knows";
 pub(crate) const SERVICE_REDIRECT_URI: &str = "https://service.example.test/callback";
 
+/// The API, which asks what opaque tokens are. It asks for no tokens itself.
+pub(crate) const API: &str = "demo-api";
+pub(crate) const API_SECRET: &str = "the-secret-of-an-api-that-everybody-knows";
+
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) id: &'static str,
@@ -31,7 +35,9 @@ impl Clients {
         let web_app = Client { id: WEB_APP, name: "Example app", redirect_uri: at_app(), secret: Some(WEB_APP_SECRET) };
         let redirect_uri = SERVICE_REDIRECT_URI.to_owned();
         let service = Client { id: SERVICE, name: "Example service", redirect_uri, secret: Some(SERVICE_SECRET) };
-        Self(vec![app, web_app, service])
+        let redirect_uri = "https://api.example.test/none".to_owned();
+        let api = Client { id: API, name: "Example API", redirect_uri, secret: Some(API_SECRET) };
+        Self(vec![app, web_app, service, api])
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Client> {

@@ -1,6 +1,7 @@
 //! What users have granted: codes that are redeemed once within a minute, and refresh tokens that change at every use.
 //!
-//! Pure: the time goes in as an argument. Access tokens are not in here: they are valid for the five minutes that they say.
+//! Pure: the time goes in as an argument. Access tokens are not in here: a JWT is valid for the five minutes that it says, and
+//! an opaque one is [elsewhere](super::opaque).
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -200,6 +201,11 @@ impl Grants {
         if self.families.get(name).is_some_and(|family| family.grant.client_id == client_id) {
             self.families.remove(name);
         }
+    }
+
+    /// Whether a family of refresh tokens is still there.
+    pub(crate) fn has_family(&self, name: &str) -> bool {
+        self.families.contains_key(name)
     }
 
     /// A spent code is remembered for as long as there may be tokens to revoke.

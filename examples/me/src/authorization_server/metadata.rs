@@ -36,5 +36,11 @@ pub(super) fn document(server: &AuthorizationServer) -> Value {
     if server.proofs.is_some() {
         document["dpop_signing_alg_values_supported"] = json!([PROOF_ALGORITHM.name()]);
     }
+    // RFC 8414 §2.
+    if server.opaque.is_some() {
+        document["introspection_endpoint"] = json!(format!("{issuer}/introspect"));
+        document["introspection_endpoint_auth_methods_supported"] =
+            json!(["client_secret_basic", "client_secret_post"]);
+    }
     document
 }

@@ -8,6 +8,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 use super::grants::Grant;
+use super::opaque::OpaqueTokens;
 use super::secrets;
 
 /// What OpenID Connect expects of every provider, and a key of another kind than that of the access tokens.
@@ -22,13 +23,16 @@ pub(crate) struct Mint<'a> {
     pub(crate) audience: &'a str,
     /// The thumbprint of the key that they are bound to, if the client has proved one.
     pub(crate) jkt: Option<&'a str>,
+    /// Where opaque tokens are remembered. Without it, access tokens are JWTs.
+    pub(crate) opaque: Option<&'a OpaqueTokens>,
 }
 
 impl Mint<'_> {
     /// The answer of RFC 6749 §5.1 for a user's grant, with an ID token if it is the first of an OpenID request.
     pub(crate) fn for_user(&self, grant: &Grant, refresh_token: Option<&str>, with_id_token: bool) -> Value {
         let token = self.access_token(&grant.subject, &grant.client_id, &grant.scope);
-        let access_token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time)).sign();
+        let token = token.claim("acr", &grant.acr).claim("auth_time", seconds(grant.auth_time));
+        let access_token = self.issue(&token, refresh_token);
         let with_id_token = with_id_token && grant.scope.contains("openid");
         let mut answer = self.answer(&access_token, &grant.scope);
         answer["refresh_token"] = json!(refresh_token);
@@ -38,7 +42,13 @@ impl Mint<'_> {
 
     /// The answer for a client that acts for itself: it is its own subject (RFC 9068 §2.2), and no user was authenticated.
     pub(crate) fn for_client(&self, client_id: &str, scope: &Scope) -> Value {
-        self.answer(&self.access_token(client_id, client_id, scope).sign(), scope)
+        let token = self.access_token(client_id, client_id, scope);
+        self.answer(&self.issue(&token, None), scope)
+    }
+
+    /// An opaque token ends with the refresh token that comes with it.
+    fn issue(&self, token: &TokenBuilder, refresh_token: Option<&str>) -> String {
+        self.opaque.map_or_else(|| token.sign(), |opaque| opaque.issue(token, refresh_token))
     }
 
     /// RFC 9068 §2, and RFC 9449 §6.1 for a bound one.

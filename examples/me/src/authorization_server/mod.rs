@@ -3,8 +3,8 @@
 //! without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!
 //! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
-//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), and tokens that are bound
-//! to a key (RFC 9449). A [`TestIssuer`] signs the tokens.
+//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound
+//! to a key (RFC 9449), and opaque tokens with introspection (RFC 7662). A [`TestIssuer`] signs the tokens.
 
 mod authorize;
 pub(crate) mod clients;
@@ -12,6 +12,7 @@ mod grants;
 mod metadata;
 mod mint;
 mod nonces;
+pub(crate) mod opaque;
 mod pages;
 mod parameters;
 mod pkce;
@@ -34,11 +35,12 @@ use tower_bearer::Scope;
 use tower_bearer::dpop::EXPOSED_HEADERS;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::require::AcrValues;
-use tower_bearer::testing::TestIssuer;
+use tower_bearer::testing::{TestIssuer, TokenBuilder};
 use tower_http::cors::CorsLayer;
 
 use self::clients::Clients;
 use self::grants::Grants;
+use self::opaque::OpaqueTokens;
 use self::proofs::Proofs;
 use self::sessions::Sessions;
 use crate::client_app;
@@ -56,7 +58,16 @@ pub(crate) struct AuthorizationServer {
     clients: Clients,
     /// Without them every token is a Bearer token.
     proofs: Option<Proofs>,
+    /// Without it access tokens are JWTs.
+    pub(crate) opaque: Option<OpaqueTokens>,
     memory: Mutex<Memory>,
+}
+
+/// What access tokens are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenForm {
+    Jwt,
+    Opaque,
 }
 
 /// What changes.
@@ -75,6 +86,7 @@ impl AuthorizationServer {
         strong: &AcrValues,
         app_redirect_uri: &str,
         proofs: Option<Proofs>,
+        form: TokenForm,
     ) -> Arc<Self> {
         tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
         let issuer = TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(origin).start();
@@ -87,6 +99,7 @@ impl AuthorizationServer {
             strong: strong.clone(),
             clients: Clients::new(app_redirect_uri),
             proofs,
+            opaque: (form == TokenForm::Opaque).then(OpaqueTokens::default),
             memory: Mutex::default(),
         };
         server.issuer.set_metadata(metadata::document(&server));
@@ -112,9 +125,15 @@ impl AuthorizationServer {
             .route("/authorize", get(authorize::begin))
             .route("/interaction/{id}", get(authorize::show))
             .route("/interaction/{id}/{step}", post(authorize::submit))
+            .route("/introspect", post(opaque::introspect))
             .route("/style.css", get(client_app::style))
             .route("/icon.svg", get(client_app::icon));
         for_pages.merge(for_users).with_state(self)
+    }
+
+    /// An access token as clients get them here, with these claims.
+    pub(crate) fn issue(&self, token: &TokenBuilder) -> String {
+        self.opaque.as_ref().map_or_else(|| token.sign(), |opaque| opaque.issue(token, None))
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

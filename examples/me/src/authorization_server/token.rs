@@ -39,7 +39,7 @@ pub(super) async fn token(State(server): State<Arc<AuthorizationServer>>, header
     response
 }
 
-/// A refresh token ends with its whole family. An access token ends by itself, and soon.
+/// A refresh token ends with its whole family, and with the opaque access tokens that came with it. A JWT ends by itself, and soon.
 pub(super) async fn revoke(
     State(server): State<Arc<AuthorizationServer>>,
     headers: HeaderMap,
@@ -52,11 +52,14 @@ pub(super) async fn revoke(
     if token.split('.').count() == 3 {
         return Err(TokenError::new("unsupported_token_type", "access tokens are not revoked, they expire"));
     }
+    if let Some(opaque) = &server.opaque {
+        opaque.revoke(token, client.id);
+    }
     server.memory().grants.revoke(token, client.id);
     Ok(StatusCode::OK)
 }
 
-fn parse(body: &[u8]) -> Result<Parameters, TokenError> {
+pub(super) fn parse(body: &[u8]) -> Result<Parameters, TokenError> {
     Parameters::parse(body).map_err(|repeated| TokenError::new("invalid_request", &repeated.to_string()))
 }
 
@@ -67,7 +70,8 @@ impl AuthorizationServer {
         // Before the grant is used: a client that is asked for a nonce has to be able to repeat its request.
         let check = |proofs: &Proofs| proofs.check(headers, SystemTime::now());
         let jkt = self.proofs.as_ref().map(check).transpose()?.flatten();
-        let mint = Mint { issuer: &self.issuer, audience: &self.audience, jkt: jkt.as_deref() };
+        let mint =
+            Mint { issuer: &self.issuer, audience: &self.audience, jkt: jkt.as_deref(), opaque: self.opaque.as_ref() };
         match form.text("grant_type") {
             "authorization_code" => self.redeem(client, &form, &mint),
             "refresh_token" => self.refresh(client, &form, &mint),
@@ -78,7 +82,7 @@ impl AuthorizationServer {
     }
 
     /// By HTTP Basic, by the form, or not at all if the client is public (RFC 6749 §2.3.1).
-    fn authenticate(&self, headers: &HeaderMap, form: &Parameters) -> Result<&Client, TokenError> {
+    pub(super) fn authenticate(&self, headers: &HeaderMap, form: &Parameters) -> Result<&Client, TokenError> {
         let basic = headers.get(AUTHORIZATION).map(|value| basic_credentials(value.as_bytes()));
         let (id, secret) = match basic {
             None => (form.text("client_id").to_owned(), form.get("client_secret").map(ToOwned::to_owned)),
@@ -140,7 +144,7 @@ fn basic_credentials(value: &[u8]) -> Option<(String, String)> {
 }
 
 impl TokenError {
-    fn new(error: &'static str, description: &str) -> Self {
+    pub(super) fn new(error: &'static str, description: &str) -> Self {
         Self { error, description: description.to_owned() }
     }
 

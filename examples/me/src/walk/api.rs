@@ -148,7 +148,15 @@ fn parameters(challenge: &str) -> Result<Vec<(String, String)>, Box<dyn Error>> 
     Ok(parameters.map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
 }
 
-/// A look into a token that this client must not rely on: what is in it is between the two servers.
+/// What there is to see of an access token. A client must not rely on it: what is in a token is between the two servers.
+pub(super) fn look(token: &str) -> String {
+    match claims(token) {
+        Ok(claims) => format!("access token: {claims}"),
+        Err(_) => format!("access token: opaque, {} characters that say nothing", token.len()),
+    }
+}
+
+/// The claims of a JWT, whose signature is not verified.
 pub(super) fn claims(token: &str) -> Result<Value, Box<dyn Error>> {
     let payload = token.split('.').nth(1).ok_or("no JWT")?;
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)

@@ -11,7 +11,7 @@ use super::api::{Api, Credentials};
 use super::app_page::{AppPage, Reply};
 use super::browser::Browser;
 use super::report::{Outcome, Report};
-use super::{allow, at, wire};
+use super::{allow, at, opaque, wire};
 use crate::client_key::ClientKey;
 
 pub(super) struct AppWalk<'a> {
@@ -23,6 +23,7 @@ pub(super) struct AppWalk<'a> {
     pub(super) token_endpoint: Url,
     /// The page's own, to which its access tokens are bound.
     pub(super) key: Option<ClientKey>,
+    pub(super) has_opaque_tokens: bool,
 }
 
 impl AppWalk<'_> {
@@ -58,6 +59,10 @@ impl AppWalk<'_> {
         report.step("The backend refuses pages of other sites, and of other ports of this machine", outcome);
         let outcome = self.sign_out(&mut page).await;
         report.step("The user signs out: the refresh token is revoked, and its cookie is gone", outcome);
+        if self.has_opaque_tokens {
+            let outcome = opaque::ends(api, self.credentials(&token)).await;
+            report.step("The access token ends too, as soon as the API asks again", outcome);
+        }
         Ok(Some(()))
     }
 

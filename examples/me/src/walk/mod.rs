@@ -5,6 +5,7 @@ mod app;
 mod app_page;
 mod browser;
 mod client;
+mod opaque;
 mod report;
 mod theft;
 mod web_client;
@@ -19,7 +20,7 @@ use oauth2::{RefreshToken, TokenResponse};
 use serde_json::{Value, json};
 use url::Url;
 
-use self::api::{Api, Credentials, claims};
+use self::api::{Api, Credentials, claims, look};
 use self::app::AppWalk;
 use self::browser::{Arrival, Browser, Page};
 use self::client::{Client, Flow, Tokens};
@@ -90,6 +91,9 @@ impl Walk<'_> {
         };
         let outcome = api.get("/api/me", app.credentials(first.access_token().secret()), StatusCode::OK).await;
         report.step("It calls the API with the access token", outcome);
+        if let Some(known) = &self.server.opaque {
+            opaque::run(report, &api, known, &app, &first).await;
+        }
         if let Some(key) = app.key() {
             theft::run(report, &api, first.access_token().secret(), key).await;
             let outcome = theft::refresh(&metadata, self.redirect_uri, refresh_token(&first)?).await;
@@ -145,6 +149,7 @@ impl Walk<'_> {
             neighbour: self.api,
             token_endpoint: metadata["token_endpoint"].as_str().unwrap_or_default().parse()?,
             key: self.new_key(),
+            has_opaque_tokens: self.server.opaque.is_some(),
         };
         if page.run(report, &api, &mut browser).await?.is_none() {
             return Ok(None);
@@ -175,7 +180,7 @@ impl Walk<'_> {
                     Err(error) => Ok(((), vec![format!("refused: {error}")])),
                 };
                 report.step("The authorization server refuses a client without a proof", outcome);
-                let unbound = self.server.issuer.token().audience(self.audience).scope(scope).sign();
+                let unbound = self.server.issue(&self.server.issuer.token().audience(self.audience).scope(scope));
                 let outcome = api.get("/api/me", Credentials::Bearer(&unbound), StatusCode::UNAUTHORIZED).await;
                 report.step("The API refuses a token that is bound to no key", outcome);
             }
@@ -190,20 +195,21 @@ impl Walk<'_> {
         }
     }
 
-    /// What an API must not take, each of them well signed.
+    /// What an API must not take, each of them issued by the authorization server.
     async fn refusals(&self, report: &mut Report, api: &Api, client: &Client, tokens: &Tokens) {
         let token = || {
             let token = self.server.issuer.token().audience(self.audience).scope(self.needs.scope.as_str());
             client.key().into_iter().fold(token, |token, key| token.claim("cnf", json!({ "jkt": key.thumbprint() })))
         };
         let id_token = tokens.extra_fields().id_token.clone().unwrap_or_default();
-        let expired = token().expired_for(Duration::from_secs(60)).sign();
-        let foreign = token().audience("https://other.example.test").sign();
+        let expired = self.server.issue(&token().expired_for(Duration::from_secs(60)));
+        let foreign = self.server.issue(&token().audience("https://other.example.test"));
+        let other_scope = self.server.issue(&token().scope("openid"));
         for (what, token, status) in [
             ("an expired token", expired, StatusCode::UNAUTHORIZED),
             ("a token for another API", foreign, StatusCode::UNAUTHORIZED),
             ("the ID token", id_token, StatusCode::UNAUTHORIZED),
-            ("a token with another scope", token().scope("openid").sign(), StatusCode::FORBIDDEN),
+            ("a token with another scope", other_scope, StatusCode::FORBIDDEN),
         ] {
             let outcome = api.get("/api/me", client.credentials(&token), status).await;
             report.step(&format!("The API refuses {what}"), outcome);
@@ -271,7 +277,7 @@ async fn redeem(client: &Client, flow: &Flow, answer: &Url) -> Outcome<Tokens> {
     let (tokens, mut lines) = client.redeem(flow, code).await?;
     let id_token = tokens.extra_fields().id_token.as_deref().ok_or("no ID token")?;
     lines.extend([
-        format!("access token: {}", claims(tokens.access_token().secret())?),
+        look(tokens.access_token().secret()),
         format!("ID token: {}", claims(id_token)?),
         format!("refresh token: {}", if tokens.refresh_token().is_some() { "yes" } else { "no" }),
     ]);
@@ -280,25 +286,33 @@ async fn redeem(client: &Client, flow: &Flow, answer: &Url) -> Outcome<Tokens> {
 
 async fn refresh(client: &Client, tokens: &Tokens) -> Outcome<Tokens> {
     let (refreshed, mut lines) = client.refresh(refresh_token(tokens)?).await?;
-    let (old, new) = (claims(tokens.access_token().secret())?, claims(refreshed.access_token().secret())?);
-    // The user was not authenticated again.
-    if old["jti"] == new["jti"] || old["auth_time"] != new["auth_time"] {
+    let [old, new] = [tokens, &refreshed].map(|tokens| tokens.access_token().secret());
+    if old == new {
+        return Err("the access token stays the same".into());
+    }
+    // The user was not authenticated again. An opaque token does not say so.
+    if let (Ok(old), Ok(new)) = (claims(old), claims(new))
+        && (old["jti"] == new["jti"] || old["auth_time"] != new["auth_time"])
+    {
         return Err(format!("{new} after {old}").into());
     }
     if refresh_token(tokens)?.secret() == refresh_token(&refreshed)?.secret() {
         return Err("the refresh token stays the same".into());
     }
-    lines.push(format!("access token: {new}"));
+    lines.push(look(new));
     Ok((refreshed, lines))
 }
 
 async fn client_credentials(client: &Client, scope: &str) -> Outcome<Tokens> {
     let (tokens, mut lines) = client.client_credentials(scope).await?;
-    let claims = claims(tokens.access_token().secret())?;
-    if tokens.refresh_token().is_some() || claims["sub"] != claims["client_id"] || claims["acr"] != Value::Null {
-        return Err(format!("more than a client's own token: {claims}").into());
+    let token = tokens.access_token().secret();
+    // An opaque token does not say whose it is.
+    let is_users =
+        claims(token).is_ok_and(|claims| claims["sub"] != claims["client_id"] || claims["acr"] != Value::Null);
+    if tokens.refresh_token().is_some() || is_users {
+        return Err(format!("more than a client's own token: {}", look(token)).into());
     }
-    lines.push(format!("access token: {claims}"));
+    lines.push(look(token));
     Ok((tokens, lines))
 }
 
