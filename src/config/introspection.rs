@@ -30,10 +30,10 @@ pub(super) fn read(
     let endpoint = table.get("endpoint");
     let authentication = client_authentication::read(reader, &mut table);
     let introspection = match endpoint {
-        Some(node) => at(reader, &node, identifier.unwrap_or(stand_in::URL), authentication),
+        Some(node) => at(reader, &node, identifier.unwrap_or(issuer.identities.name()), authentication),
         None => discovered(reader, table.path(), identifier, &issuer, authentication),
     };
-    let introspection = introspection.unwrap_or_else(stand_in::introspection);
+    let introspection = introspection.unwrap_or_else(|| stand_in::introspection(&issuer));
     let introspection = with_limits(reader, &mut table, introspection);
     let introspection = with_rules(reader, &mut table, &issuer, introspection);
     let signed_answers = table.get("signed_answers").map(|node| reader.boolean(&node, "true or false"));
@@ -90,7 +90,7 @@ fn with_limits(reader: &mut Reader, table: &mut Table, mut introspection: Intros
     };
     let lifetime = integer("lifetime", "an integer from 0 to 600 (seconds)");
     let memory = integer("memory", "a non-negative integer (bytes)");
-    let at_once = integer("concurrent_requests", "a positive integer");
+    let at_once = integer("concurrent_requests", "an integer from 1 to 1024");
     if let Some((_, path)) = memory.as_ref().filter(|_| matches!(lifetime, Some((0, _)))) {
         reader.refuse(path, "without effect, because with a lifetime of 0 no answer is kept");
     }

@@ -31,6 +31,6 @@ pub(super) fn client_authentication() -> ClientAuthentication {
 }
 
 #[cfg(feature = "introspection")]
-pub(super) fn introspection() -> Introspection {
-    Introspection::at(URL, NAME, client_authentication()).expect("a URL that is accepted")
+pub(super) fn introspection(issuer: &Issuer) -> Introspection {
+    Introspection::at(URL, issuer.identities.name(), client_authentication()).expect("a URL that is accepted")
 }

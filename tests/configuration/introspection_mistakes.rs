@@ -60,7 +60,7 @@ fn each_mistake_is_one_problem() {
     assert_with_client("memory = -1", ".memory: expected a non-negative integer (bytes), found the number -1");
     assert_with_client(
         "concurrent_requests = 0",
-        &format!(".concurrent_requests: {cannot} 0 requests may be on their way at once, expected at least 1"),
+        &format!(".concurrent_requests: {cannot} 0 requests may be on their way at once, expected 1 to 1024"),
     );
     assert_with_client("concurrent_requests = true", ".concurrent_requests: expected a positive integer, found true");
     assert_with_client(
