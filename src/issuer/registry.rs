@@ -80,7 +80,6 @@ impl IssuerRegistry {
         self.issuers.get(at)
     }
 
-    /// All issuers, in the order in which they were trusted.
     /// The issuer that is asked about this token, if there is one. A JWT is of the issuer that it names, and of no other.
     #[cfg(feature = "introspection")]
     pub(crate) fn to_be_asked_about(&self, token: &str) -> Option<(&Arc<TrustedIssuer>, &Arc<Introspector>)> {
@@ -94,6 +93,7 @@ impl IssuerRegistry {
         issuer.introspector().map(|introspector| (issuer, introspector))
     }
 
+    /// All issuers, in the order in which they were trusted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.iter().map(|issuer| &**issuer)
     }
