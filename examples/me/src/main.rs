@@ -27,7 +27,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
-use tower_bearer::introspection::{ClientAuthentication, Secret};
+use tower_bearer::introspection::{ClientAuthentication, Introspection, Secret};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
@@ -84,6 +84,15 @@ struct Arguments {
     /// Ask the issuer about each token, as this client with this secret (RFC 7662)
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
+    /// For how long an answer of the issuer counts
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "introspect")]
+    lifetime: u64,
+    /// Take only answers that the issuer has signed (RFC 9701)
+    #[arg(long, requires = "introspect")]
+    signed_answers: bool,
+    /// Trust this issuer too, whose tokens are JWTs and are not introspected
+    #[arg(long, value_name = "URL", requires = "introspect")]
+    jwts_of: Option<String>,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -239,7 +248,9 @@ impl Arguments {
         let (id, secret) =
             client.split_once(':').ok_or("--introspect: expected CLIENT_ID:SECRET, and found no colon")?;
         let client = ClientAuthentication::client_secret_basic(id, Secret::new(secret)?)?;
-        Ok(Issuer::introspection(issuer, client)?)
+        let introspection = Introspection::discover(issuer, client)?.lifetime(Duration::from_secs(self.lifetime));
+        let introspection = if self.signed_answers { introspection.signed_answers() } else { introspection };
+        Ok(Issuer::discover(issuer)?.introspect(introspection))
     }
 
     /// How the API at this URL accepts proofs.
@@ -264,8 +275,9 @@ impl Arguments {
 /// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
 fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, Box<dyn Error>> {
     let dpop = arguments.dpop(url)?;
+    let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
     let builder = || {
-        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone());
+        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone()).trust_all(beside.clone());
         let builder = builder.profile(arguments.profile.into());
         match &dpop {
             Some(dpop) => builder.dpop(dpop.clone()),
