@@ -55,7 +55,7 @@
 //! # Where to go
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
-//!   [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
+//!   [opaque tokens](manual::opaque_tokens), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
 //!   [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
@@ -77,8 +77,8 @@
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
-//! | exceeds a limit of this server: too many requests wait for keys, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
-//! | has a token that cannot be validated, because the issuer cannot be reached or publishes no usable key | 503 with `Retry-After`, and no error, so that the client keeps its token |
+//! | exceeds a limit of this server: too many requests wait for keys, or too many opaque tokens for their issuer, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
+//! | has a token that cannot be validated, because the issuer cannot be reached, publishes no usable key, or does not say what an opaque token is | 503 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a DPoP proof, and the [replay store](dpop::ReplayStore) is full or does not answer | 503 with `Retry-After`, and no error |
 //! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
 //!
@@ -105,6 +105,9 @@
 //!    such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
+//! An opaque token, if its issuer is [introspected](Issuer::introspection), is not read but asked about: it is valid if the issuer answers that it
+//! is active, and if 3 to 6, 8 and 9 hold for the claims of the answer. [`opaque_tokens`](manual::opaque_tokens) has the details.
+//!
 //! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the
 //! signature, so that unsigned tokens do not reveal who is on them.
 //!
@@ -120,7 +123,7 @@
 //! |---|---|
 //! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or your own [`KeySource`](keys::KeySource) |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
-//! | `introspection` | [`introspection`]: the client of an introspection endpoint, for opaque tokens. It includes `http-client` |
+//! | `introspection` | [`introspection`]: [opaque tokens](manual::opaque_tokens), about which their issuer is asked (RFC 7662, RFC 9701). It includes `http-client` |
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |

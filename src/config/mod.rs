@@ -125,7 +125,7 @@
 //! | `issuers[].introspection.method` | `"client_secret_basic"`, `"client_secret_post"` or `"private_key_jwt"`, as for [`ClientAuthentication`](crate::introspection::ClientAuthentication) | `"client_secret_basic"` with a secret, `"private_key_jwt"` with a key |
 //! | `issuers[].introspection.lifetime` | an integer from 0 to 600 (seconds), as for [`lifetime`](crate::introspection::Introspection::lifetime) | 60 |
 //! | `issuers[].introspection.memory` | an integer (bytes), as for [`memory`](crate::introspection::Introspection::memory) | 16,777,216 |
-//! | `issuers[].introspection.concurrent_requests` | a positive integer, as for [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
+//! | `issuers[].introspection.concurrent_requests` | an integer from 1 to 1024, as for [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
 //! | `issuers[].introspection.audience_checked_by_issuer` | `true` or `false`, as for [the method](crate::introspection::Introspection::audience_checked_by_issuer) | `false` |
 //! | `issuers[].introspection.token_prefixes` | a list of strings, as for [`token_prefix`](crate::introspection::Introspection::token_prefix) | tokens that begin like those of no other issuer |
 //! | `issuers[].introspection.signed_answers` | `true` or `false`, as for [`signed_answers`](crate::introspection::Introspection::signed_answers) | `false` |

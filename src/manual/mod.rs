@@ -24,6 +24,9 @@ pub mod tonic {}
 #[doc = include_str!("several_credentials.md")]
 pub mod several_credentials {}
 
+#[doc = include_str!("opaque_tokens.md")]
+pub mod opaque_tokens {}
+
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}
 

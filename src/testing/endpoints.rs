@@ -43,7 +43,7 @@ pub enum Fault {
     Delay(Duration),
     /// Never answers.
     Hang,
-    /// Answers 200 with this body.
+    /// Answers 200 with this body. It has the content type `application/json` at the introspection endpoint, and none elsewhere.
     Body(Vec<u8>),
     /// Answers 307 with this location.
     Redirect(String),
@@ -149,7 +149,13 @@ impl Endpoints {
             }
             Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Body(body)) => return Ok(Response::new(Body::whole(body))),
+            Some(Fault::Body(body)) => {
+                let mut response = Response::new(Body::whole(body));
+                if endpoint == Endpoint::Introspection {
+                    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                }
+                return Ok(response);
+            }
             Some(Fault::Redirect(location)) => {
                 let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
                 response.headers_mut().extend(HeaderValue::try_from(location).ok().map(|to| (LOCATION, to)));

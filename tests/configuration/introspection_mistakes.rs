@@ -62,7 +62,10 @@ fn each_mistake_is_one_problem() {
         "concurrent_requests = 0",
         &format!(".concurrent_requests: {cannot} 0 requests may be on their way at once, expected 1 to 1024"),
     );
-    assert_with_client("concurrent_requests = true", ".concurrent_requests: expected a positive integer, found true");
+    assert_with_client(
+        "concurrent_requests = true",
+        ".concurrent_requests: expected an integer from 1 to 1024, found true",
+    );
     assert_with_client(
         "audience_checked_by_issuer = 'yes'",
         r#".audience_checked_by_issuer: expected true or false, found the string "yes""#,

@@ -58,6 +58,9 @@ pub(super) struct Step {
     /// What the issuer does from now on.
     #[serde(default)]
     pub(super) before: Vec<Action>,
+    /// The issuer revokes the token of the step before.
+    #[serde(default)]
+    pub(super) revoked: bool,
     #[serde(default)]
     pub(super) token: Recipe,
     /// The DPoP proof that comes with the token, which is then bound to the client's key and of the scheme `DPoP`.
@@ -154,7 +157,7 @@ impl Count {
 
 /// Every case of every section.
 pub(super) fn load() -> Vec<Case> {
-    const SECTIONS: [char; 12] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'l', 'm'];
+    const SECTIONS: [char; 13] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'l', 'm', 'n'];
     let section = |name: char| read_file::<Vec<Map<String, Value>>>(&name.to_string());
     SECTIONS.into_iter().flat_map(section).flat_map(expand).collect()
 }

@@ -25,8 +25,8 @@ use crate::harness::signatures::OwnKey;
 pub(super) struct Recipe {
     /// The algorithm; ES256 by default. For a proof it also tells the client.
     pub(super) alg: Option<String>,
-    /// A token by the `stranger`: signed with the keys of an issuer that is not trusted, which have the same names. A proof by
-    /// `another`: signed with the key of another client.
+    /// A token by the `stranger`: signed with the keys of an issuer that is not trusted, which have the same names. One of the issuer
+    /// `beside`: its own, with its name and its key. A proof by `another`: signed with the key of another client.
     pub(super) by: Option<String>,
     pub(super) claims: Map<String, Value>,
     pub(super) without_claims: Vec<String>,
@@ -45,6 +45,8 @@ pub(super) struct Recipe {
     text: Option<String>,
     /// Of a token: the algorithm of the client to whose key it is bound, or `no one`.
     pub(super) bound: Option<String>,
+    /// Of a token, where tokens are opaque: the issuer does not know it. Otherwise it answers with the payload.
+    unknown: bool,
     /// Of a proof: `another` makes it, with a key of its own.
     pub(super) client: Option<String>,
     /// Of a proof: how the `jwk` differs from the client's.
@@ -57,7 +59,7 @@ pub(super) struct Recipe {
 #[derive(Clone)]
 pub(super) struct Minted {
     pub(super) text: Vec<u8>,
-    parts: [String; 3],
+    parts: Vec<String>,
 }
 
 impl Minted {
@@ -79,13 +81,34 @@ pub(super) struct Ground<'a> {
 impl Recipe {
     /// Makes the `number`th token of its kind. If it is bound, then to the key with the thumbprint `jkt`.
     pub(super) fn mint(&self, setup: &Setup, stranger: &TestIssuer, number: usize, jkt: Option<&str>) -> Minted {
+        let good = self.good_token(setup, stranger, jkt);
+        let opaque = setup.spec.introspect.is_some().then(|| setup.issuer.opaque_token(&good));
         let look_up = |place: &str| match place {
             "jkt" => jkt.map(|jkt| jkt.as_bytes().to_vec()),
+            "beside" => setup.beside.as_ref().map(|issuer| issuer.url().as_bytes().to_vec()),
+            "opaque" => opaque.as_ref().map(|token| token.as_bytes().to_vec()),
             place => moment(place, number).or_else(|| url_of(place, &setup.issuer, stranger)),
         };
         let jwks = || setup.issuer.jwks();
         let ground = Ground { own: &setup.own, jwks: &jwks, look_up: &look_up };
-        self.finish(&self.good_token(setup, stranger, jkt), &ground)
+        if opaque.is_some() { self.opaque(good, setup, &ground) } else { self.finish(&good, &ground) }
+    }
+
+    /// A token that the issuer answers about: that it is active, and what its payload would say if it were a JWT.
+    fn opaque(&self, good: TokenBuilder, setup: &Setup, ground: &Ground<'_>) -> Minted {
+        let good = good.claim("active", true);
+        let [_, answer] = self.changed(good.clone(), ground.look_up).decoded();
+        let usual = if self.by.as_deref() == Some("beside") { "<<h>>.<<p>>.<<s>>" } else { "<<opaque>>" };
+        let text = self.text.clone().unwrap_or_else(|| usual.to_owned());
+        let mut minted = Self { text: Some(text), ..self.clone() }.finish(&good, ground);
+        let text = String::from_utf8_lossy(&minted.text).into_owned();
+        if self.unknown {
+            setup.issuer.revoke(&text);
+        } else {
+            setup.issuer.set_answer(&text, serde_json::from_str::<Value>(&answer).unwrap());
+        }
+        minted.parts.push(text);
+        minted
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -93,9 +116,11 @@ impl Recipe {
     }
 
     fn good_token(&self, setup: &Setup, stranger: &TestIssuer, jkt: Option<&str>) -> TokenBuilder {
-        let mut builder = setup.issuer.token_by(self.algorithm()).audience(AUDIENCE).scope("read:me");
+        let is_beside = self.by.as_deref() == Some("beside");
+        let issuer = if is_beside { setup.beside.as_ref().unwrap() } else { &setup.issuer };
+        let mut builder = issuer.token_by(self.algorithm()).audience(AUDIENCE).scope("read:me");
         match self.by.as_deref() {
-            None => {}
+            None | Some("beside") => {}
             Some("stranger") => builder = builder.signed_by(stranger),
             Some(other) => panic!("unknown name {other}"),
         }
@@ -139,10 +164,11 @@ impl Recipe {
         };
         let text = self.text.as_ref().map(|text| fill(text, &in_text));
         let text = text.unwrap_or_else(|| whole.clone().into_bytes());
-        Minted { text, parts: [header.to_owned(), payload.to_owned(), signature] }
+        Minted { text, parts: vec![header.to_owned(), payload.to_owned(), signature] }
     }
 
-    fn changed<B: Builder>(&self, mut builder: B, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> B {
+    /// Changes what is signed.
+    pub(super) fn changed<B: Builder>(&self, mut builder: B, look_up: &dyn Fn(&str) -> Option<Vec<u8>>) -> B {
         for (name, value) in &self.claims {
             builder = builder.claim(&fill_text(name, look_up), resolved(value, look_up));
         }

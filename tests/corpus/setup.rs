@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
+use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder};
 
 use super::challenges::Offered;
+use super::mint::{Recipe, moment};
 use super::template::{fill, fill_text};
 use crate::example_process::{Build, Example};
 use crate::harness::AUDIENCE;
@@ -28,6 +29,12 @@ pub(super) struct Spec {
     flags: Option<Vec<String>>,
     /// What it is told about proofs, beside that.
     dpop: Vec<String>,
+    /// The program introspects, as this client: `CLIENT_ID:SECRET`. Then tokens are opaque.
+    pub(super) introspect: Option<String>,
+    /// What it is told about introspection, beside that.
+    asking: Vec<String>,
+    /// It trusts a second issuer, whose JWTs it validates itself.
+    beside: bool,
     /// The issuer that the program is told, if it is not the one that it has; `<<issuer>>` is that.
     issuer: Option<String>,
     /// What the issuer does from the start.
@@ -65,6 +72,8 @@ pub(super) enum Action {
     WholeMetadata(Value),
     /// It publishes this as its key set; the entry `"<<own>>"` is the own keys.
     Jwks(Value),
+    /// It changes its signed answers so before it signs them.
+    SignedAnswers(Box<Recipe>),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -73,6 +82,7 @@ pub(super) enum Place {
     Oauth,
     Openid,
     Jwks,
+    Introspection,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -92,6 +102,8 @@ pub(super) struct Setup {
     pub(super) name: String,
     pub(super) spec: Spec,
     pub(super) issuer: TestIssuer,
+    /// The one that is trusted beside it, if there is one.
+    pub(super) beside: Option<TestIssuer>,
     /// A key of the issuer that signs whatever it is given, for tokens that no builder makes.
     pub(super) own: OwnKey,
     pub(super) example: Example,
@@ -127,15 +139,26 @@ impl Setup {
         if let Some(profile) = &spec.profile {
             all.extend(["--profile", profile]);
         }
+        let beside = spec.beside.then(|| TestIssuer::builder().algorithms([Algorithm::ES256]).start());
+        if let Some(client) = &spec.introspect {
+            all.extend(["--introspect", client]);
+            all.extend(spec.asking.iter().map(|flag| &**flag));
+        }
+        if let Some(beside) = &beside {
+            all.extend(["--jwts-of", beside.url()]);
+        }
+        let secret =
+            spec.introspect.as_ref().and_then(|client| client.split_once(':')).map(|(_, secret)| secret.to_owned());
         let example = Example::start_build(build, &all);
         Self {
             name: name.to_owned(),
             spec: spec.clone(),
             issuer,
+            beside,
             own,
             example,
             kept: OnceLock::new(),
-            sent: Mutex::default(),
+            sent: Mutex::new(secret.into_iter().collect()),
         }
     }
 
@@ -167,6 +190,7 @@ impl Setup {
             "oauth" => self.issuer.requests(Endpoint::OAuthMetadata),
             "openid" => self.issuer.requests(Endpoint::OpenIdMetadata),
             "jwks" => self.issuer.requests(Endpoint::Jwks),
+            "introspection" => self.issuer.requests(Endpoint::Introspection),
             "not modified" => self.issuer.not_modified(Endpoint::Jwks),
             "stranger" => all_requests(stranger),
             other => panic!("no count of {other}"),
@@ -176,7 +200,10 @@ impl Setup {
 
 /// How often an issuer was asked for anything.
 pub(super) fn all_requests(issuer: &TestIssuer) -> usize {
-    [Endpoint::OAuthMetadata, Endpoint::OpenIdMetadata, Endpoint::Jwks].map(|place| issuer.requests(place)).iter().sum()
+    [Endpoint::OAuthMetadata, Endpoint::OpenIdMetadata, Endpoint::Jwks, Endpoint::Introspection]
+        .map(|place| issuer.requests(place))
+        .iter()
+        .sum()
 }
 
 pub(super) fn with_kid(mut jwk: Value, kid: &str) -> Value {
@@ -207,6 +234,7 @@ impl Action {
                     Place::Oauth => Endpoint::OAuthMetadata,
                     Place::Openid => Endpoint::OpenIdMetadata,
                     Place::Jwks => Endpoint::Jwks,
+                    Place::Introspection => Endpoint::Introspection,
                 };
                 issuer.fail(
                     endpoint,
@@ -247,6 +275,23 @@ impl Action {
                     }
                 }
                 issuer.set_jwks(value);
+            }
+            Self::SignedAnswers(recipe) => {
+                let urls = [("issuer", issuer.url()), ("stranger", stranger.url()), ("audience", AUDIENCE)];
+                let urls = urls.map(|(name, url)| (name, url.to_owned()));
+                let url = move |place: &str| {
+                    let url = urls.iter().find(|(name, _)| *name == place);
+                    url.map(|(_, url)| url.clone().into_bytes())
+                };
+                let recipe = recipe.clone();
+                let other = recipe.by.is_some().then(|| TestIssuer::builder().algorithms([Algorithm::ES256]).start());
+                let change = move |answer: TokenBuilder| {
+                    let answer = recipe.changed(answer, &|place| moment(place, 0).or_else(|| url(place)));
+                    other.as_ref().map_or(answer.clone(), |other| answer.signed_by(other))
+                };
+                // A recipe that cannot be made fails here, and not in the issuer, where that would be no answer.
+                let _ = change(issuer.token());
+                issuer.change_signed_answers(change);
             }
         }
     }

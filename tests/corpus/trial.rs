@@ -47,6 +47,10 @@ impl<'a> Trial<'a> {
             for action in &step.before {
                 action.take(&self.setup.issuer, self.stranger);
             }
+            if step.revoked {
+                let sent = self.sent.lock().unwrap();
+                self.setup.issuer.revoke(&String::from_utf8_lossy(&sent.as_ref().unwrap().token.text));
+            }
             if step.times == 1 {
                 self.attempt(step, 0);
             } else {
@@ -69,7 +73,7 @@ impl<'a> Trial<'a> {
     }
 
     fn asked(&self) -> usize {
-        ["oauth", "openid", "jwks"].map(|what| self.setup.fetches(what, self.stranger)).iter().sum()
+        ["oauth", "openid", "jwks", "introspection"].map(|what| self.setup.fetches(what, self.stranger)).iter().sum()
     }
 
     fn named(&self) -> String {

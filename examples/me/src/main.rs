@@ -91,6 +91,15 @@ struct Arguments {
     /// Ask the issuer about each token, as this client with this secret (RFC 7662)
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
+    /// For how long an answer of the issuer counts
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "introspect")]
+    lifetime: u64,
+    /// Take only answers that the issuer has signed (RFC 9701)
+    #[arg(long, requires = "introspect")]
+    signed_answers: bool,
+    /// Trust this issuer too, whose tokens are JWTs and are not introspected
+    #[arg(long, value_name = "URL", requires = "introspect")]
+    jwts_of: Option<String>,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -268,7 +277,9 @@ impl Arguments {
         let (id, secret) =
             client.split_once(':').ok_or("--introspect: expected CLIENT_ID:SECRET, and found no colon")?;
         let client = ClientAuthentication::client_secret_basic(id, Secret::new(secret)?)?;
-        Ok(Issuer::introspection(issuer, client)?)
+        let introspection = Introspection::discover(issuer, client)?.lifetime(Duration::from_secs(self.lifetime));
+        let introspection = if self.signed_answers { introspection.signed_answers() } else { introspection };
+        Ok(Issuer::discover(issuer)?.introspect(introspection))
     }
 
     /// How the API at this URL accepts proofs.
@@ -293,8 +304,9 @@ impl Arguments {
 /// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
 fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, Box<dyn Error>> {
     let dpop = arguments.dpop(url)?;
+    let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
     let builder = || {
-        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone());
+        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone()).trust_all(beside.clone());
         let builder = builder.profile(arguments.profile.into());
         match &dpop {
             Some(dpop) => builder.dpop(dpop.clone()),

@@ -10,7 +10,7 @@ impl Issuer {
     /// - **Keys**: by the issuer's metadata.
     /// - **Also required**: `client_id` is present. ID tokens have no `client_id`, unless the consent application adds one.
     /// - **Set up**: access tokens must be JWTs (`strategies.access_token: jwt`, or `access_token_strategy` of a client). By
-    ///   default they are opaque, and refused. A token has an `aud` only if the client asks for one (`audience`) that it is
+    ///   default they are opaque, and refused unless they are [introspected](crate::manual::opaque_tokens#presets). A token has an `aud` only if the client asks for one (`audience`) that it is
     ///   registered with. For clients that do not, [identify the tokens by client](Self::identify_by_client).
     /// - **Roles**: what the consent application adds, below `/ext`. Scopes are in `scp`, an array; in `scope` if
     ///   `strategies.jwt.scope_claim` says so. With client credentials `sub` is the client's identifier.
