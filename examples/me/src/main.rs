@@ -12,6 +12,7 @@ mod authorization_server;
 mod client_app;
 mod client_key;
 mod demonstration;
+mod introspection;
 mod walk;
 
 use std::error::Error;
@@ -27,7 +28,6 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
-use tower_bearer::introspection::{ClientAuthentication, Secret};
 use tower_bearer::metadata::Metadata;
 use tower_bearer::require::AcrValues;
 use tower_bearer::server::ConfigError;
@@ -38,6 +38,7 @@ use crate::api::Needs;
 use crate::authorization_server::AuthorizationServer;
 use crate::authorization_server::proofs::Proofs;
 use crate::client_app::ClientApp;
+use crate::introspection::IntrospectionSettings;
 use crate::walk::Walk;
 
 /// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
@@ -81,9 +82,11 @@ struct Arguments {
     /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
     #[arg(long, value_name = "CIDR", requires = "dpop")]
     trust_proxy: Vec<String>,
-    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662); with --introspect-key without a secret
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
+    #[command(flatten)]
+    introspection: IntrospectionSettings,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -235,11 +238,10 @@ impl Arguments {
 
     /// The issuer with this URL, as the API trusts it.
     fn trusted(&self, issuer: &str) -> Result<Issuer, Box<dyn Error>> {
-        let Some(client) = &self.introspect else { return Ok(Issuer::discover(issuer)?) };
-        let (id, secret) =
-            client.split_once(':').ok_or("--introspect: expected CLIENT_ID:SECRET, and found no colon")?;
-        let client = ClientAuthentication::client_secret_basic(id, Secret::new(secret)?)?;
-        Ok(Issuer::introspection(issuer, client)?)
+        match &self.introspect {
+            Some(client) => self.introspection.trusted(issuer, client),
+            None => Ok(Issuer::discover(issuer)?),
+        }
     }
 
     /// How the API at this URL accepts proofs.
