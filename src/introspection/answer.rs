@@ -12,6 +12,9 @@ use super::retry_after::retry_after;
 use crate::jose::read_struct;
 use crate::redact;
 
+/// What an endpoint says about a token that is not active (RFC 7662 §2.2).
+const INACTIVE: &[u8] = br#"{"active":false}"#;
+
 /// What an introspection endpoint says about a token, not yet read.
 pub(crate) enum Answer {
     /// A JSON document (RFC 7662 §2.2).
@@ -47,8 +50,13 @@ impl Answer {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
             }
-            StatusCode::BAD_REQUEST if is_invalid_client(&body) => {
+            StatusCode::BAD_REQUEST if refusal(&body).as_deref() == Some("invalid_client") => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
+            }
+            // RFC 7009 §2.2.1. The request is right, and it is the token that the endpoint knows nothing about: oidc-provider says so
+            // of every JWT, its own ID tokens included.
+            StatusCode::BAD_REQUEST if refusal(&body).as_deref() == Some("unsupported_token_type") => {
+                return Ok(Self::Json(INACTIVE.into()));
             }
             _ => {
                 let retry_after = retry_after(&headers, now);
@@ -78,13 +86,13 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// RFC 6749 §5.2: some servers refuse a client with 400.
-fn is_invalid_client(body: &[u8]) -> bool {
+/// The error in a refusal with 400 (RFC 6749 §5.2). Some servers refuse a client so.
+fn refusal(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
     }
-    read_struct(body).is_some_and(|refusal: Refusal| refusal.error == "invalid_client")
+    read_struct(body).map(|refusal: Refusal| refusal.error)
 }
 
 /// Shows the form and the length: an answer is about a person.
