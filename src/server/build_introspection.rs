@@ -41,8 +41,9 @@ impl Builder {
             (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
             (recipient, _) => recipient,
         };
+        let dialect = policy.dialect.of_answers();
         // RFC 9068 is about JWTs.
-        let policy = Policy { recipient, format: Format::Opaque, profile: Profile::Generic, ..policy };
+        let policy = Policy { recipient, dialect, format: Format::Opaque, profile: Profile::Generic, ..policy };
         let method = Method::Introspection(Arc::new(introspector));
         Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method })
     }
