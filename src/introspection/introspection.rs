@@ -139,6 +139,9 @@ impl Introspection {
     /// Turn it on only if that is so. Otherwise a token for another API of the issuer is accepted here. An `aud` that is there has to name this
     /// server all the same.
     ///
+    /// Look also at what the issuer answers about a refresh token. Where that has neither an `aud` nor a type, as with oidc-provider by
+    /// default, a refresh token is an access token then. The issuer has to leave it out of its answers.
+    ///
     /// Default: an answer without `aud` is refused.
     pub fn audience_checked_by_issuer(mut self) -> Self {
         self.audience = AbsentAudience::CheckedByIssuer;
