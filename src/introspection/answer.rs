@@ -12,6 +12,9 @@ use super::retry_after::retry_after;
 use crate::jose::read_struct;
 use crate::redact;
 
+/// What an endpoint says about a token that is not active (RFC 7662 §2.2).
+const INACTIVE: &[u8] = br#"{"active":false}"#;
+
 /// What an introspection endpoint says about a token, not yet read.
 pub(crate) enum Answer {
     /// A JSON document (RFC 7662 §2.2).
@@ -47,12 +50,13 @@ impl Answer {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
             }
-            StatusCode::BAD_REQUEST if error_of(&body).as_deref() == Some("invalid_client") => {
+            StatusCode::BAD_REQUEST if refusal(&body).as_deref() == Some("invalid_client") => {
                 return Err(IntrospectionError::OurCredentials { url: redact::place(url), status });
             }
-            // RFC 7009 §2.2.1, which some servers use here too: the token is none that they could call active.
-            StatusCode::BAD_REQUEST if error_of(&body).as_deref() == Some("unsupported_token_type") => {
-                return Ok(Self::Json(br#"{"active":false}"#.to_vec()));
+            // RFC 7009 §2.2.1. The request is right, and it is the token that the endpoint knows nothing about: oidc-provider says so
+            // of every JWT, its own ID tokens included.
+            StatusCode::BAD_REQUEST if refusal(&body).as_deref() == Some("unsupported_token_type") => {
+                return Ok(Self::Json(INACTIVE.into()));
             }
             _ => {
                 let retry_after = retry_after(&headers, now);
@@ -82,8 +86,8 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// The error code of a refusal (RFC 6749 §5.2): some servers refuse a client with 400.
-fn error_of(body: &[u8]) -> Option<String> {
+/// The error in a refusal with 400 (RFC 6749 §5.2). Some servers refuse a client so.
+fn refusal(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,

@@ -145,6 +145,9 @@ impl Introspection {
     /// server all the same. Without an `aud`, the answer has to say that the token is an access token, by `token_type`, `token_use` or `typ`:
     /// some issuers say nothing of the kind about a refresh token.
     ///
+    /// Look also at what the issuer answers about a refresh token. Where that has neither an `aud` nor a type, as with oidc-provider by
+    /// default, a refresh token is an access token then. The issuer has to leave it out of its answers.
+    ///
     /// Default: an answer without `aud` is refused.
     pub fn audience_checked_by_issuer(mut self) -> Self {
         self.audience = AbsentAudience::CheckedByIssuer;

@@ -318,6 +318,7 @@ impl Issuer {
     /// - The [strict profile](crate::validation::Profile::Rfc9068) always requires a `sub`.
     /// - Some issuers leave `sub` out of the tokens of users too: AD FS unless a rule issues it, Keycloak in lightweight access tokens.
     ///   Use it there only if every user's token has a `sub`. Otherwise all users of a client would be one subject.
+    /// - An answer about an opaque token without `sub` that has a `username` (RFC 7662 §2.2) is about a user, and the token is refused.
     /// - [`allow_subjects`](Self::allow_subjects) then compares the client of such a token.
     ///
     /// ```

@@ -39,7 +39,8 @@ impl Builder {
             (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
             (recipient, _) => recipient,
         };
-        let policy = Policy { recipient, format: Format::Opaque, ..policy };
+        let dialect = policy.dialect.of_answers();
+        let policy = Policy { recipient, dialect, format: Format::Opaque, ..policy };
         let method = Method::Introspection(Arc::new(introspector), keys);
         Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method })
     }

@@ -15,6 +15,8 @@ use crate::jose::{JsonError, Member, Members, Strings, read_object};
 pub(crate) struct RegisteredClaims<'t> {
     pub(crate) iss: Option<Cow<'t, str>>,
     pub(crate) sub: Option<Cow<'t, str>>,
+    /// Whether an answer names the user who authorized the token (RFC 7662 §2.2), so that it is no token of a client itself.
+    pub(crate) names_user: bool,
     pub(crate) aud: Option<Strings<'t>>,
     pub(crate) exp: Option<NumericDate>,
     pub(crate) nbf: Option<NumericDate>,
@@ -80,11 +82,13 @@ impl<'t> RegisteredClaims<'t> {
         }
     }
 
-    /// The subject: `sub`, or the client where it may stand in for one that is absent, empty or null. Never empty.
+    /// The subject: `sub`, or the client where it may stand in for one that is absent, empty or null, unless there is a user. Never
+    /// empty.
     pub(crate) fn subject(&self, subject: SubjectClaim, client: ClientClaim) -> Option<&str> {
         let own = self.sub.as_deref().filter(|sub| !sub.is_empty());
         let instead = || match subject {
             SubjectClaim::Required => None,
+            SubjectClaim::ClientInstead if self.names_user => None,
             SubjectClaim::ClientInstead => self.client(client).filter(|client| !client.is_empty()),
         };
         own.or_else(instead)

@@ -10,6 +10,8 @@ use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
 pub(crate) struct Dialect {
     pub(crate) mark: Mark,
     pub(crate) client: ClientClaim,
+    /// What the provider's answers about tokens (RFC 7662) have instead, if that differs from its JWTs.
+    pub(crate) in_answers: Option<(Mark, ClientClaim)>,
     pub(crate) key_issuers: KeyIssuers,
     pub(crate) at_hash: AtHash,
     pub(crate) key_purpose: KeyPurpose,
@@ -39,6 +41,8 @@ pub(crate) enum Mark {
     Client,
     /// There is a `jti`. No ID token of the provider has one.
     Id,
+    /// The `jti` begins with this. Those of the provider's other tokens begin otherwise.
+    IdPrefix(&'static str),
     /// This claim is present, and neither empty nor null. The provider's other tokens have none.
     Claim(&'static str),
     /// This claim has this value.
@@ -61,6 +65,13 @@ pub(crate) enum KeyIssuers {
 const ENTRA: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
 impl Dialect {
+    /// The same for the provider's answers about tokens.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn of_answers(self) -> Self {
+        let (mark, client) = self.in_answers.unwrap_or((self.mark, self.client));
+        Self { mark, client, ..self }
+    }
+
     /// RFC 8725 §3.12: the token has what every access token of this provider has.
     pub(super) fn check_mark(self, claims: &RegisteredClaims<'_>, payload: &[u8]) -> Result<(), TokenError> {
         let (claim, is_present) = match self.mark {
@@ -74,6 +85,12 @@ impl Dialect {
             }
             Mark::Client => (self.client.name(), claims.client(self.client).is_some_and(|client| !client.is_empty())),
             Mark::Id => ("jti", claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+            Mark::IdPrefix(prefix) => {
+                if claims.jti.as_deref().is_some_and(|id| !id.starts_with(prefix)) {
+                    return Err(TokenError::NotAnAccessToken { claim: "jti" });
+                }
+                ("jti", claims.jti.is_some())
+            }
             Mark::Claim(claim) => (claim, ClaimJson::find(payload, claim).is_some_and(|json| !json.is_empty_text())),
             Mark::Value { claim, value } => match ClaimJson::find(payload, claim) {
                 Some(json) if json.text().as_deref() != Some(value) => {

@@ -3,7 +3,9 @@ use super::rules::{self, Facts};
 use super::server_context::ServerContext;
 use super::token_error::TokenError;
 use crate::AccessToken;
-use crate::token::{NumericDate, RegisteredClaims, TimePolicy, TrustedPayload, Validated, Validity};
+use crate::token::{
+    ClaimJson, NumericDate, RegisteredClaims, SubjectClaim, TimePolicy, TrustedPayload, Validated, Validity,
+};
 
 /// What an issuer has answered about an opaque token that is active (RFC 7662 §2.2).
 pub(crate) struct IntrospectedToken<'a> {
@@ -17,6 +19,10 @@ impl<'a> IntrospectedToken<'a> {
         let mut claims = RegisteredClaims::parse(answer).map_err(TokenError::Payload)?;
         // RFC 7662 §2.2: it is optional. Who has answered is known.
         claims.iss.get_or_insert_with(|| policy.issuer.name().to_owned().into());
+        if policy.subject == SubjectClaim::ClientInstead {
+            // RFC 7662 §2.2: the name of the resource owner. django-oauth-toolkit names users so, and gives no `sub`.
+            claims.names_user = ClaimJson::find(answer, "username").is_some_and(|name| !name.is_empty_text());
+        }
         Ok(Self { claims, answer })
     }
 

@@ -137,7 +137,7 @@ async function signInWithNewKey(world) {
 }
 
 /** The answer that `call` gets once the API has asked for the keys: it waits and calls again if the answer says so. */
-async function settled(call) {
+export async function settled(call) {
   for (let tries = 0; ; tries += 1) {
     const answer = await call();
     if (![429, 503].includes(answer.status) || tries === 3) return answer;
@@ -147,20 +147,20 @@ async function settled(call) {
 }
 
 /** Accepted, as a token of the user for the client `app`. Its subject is that of the ID token. */
-function grantedToUser(world, answer) {
+export function grantedToUser(world, answer) {
   const { sub: subject } = parts(world.tokens.id_token).payload;
   assert.equal(subject, world.server.subject ?? subject);
   granted(answer, world, { subject, client: 'app' });
 }
 
-function granted(answer, { server }, expected) {
+export function granted(answer, { server }, expected) {
   assert.equal(answer.status, 200, JSON.stringify(answer));
   const { issuer, client, subject, scopes } = answer.body;
   assert.deepEqual({ issuer, client, subject }, { issuer: server.issuer, ...expected });
   assert(scopes.includes('read:me'));
 }
 
-function refused(answer, status, error) {
+export function refused(answer, status, error) {
   assert.equal(answer.status, status, JSON.stringify(answer));
   assert.equal(answer.challenges.length, 1);
   assert.equal(answer.challenges[0].scheme, 'bearer');

@@ -7,6 +7,15 @@ export const EXPLAINED = {
   },
 };
 
+// The same for the cells of the table about introspection.
+export const EXPLAINED_ANSWERS = {
+  'django-oauth-toolkit': {
+    'code + PKCE':
+      'its answers name a user by `username` alone, and have no `sub`, which RFC 7662 §2.2 leaves optional. With the client as ' +
+      'the subject, all users of a client would be one',
+  },
+};
+
 const DECODES_NOTHING =
   'it compares `htu` as the class `URL` writes it, which decodes no letters (RFC 9449 §4.3: SHOULD be normalised)';
 const WIDER_WINDOW = 'it accepts an `iat` within 300 s, and the API within 60 s, which can be set';

@@ -8,6 +8,7 @@ import { judge } from './dpop/judges.js';
 import { PROOFS } from './dpop/proofs.js';
 import { DPOP_SUITE } from './dpop/suite.js';
 import { EXPLAINED, EXPLAINED_VERDICTS } from './explained.js';
+import { INTROSPECTION_SUITE } from './introspection/suite.js';
 import { CONFIGURATION, details, FACTS, judgements, problems, tables } from './report.js';
 import { Authlib } from './servers/authlib.js';
 import { DjangoOauthToolkit } from './servers/django-oauth-toolkit.js';
@@ -33,9 +34,10 @@ const SUITES = [
     explained: EXPLAINED,
     servers: SERVERS.map(([makeServer, profile]) => ({ makeServer, profile })),
     configuration: CONFIGURATION,
-    facts: FACTS,
+    facts: { title: 'What was seen of their tokens and keys', rows: FACTS },
   },
   DPOP_SUITE,
+  INTROSPECTION_SUITE,
 ];
 
 // Without kept connections: one whose server has ended is used again for as long as this process is too busy to notice.
@@ -64,8 +66,7 @@ async function run(cases, { makeServer, ...more }, Client) {
       outcomes[name] = await test(world).then(() => true, (error) => error);
     }
   } finally {
-    world.api?.stop();
-    world.cold?.stop();
+    for (const api of [world.api, world.cold, world.patient]) api?.stop();
     if (!world.down) await server.stop();
   }
   return { ...more, server, Client, outcomes, seen: world.seen };

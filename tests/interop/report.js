@@ -61,9 +61,9 @@ export function tables({ title, cases, explained, runs, configuration, facts }) 
     table([...Object.keys(configuration), 'clients'], configurations(runs, configuration)),
   ];
   if (facts) {
-    const rows = Object.entries(facts).map(([name, fact]) =>
+    const rows = Object.entries(facts.rows).map(([name, fact]) =>
       row(name, (title) => fact(servers.get(title)[0].seen, servers.get(title)[0].server)));
-    written.push('### What was seen of their tokens and keys', table(row('', (title) => title), rows));
+    written.push(`${title ? '####' : '###'} ${facts.title}`, table(row('', (title) => title), rows));
   }
   return written.filter(Boolean).join('\n\n');
 }
@@ -139,13 +139,13 @@ export const FACTS = {
 
 const ROWS = ['iss', 'aud', 'scope', 'client_id', 'sub', 'exp'];
 
-function form(value) {
+export function form(value) {
   if (Array.isArray(value)) return `array of ${value.length}`;
   return value === undefined ? 'none' : typeof value;
 }
 
 export const code = (text) => `\`${text}\``;
-const list = (words) => words.map(code).join(', ') || 'nothing';
+export const list = (words) => words.map(code).join(', ') || 'nothing';
 
 function table([first, ...rest], rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;

@@ -14,6 +14,7 @@ mod github_actions;
 mod google;
 mod google_iap;
 mod hydra;
+mod introspected;
 mod keycloak;
 mod kubernetes;
 mod okta;

@@ -194,6 +194,25 @@ async fn a_token_that_is_not_yet_valid_is_not_remembered_as_bad() {
     assert_eq!(rig.status(&token).await, 200);
 }
 
+#[tokio::test]
+async fn a_client_is_the_subject_of_its_own_tokens_and_not_of_a_users() {
+    let rig = Rig::with(|issuer| issuer.introspection().client_as_subject(), |builder| builder);
+    let claims = || rig.claims().client_id("batch").without_claim("sub");
+    for own in [claims(), claims().claim("username", json!(null)), claims().claim("username", "")] {
+        let accepted = rig.send(&rig.issuer.opaque_token(&own)).await.unwrap();
+        assert_eq!((accepted.subject(), accepted.is_client()), ("batch", true));
+    }
+    for name in [json!("ada"), json!("batch"), json!(7)] {
+        let users = rig.issuer.opaque_token(&claims().claim("username", &name));
+        assert_refused(rig.send(&users).await);
+        let explanation = rig.api.explain(&users).await;
+        assert_eq!(explanation.failures().map(|step| step.name).collect::<Vec<_>>(), ["sub"], "{name}");
+    }
+    let with_subject = rig.issuer.opaque_token(&claims().claim("sub", "user-1").claim("username", "ada"));
+    let accepted = rig.send(&with_subject).await.unwrap();
+    assert_eq!((accepted.subject(), accepted.is_client()), ("user-1", false));
+}
+
 /// Row L17.
 #[tokio::test]
 async fn a_bound_opaque_token_needs_its_proof() {

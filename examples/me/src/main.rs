@@ -12,6 +12,7 @@ mod authorization_server;
 mod client_app;
 mod client_key;
 mod demonstration;
+mod introspection;
 mod walk;
 
 use std::error::Error;
@@ -39,6 +40,7 @@ use crate::authorization_server::clients::{API, API_SECRET};
 use crate::authorization_server::proofs::Proofs;
 use crate::authorization_server::{AuthorizationServer, TokenForm};
 use crate::client_app::ClientApp;
+use crate::introspection::IntrospectionSettings;
 use crate::walk::Walk;
 
 /// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
@@ -88,15 +90,11 @@ struct Arguments {
     /// Have the example's authorization server issue opaque access tokens, about which the API asks it (RFC 7662)
     #[arg(long, conflicts_with = "issuer")]
     opaque: bool,
-    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662); with --introspect-key without a secret
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
-    /// For how long an answer of the issuer counts
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "introspect")]
-    lifetime: u64,
-    /// Take only answers that the issuer has signed (RFC 9701)
-    #[arg(long, requires = "introspect")]
-    signed_answers: bool,
+    #[command(flatten)]
+    introspection: IntrospectionSettings,
     /// Trust this issuer too, whose tokens are JWTs and are not introspected
     #[arg(long, value_name = "URL", requires = "introspect")]
     jwts_of: Option<String>,
@@ -273,13 +271,10 @@ impl Arguments {
 
     /// The issuer with this URL, as the API trusts it.
     fn trusted(&self, issuer: &str) -> Result<Issuer, Box<dyn Error>> {
-        let Some(client) = &self.introspect else { return Ok(Issuer::discover(issuer)?) };
-        let (id, secret) =
-            client.split_once(':').ok_or("--introspect: expected CLIENT_ID:SECRET, and found no colon")?;
-        let client = ClientAuthentication::client_secret_basic(id, Secret::new(secret)?)?;
-        let introspection = Introspection::discover(issuer, client)?.lifetime(Duration::from_secs(self.lifetime));
-        let introspection = if self.signed_answers { introspection.signed_answers() } else { introspection };
-        Ok(Issuer::discover(issuer)?.introspect(introspection))
+        match &self.introspect {
+            Some(client) => self.introspection.trusted(issuer, client),
+            None => Ok(Issuer::discover(issuer)?),
+        }
     }
 
     /// How the API at this URL accepts proofs.

@@ -70,6 +70,21 @@ async fn refused_credentials_are_ours() {
     }
 }
 
+/// RFC 7009 §2.2.1. The endpoint has understood the request, so this is about the token.
+#[tokio::test]
+async fn a_token_of_an_unsupported_type_is_not_active() {
+    let refused = r#"{"error":"unsupported_token_type","error_description":"b0dy"}"#;
+    for form in [|endpoint: Endpoint| endpoint, Endpoint::signed_answers] {
+        let stub = Stub::answering(answer("400 Bad Request", "application/json", refused));
+        let answer = form(endpoint(&stub, basic())).ask("t0ken", &MovedClock::new()).await.unwrap();
+        let Answer::Json(body) = answer else { panic!("{answer:?}") };
+        assert_eq!(body, br#"{"active":false}"#);
+    }
+    for other in ["401 Unauthorized", "404 Not Found", "500 Internal Server Error"] {
+        error(answer(other, "application/json", refused)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_content_type_other_than_the_wanted_one_is_an_error() {
     let html = answer("200 OK", "text/html; charset=utf-8", "<html>b0dy");

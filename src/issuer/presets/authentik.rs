@@ -18,6 +18,9 @@ impl Issuer {
     ///   [`allow_audience`](Self::allow_audience). A server that is called by several applications trusts each of them.
     /// - **Roles**: `/groups`, with the scope `profile`. Scopes are in `scope` from the versions on that write it. `sub` is
     ///   what the provider's *subject mode* says. With client credentials it is that of a service account.
+    /// - **Introspection** (feature `introspection`): as the provider that the tokens are from, with its client identifier and secret.
+    ///   Answers have no `azp`, and it is not required. Scopes are in `scope`, in every version. Answers about refresh tokens have an
+    ///   `at_hash`, and are refused for that.
     ///
     /// authentik writes the host into `iss` by which the client has called it, so every client has to use this base URL.
     ///
@@ -44,6 +47,10 @@ impl Issuer {
         }
         let slug = segment("application of authentik", slug)?;
         let issuer = Self::openid(&format!("{base_url}/application/o/{slug}/"))?;
+        // An answer has the claims of the token's ID token, which has no `azp`, and the `client_id` of the provider that asks. That is
+        // also the token's, for `iss` and `aud` are. The ID token of a refresh token has `at_hash`
+        // (authentik/providers/oauth2/views/introspection.py and token.py).
+        let issuer = issuer.answering(Mark::Client, ClientClaim::ClientId);
         Ok(issuer.speaking(Mark::Client, ClientClaim::Azp))
     }
 }

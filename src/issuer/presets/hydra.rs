@@ -14,6 +14,11 @@ impl Issuer {
     ///   registered with. For clients that do not, [identify the tokens by client](Self::identify_by_client).
     /// - **Roles**: what the consent application adds, below `/ext`. Scopes are in `scp`, an array; in `scope` if
     ///   `strategies.jwt.scope_claim` says so. With client credentials `sub` is the client's identifier.
+    /// - **Introspection** (feature `introspection`): at the administration port, which the metadata do not name, so it takes
+    ///   `Introspection::at("http://hydra:4445/admin/oauth2/introspect", …)`. Hydra reads no credentials there, and ignores those of
+    ///   the client: keep the port to yourself. Also required is `token_use`, which is `access_token`, and `refresh_token` for the
+    ///   others. Without an audience in the request, `aud` is an empty array, and
+    ///   [`identify_by_client`](Self::identify_by_client) is needed here too. Access tokens begin with `ory_at_`.
     ///
     /// Documentation: <https://www.ory.com/docs/oauth2-oidc/jwt-access-token>
     ///
@@ -29,6 +34,9 @@ impl Issuer {
     ///
     /// As for [`discover`](Self::discover).
     pub fn hydra(issuer: &str) -> Result<Self, ConfigError> {
-        Ok(Self::openid(issuer)?.speaking(Mark::Client, ClientClaim::ClientId))
+        // Written by `introspectOAuth2Token` in oauth2/handler.go: `access_token` or `refresh_token`.
+        let of_answers = Mark::Value { claim: "token_use", value: "access_token" };
+        let issuer = Self::openid(issuer)?.answering(of_answers, ClientClaim::ClientId);
+        Ok(issuer.speaking(Mark::Client, ClientClaim::ClientId))
     }
 }

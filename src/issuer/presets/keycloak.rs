@@ -21,6 +21,11 @@ impl Issuer {
     /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which apply to that client only. Scopes are in
     ///   `scope`. The `acr` is `0`, `1`, or the level that the realm maps it to.
     ///
+    /// **Introspection** (feature `introspection`): as a confidential client of the realm. From version 26.6.2 on, Keycloak answers only about
+    /// tokens with this client in `aud`, and that a token of another one is not active: so let an audience mapper add the client,
+    /// and take its identifier for the audience of this server. Answers have the claims of mappers with *Add to token introspection*,
+    /// lightweight tokens included, and the same `typ`: `Refresh` and `ID` are refused.
+    ///
     /// `iss` has the public host name. If this server reaches Keycloak by another name, set it with
     /// [`keys_from`](Self::keys_from).
     ///

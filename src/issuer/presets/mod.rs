@@ -46,6 +46,12 @@ impl Issuer {
         self
     }
 
+    /// Sets what its answers about tokens (RFC 7662) have, where that differs from its JWTs.
+    fn answering(mut self, mark: Mark, client: ClientClaim) -> Self {
+        self.dialect.in_answers = Some((mark, client));
+        self
+    }
+
     /// Accepts only tokens in which `claim` is one of the texts in `listed`, of which there is at least one.
     fn called_by(mut self, claim: &'static str, listed: Vec<String>) -> Self {
         self.callers = Some(Callers { claim, listed: listed.into_iter().map(Into::into).collect() });

@@ -15,6 +15,9 @@ impl Issuer {
     ///   organization's own server, whose issuer is the bare domain, are for Okta's API only.
     /// - **Roles**: `/groups`, if a claim of that name is added. Scopes are in `scp`, an array. `sub` is the user's
     ///   login. `/uid` is the identifier that does not change.
+    /// - **Introspection** (feature `introspection`): by a client of the same authorization server. Answers name the client in
+    ///   `client_id` and the scopes in `scope`. Also required is a `jti` that begins with `AT.`: answers about ID tokens have
+    ///   another one, and answers about refresh tokens have neither `jti` nor `aud`.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -31,6 +34,9 @@ impl Issuer {
         let domain = host("domain of Okta", domain)?;
         let server = segment("authorization server of Okta", authorization_server)?;
         let issuer = Self::openid(&format!("https://{domain}/oauth2/{server}"))?;
+        // Every access token has such a `jti`. ID tokens have `ID.`, and answers about refresh tokens none:
+        // https://developer.okta.com/docs/reference/api/oidc/#introspect
+        let issuer = issuer.answering(Mark::IdPrefix("AT."), ClientClaim::ClientId);
         Ok(issuer.speaking(Mark::Client, ClientClaim::Cid))
     }
 }

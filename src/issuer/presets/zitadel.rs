@@ -16,6 +16,9 @@ impl Issuer {
     ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
     /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are requested or asserted: see
     ///   [`Require::and_claim_has_member`](crate::Require::and_claim_has_member). There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
+    /// - **Introspection** (feature `introspection`): as an application of type API in the project, with a secret or a key. Answers are
+    ///   about tokens alone that name the project or this application in `aud`. They have `scope` too. Also personal access tokens
+    ///   are introspected. ID and refresh tokens are not active.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

@@ -94,6 +94,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             match facts.policy.subject {
                 SubjectClaim::Required => sub.to_owned(),
+                SubjectClaim::ClientInstead if facts.claims.names_user => format!("{sub}, and a user by username"),
                 SubjectClaim::ClientInstead => match facts.client() {
                     None | Some("") => format!("{sub}, and no client"),
                     client => format!("{sub}, and the client {}", quoted(client)),

@@ -156,6 +156,7 @@ fn expected_mark(facts: &Facts<'_>) -> String {
         Mark::Bearer => "typ \"Bearer\" in the payload".to_owned(),
         Mark::Client => dialect.client.name().to_owned(),
         Mark::Id => "jti".to_owned(),
+        Mark::IdPrefix(prefix) => format!("a jti that begins with {prefix:?}"),
         Mark::Claim(claim) => claim.to_owned(),
         Mark::Value { claim, value } => format!("{claim} {value:?}"),
     }
@@ -168,6 +169,7 @@ fn found_mark(facts: &Facts<'_>) -> String {
         Mark::Bearer => quoted(facts.claims.typ.as_deref()),
         Mark::Client => quoted(facts.client()),
         Mark::Id => presence(facts.claims.jti.as_deref().is_some_and(|id| !id.is_empty())),
+        Mark::IdPrefix(_) => quoted(facts.claims.jti.as_deref()),
         Mark::Claim(claim) => presence(ClaimJson::find(facts.payload, claim).is_some_and(|it| !it.is_empty_text())),
         Mark::Value { claim, .. } => match ClaimJson::find(facts.payload, claim) {
             None => "none".to_owned(),

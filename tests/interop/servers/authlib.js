@@ -19,7 +19,8 @@ export class Authlib extends ProcessServer {
 
   command() {
     const program = fileURLToPath(new URL('authlib_server.py', import.meta.url));
-    return [PYTHON, '-B', program, `${this.port}`, this.audience, this.file('keys.json')];
+    const method = this.asking ? [this.asking.method] : [];
+    return [PYTHON, '-B', program, `${this.port}`, this.audience, this.file('keys.json'), ...method];
   }
 
   /** The new key is the first one, and signs. The last one is still published. The file is read anew each time. */
@@ -27,5 +28,15 @@ export class Authlib extends ProcessServer {
     const key = { ...(await newKey(this.algorithm, (this.#count += 1))), use: 'sig' };
     this.#keys = [key, ...this.#keys].slice(0, 2);
     writeFileSync(this.file('keys.json'), JSON.stringify({ keys: this.#keys }));
+  }
+}
+
+/** The same with opaque access tokens, about which the API asks. */
+export class AuthlibIntrospected extends Authlib {
+  static notFor = {};
+
+  constructor(asking) {
+    super('ES256');
+    this.asking = asking;
   }
 }

@@ -1,5 +1,6 @@
 """A server around Authlib. The protocol is Authlib's. It leaves the clients, the user, the pages and the keys to its users, so they
-are ours. Arguments: the port, the audience of the API, and a file with the keys, the first of which signs."""
+are ours. Arguments: the port, the audience of the API, and a file with the keys, the first of which signs. With a further argument,
+`client_secret_basic` or `client_secret_post`, the access tokens are opaque, and the client `api` introspects them by that method."""
 
 import json
 import sys
@@ -10,7 +11,10 @@ from urllib.parse import urlencode
 from authlib.common.security import generate_token
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
+from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode, OpenIDToken, UserInfo
 from flask import Flask, jsonify, redirect, request, session
@@ -18,6 +22,7 @@ from joserfc.jwk import KeySet
 from werkzeug.serving import run_simple
 
 PORT, AUDIENCE, KEYS = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+API_METHOD = sys.argv[4] if len(sys.argv) > 4 else None
 ISSUER = f"http://127.0.0.1:{PORT}"
 SCOPES = ["openid", "offline_access", "read:me", "write:me"]
 REDIRECT_URI = "https://app.example.test/callback"
@@ -62,7 +67,7 @@ class Client(ClientMixin):
         return client_secret == "secret"
 
     def check_endpoint_auth_method(self, method, endpoint):
-        return method == "client_secret_basic"
+        return method == (API_METHOD if self.client_id == "api" else "client_secret_basic")
 
     def check_response_type(self, response_type):
         return response_type == "code"
@@ -95,10 +100,14 @@ class Code(AuthorizationCodeMixin):
 
 
 @dataclass
-class RefreshToken(TokenMixin):
+class SavedToken(TokenMixin):
     client_id: str
     user: User
     scope: str
+    kind: str
+    expires_at: int
+    audience: str
+    revoked: bool = False
 
     def check_client(self, client):
         return self.client_id == client.client_id
@@ -106,16 +115,30 @@ class RefreshToken(TokenMixin):
     def get_scope(self):
         return self.scope
 
+    def is_expired(self):
+        return self.expires_at <= time.time()
 
-clients = {name: Client(name) for name in ["app", AUDIENCE]}
+    def is_revoked(self):
+        return self.revoked
+
+
+clients = {name: Client(name) for name in ["app", AUDIENCE, "api"]}
 codes = {}
+access_tokens = {}
 refresh_tokens = {}
 
 
 def save_token(token, authorized):
+    """Authlib does not read the parameter of RFC 8707."""
+
+    def saved(kind, lifetime):
+        client_id, expires_at = authorized.client.client_id, int(time.time()) + lifetime
+        audience = request.form.get("resource")
+        return SavedToken(client_id, authorized.user, token["scope"], kind, expires_at, audience)
+
+    access_tokens[token["access_token"]] = saved("Bearer", token["expires_in"])
     if "refresh_token" in token:
-        saved = RefreshToken(authorized.client.client_id, authorized.user, token["scope"])
-        refresh_tokens[token["refresh_token"]] = saved
+        refresh_tokens[token["refresh_token"]] = saved("refresh_token", 3600)
 
 
 class AccessTokens(JWTBearerTokenGenerator):
@@ -172,15 +195,53 @@ class Refresh(grants.RefreshTokenGrant):
         refresh_tokens.pop(self.request.form["refresh_token"])
 
 
+class SavedTokens:
+    """Both endpoints look where the hint says first, and then further (RFC 7662 §2.1, RFC 7009 §2.1)."""
+
+    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+    def query_token(self, token_string, token_type_hint):
+        return access_tokens.get(token_string) or refresh_tokens.get(token_string)
+
+
+class Introspection(SavedTokens, IntrospectionEndpoint):
+    """What is in an answer is left to `introspect_token`. This has what the documentation of Authlib shows, but for two values: the
+    audience is not the client, and the type of a refresh token is not `Bearer`."""
+
+    def check_permission(self, token, client, request):
+        return client.client_id == "api"
+
+    def introspect_token(self, token):
+        claims = {
+            "client_id": token.client_id,
+            "token_type": token.kind,
+            "scope": token.scope,
+            "sub": token.user.name if token.user else token.client_id,
+            "aud": token.audience,
+            "iss": ISSUER,
+            "exp": token.expires_at,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+
+class Revocation(SavedTokens, RevocationEndpoint):
+    def revoke_token(self, token, request):
+        token.revoked = True
+
+
 app = Flask(__name__)
 app.secret_key = generate_token(32)
 server = AuthorizationServer(app, clients.get, save_token)
-tokens = AccessTokens(
-    ISSUER,
-    alg=keys().keys[0].alg,
+generators = dict(
     refresh_token_generator=lambda **_: generate_token(48),
     expires_generator=lambda client, grant_type: 300,
 )
+if API_METHOD:
+    tokens = BearerTokenGenerator(access_token_generator=lambda **_: generate_token(42), **generators)
+    server.register_endpoint(Introspection)
+    server.register_endpoint(Revocation)
+else:
+    tokens = AccessTokens(ISSUER, alg=keys().keys[0].alg, **generators)
 server.register_token_generator("default", tokens)
 server.register_grant(AuthorizationCode, [CodeChallenge(required=True), IdTokens(require_nonce=True)])
 server.register_grant(Refresh)
@@ -211,6 +272,16 @@ def token():
     return server.create_token_response()
 
 
+@app.post("/introspect")
+def introspect():
+    return server.create_endpoint_response(Introspection.ENDPOINT_NAME)
+
+
+@app.post("/revoke")
+def revoke():
+    return server.create_endpoint_response(Revocation.ENDPOINT_NAME)
+
+
 @app.get("/jwks")
 def jwks():
     return jsonify(keys().as_dict(private=False))
@@ -222,6 +293,8 @@ def metadata():
         issuer=ISSUER,
         authorization_endpoint=f"{ISSUER}/authorize",
         token_endpoint=f"{ISSUER}/token",
+        introspection_endpoint=f"{ISSUER}/introspect",
+        revocation_endpoint=f"{ISSUER}/revoke",
         jwks_uri=f"{ISSUER}/jwks",
         scopes_supported=SCOPES,
         response_types_supported=["code"],

@@ -13,6 +13,8 @@ export class DjangoOauthToolkit extends ProcessServer {
   machine = 'machine';
   fields = { username: 'user-1', password: 'password', allow: 'Authorize' };
   environment = { OAUTHLIB_INSECURE_TRANSPORT: '1' };
+  /** The tokens that it issues, if these are not JWTs. */
+  tokens;
   #keys = [];
 
   prepare() {
@@ -22,7 +24,7 @@ export class DjangoOauthToolkit extends ProcessServer {
   command() {
     const program = fileURLToPath(new URL('django_server.py', import.meta.url));
     const files = [this.file('keys.json'), this.file('database')];
-    return [PYTHON, '-B', program, `${this.port}`, this.audience, ...files];
+    return [PYTHON, '-B', program, `${this.port}`, this.audience, ...files, ...(this.tokens ? [this.tokens] : [])];
   }
 
   /** Settings count from the next start on. The last key is still published. */
@@ -37,4 +39,32 @@ export class DjangoOauthToolkit extends ProcessServer {
     this.#keys = [privateKey.export({ type: 'pkcs8', format: 'pem' }), ...this.#keys].slice(0, 2);
     writeFileSync(this.file('keys.json'), JSON.stringify(this.#keys));
   }
+}
+
+const OF_USERS = 'tokens of its users are refused: see the row "code + PKCE"';
+
+/** The same with its own, opaque access tokens, about which the API asks. Its answers have no `sub`. */
+export class DjangoIntrospected extends DjangoOauthToolkit {
+  static notFor = {
+    refresh: OF_USERS,
+    'wrong credentials of the API': OF_USERS,
+    'issuer down: known tokens serve': OF_USERS,
+    'issuer down: unknown tokens': OF_USERS,
+    'issuer up again': OF_USERS,
+  };
+  tokens = 'opaque';
+  options = ['--client-as-subject'];
+
+  constructor(asking) {
+    super('RS256');
+    this.asking = asking;
+  }
+}
+
+/** The same with a view that adds a `sub`. */
+export class DjangoIntrospectedWithSubject extends DjangoIntrospected {
+  static title = 'django-oauth-toolkit, with `sub`';
+  static notFor = {};
+  tokens = 'opaque-with-subject';
+  options = [];
 }

@@ -1,5 +1,6 @@
 """A project of Django with django-oauth-toolkit. Arguments: the port, the audience of the API, a file with the keys (the first one
-signs, the others are published too), and the file of the database."""
+signs, the others are published too), and the file of the database. With a further argument `opaque`, its access tokens are opaque; with
+`opaque-with-subject`, also its answers about them have a `sub`."""
 
 import json
 import sys
@@ -11,6 +12,7 @@ import django
 from django.conf import settings
 
 PORT, AUDIENCE, KEYS, DATABASE = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+TOKENS = sys.argv[5] if len(sys.argv) > 5 else "jwt"
 ISSUER = f"http://127.0.0.1:{PORT}/o"
 REDIRECT_URI = "https://app.example.test/callback"
 SIGNING_KEY, *OLD_KEYS = json.loads(Path(KEYS).read_text())
@@ -87,7 +89,7 @@ settings.configure(
         "OIDC_ISS_ENDPOINT": ISSUER,
         "OIDC_RSA_PRIVATE_KEY": SIGNING_KEY,
         "OIDC_RSA_PRIVATE_KEYS_INACTIVE": OLD_KEYS,
-        "ACCESS_TOKEN_GENERATOR": access_token,
+        "ACCESS_TOKEN_GENERATOR": access_token if TOKENS == "jwt" else None,
         "ACCESS_TOKEN_EXPIRE_SECONDS": 300,
         "PKCE_REQUIRED": True,
         "SCOPES": {name: name for name in ["openid", "offline_access", "read:me", "write:me"]},
@@ -99,12 +101,32 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.http import JsonResponse
 from django.urls import include, path
-from oauth2_provider.models import Application
+from oauth2_provider.models import Application, get_access_token_model
+from oauth2_provider.urls import metadata_urlpatterns
+from oauth2_provider.views import IntrospectTokenView
 from werkzeug.serving import run_simple
+
+
+class IntrospectWithSubject(IntrospectTokenView):
+    """Its answers name a user by `username` alone. This adds the `sub` of the ID token, and the client as that of its own tokens."""
+
+    @staticmethod
+    def get_token_response(token_value=None):
+        response = IntrospectTokenView.get_token_response(token_value)
+        answer = json.loads(response.content)
+        if answer.get("active"):
+            token = get_access_token_model().objects.get(token=token_value)
+            answer["sub"] = str(token.user.pk) if token.user else token.application.client_id
+        return JsonResponse(answer, status=response.status_code)
+
 
 urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html")),
+    # The documents of RFC 8414 and RFC 9728. The first one names the endpoints for introspection and revocation.
+    path("", include((metadata_urlpatterns, "oauth2_provider"), namespace="metadata")),
+    *([path("o/introspect/", IntrospectWithSubject.as_view())] if TOKENS == "opaque-with-subject" else []),
     path("o/", include("oauth2_provider.urls", namespace="oauth2_provider")),
 ]
 
@@ -113,8 +135,8 @@ def set_up():
     call_command("migrate", verbosity=0, run_syncdb=True)
     User.objects.create_user("user-1", password="password")
     # An application has one type of grant, beside that of refresh tokens.
-    for name in ["app", AUDIENCE, "machine"]:
-        is_machine = name == "machine"
+    for name in ["app", AUDIENCE, "machine", "api"]:
+        is_machine = name in ["machine", "api"]
         Application.objects.create(
             client_id=name,
             client_secret="secret",

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Browser } from '../browser.js';
+import { API_CLIENT } from '../introspection/asking.js';
 import { DEBIAN, ProcessServer } from './process.js';
 import { ELSEWHERE, newKey, REDIRECT_URI, SECRET } from './server.js';
 
@@ -69,6 +70,17 @@ export class Glewlwyd extends ProcessServer {
         scope: ['read:me', 'write:me'],
       });
     }
+    if (this.asking) {
+      await this.#administer('POST', '/client/', {
+        client_id: API_CLIENT,
+        client_secret: SECRET,
+        confidential: true,
+        enabled: true,
+        authorization_type: ['client_credentials'],
+        token_endpoint_auth_method: [this.asking.method],
+        scope: ['read:me'],
+      });
+    }
     await this.#newKey();
     await this.#administer('POST', '/mod/plugin/', this.#plugin());
   }
@@ -104,6 +116,12 @@ export class Glewlwyd extends ProcessServer {
         'pkce-allowed': true,
         'resource-allowed': true,
         'resource-scope': { 'read:me': resources, 'write:me': resources },
+        ...(this.asking && {
+          'introspection-revocation-allowed': true,
+          'introspection-revocation-allow-target-client': true,
+          // Without a scope here, a client may ask only about tokens of its own by HTTP's Basic authentication.
+          'introspection-revocation-auth-scope': ['write:me'],
+        }),
       },
     };
   }
@@ -120,6 +138,18 @@ export class Glewlwyd extends ProcessServer {
     await browser.request(`${this.origin}/api/auth/`, json('POST', user));
     await browser.request(`${this.origin}/api/auth/grant/${encodeURIComponent(client)}`, json('PUT', { scope }));
     return [new URL(`${next}&g_continue`)];
+  }
+}
+
+/** The same, and the API asks about its tokens. */
+export class GlewlwydIntrospected extends Glewlwyd {
+  static notFor = {};
+  // Its answers about tokens of clients themselves have no `sub`.
+  options = ['--client-as-subject'];
+
+  constructor(asking) {
+    super('ES256');
+    this.asking = asking;
   }
 }
 

@@ -1,5 +1,7 @@
 // oidc-provider, from npm.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { API_CLIENT, API_KEY } from '../introspection/asking.js';
 import { InProcessServer } from './in-process.js';
 import { REDIRECT_URI, SECRET, version } from './server.js';
 
@@ -89,5 +91,53 @@ export class OidcProviderWithProofs extends OidcProvider {
 
   client(name) {
     return name === 'public' ? { ...super.client(name), secret: undefined } : super.client(name);
+  }
+}
+
+/** The same with opaque access tokens, about which the API asks. */
+export class OidcProviderIntrospected extends OidcProvider {
+  static notFor = { 'expired by the clock of the API': 'it runs in the process of the tests, by the same clock' };
+  // Its answers about tokens of clients themselves have no `sub`.
+  options = ['--client-as-subject'];
+  #lifetime = 300;
+
+  constructor(asking) {
+    super('RS256');
+    this.asking = asking;
+  }
+
+  configuration() {
+    const configuration = super.configuration();
+    const { method, signed } = this.asking;
+    configuration.clients.push({
+      client_id: API_CLIENT,
+      redirect_uris: [],
+      response_types: [],
+      grant_types: [],
+      token_endpoint_auth_method: method,
+      ...(method === 'private_key_jwt' ? { jwks: { keys: [API_KEY] } } : { client_secret: SECRET }),
+      ...(signed && { introspection_signed_response_alg: this.algorithm }),
+    });
+    const { features } = configuration;
+    Object.assign(features, {
+      introspection: { enabled: true },
+      revocation: { enabled: true },
+      jwtIntrospection: { enabled: signed },
+    });
+    const { getResourceServerInfo } = features.resourceIndicators;
+    features.resourceIndicators.getResourceServerInfo = (...parameters) => ({
+      ...getResourceServerInfo(...parameters),
+      accessTokenFormat: 'opaque',
+      accessTokenTTL: this.#lifetime,
+    });
+    return configuration;
+  }
+
+  async expired(issue) {
+    this.#lifetime = 1;
+    const token = await issue();
+    this.#lifetime = 300;
+    await sleep(1500);
+    return token;
   }
 }

@@ -31,6 +31,8 @@ export class Server {
   static decodesBasic = true;
   /** Options of the API that its tokens need. */
   options = [];
+  /** How the API asks it about tokens, if it does. */
+  asking;
   /** That of its URL: issuers that serve many tenants have one. */
   path = '';
   /** The subject of the user's tokens, if it can be foretold. */
@@ -57,12 +59,22 @@ export class Server {
 
   /** The API that trusts it. */
   startApi(world) {
-    return Api.start({ ...world, options: this.options });
+    return Api.start({ ...world, options: [...(this.asking?.options() ?? []), ...this.options] });
   }
 
   /** What the user does on a page: where to go next, and with which form. */
   answer(page) {
     return fillIn(page, this.fields);
+  }
+
+  /** One of the tokens that `issue` gets, when it has expired. */
+  async expired(issue) {
+    this.backdate = 7200;
+    try {
+      return await issue();
+    } finally {
+      this.backdate = 0;
+    }
   }
 
   /** A token for another API. */
