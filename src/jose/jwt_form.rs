@@ -10,12 +10,12 @@ pub(crate) fn has_form_of_jwt(text: &str) -> bool {
     parts.count() >= 2 && starts_json_object(first)
 }
 
-/// Whether some part of the text is one of a JWT: a JWT that lost its signature or was put behind something else is still a secret of
-/// its issuer.
+/// Whether a JWT may be in the text, also behind something else: it is a secret of its issuer all the same. A text of two parts holds none
+/// that has its signature.
 #[cfg(feature = "introspection")]
-pub(crate) fn contains_part_of_jwt(text: &str) -> bool {
+pub(crate) fn may_contain_jwt(text: &str) -> bool {
     // `{"` in base64url begins with these three characters, wherever a JWT begins within the text.
-    text.contains('.') && (text.contains("eyJ") || text.split('.').any(starts_json_object))
+    text.split('.').count() >= 3 && (text.contains("eyJ") || text.split('.').any(starts_json_object))
 }
 
 /// The header of a JWS. `None` if lenient readers alone decode it.

@@ -44,9 +44,9 @@ pub(crate) use header::Header;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use jws_with_key::JwsWithKey;
-#[cfg(feature = "introspection")]
-pub(crate) use jwt_form::{contains_part_of_jwt, jws_header};
 pub(crate) use jwt_form::{has_form_of_jwt, jws_payload};
+#[cfg(feature = "introspection")]
+pub(crate) use jwt_form::{jws_header, may_contain_jwt};
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]

@@ -40,9 +40,8 @@ impl Introspected {
         }
     }
 
-    #[track_caller]
-    fn accepts(&self, changes: &Value) -> impl Future<Output = AccessToken> {
-        async move { self.verdict(changes).await.unwrap_or_else(|error| panic!("{changes}: {error}")) }
+    async fn accepts(&self, changes: &Value) -> AccessToken {
+        self.verdict(changes).await.unwrap_or_else(|error| panic!("{changes}: {error}"))
     }
 
     async fn refuses<const N: usize>(&self, answers: [(&str, Value, TokenError); N]) {

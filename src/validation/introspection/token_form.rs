@@ -2,14 +2,14 @@ use std::borrow::Cow;
 
 use serde::de::MapAccess;
 
-use crate::jose::{JsonError, Member, Members, contains_part_of_jwt, jws_header, jws_payload, read_object};
+use crate::jose::{JsonError, Member, Members, jws_header, jws_payload, may_contain_jwt, read_object};
 
 /// What a token is by its form alone, before anything in it can be believed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenForm {
     /// Only its issuer knows what it says.
     Opaque,
-    /// Some reader might take it for a JWT, or for a part of one. The issuer is the one that its payload names, if header and payload can
+    /// Some reader might take it for a JWT, or find one in it. The issuer is the one that its payload names, if header and payload can
     /// be read strictly, and the header does not say that it is something else than an access token.
     Jwt { issuer: Option<Box<str>> },
 }
@@ -17,7 +17,7 @@ pub(crate) enum TokenForm {
 impl TokenForm {
     /// Whatever could be validated as a JWT has the second form: no such token is sent to anybody but its issuer.
     pub(crate) fn of(token: &str) -> Self {
-        if !contains_part_of_jwt(token) {
+        if !may_contain_jwt(token) {
             return Self::Opaque;
         }
         let may_be_access_token = jws_header(token).is_some_and(|header| may_be_access_token(&header));
@@ -93,14 +93,23 @@ mod tests {
 
     #[test]
     fn everything_else_is_opaque() {
-        for opaque in ["", "a", "2YotnFZFEjr1zCsicMWpAA", "ory_at_x.y", "a.b.c", "..", "e30", "eyJhIjoxfQ"] {
+        for opaque in [
+            "",
+            "a",
+            "2YotnFZFEjr1zCsicMWpAA",
+            "ory_at_x.y",
+            "a.b.c",
+            "..",
+            "e30",
+            "e30.e30",
+            "eyJhIjoxfQ",
+            "eyJhIjoxfQ.c2ln",
+        ] {
             assert_eq!(TokenForm::of(opaque), TokenForm::Opaque, "{opaque}");
         }
-        // What was a JWT, or is behind something, is a secret of another issuer.
+        // A JWT behind something is a secret of another issuer.
         let [header, payload] = [r#"{"alg":"ES256"}"#, r#"{"iss":"a"}"#].map(encode_base64url);
-        for damaged in
-            [format!("{header}.{payload}"), format!("A{header}.{payload}.c2ln"), format!("x.{header}.{payload}.c2ln")]
-        {
+        for damaged in [format!("A{header}.{payload}.c2ln"), format!("x.{header}.{payload}.c2ln")] {
             assert_eq!(TokenForm::of(&damaged), jwt(None), "{damaged}");
         }
         // A JWE: its issuer cannot be read, so nobody is asked about it.
