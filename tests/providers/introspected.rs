@@ -30,9 +30,9 @@ impl Introspected {
 
     /// The verdict on a token about which the provider says this instead, or nothing where that is null.
     async fn verdict(&self, changes: &Value) -> Result<AccessToken, TokenError> {
-        let token = "opaque";
-        self.endpoint.set_answer(token, merged(&self.answer, changes));
-        let explanation = self.api.explain(token).await;
+        self.endpoint.set_answer("opaque", merged(&self.answer, changes));
+        // It asks each time.
+        let explanation = self.api.explain("opaque").await;
         match explanation.verdict() {
             Ok(token) => Ok(token.clone()),
             Err(VerifyError::Token(error)) => Err(error.clone()),
@@ -40,9 +40,8 @@ impl Introspected {
         }
     }
 
-    #[track_caller]
-    fn accepts(&self, changes: &Value) -> impl Future<Output = AccessToken> {
-        async move { self.verdict(changes).await.unwrap_or_else(|error| panic!("{changes}: {error}")) }
+    async fn accepts(&self, changes: &Value) -> AccessToken {
+        self.verdict(changes).await.unwrap_or_else(|error| panic!("{changes}: {error}"))
     }
 
     async fn refuses<const N: usize>(&self, answers: [(&str, Value, TokenError); N]) {
@@ -167,7 +166,8 @@ async fn okta() {
     );
     let token = provider.accepts(&json!({})).await;
     assert_eq!((token.client_id(), scopes(&token)), (Some(client), vec!["openid", "read:me"]));
-    let refresh = |aud: Value| json!({ "aud": aud, "iss": null, "jti": null, "iat": null, "uid": null, "device_id": "q4" });
+    let refresh =
+        |aud: Value| json!({ "aud": aud, "iss": null, "jti": null, "iat": null, "uid": null, "device_id": "q4" });
     let id = json!({ "jti": "ID.x", "scope": null, "client_id": null, "uid": null, "token_type": null });
     provider
         .refuses([

@@ -82,7 +82,7 @@ struct Arguments {
     /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
     #[arg(long, value_name = "CIDR", requires = "dpop")]
     trust_proxy: Vec<String>,
-    /// Ask the issuer about each token, as this client with this secret (RFC 7662); with --introspect-key without a secret
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
     #[command(flatten)]
