@@ -274,6 +274,16 @@ fn bad_flags_get_one_clear_sentence() {
         run(&["--acr", "a  b"])
             .contains("expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")
     );
+    let introspect =
+        |flags: &[&str]| run(&[&["--issuer", "https://login.example.com", "--introspect"], flags].concat());
+    assert!(introspect(&["api"]).contains("expected CLIENT_ID:SECRET, and found no colon"));
+    assert!(introspect(&["api", "--introspect-key", "/nowhere.pem"]).contains("No such file"));
+    assert!(introspect(&["api:secret", "--introspect-lifetime", "601"]).contains("601"));
+    let both = introspect(&["api:secret", "--introspect-method", "client_secret_post", "--introspect-key", "key.pem"]);
+    assert!(both.contains("cannot be used with"), "{both}");
+    for flag in ["--signed-answers", "--audience-checked-by-issuer", "--client-as-subject"] {
+        assert!(run(&["--issuer", "https://login.example.com", flag]).contains("--introspect"), "{flag}");
+    }
     for flag in [&["--dpop-nonce"][..], &["--base-url", "https://api.example.com"], &["--trust-proxy", "10.0.0.0/8"]] {
         assert!(run(flag).contains("--dpop"), "{flag:?}");
     }

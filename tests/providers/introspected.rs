@@ -30,9 +30,9 @@ impl Introspected {
 
     /// The verdict on a token about which the provider says this instead, or nothing where that is null.
     async fn verdict(&self, changes: &Value) -> Result<AccessToken, TokenError> {
-        let token = "opaque";
-        self.endpoint.set_answer(token, merged(&self.answer, changes));
-        let explanation = self.api.explain(token).await;
+        self.endpoint.set_answer("opaque", merged(&self.answer, changes));
+        // It asks each time.
+        let explanation = self.api.explain("opaque").await;
         match explanation.verdict() {
             Ok(token) => Ok(token.clone()),
             Err(VerifyError::Token(error)) => Err(error.clone()),

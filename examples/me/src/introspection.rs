@@ -15,7 +15,7 @@ pub(crate) struct IntrospectionSettings {
     /// How the secret is sent
     #[arg(long, value_enum, value_name = "METHOD", requires = "introspect", conflicts_with = "introspect_key")]
     introspect_method: Option<SecretMethod>,
-    /// Authenticate by JWTs (`private_key_jwt`) signed with the private key in this PEM file
+    /// Authenticate by JWTs (RFC 7523) that the private key in this PEM file signs, without a secret
     #[arg(long, value_name = "FILE", requires = "introspect")]
     introspect_key: Option<PathBuf>,
     /// How long an answer counts

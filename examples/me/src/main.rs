@@ -90,7 +90,7 @@ struct Arguments {
     /// Have the example's authorization server issue opaque access tokens, about which the API asks it (RFC 7662)
     #[arg(long, conflicts_with = "issuer")]
     opaque: bool,
-    /// Ask the issuer about each token, as this client with this secret (RFC 7662); with --introspect-key without a secret
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
     #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
     introspect: Option<String>,
     #[command(flatten)]

@@ -58,7 +58,7 @@ export class Asking {
   }
 }
 
-/** Ends a token of the client `app` (RFC 7009). */
+/** Revokes a token of one of the server's clients (RFC 7009). */
 export async function revoke(token, server, name) {
   const metadata = await metadataOf(server);
   const { id, secret } = server.client(name);

@@ -55,7 +55,6 @@ const ROWS = ['active', 'exp', 'iss', 'aud', 'scope', 'client_id', 'sub', 'token
 function kind(answer, ofAccessToken) {
   if (!answer.active) return answer.error ? `error ${code(answer.error)}` : 'not active';
   const lacks = Object.keys(ofAccessToken).filter((name) => !(name in answer));
-  const more = Object.keys(answer).filter((name) => !(name in ofAccessToken));
-  const type = answer.token_type && answer.token_type !== ofAccessToken.token_type ? `, \`token_type\` ${code(answer.token_type)}` : '';
-  return `active${lacks.length ? `, without ${list(lacks)}` : ''}${more.length ? `, with ${list(more)}` : ''}${type}`;
+  const type = answer.token_type !== ofAccessToken.token_type && answer.token_type;
+  return ['active', lacks.length && `without ${list(lacks)}`, type && `\`token_type\` ${code(type)}`].filter(Boolean).join(', ');
 }

@@ -196,7 +196,7 @@ class Refresh(grants.RefreshTokenGrant):
 
 
 class SavedTokens:
-    """Both endpoints look where the hint says first, and then further (RFC 7662 §2.1, RFC 7009 §2.1)."""
+    """Both endpoints look among all tokens, whatever the hint says (RFC 7662 §2.1, RFC 7009 §2.1)."""
 
     CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 
