@@ -9,10 +9,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower_bearer::introspection::{ClientAuthentication, Introspection, Secret};
 use tower_bearer::rejection::Problem;
 use tower_bearer::validation::TokenCache;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 
+use crate::opaque::{LIFETIME, PREFIX};
 use crate::realm::AUDIENCE;
 
 /// How long a slow handler takes.
@@ -20,13 +22,18 @@ pub(crate) const SLOW: Duration = Duration::from_millis(20);
 
 /// Serves until its standard input ends, and says on its standard output where.
 #[tokio::main]
-pub(crate) async fn serve(issuers: &[String]) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(issuers: &[String], introspected: Option<&str>) -> Result<(), Box<dyn Error>> {
     let [first, rest @ ..] = issuers else { return Err("no issuer".into()) };
     // Full within the first seconds, so that its growth is not mistaken for a leak.
     let cache = TokenCache::default().entries(200).bytes(512 * 1024);
     let mut builder = ResourceServer::builder(AUDIENCE).trust(Issuer::discover(first)?).token_cache(cache);
     for issuer in rest {
         builder = builder.trust(Issuer::discover(issuer)?);
+    }
+    if let Some(issuer) = introspected {
+        let client = ClientAuthentication::client_secret_basic("test-api", Secret::new("test-secret")?)?;
+        let introspection = Introspection::discover(issuer, client)?.token_prefix(PREFIX).lifetime(LIFETIME);
+        builder = builder.trust(Issuer::discover(issuer)?.introspect(introspection.memory(512 * 1024)));
     }
     let api = builder.build()?;
 

@@ -1,9 +1,10 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
 //! `cargo run -p soak -- --seconds 75`.
 //!
-//! Four issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
+//! Five issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
 //! under its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for
-//! longer than its keys are fresh. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
+//! longer than its keys are fresh. A fifth issues [opaque] tokens, revokes them, and fails, stalls and recovers when it is asked
+//! about them. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
 //! the middle of a request, while they wait and in the middle of an answer.
 //!
 //! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
@@ -23,6 +24,7 @@ mod forgeries;
 mod held;
 mod in_flight;
 mod memory;
+mod opaque;
 mod oracle;
 mod presentation;
 mod promises;
@@ -52,6 +54,7 @@ use crate::client::Shared;
 use crate::connection::Connection;
 use crate::in_flight::InFlight;
 use crate::memory::Memory;
+use crate::opaque::Opaque;
 use crate::oracle::Oracle;
 use crate::presentation::Supply;
 use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
@@ -84,6 +87,9 @@ struct Arguments {
     /// Be the API that trusts this issuer, and any others
     #[arg(long, hide = true)]
     serve: Vec<String>,
+    /// … and about whose opaque tokens it asks this one
+    #[arg(long, hide = true)]
+    introspect: Option<String>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -91,7 +97,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if arguments.serve.is_empty() {
         return soak(&arguments);
     }
-    api::serve(&arguments.serve)?;
+    api::serve(&arguments.serve, arguments.introspect.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,17 +108,18 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut random = fastrand::Rng::with_seed(seed);
     let realms = Arc::new(NAMES.map(Realm::start));
     let stranger = Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start());
+    let opaque = Arc::new(Opaque::start(TestIssuer::builder().algorithms([Algorithm::ES256]).start()));
     for realm in [TWIN, AWAY] {
         realms[realm].set_cache_control("max-age=60", Duration::from_secs(60));
     }
 
-    let mut api = Api::start(&*realms)?;
+    let mut api = Api::start(&*realms, &opaque)?;
     let mut memory = Memory::of(api.process.id());
     let start = Instant::now();
     memory.sample(Duration::ZERO);
 
     let (answers, received) = mpsc::channel(4096);
-    let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger));
+    let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger), Arc::clone(&opaque));
     let in_flight = Arc::new(InFlight::new());
     let shared = Arc::new(Shared::new(api.address, supply, answers, Arc::clone(&in_flight)));
     let slowness = Arc::new(Slowness::new());
@@ -120,7 +127,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         let (slowness, address) = (Arc::clone(&slowness), api.address);
         async move { slowness.watch(address).await }
     });
-    let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&slowness), in_flight);
+    let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&opaque), Arc::clone(&slowness), in_flight);
     let judge = thread::spawn(move || judge_all(oracle, received, start));
     let pause = Duration::from_millis(arguments.pause);
     let mut clients = Vec::new();
@@ -143,7 +150,10 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         is_verbose: arguments.verbose,
     };
     let [first, second] = RESTLESS.map(&mut schedule).map(|schedule| tokio::spawn(schedule.restless()));
-    let schedules = [first, second, tokio::spawn(schedule(AWAY).away())];
+    let away = tokio::spawn(schedule(AWAY).away());
+    let failing = tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, arguments.verbose));
+    let revoking = tokio::spawn(Arc::clone(&opaque).revoke(random.fork()));
+    let schedules = [first, second, away, failing, revoking];
 
     let length = Duration::from_secs(arguments.seconds);
     while start.elapsed() < length {
@@ -185,11 +195,12 @@ struct Api {
 }
 
 impl Api {
-    fn start(realms: &[Realm]) -> Result<Self, Box<dyn Error>> {
+    fn start(realms: &[Realm], opaque: &Opaque) -> Result<Self, Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
         for realm in realms {
             command.arg("--serve").arg(realm.issuer.url());
         }
+        command.arg("--introspect").arg(opaque.issuer.url());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;

@@ -15,9 +15,10 @@
 //!     then; or after 6 seconds, if it did not answer.
 //! - There is no key in it that can be used, or none is held: 503, if the issuer is left alone, or after 6 seconds, as above.
 //!
-//! What does not depend on a key has one right answer, at once.
+//! What does not depend on a key has one right answer, at once. What is right about an opaque token is written in [opaque].
 //!
 //! [held]: crate::held
+//! [opaque]: crate::opaque
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use crate::answer::Answer;
 use crate::fetches::{Fetch, Log, Outcome};
 use crate::held::{Held, LEAD, Word};
 use crate::in_flight::InFlight;
+use crate::opaque::{Opaque, OpaqueToken};
 use crate::presentation::{Presentation, Rule};
 use crate::realm::{NAMES, Realms};
 use crate::slowness::Slowness;
@@ -93,10 +95,15 @@ pub(crate) enum Case {
     NothingUsable,
     /// It changed about then.
     Unclear,
+    /// The token is opaque, and its issuer answers.
+    Opaque,
+    /// … or fails about then.
+    OpaqueUnclear,
 }
 
 pub(crate) struct Oracle {
     pub(crate) realms: Arc<Realms>,
+    pub(crate) opaque: Arc<Opaque>,
     pub(crate) logs: [Log; NAMES.len()],
     pub(crate) slowness: Arc<Slowness>,
     in_flight: Arc<InFlight>,
@@ -104,8 +111,13 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(realms: Arc<Realms>, slowness: Arc<Slowness>, in_flight: Arc<InFlight>) -> Self {
-        Self { realms, logs: Default::default(), slowness, in_flight, looked: Instant::now() }
+    pub(crate) fn new(
+        realms: Arc<Realms>,
+        opaque: Arc<Opaque>,
+        slowness: Arc<Slowness>,
+        in_flight: Arc<InFlight>,
+    ) -> Self {
+        Self { realms, opaque, logs: Default::default(), slowness, in_flight, looked: Instant::now() }
     }
 
     /// Sees what the issuers were asked for until now. Returns until when everything is known.
@@ -128,6 +140,7 @@ impl Oracle {
     fn right_in_time(&self, answered: &Answered) -> Right {
         let (token, granted) = match &answered.presentation.rule {
             Rule::Always(answer) => return Right { answers: vec![*answer], within: AT_ONCE, case: Case::NoKey },
+            Rule::ByIssuer { token, granted } => return self.by_issuer(token, *granted, answered.during),
             Rule::ByToken { token, granted } => (token, *granted),
         };
         match token.validity(answered.during) {
@@ -141,6 +154,13 @@ impl Oracle {
                 right
             }
         }
+    }
+
+    fn by_issuer(&self, token: &OpaqueToken, granted: Answer, during: Span) -> Right {
+        let late = self.slowness.during(during.later(Duration::ZERO, AHEAD));
+        let (answers, may_fail) = self.opaque.right(token, granted, during, late);
+        let (within, case) = if may_fail { (PATIENCE + AT_ONCE, Case::OpaqueUnclear) } else { (AT_ONCE, Case::Opaque) };
+        Right { answers, within, case }
     }
 
     fn by_key(&self, token: &Token, granted: Answer, during: Span) -> Right {

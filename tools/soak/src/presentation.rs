@@ -10,6 +10,7 @@ use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 use crate::answer::Answer;
 use crate::forgeries::{FORGERIES, UNREADABLE};
+use crate::opaque::{Opaque, OpaqueToken};
 use crate::realm::{AWAY, Key, NAMES, Name, RESTLESS, Realms, Signer, TWIN};
 use crate::tokens::{Kept, Token, pick};
 
@@ -35,6 +36,8 @@ pub(crate) enum Rule {
     Always(Answer),
     /// It depends on what the key of the token is worth; if it is good, it is this one.
     ByToken { token: Arc<Token>, granted: Answer },
+    /// The token is opaque. It depends on what its issuer says about it; if it is good, it is this one.
+    ByIssuer { token: Arc<OpaqueToken>, granted: Answer },
 }
 
 impl Presentation {
@@ -42,6 +45,7 @@ impl Presentation {
     pub(crate) fn echo(&self) -> String {
         match &self.rule {
             Rule::ByToken { token, .. } => format!("{} {}", token.subject, self.number),
+            Rule::ByIssuer { token, .. } => format!("{} {}", token.subject, self.number),
             Rule::Always(_) => format!("nobody {}", self.number),
         }
     }
@@ -61,13 +65,14 @@ impl Presentation {
 pub(crate) struct Supply {
     realms: Arc<Realms>,
     stranger: Arc<TestIssuer>,
+    opaque: Arc<Opaque>,
     kept: [Mutex<Kept>; NAMES.len()],
     numbers: AtomicU64,
 }
 
 impl Supply {
-    pub(crate) fn new(realms: Arc<Realms>, stranger: Arc<TestIssuer>) -> Self {
-        Self { realms, stranger, kept: Default::default(), numbers: AtomicU64::new(0) }
+    pub(crate) fn new(realms: Arc<Realms>, stranger: Arc<TestIssuer>, opaque: Arc<Opaque>) -> Self {
+        Self { realms, stranger, opaque, kept: Default::default(), numbers: AtomicU64::new(0) }
     }
 
     pub(crate) fn next(&self, random: &mut fastrand::Rng) -> Presentation {
@@ -80,6 +85,7 @@ impl Supply {
             200..260 => self.altered(realm, random),
             260..300 => self.misattributed(random),
             300..301 => self.unheard(RESTLESS[random.usize(..2)]),
+            301..400 => self.opaque(random),
             _ => self.good(realm, random),
         }
     }
@@ -199,6 +205,31 @@ impl Supply {
         let text = forge(self.draft(realm, number).builder);
         let path = if random.bool() { "/me" } else { "/open" };
         self.refused(kind, path, [format!("Bearer {text}")], Answer::InvalidToken)
+    }
+
+    fn opaque(&self, random: &mut fastrand::Rng) -> Presentation {
+        let fresh = |number| ("opaque", self.opaque.issue(number));
+        let (kind, token) = match random.u32(..20) {
+            0..2 => ("opaque, unknown", Opaque::unknown(self.number())),
+            2..5 => match self.opaque.revoked(random) {
+                Some(token) => ("opaque, revoked", token),
+                None => fresh(self.number()),
+            },
+            5..7 => fresh(self.number()),
+            _ => match self.opaque.current(random) {
+                Some(token) => ("opaque", token),
+                None => fresh(self.number()),
+            },
+        };
+        let (path, granted) = match random.u32(..20) {
+            0 => ("/admin", Answer::InsufficientScope),
+            1 => ("/pay", Answer::StepUp),
+            2 => ("/open", Answer::Granted),
+            3 => ("/slow", Answer::Granted),
+            _ => ("/me", Answer::Granted),
+        };
+        let lines = vec![format!("Bearer {}", token.text)];
+        Presentation { kind, path, lines, rule: Rule::ByIssuer { token, granted }, number: self.number() }
     }
 
     fn without_token(&self, random: &mut fastrand::Rng) -> Presentation {

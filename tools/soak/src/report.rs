@@ -64,6 +64,12 @@ impl Report {
         must(totals.of(Answer::TooManyRequests) > 0, "429");
         must(totals.not_found > 0, "a token that waited for its key and was refused because there is none");
         must(totals.found > 0, "a token that waited for its key and was good");
+        let of = |kind, answer| totals.answers.get(kind).is_some_and(|answers| answers[answer as usize] > 0);
+        must(of("opaque, revoked", Answer::Granted), "a revoked token that was asked about before");
+        must(of("opaque, revoked", Answer::InvalidToken), "a revoked token that is refused");
+        must(of("opaque, unknown", Answer::InvalidToken), "an opaque token that the issuer does not know");
+        must(of("opaque", Answer::Unavailable), "an opaque token while its issuer fails");
+        must(is_met(Case::Opaque), "an issuer that is well and is asked");
         must(is_met(Case::Unknown), "a key that is not known");
         must(is_met(Case::Replaced), "another key under the name");
         must(is_met(Case::Gone), "a key that is gone for good");
@@ -151,6 +157,7 @@ impl fmt::Display for Report {
                 realm.name
             )?;
         }
+        writeln!(f, "opaque: {} questions", self.oracle.opaque.questions())?;
         writeln!(f, "as the API has it: {status}")?;
         writeln!(
             f,

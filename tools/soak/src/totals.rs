@@ -73,7 +73,7 @@ impl Totals {
         self.longest_wait = self.longest_wait.max(wait);
         if matches!(right.case, Case::NoKey | Case::Known | Case::Replaced) {
             self.longest_wait_with_key = self.longest_wait_with_key.max(wait);
-        } else if answer == Answer::Granted && wait >= WAITED {
+        } else if is_by_key(right.case) && answer == Answer::Granted && wait >= WAITED {
             self.found += 1;
         }
         if right.case == Case::Unknown && answer == Answer::InvalidToken && is_young(answered) {
@@ -104,13 +104,17 @@ impl Totals {
     }
 }
 
+fn is_by_key(case: Case) -> bool {
+    !matches!(case, Case::Opaque | Case::OpaqueUnclear)
+}
+
 /// Whether the token is valid by its times, and so young that no key set can be newer than it by its own account.
 fn is_young(answered: &Answered) -> bool {
     match &answered.presentation.rule {
         Rule::ByToken { token, .. } => {
             token.validity(answered.during) == Validity::Present && token.issued + LEEWAY > answered.during.to + DRIFT
         }
-        Rule::Always(_) => false,
+        Rule::Always(_) | Rule::ByIssuer { .. } => false,
     }
 }
 
