@@ -1,7 +1,7 @@
 //! What the sources that are compiled in name as `crate::keys`.
 
 pub(crate) use self::discovery_error::DiscoveryError;
-pub(crate) use self::issuer_url::IssuerUrl;
+pub(crate) use self::issuer_url::{IssuerUrl, MetadataUrl};
 pub(crate) use self::url_error::{Encryption, UrlError, fetchable, identifying, is_loopback};
 
 #[path = "../../src/keys/remote/address.rs"]

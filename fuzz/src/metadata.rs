@@ -1,9 +1,9 @@
 //! Discovery documents, and the identifiers of the issuers that they are to be of.
 //!
 //! - Nothing panics.
-//! - A document leads to keys only if its one `issuer` is the issuer's identifier, code point by code point.
-//! - Keys are only ever fetched by https or, on this machine or where that is allowed, by http; without user name, password or fragment; and from this
-//!   machine only if the issuer is here.
+//! - A document leads to keys or to an introspection endpoint only if its one `issuer` is the issuer's identifier, code point by code point.
+//! - Where it leads is only ever https or, on this machine or where that is allowed, http; has no user name, password or fragment; and is this machine
+//!   only if the issuer is here.
 //! - Metadata is only ever fetched from the issuer's own origin, and its path ends as it is to end.
 //!
 //! What reads them is none of the crate's public modules. Its source is compiled into this package as it stands, so that the
@@ -12,7 +12,7 @@
 use url::{Host, Url};
 
 use crate::json::Json;
-use crate::keys::{Encryption, IssuerUrl};
+use crate::keys::{Encryption, IssuerUrl, MetadataUrl};
 use crate::template::filled;
 
 /// The first line is the issuer's identifier, the rest is the document, in which `$ISS` is that identifier.
@@ -35,22 +35,29 @@ fn check(issuer: &IssuerUrl, identifier: &str, document: &[u8], encryption: Encr
     let own = Url::parse(identifier).expect("a URL");
     assert_eq!(&own, issuer.url());
     assert_is_fetchable(&own, identifier, encryption);
-    let is_here = is_here(&own);
     assert_metadata_urls(issuer, identifier);
 
-    let Ok(url) = issuer.jwks_url(document) else { return };
+    for (member, name) in [(MetadataUrl::Jwks, "jwks_uri"), (MetadataUrl::Introspection, "introspection_endpoint")] {
+        if let Ok(url) = issuer.url_named_by(document, member) {
+            check_url(&url, &own, document, (identifier, name), encryption);
+        }
+    }
+}
+
+fn check_url(url: &Url, own: &Url, document: &[u8], (identifier, member): (&str, &str), encryption: Encryption) {
+    let is_here = is_here(own);
     // The issuer's own host is where the application said that it is.
     let is_own = url.host() == own.host();
-    assert!(is_here || is_own || !may_be_here(&url), "{identifier:?} leads to {url}");
+    assert!(is_here || is_own || !may_be_here(url), "{identifier:?} leads to {url}");
     // A member that is not used may hold what is not quite JSON.
     let Some(read) = Json::read(document.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(document)) else { return };
     let issuers: Vec<_> = read.members("issuer").map(Json::text).collect();
     assert_eq!(issuers, [Some(identifier)]);
-    let [Some(jwks_uri)] = *read.members("jwks_uri").map(Json::text).collect::<Vec<_>>() else { panic!("{read:?}") };
-    assert_eq!(Ok(&url), Url::parse(jwks_uri).as_ref());
+    let [Some(text)] = *read.members(member).map(Json::text).collect::<Vec<_>>() else { panic!("{read:?}") };
+    assert_eq!(Ok(url), Url::parse(text).as_ref());
     // Only plain http leads to plain http, and only from another machine.
     let is_plain = own.scheme() == "http" && !is_here;
-    assert_is_fetchable(&url, jwks_uri, if is_plain { encryption } else { Encryption::Required });
+    assert_is_fetchable(url, text, if is_plain { encryption } else { Encryption::Required });
 }
 
 fn with_identifier(document: &[u8], identifier: &str) -> Vec<u8> {

@@ -71,7 +71,7 @@ impl DiscoveredUrl {
             Ok(new) => {
                 if new.url != old.url {
                     let (from, to) = (redact::place(&old.url), redact::place(&new.url));
-                    self.member.log_move(issuer, &from, &to);
+                    log_move(self.member, issuer, &from, &to);
                 }
                 Ok(self.remember(Known { reread_at: old.reread_at, ..new }))
             }
@@ -186,5 +186,13 @@ fn is_an_answer(error: &FetchError) -> bool {
         FetchError::Status { status, .. } => !OVERLOADED.contains(status),
         FetchError::Redirected { .. } | FetchError::TooLarge { .. } | FetchError::Metadata { .. } => true,
         _ => false,
+    }
+}
+
+fn log_move(member: MetadataUrl, issuer: &str, from: &str, to: &str) {
+    match member {
+        MetadataUrl::Jwks => tracing::info!(issuer, from, to, "the issuer's keys have moved"),
+        #[cfg(feature = "introspection")]
+        MetadataUrl::Introspection => tracing::info!(issuer, from, to, "the issuer's introspection endpoint has moved"),
     }
 }

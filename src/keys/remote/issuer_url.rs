@@ -132,15 +132,6 @@ impl MetadataUrl {
         }
     }
 
-    /// Logs that the URL has changed.
-    pub(super) fn log_move(self, issuer: &str, from: &str, to: &str) {
-        match self {
-            Self::Jwks => tracing::info!(issuer, from, to, "the issuer's keys have moved"),
-            #[cfg(feature = "introspection")]
-            Self::Introspection => tracing::info!(issuer, from, to, "the issuer's introspection endpoint has moved"),
-        }
-    }
-
     fn missing(self) -> DiscoveryError {
         match self {
             Self::Jwks => DiscoveryError::NotMetadata,
