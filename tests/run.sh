@@ -38,7 +38,7 @@ CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison
 
 step feature combinations
 # All of them: what each feature adds stands by itself.
-for features in "" {,http-client}{,\ introspection}{,\ axum}{,\ jsonwebtoken}{,\ metrics}{,\ serde}{,\ testing}; do
+for features in "" {,http-client,introspection}{,\ axum}{,\ jsonwebtoken}{,\ metrics}{,\ serde}{,\ testing}; do
     cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
 done
 

@@ -69,16 +69,14 @@ fn discovered(
     issuer: &Issuer,
     authentication: ClientAuthentication,
 ) -> Option<Introspection> {
-    let identifier = identifier?;
-    let reason = if issuer.identities.are_listed() {
-        "the preset has an issuer for each tenant".to_owned()
-    } else {
-        match Introspection::discover(identifier, authentication) {
-            Ok(introspection) => return Some(introspection),
-            Err(reason) => format!("the issuer {:?} cannot be discovered: {reason}", shown(identifier)),
-        }
+    // The issuer itself is the problem, which is found when the server is built.
+    let identifier = identifier.filter(|_| !issuer.identities.are_listed())?;
+    let reason = match Introspection::discover(identifier, authentication) {
+        Ok(introspection) => return Some(introspection),
+        Err(reason) => reason,
     };
-    let message = format_args!("missing setting, expected the URL of the endpoint, because {reason}");
+    let because = format!("because the issuer {:?} cannot be discovered: {reason}", shown(identifier));
+    let message = format_args!("missing setting, expected the URL of the endpoint, {because}");
     reader.refuse(&path.name("endpoint"), message);
     None
 }

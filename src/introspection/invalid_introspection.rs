@@ -24,9 +24,12 @@ pub enum InvalidIntrospection {
         /// The issuer that the introspection was made for.
         found: Excerpt,
     },
-    /// Tokens of a SPIFFE trust domain are JWTs, and name no issuer.
-    #[error("tokens of a SPIFFE trust domain are JWTs, expected an issuer with an introspection endpoint")]
-    TrustDomain,
+    /// The `iss` of a token does not tell that it is from this issuer alone: it is a SPIFFE trust domain, a list of tenants, or one user
+    /// flow of several. So the tokens of others could be sent to the endpoint.
+    #[error(
+        "it is a SPIFFE trust domain, a list of tenants or a user flow, expected an issuer with an identifier of its own"
+    )]
+    NoOwnIdentifier,
     /// This server authenticates by a certificate, and the default client has none.
     #[error("the client certificate is missing, expected an HTTP client with one")]
     NoCertificate,

@@ -10,12 +10,20 @@ pub(crate) fn has_form_of_jwt(text: &str) -> bool {
     parts.count() >= 2 && starts_json_object(first)
 }
 
-/// Whether a JWT may be in the text, also behind something else: it is a secret of its issuer all the same. A text of two parts holds none
-/// that has its signature.
+/// Whether a JWT may be in the text, also behind something else or encoded once more: it is a secret of its issuer all the same. A text of
+/// two parts holds none that has its signature.
 #[cfg(feature = "introspection")]
 pub(crate) fn may_contain_jwt(text: &str) -> bool {
     // `{"` in base64url begins with these three characters, wherever a JWT begins within the text.
-    text.split('.').count() >= 3 && (text.contains("eyJ") || text.split('.').any(starts_json_object))
+    let is_among_parts = || text.contains("eyJ") || text.split('.').any(starts_json_object);
+    (text.split('.').count() >= 3 && is_among_parts()) || is_encoded_jwt(text)
+}
+
+/// Whether the text is a JWT in base64 or base64url, as in a WebSocket's protocol.
+#[cfg(feature = "introspection")]
+fn is_encoded_jwt(text: &str) -> bool {
+    // A JWT begins with `ey` or `ew`. This is cheaper than decoding every opaque token.
+    text.starts_with("ZX") && may_contain_jwt(&String::from_utf8_lossy(&decode_leniently(text)))
 }
 
 /// The header of a JWS. `None` if lenient readers alone decode it.
@@ -24,14 +32,18 @@ pub(crate) fn jws_header(text: &str) -> Option<Vec<u8>> {
     base64url::decode(text.split('.').next()?)
 }
 
-/// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), without characters of neither, and whatever the last
-/// bits are.
 fn starts_json_object(part: &str) -> bool {
-    let mut text: Vec<u8> = part.bytes().filter_map(url_safe).collect();
-    text.resize(text.len().next_multiple_of(4), b'A');
-    let Some(json) = base64url::decode(text) else { return false };
+    let json = decode_leniently(part);
     let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&json);
     json.trim_ascii_start().starts_with(b"{")
+}
+
+/// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), without characters of neither, and whatever the last
+/// bits are. Up to three bytes that are zero may follow.
+fn decode_leniently(text: &str) -> Vec<u8> {
+    let mut text: Vec<u8> = text.bytes().filter_map(url_safe).collect();
+    text.resize(text.len().next_multiple_of(4), b'A');
+    base64url::decode(text).unwrap_or_default()
 }
 
 fn url_safe(byte: u8) -> Option<u8> {

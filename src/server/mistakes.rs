@@ -201,11 +201,12 @@ impl Issuer {
     /// Whoever answers about the tokens of an issuer is that issuer.
     #[cfg(feature = "introspection")]
     fn check_introspection(&self, introspection: &Introspection) -> Result<(), InvalidIntrospection> {
-        if self.identities.are_a_trust_domain() {
-            return Err(InvalidIntrospection::TrustDomain);
+        let identities = &self.identities;
+        if identities.are_a_trust_domain() || identities.are_listed() || self.user_flow.is_some() {
+            return Err(InvalidIntrospection::NoOwnIdentifier);
         }
         let found = introspection.endpoint.issuer();
-        if self.identities.iter().any(|identifier| identifier == found) {
+        if identities.contain(found) {
             return Ok(());
         }
         Err(InvalidIntrospection::OtherIssuer { found: redact::url(found).into() })

@@ -140,7 +140,10 @@ fn an_endpoint_that_cannot_be_discovered_is_required() {
     );
     assert_eq!(
         of("preset = 'entra_tenants'\ntenants = ['1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a']"),
-        [format!("{missing} the preset has an issuer for each tenant")]
+        [concat!(
+            r#"issuers[0].introspection: tokens of the issuer "https://login.microsoftonline.com/1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a/v2.0" "#,
+            "cannot be introspected: it is a SPIFFE trust domain, a list of tenants or a user flow, expected an issuer with an identifier of its own",
+        )]
     );
     // The problem of the issuer is the only one.
     assert_eq!(

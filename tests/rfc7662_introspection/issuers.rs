@@ -1,5 +1,7 @@
 //! Who is told which token: its issuer, and nobody else.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tower_bearer::introspection::{Introspection, InvalidIntrospection};
 use tower_bearer::server::ConfigError;
 use tower_bearer::testing::TestIssuer;
@@ -27,6 +29,7 @@ async fn a_jwt_is_never_sent_to_anybody_but_its_issuer() {
         good().raw_header("{").sign(),
         stranger.token().audience(AUDIENCE).sign(),
         format!("{}x", good().sign()),
+        BASE64_URL_SAFE_NO_PAD.encode(good().sign()),
         good().sign().trim_end_matches(|character| character != '.').to_owned(),
     ] {
         assert_eq!(rig.status(&bad).await, 401);
@@ -161,4 +164,29 @@ fn settings_out_of_their_bounds_are_mistakes() {
     let build = |issuer: Issuer| ResourceServer::builder(AUDIENCE).trust(issuer).build();
     assert!(matches!(build(plain()), Err(ConfigError::PlainHttp { .. })));
     assert!(build(plain().insecure_http()).is_ok());
+}
+
+/// The `iss` of their tokens does not tell whose they are, so the endpoint would see tokens of others.
+#[test]
+fn issuers_without_an_identifier_of_their_own_are_not_introspected() {
+    use tower_bearer::introspection::ClientAuthentication;
+    use tower_bearer::jose::JwkSet;
+
+    let tenants = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    let tenant = format!("https://login.microsoftonline.com/{}/v2.0", tenants[0]);
+    let flow = Issuer::azure_b2c("login.example.com", tenants[0], "B2C_1_sign_in").unwrap();
+    let flow_identifier = format!("https://login.example.com/{}/v2.0/", tenants[0]);
+    let workloads = Issuer::spiffe("example.org", JwkSet::from_json(br#"{"keys":[]}"#).unwrap()).unwrap();
+    for (issuer, identifier) in [
+        (Issuer::entra_tenants(tenants).unwrap(), &*tenant),
+        (flow, &*flow_identifier),
+        (workloads, "https://example.org"),
+    ] {
+        let client = ClientAuthentication::tls_client_auth("api").unwrap();
+        let introspection = Introspection::at("https://example.test/introspect", identifier, client).unwrap();
+        let introspection = introspection.client(reqwest::Client::new());
+        let found = ResourceServer::builder(AUDIENCE).trust(issuer.introspect(introspection)).build();
+        let Err(ConfigError::Introspection { reason, .. }) = found else { panic!("{identifier}: {found:?}") };
+        assert_eq!(reason, InvalidIntrospection::NoOwnIdentifier, "{identifier}");
+    }
 }

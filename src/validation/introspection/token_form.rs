@@ -112,6 +112,17 @@ mod tests {
         for damaged in [format!("A{header}.{payload}.c2ln"), format!("x.{header}.{payload}.c2ln")] {
             assert_eq!(TokenForm::of(&damaged), jwt(None), "{damaged}");
         }
+        // Encoded once more.
+        let jws = format!("{header}.{payload}.c2ln");
+        let spaced = format!("{}.{payload}.c2ln", encode_base64url(r#"{ "alg":"ES256"}"#));
+        let again = encode_base64url(&jws);
+        for encoded in [&again, &format!("{again}=="), &encode_base64url(format!("{jws}.")), &encode_base64url(spaced)]
+        {
+            assert_eq!(TokenForm::of(encoded), jwt(None), "{encoded}");
+        }
+        for opaque in ["ZX", "ZXlK", "ZXlKLg", &encode_base64url("eyJhIjoxfQ.c2ln")] {
+            assert_eq!(TokenForm::of(opaque), TokenForm::Opaque, "{opaque}");
+        }
         // A JWE: its issuer cannot be read, so nobody is asked about it.
         let five = format!("{}.a.b.c.d", encode_base64url(r#"{"alg":"dir","enc":"A128GCM"}"#));
         assert_eq!(TokenForm::of(&five), jwt(None));
