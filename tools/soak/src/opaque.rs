@@ -3,7 +3,7 @@
 //! - A token that was not revoked and is asked about or remembered: granted, at once.
 //! - One that was revoked: refused from then on; granted for as long as an answer from before counts; never after that.
 //! - One that the issuer does not know: refused.
-//! - While the issuer fails: also 503, and for as long afterwards as questions of then are under way, or as it is left alone.
+//! - While the issuer fails: also 503, and for as long afterwards as questions of then are under way, or as it or the token is left alone.
 //!   A request waits for no more than 6 seconds.
 
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ const ABOUT: Duration = Duration::from_millis(500);
 const TURN: Duration = Duration::from_secs(5);
 /// How long an issuer that cannot be reached is left alone, and a second more while one question tries it.
 const LEFT_ALONE: Duration = Duration::from_secs(6);
+/// How long nobody asks about a token after its question has failed.
+const FAILED_LEFT_ALONE: Duration = Duration::from_secs(1);
 /// How many tokens are kept to be presented again, and how many revoked ones.
 const KEPT: usize = 60;
 /// How long it fails at a time.
@@ -118,7 +120,7 @@ impl Opaque {
     fn may_fail(&self, during: Span, late: Duration) -> bool {
         let faults = &self.history().faults;
         let long = TURN.max(LEFT_ALONE) + QUESTION + ABOUT + late;
-        faults.during(during.before(ABOUT + late)).any(Option::is_some)
+        faults.during(during.before(FAILED_LEFT_ALONE + ABOUT + late)).any(Option::is_some)
             || faults.during(during.before(long)).flatten().any(lasts)
     }
 
