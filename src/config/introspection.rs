@@ -75,8 +75,10 @@ fn discovered(
         Ok(introspection) => return Some(introspection),
         Err(reason) => reason,
     };
-    let because = format!("because the issuer {:?} cannot be discovered: {reason}", shown(identifier));
-    let message = format_args!("missing setting, expected the URL of the endpoint, {because}");
+    let message = format!(
+        "missing setting, expected the URL of the endpoint, because the issuer {:?} cannot be discovered: {reason}",
+        shown(identifier)
+    );
     reader.refuse(&path.name("endpoint"), message);
     None
 }
