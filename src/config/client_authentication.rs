@@ -13,7 +13,7 @@ use crate::server::ConfigError;
 /// The maximum size of a file with a private key: many times that of a key, so that a wrong path does not read a log.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// What is said to whoever looks for mutual TLS.
+/// Appended to an error if the configuration asks for mutual TLS.
 const MUTUAL_TLS: &str = "; mutual TLS needs an HTTP client with a certificate, which is set in code";
 
 /// What the server shows who it is with. `None` if it cannot be read.

@@ -31,8 +31,7 @@ pub(super) enum AnswerForm {
 }
 
 impl AnswerForm {
-    /// Its media type, which is the only one that is accepted: whoever replaces a signed answer must not get around its signature by
-    /// leaving it out.
+    /// Its media type, the only one that is accepted. A plain answer in place of a signed one would bypass the signature.
     pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",

@@ -4,7 +4,7 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents};
 use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
 
 use super::invalid_private_key::InvalidPrivateKey;
-use crate::jose::{Algorithm, KeyKind};
+use crate::jose::{Algorithm, Curve, KeyKind};
 
 /// A private key that signs. aws-lc-rs wipes its memory when it is dropped.
 pub(super) enum KeyPair {
@@ -13,34 +13,8 @@ pub(super) enum KeyPair {
     Ed25519(Ed25519KeyPair),
 }
 
-/// A curve for ECDSA.
-#[derive(Clone, Copy)]
-pub(super) enum Curve {
-    P256,
-    P384,
-    P521,
-}
-
-impl Curve {
-    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// The length of a private key and of a coordinate, in bytes (RFC 7518 §6.2).
-    pub(super) fn length(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    fn signing(self) -> &'static EcdsaSigningAlgorithm {
-        match self {
-            Self::P256 => &lc::ECDSA_P256_SHA256_FIXED_SIGNING,
-            Self::P384 => &lc::ECDSA_P384_SHA384_FIXED_SIGNING,
-            Self::P521 => &lc::ECDSA_P521_SHA512_FIXED_SIGNING,
-        }
-    }
-}
+/// The curves that a private key may be on.
+const CURVES: [Curve; 3] = [Curve::P256, Curve::P384, Curve::P521];
 
 impl KeyPair {
     /// `PrivateKeyInfo` (RFC 5958), which says what kind of key it holds.
@@ -50,9 +24,9 @@ impl KeyPair {
             Err(error @ (InvalidPrivateKey::TooShort | InvalidPrivateKey::TooLong)) => return Err(error),
             Err(_) => {}
         }
-        let ec = |curve: Curve| Some(Self::Ec(curve, EcdsaKeyPair::from_pkcs8(curve.signing(), der).ok()?));
+        let ec = |curve: Curve| Some(Self::Ec(curve, EcdsaKeyPair::from_pkcs8(signing(curve), der).ok()?));
         let ed25519 = || Ed25519KeyPair::from_pkcs8(der).ok().map(Self::Ed25519);
-        Curve::ALL.into_iter().find_map(ec).or_else(ed25519).ok_or(InvalidPrivateKey::Unsupported)
+        CURVES.into_iter().find_map(ec).or_else(ed25519).ok_or(InvalidPrivateKey::Unsupported)
     }
 
     /// `RSAPrivateKey` (RFC 8017 appendix A.1.2).
@@ -62,8 +36,8 @@ impl KeyPair {
 
     /// `ECPrivateKey` (SEC 1 appendix C.4, RFC 5915).
     pub(super) fn from_sec1(der: &[u8]) -> Result<Self, InvalidPrivateKey> {
-        let ec = |curve: Curve| Some(Self::Ec(curve, EcdsaKeyPair::from_private_key_der(curve.signing(), der).ok()?));
-        Curve::ALL.into_iter().find_map(ec).ok_or(InvalidPrivateKey::Unsupported)
+        let ec = |curve: Curve| Some(Self::Ec(curve, EcdsaKeyPair::from_private_key_der(signing(curve), der).ok()?));
+        CURVES.into_iter().find_map(ec).ok_or(InvalidPrivateKey::Unsupported)
     }
 
     pub(super) fn from_rsa_components(components: &KeyPairComponents<Vec<u8>>) -> Result<Self, InvalidPrivateKey> {
@@ -72,7 +46,7 @@ impl KeyPair {
 
     /// The private key `d`, and the uncompressed point of the public key (SEC 1 §2.3.3).
     pub(super) fn from_ec_components(curve: Curve, d: &[u8], point: &[u8]) -> Result<Self, InvalidPrivateKey> {
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing(), d, point);
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(signing(curve), d, point);
         pair.map(|pair| Self::Ec(curve, pair)).map_err(|_| InvalidPrivateKey::Inconsistent)
     }
 
@@ -84,9 +58,7 @@ impl KeyPair {
     pub(super) fn kind(&self) -> KeyKind {
         match self {
             Self::Rsa(_) => KeyKind::Rsa,
-            Self::Ec(Curve::P256, _) => KeyKind::P256,
-            Self::Ec(Curve::P384, _) => KeyKind::P384,
-            Self::Ec(Curve::P521, _) => KeyKind::P521,
+            Self::Ec(curve, _) => curve.kind(),
             Self::Ed25519(_) => KeyKind::Ed25519,
         }
     }
@@ -103,6 +75,15 @@ impl KeyPair {
             Self::Ec(_, pair) => pair.sign(&random, message).ok().map(|signature| signature.as_ref().to_vec()),
             Self::Ed25519(pair) => pair.try_sign(message).ok().map(|signature| signature.as_ref().to_vec()),
         }
+    }
+}
+
+/// How aws-lc-rs signs on a curve.
+fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
+    match curve {
+        Curve::P256 => &lc::ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &lc::ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => &lc::ECDSA_P521_SHA512_FIXED_SIGNING,
     }
 }
 

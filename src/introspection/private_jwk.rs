@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::invalid_private_key::InvalidPrivateKey;
-use super::key_pair::{Curve, KeyPair};
-use crate::jose::{Algorithm, decode_base64url, read_struct};
+use super::key_pair::KeyPair;
+use crate::jose::{Algorithm, Curve, decode_base64url, read_struct};
 
 /// The length of the private and of the public key of Ed25519 (RFC 8037 §2), in bytes.
 const ED25519_LENGTH: usize = 32;
@@ -94,7 +94,7 @@ impl PrivateJwk {
     }
 
     fn ec(&self, curve: Curve) -> Result<KeyPair, InvalidPrivateKey> {
-        let member = |name, value: &Option<Box<str>>| bytes_of(name, value.as_deref(), curve.length());
+        let member = |name, value: &Option<Box<str>>| bytes_of(name, value.as_deref(), curve.coordinate_length());
         let (d, x, y) = (member("d", &self.d)?, member("x", &self.x)?, member("y", &self.y)?);
         KeyPair::from_ec_components(curve, &d, &[&[4], &*x, &*y].concat())
     }

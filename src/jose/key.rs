@@ -157,8 +157,9 @@ pub(super) enum Material {
     MlDsa { algorithm: Algorithm, public: Vec<u8> },
 }
 
+/// A curve for ECDSA.
 #[derive(Clone, Copy)]
-pub(super) enum Curve {
+pub(crate) enum Curve {
     P256,
     P384,
     P521,
@@ -173,7 +174,7 @@ impl Curve {
         }
     }
 
-    const fn kind(self) -> KeyKind {
+    pub(crate) const fn kind(self) -> KeyKind {
         match self {
             Self::P256 => KeyKind::P256,
             Self::P384 => KeyKind::P384,
@@ -181,8 +182,8 @@ impl Curve {
         }
     }
 
-    /// The length of a coordinate in bytes.
-    const fn coordinate_length(self) -> usize {
+    /// The length of a coordinate, and of a private key, in bytes (RFC 7518 §6.2).
+    pub(crate) const fn coordinate_length(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,

@@ -47,6 +47,8 @@ pub(crate) use jws_with_key::JwsWithKey;
 pub(crate) use jwt_form::{has_form_of_jwt, jws_payload};
 #[cfg(feature = "introspection")]
 pub(crate) use jwt_form::{jws_header, may_contain_jwt};
+#[cfg(feature = "introspection")]
+pub(crate) use key::Curve;
 pub(crate) use key::KeyIdentity;
 pub(crate) use known_headers::KnownHeaders;
 #[cfg(feature = "http-client")]

@@ -198,7 +198,7 @@ impl Builder {
 }
 
 impl Issuer {
-    /// Whoever answers about the tokens of an issuer is that issuer.
+    /// The introspection endpoint must belong to this issuer, and the issuer must have an identifier of its own.
     #[cfg(feature = "introspection")]
     fn check_introspection(&self, introspection: &Introspection) -> Result<(), InvalidIntrospection> {
         let identities = &self.identities;

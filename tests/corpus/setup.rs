@@ -27,11 +27,11 @@ pub(super) struct Spec {
     profile: Option<String>,
     /// What the program is told beside its issuer and its audience.
     flags: Option<Vec<String>>,
-    /// What it is told about proofs, beside that.
+    /// More arguments of the program: those for DPoP.
     dpop: Vec<String>,
     /// The program introspects, as this client: `CLIENT_ID:SECRET`. Then tokens are opaque.
     pub(super) introspect: Option<String>,
-    /// What it is told about introspection, beside that.
+    /// More arguments of the program: those for introspection.
     asking: Vec<String>,
     /// It trusts a second issuer, whose JWTs it validates itself.
     beside: bool,

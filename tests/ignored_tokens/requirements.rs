@@ -103,7 +103,7 @@ async fn conditions_combine_with_extensions() {
     rig.assert_passes(&rig.app(twice), checked(KEY)).await;
 }
 
-/// Whoever has an API key must not do with another's token what it does not grant.
+/// An API key must not extend what the token of somebody else grants.
 #[tokio::test]
 async fn an_extension_adds_nothing_to_a_token() {
     let rig = Rig::new();

@@ -1,4 +1,4 @@
-// The page's key for DPoP (RFC 9449), and the proofs that it signs: whoever steals an access token cannot use it without the key.
+// The page's key for DPoP (RFC 9449), and the proofs that it signs: a stolen access token is of no use without the key.
 //
 // The browser makes the key, and no script can read its private half (`extractable: false`). A foreign script inside this page could
 // sign with it as long as it runs, but could not take it away. It could also ask for a token for a key of its own, so the

@@ -1,4 +1,4 @@
-//! What is no answer.
+//! Responses of the endpoint that are errors.
 
 use std::net::TcpListener;
 use std::sync::mpsc;

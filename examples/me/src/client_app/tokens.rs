@@ -171,7 +171,7 @@ fn granted(answer: reqwest::Result<Answer>, holder: Option<Holder>) -> Result<Gr
     let body = json_of(&answer);
     let member = |name: &str| body[name].as_str().map(ToOwned::to_owned);
     let nonce = answer.headers().get(NONCE).and_then(|nonce| nonce.to_str().ok()).map(ToOwned::to_owned);
-    // Whoever has proved a key takes no token that would do without (RFC 9449 §5).
+    // A client that has sent a proof must refuse a token that is not bound to its key (RFC 9449 §5).
     let expected = if holder.is_some() { "DPoP" } else { "Bearer" };
     let is_expected = member("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case(expected));
     let description = member("error_description").or_else(|| member("error"));

@@ -30,7 +30,7 @@ const MAX_KEEP_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// - **Entries.** A proof is kept as 16 bytes of a hash with a secret key, for the time that [`keep_for`](ReplayEntry::keep_for) states at least,
 ///   and for twice that at most. Entries end in groups, so that removing them costs nothing.
-/// - **Memory.** At most 48 bytes for each entry of the capacity and 1 MiB beside that. It is allocated as entries are inserted.
+/// - **Memory.** At most 48 bytes for each entry of the capacity and a fixed 1 MiB. It is allocated as entries are inserted.
 /// - **A full store** refuses further proofs with 503, and forgets none that is still valid. Only requests that have passed all other checks get here,
 ///   so it takes valid tokens to fill it.
 /// - **One key** holds at most 1/64 of the capacity. Beyond that, its proofs are refused with 429, and others are not affected. The counts

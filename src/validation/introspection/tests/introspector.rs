@@ -379,7 +379,7 @@ async fn no_call_is_made_for_nobody() {
     assert_eq!(rig.introspector.loads.len(), 0);
 }
 
-/// A runtime that nobody drives any more keeps a load for ever.
+/// A load never ends if its runtime is not polled any more.
 #[tokio::test(start_paused = true)]
 async fn a_load_that_stands_still_is_replaced() {
     let rig = Rig::new(Endpoint::default(), LIMITS);
