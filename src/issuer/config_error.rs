@@ -239,10 +239,9 @@ impl ConfigError {
     }
 }
 
-/// The scopes in quotation marks, of which each implies the next.
-fn circle(scopes: &[String]) -> String {
-    let scopes: Vec<_> = scopes.iter().map(|scope| format!("{scope:?}")).collect();
-    Excerpt::from(scopes.join(" implies ")).to_string()
+/// The scopes, of which each implies the next.
+fn circle(scopes: &[String]) -> Excerpt {
+    scopes.join(" implies ").into()
 }
 
 /// The value in quotation marks.
