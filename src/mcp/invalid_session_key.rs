@@ -1,4 +1,5 @@
-use super::sessions::MIN_KEY_LENGTH;
+/// As many bytes as the MAC has (RFC 2104 §3).
+pub(super) const MIN_KEY_LENGTH: usize = 32;
 
 /// A key that [`Operations::session_key`](super::Operations::session_key) cannot use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

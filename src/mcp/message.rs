@@ -3,8 +3,10 @@ use std::borrow::Cow;
 use serde::de::MapAccess;
 
 use super::message_error::MessageError;
-use super::rules::TOOLS_CALL;
 use crate::jose::{Member, Members, read_objects};
+
+/// The method that calls a tool.
+pub(super) const TOOLS_CALL: &str = "tools/call";
 
 /// What a JSON-RPC message asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 
 use super::headers::{METHOD, NAME, PROTOCOL_VERSION};
-use super::message::Operation;
-use super::rules::TOOLS_CALL;
+use super::message::{Operation, TOOLS_CALL};
 
 /// The revisions whose servers have to compare the headers with the body. A revision is added here when it is published: that a
 /// server takes an unknown text for a newer revision is no reason to trust its headers.

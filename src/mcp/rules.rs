@@ -3,15 +3,12 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use smallvec::SmallVec;
 
-use super::message::{Operation, operations};
+use super::message::{Operation, TOOLS_CALL, operations};
 use super::message_error::MessageError;
 use super::mirrored_headers;
 use super::patterns::Patterns;
 use super::sessions::Sessions;
 use crate::Require;
-
-/// The method that calls a tool.
-pub(super) const TOOLS_CALL: &str = "tools/call";
 
 /// What [`Operations`](super::Operations) say, made ready for look-ups.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ impl Rules {
         match &*needed {
             [one] => Ok(Cow::Borrowed(one)),
             several => {
-                let all = several.iter().map(|it| Require::clone(it)).reduce(Require::and);
+                let all = several.iter().copied().cloned().reduce(Require::and);
                 all.map(Cow::Owned).ok_or(MessageError::Empty)
             }
         }

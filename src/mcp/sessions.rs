@@ -3,12 +3,10 @@ use aws_lc_rs::{hmac, rand};
 use http::{HeaderMap, HeaderValue};
 
 use super::headers::SESSION_ID;
-use super::invalid_session_key::InvalidSessionKey;
+use super::invalid_session_key::{InvalidSessionKey, MIN_KEY_LENGTH};
 use crate::AccessToken;
 use crate::jose::encode_base64url;
 
-/// As many bytes as the MAC has (RFC 2104 §3).
-pub(super) const MIN_KEY_LENGTH: usize = 32;
 /// Separates these MACs from all others that somebody makes with the same key.
 const LABEL: &[u8] = b"tower-bearer MCP session v1";
 

@@ -17,6 +17,8 @@ use tower_bearer::{AccessToken, Rejection};
 use super::{Rig, call, operations, post};
 use crate::harness::{good, server};
 
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
 /// A body that nobody may read.
 pub(super) struct Unreadable;
 
@@ -154,7 +156,7 @@ async fn a_body_that_tells_no_operation_is_refused() {
         &nested(100_000),
     ] {
         let answer = rig.post(&token, body.to_owned()).await;
-        assert_eq!((answer.status, answer.challenge()), (StatusCode::BAD_REQUEST, None), "{:.100}", body);
+        assert_eq!((answer.status, answer.challenge()), (StatusCode::BAD_REQUEST, None), "{body:.100}");
     }
     let bytes: [&[u8]; 3] = [b"{\"method\":\"\xff\"}", b"\xff\xfe{\0}\0", b"{\"method\":\"\xc0\xaf\"}"];
     for body in bytes {
@@ -199,7 +201,6 @@ async fn a_refusal_has_its_kind_and_the_body_of_the_responder() {
     let request = |body: Body, session: Option<&str>| {
         let mut request = post(body);
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
         request.headers_mut().extend(session.map(|it| (SESSION, it.parse().unwrap())));
         request
     };
