@@ -34,6 +34,7 @@ use url::Url;
 
 use crate::Scope;
 use crate::redact::Excerpt;
+use crate::token::OFFLINE_ACCESS;
 
 /// RFC 9728 §3.1.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -131,7 +132,7 @@ impl Metadata {
     /// positions.
     pub(crate) fn invalid_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
         let is_invalid =
-            |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == "offline_access";
+            |scope: &str| scope.contains(' ') || scope.parse::<Scope>().is_err() || scope == OFFLINE_ACCESS;
         self.texts("scopes_supported").filter(move |(_, scope)| is_invalid(scope))
     }
 

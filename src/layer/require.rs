@@ -50,8 +50,9 @@ where
 /// Whether what the protecting layer has found satisfies `requirement`.
 pub(super) fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {
     match Context::access(extensions) {
-        Access::Granted(server, token) => server.check(token, requirement),
-        Access::Anonymous(server) => Err(server.no_credentials(requirement.scope_to_ask_for().as_ref())),
+        Access::Granted { server, token, satisfied } => server.check_within(satisfied, token, requirement),
+        // The layer has no requirement, or it would have refused the request.
+        Access::Anonymous(server) => Err(server.no_credentials(requirement.scope_to_ask_for())),
         Access::ByExtension(_) if requirement.is_satisfied_without_token(extensions) => Ok(()),
         Access::ByExtension(server) => Err(server.refuse_without_token()),
         Access::Unprotected => Err(Rejection::unprotected("Require")),
