@@ -20,6 +20,7 @@ pub(crate) mod proofs;
 mod request;
 pub(crate) mod secrets;
 mod sessions;
+mod settings;
 mod token;
 pub(crate) mod users;
 
@@ -43,10 +44,12 @@ use self::grants::Grants;
 use self::opaque::OpaqueTokens;
 use self::proofs::Proofs;
 use self::sessions::Sessions;
+pub use self::settings::Settings;
 use crate::client_app;
 use crate::client_key::PROOF;
 
-pub(crate) struct AuthorizationServer {
+/// The server: what it knows, and what it keeps.
+pub struct AuthorizationServer {
     pub(crate) issuer: TestIssuer,
     /// The API that the access tokens are for, and what its scopes are.
     audience: String,
@@ -63,13 +66,6 @@ pub(crate) struct AuthorizationServer {
     memory: Mutex<Memory>,
 }
 
-/// What access tokens are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenForm {
-    Jwt,
-    Opaque,
-}
-
 /// What changes.
 #[derive(Default)]
 struct Memory {
@@ -78,28 +74,24 @@ struct Memory {
 }
 
 impl AuthorizationServer {
-    /// `origin` is where it will be reached, and its issuer identifier.
-    pub(crate) fn new(
-        origin: &str,
-        audience: &str,
-        api_scopes: &Scope,
-        strong: &AcrValues,
-        app_redirect_uri: &str,
-        proofs: Option<Proofs>,
-        form: TokenForm,
-    ) -> Arc<Self> {
+    /// Starts the server. It answers as soon as its [`router`](Self::router) is served at its origin.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the text is good")]
+    pub fn new(settings: Settings) -> Arc<Self> {
+        let Settings { origin, audience, api_scopes, strong, app_redirect_uri, proofs, is_opaque } = settings;
         tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
-        let issuer = TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(origin).start();
+        let issuer =
+            TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(&origin).start();
         let scopes = format!("openid offline_access {api_scopes}");
         let server = Self {
             issuer,
-            audience: audience.to_owned(),
-            api_scopes: api_scopes.clone(),
+            audience,
             scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
-            strong: strong.clone(),
-            clients: Clients::new(app_redirect_uri),
+            api_scopes,
+            strong,
+            clients: Clients::new(&app_redirect_uri),
             proofs,
-            opaque: (form == TokenForm::Opaque).then(OpaqueTokens::default),
+            opaque: is_opaque.then(OpaqueTokens::default),
             memory: Mutex::default(),
         };
         server.issuer.set_metadata(metadata::document(&server));
@@ -107,7 +99,7 @@ impl AuthorizationServer {
     }
 
     /// The page of `app` may call what pages call; where users go themselves, no other page has any business.
-    pub(crate) fn router(self: Arc<Self>, app: HeaderValue) -> Router {
+    pub fn router(self: Arc<Self>, app: HeaderValue) -> Router {
         let for_pages = Router::new()
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/.well-known/openid-configuration", get(metadata))
