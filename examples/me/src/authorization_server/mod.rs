@@ -1,10 +1,11 @@
 //! An authorization server, **for development only**: one user whose password stands on the login page, one-time codes that
-//! are shown where they are asked for, registered clients whose secrets everybody knows, plain http, and everything in memory,
-//! without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
+//! are shown where they are asked for, registered clients whose secrets everybody knows, registration for everybody else, plain
+//! http, and everything in memory, without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!
 //! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
 //! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound
-//! to a key (RFC 9449), and opaque tokens with introspection (RFC 7662). A [`TestIssuer`] signs the tokens.
+//! to a key (RFC 9449), opaque tokens with introspection (RFC 7662), tokens for the resource that is named (RFC 8707), and clients
+//! that register themselves (RFC 7591). A [`TestIssuer`] signs the tokens.
 
 mod authorize;
 pub(crate) mod clients;
@@ -17,6 +18,7 @@ mod pages;
 mod parameters;
 mod pkce;
 pub(crate) mod proofs;
+mod registration;
 mod request;
 pub(crate) mod secrets;
 mod sessions;
@@ -24,20 +26,22 @@ mod settings;
 mod token;
 pub(crate) mod users;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderName, Method};
 use serde_json::Value;
-use tower_bearer::Scope;
 use tower_bearer::dpop::EXPOSED_HEADERS;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::require::AcrValues;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
-use tower_http::cors::CorsLayer;
+use tower_bearer::{Issuer, Scope};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::clients::Clients;
 use self::grants::Grants;
@@ -48,12 +52,19 @@ pub use self::settings::Settings;
 use crate::client_app;
 use crate::client_key::PROOF;
 
+const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Clients of the Model Context Protocol send it to authorization servers too.
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
 /// The server: what it knows, and what it keeps.
 pub struct AuthorizationServer {
     pub(crate) issuer: TestIssuer,
     /// The API that the access tokens are for, and what its scopes are.
     audience: String,
     api_scopes: Scope,
+    /// Of access tokens, in seconds.
+    token_lifetime: AtomicU64,
     /// All that can be granted.
     pub(crate) scopes: Scope,
     /// What being authenticated with a second factor is called.
@@ -86,6 +97,7 @@ impl AuthorizationServer {
         let server = Self {
             issuer,
             audience,
+            token_lifetime: AtomicU64::new(TOKEN_LIFETIME.as_secs()),
             scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
             api_scopes,
             strong,
@@ -98,19 +110,30 @@ impl AuthorizationServer {
         Arc::new(server)
     }
 
-    /// The page of `app` may call what pages call; where users go themselves, no other page has any business.
-    pub fn router(self: Arc<Self>, app: HeaderValue) -> Router {
+    /// This server, as an API trusts it.
+    pub fn issuer(&self) -> Issuer {
+        self.issuer.issuer()
+    }
+
+    /// How long access tokens are valid that are issued from now on, in whole seconds. The default is five minutes.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.token_lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Pages of these origins may call what pages call; where users go themselves, no other page has any business.
+    pub fn router(self: Arc<Self>, origins: impl Into<AllowOrigin>) -> Router {
         let for_pages = Router::new()
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/.well-known/openid-configuration", get(metadata))
             .route("/jwks", get(jwks))
+            .route("/register", post(registration::register))
             .route("/token", post(token::token))
             .route("/revoke", post(token::revoke))
             .layer(
                 CorsLayer::new()
-                    .allow_origin(app)
+                    .allow_origin(origins)
                     .allow_methods([Method::GET, Method::POST])
-                    .allow_headers([CONTENT_TYPE, PROOF])
+                    .allow_headers([CONTENT_TYPE, PROOF, PROTOCOL_VERSION])
                     .expose_headers(EXPOSED_HEADERS),
             );
         let for_users = Router::new()
