@@ -1,6 +1,7 @@
 //! The tools: some files to list, delete and watch.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,13 +56,22 @@ impl Files {
         Ok(format!("{} with the client {client} and the scope {:?}", token.subject(), token.scope().as_str()))
     }
 
-    #[tool(description = "Tells the number of files twice a second, as progress, for as long as the access token is valid")]
-    async fn watch_files(&self, meta: RequestMetaObject, context: RequestContext<RoleServer>) -> Result<String, ErrorData> {
+    #[tool(
+        description = "Tells the number of files twice a second, as progress, for as long as the access token is valid"
+    )]
+    async fn watch_files(
+        &self,
+        meta: RequestMetaObject,
+        Extension(parts): Extension<Parts>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<String, ErrorData> {
+        let mut expires = pin!(access_token(&parts)?.expires());
         let progress = meta.get_progress_token().ok_or_else(|| ErrorData::invalid_params("no progress token", None))?;
         let mut ticks = tokio::time::interval(PERIOD);
         for step in 0_u32.. {
             tokio::select! {
                 () = context.ct.cancelled() => break,
+                () = &mut expires => break,
                 _ = ticks.tick() => {}
             }
             let message = format!("{} files", self.names().len());

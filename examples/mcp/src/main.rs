@@ -20,6 +20,7 @@
 mod files;
 mod operations;
 mod server;
+mod walk;
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -34,6 +35,13 @@ use me::authorization_server::{AuthorizationServer, Settings};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::cors::Any;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::walk::Walk;
 
 /// An MCP server that is protected with tower-bearer, and an authorization server for development
 #[derive(Parser)]
@@ -51,8 +59,10 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);
-    log.with_ansi(io::stderr().is_terminal()).init();
+    // rmcp's client logs the refusals that the walk asks for.
+    let targets = Targets::new().with_default(Level::WARN).with_target("rmcp::transport::worker", LevelFilter::OFF);
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(log).with(targets).init();
     run(&Arguments::parse()).await.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE
@@ -76,7 +86,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     println!("authorization server: {issuer}");
 
     if arguments.once {
-        return Err("not yet".into());
+        let walk = Walk { url: &url, server: &authorization_server };
+        return Ok(if walk.run().await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     serving.await??;
     Ok(ExitCode::SUCCESS)

@@ -11,7 +11,12 @@ use tower_bearer::{AccessToken, Require, ResourceServer};
 const MAX_BODY: usize = 1024 * 1024;
 
 /// Every operation needs `files:read`, but for `whoami`; what deletes needs `files:write`.
-pub(crate) async fn check(State(api): State<ResourceServer>, token: AccessToken, request: Request, next: Next) -> Response {
+pub(crate) async fn check(
+    State(api): State<ResourceServer>,
+    token: AccessToken,
+    request: Request,
+    next: Next,
+) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let message: Value = serde_json::from_slice(&body).unwrap_or_default();
