@@ -28,6 +28,7 @@ cargo run --locked --quiet -p me -- --once
 cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet -p me -- --once --dpop required --dpop-nonce
 cargo run --locked --quiet -p me -- --once --opaque
+cargo run --locked --quiet -p mcp -- --once
 
 step lints
 # Every kind of target is named: --all-targets would make tests of what says that it has none.
