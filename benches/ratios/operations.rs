@@ -42,12 +42,17 @@ pub(crate) fn operations(issuer: &TestIssuer) {
     let mut by_body =
         ServiceBuilder::new().layer(api.layer()).layer(list).service(service_fn(answer::<MessageBody<Body>>));
 
-    let mut random = [1, 2, 3, 4].map(fastrand::Rng::with_seed);
-    let [first, second, third, fourth] = &mut random;
+    let none = Operations::new().otherwise(scope()).inner_verifies_headers();
+    let mut without =
+        ServiceBuilder::new().layer(api.layer()).layer(none).service(service_fn(answer::<MessageBody<Body>>));
+
+    let mut random = [1, 2, 3, 4, 5].map(fastrand::Rng::with_seed);
+    let [first, second, third, fourth, fifth] = &mut random;
     let request = |at: usize| request(&credentials, &headers[at], &bodies[at]);
     let mut cases = Cases::default();
     cases.add("layer", || send(&mut plain, request(first.usize(0..PATTERNS))));
     cases.add("one", || send(&mut one, request(second.usize(0..PATTERNS))));
+    cases.add("none", || send(&mut without, request(fifth.usize(0..PATTERNS))));
     cases.add("headers", || send(&mut by_headers, request(third.usize(0..PATTERNS))));
     cases.add("body", || send(&mut by_body, request(fourth.usize(0..PATTERNS))));
     cases.measure(ROUNDS);
@@ -55,6 +60,7 @@ pub(crate) fn operations(issuer: &TestIssuer) {
     let length = bodies[0].len();
     println!("| requirement | ns more than the layer alone, {:.0} ns |\n|---|---:|", cases.median("layer"));
     println!("| one for all requests | {:.0} |", more("one"));
+    println!("| by the headers, without a pattern | {:.0} |", more("none"));
     println!("| by the headers, of {PATTERNS} patterns | {:.0} |", more("headers"));
     println!("| by the body of {length} bytes, of {PATTERNS} patterns | {:.0} |", more("body"));
 }

@@ -86,9 +86,9 @@ where
 /// Who makes the request, if a layer has let it pass. An anonymous request satisfies no requirement, so its body is not read.
 fn owner(rules: &Rules, extensions: &Extensions) -> Result<Owner, Rejection> {
     match Context::access(extensions) {
-        Access::Granted(_, token) => Ok(Owner(Some(token.clone()))),
+        Access::Granted { token, .. } => Ok(Owner(Some(token.clone()))),
         Access::ByExtension(_) => Ok(Owner(None)),
-        Access::Anonymous(server) => Err(server.no_credentials(rules.without_message().scope_to_ask_for().as_ref())),
+        Access::Anonymous(server) => Err(server.no_credentials(rules.without_message().scope_to_ask_for())),
         Access::Unprotected => Err(Rejection::unprotected("mcp::Operations")),
     }
 }

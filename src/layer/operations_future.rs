@@ -31,15 +31,15 @@ pin_project! {
     /// How far a request has come.
     #[project = ProgressProjection]
     enum Progress<S, B, F> {
-        Reading { #[pin] body: B, read: Vec<u8>, parked: Option<Parked<S>> },
-        Admitted { request: Option<Request<MessageBody<B>>>, service: S, owner: Option<Owner> },
+        Reading { #[pin] body: B, read: Vec<u8>, parked: Option<Box<Parked<S>>> },
+        Admitted { read: Bytes, parked: Option<Box<Parked<S>>> },
         Inner { #[pin] future: F, owner: Owner },
         Refused { rejection: Option<Rejection> },
     }
 }
 
 /// A request whose body is being read, and a service that only this request uses. The service is not polled ready before the token
-/// is found to suffice: it may reserve a place then.
+/// is found to suffice: it may reserve a place then. It is boxed, because most futures never have one.
 struct Parked<S> {
     service: S,
     head: Parts,
@@ -55,7 +55,7 @@ where
     }
 
     pub(super) fn reading(service: S, head: Parts, body: B, rules: Arc<Rules>, owner: Owner) -> Self {
-        let parked = Some(Parked { service, head, owner });
+        let parked = Some(Box::new(Parked { service, head, owner }));
         Self { progress: Progress::Reading { body, read: Vec::new(), parked }, rules }
     }
 
@@ -78,23 +78,18 @@ where
             let next = match this.progress.as_mut().project() {
                 ProgressProjection::Reading { body, read, parked } => {
                     let message = ready!(poll_message(body, read, cx));
-                    let Parked { service, head, owner } = parked.take().expect("polled after it was ready");
+                    let parked = parked.take().expect("polled after it was ready");
                     let needed = message.and_then(|()| this.rules.of_message(read));
                     let needed = needed.map_err(|error| refusal(&error));
-                    match needed.and_then(|needed| check(&needed, &head.extensions)) {
-                        Ok(()) => {
-                            let body = MessageBody::read(std::mem::take(read).into());
-                            let request = Some(Request::from_parts(head, body));
-                            Progress::Admitted { request, service, owner: Some(owner) }
-                        }
+                    match needed.and_then(|needed| check(&needed, &parked.head.extensions)) {
+                        Ok(()) => Progress::Admitted { read: std::mem::take(read).into(), parked: Some(parked) },
                         Err(rejection) => Progress::Refused { rejection: Some(rejection) },
                     }
                 }
-                ProgressProjection::Admitted { request, service, owner } => {
-                    ready!(service.poll_ready(cx))?;
-                    let (Some(request), Some(owner)) = (request.take(), owner.take()) else {
-                        unreachable!("the progress is replaced when they are taken")
-                    };
+                ProgressProjection::Admitted { read, parked } => {
+                    ready!(parked.as_mut().expect("polled after it was ready").service.poll_ready(cx))?;
+                    let Parked { mut service, head, owner } = *parked.take().expect("it was there to be polled");
+                    let request = Request::from_parts(head, MessageBody::read(std::mem::take(read)));
                     Progress::Inner { future: service.call(request), owner }
                 }
                 ProgressProjection::Inner { future, owner } => {

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use super::invalid_pattern::InvalidPattern;
 use crate::Require;
 
@@ -25,73 +23,93 @@ impl Pattern {
 /// Which requirement a name has, by patterns: a look-up compares a number of them that grows with the logarithm of their number.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    exact: HashMap<Box<str>, Require>,
-    /// In the order of their texts.
-    prefixes: Box<[Prefix]>,
+    /// The names and starts of names in their order, one after the other, so that a look-up reads little memory.
+    texts: Box<str>,
+    /// Where each of them ends.
+    ends: Box<[usize]>,
+    rules: Box<[Rule]>,
 }
 
+/// What belongs to one text.
 #[derive(Debug)]
-struct Prefix {
-    text: Box<str>,
-    /// What all prefixes require that this text starts with, itself included.
+struct Rule {
+    is_exact: bool,
+    /// Of a start of names, what all starts require that this text starts with, itself included.
     requirement: Require,
-    /// The longest other one that this text starts with.
+    /// The longest start of names that this text starts with, other than itself.
     parent: Option<usize>,
 }
 
 impl Patterns {
     /// Of the same pattern twice, both requirements count.
     pub(super) fn new(patterns: impl IntoIterator<Item = (Pattern, Require)>) -> Self {
-        let mut exact = HashMap::new();
-        let mut prefixes: Vec<(Box<str>, Require)> = Vec::new();
-        for (pattern, requirement) in patterns {
-            match pattern {
-                Pattern::Exact(name) => {
-                    let both = match exact.remove(&name) {
-                        Some(before) => Require::and(before, requirement),
-                        None => requirement,
-                    };
-                    exact.insert(name, both);
-                }
-                Pattern::Prefix(text) => prefixes.push((text, requirement)),
+        let parts = patterns.into_iter().map(|(pattern, requirement)| match pattern {
+            // A name comes after the start of names with the same text, because a look-up takes the last one.
+            Pattern::Exact(text) => (text, true, requirement),
+            Pattern::Prefix(text) => (text, false, requirement),
+        });
+        let mut sorted: Vec<_> = parts.collect();
+        // Stable, so that the first of two requirements stays the first.
+        sorted.sort_by(|(one, is_exact, _), (other, other_is_exact, _)| (one, is_exact).cmp(&(other, other_is_exact)));
+        let mut texts: Vec<Box<str>> = Vec::with_capacity(sorted.len());
+        let mut rules: Vec<Rule> = Vec::with_capacity(sorted.len());
+        for (text, is_exact, own) in sorted {
+            if let (Some(before), Some(rule)) = (texts.last(), rules.last_mut())
+                && (before, rule.is_exact) == (&text, is_exact)
+            {
+                rule.requirement = rule.requirement.clone().and(own);
+                continue;
             }
+            let parent = ancestors(&rules, rules.len().checked_sub(1))
+                .find(|at| !rules[*at].is_exact && text.starts_with(&*texts[*at]));
+            let requirement = match parent.filter(|_| !is_exact) {
+                Some(parent) => rules[parent].requirement.clone().and(own),
+                None => own,
+            };
+            rules.push(Rule { is_exact, requirement, parent });
+            texts.push(text);
         }
-        // Stable, so that the first of two requirements with the same text stays the first.
-        prefixes.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut table: Vec<Prefix> = Vec::with_capacity(prefixes.len());
-        for (text, own) in prefixes {
-            let parent = ancestors(&table, table.len().checked_sub(1)).find(|at| text.starts_with(&*table[*at].text));
-            match parent.map(|at| &mut table[at]) {
-                Some(same) if same.text == text => same.requirement = same.requirement.clone().and(own),
-                Some(shorter) => {
-                    let requirement = shorter.requirement.clone().and(own);
-                    table.push(Prefix { text, requirement, parent });
-                }
-                None => table.push(Prefix { text, requirement: own, parent: None }),
-            }
-        }
-        Self { exact, prefixes: table.into() }
+        let ends = texts.iter().scan(0, |end, text| {
+            *end += text.len();
+            Some(*end)
+        });
+        Self { ends: ends.collect(), texts: texts.concat().into(), rules: rules.into() }
     }
 
-    /// The requirement of its exact name; or else of all prefixes that it starts with.
+    /// The requirement of its exact name; or else of all starts of names that it starts with.
     pub(super) fn find(&self, name: &str) -> Option<&Require> {
-        if let Some(requirement) = self.exact.get(name) {
-            return Some(requirement);
-        }
-        // Every prefix of the name is before it in the order. The longest one is the last before it, or one that the last starts with.
-        let last = self.prefixes.partition_point(|prefix| *prefix.text <= *name).checked_sub(1);
-        let longest = ancestors(&self.prefixes, last).find(|at| name.starts_with(&*self.prefixes[*at].text));
-        longest.map(|at| &self.prefixes[at].requirement)
+        let last = self.last_until(name)?;
+        // Whatever the name starts with is before it in the order. The longest such text is the last one, or the last one starts with it.
+        let matches = |at: &usize| {
+            let text = self.text(*at);
+            if self.rules[*at].is_exact { text == name } else { name.starts_with(text) }
+        };
+        ancestors(&self.rules, Some(last)).find(matches).map(|at| &self.rules[at].requirement)
     }
 
     pub(super) fn requirements(&self) -> impl Iterator<Item = &Require> {
-        self.exact.values().chain(self.prefixes.iter().map(|prefix| &prefix.requirement))
+        self.rules.iter().map(|rule| &rule.requirement)
+    }
+
+    /// The last text that is not after `name`.
+    fn last_until(&self, name: &str) -> Option<usize> {
+        let (mut from, mut to) = (0, self.rules.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            if self.text(middle) <= name { from = middle + 1 } else { to = middle }
+        }
+        from.checked_sub(1)
+    }
+
+    fn text(&self, at: usize) -> &str {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.texts[start..self.ends[at]]
     }
 }
 
 /// The place itself, then its parent and so on.
-fn ancestors(table: &[Prefix], from: Option<usize>) -> impl Iterator<Item = usize> {
-    std::iter::successors(from, |at| table[*at].parent)
+fn ancestors(rules: &[Rule], from: Option<usize>) -> impl Iterator<Item = usize> {
+    std::iter::successors(from, |at| rules[*at].parent)
 }
 
 #[cfg(test)]
@@ -156,22 +174,28 @@ mod tests {
     #[test]
     fn the_table_finds_what_a_search_finds() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut word = move |longest: usize| -> String {
-            let length = random.usize(0..=longest);
-            std::iter::repeat_with(|| random.choice(['a', 'b', '\u{e9}']).unwrap()).take(length).collect()
-        };
         for _ in 0..200 {
-            let mut texts: Vec<String> = (0..12).map(|_| word(5) + "*").collect();
+            let mut texts: Vec<String> =
+                (0..16).map(|_| word(&mut random, 5) + random.choice(["", "*"]).unwrap()).collect();
+            texts.retain(|text| !text.is_empty());
             texts.sort();
             texts.dedup();
             let table = patterns(&texts.iter().map(|it| &**it).collect::<Vec<_>>());
             for _ in 0..50 {
-                let name = word(7);
-                let mut expected: Vec<_> =
-                    texts.iter().filter(|text| name.starts_with(text.trim_end_matches('*'))).cloned().collect();
+                let name = word(&mut random, 7);
+                let is_prefix = |text: &&String| text.strip_suffix('*').is_some_and(|start| name.starts_with(start));
+                let mut expected: Vec<_> = texts.iter().filter(is_prefix).cloned().collect();
                 expected.sort_by_key(String::len);
+                if texts.contains(&name) {
+                    expected = vec![name.clone()];
+                }
                 assert_eq!(found(&table, &name), expected, "{name} among {texts:?}");
             }
         }
+    }
+
+    fn word(random: &mut fastrand::Rng, longest: usize) -> String {
+        let length = random.usize(0..=longest);
+        std::iter::repeat_with(|| random.choice(['a', 'b', '\u{e9}']).unwrap()).take(length).collect()
     }
 }
