@@ -56,7 +56,7 @@ impl IntoResponse for Rejection {
 /// The token of the request, for the extractor `what`.
 fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection> {
     match Context::access(&parts.extensions) {
-        Access::Granted(_, token) => Ok(token),
+        Access::Granted { token, .. } => Ok(token),
         Access::ByExtension(server) => Err(server.refuse_without_token()),
         Access::Anonymous(server) => Err(server.no_credentials(None)),
         Access::Unprotected => Err(Rejection::unprotected(what)),
@@ -66,7 +66,7 @@ fn token<'a>(parts: &'a Parts, what: &str) -> Result<&'a AccessToken, Rejection>
 /// The token of the request, or `None` if the layer lets the request pass without one.
 fn optional_token<'a>(parts: &'a Parts, what: &str) -> Result<Option<&'a AccessToken>, Rejection> {
     match Context::access(&parts.extensions) {
-        Access::Granted(_, token) => Ok(Some(token)),
+        Access::Granted { token, .. } => Ok(Some(token)),
         Access::ByExtension(_) | Access::Anonymous(_) => Ok(None),
         Access::Unprotected => Err(Rejection::unprotected(what)),
     }

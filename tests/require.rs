@@ -14,6 +14,7 @@ use tower_bearer::require::{Actors, Lack, Shortfall};
 use tower_bearer::testing::TokenBuilder;
 use tower_bearer::{AccessToken, Rejection, Require, ResourceServer, Scope};
 
+use crate::harness::challenge::Challenge;
 use crate::harness::{good, present, send, server, small_issuer};
 
 async fn check(api: &ResourceServer, requirement: &Require, token: &TokenBuilder) -> Result<(), Shortfall> {
@@ -222,11 +223,89 @@ async fn nested_requirements_must_all_hold() {
         .layer(Require::scope("outer"))
         .layer(server(&issuer).layer().require(Require::scope("first")).require(Require::scope("second")));
     present(&app, &good(&issuer).scope("first").sign()).await.assert_insufficient_scope("first second");
-    present(&app, &good(&issuer).scope("first second").sign()).await.assert_insufficient_scope("outer");
-    present(&app, &good(&issuer).scope("first second outer").sign()).await.assert_insufficient_scope("inner");
-    present(&app, &good(&issuer).scope("first second inner").sign()).await.assert_insufficient_scope("outer");
+    present(&app, &good(&issuer).scope("first second").sign()).await.assert_insufficient_scope("first second outer");
+    // What the layer in between needs is not in it: the token has passed that, and only the protecting layer leaves a trace.
+    let without_inner = good(&issuer).scope("first second outer").sign();
+    present(&app, &without_inner).await.assert_insufficient_scope("first second inner");
+    let without_outer = good(&issuer).scope("first second inner").sign();
+    present(&app, &without_outer).await.assert_insufficient_scope("first second outer");
     present(&app, &good(&issuer).scope("outer inner first second").sign()).await.assert_ok();
     send(&app, "/me", []).await.assert_bare_with_scope("first second");
+}
+
+/// A client that asks for exactly what the challenge names is not refused again.
+///
+/// Rows H2, P9.
+#[tokio::test]
+async fn the_refusal_of_an_inner_requirement_names_what_the_layer_needs_too() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let app = |outer: Option<Require>, inner: Require| {
+        let layer = outer.into_iter().fold(api.layer(), |layer, outer| layer.require(outer));
+        Router::new().route("/me", get(async || ()).layer(inner)).layer(layer)
+    };
+    let read = || Some(Require::scope("files:read"));
+    let write = || Require::scope("files:write");
+    let minute = Duration::from_secs(60);
+    let recent = good(&issuer).claim("acr", "mfa").claim("auth_time", epoch_seconds().floor());
+    let cases = [
+        (read(), write(), "files:read", Some("files:read files:write")),
+        (None, write(), "files:read", Some("files:write")),
+        (Some(Require::token()), write(), "files:read", Some("files:write")),
+        // What both need is in it once, and first what the layer needs.
+        (read(), Require::scope("files:write files:read x"), "files:read", Some("files:read files:write x")),
+        // Of several alternatives of the layer it is the one that the token satisfies.
+        (Some(Require::any_scope(["admin", "files:read"])), write(), "files:read", Some("files:read files:write")),
+        (read(), write().or(Require::scope("x")), "files:read", Some("files:read files:write")),
+        (Some(Require::scope("a").and_acr("mfa")), write(), "a", Some("a files:write")),
+        // A role cannot be asked for, whatever the layer needs.
+        (read(), Require::token().and_claim_contains("/roles", "admin"), "files:read", None),
+    ];
+    for (outer, inner, granted, told) in cases {
+        let app = app(outer, inner);
+        let answer = present(&app, &recent.clone().scope(granted).sign()).await;
+        assert_eq!((answer.status, Challenge::of(&answer).get("scope")), (StatusCode::FORBIDDEN, told), "{granted}");
+        if let Some(told) = told {
+            present(&app, &recent.clone().scope(told).sign()).await.assert_ok();
+        }
+    }
+    let strong = app(Some(Require::scope("a").and_acr("mfa hwk").and_max_age(minute)), write().and_acr("hwk otp"));
+    let answer = present(&strong, &recent.clone().scope("a").sign()).await;
+    let challenge = Challenge::of(&answer);
+    let told = ["acr_values", "max_age", "scope"].map(|name| challenge.get(name).unwrap());
+    assert_eq!((answer.status, told), (StatusCode::UNAUTHORIZED, ["hwk", "60", "a files:write"]));
+    // Freshness comes first, and needs nothing else.
+    let old = good(&issuer).scope("files:read").claim("iat", epoch_seconds() - 100.0).sign();
+    present(&app(read(), write().and_max_token_age(minute)), &old).await.assert_invalid_token();
+}
+
+/// A requirement is asked once by a request that passes, and its rules once more by one that is refused further in.
+#[tokio::test]
+async fn a_request_that_passes_is_asked_about_the_layers_requirement_once() {
+    let issuer = small_issuer();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let outer = Require::token().and_custom(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let layer = server(&issuer).layer().require(outer);
+    let app = Router::new().route("/me", get(async || ()).layer(Require::scope("read:me"))).layer(layer);
+    present(&app, &good(&issuer).sign()).await.assert_ok();
+    assert_eq!(asked.swap(0, Ordering::Relaxed), 1);
+    present(&app, &good(&issuer).scope("x").sign()).await.assert_insufficient_scope("read:me");
+    assert!(asked.load(Ordering::Relaxed) > 1);
+}
+
+/// The handler knows no request, so it names what it needs itself.
+#[tokio::test]
+async fn a_late_check_names_its_own_requirement_alone() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let late = async |State(api): State<ResourceServer>, token: AccessToken| api.check(&token, &Require::scope("b"));
+    let app = Router::new().route("/me", get(late)).with_state(api.clone());
+    let app = app.layer(api.layer().require(Require::scope("a")));
+    present(&app, &good(&issuer).scope("a").sign()).await.assert_insufficient_scope("b");
 }
 
 #[tokio::test]

@@ -86,6 +86,9 @@
 //! | `metadata.dpop_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.dpop_bound_access_tokens_required` | `true` or `false` | |
 //! | `metadata.signed_metadata` | a string | |
+//! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others), as for [`scope_hierarchy`](Builder::scope_hierarchy) | empty: no scope implies another |
+//! | `scope_hierarchy[].scope` | one scope token, in a list of tables | required in the table |
+//! | `scope_hierarchy[].implies` | a string: the scopes that it implies, with one space between two | required in the table |
 //! | `dpop` | a table, as for [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
 //! | `dpop.url` | the public URL, as for [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
 //! | `dpop.mounted_at` | a path, as for [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
@@ -162,6 +165,38 @@
 //! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
 //! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
 //! no token or every token. Leave a setting out to get its default.
+//!
+//! # Scopes that imply others
+//!
+//! In the table `scope_hierarchy` the names are the broader scopes, and each value is what one of them implies. A list of tables says
+//! the same. These two are equal:
+//!
+//! ```
+//! # use tower_bearer::config::Config;
+//! let table = r#"
+//! audience = "https://api.example.com"
+//! issuers = ["https://login.example.com"]
+//!
+//! [scope_hierarchy]
+//! files = "files:read files:write"
+//! "users:write" = "users:read"
+//! "#;
+//! let list = r#"
+//! audience = "https://api.example.com"
+//! issuers = ["https://login.example.com"]
+//! scope_hierarchy = [
+//!     { scope = "files", implies = "files:read files:write" },
+//!     { scope = "users:write", implies = "users:read" },
+//! ]
+//! "#;
+//! # let [table, list] = [table, list].map(|document| toml::from_str::<Config>(document).unwrap().builder().unwrap());
+//! # assert_eq!(format!("{table:?}"), format!("{list:?}"));
+//! # table.build()?;
+//! # Ok::<(), tower_bearer::server::ConfigError>(())
+//! ```
+//!
+//! In variables the names of the table are in lower case: `API_SCOPE_HIERARCHY__FILES` is about `files`. Use the list for every other
+//! scope: `API_SCOPE_HIERARCHY__0__SCOPE=Files.All` and `API_SCOPE_HIERARCHY__0__IMPLIES=Files.Read`.
 //!
 //! # Bound tokens
 //!
@@ -330,6 +365,7 @@ mod preset;
 mod problems;
 mod public_url;
 mod reader;
+mod scope_hierarchy;
 mod settings;
 mod shown;
 mod stand_in;

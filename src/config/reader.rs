@@ -256,6 +256,18 @@ impl<'t> Table<'t> {
         found
     }
 
+    /// All entries, for a table whose names are not those of settings. One that is set twice is refused.
+    pub(super) fn entries(self, reader: &mut Reader) -> Vec<(&'t str, Node<'t>)> {
+        let entry = |(name, tree): &'t (String, Tree)| (&**name, Node { tree, path: self.path.name(name.clone()) });
+        let entries: Vec<_> = self.entries.iter().map(entry).collect();
+        for (at, (name, node)) in entries.iter().enumerate() {
+            if entries[..at].iter().any(|(earlier, _)| earlier == name) {
+                reader.refuse(&node.path, "set twice");
+            }
+        }
+        entries
+    }
+
     /// The setting of that name, which is required.
     pub(super) fn require(&mut self, reader: &mut Reader, name: &'static str, expected: &str) -> Option<Node<'t>> {
         let node = self.get(name);

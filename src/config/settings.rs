@@ -7,6 +7,7 @@ use super::issuer;
 use super::metadata;
 use super::path::Path;
 use super::reader::{Node, Reader};
+use super::scope_hierarchy;
 use super::stand_in;
 use super::tree::Tree;
 use crate::ResourceServer;
@@ -49,6 +50,9 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     }
     if let Some(dpop) = table.get("dpop").and_then(|node| dpop::read(reader, &node)) {
         builder = builder.dpop(dpop);
+    }
+    if let Some(node) = table.get("scope_hierarchy") {
+        builder = builder.scope_hierarchy(scope_hierarchy::read(reader, &node));
     }
     table.finish(reader);
     for Mistake { place, error } in builder.mistakes() {

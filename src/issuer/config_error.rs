@@ -5,7 +5,7 @@ use super::text_error::TextError;
 #[cfg(feature = "introspection")]
 use crate::introspection::InvalidIntrospection;
 use crate::keys::UrlError;
-use crate::redact;
+use crate::redact::{self, Excerpt};
 
 /// Why a server cannot be built: one sentence for the operator, with the value in question.
 ///
@@ -80,6 +80,13 @@ pub enum ConfigError {
         value: String,
         /// What is wrong with it.
         reason: UrlError,
+    },
+    /// Scopes imply each other in a circle. The narrowest of them would then be worth as much as the broadest, which is more often a
+    /// mistake in the hierarchy than meant. Of two names for one scope, let the one that old tokens have imply the other.
+    #[error("a scope of the hierarchy implies itself: {}, expected no circle", circle(.scopes))]
+    ScopeCircle {
+        /// The scopes, from one on until the same one again. Each implies the next.
+        scopes: Vec<String>,
     },
     /// The builder trusts no issuer.
     #[error("the server trusts no issuer, expected at least one")]
@@ -221,6 +228,7 @@ impl ConfigError {
             Self::Introspection { issuer: value, .. } => other.clone_into(value),
             Self::MetadataAlgorithm
             | Self::MetadataDeniesDpop
+            | Self::ScopeCircle { .. }
             | Self::NoIssuer
             | Self::EmptyIssuer
             | Self::Leeway { .. }
@@ -229,6 +237,11 @@ impl ConfigError {
         }
         self
     }
+}
+
+/// The scopes, of which each implies the next.
+fn circle(scopes: &[String]) -> Excerpt {
+    scopes.join(" implies ").into()
 }
 
 /// The value in quotation marks.

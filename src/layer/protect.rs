@@ -69,7 +69,8 @@ impl<R> ProtectLayer<R> {
     }
 
     /// Requires that tokens satisfy `requirement`, as the requirement does as an inner layer. In addition, the challenge to a
-    /// request without credentials names the scope to ask for (RFC 6750 §3), which clients of the Model Context Protocol rely on.
+    /// request without credentials names the scope to ask for (RFC 6750 §3), which clients of the Model Context Protocol rely on, and
+    /// the refusal of an inner [`Require`] names what both need, so that a client which asks for exactly that is not refused again.
     /// If it is called again, both requirements must be satisfied.
     ///
     /// Default: every valid token is accepted.
@@ -83,7 +84,8 @@ impl<R> ProtectLayer<R> {
     }
 
     /// The scope that the challenge to a request without credentials names (RFC 6750 §3): for requirements on inner layers, which
-    /// such a request does not reach.
+    /// such a request does not reach. `offline_access` in it is left out, as in every challenge, because no operation of a resource needs
+    /// it, and so are scopes that another one of them [implies](crate::token::ScopeHierarchy).
     ///
     /// Default: the scope of the [requirement](Self::require) of this layer, if it names one.
     pub fn challenge_scope(mut self, scope: Scope) -> Self {

@@ -186,7 +186,7 @@ impl<R> RequestState<R> {
         if let Some(requirement) = requirement {
             server.check(&token, requirement)?;
         }
-        Context::grant(server.clone(), token, request.extensions_mut());
+        Context::grant(server.clone(), token, requirement.clone(), request.extensions_mut());
         if let Some(proof) = proof {
             if let Some(used) = proof.used {
                 used.note(request.extensions_mut());
@@ -232,7 +232,7 @@ impl<R> RequestState<R> {
             return Ok(());
         }
         let of_requirement = || requirement.as_ref().and_then(Require::scope_to_ask_for);
-        Err(server.no_credentials(challenge_scope.clone().or_else(of_requirement).as_ref()))
+        Err(server.no_credentials(challenge_scope.clone().or_else(of_requirement)))
     }
 
     fn restrict_caching(&self, headers: &mut HeaderMap) {

@@ -1,5 +1,5 @@
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::protocol::Protocol;
@@ -25,7 +25,29 @@ use crate::Rejection;
 pub struct Grpc;
 
 impl Grpc {
-    /// The gRPC status code of a refusal, for a handler that makes a `tonic::Status` of it.
+    /// A refusal as the headers of a gRPC response, for a handler that returns a `tonic::Status`: code, message, and as metadata
+    /// the challenges, `retry-after`, `dpop-nonce` and `cache-control`. They are those of a refusal by the layer.
+    ///
+    /// Every version of tonic that has version 1 of `http` reads them with `from_header_map`, which is `Some` for them:
+    ///
+    /// ```
+    /// use tonic::Status;
+    /// use tower_bearer::Rejection;
+    /// use tower_bearer::rejection::Grpc;
+    ///
+    /// fn refused(rejection: &Rejection) -> Status {
+    ///     Status::from_header_map(&Grpc::status(rejection)).unwrap_or_else(|| Status::internal("no status"))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn status(rejection: &Rejection) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        Self::write_status(rejection, &mut headers);
+        rejection.write_headers(&mut headers);
+        headers
+    }
+
+    /// The gRPC status code of a refusal.
     #[must_use]
     pub fn code(rejection: &Rejection) -> i32 {
         match rejection.status() {
@@ -35,6 +57,15 @@ impl Grpc {
             StatusCode::INTERNAL_SERVER_ERROR => 13,
             _ => 16,
         }
+    }
+
+    /// Writes the code and the message.
+    fn write_status(rejection: &Rejection, headers: &mut HeaderMap) {
+        headers.insert(HeaderName::from_static("grpc-status"), Self::code(rejection).into());
+        let message = percent_encoded(Self::message(rejection));
+        headers.extend(
+            HeaderValue::try_from(message).ok().map(|message| (HeaderName::from_static("grpc-message"), message)),
+        );
     }
 
     /// The sentence that goes with it.
@@ -49,11 +80,7 @@ impl<B: Default> Respond<B> for Grpc {
         let mut response = Response::new(B::default());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        headers.insert(HeaderName::from_static("grpc-status"), Self::code(rejection).into());
-        let message = percent_encoded(Self::message(rejection));
-        headers.extend(
-            HeaderValue::try_from(message).ok().map(|message| (HeaderName::from_static("grpc-message"), message)),
-        );
+        Self::write_status(rejection, headers);
         response
     }
 

@@ -56,6 +56,14 @@ use crate::{AccessToken, Scope};
 /// | lacks a scope | 403 `insufficient_scope` with the whole `scope` that is needed (RFC 6750 §3.1) |
 /// | lacks a role or anything else | 403 `insufficient_scope` |
 ///
+/// The answer of an inner layer names what the request needs in all: its own requirement, and that of the
+/// [protecting layer](crate::layer::ProtectLayer::require). Requirements on layers in between are not in it, because a layer that has let
+/// a request pass leaves no trace in it. A client that asks for exactly that scope, and loses one of those in between, is told of it
+/// next. So give what many routes need to the protecting layer.
+///
+/// The `scope` is without scopes that another one of them [implies](crate::token::ScopeHierarchy). `offline_access` is not in it
+/// either, because it concerns the authorization server and not this one. If nothing is left, there is no `scope`.
+///
 /// A credential that is not a token, because the layer [ignores](crate::layer::ProtectLayer::ignore_tokens) it, gets 401 `invalid_token`
 /// unless an [extension](Self::or_extension) satisfies the requirement.
 ///

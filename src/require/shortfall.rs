@@ -51,7 +51,8 @@ impl Shortfall {
     }
 
     /// The whole scope that the operation needs, including what the token grants, because a client asks for exactly this scope
-    /// (RFC 6750 §3.1).
+    /// (RFC 6750 §3.1). In a [rejection](crate::Rejection::shortfall) it is the scope of the challenge: without scopes that another one
+    /// of them [implies](crate::token::ScopeHierarchy), and without `offline_access`.
     ///
     /// It is `None` unless the token lacks scope or authentication. With the latter it is stated because the new token needs the
     /// scope too.
@@ -87,6 +88,12 @@ impl Shortfall {
     #[must_use]
     pub fn description(&self) -> Option<&'static str> {
         self.description.filter(|_| self.lack() == Lack::Privileges)
+    }
+
+    /// The same, where the client is told something else of the scope that is needed.
+    pub(crate) fn with_scope(mut self, told: impl FnOnce(Scope) -> Option<Scope>) -> Self {
+        self.needs.scope = self.needs.scope.and_then(told);
+        self
     }
 
     /// What is lacking and needed for two rules that both have to hold.

@@ -28,6 +28,7 @@ impl Builder {
         }
         let metadata = self.resource_metadata()?;
         let challenges = self.challenges(metadata.as_ref())?;
+        let implied_scopes = self.implied_scopes()?.map(Arc::new);
         let pending = PendingLookups::default();
         let issuers = self.issuers.iter().map(|issuer| self.trusted(issuer, &pending).map(Arc::new));
         let issuers = issuers.collect::<Result<_, _>>()?;
@@ -37,6 +38,7 @@ impl Builder {
                 identity: ServerIdentity::next(),
                 clock: self.clock,
                 parse_claims: self.claims.map(|claims| claims.parse),
+                implied_scopes,
             },
             verified: VerifiedTokens::new(&self.token_cache),
             known_headers: KnownHeaders::default(),

@@ -8,6 +8,7 @@ use super::claims_extension::ClaimsExtension;
 use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
+use crate::token::ScopeHierarchy;
 use crate::validation::{Profile, TokenCache};
 use crate::{Issuer, ResourceServer};
 
@@ -41,6 +42,7 @@ pub struct Builder {
     pub(super) metadata: Option<Metadata>,
     pub(super) token_cache: TokenCache,
     pub(super) dpop: Option<Dpop>,
+    pub(super) scope_hierarchy: ScopeHierarchy,
 }
 
 impl Builder {
@@ -56,6 +58,7 @@ impl Builder {
             metadata: None,
             token_cache: TokenCache::default(),
             dpop: None,
+            scope_hierarchy: ScopeHierarchy::new(),
         }
     }
 
@@ -149,6 +152,18 @@ impl Builder {
         self.dpop = Some(dpop);
         self
     }
+
+    /// Which scopes imply others, for all tokens and all challenges of this server: see [`ScopeHierarchy`].
+    ///
+    /// A token that grants `files` then satisfies `Require::scope("files:read")`, if `files` implies `files:read`. The scope of a token
+    /// is expanded once, when the token is validated. A remembered token keeps the expanded scope, which counts as its memory
+    /// ([`TokenCache::bytes`]).
+    ///
+    /// Default: no scope implies another, because RFC 6749 §3.3 gives the names of scopes no meaning.
+    pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
+        self.scope_hierarchy = hierarchy;
+        self
+    }
 }
 
 impl fmt::Debug for Builder {
@@ -159,6 +174,7 @@ impl fmt::Debug for Builder {
             .field("profile", &self.profile)
             .field("leeway", &self.leeway)
             .field("dpop", &self.dpop)
+            .field("scope_hierarchy", &self.scope_hierarchy)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 use http::Extensions;
 
 use super::resource_server::ResourceServer;
-use crate::AccessToken;
+use crate::{AccessToken, Require};
 
 /// What the protecting layer stores in a request for inner layers and extractors. Its type is private, so no other code can
 /// store one.
@@ -14,7 +14,11 @@ pub(crate) struct Context {
 /// Why the request has passed the layer.
 #[derive(Clone)]
 enum Basis {
-    Token(AccessToken),
+    Token {
+        token: AccessToken,
+        /// The requirement of the layer, which the token satisfies.
+        satisfied: Option<Require>,
+    },
     /// An extension that satisfies the requirement of the layer in place of a token.
     Extension,
     /// It has no credentials, and that is allowed.
@@ -23,8 +27,8 @@ enum Basis {
 
 /// The access that the protecting layer has granted to a request.
 pub(crate) enum Access<'a> {
-    /// The request has a valid token.
-    Granted(&'a ResourceServer, &'a AccessToken),
+    /// The request has a valid token, which satisfies the requirement of the layer, if there is one.
+    Granted { server: &'a ResourceServer, token: &'a AccessToken, satisfied: Option<&'a Require> },
     /// The layer ignores the credential of the request, and an extension satisfies its requirement. There is no token.
     ByExtension(&'a ResourceServer),
     /// The request has no credentials, and that is allowed.
@@ -36,7 +40,9 @@ pub(crate) enum Access<'a> {
 impl Context {
     pub(crate) fn access(extensions: &Extensions) -> Access<'_> {
         match extensions.get::<Self>() {
-            Some(Self { server, basis: Basis::Token(token) }) => Access::Granted(server, token),
+            Some(Self { server, basis: Basis::Token { token, satisfied } }) => {
+                Access::Granted { server, token, satisfied: satisfied.as_ref() }
+            }
             Some(Self { server, basis: Basis::Extension }) => Access::ByExtension(server),
             Some(Self { server, basis: Basis::Anonymous }) => Access::Anonymous(server),
             None => Access::Unprotected,
@@ -53,12 +59,18 @@ impl Context {
         extensions.remove::<AccessToken>();
     }
 
-    pub(crate) fn grant(server: ResourceServer, token: AccessToken, extensions: &mut Extensions) {
+    /// `satisfied` is the requirement of the layer.
+    pub(crate) fn grant(
+        server: ResourceServer,
+        token: AccessToken,
+        satisfied: Option<Require>,
+        extensions: &mut Extensions,
+    ) {
         if let (Some(claims), Some(parsed)) = (server.claims_extension(), token.parsed_claims()) {
             (claims.insert)(parsed, extensions);
         }
         extensions.insert(token.clone());
-        extensions.insert(Self { server, basis: Basis::Token(token) });
+        extensions.insert(Self { server, basis: Basis::Token { token, satisfied } });
     }
 
     pub(crate) fn grant_by_extension(server: ResourceServer, extensions: &mut Extensions) {

@@ -96,6 +96,17 @@ impl ResourceServer {
 
     /// The verdict without the checks of a request, and the steps to it.
     pub(super) async fn explain_valid(&self, token: &str) -> (Result<AccessToken, VerifyError>, Vec<Step>) {
+        let (verdict, mut steps) = self.explain_claims(token).await;
+        if let (Ok(token), Some(_)) = (&verdict, &self.0.validator.context.implied_scopes)
+            && let Some(scope) = steps.iter_mut().find(|step| step.name == "scope")
+        {
+            let implied = quoted(Some(token.scope().as_str()));
+            scope.found = format!("{}; with what it implies {implied}", scope.found);
+        }
+        (verdict, steps)
+    }
+
+    async fn explain_claims(&self, token: &str) -> (Result<AccessToken, VerifyError>, Vec<Step>) {
         #[cfg(feature = "introspection")]
         if let Some(explained) = self.explain_introspected(token).await {
             return explained;

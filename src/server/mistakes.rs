@@ -21,6 +21,7 @@ use crate::keys::{self, Encryption, KeySource};
 use crate::metadata::{Metadata, ResourceMetadata};
 #[cfg(feature = "introspection")]
 use crate::redact;
+use crate::token::ImpliedScopes;
 use crate::validation::Subjects;
 
 /// The maximum leeway.
@@ -95,6 +96,7 @@ impl Builder {
         if self.realm.is_some() {
             mistakes.note(Place::of(&["realm"]), self.challenges(None));
         }
+        mistakes.note(Place::of(&["scope_hierarchy"]), self.implied_scopes());
         if self.issuers.is_empty() {
             mistakes.note(Place::of(&[]), Err::<(), _>(ConfigError::NoIssuer));
         }
@@ -137,6 +139,11 @@ impl Builder {
         let mut known = BTreeSet::new();
         let authorization_servers = identifiers.filter(|identifier| known.insert(*identifier));
         Ok(Some(ResourceMetadata::new(&resource, url, authorization_servers, metadata)))
+    }
+
+    /// What the hierarchy of scopes implies; `None` if no scope implies another.
+    pub(super) fn implied_scopes(&self) -> Result<Option<ImpliedScopes>, ConfigError> {
+        ImpliedScopes::new(&self.scope_hierarchy).map_err(|scopes| ConfigError::ScopeCircle { scopes })
     }
 
     pub(super) fn challenges(&self, metadata: Option<&ResourceMetadata>) -> Result<Challenges, ConfigError> {

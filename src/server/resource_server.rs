@@ -16,7 +16,7 @@ use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, VerifiedTokens, VerifyError};
-use crate::{AccessToken, Rejection, Require, Scope};
+use crate::{AccessToken, Rejection};
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
@@ -136,38 +136,6 @@ impl ResourceServer {
         self.0.metadata.as_ref()
     }
 
-    /// Checks that `token` satisfies `requirement` now: for a handler that learns late what it needs. A token that has expired in
-    /// the meantime is refused with 401 `invalid_token`. The error is the response to send.
-    ///
-    /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers,
-    /// expect another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500
-    /// whatever it grants, and the mistake is logged as an error. [`Require::check`] checks the requirement alone.
-    ///
-    /// ```
-    /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
-    /// # struct Payment { amount: u64 }
-    /// async fn pay(api: ResourceServer, token: AccessToken, payment: Payment) -> Result<String, Rejection> {
-    ///     if payment.amount > 1000 {
-    ///         api.check(&token, &Require::token().and_acr("urn:example:mfa"))?;
-    ///     }
-    ///     Ok("paid".to_owned())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The refusal, as documented at [`Require`].
-    pub fn check(&self, token: &AccessToken, requirement: &Require) -> Result<(), Rejection> {
-        if !token.was_validated_by(self.0.validator.context.identity) {
-            return Err(Rejection::token_of_another_server(token.issuer()));
-        }
-        requirement.check(token, self.0.validator.clock().now()).map_err(|shortfall| {
-            tracing::debug!(%shortfall, "request refused");
-            let used = if token.confirmation().is_some() { Scheme::Dpop } else { Scheme::Bearer };
-            Rejection::falls_short(self.0.challenges.falls_short(used, &shortfall), shortfall)
-        })
-    }
-
     /// Which schemes of the `Authorization` header hold tokens.
     pub(crate) fn schemes(&self) -> Schemes {
         if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
@@ -209,12 +177,6 @@ impl ResourceServer {
             Verdict::Token(Err(error)) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
             Verdict::Proof(accepted, answer) => self.admit_fresh(accepted, answer, span),
         }
-    }
-
-    /// The refusal of a request without credentials, with the scope to ask for if it is known.
-    pub(crate) fn no_credentials(&self, scope: Option<&Scope>) -> Rejection {
-        tracing::debug!(error = "no credentials", "request refused");
-        Rejection::new(RejectionKind::NoCredentials, self.0.challenges.no_credentials(scope))
     }
 
     pub(crate) fn invalid_request(&self, used: Scheme) -> Rejection {

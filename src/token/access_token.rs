@@ -147,7 +147,8 @@ impl AccessToken {
         self.0.audience.iter().map(|audience| self.text(audience))
     }
 
-    /// What the token grants.
+    /// What the token grants: what the issuer has written into it, and after that what these scopes
+    /// [imply](crate::server::Builder::scope_hierarchy) at this server. [`claims`](Self::claims) have it as it was written.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.0.scope

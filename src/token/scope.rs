@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::jose::Strings;
 use crate::redact::Excerpt;
 
+/// What a client asks an authorization server for to get a refresh token (OpenID Connect Core §11). No operation of a resource needs
+/// it, so no resource server should tell clients to ask for it.
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
+
 /// A set of scope tokens (RFC 6749 §3.3): what a token grants, or what an operation needs.
 ///
 /// Scope tokens compare case-sensitively and as a whole. As text, and with serde, a scope is its tokens with one space between
@@ -57,6 +61,27 @@ impl Scope {
     pub(crate) fn and(self, other: &Self) -> Self {
         let more = other.iter().filter(|token| !self.contains(token));
         Self(self.iter().chain(more).collect::<Vec<_>>().join(" ").into())
+    }
+
+    /// Its scope tokens that `keep` accepts, or `None` if there are none. The text stays as it is if all are kept.
+    pub(crate) fn filtered(self, keep: impl Fn(&str) -> bool) -> Option<Self> {
+        if self.iter().all(&keep) {
+            return Some(self).filter(|scope| !scope.is_empty());
+        }
+        let kept: Vec<&str> = self.iter().filter(|token| keep(token)).collect();
+        (!kept.is_empty()).then(|| Self(kept.join(" ").into()))
+    }
+
+    /// With these scope tokens after its own.
+    pub(super) fn followed_by<'a>(self, more: impl Iterator<Item = &'a str>) -> Self {
+        let mut text = String::from(self.0);
+        for token in more {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(token);
+        }
+        Self(text.into())
     }
 
     /// The empty scope. Only a token can have it: a requirement of nothing would be a mistake.

@@ -43,7 +43,7 @@ impl<'a> IntrospectedToken<'a> {
         rules::check_after_signature(&facts, payload)?;
         let exp = self.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
         let validated = Validated {
-            scope: facts.scope(),
+            scope: server.all_granted(facts.scope()),
             validity: Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat },
             client_claim: policy.dialect.client,
             subject_claim: policy.subject,

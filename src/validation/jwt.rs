@@ -57,7 +57,7 @@ pub(super) fn validate(
             store.verified(algorithm, key);
         }
         let time = TimePolicy { clock: Arc::clone(&server.clock), leeway };
-        let token = token.into_access_token(&verified, server.identity, time, server.parse_claims)?;
+        let token = token.into_access_token(&verified, time, server)?;
         return Ok(Outcome::Accepted(token, Evidence::Key(key)));
     }
 }

@@ -2,6 +2,7 @@ use std::time::SystemTime;
 
 use super::policy::Policy;
 use super::rules::{self, Facts};
+use super::server_context::ServerContext;
 use super::spiffe_id::trust_domain_of;
 use super::token_error::TokenError;
 use crate::AccessToken;
@@ -9,8 +10,7 @@ use crate::Scope;
 use crate::jose::{
     Algorithm, JwkSet, KeyIdentity, KnownHeaders, Scratch, SignatureError, Unverified, Verified, VerifyingKey,
 };
-use crate::token::claims::ParseClaims;
-use crate::token::{NumericDate, RegisteredClaims, ServerIdentity, TimePolicy, Validated, Validity};
+use crate::token::{NumericDate, RegisteredClaims, TimePolicy, Validated, Validity};
 
 /// The maximum length of a token, in bytes: ML-DSA tokens have 4 to 7 KB. A longer token is not parsed.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -129,9 +129,8 @@ impl<'t> CheckedToken<'t> {
     pub(crate) fn into_access_token(
         self,
         verified: &Verified<'_>,
-        server: ServerIdentity,
         time: TimePolicy,
-        parse_claims: Option<ParseClaims>,
+        server: &ServerContext,
     ) -> Result<AccessToken, TokenError> {
         let Self { mut token, scope, validity, policy, now } = self;
         rules::check_after_signature(&token.facts(policy, now), verified.into())?;
@@ -140,7 +139,9 @@ impl<'t> CheckedToken<'t> {
             token.claims.iss = Some(policy.issuer.name().to_owned().into());
         }
         let (client_claim, subject_claim) = (policy.dialect.client, policy.subject);
-        let validated = Validated { scope, validity, client_claim, subject_claim, server, time };
-        AccessToken::new(verified.into(), token.claims, validated, parse_claims).map_err(TokenError::from)
+        // Not before the signature is verified: a stranger's scope costs no expansion.
+        let (scope, identity) = (server.all_granted(scope), server.identity);
+        let validated = Validated { scope, validity, client_claim, subject_claim, server: identity, time };
+        AccessToken::new(verified.into(), token.claims, validated, server.parse_claims).map_err(TokenError::from)
     }
 }

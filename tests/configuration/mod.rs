@@ -10,6 +10,7 @@ mod introspection_mistakes;
 mod mistakes;
 mod near_misses;
 mod placeholders;
+mod scope_hierarchy;
 mod settings;
 
 use tower_bearer::ResourceServer;

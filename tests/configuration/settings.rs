@@ -210,6 +210,7 @@ fn every_setting_is_documented() {
     learn("'?' = 1", "");
     learn("token_cache.'?' = 1", "token_cache.");
     learn("metadata.'?' = 1", "metadata.");
+    learn("scope_hierarchy = [{ '?' = 1 }]", "scope_hierarchy[].");
     learn("dpop.'?' = 1", "dpop.");
     learn("dpop.nonces.'?' = 1", "dpop.nonces.");
     learn("dpop.forward_auth.'?' = 1", "dpop.forward_auth.");
