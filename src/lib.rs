@@ -147,6 +147,8 @@ pub mod layer;
 // Pages of documentation. A build does not need them.
 #[cfg(any(doc, doctest))]
 pub mod manual;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod metadata;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -36,6 +36,9 @@ use crate::Scope;
 use crate::redact::Excerpt;
 use crate::token::OFFLINE_ACCESS;
 
+/// RFC 9728 §3.1.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
 /// The parameters of the metadata document that do not follow from the server's configuration.
 ///
 /// By default the document has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
@@ -185,7 +188,7 @@ impl ResourceMetadata {
         parameters.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
         // RFC 9728 §3.1: inserted between host and path. A path that is only a slash is removed first.
         let path = if url.path() == "/" { "" } else { url.path() };
-        url.set_path(&format!("/.well-known/oauth-protected-resource{path}"));
+        url.set_path(&format!("{WELL_KNOWN}{path}"));
         Self { url, json: Value::from(parameters).to_string().into() }
     }
 
@@ -202,6 +205,16 @@ impl ResourceMetadata {
     #[must_use]
     pub fn path(&self) -> &str {
         self.url.path()
+    }
+
+    /// Every path to serve the document at: [`path`](Self::path) and, if the resource's identifier has a path, also
+    /// `/.well-known/oauth-protected-resource`.
+    ///
+    /// Clients of the Model Context Protocol that have no challenge try both, in this order. The second one is right only if all of the
+    /// host is this resource: RFC 9728 defines it for a resource without a path.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let root = (self.path() != WELL_KNOWN).then_some(WELL_KNOWN);
+        std::iter::once(self.path()).chain(root)
     }
 
     /// The document, as JSON.

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use crate::architecture::sources;
 
-/// The line has one of the forms `Row A1.` and `Rows A1 to A4, B2.`. Sections that the checklist does not have yet (P)
-/// are passed over.
+/// The line has one of the forms `Row A1.` and `Rows A1 to A4, B2.`. Sections that the checklist does not have are passed over.
 #[test]
 fn every_row_that_a_test_names_is_in_the_checklist() {
     let checklist = fs::read_to_string("docs/conformance.md").unwrap();

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# The long runs, from a random seed that is printed: ten times as many properties, a million junk proofs, then each fuzz target and
-# the soak program for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
+# The long runs, from a random seed that is printed: every combination of features, ten times as many properties, a million junk
+# proofs, then each fuzz target and the soak program for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-600}
 seed=${SEED:-$((RANDOM << 15 | RANDOM))}
 echo "SEED=$seed"
+
+for features in "" {,http-client,introspection}{,\ axum}{,\ jsonwebtoken}{,\ mcp}{,\ metrics}{,\ serde}{,\ testing}; do
+    cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
+done
 
 export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTEST_CASES=2560
 cargo test --locked --all-features --lib

@@ -28,6 +28,7 @@ cargo run --locked --quiet -p me -- --once
 cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet -p me -- --once --dpop required --dpop-nonce
 cargo run --locked --quiet -p me -- --once --opaque
+cargo run --locked --quiet -p mcp -- --once
 
 step lints
 # Every kind of target is named: --all-targets would make tests of what says that it has none.
@@ -37,10 +38,17 @@ CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz
 CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
-# All of them: what each feature adds stands by itself.
-for features in "" {,http-client,introspection}{,\ axum}{,\ jsonwebtoken}{,\ metrics}{,\ serde}{,\ testing}; do
-    cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
+# None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.
+features=(http-client introspection axum jsonwebtoken mcp metrics serde testing)
+lint() { cargo clippy --locked --quiet --lib --no-default-features --features "$*" -- -D warnings; }
+lint
+lint "${features[@]}"
+for feature in "${features[@]}"; do
+    lint "$feature"
+    lint $(printf '%s\n' "${features[@]}" | grep -vx "$feature")
 done
+# The second one includes the first.
+lint "${features[@]:2}"
 
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features

@@ -15,6 +15,7 @@ mod cases;
 mod end_to_end;
 mod hand_written;
 mod opaque;
+mod operations;
 mod proofs;
 #[path = "../support/mod.rs"]
 mod support;
@@ -35,6 +36,7 @@ use cases::{Cases, ROUNDS};
 use end_to_end::end_to_end;
 use hand_written::hand_written;
 use opaque::opaque;
+use operations::operations;
 use proofs::proofs;
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
@@ -47,7 +49,7 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 10] = [
+    let parts: [(&str, Part); 11] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
@@ -56,6 +58,7 @@ fn main() {
         ("refusals", refusals),
         ("proofs", proofs),
         ("opaque", opaque),
+        ("operations", operations),
         ("two_threads", two_threads),
         ("end_to_end", end_to_end),
     ];

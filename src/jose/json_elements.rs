@@ -4,7 +4,33 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+#[cfg(feature = "mcp")]
+use super::json_error::JsonError;
 use super::strict_json::{Member, Members, Object, Skip, Walk};
+
+/// Reads `bytes` as one object, or as an array of objects, and gives the members of each object to `each`. A value in the array that is
+/// no object has no members.
+///
+/// Objects and arrays may nest as deep as `serde_json` reads them, which is 128 levels: what is read is no token but a message of the
+/// application.
+#[cfg(feature = "mcp")]
+pub(crate) fn read_objects<'de, M: Members<'de> + Default>(
+    bytes: &'de [u8],
+    mut each: impl FnMut(M),
+) -> Result<(), JsonError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut walk = Walk::new(text, u8::MAX);
+    let read = if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let each = |members, _: &str| each(members);
+        Elements { each, walk: &mut walk, depth: 1, members: PhantomData }.deserialize(&mut json).map(|_| ())
+    } else {
+        let mut members = M::default();
+        let object = Object { members: &mut members, walk: &mut walk, depth: 1 };
+        object.deserialize(&mut json).map(|()| each(members))
+    };
+    read.and_then(|()| json.end()).map_err(|error| walk.fault_of(&error))
+}
 
 impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
     /// Reads the elements of an array one by one: `each` gets what was read of the element's members, and the element as it is

@@ -41,6 +41,8 @@ pub(crate) use base64url::encode as encode_base64url;
 pub(crate) use embedded_key::parsed_and_verified;
 pub(crate) use embedded_key::{EmbeddedKey, ParsedKey};
 pub(crate) use header::Header;
+#[cfg(feature = "mcp")]
+pub(crate) use json_elements::read_objects;
 pub(crate) use json_strings::Strings;
 pub(crate) use jws::{Scratch, SignatureError, Unverified, Verified};
 pub(crate) use jws_with_key::JwsWithKey;

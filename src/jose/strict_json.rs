@@ -36,12 +36,9 @@ pub(crate) trait Members<'de> {
 pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut walk = Walk { text, names: SmallVec::new(), fault: None };
+    let mut walk = Walk::new(text, MAX_DEPTH);
     let read = Object { members, walk: &mut walk, depth: 1 }.deserialize(&mut json).and_then(|()| json.end());
-    read.map_err(|error| match error.classify() {
-        Category::Data => walk.fault.unwrap_or(JsonError::NotAnObject),
-        Category::Syntax | Category::Eof | Category::Io => JsonError::Syntax { column: error.column() },
-    })
+    read.map_err(|error| walk.fault_of(&error))
 }
 
 /// Reads `json` as a struct, from an object alone: serde would read one from an array of its members' values too. For documents of
@@ -60,9 +57,22 @@ pub(super) struct Walk<'de> {
     names: SmallVec<[Cow<'de, str>; 24]>,
     /// The first thing found wrong; serde's own error is a string and cannot carry it.
     fault: Option<JsonError>,
+    max_depth: u8,
 }
 
-impl Walk<'_> {
+impl<'de> Walk<'de> {
+    pub(super) fn new(text: &'de str, max_depth: u8) -> Self {
+        Self { text, names: SmallVec::new(), fault: None, max_depth }
+    }
+
+    /// What is wrong with a text that could not be read.
+    pub(super) fn fault_of(self, error: &serde_json::Error) -> JsonError {
+        match error.classify() {
+            Category::Data => self.fault.unwrap_or(JsonError::NotAnObject),
+            Category::Syntax | Category::Eof | Category::Io => JsonError::Syntax { column: error.column() },
+        }
+    }
+
     fn refuse<E: serde::de::Error>(&mut self, fault: JsonError) -> E {
         let error = E::custom(&fault);
         self.fault.get_or_insert(fault);
@@ -84,7 +94,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn deeper<E: serde::de::Error>(&mut self, depth: u8) -> Result<u8, E> {
-        if depth > MAX_DEPTH { Err(self.refuse(JsonError::TooDeep)) } else { Ok(depth + 1) }
+        if depth > self.max_depth { Err(self.refuse(JsonError::TooDeep)) } else { Ok(depth + 1) }
     }
 }
 

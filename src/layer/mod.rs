@@ -19,13 +19,23 @@ mod caching;
 mod future;
 mod ignored_tokens;
 mod metadata;
+#[cfg(feature = "mcp")]
+mod operations;
+#[cfg(feature = "mcp")]
+mod operations_future;
 mod protect;
 mod release;
 mod request_state;
 mod require;
+mod require_by;
 mod settings;
 
 pub use future::ResponseFuture;
 pub use metadata::MetadataService;
+#[cfg(feature = "mcp")]
+pub use operations::OperationsService;
+#[cfg(feature = "mcp")]
+pub use operations_future::OperationsFuture;
 pub use protect::{Protect, ProtectLayer};
 pub use require::{RequireFuture, RequireService};
+pub use require_by::{RequireBy, RequireByService};

@@ -43,17 +43,12 @@ where
     }
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        match check(&self.requirement, request.extensions()) {
-            Ok(()) => RequireFuture::inner(self.inner.call(request)),
-            Err(rejection) => {
-                release(&mut self.inner);
-                RequireFuture::refused(rejection)
-            }
-        }
+        RequireFuture::of(check(&self.requirement, request.extensions()), &mut self.inner, request)
     }
 }
 
-fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {
+/// Whether what the protecting layer has found satisfies `requirement`.
+pub(super) fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {
     match Context::access(extensions) {
         Access::Granted { server, token, satisfied } => server.check_within(satisfied, token, requirement),
         // The layer has no requirement, or it would have refused the request.
@@ -82,12 +77,19 @@ pin_project! {
 }
 
 impl<F> RequireFuture<F> {
-    fn inner(future: F) -> Self {
-        Self { state: RequireState::Inner { future } }
-    }
-
-    fn refused(rejection: Rejection) -> Self {
-        Self { state: RequireState::Refused { rejection: Some(rejection) } }
+    /// The future of `service` for a request that is passed on, or of a refusal.
+    pub(super) fn of<S, Req>(checked: Result<(), Rejection>, service: &mut S, request: Req) -> Self
+    where
+        S: Service<Req, Future = F> + Clone,
+    {
+        let state = match checked {
+            Ok(()) => RequireState::Inner { future: service.call(request) },
+            Err(rejection) => {
+                release(service);
+                RequireState::Refused { rejection: Some(rejection) }
+            }
+        };
+        Self { state }
     }
 }
 

@@ -63,6 +63,24 @@ impl Rejection {
         Self::without_challenge(RejectionKind::CrossSite)
     }
 
+    /// A message of which it is not known what it asks for.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn invalid_message() -> Self {
+        Self::without_challenge(RejectionKind::InvalidMessage)
+    }
+
+    /// A message that is longer than it may be.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn message_too_long() -> Self {
+        Self::without_challenge(RejectionKind::MessageTooLong)
+    }
+
+    /// A session of another subject, or none of this server.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn unknown_session() -> Self {
+        Self::without_challenge(RejectionKind::UnknownSession)
+    }
+
     /// `what` was used on a route that no layer protects.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
@@ -111,7 +129,9 @@ impl Rejection {
             | RejectionKind::InvalidProof
             | RejectionKind::NonceRequired
             | RejectionKind::InsufficientAuthentication => StatusCode::UNAUTHORIZED,
-            RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
+            RejectionKind::InvalidRequest | RejectionKind::InvalidMessage => StatusCode::BAD_REQUEST,
+            RejectionKind::MessageTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            RejectionKind::UnknownSession => StatusCode::NOT_FOUND,
             RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable
             | RejectionKind::IntrospectionUnavailable
@@ -122,7 +142,7 @@ impl Rejection {
     }
 
     /// The challenges of the response, each the value of one `WWW-Authenticate` header: at least one with every 400, 401 and 403,
-    /// unless it is [`RejectionKind::CrossSite`].
+    /// unless it is [`RejectionKind::CrossSite`] or [`RejectionKind::InvalidMessage`].
     pub fn challenges(&self) -> impl Iterator<Item = &HeaderValue> {
         self.challenges.iter()
     }
@@ -176,6 +196,9 @@ impl Rejection {
             }
             RejectionKind::NoCredentials
             | RejectionKind::CrossSite
+            | RejectionKind::InvalidMessage
+            | RejectionKind::MessageTooLong
+            | RejectionKind::UnknownSession
             | RejectionKind::KeysUnavailable
             | RejectionKind::IntrospectionUnavailable
             | RejectionKind::ReplayStoreUnavailable

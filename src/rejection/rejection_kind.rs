@@ -22,6 +22,15 @@ pub enum RejectionKind {
     /// The token came in a cookie with a request that another site caused: 403 without a challenge, because another token would
     /// not help. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
     CrossSite,
+    /// The body of a request to an MCP server is no JSON-RPC message, so it is not known what the request needs: 400 without a
+    /// challenge, because another token would not help.
+    InvalidMessage,
+    /// The body of a request to an MCP server is longer than the layer reads, so it is not known what the request needs: 413 without a
+    /// challenge.
+    MessageTooLong,
+    /// The session that a request to an MCP server names was begun with a token of another subject, or is none of this server: 404
+    /// without a challenge, after which an MCP client begins a new session.
+    UnknownSession,
     /// The issuer's keys are unavailable, so the token cannot be validated: 503 with `Retry-After`. The token may be valid, so there
     /// is no error code that would make the client discard it.
     KeysUnavailable,
@@ -42,7 +51,7 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
-    /// `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `invalid_message`, `message_too_long`, `unknown_session`, `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,6 +63,9 @@ impl RejectionKind {
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::InsufficientScope => "insufficient_scope",
             Self::CrossSite => "cross_site",
+            Self::InvalidMessage => "invalid_message",
+            Self::MessageTooLong => "message_too_long",
+            Self::UnknownSession => "unknown_session",
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::ReplayStoreUnavailable => "replay_store_unavailable",

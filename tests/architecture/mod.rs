@@ -12,7 +12,7 @@ use self::sources::{code, code_lines, module_path, paths};
 pub(crate) use self::sources::sources;
 
 /// What each top-level module may use of the others. The graph has no circle, because every module uses only those above it.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("clock", &[]),
     ("redact", &[]),
     ("jose", &["redact"]),
@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("validation", &["binding", "clock", "introspection", "jose", "keys", "metrics", "redact", "token"]),
     ("issuer", &["introspection", "jose", "keys", "redact", "token", "validation"]),
     ("require", &["redact", "token"]),
+    ("mcp", &["jose", "redact", "require", "token"]),
     ("challenge", &["credentials", "require", "token"]),
     ("metadata", &["redact", "token"]),
     ("rejection", &["binding", "challenge", "metrics", "require", "token"]),
@@ -54,7 +55,18 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ),
     (
         "layer",
-        &["binding", "credentials", "metadata", "metrics", "rejection", "require", "server", "token", "validation"],
+        &[
+            "binding",
+            "credentials",
+            "mcp",
+            "metadata",
+            "metrics",
+            "rejection",
+            "require",
+            "server",
+            "token",
+            "validation",
+        ],
     ),
     ("axum", &["rejection", "server", "token"]),
     ("testing", &["binding", "clock", "introspection", "issuer", "jose", "server", "token"]),
@@ -124,7 +136,16 @@ fn only_the_source_opens_sockets_only_the_clock_reads_time_only_the_layer_is_a_s
         ("Instant::now()", &["clock.rs", "testing/clock.rs"]),
         (
             "tower_service",
-            &["layer/protect.rs", "layer/future.rs", "layer/metadata.rs", "layer/require.rs", "layer/mod.rs"],
+            &[
+                "layer/future.rs",
+                "layer/metadata.rs",
+                "layer/mod.rs",
+                "layer/operations.rs",
+                "layer/operations_future.rs",
+                "layer/protect.rs",
+                "layer/require.rs",
+                "layer/require_by.rs",
+            ],
         ),
     ];
     let is_test = |path: &Path| path.iter().any(|part| part == "tests");

@@ -19,6 +19,8 @@ pub(crate) mod browser;
 mod opaque_tokens;
 mod pages;
 pub(crate) mod proofs;
+mod registration;
+mod resources;
 mod sign_in;
 mod tokens;
 

@@ -25,7 +25,7 @@ type Server = State<Arc<AuthorizationServer>>;
 /// `GET /authorize`: keeps the request beside the user's session, and goes on where the user has something to do.
 pub(super) async fn begin(State(server): Server, jar: CookieJar, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
-    let mut request = match AuthorizationRequest::parse(query, &server.clients, &server.scopes, &server.strong) {
+    let mut request = match AuthorizationRequest::parse(query, &server) {
         Ok(request) => request,
         Err(Refused::OnPage(reason)) => return pages::refusal(StatusCode::BAD_REQUEST, reason),
         Err(Refused::ByRedirect(error)) => return server.refuse(&error),
@@ -126,25 +126,25 @@ impl Session {
     fn consent(&mut self, id: &str) {
         if let Some(interaction) = self.interactions.get_mut(id) {
             interaction.has_consent = true;
-            self.consents.insert(interaction.request.client.id, interaction.request.scope.clone());
+            self.consents.insert(interaction.request.client.id.clone(), interaction.request.scope.clone());
         }
     }
 
     /// What a code will stand for, and the client's `state`. The request is over with that.
     fn finish(&mut self, id: &str) -> Option<(Authorization, Option<String>)> {
         let login = self.login.clone()?;
-        let AuthorizationRequest { client, state, scope, challenge, nonce, dpop_jkt, .. } =
+        let AuthorizationRequest { client, redirect_uri, state, scope, challenge, nonce, dpop_jkt, .. } =
             self.interactions.remove(id)?.request;
-        let (client_id, subject) = (client.id.to_owned(), login.subject.to_owned());
+        let (client_id, subject) = (client.id, login.subject.to_owned());
         let grant = Grant { client_id, subject, scope, acr: login.acr, auth_time: login.time, nonce };
-        Some((Authorization { grant, redirect_uri: client.redirect_uri, challenge, dpop_jkt }, state))
+        Some((Authorization { grant, redirect_uri, challenge, dpop_jkt }, state))
     }
 }
 
 impl Interaction {
     fn error(&self, error: &'static str, description: &'static str) -> ErrorResponse {
-        let AuthorizationRequest { client, state, .. } = self.request.clone();
-        ErrorResponse { redirect_uri: client.redirect_uri, state, error, description }
+        let AuthorizationRequest { redirect_uri, state, .. } = self.request.clone();
+        ErrorResponse { redirect_uri, state, error, description }
     }
 }
 

@@ -1,4 +1,7 @@
-//! The clients that are registered, each with its one redirect URI.
+//! The clients that are registered: those of the example, and those that have [registered themselves](super::registration).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::secrets;
 
@@ -18,30 +21,50 @@ pub(crate) const API_SECRET: &str = "the-secret-of-an-api-that-everybody-knows";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) id: &'static str,
-    pub(crate) name: &'static str,
-    /// Compared as a string, not as a pattern (RFC 9700 §2.1).
-    pub(crate) redirect_uri: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Compared as strings, not as patterns (RFC 9700 §2.1).
+    pub(crate) redirect_uris: Vec<String>,
     /// A client without one is public: it runs where it could keep none (RFC 6749 §2.1).
     secret: Option<&'static str>,
+    /// Nobody but the client says who it is.
+    pub(crate) is_self_registered: bool,
 }
 
-pub(crate) struct Clients(Vec<Client>);
+pub(crate) struct Clients {
+    known: Vec<Client>,
+    self_registered: Mutex<HashMap<String, Client>>,
+}
 
 impl Clients {
     pub(crate) fn new(app_redirect_uri: &str) -> Self {
-        let at_app = || app_redirect_uri.to_owned();
-        let app = Client { id: APP, name: "Example app", redirect_uri: at_app(), secret: None };
-        let web_app = Client { id: WEB_APP, name: "Example app", redirect_uri: at_app(), secret: Some(WEB_APP_SECRET) };
-        let redirect_uri = SERVICE_REDIRECT_URI.to_owned();
-        let service = Client { id: SERVICE, name: "Example service", redirect_uri, secret: Some(SERVICE_SECRET) };
-        let redirect_uri = "https://api.example.test/none".to_owned();
-        let api = Client { id: API, name: "Example API", redirect_uri, secret: Some(API_SECRET) };
-        Self(vec![app, web_app, service, api])
+        let known = [
+            (APP, "Example app", app_redirect_uri, None),
+            (WEB_APP, "Example app", app_redirect_uri, Some(WEB_APP_SECRET)),
+            (SERVICE, "Example service", SERVICE_REDIRECT_URI, Some(SERVICE_SECRET)),
+            (API, "Example API", "https://api.example.test/none", Some(API_SECRET)),
+        ];
+        let known = known.map(|(id, name, redirect_uri, secret)| Client {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            redirect_uris: vec![redirect_uri.to_owned()],
+            secret,
+            is_self_registered: false,
+        });
+        Self { known: known.into(), self_registered: Mutex::default() }
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<&Client> {
-        self.0.iter().find(|client| client.id == id)
+    pub(crate) fn get(&self, id: &str) -> Option<Client> {
+        let known = self.known.iter().find(|client| client.id == id).cloned();
+        known.or_else(|| self.self_registered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
+    }
+
+    /// A new public client, with an identifier that nobody has chosen.
+    pub(crate) fn register(&self, name: String, redirect_uris: Vec<String>) -> Client {
+        let client = Client { id: secrets::random(), name, redirect_uris, secret: None, is_self_registered: true };
+        let mut self_registered = self.self_registered.lock().unwrap_or_else(PoisonError::into_inner);
+        self_registered.insert(client.id.clone(), client.clone());
+        client
     }
 }
 

@@ -1,6 +1,6 @@
 //! What users have granted: codes that are redeemed once within a minute, and refresh tokens that change at every use.
 //!
-//! Pure: the time goes in as an argument. Access tokens are not in here: a JWT is valid for the five minutes that it says, and
+//! Pure: the time goes in as an argument. Access tokens are not in here: a JWT is valid for as long as it says, and
 //! an opaque one is [elsewhere](super::opaque).
 
 use std::collections::HashMap;

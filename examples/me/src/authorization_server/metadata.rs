@@ -16,6 +16,7 @@ pub(super) fn document(server: &AuthorizationServer) -> Value {
         "jwks_uri": server.issuer.jwks_url(),
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
+        "registration_endpoint": format!("{issuer}/register"),
         "revocation_endpoint": format!("{issuer}/revoke"),
         "scopes_supported": server.scopes.iter().collect::<Vec<_>>(),
         "response_types_supported": ["code"],

@@ -14,13 +14,12 @@ use super::secrets;
 /// What OpenID Connect expects of every provider, and a key of another kind than that of the access tokens.
 pub(crate) const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::RS256;
 
-/// Of an access token and of an ID token, in seconds.
-const LIFETIME: u64 = 300;
-
 /// By whom access tokens are issued, for which API, and for which key.
 pub(crate) struct Mint<'a> {
     pub(crate) issuer: &'a TestIssuer,
     pub(crate) audience: &'a str,
+    /// In seconds.
+    pub(crate) lifetime: u64,
     /// The thumbprint of the key that they are bound to, if the client has proved one.
     pub(crate) jkt: Option<&'a str>,
     /// Where opaque tokens are remembered. Without it, access tokens are JWTs.
@@ -53,8 +52,14 @@ impl Mint<'_> {
 
     /// RFC 9068 §2, and RFC 9449 §6.1 for a bound one.
     fn access_token(&self, subject: &str, client_id: &str, scope: &Scope) -> TokenBuilder {
-        let token = with_times(self.issuer.token()).audience(self.audience).subject(subject).client_id(client_id);
-        let token = token.scope(scope.as_str()).claim("jti", secrets::random());
+        let now = seconds(SystemTime::now());
+        let token = self.issuer.token().claim("iat", now).claim("exp", now + self.lifetime);
+        let token = token
+            .audience(self.audience)
+            .subject(subject)
+            .client_id(client_id)
+            .scope(scope.as_str())
+            .claim("jti", secrets::random());
         match self.jkt {
             Some(jkt) => token.claim("cnf", json!({ "jkt": jkt })),
             None => token,
@@ -64,14 +69,9 @@ impl Mint<'_> {
     fn answer(&self, access_token: &str, scope: &Scope) -> Value {
         let token_type = if self.jkt.is_some() { "DPoP" } else { "Bearer" };
         json!({
-            "access_token": access_token, "token_type": token_type, "expires_in": LIFETIME, "scope": scope.as_str(),
+            "access_token": access_token, "token_type": token_type, "expires_in": self.lifetime, "scope": scope.as_str(),
         })
     }
-}
-
-fn with_times(token: TokenBuilder) -> TokenBuilder {
-    let now = seconds(SystemTime::now());
-    token.claim("iat", now).claim("exp", now + LIFETIME)
 }
 
 /// OpenID Connect Core §2 and §3.1.3.6.

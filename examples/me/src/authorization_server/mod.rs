@@ -1,10 +1,11 @@
 //! An authorization server, **for development only**: one user whose password stands on the login page, one-time codes that
-//! are shown where they are asked for, registered clients whose secrets everybody knows, plain http, and everything in memory,
-//! without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
+//! are shown where they are asked for, registered clients whose secrets everybody knows, registration for everybody else, plain
+//! http, and everything in memory, without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!
 //! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
 //! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound
-//! to a key (RFC 9449), and opaque tokens with introspection (RFC 7662). A [`TestIssuer`] signs the tokens.
+//! to a key (RFC 9449), opaque tokens with introspection (RFC 7662), tokens for the resource that is named (RFC 8707), and clients
+//! that register themselves (RFC 7591). A [`TestIssuer`] signs the tokens.
 
 mod authorize;
 pub(crate) mod clients;
@@ -17,40 +18,53 @@ mod pages;
 mod parameters;
 mod pkce;
 pub(crate) mod proofs;
+mod registration;
 mod request;
 pub(crate) mod secrets;
 mod sessions;
+mod settings;
 mod token;
 pub(crate) mod users;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderName, Method};
 use serde_json::Value;
-use tower_bearer::Scope;
 use tower_bearer::dpop::EXPOSED_HEADERS;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::require::AcrValues;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
-use tower_http::cors::CorsLayer;
+use tower_bearer::{Issuer, Scope};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::clients::Clients;
 use self::grants::Grants;
 use self::opaque::OpaqueTokens;
 use self::proofs::Proofs;
 use self::sessions::Sessions;
+pub use self::settings::Settings;
 use crate::client_app;
 use crate::client_key::PROOF;
 
-pub(crate) struct AuthorizationServer {
+const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Clients of the Model Context Protocol send it to authorization servers too.
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// The server: what it knows, and what it keeps.
+pub struct AuthorizationServer {
     pub(crate) issuer: TestIssuer,
     /// The API that the access tokens are for, and what its scopes are.
     audience: String,
     api_scopes: Scope,
+    /// Of access tokens, in seconds.
+    token_lifetime: AtomicU64,
     /// All that can be granted.
     pub(crate) scopes: Scope,
     /// What being authenticated with a second factor is called.
@@ -63,13 +77,6 @@ pub(crate) struct AuthorizationServer {
     memory: Mutex<Memory>,
 }
 
-/// What access tokens are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenForm {
-    Jwt,
-    Opaque,
-}
-
 /// What changes.
 #[derive(Default)]
 struct Memory {
@@ -78,47 +85,55 @@ struct Memory {
 }
 
 impl AuthorizationServer {
-    /// `origin` is where it will be reached, and its issuer identifier.
-    pub(crate) fn new(
-        origin: &str,
-        audience: &str,
-        api_scopes: &Scope,
-        strong: &AcrValues,
-        app_redirect_uri: &str,
-        proofs: Option<Proofs>,
-        form: TokenForm,
-    ) -> Arc<Self> {
+    /// Starts the server. It answers as soon as its [`router`](Self::router) is served at its origin.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the text is good")]
+    pub fn new(settings: Settings) -> Arc<Self> {
+        let Settings { origin, audience, api_scopes, strong, app_redirect_uri, proofs, is_opaque } = settings;
         tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
-        let issuer = TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(origin).start();
+        let issuer =
+            TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(&origin).start();
         let scopes = format!("openid offline_access {api_scopes}");
         let server = Self {
             issuer,
-            audience: audience.to_owned(),
-            api_scopes: api_scopes.clone(),
+            audience,
+            token_lifetime: AtomicU64::new(TOKEN_LIFETIME.as_secs()),
             scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
-            strong: strong.clone(),
-            clients: Clients::new(app_redirect_uri),
+            api_scopes,
+            strong,
+            clients: Clients::new(&app_redirect_uri),
             proofs,
-            opaque: (form == TokenForm::Opaque).then(OpaqueTokens::default),
+            opaque: is_opaque.then(OpaqueTokens::default),
             memory: Mutex::default(),
         };
         server.issuer.set_metadata(metadata::document(&server));
         Arc::new(server)
     }
 
-    /// The page of `app` may call what pages call; where users go themselves, no other page has any business.
-    pub(crate) fn router(self: Arc<Self>, app: HeaderValue) -> Router {
+    /// This server, as an API trusts it.
+    pub fn issuer(&self) -> Issuer {
+        self.issuer.issuer()
+    }
+
+    /// How long access tokens are valid that are issued from now on, in whole seconds. The default is five minutes.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.token_lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Pages of these origins may call what pages call; where users go themselves, no other page has any business.
+    pub fn router(self: Arc<Self>, origins: impl Into<AllowOrigin>) -> Router {
         let for_pages = Router::new()
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/.well-known/openid-configuration", get(metadata))
             .route("/jwks", get(jwks))
+            .route("/register", post(registration::register))
             .route("/token", post(token::token))
             .route("/revoke", post(token::revoke))
             .layer(
                 CorsLayer::new()
-                    .allow_origin(app)
+                    .allow_origin(origins)
                     .allow_methods([Method::GET, Method::POST])
-                    .allow_headers([CONTENT_TYPE, PROOF])
+                    .allow_headers([CONTENT_TYPE, PROOF, PROTOCOL_VERSION])
                     .expose_headers(EXPOSED_HEADERS),
             );
         let for_users = Router::new()

@@ -40,7 +40,7 @@ struct Issued {
 #[derive(Clone)]
 pub(crate) struct Introspection {
     pub(crate) token: String,
-    pub(crate) client: &'static str,
+    pub(crate) client: String,
     pub(crate) answer: Value,
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn introspect(
     body: Bytes,
 ) -> Result<Response, TokenError> {
     let form = parse(&body)?;
-    let Client { id, .. } = *server.authenticate(&headers, &form)?;
+    let Client { id, .. } = server.authenticate(&headers, &form)?;
     let token = form.get("token").ok_or_else(|| TokenError::new("invalid_request", "token is required"))?;
     let Some(tokens) = server.opaque.as_ref().filter(|_| id == API) else {
         return Err(TokenError::new("unauthorized_client", "only the API may ask about tokens"));

@@ -53,6 +53,12 @@ pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) ->
     let form = html! {
         h1 { "Allow access?" }
         p { strong { (request.client.name) } " would like to:" }
+        @if request.client.is_self_registered {
+            p.muted {
+                "It has registered itself, under a name that it chose. You return to it at "
+                code #client-origin { (origin(&request.redirect_uri).unwrap_or_default()) } "."
+            }
+        }
         ul { @for scope in request.scope.iter() { li { (meaning(scope)) " " code.muted { (scope) } } } }
         form method="post" action=(format!("/interaction/{id}/consent")) {
             (csrf(session))
@@ -75,6 +81,10 @@ fn meaning(scope: &str) -> &'static str {
         "offline_access" => "keep its access while you are away",
         _ => "use the API for you",
     }
+}
+
+fn origin(uri: &str) -> Option<String> {
+    Some(Url::parse(uri).ok()?.origin().ascii_serialization())
 }
 
 fn alert(banner: Banner) -> Markup {
@@ -115,8 +125,8 @@ fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&
 /// No other page may frame, read or remember these, and they run no scripts.
 pub(super) fn headers(interaction: Option<&Interaction>) -> HeaderMap {
     // Browsers apply `form-action` to where a form's answer redirects, too, so the client it ends at must stand there.
-    let client = interaction.and_then(|interaction| Url::parse(&interaction.request.client.redirect_uri).ok());
-    let client = client.map_or_else(String::new, |uri| format!(" {}", uri.origin().ascii_serialization()));
+    let client = interaction.and_then(|interaction| origin(&interaction.request.redirect_uri));
+    let client = client.map_or_else(String::new, |origin| format!(" {origin}"));
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{client}; frame-ancestors 'none'; base-uri 'none'"
     );

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tower_bearer::Scope;
 use tower_bearer::require::AcrValues;
+use url::Url;
 
-use super::clients::{Client, Clients};
+use super::AuthorizationServer;
+use super::clients::Client;
 use super::parameters::Parameters;
 use super::pkce::Challenge;
 
@@ -14,6 +16,8 @@ pub(crate) const PASSWORD: &str = "urn:example:pwd";
 #[derive(Clone, Debug)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) client: Client,
+    /// The one of the client's that it named.
+    pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) challenge: Challenge,
@@ -51,29 +55,28 @@ pub(crate) struct ErrorResponse {
 }
 
 impl AuthorizationRequest {
-    /// `scopes` is all that can be granted, `strong` what a second factor is called here.
-    pub(crate) fn parse(query: &str, clients: &Clients, scopes: &Scope, strong: &AcrValues) -> Result<Self, Refused> {
+    pub(crate) fn parse(query: &str, server: &AuthorizationServer) -> Result<Self, Refused> {
         let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
             return Err(Refused::OnPage("A parameter of the request is repeated."));
         };
-        let Some(client) = clients.get(parameters.text("client_id")) else {
+        let Some(client) = server.clients.get(parameters.text("client_id")) else {
             return Err(Refused::OnPage("No such client is registered here."));
         };
-        if parameters.text("redirect_uri") != client.redirect_uri {
+        let redirect_uri = parameters.text("redirect_uri").to_owned();
+        if !client.redirect_uris.contains(&redirect_uri) {
             return Err(Refused::OnPage("The client is registered with another redirect URI."));
         }
         let state = parameters.get("state").map(ToOwned::to_owned);
-        Self::of_client(client, &parameters, scopes, strong).map_err(|(error, description)| {
-            let redirect_uri = client.redirect_uri.clone();
+        Self::of_client(client, &redirect_uri, &parameters, server).map_err(|(error, description)| {
             Refused::ByRedirect(ErrorResponse { redirect_uri, state, error, description })
         })
     }
 
     fn of_client(
-        client: &Client,
+        client: Client,
+        redirect_uri: &str,
         parameters: &Parameters,
-        scopes: &Scope,
-        strong: &AcrValues,
+        server: &AuthorizationServer,
     ) -> Result<Self, (&'static str, &'static str)> {
         let invalid = |description| ("invalid_request", description);
         for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
@@ -91,17 +94,19 @@ impl AuthorizationRequest {
         }
         let challenge = Challenge::parse(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
             .map_err(invalid)?;
-        let scope = granted_scope(parameters.get("scope"), scopes)?;
+        check_resource(parameters.get("resource"), &server.audience)?;
+        let scope = granted_scope(parameters.get("scope"), &server.scopes)?;
         let max_age = parameters.get("max_age").map(str::parse).transpose();
         let max_age = max_age.map_err(|_| invalid("max_age must be a number of seconds"))?.map(Duration::from_secs);
         Ok(Self {
-            client: client.clone(),
+            client,
+            redirect_uri: redirect_uri.to_owned(),
             state: parameters.get("state").map(ToOwned::to_owned),
             scope,
             challenge,
             nonce: parameters.get("nonce").map(ToOwned::to_owned),
             dpop_jkt: parameters.get("dpop_jkt").map(ToOwned::to_owned),
-            acr: parameters.get("acr_values").map(|values| preferred_acr(values, strong)).transpose()?,
+            acr: parameters.get("acr_values").map(|values| preferred_acr(values, &server.strong)).transpose()?,
             max_age,
             prompt: Prompt::parse(parameters.text("prompt"))?,
         })
@@ -114,6 +119,20 @@ pub(crate) fn granted_scope(requested: Option<&str>, available: &Scope) -> Resul
     match scope {
         Some(scope) if !scope.is_empty() && available.includes(&scope) => Ok(scope),
         _ => Err(("invalid_scope", "scope is missing, malformed, or more than this client can have")),
+    }
+}
+
+/// There is one API. A client that names another would send its tokens there (RFC 8707 §2).
+pub(crate) fn check_resource(requested: Option<&str>, api: &str) -> Result<(), (&'static str, &'static str)> {
+    // As URLs: clients write the one of an origin with a slash at its end.
+    let is_the_api = |requested| match (Url::parse(requested), Url::parse(api)) {
+        (Ok(requested), Ok(api)) => requested == api,
+        _ => false,
+    };
+    if requested.is_none_or(is_the_api) {
+        Ok(())
+    } else {
+        Err(("invalid_target", "there are no tokens for this resource"))
     }
 }
 

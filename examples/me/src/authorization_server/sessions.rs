@@ -15,7 +15,7 @@ pub(crate) struct Session {
     /// Stands in every form. Whoever makes a browser send one from elsewhere does not know it.
     pub(crate) csrf: String,
     pub(crate) login: Option<Login>,
-    pub(crate) consents: HashMap<&'static str, Scope>,
+    pub(crate) consents: HashMap<String, Scope>,
     pub(crate) interactions: HashMap<String, Interaction>,
 }
 
@@ -83,7 +83,7 @@ impl Session {
         if request.acr.as_ref().is_some_and(|acr| acr != PASSWORD && *acr != login.acr) {
             return Step::SecondFactor;
         }
-        let consents = self.consents.get(request.client.id);
+        let consents = self.consents.get(&request.client.id);
         let remembered = !request.prompt.consent && consents.is_some_and(|scope| scope.includes(&request.scope));
         if interaction.has_consent || remembered { Step::Done } else { Step::Consent }
     }

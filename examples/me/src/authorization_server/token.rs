@@ -1,6 +1,7 @@
 //! `/token` (RFC 6749 §3.2; RFC 9449 §5) and `/revoke` (RFC 7009).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use axum::Json;
@@ -20,7 +21,7 @@ use super::grants::{GrantError, Redemption};
 use super::mint::Mint;
 use super::parameters::Parameters;
 use super::proofs::{ProofError, Proofs};
-use super::request::granted_scope;
+use super::request::{check_resource, granted_scope};
 use crate::client_key::NONCE;
 
 /// RFC 6749 §5.2.
@@ -53,9 +54,9 @@ pub(super) async fn revoke(
         return Err(TokenError::new("unsupported_token_type", "access tokens are not revoked, they expire"));
     }
     if let Some(opaque) = &server.opaque {
-        opaque.revoke(token, client.id);
+        opaque.revoke(token, &client.id);
     }
-    server.memory().grants.revoke(token, client.id);
+    server.memory().grants.revoke(token, &client.id);
     Ok(StatusCode::OK)
 }
 
@@ -67,22 +68,28 @@ impl AuthorizationServer {
     fn tokens(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, TokenError> {
         let form = parse(body)?;
         let client = self.authenticate(headers, &form)?;
+        check_resource(form.get("resource"), &self.audience)?;
         // Before the grant is used: a client that is asked for a nonce has to be able to repeat its request.
         let check = |proofs: &Proofs| proofs.check(headers, SystemTime::now());
         let jkt = self.proofs.as_ref().map(check).transpose()?.flatten();
-        let mint =
-            Mint { issuer: &self.issuer, audience: &self.audience, jkt: jkt.as_deref(), opaque: self.opaque.as_ref() };
+        let mint = Mint {
+            issuer: &self.issuer,
+            audience: &self.audience,
+            lifetime: self.token_lifetime.load(Ordering::Relaxed),
+            jkt: jkt.as_deref(),
+            opaque: self.opaque.as_ref(),
+        };
         match form.text("grant_type") {
-            "authorization_code" => self.redeem(client, &form, &mint),
-            "refresh_token" => self.refresh(client, &form, &mint),
-            "client_credentials" => self.client_credentials(client, &form, &mint),
+            "authorization_code" => self.redeem(&client, &form, &mint),
+            "refresh_token" => self.refresh(&client, &form, &mint),
+            "client_credentials" => self.client_credentials(&client, &form, &mint),
             "" => Err(TokenError::new("invalid_request", "grant_type is required")),
             _ => Err(TokenError::new("unsupported_grant_type", "no such grant_type here")),
         }
     }
 
     /// By HTTP Basic, by the form, or not at all if the client is public (RFC 6749 §2.3.1).
-    pub(super) fn authenticate(&self, headers: &HeaderMap, form: &Parameters) -> Result<&Client, TokenError> {
+    pub(super) fn authenticate(&self, headers: &HeaderMap, form: &Parameters) -> Result<Client, TokenError> {
         let basic = headers.get(AUTHORIZATION).map(|value| basic_credentials(value.as_bytes()));
         let (id, secret) = match basic {
             None => (form.text("client_id").to_owned(), form.get("client_secret").map(ToOwned::to_owned)),
@@ -102,7 +109,7 @@ impl AuthorizationServer {
     fn redeem(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         let redemption = Redemption {
             code: form.text("code"),
-            client_id: client.id,
+            client_id: &client.id,
             is_public: !client.is_confidential(),
             redirect_uri: form.text("redirect_uri"),
             verifier: form.text("code_verifier"),
@@ -116,7 +123,7 @@ impl AuthorizationServer {
     fn refresh(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         let scope = form.get("scope").map(|scope| granted_scope(Some(scope), &self.scopes)).transpose()?;
         let token = form.text("refresh_token");
-        let refreshed = self.memory().grants.refresh(token, client.id, mint.jkt, scope.as_ref(), SystemTime::now());
+        let refreshed = self.memory().grants.refresh(token, &client.id, mint.jkt, scope.as_ref(), SystemTime::now());
         let (grant, next) = refreshed?;
         Ok(mint.for_user(&grant, Some(&next), false))
     }
@@ -127,7 +134,7 @@ impl AuthorizationServer {
             return Err(TokenError::new("unauthorized_client", "a public client cannot act for itself"));
         }
         let scope = granted_scope(form.get("scope"), &self.api_scopes)?;
-        Ok(mint.for_client(client.id, &scope))
+        Ok(mint.for_client(&client.id, &scope))
     }
 }
 

@@ -1,0 +1,313 @@
+//! The whole sequence of an authorization code with PKCE, on three origins of this machine: a client app with its backend, an
+//! authorization server (for development only), and the resource server that this crate is for.
+//!
+//! Without flags it walks the sequence in the terminal, shows each step, and serves on: open the client app in a browser.
+//! With `--issuer` there is the API alone, and it trusts that issuer.
+//!
+//! `GET /api/me` needs a scope, `/api/transfer` a stronger or more recent authentication too, and `GET /healthz` nothing. The
+//! API serves its metadata (RFC 9728), which every challenge names.
+//!
+//! Other packages use the [`authorization_server`].
+
+mod api;
+pub mod authorization_server;
+mod client_app;
+mod client_key;
+mod demonstration;
+mod introspection;
+mod walk;
+
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clap::{Parser, ValueEnum};
+use http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower_bearer::dpop::{Dpop, ForwardedHeaders, InvalidPublicUrl, Nonces, PublicUrl};
+use tower_bearer::introspection::{ClientAuthentication, Introspection, Secret};
+use tower_bearer::metadata::Metadata;
+use tower_bearer::require::AcrValues;
+use tower_bearer::server::ConfigError;
+use tower_bearer::validation::Profile;
+use tower_bearer::{Issuer, ResourceServer, Scope};
+
+use crate::api::Needs;
+use crate::authorization_server::clients::{API, API_SECRET};
+use crate::authorization_server::proofs::Proofs;
+use crate::authorization_server::{AuthorizationServer, Settings};
+use crate::client_app::ClientApp;
+use crate::introspection::IntrospectionSettings;
+use crate::walk::Walk;
+
+/// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
+pub(crate) const ANSWER_LIFETIME: Duration = Duration::from_secs(2);
+
+/// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
+#[derive(Parser)]
+struct Arguments {
+    /// The issuer to trust, by its URL (http for this machine alone); without it, the example brings its own
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The audience that tokens must carry
+    #[arg(long, default_value = "https://api.example.test")]
+    audience: String,
+    /// The scope that /api/me needs
+    #[arg(long, default_value = "read:me")]
+    scope: Scope,
+    /// The acr values, of which /api/transfer needs one, separated by spaces and the preferred one first; without --issuer,
+    /// urn:example:mfa if there is no other
+    #[arg(long, value_name = "VALUE")]
+    acr: Option<AcrValues>,
+    /// How long ago the user may have been authenticated at most for /api/transfer; without --issuer, 300 if nothing else
+    #[arg(long, value_name = "SECONDS")]
+    max_age: Option<u64>,
+    /// The origin whose pages may call the API, beside that of the example's own client app
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Option<HeaderValue>,
+    /// The address to listen on; port 0 is a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How closely tokens must follow RFC 9068
+    #[arg(long, value_enum, default_value = "generic")]
+    profile: ProfileName,
+    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone; without --issuer, the example's
+    /// own clients have keys then
+    #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "offered")]
+    dpop: Option<DpopMode>,
+    /// Require a nonce of the server in every proof, whatever the client's clock says
+    #[arg(long, requires = "dpop")]
+    dpop_nonce: bool,
+    /// The URL by which clients know the API, if it is not the one that is listened on: proofs name it
+    #[arg(long, value_name = "URL", requires = "dpop")]
+    base_url: Option<String>,
+    /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
+    #[arg(long, value_name = "CIDR", requires = "dpop")]
+    trust_proxy: Vec<String>,
+    /// Have the example's authorization server issue opaque access tokens, about which the API asks it (RFC 7662)
+    #[arg(long, conflicts_with = "issuer")]
+    opaque: bool,
+    /// Ask the issuer about each token, as this client with this secret (RFC 7662)
+    #[arg(long, value_name = "CLIENT_ID:SECRET", requires = "issuer")]
+    introspect: Option<String>,
+    #[command(flatten)]
+    introspection: IntrospectionSettings,
+    /// Trust this issuer too, whose tokens are JWTs and are not introspected
+    #[arg(long, value_name = "URL", requires = "introspect")]
+    jwts_of: Option<String>,
+    /// End after the walk through the sequence: with 0 if every step went as expected
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    Generic,
+    Rfc9068,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Generic => Self::Generic,
+            ProfileName::Rfc9068 => Self::Rfc9068,
+        }
+    }
+}
+
+/// Which tokens the API accepts when it accepts proofs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DpopMode {
+    /// Those that are bound to a key, and others
+    Offered,
+    /// Those that are bound to a key
+    Required,
+}
+
+/// The program `me`.
+pub async fn main() -> ExitCode {
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
+    run(Arguments::parse()).await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    match arguments.issuer.clone() {
+        Some(issuer) => for_an_issuer(&arguments, &issuer, listener, &url).await,
+        None => whole_sequence(&arguments, listener, &url).await,
+    }
+}
+
+/// The API alone.
+async fn for_an_issuer(
+    arguments: &Arguments,
+    issuer: &str,
+    listener: TcpListener,
+    url: &str,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let server = server(arguments, &arguments.trusted(issuer)?, url)?;
+    let origins = arguments.cors.iter().cloned().collect();
+    let serving = serve(listener, api::router(&server, &arguments.needs(), origins));
+    println!("The API is at {url}/api/me\n");
+    let as_expected = demonstration::run(url).await?;
+    finish(arguments, as_expected, serving).await
+}
+
+/// The API with an authorization server and a client app, each an origin of its own.
+async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let (at_authorization_server, authorization_server_url) = free_origin().await?;
+    let (at_app, app_url) = free_origin().await?;
+    let app_origin = HeaderValue::try_from(&app_url)?;
+    let mut needs = arguments.needs();
+    let strong = needs.acr.get_or_insert("urn:example:mfa".parse()?).clone();
+    needs.max_age.get_or_insert(Duration::from_secs(300));
+
+    let audience = &arguments.audience;
+    let redirect_uri = format!("{app_url}/");
+    let proofs = arguments.proofs(&authorization_server_url)?;
+    let settings = Settings::new(&authorization_server_url, audience, &needs.scope)
+        .strong(&strong)
+        .app_redirect_uri(&redirect_uri)
+        .proofs(proofs);
+    let authorization_server = AuthorizationServer::new(if arguments.opaque { settings.opaque() } else { settings });
+    let with_proofs = arguments.dpop.is_some();
+    let known_as = arguments.base_url.as_deref().unwrap_or(url).trim_end_matches('/');
+    let app = ClientApp { redirect_uri: &redirect_uri, api: known_as, audience, with_proofs };
+    let app = app.router(&authorization_server)?;
+    let server = server(arguments, &arguments.trusted_example(&authorization_server)?, url)?;
+    let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
+
+    serve(at_authorization_server, Arc::clone(&authorization_server).router(app_origin));
+    serve(at_app, app);
+    let serving = serve(listener, api::router(&server, &needs, origins));
+    println!("The authorization server, for development only, is at {authorization_server_url}");
+    println!("The client app is at {app_url}/");
+    println!("The API is at {url}/api/me\n");
+
+    let walk = Walk {
+        server: &authorization_server,
+        redirect_uri: &redirect_uri,
+        api: url,
+        api_known_as: known_as,
+        audience,
+        needs: &needs,
+        dpop: arguments.dpop,
+    };
+    let as_expected = walk.run().await?;
+    if !arguments.once {
+        println!("\nOpen {app_url}/ in a browser: the same, step by step.");
+    }
+    finish(arguments, as_expected, serving).await
+}
+
+async fn free_origin() -> io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    Ok((listener, origin))
+}
+
+fn serve(listener: TcpListener, router: Router) -> JoinHandle<io::Result<()>> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum::serve(listener, service).into_future())
+}
+
+async fn finish(
+    arguments: &Arguments,
+    as_expected: bool,
+    serving: JoinHandle<io::Result<()>>,
+) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments.once {
+        return Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn needs(&self) -> Needs {
+        let (scope, acr) = (self.scope.clone(), self.acr.clone());
+        Needs { scope, acr, max_age: self.max_age.map(Duration::from_secs) }
+    }
+
+    /// How the authorization server at this origin accepts proofs: as the API does, and with nonces of its own.
+    fn proofs(&self, origin: &str) -> Result<Option<Proofs>, url::ParseError> {
+        let Some(mode) = self.dpop else { return Ok(None) };
+        let mut proofs = Proofs::at(origin)?;
+        if self.dpop_nonce {
+            proofs = proofs.with_nonces();
+        }
+        if mode == DpopMode::Required {
+            proofs = proofs.required();
+        }
+        Ok(Some(proofs))
+    }
+
+    /// The example's own issuer, as the API trusts it.
+    fn trusted_example(&self, server: &AuthorizationServer) -> Result<Issuer, Box<dyn Error>> {
+        let issuer = server.issuer.issuer();
+        if !self.opaque {
+            return Ok(issuer);
+        }
+        let client = ClientAuthentication::client_secret_basic(API, Secret::new(API_SECRET)?)?;
+        let introspection = Introspection::discover(server.issuer.url(), client)?.lifetime(ANSWER_LIFETIME);
+        Ok(issuer.introspect(introspection))
+    }
+
+    /// The issuer with this URL, as the API trusts it.
+    fn trusted(&self, issuer: &str) -> Result<Issuer, Box<dyn Error>> {
+        match &self.introspect {
+            Some(client) => self.introspection.trusted(issuer, client),
+            None => Ok(Issuer::discover(issuer)?),
+        }
+    }
+
+    /// How the API at this URL accepts proofs.
+    fn dpop(&self, url: &str) -> Result<Option<Dpop>, InvalidPublicUrl> {
+        let Some(mode) = self.dpop else { return Ok(None) };
+        let mut public_url = PublicUrl::new(self.base_url.as_deref().unwrap_or(url))?;
+        if !self.trust_proxy.is_empty() {
+            public_url = public_url.trust_proxies(&self.trust_proxy, ForwardedHeaders::XForwarded)?;
+        }
+        let mut dpop = Dpop::at_url(public_url);
+        if self.dpop_nonce {
+            dpop = dpop.nonces(Nonces::random());
+        }
+        if mode == DpopMode::Required {
+            dpop = dpop.required();
+        }
+        Ok(Some(dpop))
+    }
+}
+
+/// The server with its metadata, whose resource is the audience, or the URL that is listened on if the audience is no URL.
+/// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
+fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, Box<dyn Error>> {
+    let dpop = arguments.dpop(url)?;
+    let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
+    let builder = || {
+        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone()).trust_all(beside.clone());
+        let builder = builder.profile(arguments.profile.into());
+        match &dpop {
+            Some(dpop) => builder.dpop(dpop.clone()),
+            None => builder,
+        }
+    };
+    let metadata = Metadata::new().resource_name("Example API").scopes_supported(arguments.scope.iter());
+    for metadata in [metadata.clone(), metadata.resource(url)] {
+        match builder().metadata(metadata).build() {
+            Err(ConfigError::Resource { .. }) => {}
+            done => return Ok(done?),
+        }
+    }
+    Ok(builder().build()?)
+}

@@ -1,0 +1,16 @@
+use crate::redact::Excerpt;
+
+/// A pattern of names that [`Operations`](super::Operations) cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    r#"expected a name, or the start of names followed by a single asterisk, such as "delete_*", found {pattern:?}"#
+)]
+pub struct InvalidPattern {
+    pattern: Excerpt,
+}
+
+impl InvalidPattern {
+    pub(super) fn new(pattern: &str) -> Self {
+        Self { pattern: pattern.into() }
+    }
+}

@@ -1,0 +1,83 @@
+use std::borrow::Cow;
+
+use serde::de::MapAccess;
+
+use super::message_error::MessageError;
+use crate::jose::{Member, Members, read_objects};
+
+/// The method that calls a tool.
+pub(super) const TOOLS_CALL: &str = "tools/call";
+
+/// What a JSON-RPC message asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Operation<'m> {
+    /// A call of the tool of this name.
+    Tool(Cow<'m, str>),
+    /// A request or a notification with this method, which calls no tool.
+    Method(Cow<'m, str>),
+    /// The answer to a request of the server.
+    Answer,
+}
+
+/// Gives `each` the operation of each message in `body`: one message or a batch (JSON-RPC 2.0 §4, §6).
+pub(super) fn operations<'m>(body: &'m [u8], mut each: impl FnMut(Operation<'m>)) -> Result<(), MessageError> {
+    let mut wrong = None;
+    read_objects(body, |message: Message<'m>| match message.operation() {
+        Ok(operation) => each(operation),
+        Err(error) => wrong = Some(error),
+    })?;
+    wrong.map_or(Ok(()), Err)
+}
+
+/// The members that tell what a message is.
+#[derive(Default)]
+struct Message<'m> {
+    method: Option<Cow<'m, str>>,
+    params: Params<'m>,
+    has_result: bool,
+}
+
+#[derive(Default)]
+struct Params<'m> {
+    name: Option<Cow<'m, str>>,
+}
+
+impl<'m> Message<'m> {
+    fn operation(self) -> Result<Operation<'m>, MessageError> {
+        match (self.method, self.has_result) {
+            (Some(method), false) if method == TOOLS_CALL => {
+                self.params.name.map(Operation::Tool).ok_or(MessageError::NoTool)
+            }
+            (Some(method), false) => Ok(Operation::Method(method)),
+            (None, true) => Ok(Operation::Answer),
+            // Two services may disagree about what it is.
+            (Some(_), true) | (None, false) => Err(MessageError::Neither),
+        }
+    }
+}
+
+impl<'m> Members<'m> for Message<'m> {
+    fn member<A: MapAccess<'m>>(&mut self, name: &str, member: Member<'_, 'm, A>) -> Result<(), A::Error> {
+        match name {
+            "method" => self.method = Some(member.text()?),
+            "params" => member.object(&mut self.params)?,
+            "result" | "error" => {
+                self.has_result = true;
+                member.skip()?;
+            }
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+impl<'m> Members<'m> for Params<'m> {
+    fn member<A: MapAccess<'m>>(&mut self, name: &str, member: Member<'_, 'm, A>) -> Result<(), A::Error> {
+        match name {
+            // Of other methods it may be of another type.
+            "name" => self.name = member.read_leniently::<Cow<'m, str>>()?,
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
