@@ -3,24 +3,27 @@
 //! It accepts tokens that are bound to a key too, with a DPoP proof for each call (RFC 9449). A proof names the method `POST` and the URL
 //! of the gRPC method, `https://host/package.Service/Method`.
 //!
-//! The service is the standard health check, so that no code has to be generated. A handler of yours finds the token with
-//! `request.extensions().get::<AccessToken>()`.
+//! The service is the standard health check, so that no code has to be generated. What it needs beyond `health:read` depends on the
+//! message, so its handler checks that, and refuses as the layer does.
 
 use std::error::Error;
 
 use http::header::AUTHORIZATION;
 use tokio::net::TcpListener;
+use tonic::codegen::BoxStream;
 use tonic::service::LayerExt;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
-use tonic::{Request, Status};
-use tonic_health::pb::HealthCheckRequest;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::rejection::Grpc;
 use tower_bearer::testing::{TestClient, TestIssuer};
-use tower_bearer::{Require, ResourceServer};
+use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
 
 const AUDIENCE: &str = "https://api.example.test";
 /// What clients call, whatever the address of this connection.
@@ -31,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = TestIssuer::start();
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).dpop(Dpop::at(AUDIENCE)?).build()?;
 
-    let (_reporter, health) = tonic_health::server::health_reporter();
+    let health = HealthServer::new(Checks { api: api.clone() });
     let server = Server::builder()
         .layer(api.layer().respond_with(Grpc))
         .add_service(Require::scope("health:read").named_layer(health));
@@ -46,14 +49,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bound = token().scope("health:read").bound_to(&client).sign();
     let proof = || client.proof("POST", METHOD, &bound).sign();
     let bearer = |token: String| format!("Bearer {token}");
-    for (name, credentials, proof) in [
-        ("without a token", None, None),
-        ("with too little scope", Some(bearer(token().sign())), None),
-        ("with a good token", Some(bearer(token().scope("health:read").sign())), None),
-        ("with a bound token and its proof", Some(format!("DPoP {bound}")), Some(proof())),
-        ("with a bound token as Bearer", Some(bearer(bound.clone())), Some(proof())),
+    for (name, service, credentials, proof) in [
+        ("without a token", "", None, None),
+        ("with too little scope", "", Some(bearer(token().sign())), None),
+        ("with a good token", "", Some(bearer(token().scope("health:read").sign())), None),
+        ("with too little scope for that message", "payments", Some(bearer(token().scope("health:read").sign())), None),
+        ("with a bound token and its proof", "", Some(format!("DPoP {bound}")), Some(proof())),
+        ("with a bound token as Bearer", "", Some(bearer(bound.clone())), Some(proof())),
     ] {
-        match check(channel.clone(), credentials, proof).await {
+        match check(channel.clone(), service, credentials, proof).await {
             Ok(serving) => println!("{name}: {serving}"),
             Err(status) => {
                 println!("{name}: {:?}, {}", status.code(), status.message());
@@ -66,8 +70,42 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn check(channel: Channel, credentials: Option<String>, proof: Option<String>) -> Result<String, Status> {
-    let mut request = Request::new(HealthCheckRequest::default());
+/// Whoever asks about payments has to be allowed to read them too.
+struct Checks {
+    api: ResourceServer,
+}
+
+#[tonic::async_trait]
+impl Health for Checks {
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        let token = request.extensions().get::<AccessToken>();
+        let token = token.ok_or_else(|| Status::internal("no layer protects this service"))?;
+        if request.get_ref().service == "payments" {
+            // All that the call needs, because the refusal names this scope alone.
+            self.api.check(token, &Require::scope("health:read payments:read")).map_err(refused)?;
+        }
+        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
+    }
+
+    type WatchStream = BoxStream<HealthCheckResponse>;
+
+    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("this example has no stream"))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the argument of `map_err`")]
+fn refused(rejection: Rejection) -> Status {
+    Status::from_header_map(&Grpc::status(&rejection)).unwrap_or_else(|| Status::internal("no status"))
+}
+
+async fn check(
+    channel: Channel,
+    service: &str,
+    credentials: Option<String>,
+    proof: Option<String>,
+) -> Result<String, Status> {
+    let mut request = Request::new(HealthCheckRequest { service: service.to_owned() });
     for (name, value) in [(AUTHORIZATION.as_str(), credentials), ("dpop", proof)] {
         if let Some(value) = value {
             let value = value.parse().map_err(|_| Status::internal("no header"))?;

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::routing::get;
 use http::StatusCode;
 use serde_json::json;
+use tower_bearer::layer::ProtectLayer;
 use tower_bearer::rejection::RejectionKind;
 use tower_bearer::require::{Actors, Lack, Shortfall};
 use tower_bearer::testing::TokenBuilder;
@@ -241,7 +242,7 @@ async fn the_refusal_of_an_inner_requirement_names_what_the_layer_needs_too() {
     let issuer = small_issuer();
     let api = server(&issuer);
     let app = |outer: Option<Require>, inner: Require| {
-        let layer = outer.into_iter().fold(api.layer(), |layer, outer| layer.require(outer));
+        let layer = outer.into_iter().fold(api.layer(), ProtectLayer::require);
         Router::new().route("/me", get(async || ()).layer(inner)).layer(layer)
     };
     let read = || Some(Require::scope("files:read"));

@@ -59,9 +59,8 @@ async fn a_broader_scope_satisfies_what_needs_a_narrower_one() {
         }
     }
     present(&app(Require::any_scope(["x", "users:read"])), &good(&issuer).scope("admin").sign()).await.assert_ok();
-    let custom = Require::token().and_custom(|token, _| match token.scope().contains("files:write") {
-        true => Ok(()),
-        false => Err(Shortfall::denied("no")),
+    let custom = Require::token().and_custom(|token, _| {
+        if token.scope().contains("files:write") { Ok(()) } else { Err(Shortfall::denied("no")) }
     });
     present(&app(custom), &good(&issuer).scope("admin").sign()).await.assert_ok();
 }
@@ -166,7 +165,8 @@ async fn no_challenge_names_offline_access() {
             assert_told(1, &present(&inner, &token).await, told);
             let outer = api.layer().require(Require::scope("x"));
             let inner = Router::new().route("/me", handler().layer(Require::scope(needed))).layer(outer);
-            assert_told(1, &present(&inner, &token).await, Some(&["x", told.unwrap_or_default()].join(" ").trim()));
+            let both = ["x", told.unwrap_or_default()].join(" ");
+            assert_told(1, &present(&inner, &token).await, Some(both.trim()));
 
             let verified = api.verify(&token).await.unwrap();
             for (requirement, status) in
