@@ -276,6 +276,11 @@ impl AccessToken {
         NumericDate::from(now) >= self.end()
     }
 
+    /// Whether it has expired by now: whether [`expires`](Self::expires) would complete at once.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.has_expired(self.0.time.clock.now())
+    }
+
     /// `exp` and the leeway.
     fn end(&self) -> NumericDate {
         self.0.validity.exp.plus(self.0.time.leeway)

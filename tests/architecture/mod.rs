@@ -124,7 +124,14 @@ fn only_the_source_opens_sockets_only_the_clock_reads_time_only_the_layer_is_a_s
         ("Instant::now()", &["clock.rs", "testing/clock.rs"]),
         (
             "tower_service",
-            &["layer/protect.rs", "layer/future.rs", "layer/metadata.rs", "layer/require.rs", "layer/mod.rs"],
+            &[
+                "layer/ending_service.rs",
+                "layer/protect.rs",
+                "layer/future.rs",
+                "layer/metadata.rs",
+                "layer/require.rs",
+                "layer/mod.rs",
+            ],
         ),
     ];
     let is_test = |path: &Path| path.iter().any(|part| part == "tests");
