@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 use tower::BoxError;
 use tower_bearer::layer::{EndingBody, TokenExpired};
 
-use super::{A_MINUTE, BEYOND, Fed, LIFE, Setup, data, fed, poll, respond_through, with_headers};
+use super::{A_MINUTE, BEYOND, Fed, LIFE, Setup, data, fed, in_time, poll, respond_through, with_headers};
 use crate::harness::log::logging;
 use crate::harness::paused_runtime;
 
@@ -74,7 +74,7 @@ async fn each_kind_of_body_ends_in_its_own_way() {
         let waiting = tokio::spawn(async move { (body.frame().await, body) });
         tokio::task::yield_now().await;
         setup.expire().await;
-        let (last, mut body) = waiting.await.unwrap();
+        let (last, mut body) = in_time(waiting).await.unwrap();
         assert_eq!(end(last), expected, "{headers:?}");
         assert!(sender.is_closed(), "the inner body is still held");
         assert!(body.is_end_stream() && body.size_hint().exact() == Some(0));
@@ -97,7 +97,7 @@ async fn a_body_ends_at_exp_plus_leeway() {
         tokio::time::sleep(A_MINUTE).await;
         assert_eq!(body.is_finished(), done, "{advance}");
     }
-    assert!(body.await.unwrap().is_err());
+    assert!(in_time(body).await.unwrap().is_err());
 }
 
 /// A body that never makes anybody wait.
@@ -141,7 +141,7 @@ async fn what_is_ready_after_the_token_has_expired_is_not_sent() {
     sender.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
     setup.clock.advance(BEYOND);
     assert_eq!(end(body.frame().await), grpc_end());
-    assert!(body.frame().await.is_none());
+    assert!(in_time(body.frame()).await.is_none());
 }
 
 #[tokio::test]
@@ -156,10 +156,10 @@ async fn a_body_that_is_complete_when_the_token_expires_stays_complete() {
     setup.clock.advance(BEYOND);
     for mut body in [empty.into_body(), full] {
         assert!(body.is_end_stream());
-        assert!(body.frame().await.is_none());
+        assert!(in_time(body.frame()).await.is_none());
     }
     // It learns that it is complete only now.
-    assert!(closed.into_body().frame().await.is_none());
+    assert!(in_time(closed.into_body().frame()).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +211,7 @@ async fn a_clock_that_is_set_forward_or_back_counts_from_then_on() {
     assert!(!is_still_sent().await);
     // What has ended has ended.
     setup.clock.set(now);
-    assert!(body.frame().await.is_none());
+    assert!(in_time(body.frame()).await.is_none());
 }
 
 struct Hinted(SizeHint);
@@ -268,7 +268,7 @@ fn the_end_is_logged_with_the_issuer_alone() {
         paused_runtime().block_on(async {
             let response = respond_through(&setup.layer(), Some(&setup.token().sign()), Response::new(Endless)).await;
             setup.clock.advance(BEYOND);
-            let error = response.into_body().collect().await.unwrap_err();
+            let Err(error) = response.into_body().frame().await.unwrap() else { panic!("it goes on") };
             let exp = error.downcast_ref::<TokenExpired>().unwrap().expires_at().duration_since(UNIX_EPOCH).unwrap();
             let expected = "the access token of the request expired before the response body was complete";
             assert_eq!(error.to_string(), format!("{expected} (exp {})", exp.as_secs()));

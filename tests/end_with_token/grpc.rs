@@ -11,7 +11,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_health::server::HealthReporter;
 use tower_bearer::rejection::Grpc;
 
-use super::Setup;
+use super::{Setup, in_time};
 
 async fn client_of(setup: &Setup, around_all: bool) -> (HealthReporter, HealthClient<Channel>) {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -48,7 +48,7 @@ async fn a_stream_ends_as_unauthenticated_after_its_messages() {
         assert_eq!(next(&mut stream).await.unwrap(), Some(ServingStatus::NotServing as i32));
 
         setup.expire().await;
-        let status = next(&mut stream).await.unwrap_err();
+        let status = in_time(next(&mut stream)).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "The access token has expired"));
         assert_eq!(next(&mut stream).await.unwrap(), None);
 

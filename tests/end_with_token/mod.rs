@@ -61,6 +61,11 @@ impl Setup {
     }
 }
 
+/// The output of what ends in time: without this, a body that goes on would be a test that hangs.
+async fn in_time<F: Future>(work: F) -> F::Output {
+    tokio::time::timeout(10 * A_MINUTE, work).await.expect("it goes on")
+}
+
 type Frames = Result<Frame<Bytes>, BoxError>;
 
 /// A body of the frames that its other end sends, which sees when the body is dropped: it is closed then.

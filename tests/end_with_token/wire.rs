@@ -17,7 +17,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{BEYOND, Setup, answering, data, fed};
+use super::{BEYOND, Setup, answering, data, fed, in_time};
 use crate::harness::request;
 use crate::harness::serve::{serve, serve_with_hyper};
 
@@ -56,9 +56,9 @@ async fn a_stream_of_events_ends_cleanly() {
         }
     }
     setup.expire().await;
-    let rest = response.bytes().await.expect("a clean end");
+    let rest = in_time(response.bytes()).await.expect("a clean end");
     assert!(rest.is_empty() || rest.starts_with(b":\n"), "{rest:?}");
-    sender.closed().await;
+    in_time(sender.closed()).await;
 }
 
 /// A download whose length is stated or not: never a complete body.
@@ -74,25 +74,24 @@ async fn a_download_ends_with_an_error_of_the_connection() {
         sender.send(Ok(data("the first part"))).unwrap();
         assert_eq!(response.chunk().await.unwrap().unwrap(), "the first part");
         setup.expire().await;
-        assert!(response.bytes().await.is_err(), "{length:?}");
-        sender.closed().await;
+        assert!(in_time(response.bytes()).await.is_err(), "{length:?}");
+        in_time(sender.closed()).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_that_never_waits_ends_too() {
     let setup = Setup::new();
-    let endless = Body::from_stream(tokio_stream::iter(std::iter::repeat_with(|| {
-        Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 16_384]))
-    })));
-    let answer = Response::new(endless);
+    // Not for ever, so that the test ends if it goes on.
+    let chunks = std::iter::repeat_n(Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 16_384])), 10_000);
+    let answer = Response::new(Body::from_stream(tokio_stream::iter(chunks)));
     let mut response = get_from(&setup, Router::new().route_service("/", answering(answer))).await;
     let mut received = 0;
     while received < 1_000_000 {
         received += response.chunk().await.unwrap().unwrap().len();
     }
     setup.clock.advance(BEYOND);
-    assert!(response.bytes().await.is_err());
+    assert!(in_time(response.bytes()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
