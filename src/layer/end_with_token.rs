@@ -19,7 +19,7 @@ impl<R> ProtectLayer<R> {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// Default: a response may outlive its token, as the token was valid when the request arrived.
+    /// Default: a response may outlive its token, which was valid when the request arrived.
     pub fn end_with_token(self) -> EndWithToken<R> {
         EndWithToken(self.map_responder(EndingResponder))
     }
@@ -36,7 +36,7 @@ impl<R> ProtectLayer<R> {
 /// | `content-type: application/grpc`, also with `+proto` and the like, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
 /// | any other | the error [`TokenExpired`](super::TokenExpired) | a connection that breaks, or a stream that is reset, so that no truncated download looks complete |
 ///
-/// - A body that is complete by then is passed on as it is. So are the bodies of refusals, and those of requests without a token:
+/// - A body that is complete by then is passed on as it is. So are the refusals of this layer, and the bodies for requests without a token:
 ///   [anonymous](ProtectLayer::optional) ones, and those that an [extension](crate::Require::or_extension) admits.
 /// - The status and the headers are sent as the inner service makes them, also if it takes longer than the token is valid. The body
 ///   then ends at once.

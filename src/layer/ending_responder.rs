@@ -4,7 +4,7 @@ use super::ending_body::EndingBody;
 use crate::Rejection;
 use crate::rejection::{Protocol, RejectionContext, Respond};
 
-/// The responder of an [`EndWithToken`](super::EndWithToken): the refusals of `R`, whose bodies have no end of their own.
+/// The responder of an [`EndWithToken`](super::EndWithToken): the refusals of the responder `R`, whose bodies end by themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct EndingResponder<R>(pub(super) R);
 

@@ -166,7 +166,8 @@ impl AccessToken {
     }
 
     /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock. Use
-    /// it to end what outlives the request, such as a WebSocket or a stream of events:
+    /// it to end what outlives the request, such as a WebSocket. The layer ends response bodies itself, with
+    /// [`end_with_token`](crate::layer::ProtectLayer::end_with_token).
     ///
     /// ```
     /// # use tower_bearer::AccessToken;
