@@ -115,6 +115,9 @@
 //! What may have changed is checked at every request: 6, and whether the key of 7 is still one of its issuer's. See
 //! [`TokenCache`](validation::TokenCache).
 //!
+//! A token is validated when its request arrives. A response that outlives it, such as a stream of events, goes on unless the layer has
+//! [`end_with_token`](layer::ProtectLayer::end_with_token).
+//!
 //! # Features
 //!
 //! `http-client` is on by default, the others are off. A feature adds items and changes nothing else.
