@@ -3,14 +3,16 @@
 //! It accepts tokens that are bound to a key too, with a DPoP proof for each call (RFC 9449). A proof names the method `POST` and the URL
 //! of the gRPC method, `https://host/package.Service/Method`.
 //!
-//! The service is the standard health check, so that no code has to be generated. What it needs beyond `health:read` depends on the
-//! message, so its handler checks that, and refuses as the layer does.
+//! The service is the standard health check, so that no code has to be generated. Its two methods need different scopes, which a layer
+//! tells apart by the path. What a check needs beyond `health:read` depends on the message, so the handler checks that, and refuses as
+//! the layer does.
 
 use std::error::Error;
 
 use http::header::AUTHORIZATION;
 use tokio::net::TcpListener;
 use tonic::codegen::BoxStream;
+use tonic::metadata::errors::InvalidMetadataValue;
 use tonic::service::LayerExt;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
@@ -35,9 +37,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).dpop(Dpop::at(AUDIENCE)?).build()?;
 
     let health = HealthServer::new(Checks { api: api.clone() });
-    let server = Server::builder()
-        .layer(api.layer().respond_with(Grpc))
-        .add_service(Require::scope("health:read").named_layer(health));
+    let (read, watch) = (Require::scope("health:read"), Require::scope("health:read health:watch"));
+    let by_method = Require::by(move |head| match head.uri.path() {
+        "/grpc.health.v1.Health/Check" => read.clone(),
+        _ => watch.clone(),
+    });
+    let server = Server::builder().layer(api.layer().respond_with(Grpc)).add_service(by_method.named_layer(health));
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -57,20 +62,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("with a bound token and its proof", "", Some(format!("DPoP {bound}")), Some(proof())),
         ("with a bound token as Bearer", "", Some(bearer(bound.clone())), Some(proof())),
     ] {
-        match check(channel.clone(), service, credentials, proof).await {
-            Ok(serving) => println!("{name}: {serving}"),
-            Err(status) => {
-                println!("{name}: {:?}, {}", status.code(), status.message());
-                for challenge in status.metadata().get_all("www-authenticate") {
-                    println!("   www-authenticate: {challenge:?}");
-                }
-            }
-        }
+        let request = request(service, credentials, proof)?;
+        let answer = HealthClient::new(channel.clone()).check(request).await;
+        print(name, answer.map(|response| response.into_inner().status().as_str_name()));
     }
+    let request = request("", Some(bearer(token().scope("health:read").sign())), None)?;
+    let answer = HealthClient::new(channel).watch(request).await;
+    print("with too little scope for that method", answer.map(|_| "a stream"));
     Ok(())
 }
 
-/// Whoever asks about payments has to be allowed to read them too.
+fn print(name: &str, answer: Result<&str, Status>) {
+    match answer {
+        Ok(answer) => println!("{name}: {answer}"),
+        Err(status) => {
+            println!("{name}: {:?}, {}", status.code(), status.message());
+            for challenge in status.metadata().get_all("www-authenticate") {
+                println!("   www-authenticate: {challenge:?}");
+            }
+        }
+    }
+}
+
+/// The health of payments needs the scope of payments too.
 struct Checks {
     api: ResourceServer,
 }
@@ -99,19 +113,16 @@ fn refused(rejection: Rejection) -> Status {
     Status::from_header_map(&Grpc::status(&rejection)).unwrap_or_else(|| Status::internal("no status"))
 }
 
-async fn check(
-    channel: Channel,
+fn request(
     service: &str,
     credentials: Option<String>,
     proof: Option<String>,
-) -> Result<String, Status> {
+) -> Result<Request<HealthCheckRequest>, InvalidMetadataValue> {
     let mut request = Request::new(HealthCheckRequest { service: service.to_owned() });
     for (name, value) in [(AUTHORIZATION.as_str(), credentials), ("dpop", proof)] {
         if let Some(value) = value {
-            let value = value.parse().map_err(|_| Status::internal("no header"))?;
-            request.metadata_mut().insert(name, value);
+            request.metadata_mut().insert(name, value.parse()?);
         }
     }
-    let response = HealthClient::new(channel).check(request).await?;
-    Ok(response.into_inner().status().as_str_name().to_owned())
+    Ok(request)
 }

@@ -77,6 +77,8 @@
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
+//! | has a body that is no JSON-RPC message, behind [`mcp::Operations`] | 400; with more than 1 MiB, 413 |
+//! | names a session of another user, behind [`mcp::Operations`] | 404 |
 //! | exceeds a limit of this server: too many requests wait for keys, or too many opaque tokens for their issuer, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a token that cannot be validated, because the issuer cannot be reached, publishes no usable key, or does not say what an opaque token is | 503 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a DPoP proof, and the [replay store](dpop::ReplayStore) is full or does not answer | 503 with `Retry-After`, and no error |
@@ -115,6 +117,9 @@
 //! What may have changed is checked at every request: 6, and whether the key of 7 is still one of its issuer's. See
 //! [`TokenCache`](validation::TokenCache).
 //!
+//! A token is validated when its request arrives. A response that outlives it, such as a stream of events, goes on unless the layer has
+//! [`end_with_token`](layer::ProtectLayer::end_with_token).
+//!
 //! # Features
 //!
 //! `http-client` is on by default, the others are off. A feature adds items and changes nothing else.
@@ -125,6 +130,7 @@
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
 //! | `introspection` | [`introspection`]: [opaque tokens](manual::opaque_tokens), about which their issuer is asked (RFC 7662, RFC 9701). It includes `http-client` |
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
+//! | `mcp` | [`mcp`]: requirements for each tool and method of a server of the Model Context Protocol |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |

@@ -11,6 +11,7 @@ mod conformance;
 mod corpus;
 mod cross_site;
 mod discovery;
+mod end_with_token;
 mod example_me;
 mod example_process;
 mod explanation;

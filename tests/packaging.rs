@@ -34,7 +34,7 @@ fn the_package_holds_the_crate_and_its_papers_and_nothing_of_the_workshop() {
     let odd = files.iter().filter(|file| file.contains('/') && !folders.iter().any(|folder| file.starts_with(folder)));
     assert_eq!(odd.collect::<Vec<_>>(), Vec::<&&str>::new());
     // The last ones test examples/me, whose sources would be missing.
-    let others = ["benches/comparison/", "fuzz/", "examples/me/", "tools/"];
+    let others = ["benches/comparison/", "fuzz/", "examples/mcp/", "examples/me/", "tools/"];
     let their_tests = ["tests/example.rs", "tests/client_app", "tests/authorization_server"];
     for workshop in ["node_modules", "target/", ".ci", "deny.toml"].iter().chain(&others).chain(&their_tests) {
         assert!(!files.iter().any(|file| file.contains(workshop)), "{workshop} is in the package");

@@ -12,10 +12,16 @@
 //! | `outcome` | `granted`, `granted_by_extension` for a credential that the layer [ignores](ProtectLayer::ignore_tokens), `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
 //! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason); `ignored` for a credential that the layer ignores, where its requirement accepts no extension of the request in its place |
 //!
-//! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. The
+//! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. An event
+//! (debug) outside of it, with the issuer, states that a response body has [ended with its token](ProtectLayer::end_with_token). The
 //! module `metrics`, behind the feature of that name, documents what is counted.
 
 mod caching;
+mod end_with_token;
+mod ending;
+mod ending_body;
+mod ending_responder;
+mod ending_service;
 mod future;
 mod ignored_tokens;
 mod metadata;
@@ -29,7 +35,12 @@ mod request_state;
 mod require;
 mod require_by;
 mod settings;
+mod token_expired;
 
+pub use end_with_token::EndWithToken;
+pub use ending_body::EndingBody;
+pub use ending_responder::EndingResponder;
+pub use ending_service::{EndingFuture, EndingService};
 pub use future::ResponseFuture;
 pub use metadata::MetadataService;
 #[cfg(feature = "mcp")]
@@ -39,3 +50,4 @@ pub use operations_future::OperationsFuture;
 pub use protect::{Protect, ProtectLayer};
 pub use require::{RequireFuture, RequireService};
 pub use require_by::{RequireBy, RequireByService};
+pub use token_expired::TokenExpired;

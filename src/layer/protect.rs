@@ -227,16 +227,14 @@ impl<R> ProtectLayer<R> {
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
-        let Settings {
-            server,
-            sources,
-            credentials,
-            requirement,
-            ignored_tokens,
-            challenge_scope,
-            tracing,
-            responder: _,
-        } = self.settings;
+        self.map_responder(|_| responder)
+    }
+
+    /// The same layer with a responder that is made of the present one.
+    pub(super) fn map_responder<R2>(self, map: impl FnOnce(R) -> R2) -> ProtectLayer<R2> {
+        let Settings { server, sources, credentials, requirement, ignored_tokens, challenge_scope, tracing, responder } =
+            self.settings;
+        let responder = map(responder);
         let settings =
             Settings { server, sources, credentials, requirement, ignored_tokens, challenge_scope, tracing, responder };
         ProtectLayer { settings }

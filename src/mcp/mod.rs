@@ -15,13 +15,13 @@
 //!     .metadata(Metadata::new().scopes_supported(["files:read"]))
 //!     .build()?;
 //! let operations = Operations::new()
-//!     .tool("delete_*", Require::scope("files:read files:write"))
+//!     .tool("delete_*", Require::scope("files:write"))
 //!     .otherwise(Require::scope("files:read"));
 //! let metadata = api.metadata().expect("it has metadata");
 //! let mut app = Router::new()
 //!     .route("/mcp", mcp_service) // such as `rmcp`'s `StreamableHttpService`
-//!     .layer(operations)
-//!     .layer(api.layer().require(Require::scope("files:read")));
+//!     .route_layer(operations)
+//!     .route_layer(api.layer().require(Require::scope("files:read"))); // every operation needs it
 //! for path in metadata.paths() {
 //!     app = app.route_service(path, metadata.service());
 //! }

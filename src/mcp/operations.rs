@@ -13,7 +13,7 @@ use crate::Require;
 /// use tower_bearer::Require;
 /// use tower_bearer::mcp::Operations;
 ///
-/// let write = Require::scope("files:read files:write");
+/// let write = Require::scope("files:write");
 /// let operations = Operations::new()
 ///     .tool("create_file", write.clone())
 ///     .tool("delete_*", write.and_acr("urn:example:mfa"))
@@ -32,8 +32,8 @@ use crate::Require;
 /// `delete_*` because there is also `*`, and the order in which patterns are added does not matter. A look-up among 1,000 patterns takes less
 /// than 200 ns.
 ///
-/// A requirement has to name all that its operation needs: the challenge of a refusal names that, so that one more authorization
-/// request is enough.
+/// The challenge of a refusal names what the operation and the protecting layer require together, so that one more authorization request
+/// is enough.
 ///
 /// `GET`, `HEAD`, `DELETE` and `OPTIONS` bring no message, and need what [`otherwise`](Self::otherwise) says. A request for the result of
 /// an earlier call, such as `tasks/result` or a `GET` with `Last-Event-ID`, needs no more than its own method does: give such methods the

@@ -61,17 +61,20 @@ impl Grpc {
 
     /// Writes the code and the message.
     fn write_status(rejection: &Rejection, headers: &mut HeaderMap) {
-        headers.insert(HeaderName::from_static("grpc-status"), Self::code(rejection).into());
-        let message = percent_encoded(Self::message(rejection));
-        headers.extend(
-            HeaderValue::try_from(message).ok().map(|message| (HeaderName::from_static("grpc-message"), message)),
-        );
+        write_status(Self::code(rejection), Self::message(rejection), headers);
     }
 
     /// The sentence that goes with it.
     fn message(rejection: &Rejection) -> &'static str {
         let reason = || rejection.status().canonical_reason().unwrap_or_default();
         rejection.description().unwrap_or_else(reason)
+    }
+
+    /// The trailers of a response whose access token has expired: 16 `UNAUTHENTICATED`.
+    pub(crate) fn trailers_of_expired_token() -> HeaderMap {
+        let mut trailers = HeaderMap::with_capacity(2);
+        write_status(16, "The access token has expired", &mut trailers);
+        trailers
     }
 }
 
@@ -91,6 +94,12 @@ impl<B: Default> Respond<B> for Grpc {
     fn protocol(&self) -> Protocol {
         Protocol::GRPC
     }
+}
+
+fn write_status(code: i32, message: &str, headers: &mut HeaderMap) {
+    headers.insert(HeaderName::from_static("grpc-status"), code.into());
+    let message = HeaderValue::try_from(percent_encoded(message));
+    headers.extend(message.ok().map(|message| (HeaderName::from_static("grpc-message"), message)));
 }
 
 /// Encodes a status message as gRPC over HTTP/2 defines it ("Responses"): everything but printable ASCII, and the percent sign.

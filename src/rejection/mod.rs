@@ -14,5 +14,6 @@ pub use protocol::Caller;
 pub use rejection_kind::RejectionKind;
 pub use respond::{Empty, RejectionContext, Respond};
 
+pub(crate) use protocol::{GrpcForm, Protocol};
 pub(crate) use rejection::Unrendered;
 pub(crate) use respond::respond;

@@ -41,20 +41,34 @@ impl Caller {
         let headers = request.headers();
         let is_grpc = request.version() == Version::HTTP_2
             && request.method() == Method::POST
-            && has_grpc_content_type(headers)
+            && GrpcForm::of(headers).is_some()
             && accepts_trailers(headers);
         if is_grpc { Self::Grpc } else { Self::Http }
     }
 }
 
-/// Whether the content type is `application/grpc`, alone or followed by `+`, `;` or, in gRPC-Web, `-web`.
-fn has_grpc_content_type(headers: &HeaderMap) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let mut lines = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
-    match line.as_bytes().split_at_checked(GRPC.len()) {
-        Some((start, [] | [b'+' | b';' | b'-', ..])) => start.eq_ignore_ascii_case(GRPC),
-        _ => false,
+/// A form of gRPC, by its content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrpcForm {
+    /// gRPC over HTTP/2: the status is in the trailers.
+    Http2,
+    /// gRPC-Web: the status is at the end of the body.
+    Web,
+}
+
+impl GrpcForm {
+    /// The form whose content type is `application/grpc`, alone or followed by `+`, `;` or, in gRPC-Web, `-web`.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        const GRPC: &[u8] = b"application/grpc";
+        let mut lines = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+        let (start, rest) = line.as_bytes().split_at_checked(GRPC.len())?;
+        match rest {
+            _ if !start.eq_ignore_ascii_case(GRPC) => None,
+            [] | [b'+' | b';', ..] => Some(Self::Http2),
+            [b'-', ..] => Some(Self::Web),
+            _ => None,
+        }
     }
 }
 

@@ -167,7 +167,8 @@ impl AccessToken {
     }
 
     /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock. Use
-    /// it to end what outlives the request, such as a WebSocket or a stream of events:
+    /// it to end what outlives the request, such as a WebSocket. The layer ends response bodies itself, with
+    /// [`end_with_token`](crate::layer::ProtectLayer::end_with_token).
     ///
     /// ```
     /// # use tower_bearer::AccessToken;
@@ -275,6 +276,11 @@ impl AccessToken {
     /// RFC 7519 §4.1.4, as when the token was validated.
     pub(crate) fn has_expired(&self, now: SystemTime) -> bool {
         NumericDate::from(now) >= self.end()
+    }
+
+    /// Whether it has expired by now: whether [`expires`](Self::expires) would complete at once.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.has_expired(self.0.time.clock.now())
     }
 
     /// `exp` and the leeway.

@@ -137,6 +137,7 @@ fn only_the_source_opens_sockets_only_the_clock_reads_time_only_the_layer_is_a_s
         (
             "tower_service",
             &[
+                "layer/ending_service.rs",
                 "layer/future.rs",
                 "layer/metadata.rs",
                 "layer/mod.rs",

@@ -111,12 +111,12 @@ export function judgements({ proofs, explained, verdicts }) {
 }
 
 /** The number of the note with this reason, which is about this one too. */
-function noted(notes, reason, about) {
+export function noted(notes, reason, about) {
   notes.set(reason, (notes.get(reason) ?? new Set()).add(about));
   return [...notes.keys()].indexOf(reason) + 1;
 }
 
-const listed = (notes) =>
+export const listed = (notes) =>
   [...notes].map(([reason, about], index) => `${index + 1}. ${[...about].join(', ')}: ${reason}.`).join('\n');
 
 /** Rows about the tokens and keys, and how each is read off a run. */
@@ -147,7 +147,7 @@ export function form(value) {
 export const code = (text) => `\`${text}\``;
 export const list = (words) => words.map(code).join(', ') || 'nothing';
 
-function table([first, ...rest], rows) {
+export function table([first, ...rest], rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line([first, ...rest]), line([first, ...rest].map(() => '---')), ...rows.map(line)].join('\n');
 }

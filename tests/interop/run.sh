@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# examples/me with authorization servers and clients that we did not write. What is missing is installed, or this fails. With
-# UPDATE_README=1 the tables of README.md are written anew, else they have to be what is found.
+# examples/me with authorization servers and clients that we did not write, and examples/mcp with MCP clients. What is missing is
+# installed, or this fails. With UPDATE_README=1 the tables of README.md are written anew, else they have to be what is found.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 export DEBIAN_FRONTEND=noninteractive
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
-cargo build --locked --quiet -p me -p proofs
+cargo build --locked --quiet -p conformance -p mcp -p me -p proofs
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
 # Not in this folder, whose files belong to the package.
 export INTEROP_INSTALLED="$target/interop"
 ./servers/debian.sh "$INTEROP_INSTALLED/debian"
-./servers/python.sh "$INTEROP_INSTALLED/venv"
+./servers/python.sh "$INTEROP_INSTALLED/venv" servers/requirements.txt
+./servers/python.sh "$INTEROP_INSTALLED/venv-mcp" mcp/requirements.txt
 
 INTEROP_WORK=$(mktemp -d)
 export INTEROP_WORK
@@ -29,5 +30,8 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 EXAMPLE_ME="$target/debug/me" PROOFS="$target/debug/proofs" timeout 180 node main.js &
+main=$!
+wait "$main"
+EXAMPLE_MCP="$target/debug/mcp" CONFORMANCE="$target/debug/conformance" timeout 120 node mcp/main.js &
 main=$!
 wait "$main"

@@ -1,5 +1,6 @@
 //! Requirements for each operation of an MCP server.
 
+mod authorization;
 mod bodies;
 mod mirrored_headers;
 mod operations;

@@ -18,7 +18,6 @@
 //! `server.rs` is what you would copy, and `files.rs` has the tools. The authorization server is for development only.
 
 mod files;
-mod operations;
 mod server;
 mod walk;
 

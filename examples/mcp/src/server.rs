@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tower_bearer::mcp::{Operations, REQUEST_HEADERS, RESPONSE_HEADERS};
 use tower_bearer::metadata::Metadata;
-use tower_bearer::{Issuer, ResourceServer};
+use tower_bearer::{Issuer, Require, ResourceServer};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::files::Files;
-use crate::operations;
 
 /// `url` is where clients reach the server, and so the audience of its tokens.
 pub(crate) fn router(url: &str, issuer: Issuer) -> Result<Router, Box<dyn Error>> {
@@ -27,41 +25,40 @@ pub(crate) fn router(url: &str, issuer: Issuer) -> Result<Router, Box<dyn Error>
         // What a client starts with. Others are named when a tool needs them.
         .metadata(Metadata::new().resource_name("Files").scopes_supported(["files:read"]))
         .build()?;
+    let operations = Operations::new()
+        .tool("delete_*", Require::scope("files:write"))
+        .tool("whoami", Require::token())
+        .otherwise(Require::scope("files:read"));
+    // For a client without a token. What a token needs is said by `operations`.
+    let protect = api.layer().challenge_scope("files:read".parse()?);
 
-    // Without sessions: every request brings its token, so there is nothing that could belong to another user.
+    // `layer` would have every other path answer 401, in place of 404.
+    let mut router = Router::new().route_service("/mcp", files()).route_layer(operations).route_layer(protect);
+    // Outside the protecting layer: clients read it before they have a token.
+    let metadata = api.metadata().ok_or("it has metadata")?;
+    for path in metadata.paths() {
+        router = router.route_service(path, metadata.service());
+    }
+    // Outside of everything: preflights bring no token, and pages have to read refusals too.
+    Ok(router.layer(cors()))
+}
+
+/// Without sessions: every request brings its token, so there is nothing that could belong to another user.
+fn files() -> StreamableHttpService<Files, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_allowed_hosts(["127.0.0.1", "localhost"])
         .with_allowed_origins(["http://127.0.0.1:*", "http://localhost:*"]);
     let files = Files::default();
-    let mcp = StreamableHttpService::new(move || Ok(files.clone()), Arc::new(NeverSessionManager::default()), config);
-
-    let metadata = api.metadata().ok_or("it has metadata")?;
-    Ok(Router::new()
-        .route_service("/mcp", mcp)
-        .layer(from_fn_with_state(api.clone(), operations::check))
-        .layer(api.layer().challenge_scope("files:read".parse()?))
-        // Outside the protecting layer: clients read it before they have a token, at the path or at the root.
-        .route_service(metadata.path(), metadata.service())
-        .route_service("/.well-known/oauth-protected-resource", metadata.service())
-        // Outside of everything: preflights bring no token, and pages have to read refusals too.
-        .layer(cors()))
+    StreamableHttpService::new(move || Ok(files.clone()), Arc::default(), config)
 }
 
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(is_on_this_machine))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("last-event-id"),
-            HeaderName::from_static("mcp-method"),
-            HeaderName::from_static("mcp-name"),
-            HeaderName::from_static("mcp-protocol-version"),
-            HeaderName::from_static("mcp-session-id"),
-        ])
-        .expose_headers([WWW_AUTHENTICATE, HeaderName::from_static("mcp-session-id")])
+        .allow_headers(REQUEST_HEADERS)
+        .expose_headers(RESPONSE_HEADERS)
 }
 
 /// As the origins that the MCP service allows.

@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt, NotificationContext, RunningService, ServiceError};
 use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::auth::{AuthClient, AuthorizationMetadataSource, OAuthTokenResponse};
+use rmcp::transport::auth::{AuthClient, AuthError, AuthorizationMetadataSource, OAuthTokenResponse};
 use rmcp::transport::auth::{AuthorizationCallback, AuthorizationManager, WWWAuthenticateParams};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientHandler, RoleClient};
@@ -23,7 +23,8 @@ pub(super) const REDIRECT_URI: &str = "http://127.0.0.1:3000/callback";
 
 pub(super) struct Client {
     url: Url,
-    http: AuthClient<reqwest::Client>,
+    /// Adds the token to requests.
+    oauth: AuthClient<reqwest::Client>,
     handler: Handler,
     service: Option<RunningService<RoleClient, Handler>>,
 }
@@ -43,8 +44,21 @@ impl Client {
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
         let mut manager = AuthorizationManager::new(url).await?;
         manager.with_client(http.clone())?;
-        let http = AuthClient::new(http, manager);
-        Ok(Self { url: Url::parse(url)?, http, handler: Handler::default(), service: None })
+        let oauth = AuthClient::new(http, manager);
+        Ok(Self { url: Url::parse(url)?, oauth, handler: Handler::default(), service: None })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Without a token.
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.oauth.http_client
+    }
+
+    pub(super) async fn token(&self) -> Result<String, AuthError> {
+        self.oauth.get_access_token().await
     }
 
     /// To the challenge.
@@ -56,7 +70,7 @@ impl Client {
     }
 
     pub(super) async fn discover(&self, challenge: &str) -> Outcome<()> {
-        let mut manager = self.http.auth_manager.lock().await;
+        let mut manager = self.oauth.auth_manager.lock().await;
         let found = manager.resolve_metadata_from_challenge(Some(challenge)).await?;
         if found.source != AuthorizationMetadataSource::ProtectedResourceMetadata {
             return Err(format!("found by {:?}", found.source).into());
@@ -69,7 +83,7 @@ impl Client {
 
     /// To the authorization request.
     pub(super) async fn register(&self) -> Outcome<Url> {
-        let mut manager = self.http.auth_manager.lock().await;
+        let mut manager = self.oauth.auth_manager.lock().await;
         let scopes = manager.select_initial_scopes(&[]).await;
         let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
         let registered = manager.register_client("The walk", REDIRECT_URI, &scopes).await?;
@@ -79,7 +93,7 @@ impl Client {
     }
 
     pub(super) async fn redeem(&self, answer: &Url) -> Outcome<()> {
-        let manager = self.http.auth_manager.lock().await;
+        let manager = self.oauth.auth_manager.lock().await;
         let AuthorizationCallback { code, csrf_token, issuer, .. } =
             AuthorizationCallback::from_redirect_url(answer.as_str())?;
         manager.exchange_code_for_token_with_issuer(&code, &csrf_token, issuer.as_deref()).await?;
@@ -87,7 +101,7 @@ impl Client {
     }
 
     pub(super) async fn refresh(&self) -> Outcome<()> {
-        let tokens: OAuthTokenResponse = self.http.auth_manager.lock().await.refresh_token().await?;
+        let tokens: OAuthTokenResponse = self.oauth.auth_manager.lock().await.refresh_token().await?;
         let answer = serde_json::to_value(&tokens)?;
         Ok(((), vec![format!("expires_in: {}", answer["expires_in"])]))
     }
@@ -123,7 +137,7 @@ impl Client {
 
     /// To the authorization request.
     pub(super) async fn step_up(&self, scope: &str) -> Outcome<Url> {
-        let url: Url = self.http.auth_manager.lock().await.request_scope_upgrade(scope).await?.parse()?;
+        let url: Url = self.oauth.auth_manager.lock().await.request_scope_upgrade(scope).await?.parse()?;
         let line = format!("GET {url}");
         Ok((url, vec![line]))
     }
@@ -137,6 +151,12 @@ impl Client {
         self.handler.0.load(Ordering::Relaxed)
     }
 
+    pub(super) async fn close(&mut self) {
+        if let Some(service) = self.service.take() {
+            drop(service.cancel().await);
+        }
+    }
+
     async fn try_call(&self, tool: &'static str, arguments: Value) -> Result<CallToolResult, ServiceError> {
         let service = self.service.as_ref().ok_or(ServiceError::TransportClosed)?;
         let mut call = CallToolRequestParams::new(tool);
@@ -147,7 +167,7 @@ impl Client {
     /// The access token goes along with every request, if there is one.
     async fn open(&self) -> Result<RunningService<RoleClient, Handler>, rmcp::service::ClientInitializeError> {
         let config = StreamableHttpClientTransportConfig::with_uri(self.url.as_str());
-        let transport = StreamableHttpClientTransport::with_client(self.http.clone(), config);
+        let transport = StreamableHttpClientTransport::with_client(self.oauth.clone(), config);
         let lifecycle = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
         self.handler.clone().serve_with_lifecycle(transport, lifecycle).await
     }

@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "the example me needs all of it")]
 mod browser;
 mod client;
+mod page;
 #[path = "../../../me/src/walk/report.rs"]
 mod report;
 
@@ -46,6 +47,8 @@ impl Walk<'_> {
         else {
             return Ok(None);
         };
+        let outcome = page::metadata_is_twofold(client.http(), client.url()).await;
+        report.step("The metadata are at the path that the challenge names, and at the root", outcome);
         let outcome = client.discover(&challenge).await;
         if report.step("It finds the authorization server, by way of the server's metadata", outcome).is_none() {
             return Ok(None);
@@ -87,6 +90,12 @@ impl Walk<'_> {
         let outcome = client.call("delete_file", json!({ "name": "notes.txt" })).await;
         report.step("It deletes the file", outcome);
 
+        let outcome = page::may_call(client.http(), client.url()).await;
+        report.step("A page on this machine may call the server, and read its refusals", outcome);
+        let outcome = page::strangers_are_refused(client.http(), client.url(), &client.token().await?).await;
+        report
+            .step("With a good token too, pages of other sites are refused, and other names of this machine", outcome);
+
         self.server.set_token_lifetime(SHORT);
         if report.step("It refreshes the token, and gets one for three seconds", client.refresh().await).is_none() {
             return Ok(None);
@@ -94,6 +103,7 @@ impl Walk<'_> {
         report.step("It watches the files: the stream ends with the token", ends_with_token(&client).await);
         let outcome = client.call("list_files", json!({})).await;
         report.step("It goes on, with the next token", outcome);
+        client.close().await;
         Ok(Some(()))
     }
 }

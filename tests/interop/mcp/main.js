@@ -1,0 +1,207 @@
+// MCP clients that we did not write, and the conformance suite of the MCP project. Prints what was found. A ✗ without an explanation
+// makes it exit with 1, and so do tables in README.md that differ.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { listed, noted, table } from '../report.js';
+import { authorizationServerScenarios, REVISIONS, serverScenarios, SUITE } from './conformance.js';
+import { EXPLAINED_SCENARIOS, EXPLAINED_SKIPS, EXPLAINED_STEPS } from './explained.js';
+import { Issuer } from './issuer.js';
+import { Program } from './process.js';
+import { Python, PythonWithHandshake } from './python.js';
+import { rows } from './rows.js';
+import { FACTS, STEPS } from './steps.js';
+import {
+  NewestTypescript,
+  NewestTypescriptByDefault,
+  PreviousTypescript,
+  PreviousTypescriptWithRefreshToken,
+} from './typescript.js';
+
+const CLIENTS = [
+  NewestTypescript,
+  NewestTypescriptByDefault,
+  PreviousTypescript,
+  PreviousTypescriptWithRefreshToken,
+  Python,
+  PythonWithHandshake,
+];
+/** For how many seconds the tokens are good whose end a step waits for. */
+const LIFETIME = 5;
+
+const started = performance.now();
+const problems = [];
+const [walks, servers, authorizationServers, proposed] = await Promise.all([
+  Promise.all(CLIENTS.map(walk)),
+  conformance(),
+  withExample([], ({ issuer }) => each(REVISIONS, (revision) => authorizationServerScenarios(issuer, revision))),
+  proposals(),
+]);
+const written = [
+  '### MCP clients',
+  stepTable(),
+  factTable(),
+  `### ${SUITE}`,
+  scenarioTable(),
+  '### Scenarios that are proposed, but not in it',
+  table(['check', ''], Object.entries(proposed).map(([name, outcome]) => [name, sign(outcome, name)])),
+].join('\n\n');
+finish();
+
+/** A client through all steps, with servers of its own. */
+async function walk(Client) {
+  return withExample([], (longLived) =>
+    withExample(['--token-lifetime', `${LIFETIME}`], async (shortLived) => {
+      const world = { ...longLived, client: new Client(longLived.url) };
+      world.shortLived = { ...shortLived, client: new Client(shortLived.url), lifetime: LIFETIME };
+      const outcomes = {};
+      for (const [name, step] of Object.entries(STEPS)) {
+        outcomes[name] = await step(world).then(() => true, (error) => error);
+      }
+      await Promise.all([world.client.close(), world.shortLived.client.close()]);
+      return { Client, outcomes, world };
+    }));
+}
+
+/** What the suite finds of a server without the layer is what it finds with it. */
+async function conformance() {
+  return withServer((server) => each(REVISIONS, async (revision) => {
+    const { open, behind } = await serverScenarios(server, revision);
+    for (const name of new Set([...Object.keys(open), ...Object.keys(behind)])) {
+      const [without, behindIt] = [open[name], behind[name]].map(verdicts);
+      if (!isDeepStrictEqual(without, behindIt)) problems.push({ cell: `${name}, ${revision}`, error: { without, behindIt } });
+    }
+    return behind;
+  }));
+}
+
+async function proposals() {
+  return withServer(async (server) => {
+    const outcomes = {};
+    for (const [name, row] of Object.entries(await rows(server))) {
+      outcomes[name] = await row().then(() => true, (error) => error);
+    }
+    return outcomes;
+  });
+}
+
+async function withExample(flags, use) {
+  const names = ['MCP server', 'authorization server'];
+  const program = await Program.start(process.env.EXAMPLE_MCP, ['--listen', '127.0.0.1:0', ...flags], names);
+  try {
+    return await use({ url: program.urls['MCP server'], issuer: program.urls['authorization server'] });
+  } finally {
+    program.stop();
+  }
+}
+
+async function withServer(use) {
+  const issuer = await Issuer.start();
+  const program = await Program.start(process.env.CONFORMANCE, [issuer.url], ['open', 'protected', 'dpop', 'nonces']);
+  try {
+    return await use({ issuer, urls: program.urls });
+  } finally {
+    program.stop();
+    issuer.stop();
+  }
+}
+
+/** One after the other. */
+async function each(keys, use) {
+  const done = {};
+  for (const key of keys) done[key] = await use(key);
+  return done;
+}
+
+function stepTable() {
+  const notes = new Map();
+  const cell = (name, { Client, outcomes }) => {
+    const [reason, error] = EXPLAINED_STEPS[Client.title]?.[name] ?? [];
+    const number = reason && noted(notes, reason, Client.title);
+    return sign(outcomes[name], `${Client.title}: ${name}`, number, error);
+  };
+  const names = Object.keys(STEPS);
+  known(EXPLAINED_STEPS, walks.map(({ Client }) => Client.title));
+  for (const explained of Object.values(EXPLAINED_STEPS)) known(explained, names);
+  const found = names.map((name) => [name, ...walks.map((walk) => cell(name, walk))]);
+  return `${table(['', ...walks.map(({ Client }) => Client.title)], found)}\n\n${listed(notes)}`;
+}
+
+function factTable() {
+  const cell = (fact, { world }) => {
+    try {
+      return fact(world);
+    } catch {
+      // A step has failed, and says why.
+      return '–';
+    }
+  };
+  const found = Object.entries(FACTS).map(([name, fact]) => [name, ...walks.map((walk) => cell(fact, walk))]);
+  return table(['', ...walks.map(({ Client }) => Client.title)], found);
+}
+
+function scenarioTable() {
+  const notes = new Map();
+  const found = REVISIONS.map((revision) => ({ ...servers[revision], ...authorizationServers[revision] }));
+  const names = [...new Set(found.flatMap(Object.keys))].sort();
+  known(EXPLAINED_SCENARIOS, names);
+  const checks = found.flatMap((scenarios) => Object.values(scenarios).flat());
+  const skipped = checks.filter(({ status }) => status === 'SKIPPED').map(({ id }) => id);
+  known(EXPLAINED_SKIPS, skipped);
+  const silently = skipped.filter((id) => !(id in EXPLAINED_SKIPS));
+  problems.push(...silently.map((cell) => ({ cell, error: 'the suite has skipped it' })));
+  for (const [id, reason] of Object.entries(EXPLAINED_SKIPS)) noted(notes, `skipped: ${reason}`, id);
+  const lines = names.map((name) => {
+    const signs = found.map((scenarios) => outcome(scenarios[name]));
+    const reason = EXPLAINED_SCENARIOS[name];
+    if (signs.includes('✗') === !reason) {
+      const checks = found.flatMap((scenarios) => scenarios[name] ?? []).filter(isBad);
+      problems.push({ cell: name, error: reason ? 'explained.js explains a ✗, and it is none' : checks });
+    }
+    return [`${name}${reason ? ` (${noted(notes, reason, name)})` : ''}`, ...signs];
+  });
+  return `${table(['scenario', ...REVISIONS], lines)}\n\n${listed(notes)}`;
+}
+
+/** ✓ or ✗, with the number of its note if there is one. A ✗ needs one, and the error that it is about. A ✓ must not have one. */
+function sign(outcome, cell, number, expected) {
+  if (outcome !== true && !expected?.test(outcome.message)) problems.push({ cell, error: outcome });
+  if (outcome === true && number) problems.push({ cell, error: 'explained.js explains a ✗, and it is none' });
+  return `${outcome === true ? '✓' : '✗'}${number ? ` (${number})` : ''}`;
+}
+
+function known(explained, names) {
+  const unknown = Object.keys(explained).filter((name) => !names.includes(name));
+  problems.push(...unknown.map((cell) => ({ cell, error: 'explained.js explains what there is not' })));
+}
+
+/** A scenario is not about every revision. */
+function outcome(checks) {
+  if (!checks) return '–';
+  return checks.some(isBad) ? '✗' : '✓';
+}
+
+function isBad({ status }) {
+  return status === 'FAILURE' || status === 'WARNING';
+}
+
+function verdicts(checks) {
+  return checks?.map(({ id, name, status }) => `${id} ${name}: ${status}`).sort();
+}
+
+function finish() {
+  for (const { cell, error } of problems) console.log(`✗ ${cell}\n`, error);
+  const README = new URL('../README.md', import.meta.url);
+  const [BEGIN, END] = ['<!-- From here on written by mcp/main.js. -->', '<!-- To there. -->'];
+  const readme = readFileSync(README, 'utf8');
+  const part = [BEGIN, written, END].join('\n\n');
+  const differs = !readme.includes(part);
+  if (process.env.UPDATE_README) {
+    writeFileSync(README, readme.split(BEGIN)[0] + part + readme.split(END)[1]);
+  } else if (differs && problems.length === 0) {
+    console.log(`\nThe tables of tests/interop/README.md differ from these:\n\n${part}`);
+    console.log('\n`UPDATE_README=1 ./tests/interop/run.sh` writes them anew.');
+  }
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(`\nMCP: ${walks.length} clients, ${problems.length} unexplained, in ${seconds} s`);
+  process.exitCode = problems.length || (differs && !process.env.UPDATE_README) ? 1 : 0;
+}
