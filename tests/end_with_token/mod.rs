@@ -66,12 +66,12 @@ async fn in_time<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(10 * A_MINUTE, work).await.expect("it goes on")
 }
 
-type Frames = Result<Frame<Bytes>, BoxError>;
+type FrameResult = Result<Frame<Bytes>, BoxError>;
 
 /// A body of the frames that its other end sends, which sees when the body is dropped: it is closed then.
-struct Fed(UnboundedReceiver<Frames>);
+struct Fed(UnboundedReceiver<FrameResult>);
 
-fn fed() -> (UnboundedSender<Frames>, Fed) {
+fn fed() -> (UnboundedSender<FrameResult>, Fed) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (sender, Fed(receiver))
 }
@@ -86,7 +86,7 @@ impl Body for Fed {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frames>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FrameResult>> {
         self.0.poll_recv(cx)
     }
 }
@@ -117,7 +117,7 @@ fn answering<B: Send + 'static>(response: Response<B>) -> Answering<B> {
 }
 
 /// What a body yields when it is polled once, by nobody who could be woken.
-fn poll<B: Body + Unpin>(body: &mut B) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+fn poll<B: Body<Data = Bytes, Error = BoxError> + Unpin>(body: &mut B) -> Poll<Option<FrameResult>> {
     Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
