@@ -15,6 +15,8 @@
 //! | `list_files`, `watch_files` and everything else | `files:read` |
 //! | `delete_file` | `files:write` |
 //!
+//! `watch_files` goes on until the token expires: the layer ends the stream then, and the client continues with a new token.
+//!
 //! `server.rs` is what you would copy, and `files.rs` has the tools. The authorization server is for development only.
 
 mod files;
