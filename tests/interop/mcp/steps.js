@@ -2,8 +2,8 @@
 // what the client has sent and received.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as oauth from 'oauth4webapi';
 import { code, list } from '../report.js';
+import { challenges } from './challenges.js';
 
 export const STEPS = {
   '401 without a token': async (world) => {
@@ -145,15 +145,11 @@ function answered({ client }, url, status) {
   return exchange;
 }
 
-/** The parameters of its only challenge, which is for Bearer, as oauth4webapi reads it. */
-async function challenge({ status, challenge }) {
-  const answer = async () => new Response('', { status, headers: { 'www-authenticate': challenge } });
-  const options = { [oauth.customFetch]: answer };
-  const request = oauth.protectedResourceRequest('token', 'GET', new URL('https://mcp.example.test'), undefined, undefined, options);
-  const { cause } = await request.catch((error) => error);
-  assert.equal(cause?.length, 1, challenge);
-  assert.equal(cause[0].scheme, 'bearer');
-  return { ...cause[0].parameters };
+/** The parameters of its only challenge, which is for Bearer. */
+async function challenge(exchange) {
+  const [{ scheme, parameters }, ...others] = await challenges(exchange);
+  assert.deepEqual([scheme, others], ['bearer', []]);
+  return { ...parameters };
 }
 
 /** Without what makes a refresh token: clients ask for that on their own. */

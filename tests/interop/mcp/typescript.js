@@ -12,11 +12,12 @@ const previous = { Client, StreamableHTTPClientTransport, UnauthorizedError };
 /** It knows the URL, and nothing else. */
 class TypescriptClient {
   static newUser = () => new User();
+  static newProvider = () => new Provider();
   /** What it has sent and received, in order. */
   exchanges = [];
   user = this.constructor.newUser();
   #url;
-  #provider = new Provider();
+  #provider = this.constructor.newProvider();
   #transport;
   #client;
 
@@ -105,6 +106,14 @@ class Provider {
   }
 }
 
+class ProviderWithKey extends Provider {
+  #session = newest.DpopSession.create();
+
+  dpop() {
+    return this.#session;
+  }
+}
+
 async function recorded(url, options, response) {
   const { method = 'GET', headers, body } = options ?? {};
   // The stream of an MCP server does not end.
@@ -132,6 +141,11 @@ export class NewestTypescript extends TypescriptClient {
 export class NewestTypescriptByDefault extends NewestTypescript {
   static title = `${NEWEST}, by default`;
   static options = {};
+}
+
+/** With a key, to which its tokens are bound (RFC 9449). */
+export class NewestTypescriptWithKey extends NewestTypescript {
+  static newProvider = () => new ProviderWithKey();
 }
 
 export class PreviousTypescript extends TypescriptClient {
