@@ -28,7 +28,7 @@ const CLIENTS = [
   Python,
   PythonWithHandshake,
 ];
-/** For how many seconds the tokens are good whose end a step waits for. */
+/** For how many seconds the tokens are good whose end some steps wait for. */
 const LIFETIME = 5;
 
 const started = performance.now();
@@ -57,7 +57,7 @@ async function walk(Client) {
   return withExample([], (longLived) =>
     withExample(['--token-lifetime', `${LIFETIME}`], async (shortLived) => {
       const world = { ...longLived, client: new Client(longLived.url) };
-      world.shortLived = { ...shortLived, client: new Client(shortLived.url), lifetime: LIFETIME };
+      world.shortLived = { ...shortLived, client: new Client(shortLived.url) };
       const found = await outcomes(STEPS, world);
       await Promise.all([world.client.close(), world.shortLived.client.close()]);
       return { Client, outcomes: found, world };
