@@ -32,6 +32,6 @@ trap 'exit 1' HUP INT TERM
 EXAMPLE_ME="$target/debug/me" PROOFS="$target/debug/proofs" timeout 180 node main.js &
 main=$!
 wait "$main"
-EXAMPLE_MCP="$target/debug/mcp" CONFORMANCE="$target/debug/conformance" timeout 120 node mcp/main.js &
+EXAMPLE_ME="$target/debug/me" EXAMPLE_MCP="$target/debug/mcp" CONFORMANCE="$target/debug/conformance" timeout 120 node mcp/main.js &
 main=$!
 wait "$main"

@@ -1,7 +1,6 @@
 //! The tools: some files to list, delete and watch.
 
 use std::collections::BTreeSet;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,20 +61,18 @@ impl Files {
     async fn watch_files(
         &self,
         meta: RequestMetaObject,
-        Extension(parts): Extension<Parts>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, ErrorData> {
-        let mut expires = pin!(access_token(&parts)?.expires());
         let progress = meta.get_progress_token().ok_or_else(|| ErrorData::invalid_params("no progress token", None))?;
         let mut ticks = tokio::time::interval(PERIOD);
         for step in 0_u32.. {
             tokio::select! {
                 () = context.ct.cancelled() => break,
-                () = &mut expires => break,
                 _ = ticks.tick() => {}
             }
             let message = format!("{} files", self.names().len());
             let told = ProgressNotificationParam::new(progress.clone(), f64::from(step)).with_message(message);
+            // The layer has ended the response with the token, or the client is gone.
             if context.peer.notify_progress(told).await.is_err() {
                 break;
             }

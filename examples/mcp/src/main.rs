@@ -15,6 +15,8 @@
 //! | `list_files`, `watch_files` and everything else | `files:read` |
 //! | `delete_file` | `files:write` |
 //!
+//! `watch_files` goes on until the token expires: the layer ends the stream then, and the client continues with a new token.
+//!
 //! `server.rs` is what you would copy, and `files.rs` has the tools. The authorization server is for development only.
 
 mod files;
@@ -58,8 +60,9 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // rmcp's client logs the refusals that the walk asks for.
-    let targets = Targets::new().with_default(Level::WARN).with_target("rmcp::transport::worker", LevelFilter::OFF);
+    // rmcp logs as errors that its client is refused, and that nobody waits any more for what a tool returns.
+    let targets = ["rmcp::service", "rmcp::transport::worker"].map(|target| (target, LevelFilter::OFF));
+    let targets = Targets::new().with_default(Level::WARN).with_targets(targets);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     tracing_subscriber::registry().with(log).with(targets).init();
     run(&Arguments::parse()).await.unwrap_or_else(|error| {

@@ -29,8 +29,8 @@ pub(crate) fn router(url: &str, issuer: Issuer) -> Result<Router, Box<dyn Error>
         .tool("delete_*", Require::scope("files:write"))
         .tool("whoami", Require::token())
         .otherwise(Require::scope("files:read"));
-    // For a client without a token. What a token needs is said by `operations`.
-    let protect = api.layer().challenge_scope("files:read".parse()?);
+    // The scope is for a client without a token: what a token needs is said by `operations`.
+    let protect = api.layer().challenge_scope("files:read".parse()?).end_with_token();
 
     // `layer` would have every other path answer 401, in place of 404.
     let mut router = Router::new().route_service("/mcp", files()).route_layer(operations).route_layer(protect);

@@ -19,14 +19,22 @@ export const REVISIONS = ['2025-11-25', '2026-07-28'];
 const PROGRAM = fileURLToPath(new URL('../node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url));
 const WITH_GLOB_SYNC = new URL('with-glob-sync.js', import.meta.url).href;
 
-/** The checks of each scenario about servers, by its name: of the open server, and of the protected one. */
+/** The checks of each scenario about servers, by its name, for each location of the server that Bearer tokens are for. */
 export async function serverScenarios({ issuer, urls }, revision) {
-  const token = await issuer.token(urls.protected);
-  const found = await Promise.all([
-    throughProxy(urls.open, undefined, (url) => checks('server', ['--url', url, '--suite', 'all', '--spec-version', revision])),
-    throughProxy(urls.protected, token, (url) => checks('server', ['--url', url, '--suite', 'all', '--spec-version', revision])),
-  ]);
-  return { open: found[0], behind: found[1] };
+  const scenarios = async (name) => {
+    const token = name === 'open' ? undefined : await issuer.token(urls[name], { scope: 'tools' });
+    return [name, await throughProxy(urls[name], token, revision)];
+  };
+  return Object.fromEntries(await Promise.all(['open', 'protected', 'headers'].map(scenarios)));
+}
+
+async function throughProxy(url, token, revision) {
+  const proxy = await startProxy(url, token);
+  try {
+    return await checks('server', ['--url', proxy.url, '--suite', 'all', '--spec-version', revision]);
+  } finally {
+    proxy.stop();
+  }
 }
 
 /** The checks of the scenarios about authorization servers, with a client that has just registered itself. */
@@ -80,13 +88,4 @@ async function checks(command, flags, onLine = () => {}) {
   }
   assert(Object.keys(found).length > 0, `the suite has found nothing\n${log}`);
   return found;
-}
-
-async function throughProxy(url, token, use) {
-  const proxy = await startProxy(url, token);
-  try {
-    return await use(proxy.url);
-  } finally {
-    proxy.stop();
-  }
 }

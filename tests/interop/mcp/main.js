@@ -1,9 +1,11 @@
 // MCP clients that we did not write, and the conformance suite of the MCP project. Prints what was found. A ✗ without an explanation
 // makes it exit with 1, and so do tables in README.md that differ.
+import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { listed, noted, table } from '../report.js';
 import { authorizationServerScenarios, REVISIONS, serverScenarios, SUITE } from './conformance.js';
+import { useKey, WITH_KEY } from './dpop.js';
 import { EXPLAINED_SCENARIOS, EXPLAINED_SKIPS, EXPLAINED_STEPS } from './explained.js';
 import { Issuer } from './issuer.js';
 import { Program } from './process.js';
@@ -13,6 +15,7 @@ import { FACTS, STEPS } from './steps.js';
 import {
   NewestTypescript,
   NewestTypescriptByDefault,
+  NewestTypescriptWithKey,
   PreviousTypescript,
   PreviousTypescriptWithRefreshToken,
 } from './typescript.js';
@@ -25,25 +28,27 @@ const CLIENTS = [
   Python,
   PythonWithHandshake,
 ];
-/** For how many seconds the tokens are good whose end a step waits for. */
+/** For how many seconds the tokens are good whose end some steps wait for. */
 const LIFETIME = 5;
 
 const started = performance.now();
 const problems = [];
-const [walks, servers, authorizationServers, proposed] = await Promise.all([
+const [walks, withKey, servers, authorizationServers, proposed] = await Promise.all([
   Promise.all(CLIENTS.map(walk)),
+  useKey((world) => outcomes(WITH_KEY, world)),
   conformance(),
   withExample([], ({ issuer }) => each(REVISIONS, (revision) => authorizationServerScenarios(issuer, revision))),
-  proposals(),
+  withServer(async (server) => outcomes(await rows(server))),
 ]);
 const written = [
   '### MCP clients',
   stepTable(),
   factTable(),
+  list(`${NewestTypescriptWithKey.title}, with a key`, withKey),
   `### ${SUITE}`,
   scenarioTable(),
   '### Scenarios that are proposed, but not in it',
-  table(['check', ''], Object.entries(proposed).map(([name, outcome]) => [name, sign(outcome, name)])),
+  list('check', proposed),
 ].join('\n\n');
 finish();
 
@@ -52,36 +57,26 @@ async function walk(Client) {
   return withExample([], (longLived) =>
     withExample(['--token-lifetime', `${LIFETIME}`], async (shortLived) => {
       const world = { ...longLived, client: new Client(longLived.url) };
-      world.shortLived = { ...shortLived, client: new Client(shortLived.url), lifetime: LIFETIME };
-      const outcomes = {};
-      for (const [name, step] of Object.entries(STEPS)) {
-        outcomes[name] = await step(world).then(() => true, (error) => error);
-      }
+      world.shortLived = { ...shortLived, client: new Client(shortLived.url) };
+      const found = await outcomes(STEPS, world);
       await Promise.all([world.client.close(), world.shortLived.client.close()]);
-      return { Client, outcomes, world };
+      return { Client, outcomes: found, world };
     }));
 }
 
-/** What the suite finds of a server without the layer is what it finds with it. */
+/** What the suite finds of a server without the layers is what it finds with them. */
 async function conformance() {
   return withServer((server) => each(REVISIONS, async (revision) => {
-    const { open, behind } = await serverScenarios(server, revision);
-    for (const name of new Set([...Object.keys(open), ...Object.keys(behind)])) {
-      const [without, behindIt] = [open[name], behind[name]].map(verdicts);
-      if (!isDeepStrictEqual(without, behindIt)) problems.push({ cell: `${name}, ${revision}`, error: { without, behindIt } });
+    const { open, ...behind } = await serverScenarios(server, revision);
+    for (const [location, scenarios] of Object.entries(behind)) {
+      assert.deepEqual(Object.keys(scenarios), Object.keys(open));
+      for (const [name, checks] of Object.entries(scenarios)) {
+        const [without, found] = [open[name], checks].map(verdicts);
+        if (!isDeepStrictEqual(found, without)) problems.push({ cell: `${name}, ${revision}, ${location}`, error: { without, found } });
+      }
     }
-    return behind;
+    return behind.protected;
   }));
-}
-
-async function proposals() {
-  return withServer(async (server) => {
-    const outcomes = {};
-    for (const [name, row] of Object.entries(await rows(server))) {
-      outcomes[name] = await row().then(() => true, (error) => error);
-    }
-    return outcomes;
-  });
 }
 
 async function withExample(flags, use) {
@@ -96,13 +91,27 @@ async function withExample(flags, use) {
 
 async function withServer(use) {
   const issuer = await Issuer.start();
-  const program = await Program.start(process.env.CONFORMANCE, [issuer.url], ['open', 'protected', 'dpop', 'nonces']);
+  const program = await Program.start(process.env.CONFORMANCE, [issuer.url], ['open', 'protected', 'headers', 'dpop', 'nonces']);
   try {
     return await use({ issuer, urls: program.urls });
   } finally {
     program.stop();
     issuer.stop();
   }
+}
+
+/** Each is true or the error, one after the other. */
+async function outcomes(steps, world) {
+  const found = {};
+  for (const [name, step] of Object.entries(steps)) {
+    try {
+      await step(world);
+      found[name] = true;
+    } catch (error) {
+      found[name] = error;
+    }
+  }
+  return found;
 }
 
 /** One after the other. */
@@ -124,6 +133,10 @@ function stepTable() {
   for (const explained of Object.values(EXPLAINED_STEPS)) known(explained, names);
   const found = names.map((name) => [name, ...walks.map((walk) => cell(name, walk))]);
   return `${table(['', ...walks.map(({ Client }) => Client.title)], found)}\n\n${listed(notes)}`;
+}
+
+function list(title, found) {
+  return table([title, ''], Object.entries(found).map(([name, outcome]) => [name, sign(outcome, name)]));
 }
 
 function factTable() {
@@ -185,7 +198,7 @@ function isBad({ status }) {
 }
 
 function verdicts(checks) {
-  return checks?.map(({ id, name, status }) => `${id} ${name}: ${status}`).sort();
+  return checks.map(({ id, name, status }) => `${id} ${name}: ${status}`).sort();
 }
 
 function finish() {

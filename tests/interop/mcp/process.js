@@ -1,4 +1,5 @@
-// A program of ours that prints where it serves, a line for each location, and serves until it is killed.
+// A program of ours that prints where it serves, a line for each location ("name: URL" or "name is at URL"), and serves until it is
+// killed.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -24,7 +25,7 @@ export class Program {
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`${path} has ended with ${code}\n${program.#log}`)));
       createInterface({ input: child.stdout }).on('line', (line) => {
-        const [, name, url] = /^(.+): (http\S+)$/.exec(line) ?? [];
+        const [, name, url] = /^(.+?)(?:: | is at )(http\S+)$/.exec(line) ?? [];
         if (name) program.urls[name] = url;
         if (names.every((name) => name in program.urls)) resolve(program);
       });

@@ -39,6 +39,13 @@ export class Python {
     return (await this.#until('text')).text;
   }
 
+  /** Calls a tool that goes on until the response ends: how often it has said something, when that was, and whether the library tells. */
+  async watch(name) {
+    this.#write({ watch: name });
+    const { said, tells } = await this.#until('tells');
+    return { said, ended: Date.now() / 1000, tells };
+  }
+
   /** Its process ends when its input does. */
   async close() {
     this.#child.stdin.end();

@@ -73,6 +73,20 @@ async def record(response):
     )
 
 
+async def watch(client, name):
+    said = 0
+
+    async def progress(*_):
+        nonlocal said
+        said += 1
+
+    try:
+        await client.call_tool(name, {}, progress_callback=progress)
+        write(said=said, tells="a result")
+    except Exception:
+        write(said=said, tells="an error")
+
+
 async def main(url, mode, redirect_uri):
     metadata = OAuthClientMetadata(
         client_name="interop",
@@ -88,6 +102,9 @@ async def main(url, mode, redirect_uri):
     ):
         write(connected=True)
         while call := await read():
+            if "watch" in call:
+                await watch(client, call["watch"])
+                continue
             try:
                 result = await client.call_tool(call["call"], call["arguments"])
                 write(text=result.content[0].text)

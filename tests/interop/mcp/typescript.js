@@ -1,4 +1,5 @@
 // The clients of the MCP project for TypeScript: the newest package, and the one before it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as newest from '@modelcontextprotocol/client';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -12,11 +13,12 @@ const previous = { Client, StreamableHTTPClientTransport, UnauthorizedError };
 /** It knows the URL, and nothing else. */
 class TypescriptClient {
   static newUser = () => new User();
+  static newProvider = () => new Provider();
   /** What it has sent and received, in order. */
   exchanges = [];
   user = this.constructor.newUser();
   #url;
-  #provider = new Provider();
+  #provider = this.constructor.newProvider();
   #transport;
   #client;
 
@@ -38,6 +40,19 @@ class TypescriptClient {
   async call(name, parameters = {}) {
     const { content } = await this.#withUser(() => this.#client.callTool({ name, arguments: parameters }));
     return content[0].text;
+  }
+
+  /** Calls a tool that goes on until the response ends: how often it has said something, when that was, and whether the library tells. */
+  async watch(name) {
+    let said = 0;
+    const enough = new AbortController();
+    const options = { onprogress: () => { said += 1; }, signal: enough.signal };
+    const told = this.constructor.callWith(this.#client, { name, arguments: {} }, options).then(() => true, () => true);
+    while (said === 0) await sleep(10);
+    const ended = await this.exchanges.findLast(({ body }) => body?.includes(name)).ended;
+    const isTold = await Promise.race([told, sleep(1000)]);
+    enough.abort();
+    return { said, ended, tells: isTold ? 'an error' : 'nothing' };
   }
 
   async close() {
@@ -105,6 +120,14 @@ class Provider {
   }
 }
 
+class ProviderWithKey extends Provider {
+  #session = newest.DpopSession.create();
+
+  dpop() {
+    return this.#session;
+  }
+}
+
 async function recorded(url, options, response) {
   const { method = 'GET', headers, body } = options ?? {};
   // The stream of an MCP server does not end.
@@ -117,8 +140,12 @@ async function recorded(url, options, response) {
     status: response.status,
     challenge: response.headers.get('www-authenticate') ?? undefined,
     answer: isJson ? await response.clone().json() : undefined,
+    /** When that was, in seconds. */
+    ended: response.clone().text().then(seconds, seconds),
   };
 }
+
+const seconds = () => Date.now() / 1000;
 
 /** It asks the server which revisions it knows, if it is told to. */
 export class NewestTypescript extends TypescriptClient {
@@ -126,6 +153,7 @@ export class NewestTypescript extends TypescriptClient {
   static library = newest;
   static options = { versionNegotiation: { mode: 'auto' } };
   static finish = (transport, parameters) => transport.finishAuth(parameters);
+  static callWith = (client, call, options) => client.callTool(call, options);
 }
 
 /** By default it knows the revisions before 2026-07-28 alone. */
@@ -134,11 +162,17 @@ export class NewestTypescriptByDefault extends NewestTypescript {
   static options = {};
 }
 
+/** With a key, to which its tokens are bound (RFC 9449). */
+export class NewestTypescriptWithKey extends NewestTypescript {
+  static newProvider = () => new ProviderWithKey();
+}
+
 export class PreviousTypescript extends TypescriptClient {
   static title = `@modelcontextprotocol/sdk ${version('@modelcontextprotocol/sdk')}`;
   static library = previous;
   static options = {};
   static finish = (transport, parameters) => transport.finishAuth(parameters.get('code'));
+  static callWith = (client, call, options) => client.callTool(call, undefined, options);
 }
 
 /** Where the authorization server gives refresh tokens without being asked for them. */

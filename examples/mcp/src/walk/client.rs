@@ -66,6 +66,10 @@ impl Client {
         let Err(error) = self.open().await else { return Err("it is connected".into()) };
         let challenge = error.auth_challenge().ok_or_else(|| error.to_string())?.to_owned();
         let line = format!("WWW-Authenticate: {challenge}");
+        let parameters = WWWAuthenticateParams::parse(&challenge, &self.url);
+        if parameters.resource_metadata_url.is_none() || parameters.scope.as_deref() != Some("files:read") {
+            return Err(line.into());
+        }
         Ok((challenge, vec![line]))
     }
 
