@@ -59,6 +59,9 @@ where
         match &polled {
             Poll::Ready(None) => this.inner.set(None),
             Poll::Ready(Some(Err(_))) => {}
+            // Without its last frame the body would be incomplete for nothing, such as the answer of a handler that took long.
+            Poll::Ready(Some(Ok(_))) if this.inner.as_ref().as_pin_ref().is_some_and(|inner| inner.is_end_stream()) => {
+            }
             // The clock is read after the inner body, so that one that is complete by now stays complete.
             Poll::Pending | Poll::Ready(Some(Ok(_))) => {
                 if let Some(limit) = this.limit
