@@ -59,6 +59,8 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-
 
 step tests
 cargo test --locked --all-features
+# Attacks on an MCP server of rmcp behind the layer.
+cargo test --locked -p mcp
 
 step examples
 cargo run --locked --quiet --example step_up -- --once
