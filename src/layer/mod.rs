@@ -49,5 +49,5 @@ pub use operations::OperationsService;
 pub use operations_future::OperationsFuture;
 pub use protect::{Protect, ProtectLayer};
 pub use require::{RequireFuture, RequireService};
-pub use require_by::{RequireBy, RequireByService};
+pub use require_by::RequireBy;
 pub use token_expired::TokenExpired;

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
+use http::request::Parts;
 use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -15,18 +17,24 @@ impl<S> Layer<S> for Require {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> RequireService<S> {
-        RequireService { inner, requirement: self.clone() }
+        RequireService::new(inner, Needs::Always(self.clone()))
     }
 }
 
-/// A service that only requests with a token that satisfies a [`Require`] reach.
+/// A service that only requests with a token that satisfies a [`Require`] reach, or what [`Require::by`] chooses.
 ///
 /// The inner service must be `Clone`, as behind [`Protect`](super::Protect): when a request is refused, the service that was ready
 /// for it is replaced by a clone and dropped, so that it releases what it has reserved.
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
-    requirement: Require,
+    needs: Needs,
+}
+
+impl<S> RequireService<S> {
+    pub(super) fn new(inner: S, needs: Needs) -> Self {
+        Self { inner, needs }
+    }
 }
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for RequireService<S>
@@ -43,9 +51,37 @@ where
     }
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        RequireFuture::of(check(&self.requirement, request.extensions()), &mut self.inner, request)
+        match &self.needs {
+            Needs::Always(requirement) => {
+                RequireFuture::of(check(requirement, request.extensions()), &mut self.inner, request)
+            }
+            Needs::ByHead(choose) => {
+                let (head, body) = request.into_parts();
+                let checked = check(&choose(&head), &head.extensions);
+                RequireFuture::of(checked, &mut self.inner, Request::from_parts(head, body))
+            }
+        }
     }
 }
+
+/// What requests need.
+#[derive(Clone)]
+pub(super) enum Needs {
+    Always(Require),
+    ByHead(Choose),
+}
+
+impl fmt::Debug for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always(requirement) => requirement.fmt(f),
+            Self::ByHead(_) => f.write_str("by the head"),
+        }
+    }
+}
+
+/// Chooses a requirement by the head of a request.
+pub(super) type Choose = Arc<dyn Fn(&Parts) -> Require + Send + Sync>;
 
 /// Whether what the protecting layer has found satisfies `requirement`.
 pub(super) fn check(requirement: &Require, extensions: &Extensions) -> Result<(), Rejection> {

@@ -1,13 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 
 use http::request::Parts;
-use http::{Request, Response};
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::require::{RequireFuture, check};
+use super::require::{Choose, Needs, RequireService};
 use crate::Require;
 
 impl Require {
@@ -39,8 +36,6 @@ impl Require {
     }
 }
 
-type Choose = Arc<dyn Fn(&Parts) -> Require + Send + Sync>;
-
 /// A layer whose requirement depends on the head of the request: see [`Require::by`].
 #[derive(Clone)]
 #[must_use]
@@ -49,51 +44,15 @@ pub struct RequireBy {
 }
 
 impl<S> Layer<S> for RequireBy {
-    type Service = RequireByService<S>;
+    type Service = RequireService<S>;
 
-    fn layer(&self, inner: S) -> RequireByService<S> {
-        RequireByService { inner, choose: Arc::clone(&self.choose) }
+    fn layer(&self, inner: S) -> RequireService<S> {
+        RequireService::new(inner, Needs::ByHead(Arc::clone(&self.choose)))
     }
 }
 
 impl fmt::Debug for RequireBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireBy").finish_non_exhaustive()
-    }
-}
-
-/// A service that only requests with a token that satisfies what [`Require::by`] chooses reach.
-///
-/// As behind a [`RequireService`](super::RequireService), the inner service must be `Clone`.
-#[derive(Clone)]
-pub struct RequireByService<S> {
-    inner: S,
-    choose: Choose,
-}
-
-impl<S, ReqB, ResB> Service<Request<ReqB>> for RequireByService<S>
-where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone,
-    ResB: Default,
-{
-    type Response = Response<ResB>;
-    type Error = S::Error;
-    type Future = RequireFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let requirement = (self.choose)(&head);
-        let checked = check(&requirement, &head.extensions);
-        RequireFuture::of(checked, &mut self.inner, Request::from_parts(head, body))
-    }
-}
-
-impl<S: fmt::Debug> fmt::Debug for RequireByService<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireByService").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

@@ -145,7 +145,6 @@ fn only_the_source_opens_sockets_only_the_clock_reads_time_only_the_layer_is_a_s
                 "layer/operations_future.rs",
                 "layer/protect.rs",
                 "layer/require.rs",
-                "layer/require_by.rs",
             ],
         ),
     ];
