@@ -10,7 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -146,7 +146,7 @@ async fn a_handler_may_take_longer_than_the_token_is_valid() {
         let token = setup.token().sign();
         let response = service.oneshot(request(Some(&token))).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        let collected = response.into_body().collect().await.ok().map(|body| body.to_bytes());
+        let collected = response.into_body().collect().await.ok().map(Collected::to_bytes);
         assert_eq!(collected.as_deref(), sent.map(str::as_bytes));
     }
 }
