@@ -41,7 +41,7 @@ impl ScopeHierarchy {
         Self::default()
     }
 
-    /// Whoever has the scope `broader` has each scope token of `narrower` too. A later call with the same `broader` adds to it.
+    /// A token that grants `broader` grants each scope token of `narrower` too. A later call with the same `broader` adds to it.
     ///
     /// `narrower` has one space between two scope tokens (RFC 6749 §3.3).
     ///
