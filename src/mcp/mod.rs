@@ -63,6 +63,7 @@ mod message_error;
 mod mirrored_headers;
 mod operations;
 mod patterns;
+mod representation;
 mod rules;
 mod sessions;
 
@@ -73,7 +74,8 @@ pub use message_body::MessageBody;
 pub use operations::Operations;
 
 pub(crate) use message_error::MessageError;
-pub(crate) use rules::Rules;
+pub(crate) use representation::check_representation;
+pub(crate) use rules::{Rules, may_lack_message};
 pub(crate) use sessions::Owner;
 
 /// The longest body of a request that the layer reads, in bytes: 1 MiB. A longer one is refused with 413.

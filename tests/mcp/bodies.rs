@@ -60,7 +60,7 @@ impl http_body::Body for Chunks {
 }
 
 /// A body of which nothing ever comes.
-struct Endless;
+pub(super) struct Endless;
 
 impl http_body::Body for Endless {
     type Data = Bytes;

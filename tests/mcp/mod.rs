@@ -1,9 +1,12 @@
 //! Requirements for each operation of an MCP server.
 
 mod bodies;
+mod differences;
 mod mirrored_headers;
 mod operations;
 mod sessions;
+mod stacks;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 
