@@ -84,15 +84,13 @@ impl<'m> Members<'m> for Message<'m> {
 
 impl<'m> Members<'m> for Params<'m> {
     fn member<A: MapAccess<'m>>(&mut self, name: &str, member: Member<'_, 'm, A>) -> Result<(), A::Error> {
-        match name {
+        if name == "name" {
             // Of other methods it may be of another type.
-            "name" => self.name = member.read_leniently::<Cow<'m, str>>()?,
-            _ => {
-                self.is_ambiguous |= resembles(name, "name");
-                member.skip()?;
-            }
+            self.name = member.read_leniently::<Cow<'m, str>>()?;
+            return Ok(());
         }
-        Ok(())
+        self.is_ambiguous |= resembles(name, "name");
+        member.skip()
     }
 }
 

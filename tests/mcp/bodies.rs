@@ -167,6 +167,9 @@ async fn a_body_that_tells_no_operation_is_refused() {
     assert_eq!(rig.reached(), 0);
     // The arguments of a tool may nest deeper than a token.
     rig.post(&token, nested(100)).await.assert_ok();
+    let objects = format!(r#"{{"method":"m","params":{}1{}}}"#, r#"{"a":"#.repeat(120), "}".repeat(120));
+    rig.post(&token, objects.clone()).await.assert_ok();
+    rig.post(&token, format!("[{objects}]")).await.assert_ok();
 }
 
 #[tokio::test]

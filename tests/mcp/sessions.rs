@@ -139,6 +139,13 @@ async fn a_session_survives_where_its_key_does() {
     ] {
         assert_eq!(send(app, within(&session)).await.status(), status);
     }
+    // Without a key of yours, each has one of its own, and its clones have the same.
+    let own = operations();
+    let one = app(own.clone());
+    let session = send(&one, post(message("initialize"))).await.headers()[ID].to_str().unwrap().to_owned();
+    for (app, status) in [(&app(own), StatusCode::OK), (&app(operations()), StatusCode::NOT_FOUND)] {
+        assert_eq!(send(app, within(&session)).await.status(), status);
+    }
     for length in [0, 31] {
         let error = Operations::new().session_key(vec![7; length]).unwrap_err().to_string();
         assert_eq!(error, format!("expected a session key of at least 32 random bytes, found {length} bytes"));

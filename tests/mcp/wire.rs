@@ -1,10 +1,13 @@
 //! Requests as they come over a connection.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::any;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::{Rig, call, operations};
 use crate::harness::serve::serve;
@@ -24,8 +27,8 @@ async fn answer_to(rig: &Rig, version: &str, scope: &str, parts: &[&str]) -> Str
         tokio::task::yield_now().await;
     }
     let mut answer = Vec::new();
-    // A server that refuses may close early.
-    let _ = stream.read_to_end(&mut answer).await;
+    // A server that refuses may close early. One that waits for more fails the test.
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.expect("an answer");
     String::from_utf8(answer).unwrap()
 }
 
