@@ -194,11 +194,21 @@ async fn a_request_may_be_dropped_at_any_point() {
     let mut app = api.layer().layer(operations().layer(counted.clone()));
     let reserved = || counted.reserved.load(Ordering::Relaxed);
     let mut cx = Context::from_waker(Waker::noop());
-    let deletes = call("delete_all");
-    for body in [Body::from(call("list")), Body::from(deletes), Body::new(super::bodies::Endless)] {
+    let bodies = [Body::from(call("list")), Body::from(call("delete_all")), Body::new(super::bodies::Endless)];
+    let mut requests: Vec<_> = bodies.into_iter().map(|body| authorized(&token, body)).collect();
+    // By its head alone it is passed on, or refused.
+    for (method, name, value) in
+        [("GET", "x", "y"), ("POST", "content-encoding", "gzip"), ("GET", "mcp-session-id", "x")]
+    {
+        let mut request = authorized(&token, Body::empty());
+        *request.method_mut() = method.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+        requests.push(request);
+    }
+    for request in requests {
         assert!(app.poll_ready(&mut cx).is_ready());
         assert_eq!(reserved(), 1);
-        let mut response = Box::pin(app.call(authorized(&token, body)));
+        let mut response = Box::pin(app.call(request));
         assert_eq!(reserved(), 0, "while the body is to be read");
         let _ = response.as_mut().poll(&mut cx);
         assert_eq!(reserved(), 0, "after it was called, refused, or waits");
