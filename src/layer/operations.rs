@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
 use http::{Extensions, HeaderMap, Method, Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
@@ -12,7 +11,9 @@ use super::operations_future::{OperationsFuture, refusal};
 use super::release::release;
 use super::require::check;
 use crate::Rejection;
-use crate::mcp::{MAX_MESSAGE_LENGTH, MessageBody, MessageError, Operations, Owner, Rules};
+use crate::mcp::{
+    MAX_MESSAGE_LENGTH, MessageBody, MessageError, Operations, Owner, Rules, check_representation, may_lack_message,
+};
 use crate::server::{Access, Context};
 
 impl<S> Layer<S> for Operations {
@@ -101,23 +102,18 @@ fn decide<B: Body>(
     extensions: &Extensions,
     body: &B,
 ) -> Result<Next, Rejection> {
-    let requirement = match *method {
-        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS => Some(rules.without_message()),
-        _ => rules.of_headers(headers),
+    let requirement = match (may_lack_message(method), body.is_end_stream()) {
+        (true, true) => Some(rules.without_message()),
+        // The inner service may act on it.
+        (true, false) => None,
+        (false, _) => rules.of_headers(headers),
     };
     if let Some(requirement) = requirement {
         return check(requirement, extensions).map(|()| Next::PassOn);
     }
-    if let Some(coding) = headers.get_all(CONTENT_ENCODING).iter().find(|coding| !is_identity(coding.as_bytes())) {
-        let coding = String::from_utf8_lossy(coding.as_bytes());
-        return Err(refusal(&MessageError::Encoded(coding.into())));
-    }
+    check_representation(headers).map_err(|error| refusal(&error))?;
     if body.size_hint().lower() > MAX_MESSAGE_LENGTH as u64 {
         return Err(refusal(&MessageError::TooLong));
     }
     Ok(Next::Read)
-}
-
-fn is_identity(coding: &[u8]) -> bool {
-    coding.eq_ignore_ascii_case(b"identity")
 }

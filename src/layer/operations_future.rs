@@ -79,7 +79,7 @@ where
                 ProgressProjection::Reading { body, read, parked } => {
                     let message = ready!(poll_message(body, read, cx));
                     let parked = parked.take().expect("polled after it was ready");
-                    let needed = message.and_then(|()| this.rules.of_message(read));
+                    let needed = message.and_then(|()| this.rules.of_request(&parked.head.method, read));
                     let needed = needed.map_err(|error| refusal(&error));
                     match needed.and_then(|needed| check(&needed, &parked.head.extensions)) {
                         Ok(()) => Progress::Admitted { read: std::mem::take(read).into(), parked: Some(parked) },

@@ -35,17 +35,25 @@ struct Message<'m> {
     method: Option<Cow<'m, str>>,
     params: Params<'m>,
     has_result: bool,
+    is_ambiguous: bool,
 }
 
 #[derive(Default)]
 struct Params<'m> {
     name: Option<Cow<'m, str>>,
+    is_ambiguous: bool,
 }
 
 impl<'m> Message<'m> {
     fn operation(self) -> Result<Operation<'m>, MessageError> {
+        if self.is_ambiguous {
+            return Err(MessageError::Ambiguous);
+        }
         match (self.method, self.has_result) {
             (Some(method), false) if method == TOOLS_CALL => {
+                if self.params.is_ambiguous {
+                    return Err(MessageError::Ambiguous);
+                }
                 self.params.name.map(Operation::Tool).ok_or(MessageError::NoTool)
             }
             (Some(method), false) => Ok(Operation::Method(method)),
@@ -65,7 +73,10 @@ impl<'m> Members<'m> for Message<'m> {
                 self.has_result = true;
                 member.skip()?;
             }
-            _ => member.skip()?,
+            _ => {
+                self.is_ambiguous |= ["method", "params", "result", "error"].iter().any(|known| resembles(name, known));
+                member.skip()?;
+            }
         }
         Ok(())
     }
@@ -73,11 +84,22 @@ impl<'m> Members<'m> for Message<'m> {
 
 impl<'m> Members<'m> for Params<'m> {
     fn member<A: MapAccess<'m>>(&mut self, name: &str, member: Member<'_, 'm, A>) -> Result<(), A::Error> {
-        match name {
+        if name == "name" {
             // Of other methods it may be of another type.
-            "name" => self.name = member.read_leniently::<Cow<'m, str>>()?,
-            _ => member.skip()?,
+            self.name = member.read_leniently::<Cow<'m, str>>()?;
+            return Ok(());
         }
-        Ok(())
+        self.is_ambiguous |= resembles(name, "name");
+        member.skip()
     }
+}
+
+/// Whether a reader that ignores the case of letters takes `name` for the ASCII text `known`. There are such readers, and they take the
+/// last of several members, so for them `Method` after `method` is the method.
+fn resembles(name: &str, known: &str) -> bool {
+    // No letter that has an ASCII letter as its other case is longer than this.
+    const MAX_BYTES: usize = 3;
+    // By upper case, to which the long s belongs too.
+    name.len() <= known.len() * MAX_BYTES
+        && name.chars().flat_map(char::to_uppercase).eq(known.chars().flat_map(char::to_uppercase))
 }

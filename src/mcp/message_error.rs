@@ -8,6 +8,8 @@ pub(crate) enum MessageError {
     Json(JsonError),
     #[error("expected a JSON-RPC message with either a method or a result or error")]
     Neither,
+    #[error("expected no member of a message whose name differs from one of JSON-RPC in the case of letters alone")]
+    Ambiguous,
     #[error("expected at least one JSON-RPC message in a batch, found none")]
     Empty,
     #[error("expected a tool's name as text in the params of tools/call")]
@@ -16,6 +18,8 @@ pub(crate) enum MessageError {
     TooLong,
     #[error("expected a body without a content coding, found {0:?}")]
     Encoded(Excerpt),
+    #[error("expected no charset or UTF-8, found the content type {0:?}")]
+    Charset(Excerpt),
     #[error("the body of the request ended before its end")]
     Unreadable,
 }

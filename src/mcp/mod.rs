@@ -39,15 +39,28 @@
 //!    2026-07-28. Another text that a server may take for a newer revision does not count.
 //! 3. The headers are complete and well-formed: one `Mcp-Method` and, for `tools/call`, one `Mcp-Name`.
 //!
-//! The body may have [1 MiB](MAX_MESSAGE_LENGTH). It is read once, strictly, and passed on as it came. A body that is no JSON-RPC message is
-//! refused with 400, and one that is too long with 413. A batch needs what all of its messages need together.
+//! The body may have [1 MiB](MAX_MESSAGE_LENGTH). It is read once, after the token was validated, and its bytes are passed on as they came,
+//! without trailers. A body that is no JSON-RPC message is refused with 400, and one that is too long with 413. A batch needs what all of
+//! its messages need together. How long a client may take to send a body is for a layer of yours, such as `RequestBodyTimeoutLayer` of
+//! `tower-http`.
+//!
+//! The layer refuses with 400 what the service behind it may read in another way: a message with two members of one name, or with a name
+//! such as `Method` that differs from one of JSON-RPC in the case of letters alone; a body with a content coding; and one whose
+//! `Content-Type` names another charset than UTF-8. Names of tools and methods are compared as they are. A service that finds a tool under
+//! other spellings too needs a pattern for each of them, or an [`otherwise`](Operations::otherwise) that is strict enough.
+//!
+//! The layer sees HTTP requests alone. It does not see the messages in a WebSocket: such a connection needs, once, what a `GET` needs.
 //!
 //! # Sessions
 //!
-//! Until revision 2025-11-25 a server may have sessions (`Mcp-Session-Id`). A session is not an authentication: a user who learns of
-//! another's session must not be able to use it. The layer binds every session to the issuer and the subject of the token with which it
-//! was begun: it appends a MAC to the identifier in the response, and checks and removes it in each request. A session of another user,
-//! and one without a good MAC, is unknown: 404, after which clients begin a new one. Nothing is stored.
+//! In the revisions from 2025-03-26 to 2025-11-25 a server may have sessions (`Mcp-Session-Id`). A session is not an authentication: a user
+//! who learns of another's session must not be able to use it. The layer binds every session to the issuer and the subject of the token with
+//! which it was begun: it appends a MAC to the identifier in the response, and checks and removes it in each request. A session of another
+//! user, and one without a good MAC, is unknown: 404, after which clients begin a new one. Nothing is stored.
+//!
+//! Two clients of one user may use the same session, each as far as its own token suffices. Requests without a token that an
+//! [extension](crate::Require::or_extension) lets pass count as one user. What else names a session or a stream is not bound: the query of
+//! the transport of revision 2024-11-05, and the `Last-Event-ID` of a server that resumes streams outside of sessions.
 //!
 //! # Pages in a browser
 //!
@@ -63,6 +76,7 @@ mod message_error;
 mod mirrored_headers;
 mod operations;
 mod patterns;
+mod representation;
 mod rules;
 mod sessions;
 
@@ -73,8 +87,11 @@ pub use message_body::MessageBody;
 pub use operations::Operations;
 
 pub(crate) use message_error::MessageError;
-pub(crate) use rules::Rules;
+pub(crate) use representation::check_representation;
+pub(crate) use rules::{Rules, may_lack_message};
 pub(crate) use sessions::Owner;
 
 /// The longest body of a request that the layer reads, in bytes: 1 MiB. A longer one is refused with 413.
+///
+/// A body that the layer passes on unread, because headers tell the operation, may be longer.
 pub const MAX_MESSAGE_LENGTH: usize = 1024 * 1024;

@@ -29,15 +29,19 @@ use crate::Require;
 /// 3. that of [`otherwise`](Self::otherwise).
 ///
 /// A pattern is a name, or the start of names followed by an asterisk, as `delete_*`. Names compare case-sensitively. So no tool escapes
-/// `delete_*` because there is also `*`, and the order in which patterns are added does not matter. A look-up among 1,000 patterns takes less
-/// than 200 ns.
+/// `delete_*` because there is also `*`, and the order in which patterns are added does not matter. A look-up compares few of the patterns,
+/// however many there are: among 1,000 it took less than 200 ns where it was measured.
+///
+/// Tools alone are told apart by name: all prompts need what `prompts/get` needs, and all resources what `resources/read` needs.
 ///
 /// The challenge of a refusal names what the operation and the protecting layer require together, so that one more authorization request
 /// is enough.
 ///
-/// `GET`, `HEAD`, `DELETE` and `OPTIONS` bring no message, and need what [`otherwise`](Self::otherwise) says. A request for the result of
-/// an earlier call, such as `tasks/result` or a `GET` with `Last-Event-ID`, needs no more than its own method does: give such methods the
-/// requirement of the tools whose results they return, or check the token in the handler.
+/// A `GET`, `HEAD`, `DELETE` or `OPTIONS` without a body brings no message, and needs what [`otherwise`](Self::otherwise) says. One with a body
+/// needs that and what its message needs, because the service behind may have one handler for all methods.
+///
+/// A request for the result of an earlier call, such as `tasks/result` or a `GET` with `Last-Event-ID`, needs no more than its own method
+/// does: give such methods the requirement of the tools whose results they return, or check the token in the handler.
 ///
 /// See the [module](super) for how the operation is read and for sessions.
 #[derive(Clone)]
@@ -125,8 +129,10 @@ impl Operations {
     /// differ. The layer then reads no body where the headers tell the operation.
     ///
     /// Revision 2026-07-28 of the protocol demands that of servers. The service has to do it for every message that it acts on, and with
-    /// the one value that each header has. `rmcp` 3.11 does for requests and notifications. It does not for answers of clients to
-    /// requests of the server; to those it answers 400 in that revision.
+    /// the one value that each header has. What is between, such as a proxy, has to leave these headers and the body as they are.
+    ///
+    /// `rmcp` 3.11 does it for requests and notifications. It does not for answers of clients to requests of the server; to those it
+    /// answers 400 in that revision.
     ///
     /// Default: the body is read, whatever the headers say.
     #[must_use]

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use smallvec::SmallVec;
 
 use super::message::{Operation, TOOLS_CALL, operations};
@@ -38,8 +38,20 @@ impl Rules {
         mirrored_headers::operation(headers).map(|operation| self.of(&operation))
     }
 
+    /// What a request with this body needs. One without a body, whose method does not demand any, brings no message. One with a body
+    /// does both: a service may have one handler for all methods.
+    pub(crate) fn of_request(&self, method: &Method, body: &[u8]) -> Result<Cow<'_, Require>, MessageError> {
+        if !may_lack_message(method) {
+            return self.of_message(body);
+        }
+        if body.is_empty() {
+            return Ok(Cow::Borrowed(self.without_message()));
+        }
+        Ok(Cow::Owned(self.of_message(body)?.into_owned().and(self.without_message().clone())))
+    }
+
     /// What a message, or a batch of messages, needs.
-    pub(crate) fn of_message(&self, body: &[u8]) -> Result<Cow<'_, Require>, MessageError> {
+    fn of_message(&self, body: &[u8]) -> Result<Cow<'_, Require>, MessageError> {
         let mut needed: SmallVec<[&Require; 1]> = SmallVec::new();
         operations(body, |operation| {
             let requirement = self.of(&operation);
@@ -74,4 +86,9 @@ impl Rules {
         };
         found.unwrap_or(&self.otherwise)
     }
+}
+
+/// Whether a request with this method may come without a message.
+pub(crate) fn may_lack_message(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS)
 }

@@ -22,8 +22,8 @@ pub enum RejectionKind {
     /// The token came in a cookie with a request that another site caused: 403 without a challenge, because another token would
     /// not help. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
     CrossSite,
-    /// The body of a request to an MCP server is no JSON-RPC message, so it is not known what the request needs: 400 without a
-    /// challenge, because another token would not help.
+    /// The body of a request to an MCP server is no JSON-RPC message, or may be read in two ways, so it is not known what the request
+    /// needs: 400 without a challenge, because another token would not help.
     InvalidMessage,
     /// The body of a request to an MCP server is longer than the layer reads, so it is not known what the request needs: 413 without a
     /// challenge.

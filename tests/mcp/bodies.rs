@@ -60,7 +60,7 @@ impl http_body::Body for Chunks {
 }
 
 /// A body of which nothing ever comes.
-struct Endless;
+pub(super) struct Endless;
 
 impl http_body::Body for Endless {
     type Data = Bytes;
@@ -167,6 +167,9 @@ async fn a_body_that_tells_no_operation_is_refused() {
     assert_eq!(rig.reached(), 0);
     // The arguments of a tool may nest deeper than a token.
     rig.post(&token, nested(100)).await.assert_ok();
+    let objects = format!(r#"{{"method":"m","params":{}1{}}}"#, r#"{"a":"#.repeat(120), "}".repeat(120));
+    rig.post(&token, objects.clone()).await.assert_ok();
+    rig.post(&token, format!("[{objects}]")).await.assert_ok();
 }
 
 #[tokio::test]
@@ -218,6 +221,27 @@ async fn a_refusal_has_its_kind_and_the_body_of_the_responder() {
         let expected = format!(r#"{{"title":"{title}","status":{}}}"#, rejection.status().as_u16());
         assert_eq!(body, expected);
     }
+}
+
+/// The inner service may need it, such as a proxy that writes `Content-Length`.
+#[tokio::test]
+async fn a_body_that_was_read_has_a_known_length() {
+    let issuer = crate::harness::small_issuer();
+    let handler = service_fn(async |request: Request<MessageBody<Body>>| {
+        use http_body::Body as _;
+        let mut body = request.into_body();
+        let before = (body.size_hint().exact(), body.is_end_stream());
+        let read = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!((before, body.is_end_stream()), ((Some(read.len() as u64), false), true));
+        assert!(body.frame().await.is_none());
+        Ok::<_, Infallible>(http::Response::new(Body::from(read)))
+    });
+    let app = server(&issuer).layer().layer(operations().layer(handler));
+    let mut request = post(Body::new(Chunks::of(&call("list"), 7)));
+    let token = good(&issuer).scope("read").sign();
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), call("list"));
 }
 
 /// While a body is read, the inner service is not reserved; the clone that is called was made ready.

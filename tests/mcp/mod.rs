@@ -2,9 +2,12 @@
 
 mod authorization;
 mod bodies;
+mod differences;
 mod mirrored_headers;
 mod operations;
 mod sessions;
+mod stacks;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 

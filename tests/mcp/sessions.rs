@@ -1,8 +1,11 @@
 //! Sessions belong to the user who began them.
 
+use aws_lc_rs::hmac;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use tower::ServiceExt;
@@ -136,6 +139,13 @@ async fn a_session_survives_where_its_key_does() {
     ] {
         assert_eq!(send(app, within(&session)).await.status(), status);
     }
+    // Without a key of yours, each has one of its own, and its clones have the same.
+    let own = operations();
+    let one = app(own.clone());
+    let session = send(&one, post(message("initialize"))).await.headers()[ID].to_str().unwrap().to_owned();
+    for (app, status) in [(&app(own), StatusCode::OK), (&app(operations()), StatusCode::NOT_FOUND)] {
+        assert_eq!(send(app, within(&session)).await.status(), status);
+    }
     for length in [0, 31] {
         let error = Operations::new().session_key(vec![7; length]).unwrap_err().to_string();
         assert_eq!(error, format!("expected a session key of at least 32 random bytes, found {length} bytes"));
@@ -151,4 +161,57 @@ async fn every_identifier_in_an_answer_is_bound() {
     assert_eq!(answer.headers["x-other"], "b");
     let without = Rig::new(operations());
     assert!(!without.post(&without.token(""), message("initialize")).await.headers.contains_key(ID));
+}
+
+/// Processes of two releases may share sessions, so what the MAC covers does not change: label, issuer, subject and identifier.
+#[tokio::test]
+async fn the_mac_covers_its_purpose_the_user_and_the_identifier() {
+    let key = [7; 32];
+    let rig = Rig::with_answer(operations().session_key(key).unwrap(), &[(ID, "4f.2a")]);
+    let issuer = rig.issuer.url();
+    let session = begin(&rig, &rig.token_of("alice", "")).await;
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
+    for part in ["tower-bearer MCP session v1", issuer, "alice"] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.update(&[0xFF; 8]);
+    context.update(b"4f.2a");
+    assert_eq!(session, format!("4f.2a.{}", URL_SAFE_NO_PAD.encode(context.sign())));
+}
+
+/// Requests that an extension lets pass have no user. Their sessions are of no use to a token, nor are those of a token to them.
+#[tokio::test]
+async fn a_session_without_a_token_is_no_users() {
+    #[derive(Clone)]
+    struct ApiKey;
+    let issuer = small_issuer();
+    let either = || Require::token().or_extension::<ApiKey>();
+    let handler = async || Response::builder().header(ID, "s").body(Body::empty()).unwrap();
+    let layer = server(&issuer).layer().ignore_tokens(|text| text.starts_with("ak_")).require(either());
+    let operations = Operations::new().otherwise(either()).tool("delete", Require::token());
+    let app = Router::new().route("/", any(handler)).layer(operations).layer(layer).layer(axum::Extension(ApiKey));
+    let send = async |credentials: &str, mut request: Request<Body>| {
+        request.headers_mut().append(AUTHORIZATION, format!("Bearer {credentials}").parse().unwrap());
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let token = issuer.token().audience(AUDIENCE).sign();
+    let begin = async |credentials: &str| {
+        send(credentials, post(message("initialize"))).await.headers()[ID].to_str().unwrap().to_owned()
+    };
+    let (of_key, of_user) = (begin("ak_1").await, begin(&token).await);
+    for (credentials, session, status) in [
+        ("ak_1", &of_key, StatusCode::OK),
+        (&*token, &of_user, StatusCode::OK),
+        ("ak_1", &of_user, StatusCode::NOT_FOUND),
+        (&*token, &of_key, StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(send(credentials, within(session)).await.status(), status);
+    }
+    // What an extension does not satisfy needs a token, whatever the body says.
+    let refused = send("ak_1", post(super::call("delete"))).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let refused = send("ak_1", post(format!("[{},{}]", message("ping"), super::call("delete")))).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(send(&token, post(super::call("delete"))).await.status(), StatusCode::OK);
 }

@@ -96,6 +96,14 @@ fn bodies() -> Vec<String> {
         new.replace("tools/call", "Tools/Call"),
         new.replace("\"name\"", "\"Name\""),
         new.replace("delete_file", "delete_file\\u0000"),
+        // Parameters by position, which serde takes for a struct too.
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [meta("2026-07-28"), "delete_file", {}, null, null]})
+            .to_string(),
+        json!(["2.0", 1, "tools/call", {"name": "delete_file", "arguments": {}}]).to_string(),
+        // Names that some readers take for others.
+        new.replacen("\"method\":", "\"Method\":\"tools/list\",\"method\":", 1),
+        new.replacen("\"name\":\"delete_file\"", "\"name\":\"delete_file\",\"Name\":\"read_file\"", 1),
+        new.replacen("\"params\":", "\"__proto__\":{\"method\":\"tools/list\"},\"params\":", 1),
         json!({"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": "file:///a", "_meta": meta("2026-07-28")}})
             .to_string(),
         json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta("2026-07-28")}}).to_string(),

@@ -93,3 +93,33 @@ async fn a_stream_needs_the_scope_of_every_other_request() {
         }
     }
 }
+
+/// What a client answers to a request of the server needs what every other request needs: no header makes it another operation.
+#[tokio::test]
+async fn an_answer_is_no_other_operation() {
+    for trusts in [Trusts::Headers, Trusts::TheBodyAlone] {
+        let server = Server::start(trusts, Sessions::On);
+        let session = begin(&server, &server.token("alice", "files:read")).await;
+        let weak = server.token("alice", "resources");
+        for body in [
+            json!({"jsonrpc": "2.0", "id": 0, "result": {"action": "accept", "content": {}}}),
+            json!({"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}),
+        ] {
+            assert_eq!(
+                server.send(&weak, within(&session, Method::POST, &body)).await.status(),
+                StatusCode::FORBIDDEN,
+                "{trusts:?}"
+            );
+            // The layer lets it pass by its headers, and the server has no answers in that revision.
+            let mut request = within(&session, Method::POST, &body);
+            for (name, value) in [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "resources/list")] {
+                request.headers_mut().insert(name, value.parse().unwrap());
+            }
+            let expected = match trusts {
+                Trusts::Headers => StatusCode::BAD_REQUEST,
+                Trusts::TheBodyAlone => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(server.send(&weak, request).await.status(), expected, "{trusts:?} {body}");
+        }
+    }
+}
