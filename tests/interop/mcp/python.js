@@ -49,8 +49,10 @@ export class Python {
   /** Its process ends when its input does. */
   async close() {
     this.#child.stdin.end();
-    const [code] = await once(this.#child, 'exit');
-    if (code !== 0) throw new Error(`the client has ended with ${code}\n${this.#log}`);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
+    const [code, signal] = await once(this.#child, 'exit');
+    clearTimeout(timer);
+    if (code !== 0) throw new Error(`the client has ended with ${code ?? signal}\n${this.#log}`);
   }
 
   /** Does what it is told by the client, until the client writes this. */
