@@ -7,8 +7,10 @@ pub(super) const NAME: HeaderName = HeaderName::from_static("mcp-name");
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The headers that MCP clients send, for the `allow_headers` of a CORS layer. A client that sends a DPoP proof, or parameters of a tool in
-/// `Mcp-Param-…`, needs those too.
+/// The headers that MCP clients send, for the `allow_headers` of a CORS layer.
+///
+/// A client that sends DPoP proofs needs `DPoP` too. If a tool has parameters that clients repeat in headers (`x-mcp-header`), their names
+/// `Mcp-Param-…` have to be allowed as well: add them, or allow whatever headers a preflight asks for.
 pub const REQUEST_HEADERS: [HeaderName; 8] =
     [AUTHORIZATION, ACCEPT, CONTENT_TYPE, PROTOCOL_VERSION, METHOD, NAME, SESSION_ID, LAST_EVENT_ID];
 
