@@ -164,6 +164,7 @@ mod metrics;
 pub mod redact;
 pub mod rejection;
 pub mod require;
+pub mod revocation;
 pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -41,6 +41,7 @@ mod redaction;
 mod require;
 mod require_by;
 mod responders;
+mod revocation;
 mod rfc6750_bearer;
 mod rfc7515_jose;
 mod rfc7662_introspection;

@@ -99,7 +99,7 @@ impl Limit {
     ///
     /// The clock is read each time, because it may have jumped, and because a body that is always ready would not have a timer.
     fn is_reached(&mut self, waits: bool, cx: &mut Context<'_>) -> bool {
-        if self.token.is_expired() {
+        if self.token.is_over() {
             return true;
         }
         if waits && self.expires.is_none() {

@@ -101,7 +101,12 @@ where
                 }
                 ProgressProjection::Admitted { service, request } => {
                     ready!(service.poll_ready(cx))?;
-                    Progress::Inner { future: service.call(request.take().expect("polled after it was ready")) }
+                    let request = request.take().expect("polled after it was ready");
+                    // It may have waited long for the service.
+                    match state.check_again(&request) {
+                        Ok(()) => Progress::Inner { future: service.call(request) },
+                        Err(rejection) => Progress::Refused { rejection: Some(rejection) },
+                    }
                 }
             };
             this.progress.set(next);

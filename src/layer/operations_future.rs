@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::require::check;
-use crate::Rejection;
 use crate::mcp::{MAX_MESSAGE_LENGTH, MessageBody, MessageError, Owner, Rules};
+use crate::{Rejection, Require};
 
 pin_project! {
     /// The response of [`OperationsService`](super::OperationsService).
@@ -89,8 +89,14 @@ where
                 ProgressProjection::Admitted { read, parked } => {
                     ready!(parked.as_mut().expect("polled after it was ready").service.poll_ready(cx))?;
                     let Parked { mut service, head, owner } = *parked.take().expect("it was there to be polled");
-                    let request = Request::from_parts(head, MessageBody::read(std::mem::take(read)));
-                    Progress::Inner { future: service.call(request), owner }
+                    // It may have waited long for the service.
+                    match check(&Require::token(), &head.extensions) {
+                        Ok(()) => {
+                            let request = Request::from_parts(head, MessageBody::read(std::mem::take(read)));
+                            Progress::Inner { future: service.call(request), owner }
+                        }
+                        Err(rejection) => Progress::Refused { rejection: Some(rejection) },
+                    }
                 }
                 ProgressProjection::Inner { future, owner } => {
                     let mut response = ready!(future.poll(cx))?;

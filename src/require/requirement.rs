@@ -142,8 +142,8 @@ impl Require {
     ///
     /// If it does, nothing is allocated for up to 16 rules about claims, unless a rule is about
     /// [authorization details](Self::and_authorization_detail). However many rules about claims there are, the token's claims are
-    /// read once for all of them. No [extension](Self::or_extension) is considered. An expired token satisfies no requirement, because it may have expired after the request arrived, for
-    /// example on a long connection.
+    /// read once for all of them. No [extension](Self::or_extension) is considered. A token that has expired or is [revoked](crate::revocation) satisfies no requirement, because that may have happened after the request
+    /// arrived, for example on a long connection.
     ///
     /// A handler can use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock
     /// and turns the error into a response.
@@ -152,7 +152,7 @@ impl Require {
     ///
     /// What the token lacks.
     pub fn check(&self, token: &AccessToken, now: SystemTime) -> Result<(), Shortfall> {
-        if token.has_expired(now) {
+        if token.has_expired(now) || token.is_revoked() {
             return Err(Shortfall::EXPIRED);
         }
         let claims = ClaimAnswers::new(&self.rule, token.payload());

@@ -9,6 +9,7 @@ use crate::binding::dpop::ProofVerifier;
 use crate::issuer::{ConfigError, IssuerRegistry};
 use crate::jose::KnownHeaders;
 use crate::keys::{KeyStore, PendingLookups};
+use crate::revocation::Revocations;
 use crate::token::{ServerIdentity, SubjectClaim};
 use crate::validation::{
     Bindings, Format, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer,
@@ -39,6 +40,7 @@ impl Builder {
                 clock: self.clock,
                 parse_claims: self.claims.map(|claims| claims.parse),
                 implied_scopes,
+                revocations: self.revocations.as_ref().map(Revocations::table),
             },
             verified: VerifiedTokens::new(&self.token_cache),
             known_headers: KnownHeaders::default(),
@@ -91,6 +93,7 @@ impl Builder {
             format: Format::Jwt,
             profile,
             leeway,
+            max_lifetime: self.revocations.as_ref().map(|revocations| revocations.table().max_token_life()),
         };
         #[cfg(feature = "introspection")]
         if let Some(introspection) = &issuer.introspection {

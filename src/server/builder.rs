@@ -8,6 +8,7 @@ use super::claims_extension::ClaimsExtension;
 use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
+use crate::revocation::Revocations;
 use crate::token::ScopeHierarchy;
 use crate::validation::{Profile, TokenCache};
 use crate::{Issuer, ResourceServer};
@@ -43,6 +44,7 @@ pub struct Builder {
     pub(super) token_cache: TokenCache,
     pub(super) dpop: Option<Dpop>,
     pub(super) scope_hierarchy: ScopeHierarchy,
+    pub(super) revocations: Option<Revocations>,
 }
 
 impl Builder {
@@ -59,6 +61,7 @@ impl Builder {
             token_cache: TokenCache::default(),
             dpop: None,
             scope_hierarchy: ScopeHierarchy::new(),
+            revocations: None,
         }
     }
 
@@ -164,6 +167,17 @@ impl Builder {
         self.scope_hierarchy = hierarchy;
         self
     }
+
+    /// Refuses tokens that are [revoked](crate::revocation), from the next request on.
+    ///
+    /// Keep a clone of `revocations` to revoke tokens. A JWT that lives longer than the handle [says](Revocations::new), or has no `iat`, is refused
+    /// with 401 `invalid_token`.
+    ///
+    /// Default: a token is good until it expires.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
 }
 
 impl fmt::Debug for Builder {
@@ -175,6 +189,7 @@ impl fmt::Debug for Builder {
             .field("leeway", &self.leeway)
             .field("dpop", &self.dpop)
             .field("scope_hierarchy", &self.scope_hierarchy)
+            .field("revocations", &self.revocations)
             .finish_non_exhaustive()
     }
 }

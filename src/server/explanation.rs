@@ -103,6 +103,18 @@ impl ResourceServer {
             let implied = quoted(Some(token.scope().as_str()));
             scope.found = format!("{}; with what it implies {implied}", scope.found);
         }
+        let verdict =
+            verdict.and_then(|token| if token.is_revoked() { Err(TokenError::Revoked.into()) } else { Ok(token) });
+        let is_revoked = matches!(verdict, Err(VerifyError::Token(TokenError::Revoked)));
+        if self.0.validator.context.revocations.is_some() && (is_revoked || verdict.is_ok()) {
+            steps.push(Step {
+                name: "revocation",
+                source: "Builder::revocations",
+                expected: "none of its session, its subject, its client, its issuer or itself".to_owned(),
+                found: if is_revoked { "one" } else { "none" }.to_owned(),
+                holds: !is_revoked,
+            });
+        }
         (verdict, steps)
     }
 

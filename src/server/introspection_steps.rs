@@ -33,7 +33,7 @@ impl ResourceServer {
             found: answer.as_ref().err().map_or("one".to_owned(), |_| "none: the log has the reason".to_owned()),
             holds: answer.is_ok(),
         });
-        let Answer { active, body, .. } = match answer {
+        let Answer { active, body, asked_at } = match answer {
             Ok(answer) => answer,
             Err(error) => return Some((Err(error), steps)),
         };
@@ -49,7 +49,7 @@ impl ResourceServer {
         }
         steps.extend(of_claims(&body, issuer, validator.clock().now().into()));
         steps.extend(self.claims_extension().map(|claims| of_claims_type(claims, &body)));
-        let verdict = issuer.validate_answer(&body, &validator.context).map_err(VerifyError::from);
+        let verdict = issuer.validate_answer(&body, asked_at.wall, &validator.context).map_err(VerifyError::from);
         Some((verdict, steps))
     }
 }

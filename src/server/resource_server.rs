@@ -15,7 +15,7 @@ use crate::keys::{IssuerStatus, KeyStore};
 use crate::metadata::ResourceMetadata;
 use crate::metrics;
 use crate::rejection::RejectionKind;
-use crate::validation::{Outcome, TokenCacheStatus, VerifiedTokens, VerifyError};
+use crate::validation::{Outcome, TokenCacheStatus, TokenError, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection};
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
@@ -189,7 +189,7 @@ impl ResourceServer {
 
     pub(super) fn check_alone(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
         self.0.checks.check_alone(&token)?;
-        Ok(token)
+        if token.is_revoked() { Err(TokenError::Revoked.into()) } else { Ok(token) }
     }
 
     /// Runs the checks that a valid token has to pass at every request.
@@ -202,7 +202,7 @@ impl ResourceServer {
     ) -> Admission {
         let clock = &**self.0.validator.clock();
         let (verifier, proof) = match self.0.checks.check(&token, presented, request, clock) {
-            Ok(None) => return accept(Accepted { token, proof: None }),
+            Ok(None) => return self.accept(Accepted { token, proof: None }, presented.scheme, span),
             Ok(Some(checked)) => checked,
             Err(error) => return Admission::Refused(self.refuse(&error, presented.scheme, span)),
         };
@@ -222,9 +222,18 @@ impl ResourceServer {
     /// Concludes a request whose proof is good, if it is fresh.
     fn admit_fresh(&self, accepted: Accepted, answer: Result<Freshness, ReplayStoreError>, span: &Span) -> Admission {
         match self.0.checks.require_fresh(answer) {
-            Ok(()) => accept(accepted),
+            Ok(()) => self.accept(accepted, Scheme::Dpop, span),
             Err(error) => Admission::Refused(self.refuse(&error, Scheme::Dpop, span)),
         }
+    }
+
+    /// Accepts a token that has passed all other checks, unless it is revoked. What was revoked while the request waited counts.
+    fn accept(&self, accepted: Accepted, used: Scheme, span: &Span) -> Admission {
+        if accepted.token.is_revoked() {
+            return Admission::Refused(self.refuse(&TokenError::Revoked.into(), used, span));
+        }
+        metrics::accepted();
+        Admission::Accepted(accepted)
     }
 
     /// The refusal of a token or its proof, counted. The reason is logged and recorded in `span`.
@@ -254,11 +263,6 @@ impl ResourceServer {
         let verifier = self.0.checks.dpop.as_ref().filter(|_| error.asks_for_a_nonce())?;
         verifier.issue_nonce(&**self.0.validator.clock())
     }
-}
-
-fn accept(accepted: Accepted) -> Admission {
-    metrics::accepted();
-    Admission::Accepted(accepted)
 }
 
 impl fmt::Debug for ResourceServer {

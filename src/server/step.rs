@@ -6,7 +6,8 @@ pub struct Step {
     /// `iss`, `alg`, `typ`, `kind` (is it another kind of token), `provider` (what the issuer's preset asks for), `user_flow` (of Azure
     /// AD B2C), `profile`, `scope`, `act`, `authorization_details`, `cnf`, `sub`, `aud`, `exp`, `nbf` and `iat`; then `keys`, `kid`
     /// and `signature`; then, if the issuer has such lists, `tenants`, `subjects`, `callers` (such as the repositories of GitHub) and
-    /// `clients`; `claims` for the application's own. Of a DPoP proof: `proof` (its form),
+    /// `clients`; `claims` for the application's own; `lifetime` and `revocation` of a server with
+    /// [revocations](crate::server::Builder::revocations). Of a DPoP proof: `proof` (its form),
     /// `proof_alg`, `jkt`, `ath`, `htm`, `htu`, `proof_iat`, `nonce` and `proof_signature`.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.

@@ -1,5 +1,9 @@
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -23,9 +27,12 @@ use super::trusted_payload::TrustedPayload;
 use super::validity::Validity;
 use crate::jose::Strings;
 use crate::redact::Excerpt;
+use crate::revocation::{Issued, RevocationTable, TokenFacts};
 
 /// How long [`AccessToken::expires`] sleeps before it reads the time of day again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long [`AccessToken::expires`] leaves the table of revocations alone after it has looked there, so that many changes cost little.
+const PAUSE_AFTER_CHANGE: Duration = Duration::from_millis(200);
 
 /// A validated access token.
 ///
@@ -41,6 +48,7 @@ struct Inner {
     audience: Box<[Text]>,
     scope: Scope,
     id: Option<Text>,
+    session: Option<Text>,
     validity: Validity,
     acr: Option<Text>,
     auth_time: Option<NumericDate>,
@@ -52,6 +60,11 @@ struct Inner {
     provenance: Provenance,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
+    revocations: Option<Arc<RevocationTable>>,
+    /// When the issuer was asked about the token, by the time of day.
+    asked_at: Option<NumericDate>,
+    /// The epoch of the table at which the token was not revoked.
+    checked_at: AtomicU64,
 }
 
 /// What validation knows of a token beside its claims.
@@ -62,6 +75,9 @@ pub(crate) struct Validated {
     pub(crate) subject_claim: SubjectClaim,
     pub(crate) server: ServerIdentity,
     pub(crate) time: TimePolicy,
+    pub(crate) revocations: Option<Arc<RevocationTable>>,
+    /// When the issuer was asked about the token, if it was.
+    pub(crate) asked_at: Option<NumericDate>,
 }
 
 /// Why a validated payload makes no access token.
@@ -80,7 +96,7 @@ impl AccessToken {
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
-        let Validated { scope, validity, client_claim, subject_claim, server, time } = validated;
+        let Validated { scope, validity, client_claim, subject_claim, server, time, revocations, asked_at } = validated;
         let provenance = payload.provenance();
         let payload = payload.bytes();
         let kept = |text| Text::new(text, payload);
@@ -95,6 +111,7 @@ impl AccessToken {
             audience: audience.iter().cloned().map(kept).collect(),
             scope,
             id: claims.jti.map(kept),
+            session: claims.sid.and_then(Strings::into_one).map(kept),
             validity,
             acr: claims.acr.and_then(Strings::into_one).map(kept),
             auth_time: claims.auth_time,
@@ -106,6 +123,9 @@ impl AccessToken {
             provenance,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
+            revocations,
+            asked_at,
+            checked_at: AtomicU64::new(0),
         })))
     }
 
@@ -166,8 +186,8 @@ impl AccessToken {
         self.0.validity.iat.map(Into::into)
     }
 
-    /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock. Use
-    /// it to end what outlives the request, such as a WebSocket. The layer ends response bodies itself, with
+    /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock; or, within a
+    /// second, when it is [revoked](crate::revocation). Use it to end what outlives the request, such as a WebSocket. The layer ends response bodies itself, with
     /// [`end_with_token`](crate::layer::ProtectLayer::end_with_token).
     ///
     /// ```
@@ -192,13 +212,26 @@ impl AccessToken {
     pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
         let token = self.clone();
         async move {
+            // Before the first look at the table, so that no change is missed.
+            let mut changes = token.0.revocations.as_ref().map(|table| table.changes());
             loop {
                 let left = token.end().seconds() - NumericDate::from(token.0.time.clock.now()).seconds();
-                if left <= 0.0 {
+                if left <= 0.0 || token.is_revoked() {
                     return;
                 }
                 // The time of day may jump, and timers do not notice.
-                tokio::time::sleep(Duration::from_secs_f64(left.min(LONGEST_SLEEP.as_secs_f64()))).await;
+                let sleep = tokio::time::sleep(Duration::from_secs_f64(left.min(LONGEST_SLEEP.as_secs_f64())));
+                match &mut changes {
+                    None => sleep.await,
+                    Some(changes) => {
+                        let changed = async {
+                            tokio::time::sleep(PAUSE_AFTER_CHANGE).await;
+                            // It fails only if there is no table any more, and the token has it.
+                            let _ = changes.changed().await;
+                        };
+                        first_of(sleep, changed).await;
+                    }
+                }
             }
         }
     }
@@ -220,6 +253,13 @@ impl AccessToken {
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.0.id.as_ref().map(|id| self.text(id))
+    }
+
+    /// The session that the token belongs to (`sid`, OpenID Connect Front-Channel Logout 1.0 §3), unique within the
+    /// [issuer](Self::issuer). `None` also where it is no string. Not every issuer writes it into access tokens.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.0.session.as_ref().map(|session| self.text(session))
     }
 
     /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
@@ -278,9 +318,49 @@ impl AccessToken {
         NumericDate::from(now) >= self.end()
     }
 
-    /// Whether it has expired by now: whether [`expires`](Self::expires) would complete at once.
-    pub(crate) fn is_expired(&self) -> bool {
-        self.has_expired(self.0.time.clock.now())
+    /// Whether it has expired or is revoked by now: whether [`expires`](Self::expires) would complete at once.
+    pub(crate) fn is_over(&self) -> bool {
+        self.has_expired(self.0.time.clock.now()) || self.is_revoked()
+    }
+
+    /// Whether it is [revoked](crate::revocation). That costs a load, unless something was revoked since the last time.
+    pub(crate) fn is_revoked(&self) -> bool {
+        let Some(table) = &self.0.revocations else { return false };
+        // Before the table is read: what is added in between is found the next time.
+        let epoch = table.epoch();
+        if self.0.checked_at.load(Ordering::Relaxed) == epoch {
+            return false;
+        }
+        let is_revoked = table.holds(&self.facts());
+        if !is_revoked {
+            self.0.checked_at.store(epoch, Ordering::Relaxed);
+        }
+        is_revoked
+    }
+
+    /// Whether it is revoked so that a new answer of its issuer would change nothing: its session has ended, or it was itself revoked.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn is_revoked_whatever_its_issuer_says(&self) -> bool {
+        let facts = TokenFacts { issued: Issued::Confirmed(f64::INFINITY), ..self.facts() };
+        self.0.revocations.as_ref().is_some_and(|table| table.holds(&facts))
+    }
+
+    /// What a revocation compares.
+    fn facts(&self) -> TokenFacts<'_> {
+        let issued = match (self.0.asked_at, self.0.validity.iat) {
+            (Some(asked), _) => Issued::Confirmed(asked.seconds()),
+            (None, Some(iat)) => Issued::At(iat.seconds()),
+            // A rule refuses such a token. It may be of any age.
+            (None, None) => Issued::At(f64::NEG_INFINITY),
+        };
+        TokenFacts {
+            issuer: self.issuer(),
+            session: self.session_id(),
+            id: self.id(),
+            subject: self.subject(),
+            client: self.client_id(),
+            issued,
+        }
     }
 
     /// `exp` and the leeway.
@@ -307,9 +387,21 @@ impl AccessToken {
     /// estimated by the length of the payload that they were parsed from.
     pub(crate) fn footprint(&self) -> usize {
         let Inner {
-            issuer, subject, client_id, audience, scope, id, acr, actors, details, payload, parsed_claims, ..
+            issuer,
+            subject,
+            client_id,
+            audience,
+            scope,
+            id,
+            session,
+            acr,
+            actors,
+            details,
+            payload,
+            parsed_claims,
+            ..
         } = &*self.0;
-        let texts = [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref(), acr.as_ref()];
+        let texts = [Some(issuer), Some(subject), client_id.as_ref(), id.as_ref(), session.as_ref(), acr.as_ref()];
         let in_act = actors.iter().flat_map(|actor| [&actor.sub, &actor.iss, &actor.client_id]).flatten();
         let in_details = details.iter().flat_map(|detail| [&detail.kind, &detail.json]);
         let texts = texts.into_iter().flatten().chain(audience).chain(in_act).chain(in_details).map(Text::apart);
@@ -334,6 +426,7 @@ impl AccessToken {
             audience: Box::default(),
             scope: Scope::none(),
             id: None,
+            session: None,
             validity: Validity { exp: end.into(), nbf: None, iat: None },
             acr: None,
             auth_time: None,
@@ -345,12 +438,21 @@ impl AccessToken {
             provenance: Provenance::Signature,
             payload: payload.as_bytes().into(),
             parsed_claims: None,
+            revocations: None,
+            asked_at: None,
+            checked_at: AtomicU64::new(0),
         }))
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {
         self.0.parsed_claims.as_ref()
     }
+}
+
+/// Completes when one of them does.
+async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) }).await;
 }
 
 impl fmt::Debug for AccessToken {

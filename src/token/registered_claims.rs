@@ -22,6 +22,8 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) nbf: Option<NumericDate>,
     pub(crate) iat: Option<NumericDate>,
     pub(crate) jti: Option<Cow<'t, str>>,
+    /// The session (OpenID Connect Front-Channel Logout 1.0 §3). Some issuers use the name for something else, so any value is allowed.
+    pub(crate) sid: Option<Strings<'t>>,
     pub(crate) client_id: Option<Cow<'t, str>>,
     pub(crate) azp: Option<Cow<'t, str>>,
     /// Some providers name the client here. Others use the name for something else, so any value is allowed.
@@ -115,6 +117,7 @@ impl<'de> Members<'de> for RegisteredClaims<'de> {
             "nbf" => self.nbf = Some(member.read()?),
             "iat" => self.iat = Some(member.read()?),
             "jti" => self.jti = Some(member.text()?),
+            "sid" => self.sid = Some(member.strings()?),
             "client_id" => self.client_id = Some(member.text()?),
             "azp" => self.azp = Some(member.text()?),
             "appid" => self.appid = Some(member.strings()?),

@@ -1,7 +1,7 @@
 //! Validation of an opaque token, by what its issuer says.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::evidence::Evidence;
 use super::introspected_token::IntrospectedToken;
@@ -49,7 +49,7 @@ impl TrustedIssuer {
                 let (token, server) = (Box::<str>::from(token), server.clone());
                 // A task of its own: the request that asked may go away, and others wait for the same answer.
                 runtime.spawn(async move {
-                    let validate = |answer: &[u8]| issuer.validate_answer(answer, &server);
+                    let validate = |answer: &[u8], asked_at| issuer.validate_answer(answer, asked_at, &server);
                     introspector.load(load, token, validate).await;
                 });
                 Outcome::Wait(Pending::Answer(pending))
@@ -58,8 +58,16 @@ impl TrustedIssuer {
     }
 
     /// The verdict of an answer that says that the token is active.
-    pub(crate) fn validate_answer(&self, answer: &[u8], server: &ServerContext) -> Result<AccessToken, TokenError> {
+    pub(crate) fn validate_answer(
+        &self,
+        answer: &[u8],
+        asked_at: SystemTime,
+        server: &ServerContext,
+    ) -> Result<AccessToken, TokenError> {
         let now = server.clock.now().into();
-        IntrospectedToken::parse(answer, &self.policy)?.into_access_token(&self.policy, now, server)
+        let token = IntrospectedToken::parse(answer, &self.policy)?;
+        let token = token.into_access_token(&self.policy, now, asked_at, server)?;
+        // So that it is remembered as refused: each question costs. Any other revocation is one for which to ask again.
+        if token.is_revoked_whatever_its_issuer_says() { Err(TokenError::Revoked) } else { Ok(token) }
     }
 }

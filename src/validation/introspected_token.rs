@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use super::policy::Policy;
 use super::rules::{self, Facts};
 use super::server_context::ServerContext;
@@ -35,6 +37,7 @@ impl<'a> IntrospectedToken<'a> {
         self,
         policy: &Policy,
         now: NumericDate,
+        asked_at: SystemTime,
         server: &ServerContext,
     ) -> Result<AccessToken, TokenError> {
         let facts = self.facts(policy, now);
@@ -49,6 +52,8 @@ impl<'a> IntrospectedToken<'a> {
             subject_claim: policy.subject,
             server: server.identity,
             time: TimePolicy { clock: server.clock.clone(), leeway: policy.leeway },
+            revocations: server.revocations.clone(),
+            asked_at: Some(asked_at.into()),
         };
         AccessToken::new(payload, self.claims, validated, server.parse_claims).map_err(TokenError::from)
     }

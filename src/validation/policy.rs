@@ -23,6 +23,8 @@ pub(crate) struct Policy {
     pub(crate) format: Format,
     pub(crate) profile: Profile,
     pub(crate) leeway: Duration,
+    /// How long a token may live, if revocations are remembered for that long.
+    pub(crate) max_lifetime: Option<Duration>,
 }
 
 /// The format of an issuer's tokens.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::Scope;
 use crate::clock::Clock;
+use crate::revocation::RevocationTable;
 use crate::token::claims::ParseClaims;
 use crate::token::{ImpliedScopes, ServerIdentity};
 
@@ -13,6 +14,7 @@ pub(crate) struct ServerContext {
     pub(crate) parse_claims: Option<ParseClaims>,
     /// `None` if no scope implies another.
     pub(crate) implied_scopes: Option<Arc<ImpliedScopes>>,
+    pub(crate) revocations: Option<Arc<RevocationTable>>,
 }
 
 impl ServerContext {

@@ -28,6 +28,17 @@ pub enum TokenError {
     /// The issuer says that the token is not active: it has expired, it was revoked, or the issuer does not know it (RFC 7662 §2.2).
     #[error("the issuer says that the token is not active")]
     Inactive,
+    /// The token, its session, its subject, its client or all tokens of its issuer are [revoked](crate::revocation).
+    #[error("the token is revoked")]
+    Revoked,
+    /// The token lives longer than revocations are remembered.
+    #[error("the token lives for {lifetime} s, expected at most {limit} s, for which revocations are remembered")]
+    LivesTooLong {
+        /// `exp` − `iat`, in seconds.
+        lifetime: f64,
+        /// The largest lifetime, in seconds.
+        limit: f64,
+    },
     /// A required claim is absent or empty (RFC 9068 §2.2).
     #[error("the claim {claim:?} is missing or empty")]
     Missing {
@@ -193,7 +204,7 @@ impl TokenError {
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `malformed_claim`, `bound`,
     /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
-    /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature` or `claims`.
+    /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature`, `claims`, `inactive`, `revoked` or `lives_too_long`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -207,6 +218,8 @@ impl TokenError {
             Self::NotAnAccessToken { .. } => "other_kind",
             Self::MalformedClaim { .. } => "malformed_claim",
             Self::Inactive => "inactive",
+            Self::Revoked => "revoked",
+            Self::LivesTooLong { .. } => "lives_too_long",
             Self::Bound => "bound",
             Self::BoundWithoutProof => "bound_without_proof",
             Self::NotBound => "not_bound",

@@ -141,7 +141,16 @@ impl<'t> CheckedToken<'t> {
         let (client_claim, subject_claim) = (policy.dialect.client, policy.subject);
         // Not before the signature is verified: a stranger's scope costs no expansion.
         let (scope, identity) = (server.all_granted(scope), server.identity);
-        let validated = Validated { scope, validity, client_claim, subject_claim, server: identity, time };
+        let validated = Validated {
+            scope,
+            validity,
+            client_claim,
+            subject_claim,
+            server: identity,
+            time,
+            revocations: server.revocations.clone(),
+            asked_at: None,
+        };
         AccessToken::new(verified.into(), token.claims, validated, server.parse_claims).map_err(TokenError::from)
     }
 }

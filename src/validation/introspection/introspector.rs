@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::super::cache::{Fingerprint, Fingerprinter};
 use super::super::token_error::TokenError;
@@ -69,7 +69,7 @@ pub(crate) struct Answer {
     pub(crate) active: bool,
     /// A JSON object without a name twice.
     pub(crate) body: Vec<u8>,
-    asked_at: Moment,
+    pub(crate) asked_at: Moment,
 }
 
 impl Introspector {
@@ -120,12 +120,13 @@ impl Introspector {
         }
     }
 
-    /// Asks the endpoint about the token of a load. Everybody who waits for it gets the verdict of `validate`, which gets the answer.
+    /// Asks the endpoint about the token of a load. Everybody who waits for it gets the verdict of `validate`, which gets the answer and the
+    /// time of the question.
     pub(crate) async fn load(
         &self,
         load: RunningLoad,
         token: Box<str>,
-        validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
+        validate: impl FnOnce(&[u8], SystemTime) -> Result<AccessToken, TokenError> + Send,
     ) {
         let verdict = self.ask(&load, &token, validate).await;
         load.end(verdict);
@@ -135,7 +136,7 @@ impl Introspector {
         &self,
         load: &RunningLoad,
         token: &str,
-        validate: impl FnOnce(&[u8]) -> Result<AccessToken, TokenError> + Send,
+        validate: impl FnOnce(&[u8], SystemTime) -> Result<AccessToken, TokenError> + Send,
     ) -> Verdict {
         let mut place = self.calls.try_take(load.question());
         if place.is_none() {
@@ -157,7 +158,7 @@ impl Introspector {
                 return Err(unavailable(retry_after));
             }
         };
-        match if active { validate(&body) } else { Err(TokenError::Inactive) } {
+        match if active { validate(&body, asked_at.wall) } else { Err(TokenError::Inactive) } {
             Ok(token) => {
                 self.answers.keep_active(load.fingerprint(), token.clone(), asked_at);
                 Ok(token)
@@ -205,7 +206,8 @@ impl Introspector {
     }
 
     fn known(&self, fingerprint: Fingerprint, now: Moment) -> Option<Lookup> {
-        if let Some(Active { token, .. }) = self.answers.active(fingerprint, now) {
+        // The issuer may say something else about a token of a user who was signed out since.
+        if let Some(Active { token, .. }) = self.answers.active(fingerprint, now).filter(|it| !it.token.is_revoked()) {
             return Some(Lookup::Active(token));
         }
         let refused = self.answers.refused(fingerprint, now).map(VerifyError::from);

@@ -36,7 +36,32 @@ pub(super) const RULES: &[Rule] = &[
         expected: not_in_the_future,
         found: |facts| date(facts.claims.iat, facts.now),
     },
+    Rule {
+        name: "lifetime",
+        source: "RFC 7519 §4.1.4",
+        applies: Applies::If(|policy| policy.max_lifetime.is_some()),
+        check: |facts| check_lifetime(facts),
+        expected: |facts| match facts.policy.max_lifetime.filter(|_| facts.header.is_some()) {
+            Some(limit) => format!("an iat, and an exp at most {} s later", limit.as_secs_f64()),
+            None => "any, because its issuer is asked again".to_owned(),
+        },
+        found: |facts| match (facts.claims.iat, facts.claims.exp) {
+            (Some(iat), Some(exp)) => format!("{} s", exp.seconds() - iat.seconds()),
+            (None, _) => "no iat".to_owned(),
+            (_, None) => "no exp".to_owned(),
+        },
+    },
 ];
+
+/// A revocation is forgotten when every token that it concerns has expired. Without `iat` nobody knows when that is: such a token
+/// could be old when it was revoked, and come within the limit only later.
+fn check_lifetime(facts: &Facts<'_>) -> Result<(), TokenError> {
+    let (Some(limit), Some(_)) = (facts.policy.max_lifetime, facts.header) else { return Ok(()) };
+    let iat = facts.claims.iat.ok_or(TokenError::Missing { claim: "iat" })?;
+    let exp = facts.claims.exp.ok_or(TokenError::Missing { claim: "exp" })?;
+    let (lifetime, limit) = (exp.seconds() - iat.seconds(), limit.as_secs_f64());
+    if lifetime <= limit { Ok(()) } else { Err(TokenError::LivesTooLong { lifetime, limit }) }
+}
 
 /// The rules of this table, for a token that was validated before.
 pub(in crate::validation) fn check_validity(

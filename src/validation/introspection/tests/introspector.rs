@@ -77,7 +77,7 @@ impl Rig {
             Lookup::Wait(pending) => Err(pending),
             Lookup::Ask(load, pending) => {
                 let (introspector, token) = (Arc::clone(&self.introspector), Box::from(token));
-                tokio::spawn(async move { introspector.load(load, token, |_| Ok(access_token())).await });
+                tokio::spawn(async move { introspector.load(load, token, |_, _| Ok(access_token())).await });
                 Err(pending)
             }
         }

@@ -1,0 +1,48 @@
+//! Revocation: tokens that are refused before they expire.
+//!
+//! A JWT is valid until it expires, whatever has happened to its user since. With [`Revocations`] a server knows which tokens are no longer
+//! good, and refuses them with 401 `invalid_token` from the next request on:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_bearer::revocation::{Revocation, Revocations};
+//! use tower_bearer::{Issuer, ResourceServer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let revocations = Revocations::new(Duration::from_secs(60 * 60)); // no token of the issuer lives longer
+//! let api = ResourceServer::builder("https://api.example.com")
+//!     .trust(Issuer::discover("https://login.example.com")?)
+//!     .revocations(revocations.clone())
+//!     .build()?;
+//! // Whenever a user signs out everywhere:
+//! revocations.revoke(&Revocation::subject("https://login.example.com", "alice"))?;
+//! # Ok(()) }
+//! ```
+//!
+//! A revocation names a session, one token, a subject, a client, or all tokens of an issuer: see [`Revocation`]. It ends what was begun with
+//! such a token too: [`AccessToken::expires`](crate::AccessToken::expires) completes, and with
+//! [`end_with_token`](crate::layer::ProtectLayer::end_with_token) the body of the response ends.
+//!
+//! # What it costs
+//!
+//! A request with a token that was checked since the last revocation costs one load of an atomic number. After a revocation each token is
+//! looked up once, in a table in memory. The table has an entry for each revocation, of [at most 150 bytes](Revocations::quota), until the
+//! last token that it concerns has expired.
+//!
+//! # When it is asked
+//!
+//! Last: after the token is validated, after every wait for keys, for the issuer's answer about an opaque token or for the store of DPoP
+//! proofs, and immediately before the request goes on. So a request that waits while its token is revoked is refused.
+
+mod revocation;
+mod revocations;
+mod revocations_full;
+mod table;
+mod token_facts;
+
+pub use revocation::Revocation;
+pub use revocations::Revocations;
+pub use revocations_full::RevocationsFull;
+
+pub(crate) use revocations::RevocationTable;
+pub(crate) use token_facts::{Issued, TokenFacts};

@@ -1,0 +1,89 @@
+use std::fmt;
+use std::time::SystemTime;
+
+/// Which tokens of an issuer are no longer good.
+///
+/// | what is revoked | the tokens that are refused |
+/// |---|---|
+/// | [`session`](Self::session) | those with this `sid`, whenever they were issued: a session that has ended stays so |
+/// | [`token`](Self::token) | the one with this `jti` |
+/// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued until [then](Self::at). A user who signs in again gets tokens that are good |
+///
+/// Names are compared as a whole and case-sensitively. What is revoked of one issuer concerns no other issuer's tokens.
+#[derive(Clone, PartialEq, Eq)]
+#[must_use = "give it to `Revocations::revoke`"]
+pub struct Revocation {
+    pub(super) issuer: Box<str>,
+    pub(super) target: Target,
+    pub(super) at: Option<SystemTime>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Session(Box<str>),
+    Token(Box<str>),
+    Subject(Box<str>),
+    Client(Box<str>),
+    Issuer,
+}
+
+impl Revocation {
+    /// All tokens of a session, by their [`session_id`](crate::AccessToken::session_id) (`sid`).
+    ///
+    /// Not every issuer writes `sid` into access tokens: [`subject`](Self::subject) works with all of them.
+    pub fn session(issuer: &str, sid: &str) -> Self {
+        Self::new(issuer, Target::Session(sid.into()))
+    }
+
+    /// One token, by its [`id`](crate::AccessToken::id) (`jti`).
+    pub fn token(issuer: &str, jti: &str) -> Self {
+        Self::new(issuer, Target::Token(jti.into()))
+    }
+
+    /// All tokens of a [subject](crate::AccessToken::subject) that were issued until now.
+    pub fn subject(issuer: &str, sub: &str) -> Self {
+        Self::new(issuer, Target::Subject(sub.into()))
+    }
+
+    /// All tokens of a [client](crate::AccessToken::client_id) that were issued until now.
+    pub fn client(issuer: &str, client_id: &str) -> Self {
+        Self::new(issuer, Target::Client(client_id.into()))
+    }
+
+    /// All tokens of an issuer that were issued until now.
+    pub fn issuer(issuer: &str) -> Self {
+        Self::new(issuer, Target::Issuer)
+    }
+
+    /// When what was revoked stopped to be good. Tokens that were issued later stay good; of a second in which both happened, none does,
+    /// because `iat` has whole seconds.
+    ///
+    /// A time in the future counts as now. For a session and a token it makes no difference.
+    ///
+    /// Default: the time at which it is [revoked](super::Revocations::revoke).
+    pub fn at(self, time: SystemTime) -> Self {
+        Self { at: Some(time), ..self }
+    }
+
+    fn new(issuer: &str, target: Target) -> Self {
+        Self { issuer: issuer.into(), target, at: None }
+    }
+}
+
+/// Without the names, which may be a person's.
+impl fmt::Debug for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match &self.target {
+            Target::Session(_) => "session",
+            Target::Token(_) => "token",
+            Target::Subject(_) => "subject",
+            Target::Client(_) => "client",
+            Target::Issuer => "issuer",
+        };
+        f.debug_struct("Revocation")
+            .field("issuer", &self.issuer)
+            .field("target", &target)
+            .field("at", &self.at)
+            .finish()
+    }
+}

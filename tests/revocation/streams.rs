@@ -1,0 +1,73 @@
+//! What outlives the request ends with the token.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_bearer::revocation::Revocation;
+
+use super::Rig;
+use crate::harness::request;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_within_a_second() {
+    let rig = Rig::new();
+    let token = rig.api.verify(&rig.token(-60.0).sign()).await.unwrap();
+    let revoke = |subject: &str| rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), subject)).unwrap();
+    let mut expires = std::pin::pin!(token.expires());
+    assert!(timeout(10 * SECOND, expires.as_mut()).await.is_err());
+    // Another's revocation ends nothing, however many there are.
+    for number in 0..100 {
+        revoke(&format!("user-{number}"));
+        assert!(timeout(Duration::from_millis(50), expires.as_mut()).await.is_err());
+    }
+    revoke("alice");
+    assert!(timeout(SECOND, expires.as_mut()).await.is_ok());
+    // And at once for whoever asks later.
+    assert!(timeout(Duration::ZERO, token.expires()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_begins_while_its_token_is_revoked_ends() {
+    let rig = Rig::new();
+    let token = rig.api.verify(&rig.token(-60.0).sign()).await.unwrap();
+    let expires = token.expires();
+    rig.revocations.revoke(&Revocation::issuer(rig.issuer.url())).unwrap();
+    assert!(timeout(SECOND, expires).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_body_ends_within_a_second() {
+    let rig = Rig::new();
+    let stream = service_fn(async |_: Request<Body>| {
+        let mut response = Response::new(Body::new(Endless));
+        response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
+        Ok::<_, Infallible>(response)
+    });
+    let service = rig.api.layer().end_with_token().layer(stream);
+    let mut body = service.oneshot(request(Some(&rig.token(-60.0).sign()))).await.unwrap().into_body();
+    assert!(timeout(10 * SECOND, body.frame()).await.is_err());
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    assert!(timeout(SECOND, body.frame()).await.unwrap().is_none());
+}
+
+/// A body of which nothing ever comes.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = axum::body::Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Infallible>>> {
+        std::task::Poll::Pending
+    }
+}
