@@ -49,6 +49,7 @@
 //! | [`Issuer`] | an authorization server that it trusts, with [presets](Issuer#presets) for common providers |
 //! | [`AccessToken`], [`Claims`] | what a handler gets: an axum extractor, or an extension of the request |
 //! | [`Require`] | what a route needs beyond a valid token |
+//! | [`Revocations`](revocation::Revocations) | refuses tokens before they expire |
 //! | [`Rejection`] | what a refused client gets, with a body by a [responder](rejection::Respond) |
 //! | [`Metadata`](metadata::Metadata) | lets clients that know only the URL of the service find its authorization server |
 //!
@@ -56,7 +57,7 @@
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
 //!   [opaque tokens](manual::opaque_tokens), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
-//!   [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
+//!   [revocation](manual::revocation), [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
 //!   [limits](manual::limits) and the [architecture](manual::architecture).
@@ -112,6 +113,9 @@
 //!
 //! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the
 //! signature, so that unsigned tokens do not reveal who is on them.
+//!
+//! With [revocations](revocation), a JWT needs an `iat` and may not live longer than they are remembered (6). Whether a token is revoked is asked
+//! last, at every request.
 //!
 //! A token that has been used twice is cached, so that its signature is not verified again and its claims are not parsed again.
 //! What may have changed is checked at every request: 6, and whether the key of 7 is still one of its issuer's. See

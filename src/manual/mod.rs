@@ -57,5 +57,8 @@ pub mod messages {}
 #[doc = include_str!("observability.md")]
 pub mod observability {}
 
+#[doc = include_str!("revocation.md")]
+pub mod revocation {}
+
 #[doc = include_str!("migrating.md")]
 pub mod migrating {}
