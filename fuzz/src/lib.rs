@@ -15,6 +15,7 @@ pub mod jwks;
 pub mod lines;
 pub mod metadata;
 pub mod model;
+pub mod operations;
 pub mod proof;
 pub mod recipe;
 pub mod requests;
@@ -44,13 +45,14 @@ mod redact;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("authorization", authorization::run),
     ("challenge", challenge::run),
     ("claims", claims::run),
     ("differential", differential::run),
     ("jwks", jwks::run),
     ("metadata", metadata::run),
+    ("operations", operations::run),
     ("proof", proof::run),
     ("sources", sources::run),
     ("target_uri", target_uri::run),

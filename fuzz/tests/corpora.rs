@@ -45,6 +45,11 @@ fn metadata() {
 }
 
 #[test]
+fn operations() {
+    try_target("operations");
+}
+
+#[test]
 fn proof() {
     try_target("proof");
 }
