@@ -181,8 +181,8 @@ impl Issued {
     /// Whether a token of which this is known counts as one that was issued until `time`.
     fn is_until(self, time: f64) -> bool {
         match self {
-            // `iat` has whole seconds, as a rule.
-            Self::At(iat) => iat <= time.floor(),
+            // Either may have whole seconds, rounded down.
+            Self::At(iat) => iat.floor() <= time.floor(),
             Self::Confirmed(asked) => asked <= time,
         }
     }
@@ -305,8 +305,7 @@ mod tests {
         {
             let mut rig = Rig::new(10);
             rig.add(&revocation);
-            for (issued, dead) in
-                [(-3000.0, true), (-0.5, true), (0.0, true), (0.5, false), (1.0, false), (60.0, false)]
+            for (issued, dead) in [(-3000.0, true), (-0.5, true), (0.0, true), (0.5, true), (1.0, false), (60.0, false)]
             {
                 assert_eq!(rig.holds_issued(issued), dead, "{revocation:?} {issued}");
             }
