@@ -36,7 +36,7 @@ struct Entry {
     kind: Kind,
 }
 
-/// When an entry ends, by both clocks, in whole seconds.
+/// A time by both clocks, in whole seconds, such as the end of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct End {
     since_1970: u64,
@@ -89,7 +89,7 @@ impl Table {
                 (seconds(at), left)
             }
         };
-        let ends = self.end(now, left);
+        let ends = self.by_both_clocks(now).plus(left);
         let key = self.key(issuer, kind, name);
         if let Some(entry) = self.entries.get_mut(&key) {
             let grows = dead_until > entry.dead_until;
@@ -132,7 +132,7 @@ impl Table {
 
     /// Removes what has ended by both clocks: a time of day that was set forward for a while must not make dead tokens good.
     fn purge(&mut self, now: Moment) {
-        let now = self.end(now, Duration::ZERO);
+        let now = self.by_both_clocks(now);
         while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() < now.bucket()) {
             for key in bucket.remove() {
                 let Some(entry) = self.entries.get(&key) else { continue };
@@ -147,12 +147,10 @@ impl Table {
         }
     }
 
-    fn end(&self, now: Moment, left: Duration) -> End {
-        // Rounded down and then up, so that no entry ends too early.
-        let left = left.as_secs().saturating_add(1);
+    fn by_both_clocks(&self, now: Moment) -> End {
         let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970: since_1970.saturating_add(left), since_start: since_start.saturating_add(left) }
+        End { since_1970, since_start }
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -189,6 +187,12 @@ impl Issued {
 }
 
 impl End {
+    /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
+    fn plus(self, left: Duration) -> Self {
+        let left = left.as_secs().saturating_add(2);
+        Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
+    }
+
     fn latest(self, other: Self) -> Self {
         Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
     }
