@@ -158,3 +158,31 @@ impl fmt::Debug for Revocations {
         f.debug_struct("Revocations").field("max_token_life", &self.0.max_token_life).field("len", &self.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise a token could be looked up at the new number before the new entry is there, and pass from then on.
+    #[test]
+    fn the_epoch_changes_with_the_table_and_not_before() {
+        let revocations = Revocations::new(Duration::from_secs(60));
+        let table = revocations.table();
+        let reader = table.table.read().unwrap();
+        std::thread::scope(|threads| {
+            let revoking =
+                threads.spawn(|| revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap());
+            // It has the time to go as far as it can.
+            for _ in 0..10_000 {
+                std::thread::yield_now();
+            }
+            assert_eq!((table.epoch(), revoking.is_finished()), (1, false));
+            drop(reader);
+            revoking.join().unwrap();
+        });
+        assert_eq!((table.epoch(), revocations.len()), (2, 1));
+        // What changes nothing looks up no token again.
+        revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap();
+        assert_eq!(table.epoch(), 2);
+    }
+}
