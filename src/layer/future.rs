@@ -8,6 +8,7 @@ use tower_service::Service;
 use tracing::Span;
 
 use super::request_state::{Decision, RequestState};
+use super::require::check_again;
 use crate::Rejection;
 use crate::rejection::Respond;
 use crate::server::PendingVerdict;
@@ -103,7 +104,7 @@ where
                     ready!(service.poll_ready(cx))?;
                     let request = request.take().expect("polled after it was ready");
                     // It may have waited long for the service.
-                    match state.check_again(&request) {
+                    match check_again(request.extensions()) {
                         Ok(()) => Progress::Inner { future: service.call(request) },
                         Err(rejection) => Progress::Refused { rejection: Some(rejection) },
                     }

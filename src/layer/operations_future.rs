@@ -10,9 +10,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::require::check;
+use super::require::{check, check_again};
+use crate::Rejection;
 use crate::mcp::{MAX_MESSAGE_LENGTH, MessageBody, MessageError, Owner, Rules};
-use crate::{Rejection, Require};
 
 pin_project! {
     /// The response of [`OperationsService`](super::OperationsService).
@@ -90,7 +90,7 @@ where
                     ready!(parked.as_mut().expect("polled after it was ready").service.poll_ready(cx))?;
                     let Parked { mut service, head, owner } = *parked.take().expect("it was there to be polled");
                     // It may have waited long for the service.
-                    match check(&Require::token(), &head.extensions) {
+                    match check_again(&head.extensions) {
                         Ok(()) => {
                             let request = Request::from_parts(head, MessageBody::read(std::mem::take(read)));
                             Progress::Inner { future: service.call(request), owner }

@@ -10,7 +10,7 @@ use crate::binding::dpop::NONCE;
 use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
-use crate::server::{Accepted, Access, Admission, Context, PendingVerdict, Verdict};
+use crate::server::{Accepted, Admission, Context, PendingVerdict, Verdict};
 use crate::{Rejection, Require};
 
 /// What the layer keeps of one request, from its arrival to its answer.
@@ -107,14 +107,6 @@ impl<R> RequestState<R> {
         };
         let admission = server.resume(verdict, &presented, view, span);
         self.follow(admission, request, span)
-    }
-
-    /// Checks a request that waited for the inner service after it was accepted.
-    pub(super) fn check_again<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
-        match Context::access(request.extensions()) {
-            Access::Granted { server, token, .. } if token.is_revoked() => server.check(token, &Require::token()),
-            _ => Ok(()),
-        }
     }
 
     fn follow<B>(&mut self, admission: Admission, request: &mut Request<B>, span: &Span) -> Decision {

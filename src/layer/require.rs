@@ -95,6 +95,14 @@ pub(super) fn check(requirement: &Require, extensions: &Extensions) -> Result<()
     }
 }
 
+/// Checks a request that waited after the protecting layer has let it pass: its token may be revoked.
+pub(super) fn check_again(extensions: &Extensions) -> Result<(), Rejection> {
+    match Context::access(extensions) {
+        Access::Granted { server, token, .. } if token.is_revoked() => server.check(token, &Require::token()),
+        _ => Ok(()),
+    }
+}
+
 pin_project! {
     /// The response of a service behind a [`Require`](crate::Require).
     #[must_use = "futures do nothing unless polled"]

@@ -13,8 +13,10 @@ use crate::clock::{Clock, Moment, SystemClock};
 
 /// How many revocations of one issuer are kept at a time.
 const DEFAULT_QUOTA: usize = 100_000;
-/// The largest leeway that a server may have: a token may be accepted for that much longer.
+/// The largest leeway that a server may have.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
+/// The longest time for which the answer about an opaque token is remembered.
+const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// The tokens that are revoked, for one server or for several: see the [module](super).
 ///
@@ -37,8 +39,11 @@ impl Revocations {
     /// No revocations, for servers none of whose tokens lives longer than `max_token_life`.
     ///
     /// An entry can be forgotten when all tokens that it concerns have expired. So a server with revocations refuses a JWT whose lifetime
-    /// (`exp` − `iat`) is longer, and one without `iat`, whose age is unknown. The entry is kept for `max_token_life` and a minute, which is
-    /// the largest leeway. Tokens that are introspected are asked about again, so their lifetime does not matter.
+    /// (`exp` − `iat`) is longer, and one without `iat`, whose age is unknown. The entry is kept for `max_token_life`, but at least 10
+    /// minutes, and for 2 minutes more, which is twice the largest leeway.
+    ///
+    /// Tokens that are introspected may live longer: their issuer is asked about them again. So revoke them at the issuer too. If it still says
+    /// that they are active when the entry is forgotten, they are good again, whatever was revoked.
     ///
     /// # Panics
     ///
@@ -99,7 +104,9 @@ impl Revocations {
     fn with(max_token_life: Duration, quota: usize, clock: Arc<dyn Clock>) -> Self {
         let mut key = [0; 16];
         aws_lc_rs::rand::fill(&mut key).expect("the system has random bytes");
-        let table = Table::new(&key, max_token_life.saturating_add(MAX_LEEWAY), quota, clock.monotonic());
+        // A token may be issued a leeway ahead of its revocation, by the issuer's clock, and is accepted for a leeway after it expires.
+        let lifetime = max_token_life.max(MAX_ANSWER_LIFE).saturating_add(2 * MAX_LEEWAY);
+        let table = Table::new(&key, lifetime, quota, clock.monotonic());
         Self(Arc::new(RevocationTable {
             max_token_life,
             table: RwLock::new(table),
@@ -149,5 +156,33 @@ impl RevocationTable {
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").field("max_token_life", &self.0.max_token_life).field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise a token could be looked up at the new number before the new entry is there, and pass from then on.
+    #[test]
+    fn the_epoch_changes_with_the_table_and_not_before() {
+        let revocations = Revocations::new(Duration::from_secs(60));
+        let table = revocations.table();
+        let reader = table.table.read().unwrap();
+        std::thread::scope(|threads| {
+            let revoking =
+                threads.spawn(|| revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap());
+            // It has the time to go as far as it can.
+            for _ in 0..10_000 {
+                std::thread::yield_now();
+            }
+            assert_eq!((table.epoch(), revoking.is_finished()), (1, false));
+            drop(reader);
+            revoking.join().unwrap();
+        });
+        assert_eq!((table.epoch(), revocations.len()), (2, 1));
+        // What changes nothing looks up no token again.
+        revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap();
+        assert_eq!(table.epoch(), 2);
     }
 }

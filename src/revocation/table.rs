@@ -10,6 +10,8 @@ use crate::clock::Moment;
 
 /// How long a bucket of entries lasts that are removed together.
 const BUCKET: Duration = Duration::from_secs(60);
+/// How many entries are removed at a time. Requests may wait for it, so it takes some 50 µs at most.
+const REMOVED_AT_A_TIME: usize = 200;
 
 /// What is revoked: pure, with the time as an argument. The names themselves are not kept, only keyed hashes of 128 bits.
 pub(super) struct Table {
@@ -36,7 +38,7 @@ struct Entry {
     kind: Kind,
 }
 
-/// When an entry ends, by both clocks, in whole seconds.
+/// A time by both clocks, in whole seconds, such as the end of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct End {
     since_1970: u64,
@@ -76,7 +78,7 @@ impl Table {
     /// Adds a revocation. Whether a token may be dead now that was not before: an entry only grows, so a repeated revocation, and one
     /// that comes late, change nothing.
     pub(super) fn add(&mut self, revocation: &Revocation, now: Moment) -> Result<bool, RevocationsFull> {
-        self.purge(now);
+        self.purge(now, REMOVED_AT_A_TIME);
         let issuer = &revocation.issuer;
         let (kind, name) = kind_of(&revocation.target);
         let at = revocation.at.map_or(now.wall, |at| at.min(now.wall));
@@ -89,7 +91,7 @@ impl Table {
                 (seconds(at), left)
             }
         };
-        let ends = self.end(now, left);
+        let ends = self.by_both_clocks(now).plus(left);
         let key = self.key(issuer, kind, name);
         if let Some(entry) = self.entries.get_mut(&key) {
             let grows = dead_until > entry.dead_until;
@@ -99,11 +101,13 @@ impl Table {
             return Ok(grows);
         }
         let issuer = self.number(issuer);
-        let counts = &mut self.counts[issuer as usize];
-        if counts.iter().sum::<usize>() >= self.quota {
-            return Err(RevocationsFull { quota: self.quota });
+        if self.is_full(issuer) {
+            self.purge(now, usize::MAX);
+            if self.is_full(issuer) {
+                return Err(RevocationsFull { quota: self.quota });
+            }
         }
-        counts[kind as usize] += 1;
+        self.counts[issuer as usize][kind as usize] += 1;
         self.entries.insert(key, Entry { dead_until, ends, issuer, kind });
         self.buckets.entry(ends.bucket()).or_default().push(key);
         Ok(true)
@@ -130,29 +134,37 @@ impl Table {
         self.entries.len()
     }
 
-    /// Removes what has ended by both clocks: a time of day that was set forward for a while must not make dead tokens good.
-    fn purge(&mut self, now: Moment) {
-        let now = self.end(now, Duration::ZERO);
-        while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() < now.bucket()) {
-            for key in bucket.remove() {
-                let Some(entry) = self.entries.get(&key) else { continue };
-                if now.latest(entry.ends) == now {
-                    self.counts[entry.issuer as usize][entry.kind as usize] -= 1;
-                    self.entries.remove(&key);
-                } else {
-                    let next = entry.ends.latest(now).bucket();
-                    self.buckets.entry(next).or_default().push(key);
-                }
+    fn is_full(&self, issuer: u32) -> bool {
+        self.counts[issuer as usize].iter().sum::<usize>() >= self.quota
+    }
+
+    /// Removes what has ended by both clocks: a time of day that was set forward for a while must not make dead tokens good. It looks at
+    /// `most` entries, or at the few that are there.
+    fn purge(&mut self, now: Moment, most: usize) {
+        let now = self.by_both_clocks(now);
+        for _ in 0..most {
+            let Some(mut bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() < now.bucket()) else {
+                return;
+            };
+            let Some(key) = bucket.get_mut().pop() else {
+                bucket.remove();
+                continue;
+            };
+            let Some(entry) = self.entries.get(&key) else { continue };
+            if now.latest(entry.ends) == now {
+                self.counts[entry.issuer as usize][entry.kind as usize] -= 1;
+                self.entries.remove(&key);
+            } else {
+                let next = entry.ends.latest(now).bucket();
+                self.buckets.entry(next).or_default().push(key);
             }
         }
     }
 
-    fn end(&self, now: Moment, left: Duration) -> End {
-        // Rounded down and then up, so that no entry ends too early.
-        let left = left.as_secs().saturating_add(1);
+    fn by_both_clocks(&self, now: Moment) -> End {
         let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970: since_1970.saturating_add(left), since_start: since_start.saturating_add(left) }
+        End { since_1970, since_start }
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -181,14 +193,20 @@ impl Issued {
     /// Whether a token of which this is known counts as one that was issued until `time`.
     fn is_until(self, time: f64) -> bool {
         match self {
-            // `iat` has whole seconds, as a rule.
-            Self::At(iat) => iat <= time.floor(),
+            // Either may have whole seconds, rounded down.
+            Self::At(iat) => iat.floor() <= time.floor(),
             Self::Confirmed(asked) => asked <= time,
         }
     }
 }
 
 impl End {
+    /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
+    fn plus(self, left: Duration) -> Self {
+        let left = left.as_secs().saturating_add(2);
+        Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
+    }
+
     fn latest(self, other: Self) -> Self {
         Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
     }
@@ -239,6 +257,10 @@ mod tests {
 
         fn add(&mut self, revocation: &Revocation) -> bool {
             self.table.add(revocation, self.now).unwrap()
+        }
+
+        fn purge(&mut self) {
+            self.table.purge(self.now, usize::MAX);
         }
 
         fn at(&self, seconds: f64) -> SystemTime {
@@ -296,7 +318,11 @@ mod tests {
         rig.add(&Revocation::session(ISSUER, "alice"));
         rig.add(&Revocation::subject("https://login.example.co", "malice"));
         rig.add(&Revocation::token(ISSUER, ""));
+        // So that the look-up considers each kind.
+        rig.add(&Revocation::subject(ISSUER, "zoe"));
+        rig.add(&Revocation::client(ISSUER, "s"));
         assert!(!rig.holds(|_| ()));
+        assert!(rig.holds(|token| token.subject = "zoe"));
     }
 
     #[test]
@@ -306,8 +332,7 @@ mod tests {
         {
             let mut rig = Rig::new(10);
             rig.add(&revocation);
-            for (issued, dead) in
-                [(-3000.0, true), (-0.5, true), (0.0, true), (0.5, false), (1.0, false), (60.0, false)]
+            for (issued, dead) in [(-3000.0, true), (-0.5, true), (0.0, true), (0.5, true), (1.0, false), (60.0, false)]
             {
                 assert_eq!(rig.holds_issued(issued), dead, "{revocation:?} {issued}");
             }
@@ -356,7 +381,7 @@ mod tests {
         let other = Revocation::client(ISSUER, "other");
         for (seconds, left) in [(2600, 2), (200, 1), (700, 1), (200, 0)] {
             rig.pass(seconds);
-            rig.table.purge(rig.now);
+            rig.purge();
             assert_eq!(rig.table.len(), left, "after {seconds} s more");
         }
         // Prolonged.
@@ -367,7 +392,7 @@ mod tests {
         rig.add(&other);
         assert!(rig.holds(|_| ()));
         rig.pass(800);
-        rig.table.purge(rig.now);
+        rig.purge();
         assert!(!rig.holds(|_| ()));
         // One of the clocks alone ends nothing, whichever it is.
         for forward in [true, false] {
@@ -376,12 +401,41 @@ mod tests {
             let later = rig.now.plus(2 * LIFE);
             let odd =
                 if forward { Moment { wall: later.wall, ..rig.now } } else { Moment { wall: rig.now.wall, ..later } };
-            rig.table.purge(odd);
+            rig.table.purge(odd, usize::MAX);
             assert!(rig.holds(|_| ()));
-            rig.table.purge(later);
-            rig.table.purge(later.plus(Duration::from_secs(120)));
+            rig.table.purge(later, usize::MAX);
+            rig.table.purge(later.plus(Duration::from_secs(120)), usize::MAX);
             assert!(!rig.holds(|_| ()), "{forward}");
         }
+    }
+
+    /// Of an entry that was prolonged, too, in whose first bucket it is still.
+    #[test]
+    fn an_entry_that_has_ended_by_its_monotonic_time_alone_stays() {
+        let mut rig = Rig::new(10);
+        rig.add(&Revocation::session(ISSUER, "s"));
+        rig.pass(3000);
+        rig.add(&Revocation::session(ISSUER, "s"));
+        rig.now = Moment { monotonic: rig.now.plus(2 * LIFE).monotonic, ..rig.now.plus(Duration::from_secs(800)) };
+        rig.purge();
+        assert!(rig.holds(|_| ()));
+    }
+
+    #[test]
+    fn few_entries_are_removed_at_a_time_unless_there_is_no_room() {
+        const MANY: usize = 10 * REMOVED_AT_A_TIME;
+        let mut rig = Rig::new(MANY);
+        for session in 0..MANY {
+            rig.add(&Revocation::session(ISSUER, &session.to_string()));
+        }
+        rig.pass(4000);
+        rig.add(&Revocation::session(ISSUER, "one more"));
+        assert_eq!(rig.table.len(), MANY - REMOVED_AT_A_TIME + 1);
+        rig.table.quota = 2;
+        rig.add(&Revocation::session(ISSUER, "another"));
+        assert_eq!((rig.table.len(), rig.table.buckets.len()), (2, 1));
+        assert!(rig.table.add(&Revocation::session(ISSUER, "too many"), rig.now).is_err());
+        assert_eq!(rig.table.len(), 2);
     }
 
     #[test]

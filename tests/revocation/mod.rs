@@ -1,5 +1,6 @@
 //! Revocation: tokens that are refused before they expire.
 
+mod attacks;
 mod paths;
 mod streams;
 mod tokens;

@@ -190,6 +190,71 @@ async fn a_request_whose_body_is_being_read_is_refused() {
     assert_eq!(reached.load(Ordering::Relaxed), 0);
 }
 
+/// Also after its body was read: it waits for the service then.
+#[tokio::test]
+async fn a_request_that_waits_for_the_service_after_its_body_is_refused() {
+    let rig = Rig::new();
+    let (gate, opened) = watch::channel(false);
+    let reached = Reached::default();
+    let count = Arc::clone(&reached);
+    let handler = service_fn(move |_: Request<MessageBody<Body>>| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let mut opened = opened.clone();
+        async move {
+            opened.wait_for(|opened| *opened).await.unwrap();
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }
+    });
+    let operations = Operations::new().otherwise(Require::scope("read:me"));
+    let service = ServiceBuilder::new().layer(rig.api.layer()).layer(operations);
+    let service = service.layer(ConcurrencyLimitLayer::new(1)).service(handler);
+    let token = rig.token(-60.0).sign();
+    assert!(rig.api.verify(&token).await.is_ok());
+    let (bodies, both): (Vec<_>, Vec<_>) = (0..2)
+        .map(|_| {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let mut call = request(Some(&token)).map(|_| Body::new(Fed(receiver)));
+            *call.method_mut() = http::Method::POST;
+            (sender, tokio::spawn(service.clone().oneshot(call)))
+        })
+        .unzip();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    for body in bodies {
+        body.send(r#"{"method":"ping"}"#.into()).unwrap();
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(reached.load(Ordering::Relaxed), 1);
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    gate.send(true).unwrap();
+    let mut statuses = Vec::new();
+    for one in both {
+        statuses.push(one.await.unwrap().unwrap().status());
+    }
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
+    assert_eq!(reached.load(Ordering::Relaxed), 1);
+}
+
+/// A layer without a requirement checks nothing but the token, and a handler may not look at it.
+#[tokio::test]
+async fn a_request_that_waits_for_nothing_is_refused() {
+    let rig = Rig::new();
+    let reached = Reached::default();
+    let token = rig.token(-60.0).sign();
+    let send = || service_of(&rig.api, &reached).oneshot(request(Some(&token)));
+    for _ in 0..3 {
+        assert_eq!(send().await.unwrap().status(), StatusCode::OK);
+    }
+    rig.revocations.revoke(&Revocation::token(rig.issuer.url(), "j")).unwrap();
+    assert_eq!((send().await.unwrap().status(), reached.load(Ordering::Relaxed)), (StatusCode::UNAUTHORIZED, 3));
+    let rejection = rig.api.verify_request(&request(Some(&token))).await.unwrap_err();
+    assert_eq!(rejection.error(), Some("invalid_token"));
+}
+
 /// Its issuer is asked again, and tells whether it is good now. A session that has ended stays so.
 #[tokio::test]
 async fn an_opaque_token_is_asked_about_again() {

@@ -57,6 +57,36 @@ async fn a_response_body_ends_within_a_second() {
     assert!(timeout(SECOND, body.frame()).await.unwrap().is_none());
 }
 
+/// It never waits, so no timer wakes it.
+#[tokio::test(start_paused = true)]
+async fn a_response_body_that_is_always_ready_ends_at_once() {
+    let rig = Rig::new();
+    let stream = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::new(Ready))));
+    let service = rig.api.layer().end_with_token().layer(stream);
+    let mut body = service.oneshot(request(Some(&rig.token(-60.0).sign()))).await.unwrap().into_body();
+    let mut next = async || timeout(Duration::ZERO, body.frame()).await.unwrap();
+    assert!(next().await.unwrap().is_ok());
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "other")).unwrap();
+    assert!(next().await.unwrap().is_ok());
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    assert!(next().await.is_none_or(|frame| frame.is_err()));
+}
+
+/// A body of which something comes at each poll.
+struct Ready;
+
+impl http_body::Body for Ready {
+    type Data = axum::body::Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Infallible>>> {
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(axum::body::Bytes::from_static(b"x")))))
+    }
+}
+
 /// A body of which nothing ever comes.
 struct Endless;
 
