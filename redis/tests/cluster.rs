@@ -33,7 +33,7 @@ impl Cluster {
         for node in &nodes {
             until("the cluster is complete", || {
                 let info: String = node.tell("CLUSTER INFO");
-                info.contains("cluster_slots_ok:16384")
+                info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
             })
             .await;
         }

@@ -8,3 +8,5 @@ mod outages;
 mod refusals;
 mod servers;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls;

@@ -33,16 +33,6 @@ fn tls_is_a_feature() {
     assert_eq!(RedisReplayStore::connect("rediss://127.0.0.1", "test").is_ok(), cfg!(feature = "tls"));
 }
 
-/// Nobody is trusted by default who is not trusted by the system, and a plain server is no server for TLS.
-#[cfg(feature = "tls")]
-#[tokio::test]
-async fn a_server_without_a_trusted_certificate_is_an_error() {
-    let redis = RedisServer::start(&[]);
-    let store = RedisReplayStore::connect(&redis.url().replace("redis:", "rediss:"), "test").unwrap();
-    let error = chain(&insert(&store, "1").await.unwrap_err());
-    assert!(error.contains("there is no connection to Redis"), "{error}");
-}
-
 #[test]
 fn a_time_limit_is_between_10_ms_and_that_of_the_server() {
     for (limit, expected) in [(Duration::ZERO, "10ms"), (Duration::from_millis(700), "700ms"), (Duration::MAX, "5s")] {

@@ -13,7 +13,7 @@ use tower_bearer_redis::RedisReplayStore;
 pub(crate) use self::fake_server::FakeServer;
 pub(crate) use self::log::Log;
 pub(crate) use self::redis_server::RedisServer;
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "cluster", feature = "tls"))]
 pub(crate) use self::redis_server::free_port;
 
 /// For how long a proof is kept, unless a test says otherwise.

@@ -77,6 +77,18 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
+    /// For the next run.
+    #[cfg(feature = "tls")]
+    pub(crate) fn push_arguments(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(ToString::to_string));
+    }
+
+    /// Where it keeps its files, until it ends.
+    #[cfg(feature = "tls")]
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
