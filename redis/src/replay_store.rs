@@ -37,7 +37,7 @@ const MAX_TIME_LIMIT: Duration = Duration::from_secs(5);
 ///   that is lost, or on which no reply arrives within the time limit, is replaced with the next proof. After a failed attempt all proofs are
 ///   refused at once for 100 ms, and then there is another attempt.
 /// - **Keys** are `tower-bearer:NAMESPACE:dpop:` and 32 bytes of a hash. They contain nothing that a client sent.
-/// - **Memory.** Redis needs about 150 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to
+/// - **Memory.** Redis needs about 160 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to
 ///   bound it. When that is reached, proofs are refused with 503. There is no limit for each client's key: a client that has valid tokens can fill Redis as far as the
 ///   [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore) would not let it, so limit the rate of requests of each client in front of the server or behind it.
 /// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other one, Redis may forget proofs that are still valid. The store asks

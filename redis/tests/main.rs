@@ -1,4 +1,5 @@
 //! What the store promises, with a `redis-server` that each test starts for itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
 #[cfg(feature = "cluster")]

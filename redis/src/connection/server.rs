@@ -13,14 +13,14 @@ use redis::{PushInfo, PushKind, RedisResult, Value};
 
 /// Where Redis is, and how to connect. It is known to be well-formed, and not whether it is right.
 pub(crate) enum Server {
-    Single(Client),
+    Single(Box<Client>),
     #[cfg(feature = "cluster")]
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Server {
     pub(crate) fn single(url: &str) -> RedisResult<Self> {
-        Ok(Self::Single(Client::open(connection_info(url)?)?))
+        Ok(Self::Single(Box::new(Client::open(connection_info(url)?)?)))
     }
 
     #[cfg(feature = "cluster")]
@@ -32,7 +32,7 @@ impl Server {
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp_settings())
             .build()?;
-        Ok(Self::Cluster(client))
+        Ok(Self::Cluster(Box::new(client)))
     }
 
     /// Connects within `limit`, without a retry.

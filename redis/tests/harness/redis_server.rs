@@ -89,6 +89,7 @@ impl RedisServer {
         &self.folder
     }
 
+    #[cfg(feature = "cluster")]
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -135,6 +136,7 @@ impl Drop for RedisServer {
     }
 }
 
+/// Another process may take it before it is used.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
