@@ -90,6 +90,37 @@ async fn a_connection_without_any_reply_is_replaced() {
     }
 }
 
+/// Otherwise no connection would ever be used, if connecting takes almost as long as a proof may wait.
+#[tokio::test]
+async fn a_new_connection_gets_the_whole_time_limit() {
+    let redis = FakeServer::slow_to_connect(LIMIT * 3 / 4).await;
+    let store = redis.store().time_limit(LIMIT);
+    for _ in 0..2 {
+        error_in_time(&store, "1").await;
+        assert_eq!(redis.connections(), 1);
+    }
+    error_in_time(&store, "1").await;
+    assert_eq!(redis.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_thousand_proofs_during_an_outage_make_one_attempt_to_connect_in_100_ms() {
+    let redis = FakeServer::refusing().await;
+    let store = redis.store();
+    let started = Instant::now();
+    let waiting: Vec<_> = (0..1000_usize)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { insert(&store, &n.to_string()).await })
+        })
+        .collect();
+    for answer in waiting {
+        answer.await.unwrap().unwrap_err();
+    }
+    let pauses = started.elapsed().as_millis() / 100;
+    assert!(redis.connections() as u128 <= 1 + pauses, "{} in {:?}", redis.connections(), started.elapsed());
+}
+
 /// A server closes connections that are idle, and the next request is not to suffer.
 #[tokio::test]
 async fn a_connection_that_was_closed_costs_no_request() {

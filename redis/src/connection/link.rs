@@ -80,8 +80,8 @@ impl Link {
             }
             Err(_) => {
                 // Not even a reply to another command has come. A firewall may have forgotten the connection, which TCP itself would
-                // notice after a quarter of an hour.
-                if line.replies.load(Ordering::Relaxed) == replies {
+                // notice after a quarter of an hour. A wait that was short, because connecting took most of the time, says nothing.
+                if rest >= limit / 2 && line.replies.load(Ordering::Relaxed) == replies {
                     self.discard(&line);
                 }
                 Err(LinkError::TimedOut(limit))

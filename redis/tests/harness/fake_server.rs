@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +13,10 @@ pub(crate) enum OnSet {
     /// Closes the connection, as if the reply were lost.
     Close,
     Hang,
+    /// Never answers, and is slow to accept a connection.
+    HangAfter(Duration),
+    /// It is not even asked: every connection is closed at once.
+    Refuse,
 }
 
 /// A server that speaks as much of Redis' protocol as a store needs, and counts what it is sent.
@@ -32,6 +37,14 @@ impl FakeServer {
 
     pub(crate) async fn hanging() -> Self {
         Self::start(OnSet::Hang).await
+    }
+
+    pub(crate) async fn slow_to_connect(delay: Duration) -> Self {
+        Self::start(OnSet::HangAfter(delay)).await
+    }
+
+    pub(crate) async fn refusing() -> Self {
+        Self::start(OnSet::Refuse).await
     }
 
     async fn start(on_set: OnSet) -> Self {
@@ -63,6 +76,11 @@ impl FakeServer {
 }
 
 async fn serve(mut stream: TcpStream, on_set: OnSet, sets: Arc<AtomicUsize>) {
+    match on_set {
+        OnSet::HangAfter(delay) => tokio::time::sleep(delay).await,
+        OnSet::Refuse => return,
+        _ => {}
+    }
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
@@ -75,8 +93,8 @@ async fn serve(mut stream: TcpStream, on_set: OnSet, sets: Arc<AtomicUsize>) {
                     sets.fetch_add(1, Ordering::Relaxed);
                     match on_set {
                         OnSet::Reply(reply) => reply,
-                        OnSet::Close => return,
-                        OnSet::Hang => continue,
+                        OnSet::Close | OnSet::Refuse => return,
+                        OnSet::Hang | OnSet::HangAfter(_) => continue,
                     }
                 }
                 b"CONFIG" => "%1\r\n+maxmemory-policy\r\n+noeviction\r\n",
