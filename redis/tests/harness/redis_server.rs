@@ -136,7 +136,17 @@ impl Drop for RedisServer {
     }
 }
 
-/// Another process may take it before it is used.
+/// A port that nobody listens on, and that no other call of this process gets.
+///
+/// `redis-server` cannot be asked for a port of the system's choice. This one is below those that the system gives to outgoing connections, of
+/// which there are thousands here.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let offset = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let port = u16::try_from(20_000 + offset).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
