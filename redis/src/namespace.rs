@@ -8,8 +8,8 @@ const MAX_SHOWN: usize = 80;
 
 /// The part of Redis' keys that belongs to one service.
 ///
-/// It has no colon, so `tower-bearer:NAMESPACE:*` matches the keys of this namespace and of no other. It has no character that is special in such
-/// a pattern, and no brace, which would decide about the slot in a cluster.
+/// It has no colon, so `tower-bearer:NAMESPACE:*` matches the keys of this namespace and of no other. It has no character that is special
+/// in such a pattern, and no brace, which would decide about the slot in a cluster.
 #[derive(Clone)]
 pub(crate) struct Namespace(String);
 

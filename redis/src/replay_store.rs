@@ -30,18 +30,19 @@ const MAX_TIME_LIMIT: Duration = Duration::from_secs(5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// - **Errors refuse.** No connection, no reply within the [time limit](Self::time_limit), an error of Redis or another reply than expected: the
-///   server answers 503 with `Retry-After`, and logs the cause. A command is never sent twice, because the second one would find the key of
-///   the first. The client repeats the request with a new proof.
-/// - **Connection.** The first proof connects, or [`connect`](Self::connect) does in the background if there is a tokio runtime. A connection
-///   that is lost, or on which no reply arrives within the time limit, is replaced with the next proof. After a failed attempt all proofs are
-///   refused at once for 100 ms, and then there is another attempt.
+/// - **Errors refuse.** No connection, no reply within the [time limit](Self::time_limit), an error of Redis or another reply than
+///   expected: the server answers 503 with `Retry-After`, and logs the cause. A command is never sent twice, because the second one would
+///   find the key of the first. The client repeats the request with a new proof.
+/// - **Connection.** The first proof connects, or [`connect`](Self::connect) does in the background if there is a tokio runtime. A
+///   connection that is lost, or on which no reply arrives within the time limit, is replaced with the next proof. After a failed attempt
+///   all proofs are refused at once for 100 ms, and then there is another attempt.
 /// - **Keys** are `tower-bearer:NAMESPACE:dpop:` and 32 bytes of a hash. They contain nothing that a client sent.
-/// - **Memory.** Redis needs about 160 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to
-///   bound it. When that is reached, proofs are refused with 503. There is no limit for each client's key: a client that has valid tokens can fill Redis as far as the
-///   [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore) would not let it, so limit the rate of requests of each client in front of the server or behind it.
-/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other one, Redis may forget proofs that are still valid. The store asks
-///   once and logs a warning, or at level info that it may not ask.
+/// - **Memory.** Redis needs about 160 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to bound
+///   it. When that is reached, proofs are refused with 503. There is no limit for
+///   each client's key, as the [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore) has one. A client with a valid token can fill
+///   Redis, so limit the rate of each client's requests.
+/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other one, Redis may forget proofs
+///   that are still valid. The store asks once and logs a warning, or at level info that it may not ask.
 /// - **Failover and restart.** Redis replicates after it has replied. The proofs of the last moments before a failover, and all proofs
 ///   after a restart without persistence, can be used once more while their time or their nonce is accepted.
 /// - **Clock.** Redis ends an entry by its own time of day. If that jumps ahead, proofs can be used again as after a restart.
@@ -69,8 +70,8 @@ impl RedisReplayStore {
     /// Services with different namespaces do not see each other's proofs. There is no default, because two services that share one by
     /// accident would go unnoticed.
     ///
-    /// This does not wait for a connection. Until there is one, proofs are refused with 503. Within a tokio runtime it begins to connect in the
-    /// background, and logs a warning if that fails.
+    /// This does not wait for a connection. Until there is one, proofs are refused with 503. Within a tokio runtime it begins to connect
+    /// in the background, and logs a warning if that fails.
     ///
     /// # Errors
     ///

@@ -138,8 +138,8 @@ impl Drop for RedisServer {
 
 /// A port that nobody listens on, and that no other call of this process gets.
 ///
-/// `redis-server` cannot be asked for a port of the system's choice. This one is below those that the system gives to outgoing connections, of
-/// which there are thousands here.
+/// `redis-server` cannot be asked for a port of the system's choice. This one is below those that the system gives to outgoing
+/// connections, of which there are thousands here.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
