@@ -8,11 +8,12 @@ step() { printf '\n== %s\n' "$*"; }
 
 step package
 # Builds what is in the package, as whoever downloads it would.
-cargo publish --locked --dry-run --allow-dirty --target-dir target
+cargo publish --locked --dry-run --allow-dirty --target-dir target -p tower-bearer -p tower-bearer-redis
 
 step dependencies
 command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
 cargo deny --locked check licenses bans sources
+cargo deny --locked --manifest-path redis/Cargo.toml check licenses bans sources
 # The advisories come from a repository, which cannot be reached from everywhere. Then this says so and does not fail.
 if ! advisories=$(cargo deny --locked check advisories 2>&1); then
     grep -q 'failed to fetch advisory database' <<<"$advisories" || { printf '%s\n' "$advisories"; exit 1; }

@@ -62,6 +62,14 @@ cargo test --locked --all-features
 # Attacks on an MCP server of rmcp behind the layer.
 cargo test --locked -p mcp
 
+step redis
+# The shared store, with servers that its tests start and end, without features and with all of them.
+command -v redis-server >/dev/null || (apt-get update && apt-get install -y redis-server)
+command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
+cargo test --locked -p tower-bearer-redis
+cargo test --locked -p tower-bearer-redis --all-features
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tower-bearer-redis
+
 step examples
 cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic

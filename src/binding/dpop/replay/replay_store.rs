@@ -8,7 +8,8 @@ use super::replay_store_error::ReplayStoreError;
 /// A store that detects a DPoP proof that is used again (RFC 9449 §11.1).
 ///
 /// [`MemoryReplayStore`](super::MemoryReplayStore) is the default, and suffices for one process. Several instances that serve the same
-/// clients need a store that they share, or a captured proof can be used once at each of them.
+/// clients need a store that they share, or a captured proof can be used once at each of them. The crate
+/// [`tower-bearer-redis`](https://docs.rs/tower-bearer-redis) has one for Redis and Valkey.
 ///
 /// # The contract
 ///

@@ -1,0 +1,55 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::{Value, cmd, from_redis_value};
+
+use crate::connection::{Link, LinkError};
+
+/// The only policy by which Redis removes nothing that has not expired.
+const SAFE: &str = "noeviction";
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// Asks Redis once what it does when its memory is full, and logs the answer unless it is the right one.
+#[derive(Default)]
+pub(crate) struct MemoryPolicyCheck(Arc<AtomicBool>);
+
+impl MemoryPolicyCheck {
+    /// Starts the check in a task of its own, unless it has been started. It may start again if there was no answer.
+    pub(crate) fn start(&self, link: &Link) {
+        // Read first: this is asked for each proof, and a write would take the line from the other threads.
+        if self.0.load(Ordering::Relaxed) || self.0.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (link, is_done) = (link.clone(), Arc::clone(&self.0));
+        tokio::spawn(async move {
+            match link.send(cmd("CONFIG").arg("GET").arg("maxmemory-policy"), TIME_LIMIT).await {
+                Ok(reply) => log(&reply),
+                Err(LinkError::Command(error)) if !error.is_io_error() => log_unknown(&error),
+                Err(_) => is_done.store(false, Ordering::Relaxed),
+            }
+        });
+    }
+}
+
+fn log(reply: &Value) {
+    match from_redis_value::<HashMap<String, String>>(reply.clone()).map(|mut found| found.remove("maxmemory-policy")) {
+        Ok(Some(policy)) if policy == SAFE => {}
+        Ok(Some(policy)) => tracing::warn!(
+            expected = SAFE,
+            found = policy,
+            "the maxmemory-policy of Redis lets it forget used DPoP proofs that are still valid, which can then be used again"
+        ),
+        Ok(None) => log_unknown(&"no such setting"),
+        Err(error) => log_unknown(&error),
+    }
+}
+
+fn log_unknown(error: &dyn std::fmt::Display) {
+    tracing::info!(
+        %error,
+        expected = SAFE,
+        "the maxmemory-policy of Redis could not be read: check that Redis forgets no used DPoP proof that is still valid"
+    );
+}

@@ -1,0 +1,163 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Cmd, Value, cmd};
+use tower_bearer::dpop::{Freshness, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
+
+use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::connection::{Link, Server};
+use crate::memory_policy::MemoryPolicyCheck;
+use crate::namespace::Namespace;
+
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(500);
+const MIN_TIME_LIMIT: Duration = Duration::from_millis(10);
+/// A server waits no longer for a store.
+const MAX_TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// A store of used DPoP proofs in Redis or Valkey, which the servers of a fleet share (RFC 9449 §11.1).
+///
+/// Each proof costs one command in one round trip: `SET key 1 NX PX milliseconds`. Of all servers that have the same Redis and the same
+/// namespace, one accepts a proof, once.
+///
+/// ```
+/// use tower_bearer::dpop::Dpop;
+/// use tower_bearer_redis::RedisReplayStore;
+///
+/// // Redis does not have to be running yet.
+/// let store = RedisReplayStore::connect("redis://cache.example.com:6379/0", "orders-api")?;
+/// let dpop = Dpop::at("https://api.example.com")?.replay_store(store);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// - **Errors refuse.** No connection, no reply within the [time limit](Self::time_limit), an error of Redis or another reply than
+///   expected: the server answers 503 with `Retry-After`, and logs the cause. A command is never sent twice, because the second one would
+///   find the key of the first. The client repeats the request with a new proof.
+/// - **Connection.** The first proof connects, or [`connect`](Self::connect) does in the background if there is a tokio runtime. A
+///   connection that is lost, or on which no reply arrives within the time limit, is replaced with the next proof. After a failed attempt
+///   all proofs are refused at once for 100 ms, and then there is another attempt.
+/// - **Keys** are `tower-bearer:NAMESPACE:dpop:` and 32 bytes of a hash. They contain nothing that a client sent.
+/// - **Memory.** Redis needs about 160 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to bound
+///   it. When that is reached, proofs are refused with 503. There is no limit for
+///   each client's key, as the [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore) has one. A client with a valid token can fill
+///   Redis, so limit the rate of each client's requests.
+/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other one, Redis may forget proofs
+///   that are still valid. The store asks once and logs a warning, or at level info that it may not ask.
+/// - **Failover and restart.** Redis replicates after it has replied. The proofs of the last moments before a failover, and all proofs
+///   after a restart without persistence, can be used once more while their time or their nonce is accepted.
+/// - **Clock.** Redis ends an entry by its own time of day. If that jumps ahead, proofs can be used again as after a restart.
+///
+/// It needs Redis 6 or Valkey. Its clones are one store, with one connection.
+#[derive(Clone)]
+#[must_use]
+pub struct RedisReplayStore {
+    shared: Arc<Shared>,
+    time_limit: Duration,
+}
+
+struct Shared {
+    link: Link,
+    namespace: Namespace,
+    memory_policy: MemoryPolicyCheck,
+}
+
+impl RedisReplayStore {
+    /// A store in the Redis at `url`, under keys of `namespace`.
+    ///
+    /// The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `redis+unix:///PATH`, or `rediss://…` for TLS with the feature `tls`.
+    ///
+    /// The namespace is the name of the service, the same for all its servers: 1 to 64 letters, digits, dots, hyphens and underscores.
+    /// Services with different namespaces do not see each other's proofs. There is no default, because two services that share one by
+    /// accident would go unnoticed.
+    ///
+    /// This does not wait for a connection. Until there is one, proofs are refused with 503. Within a tokio runtime it begins to connect
+    /// in the background, and logs a warning if that fails.
+    ///
+    /// # Errors
+    ///
+    /// If the URL or the namespace is not well-formed.
+    pub fn connect(url: &str, namespace: &str) -> Result<Self, ConnectError> {
+        Self::new(Server::single(url), namespace)
+    }
+
+    /// A store in the cluster that has a node at one of the `urls`, under keys of `namespace`.
+    ///
+    /// Everything else is as for [`connect`](Self::connect). While slots move and while a node fails over, the proofs of these slots are
+    /// refused with 503.
+    ///
+    /// # Errors
+    ///
+    /// If there is no URL, if one of them or the namespace is not well-formed, or if they have different users or passwords.
+    #[cfg(feature = "cluster")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+    pub fn connect_cluster<'u>(urls: impl IntoIterator<Item = &'u str>, namespace: &str) -> Result<Self, ConnectError> {
+        Self::new(Server::cluster(urls), namespace)
+    }
+
+    /// How long a proof waits for the connection and the reply, 500 ms by default. Then the request gets 503.
+    ///
+    /// A value below 10 ms counts as 10 ms, and one above 5 s as 5 s: the server waits no longer for a store.
+    pub fn time_limit(self, limit: Duration) -> Self {
+        Self { time_limit: limit.clamp(MIN_TIME_LIMIT, MAX_TIME_LIMIT), ..self }
+    }
+
+    fn new(server: redis::RedisResult<Server>, namespace: &str) -> Result<Self, ConnectError> {
+        let namespace = Namespace::new(namespace)?;
+        let link = Link::new(server.map_err(ConnectErrorKind::Url)?);
+        link.connect_in_background();
+        let shared = Shared { link, namespace, memory_policy: MemoryPolicyCheck::default() };
+        Ok(Self { shared: Arc::new(shared), time_limit: DEFAULT_TIME_LIMIT })
+    }
+
+    fn command(&self, entry: &ReplayEntry) -> Cmd {
+        // The key stays for at least so long, and Redis takes no zero.
+        let milliseconds = entry.keep_for.as_nanos().div_ceil(1_000_000).max(1);
+        let mut command = cmd("SET");
+        command
+            .arg(self.shared.namespace.key("dpop", entry.key.as_bytes()))
+            // Redis keeps small numbers without allocating anything for them.
+            .arg(1)
+            .arg("NX")
+            .arg("PX")
+            // What Redis cannot represent it refuses.
+            .arg(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+        command
+    }
+}
+
+impl ReplayStore for RedisReplayStore {
+    fn insert(&self, entry: ReplayEntry) -> ReplayAnswer {
+        let command = self.command(&entry);
+        let (shared, limit) = (Arc::clone(&self.shared), self.time_limit);
+        ReplayAnswer::later(async move {
+            let reply = shared.link.send(&command, limit).await.map_err(ReplayStoreError::new)?;
+            shared.memory_policy.start(&shared.link);
+            match reply {
+                Value::Okay => Ok(Freshness::Fresh),
+                Value::Nil => Ok(Freshness::Replayed),
+                other => Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind(&other)))),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for RedisReplayStore {
+    /// Without the URL, which may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisReplayStore")
+            .field("namespace", &self.shared.namespace)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What kind of reply it is. Its content may be anything.
+fn kind(reply: &Value) -> &'static str {
+    match reply {
+        Value::SimpleString(_) | Value::BulkString(_) | Value::VerbatimString { .. } => "a text",
+        Value::Int(_) | Value::Double(_) => "a number",
+        Value::Boolean(_) => "a boolean",
+        Value::Array(_) | Value::Set(_) | Value::Map(_) => "a list",
+        _ => "another reply",
+    }
+}
