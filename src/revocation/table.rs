@@ -233,6 +233,7 @@ fn seconds(time: SystemTime) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock as _, SystemClock};
 
     const LIFE: Duration = Duration::from_secs(3600);
     const ISSUER: &str = "https://login.example.com";
@@ -245,7 +246,7 @@ mod tests {
 
     impl Rig {
         fn new(quota: usize) -> Self {
-            let monotonic = Instant::now();
+            let monotonic = SystemClock.monotonic();
             let now = Moment { monotonic, wall: UNIX_EPOCH + Duration::from_secs(1_000_000) };
             Self { table: Table::new(&[7; 16], LIFE, quota, monotonic), now }
         }

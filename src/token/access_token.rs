@@ -224,12 +224,12 @@ impl AccessToken {
                 match &mut changes {
                     None => sleep.await,
                     Some(changes) => {
-                        let changed = async {
+                        let next_change = async {
                             tokio::time::sleep(PAUSE_AFTER_CHANGE).await;
                             // It fails only if there is no table any more, and the token has it.
                             let _ = changes.changed().await;
                         };
-                        first_of(sleep, changed).await;
+                        first_of(sleep, next_change).await;
                     }
                 }
             }

@@ -12,17 +12,18 @@ use self::sources::{code, code_lines, module_path, paths};
 pub(crate) use self::sources::sources;
 
 /// What each top-level module may use of the others. The graph has no circle, because every module uses only those above it.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("clock", &[]),
     ("redact", &[]),
     ("jose", &["redact"]),
     ("metrics", &[]),
-    ("token", &["clock", "jose", "redact"]),
+    ("revocation", &["clock"]),
+    ("token", &["clock", "jose", "redact", "revocation"]),
     ("keys", &["clock", "jose", "metrics", "redact"]),
     ("introspection", &["clock", "jose", "keys", "redact", "token"]),
     ("credentials", &["jose", "redact"]),
     ("binding", &["clock", "credentials", "jose", "redact", "token"]),
-    ("validation", &["binding", "clock", "introspection", "jose", "keys", "metrics", "redact", "token"]),
+    ("validation", &["binding", "clock", "introspection", "jose", "keys", "metrics", "redact", "revocation", "token"]),
     ("issuer", &["introspection", "jose", "keys", "redact", "token", "validation"]),
     ("require", &["redact", "token"]),
     ("mcp", &["jose", "redact", "require", "token"]),
@@ -45,6 +46,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "redact",
             "rejection",
             "require",
+            "revocation",
             "token",
             "validation",
         ],
