@@ -9,7 +9,7 @@ mod support;
 
 use std::process::Command;
 
-use support::{distinct, issuer, large, server, small};
+use support::{distinct, issuer, large, resident, server, small};
 use tower_bearer::jose::Algorithm;
 use tower_bearer::validation::TokenCache;
 
@@ -60,10 +60,4 @@ fn measure(row: usize) {
         mebibytes(growth),
         growth / bytes as f64
     );
-}
-
-/// The resident memory of this process in bytes.
-fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }

@@ -17,6 +17,7 @@ mod hand_written;
 mod opaque;
 mod operations;
 mod proofs;
+mod revocation;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_threads;
@@ -38,6 +39,7 @@ use hand_written::hand_written;
 use opaque::opaque;
 use operations::operations;
 use proofs::proofs;
+use revocation::revocation;
 use support::{
     ALGORITHMS, Floor, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected, required,
     server, small,
@@ -49,7 +51,7 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 11] = [
+    let parts: [(&str, Part); 12] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
@@ -59,6 +61,7 @@ fn main() {
         ("proofs", proofs),
         ("opaque", opaque),
         ("operations", operations),
+        ("revocation", revocation),
         ("two_threads", two_threads),
         ("end_to_end", end_to_end),
     ];

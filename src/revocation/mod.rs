@@ -26,14 +26,20 @@
 //! # What it costs
 //!
 //! A request with a token that was checked since the last revocation costs one load of an atomic number. After a revocation each token is
-//! looked up once, in a table in memory. The table has an entry for each revocation, of [at most 150 bytes](Revocations::quota), until the
-//! last token that it concerns has expired.
+//! looked up once, in a table in memory: that takes some 300 ns. The table has an entry for each revocation, of
+//! [at most 150 bytes](Revocations::quota), until the last token that it concerns has expired.
+//!
+//! # What it does not do
+//!
+//! The table is empty after a restart, and each process has its own: revoke on every process. A revocation ends no session at the issuer:
+//! with a refresh token the client gets new access tokens there, and only a revoked session refuses those too.
 //!
 //! # When it is asked
 //!
 //! Last: after the token is validated, after every wait for keys, for the issuer's answer about an opaque token or for the store of DPoP
 //! proofs, and immediately before the request goes on. So a request that waits while its token is revoked is refused.
 
+#[expect(clippy::module_inception, reason = "it says what is revoked")]
 mod revocation;
 mod revocations;
 mod revocations_full;

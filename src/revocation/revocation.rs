@@ -55,10 +55,13 @@ impl Revocation {
         Self::new(issuer, Target::Issuer)
     }
 
-    /// When what was revoked stopped to be good. Tokens that were issued later stay good; of a second in which both happened, none does,
-    /// because `iat` has whole seconds.
+    /// Refuses the tokens that were issued until `time`. Tokens that were issued later stay good. `iat` has whole seconds as a rule, so a
+    /// token that was issued in the same second is refused.
     ///
     /// A time in the future counts as now. For a session and a token it makes no difference.
+    ///
+    /// `iat` is a time of the issuer's clock. If that is ahead of the clock here by two seconds, tokens of the last two seconds before the
+    /// revocation stay good. Where that matters, revoke the session too: it is compared without a time.
     ///
     /// Default: the time at which it is [revoked](super::Revocations::revoke).
     pub fn at(self, time: SystemTime) -> Self {

@@ -127,6 +127,13 @@ impl RevocationTable {
         self.epoch.load(Ordering::Acquire)
     }
 
+    /// The number of a table in which the token is not revoked; `None` if it is.
+    pub(crate) fn epoch_without(&self, token: &TokenFacts<'_>) -> Option<u64> {
+        // The number is read with the table: what is added afterwards changes it.
+        self.read(|table| (!table.holds(token)).then(|| self.epoch()))
+    }
+
+    #[cfg(feature = "introspection")]
     pub(crate) fn holds(&self, token: &TokenFacts<'_>) -> bool {
         self.read(|table| table.holds(token))
     }

@@ -10,7 +10,7 @@ use crate::clock::Moment;
 
 /// How long a bucket of entries lasts that are removed together.
 const BUCKET: Duration = Duration::from_secs(60);
-/// How many entries are removed at a time. Requests may wait for it, so it takes some 50 µs at most.
+/// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
 
 /// What is revoked: pure, with the time as an argument. The names themselves are not kept, only keyed hashes of 128 bits.

@@ -224,12 +224,12 @@ impl AccessToken {
                 match &mut changes {
                     None => sleep.await,
                     Some(changes) => {
-                        let changed = async {
+                        let next_change = async {
                             tokio::time::sleep(PAUSE_AFTER_CHANGE).await;
                             // It fails only if there is no table any more, and the token has it.
                             let _ = changes.changed().await;
                         };
-                        first_of(sleep, changed).await;
+                        first_of(sleep, next_change).await;
                     }
                 }
             }
@@ -326,16 +326,12 @@ impl AccessToken {
     /// Whether it is [revoked](crate::revocation). That costs a load, unless something was revoked since the last time.
     pub(crate) fn is_revoked(&self) -> bool {
         let Some(table) = &self.0.revocations else { return false };
-        // Before the table is read: what is added in between is found the next time.
-        let epoch = table.epoch();
-        if self.0.checked_at.load(Ordering::Relaxed) == epoch {
+        if self.0.checked_at.load(Ordering::Relaxed) == table.epoch() {
             return false;
         }
-        let is_revoked = table.holds(&self.facts());
-        if !is_revoked {
-            self.0.checked_at.store(epoch, Ordering::Relaxed);
-        }
-        is_revoked
+        let Some(epoch) = table.epoch_without(&self.facts()) else { return true };
+        self.0.checked_at.store(epoch, Ordering::Relaxed);
+        false
     }
 
     /// Whether it is revoked so that a new answer of its issuer would change nothing: its session has ended, or it was itself revoked.
