@@ -1,4 +1,4 @@
-//! What revocation costs: a request, when nothing has changed and after a change; and whoever revokes.
+//! What revocation costs: a request, when nothing has changed and after a change, and the call that revokes.
 
 use std::time::{Duration, Instant, SystemTime};
 

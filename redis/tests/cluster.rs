@@ -66,7 +66,7 @@ async fn of_two_servers_one_accepts_a_proof_on_whichever_node() {
     assert!(sizes[0] > 0 && sizes[1] > 0 && sizes[0] + sizes[1] == 200, "{sizes:?}");
 }
 
-/// The first reply says where the slot is now. Whoever repeated commands would follow it.
+/// The first reply says where the slot is now. A client that repeats commands would follow it.
 #[tokio::test]
 async fn a_command_is_not_sent_again_when_a_slot_has_moved() {
     let cluster = Cluster::start().await;

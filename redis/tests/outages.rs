@@ -159,7 +159,7 @@ async fn a_former_primary_is_left() {
     assert_eq!(insert(&store, "2").await.unwrap(), Freshness::Fresh);
 }
 
-/// Whoever disconnects must not leave the proof usable twice.
+/// A client that disconnects must not leave the proof usable twice.
 #[tokio::test]
 async fn a_request_that_is_given_up_leaves_at_most_one_use() {
     let redis = RedisServer::start(&[]);

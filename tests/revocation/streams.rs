@@ -29,7 +29,7 @@ async fn a_connection_ends_within_a_second() {
     }
     revoke("alice");
     assert!(timeout(SECOND, expires.as_mut()).await.is_ok());
-    // And at once for whoever asks later.
+    // And at once for a later question.
     assert!(timeout(Duration::ZERO, token.expires()).await.is_ok());
 }
 

@@ -95,7 +95,7 @@ impl Link {
             return known;
         }
         let turn = Arc::clone(&self.0.connecting).lock_owned().await;
-        // Whoever had the turn before has connected, or failed.
+        // The task that had the turn before has connected, or failed.
         if let Some(known) = self.known() {
             return known;
         }
