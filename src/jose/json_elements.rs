@@ -11,8 +11,8 @@ use super::strict_json::{Member, Members, Object, Skip, Walk};
 /// Reads `bytes` as one object, or as an array of objects, and gives the members of each object to `each`. A value in the array that is
 /// no object has no members.
 ///
-/// Objects and arrays may nest as deep as `serde_json` reads them, which is 128 levels: what is read is no token but a message of the
-/// application.
+/// Objects and arrays may nest as deep as `serde_json` reads them, which is 128 levels, because they are messages of the
+/// application and not tokens.
 #[cfg(feature = "mcp")]
 pub(crate) fn read_objects<'de, M: Members<'de> + Default>(
     bytes: &'de [u8],

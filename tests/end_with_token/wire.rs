@@ -82,7 +82,7 @@ async fn a_download_ends_with_an_error_of_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_download_that_never_waits_ends_too() {
     let setup = Setup::new();
-    // Not for ever, so that the test ends if it goes on.
+    // It is long but finite, so that the test ends even if the body does not.
     let chunks = std::iter::repeat_n(Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 16_384])), 10_000);
     let answer = Response::new(Body::from_stream(tokio_stream::iter(chunks)));
     let mut response = get_from(&setup, Router::new().route_service("/", answering(answer))).await;

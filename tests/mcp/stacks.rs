@@ -224,7 +224,7 @@ async fn a_request_may_be_dropped_at_any_point() {
             Readiness::Failed => assert!(matches!(app.poll_ready(&mut cx), Poll::Ready(Err(_)))),
             _ => assert!(app.poll_ready(&mut cx).is_pending()),
         }
-        // Whoever calls all the same gets no call through.
+        // A caller that ignores this does not reach the service.
         let mut app = api.layer().layer(app);
         let mut response = Box::pin(app.call(authorized(&token, call("list"))));
         match (readiness, response.as_mut().poll(&mut cx)) {

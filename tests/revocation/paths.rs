@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
@@ -41,6 +42,18 @@ fn service_of(
 
 fn token(issuer: &TestIssuer) -> String {
     issuer.token().audience(AUDIENCE).scope("read:me").subject("alice").sign()
+}
+
+/// What the requests got, in the order of the statuses.
+async fn statuses(
+    requests: impl IntoIterator<Item = JoinHandle<Result<Response<Body>, Infallible>>>,
+) -> Vec<StatusCode> {
+    let mut statuses = Vec::new();
+    for one in requests {
+        statuses.push(one.await.unwrap().unwrap().status());
+    }
+    statuses.sort();
+    statuses
 }
 
 /// Waits, by letting others run, until something has happened.
@@ -143,12 +156,7 @@ async fn a_request_that_waits_for_the_service_is_refused() {
     }
     revocations.revoke(&Revocation::issuer(issuer.url())).unwrap();
     gate.send(true).unwrap();
-    let mut statuses = Vec::new();
-    for one in both {
-        statuses.push(one.await.unwrap().unwrap().status());
-    }
-    statuses.sort();
-    assert_eq!(statuses, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
+    assert_eq!(statuses(both).await, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
     assert_eq!(reached.load(Ordering::Relaxed), 1);
 }
 
@@ -230,12 +238,7 @@ async fn a_request_that_waits_for_the_service_after_its_body_is_refused() {
     assert_eq!(reached.load(Ordering::Relaxed), 1);
     rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
     gate.send(true).unwrap();
-    let mut statuses = Vec::new();
-    for one in both {
-        statuses.push(one.await.unwrap().unwrap().status());
-    }
-    statuses.sort();
-    assert_eq!(statuses, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
+    assert_eq!(statuses(both).await, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
     assert_eq!(reached.load(Ordering::Relaxed), 1);
 }
 

@@ -1,10 +1,13 @@
 //! What outlives the request ends with the token.
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{self, Bytes};
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt, service_fn};
@@ -45,8 +48,8 @@ async fn a_connection_that_begins_while_its_token_is_revoked_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_response_body_ends_within_a_second() {
     let rig = Rig::new();
-    let stream = service_fn(async |_: Request<Body>| {
-        let mut response = Response::new(Body::new(Endless));
+    let stream = service_fn(async |_: Request<body::Body>| {
+        let mut response = Response::new(body::Body::new(Endless(None)));
         response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
         Ok::<_, Infallible>(response)
     });
@@ -61,7 +64,9 @@ async fn a_response_body_ends_within_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_response_body_that_is_always_ready_ends_at_once() {
     let rig = Rig::new();
-    let stream = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::new(Ready))));
+    let stream = service_fn(async |_: Request<body::Body>| {
+        Ok::<_, Infallible>(Response::new(body::Body::new(Endless(Some("x")))))
+    });
     let service = rig.api.layer().end_with_token().layer(stream);
     let mut body = service.oneshot(request(Some(&rig.token(-60.0).sign()))).await.unwrap().into_body();
     let mut next = async || timeout(Duration::ZERO, body.frame()).await.unwrap();
@@ -72,32 +77,17 @@ async fn a_response_body_that_is_always_ready_ends_at_once() {
     assert!(next().await.is_none_or(|frame| frame.is_err()));
 }
 
-/// A body of which something comes at each poll.
-struct Ready;
+/// A body that yields this text at each poll, or never anything.
+struct Endless(Option<&'static str>);
 
-impl http_body::Body for Ready {
-    type Data = axum::body::Bytes;
+impl Body for Endless {
+    type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Infallible>>> {
-        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(axum::body::Bytes::from_static(b"x")))))
-    }
-}
-
-/// A body of which nothing ever comes.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = axum::body::Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Infallible>>> {
-        std::task::Poll::Pending
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.0 {
+            Some(text) => Poll::Ready(Some(Ok(Frame::data(text.into())))),
+            None => Poll::Pending,
+        }
     }
 }

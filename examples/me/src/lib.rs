@@ -67,7 +67,7 @@ struct Arguments {
     /// How long ago the user may have been authenticated at most for /api/transfer; without --issuer, 300 if nothing else
     #[arg(long, value_name = "SECONDS")]
     max_age: Option<u64>,
-    /// The origin whose pages may call the API, beside that of the example's own client app
+    /// The origin whose pages may call the API, in addition to the example's own client app
     #[arg(long, value_name = "ORIGIN")]
     cors: Option<HeaderValue>,
     /// The address to listen on; port 0 is a free one
