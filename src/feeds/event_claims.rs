@@ -22,7 +22,10 @@ pub(super) struct EventClaims<'t> {
     pub(super) sub: Claim<String>,
     #[cfg_attr(not(feature = "back-channel-logout"), expect(dead_code, reason = "security events have none"))]
     pub(super) sid: Claim<String>,
-    #[cfg_attr(not(feature = "back-channel-logout"), expect(dead_code, reason = "logout tokens alone must not have it"))]
+    #[cfg_attr(
+        not(feature = "back-channel-logout"),
+        expect(dead_code, reason = "logout tokens alone must not have it")
+    )]
     pub(super) has_nonce: bool,
     #[cfg_attr(not(feature = "shared-signals"), expect(dead_code, reason = "logout tokens have none"))]
     pub(super) sub_id: Option<&'t str>,

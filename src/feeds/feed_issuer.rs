@@ -28,9 +28,13 @@ pub(super) struct FeedIssuer {
 pub(super) enum Unverifiable {
     Refused(MessageError),
     /// The message may be good.
-    Unavailable { retry_after: Duration },
+    Unavailable {
+        retry_after: Duration,
+    },
     /// It may be good, and its sender or others cause too much work.
-    Busy { retry_after: Duration },
+    Busy {
+        retry_after: Duration,
+    },
 }
 
 impl FeedIssuer {

@@ -10,11 +10,7 @@ const RETRY_AFTER_REVOKING: Duration = Duration::from_secs(5);
 
 /// Makes all revocations. Completes once they are stored too. If one of them fails, the sender gets 503 and sends the message again; those
 /// that were made stay.
-pub(super) async fn revoke_all(
-    revocations: &Revocations,
-    revoked: &[Revocation],
-    issuer: &str,
-) -> Result<(), Answer> {
+pub(super) async fn revoke_all(revocations: &Revocations, revoked: &[Revocation], issuer: &str) -> Result<(), Answer> {
     // Each is made in this process before the first one is awaited.
     let storing: Vec<_> = revoked.iter().map(|revocation| revocations.revoke(revocation)).collect();
     let mut failed = None;

@@ -89,7 +89,7 @@ impl Inner {
         let (mut scratch, now) = (Scratch::default(), clock.now());
         let message = EventMessage::check(&text, self.expected(), now, &mut scratch, &self.issuer.known_headers);
         let message = message.map_err(|error| self.refuse(&error))?;
-        let (logout, message) = Logout::read(message, now.into()).map_err(|error| self.refuse(&error))?;
+        let logout = Logout::read(&message, now.into()).map_err(|error| self.refuse(&error))?;
         self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
         self.feed.heard();
         revoke_all(&self.revocations, &[logout.revocation(&self.issuer.name)], &self.issuer.name).await

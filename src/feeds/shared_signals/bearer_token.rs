@@ -43,7 +43,9 @@ mod tests {
             token.is_in(&HeaderMap::from_iter(lines))
         };
         assert!(is_in(&["Bearer abc.DEF-1~+/=="]) && is_in(&["bearer  abc.DEF-1~+/== "]));
-        for wrong in ["", "Bearer", "Bearer ", "Bearer abc", "abc.DEF-1~+/==", "Basic abc.DEF-1~+/==", "Bearer abc.def-1~+/=="] {
+        for wrong in
+            ["", "Bearer", "Bearer ", "Bearer abc", "abc.DEF-1~+/==", "Basic abc.DEF-1~+/==", "Bearer abc.def-1~+/=="]
+        {
             assert!(!is_in(&[wrong]), "{wrong}");
         }
         assert!(!is_in(&[]) && !is_in(&["Bearer abc.DEF-1~+/=="; 2]));

@@ -22,7 +22,8 @@ pub(super) enum EventKind {
 
 impl EventKind {
     pub(super) fn of(event_type: &str, event: &Map<String, Value>) -> Result<Self, MessageError> {
-        let Some((family, name)) = event_type.strip_prefix(PREFIX).and_then(|rest| rest.split_once("/event-type/")) else {
+        let Some((family, name)) = event_type.strip_prefix(PREFIX).and_then(|rest| rest.split_once("/event-type/"))
+        else {
             return Ok(Self::Other);
         };
         match (family, name) {

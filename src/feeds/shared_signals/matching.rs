@@ -59,7 +59,8 @@ impl Matching {
     fn complex(&self, members: &BTreeMap<String, Vec<Identifier>>, until: SystemTime) -> Matched {
         let is_understood = |name: &str| ["user", "session"].contains(&name);
         let sessions = members.get("session").map(|session| session.iter().filter_map(sid).collect::<Vec<_>>());
-        let is_lost = |name: &str| !is_understood(name) || (name == "session" && sessions.as_ref().is_some_and(Vec::is_empty));
+        let is_lost =
+            |name: &str| !is_understood(name) || (name == "session" && sessions.as_ref().is_some_and(Vec::is_empty));
         let not_understood = self.critical.iter().find(|name| members.contains_key(&***name) && is_lost(name));
         if let Some(name) = not_understood {
             return Matched { not_understood: Some(name.clone()), ..Matched::default() };

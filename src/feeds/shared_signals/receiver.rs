@@ -121,7 +121,11 @@ impl Inner {
         if self.bearer_token.as_ref().is_some_and(|token| !token.is_in(headers)) {
             return Err(MessageError::BearerToken);
         }
-        if is_of_type(headers, CONTENT_TYPE) { Ok(()) } else { Err(MessageError::ContentType { expected: CONTENT_TYPE }) }
+        if is_of_type(headers, CONTENT_TYPE) {
+            Ok(())
+        } else {
+            Err(MessageError::ContentType { expected: CONTENT_TYPE })
+        }
     }
 
     fn expected(&self) -> Expected<'_> {
@@ -159,7 +163,11 @@ impl Inner {
         let issuer = &*self.issuer.name;
         let mut matched = self.matching.matched(subject, unmatched.time);
         if let Some(member) = matched.not_understood {
-            tracing::debug!(issuer, member, "a security event is discarded: a critical member of its subject is unknown");
+            tracing::debug!(
+                issuer,
+                member,
+                "a security event is discarded: a critical member of its subject is unknown"
+            );
             return Ok(EventOutcome::NoEffect);
         }
         if let Some(resolver) = self.resolver.as_ref().filter(|_| matched.is_unmatched) {
