@@ -156,6 +156,12 @@ impl Revocations {
         Arc::clone(&self.0.table)
     }
 
+    /// The source of time, for a feed.
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(self.0.table.clock())
+    }
+
     #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
     pub(crate) fn add_feed(&self, settings: FeedSettings) -> Arc<super::feed::Feed> {
         self.0.table.add_feed(settings)
