@@ -50,7 +50,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     expect("Alice at node 1", one.call(&alice).await?, StatusCode::OK)?;
     expect("Alice at node 2", two.call(&alice).await?, StatusCode::OK)?;
-    expect("The issuer tells node 1 that Alice has signed out everywhere", one.push(&signed_out).await?, StatusCode::ACCEPTED)?;
+    expect(
+        "The issuer tells node 1 that Alice has signed out everywhere",
+        one.push(&signed_out).await?,
+        StatusCode::ACCEPTED,
+    )?;
     let told = Instant::now();
     expect("Alice at node 1", one.call(&alice).await?, StatusCode::UNAUTHORIZED)?;
     while two.call(&alice).await? == StatusCode::OK && told.elapsed() < Duration::from_secs(1) {}

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::event_kind::EventKind;
 use super::subject::Subject;
 use super::subject_error::SubjectError;
+use crate::feeds::event_claims::latest;
 use crate::feeds::event_message::EventMessage;
 use crate::feeds::message_error::MessageError;
 use crate::token::NumericDate;
@@ -14,7 +15,7 @@ use crate::token::NumericDate;
 pub(super) struct SecurityEvent {
     pub(super) event_type: String,
     pub(super) kind: EventKind,
-    /// When it has happened.
+    /// When it has happened, at the latest.
     pub(super) time: SystemTime,
     /// The subject, parsed and as it is written.
     pub(super) subject: Option<(Subject, Value)>,
@@ -49,7 +50,7 @@ impl SecurityEvent {
         if subject.is_none() && kind == EventKind::EndsTrust {
             return Err(SubjectError::Absent.into());
         }
-        Ok(Self { event_type, kind, time: happened.into(), subject })
+        Ok(Self { event_type, kind, time: latest(happened), subject })
     }
 }
 
