@@ -10,6 +10,19 @@ import { Demo, picture, said, signIn } from './demo.mjs';
 /** A token that is issued in the second of the sign-out is refused with those before it: `iat` has whole seconds. */
 const nextSecond = () => sleep(1_000 - (Date.now() % 1_000));
 
+/** Whether each arrow of the picture goes from the middle of one lane to the middle of another: the lanes of its two parties. */
+const hasGoodArrows = (page) => page.evaluate(() => {
+  const middle = (name) => {
+    const { left, width } = document.querySelector(`.lanes .${name}`).getBoundingClientRect();
+    return left + width / 2;
+  };
+  return [...document.querySelectorAll('#steps > li')].every((item) => {
+    const ends = [...item.classList].map((name) => middle(name.replace(/^(from|to)-/, ''))).sort((a, b) => a - b);
+    const { left, right } = item.querySelector('.arrow').getBoundingClientRect();
+    return Math.abs(left - ends[0]) < 2 && Math.abs(right - ends[1]) < 2;
+  });
+});
+
 /** The status of the window's next call of the API, which a person sees. */
 async function callApi(page) {
   const answered = page.waitForResponse((response) => response.url().endsWith('/api/me'));
@@ -45,6 +58,7 @@ for (const flags of [[], ['--opaque'], ['--dpop', 'required']]) {
       await said(other.page, 'You have been signed out elsewhere');
       assert.match(await one.page.textContent('#steps'), /Authorization server → Resource server\s*POST \/ssf\/events: session revoked/);
       for (const { page } of [one, other]) assert.ok(await page.isVisible('#sign-in') && !await page.isVisible('#account'));
+      assert.ok(await hasGoodArrows(one.page));
       await picture(one.page, `signed-out-everywhere${flags.join('')}`);
       await picture(other.page, `signed-out-elsewhere${flags.join('')}`);
       await other.page.reload();
@@ -77,6 +91,7 @@ test('two tabs of one browser, and a user who stays signed in', async () => {
     // A link of another site with what the authorization server would say: the session goes on.
     await page.goto(`${demo.app}?signed_out=everywhere`);
     await said(page, 'The API knows you as alice');
+    assert.doesNotMatch(await page.textContent('#steps'), /session revoked/);
 
     await page.click('#sign-out-everywhere');
     await page.click('#sign-out-confirm');
