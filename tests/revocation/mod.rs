@@ -1,10 +1,16 @@
 //! Revocation: tokens that are refused before they expire.
 
 mod attacks;
+mod feed_rig;
+mod logout;
+mod malformed;
 mod paths;
 mod sharing;
+mod signals;
 mod silence;
+mod strangers;
 mod streams;
+mod subjects;
 mod tokens;
 
 use std::task::{Context, Poll, Waker};
