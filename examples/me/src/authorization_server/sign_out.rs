@@ -21,6 +21,11 @@ use super::{AuthorizationServer, pages, secrets};
 /// The parameter that says to a client that the user has signed out.
 const SIGNED_OUT: (&str, &str) = ("signed_out", "everywhere");
 
+/// A page without a form: its status and what it says.
+type Refusal = (StatusCode, &'static str);
+
+const NOBODY: Refusal = (StatusCode::FORBIDDEN, "Nobody is signed in here.");
+
 type Server = State<Arc<AuthorizationServer>>;
 
 /// The client to which the user returns.
@@ -42,7 +47,7 @@ pub(super) async fn ask(State(server): Server, jar: CookieJar, uri: Uri) -> Resp
     let session = jar.get(COOKIE).and_then(|cookie| memory.sessions.get(cookie.value()));
     match session {
         Some(session) if session.login.is_some() => pages::sign_out_everywhere(session, way_back.as_ref()),
-        _ => nobody(),
+        _ => pages::refusal(NOBODY.0, NOBODY.1),
     }
 }
 
@@ -59,7 +64,7 @@ pub(super) async fn submit(State(server): Server, jar: CookieJar, body: Bytes) -
     let (subject, at) = match server.end_all(name, &form) {
         Ok(Some(ended)) => ended,
         Ok(None) => return way_back.map_or_else(pages::still_signed_in, |way_back| way_back.follow(&[])),
-        Err(refusal) => return refusal,
+        Err((status, reason)) => return pages::refusal(status, reason),
     };
     if let Some(transmitter) = &server.transmitter
         && let Err(error) = transmitter.session_revoked(&server.issuer, subject, at).await
@@ -86,13 +91,13 @@ impl AuthorizationServer {
 
     /// Ends everything of the user of this session, and returns who that is and until when tokens were issued. `None` if the user
     /// does not want it.
-    fn end_all(&self, session: &str, form: &Parameters) -> Result<Option<(&'static str, SystemTime)>, Response> {
+    fn end_all(&self, session: &str, form: &Parameters) -> Result<Option<(&'static str, SystemTime)>, Refusal> {
         let mut memory = self.memory();
-        let session = memory.sessions.get(session).ok_or_else(nobody)?;
+        let session = memory.sessions.get(session).ok_or(NOBODY)?;
         if !secrets::are_equal(&session.csrf, form.text("csrf")) {
-            return Err(pages::refusal(StatusCode::FORBIDDEN, "This form does not come from here."));
+            return Err((StatusCode::FORBIDDEN, "This form does not come from here."));
         }
-        let subject = session.login.as_ref().ok_or_else(nobody)?.subject;
+        let subject = session.login.as_ref().ok_or(NOBODY)?.subject;
         if form.text("decision") != "sign-out" {
             return Ok(None);
         }
@@ -110,14 +115,12 @@ impl AuthorizationServer {
 
 impl WayBack {
     fn follow(&self, parameters: &[(&str, &str)]) -> Response {
-        let Ok(mut location) = Url::parse(&self.redirect_uri) else { return nobody() };
+        let Ok(mut location) = Url::parse(&self.redirect_uri) else {
+            return pages::refusal(StatusCode::BAD_REQUEST, "The redirect URI is no URL.");
+        };
         if !parameters.is_empty() {
             location.query_pairs_mut().extend_pairs(parameters);
         }
         see_other(location.as_str(), Some(&self.redirect_uri))
     }
-}
-
-fn nobody() -> Response {
-    pages::refusal(StatusCode::FORBIDDEN, "Nobody is signed in here.")
 }

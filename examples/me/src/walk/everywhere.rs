@@ -14,6 +14,7 @@ use super::client::{Client, Tokens};
 use super::report::{Outcome, Report};
 use super::{allow, arrive, at, log_in, redeem, refresh_token};
 use crate::authorization_server::AuthorizationServer;
+use crate::authorization_server::transmitter::Transmitter;
 use crate::authorization_server::users::BOB;
 
 /// `of_alice` is an access token of another user, which stays good.
@@ -61,7 +62,7 @@ async fn sign_out(browser: &mut Browser, server: &AuthorizationServer) -> Outcom
     let url = Url::parse(&format!("{}/sign-out-everywhere", server.issuer.url()))?;
     let page = at(browser.open(&url).await?, "sign-out-confirm")?;
     at(browser.submit(&page, &[("decision", "sign-out")]).await?, "signed-out-everywhere")?;
-    let sent = server.transmitter.as_ref().map(|transmitter| transmitter.deliveries()).unwrap_or_default();
+    let sent = server.transmitter.as_ref().map(Transmitter::deliveries).unwrap_or_default();
     let about_bob = |set: &str| claims(set).ok().filter(|claims| claims["sub_id"]["sub"] == BOB.name);
     let (delivery, event) = sent
         .iter()

@@ -162,13 +162,7 @@ impl Walk<'_> {
         }
         let stepped_up = stronger.access_token().secret();
         everywhere::run(report, &api, self.server, &app, stepped_up).await?;
-        Ok(Some(match app.key() {
-            None => vec![format!("Authorization: Bearer {stepped_up}")],
-            Some(key) => {
-                let proof = api.proof("/api/me", stepped_up, key)?;
-                vec![format!("Authorization: DPoP {stepped_up}"), format!("DPoP: {proof}")]
-            }
-        }))
+        Ok(Some(headers(&api, &app, stepped_up)?))
     }
 
     fn new_key(&self) -> Option<ClientKey> {
@@ -221,6 +215,17 @@ impl Walk<'_> {
             report.step(&format!("The API refuses {what}"), outcome);
         }
     }
+}
+
+/// Those of a good request.
+fn headers(api: &Api, client: &Client, token: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    Ok(match client.key() {
+        None => vec![format!("Authorization: Bearer {token}")],
+        Some(key) => {
+            let proof = api.proof("/api/me", token, key)?;
+            vec![format!("Authorization: DPoP {token}"), format!("DPoP: {proof}")]
+        }
+    })
 }
 
 /// To the page with the element of this id.
