@@ -3,9 +3,11 @@
 mod attacks;
 mod feed_rig;
 mod logout;
+mod malformations;
 mod malformed;
 mod paths;
 mod sharing;
+mod signal_settings;
 mod signals;
 mod silence;
 mod strangers;

@@ -105,11 +105,11 @@ async fn each_form_of_a_subject_revokes_what_it_names() {
                 alices.clone().subject("bob"),
                 alices.subject("bob").claim("sid", "t"),
             ];
-            let mut alive = Vec::new();
+            let mut accepted = Vec::new();
             for token in &tokens {
-                alive.push(feeds.accepts(token).await);
+                accepted.push(feeds.accepts(token).await);
             }
-            assert_eq!(alive, dies.alive(), "{subject}");
+            assert_eq!(accepted, dies.alive(), "{subject}");
             assert!(feeds.accepts(&feeds.rig.token(-60.0).subject("bob").claim("sid", "t").claim("jti", "k")).await);
             let expected =
                 if dies == Nobodys && feeds.rig.revocations.is_empty() { [0, 0, 1, 0, 0] } else { [1, 0, 0, 0, 0] };
