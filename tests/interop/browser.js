@@ -14,11 +14,11 @@ export class Browser {
       const text = await response.text();
       if (response.status >= 300 && response.status < 400) {
         [url, form] = [new URL(response.headers.get('location'), url)];
-        if (url.href.startsWith(redirectUri)) return url;
-        continue;
+      } else {
+        assert(response.ok, `${url}: ${response.status} ${text}`);
+        [url, form] = await server.answer({ url, text }, this);
       }
-      assert(response.ok, `${url}: ${response.status} ${text}`);
-      [url, form] = await server.answer({ url, text }, this);
+      if (url.href.startsWith(redirectUri)) return url;
     }
     throw new Error('the user has had enough of it');
   }
