@@ -25,8 +25,8 @@ export const REFUSALS = {
     const [header, , signature] = (await world.issuer.sign(good(world), SET)).split('.');
     return [header, encoded({ ...good(world), jti: 'another' }), signature].join('.');
   }],
-  '`alg`: none': ['invalid_key', (world) => `${encoded({ ...SET, alg: 'none' })}.${encoded(good(world))}.`],
-  '`alg`: HS256 with the public key': ['invalid_key', (world) => {
+  '`alg`: none': ['invalid_request', (world) => `${encoded({ ...SET, alg: 'none' })}.${encoded(good(world))}.`],
+  '`alg`: HS256 with the public key': ['invalid_request', (world) => {
     const input = `${encoded({ ...SET, alg: 'HS256', kid: 'key-1' })}.${encoded(good(world))}`;
     return `${input}.${createHmac('sha256', JSON.stringify(world.issuer.publicKey)).update(input).digest('base64url')}`;
   }],
@@ -34,7 +34,7 @@ export const REFUSALS = {
   '`typ`: JWT': ['invalid_request', typed('JWT')],
   '`iss`: another': ['invalid_issuer', changed(() => ({ iss: 'https://another.example.test' }))],
   '`aud`: another': ['invalid_audience', changed(() => ({ aud: 'https://another.example.test' }))],
-  '`aud`: none': ['invalid_audience', without('aud')],
+  '`aud`: none': ['invalid_request', without('aud')],
   '`iat`: none': ['invalid_request', without('iat')],
   '`jti`: none': ['invalid_request', without('jti')],
   '`events`: none': ['invalid_request', without('events')],
@@ -52,6 +52,7 @@ export const REFUSALS = {
     return world.issuer.sign({ ...claims, events, sub: world.user, exp: ago(-120) }, { typ: 'logout+jwt' });
   }],
   'no JWT': ['invalid_request', () => 'secevent'],
+  'no UTF-8': ['invalid_request', () => Buffer.from([0xff, 0xfe])],
 };
 
 const encoded = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -31,8 +31,7 @@ const PASSWORD = {
 
 /** Those that it makes for receivers of drafts (`SseCaepEventConverter`): the subject is in the event, and has no format. */
 const draftOfKeycloak = (type, event, subject) => (world) => {
-  const absent = { reason_admin: null, reason_user: null, credential_type: null, change_type: null };
-  const content = { ...absent, event_timestamp: ago(EVENT), initiating_entity: 'user', ...event, subject: subject(world) };
+  const content = { event_timestamp: ago(EVENT), initiating_entity: 'user', ...event, subject: subject(world) };
   return world.issuer.set(world.audience, { [type]: content });
 };
 
