@@ -124,10 +124,9 @@ impl Feed {
 
     /// It is fresh from now on, for as long as it may be silent.
     fn postpone(&self, now: Moment) {
-        for (until, silence) in [
-            (&self.fresh_until, self.longest_silence()),
-            (&self.usable_until, self.settings.refuse_when_stale),
-        ] {
+        for (until, silence) in
+            [(&self.fresh_until, self.longest_silence()), (&self.usable_until, self.settings.refuse_when_stale)]
+        {
             if let Some(silence) = silence {
                 until.set(Some(now.plus(silence)));
             }

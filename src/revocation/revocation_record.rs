@@ -107,9 +107,7 @@ impl RevocationRecord {
         let iss = &*json.iss;
         let revocation = match json.kind {
             Kind::Session => Revocation::session(iss, name()?),
-            Kind::SessionOf => {
-                Revocation::session_of(iss, name()?, json.sub.as_deref().ok_or_else(|| missing("sub"))?)
-            }
+            Kind::SessionOf => Revocation::session_of(iss, name()?, json.sub.as_deref().ok_or_else(|| missing("sub"))?),
             Kind::Token => Revocation::token(iss, name()?),
             Kind::Subject => Revocation::subject(iss, name()?),
             Kind::Client => Revocation::client(iss, name()?),
@@ -160,8 +158,9 @@ mod tests {
         }
         let json = record(Revocation::session_of(ISSUER, "s", "alice")).to_json();
         let times = r#""at":1700000000123,"recorded":1700000007123,"keep":720000"#;
-        let expected =
-            format!(r#"{{"v":1,"iss":"https://login.example.com","kind":"session_of","name":"s","sub":"alice",{times}}}"#);
+        let expected = format!(
+            r#"{{"v":1,"iss":"https://login.example.com","kind":"session_of","name":"s","sub":"alice",{times}}}"#
+        );
         assert_eq!(json, expected);
     }
 

@@ -111,9 +111,8 @@ impl Table {
                 return Err(RevocationsFull { quota: self.quota });
             }
         }
-        let is_new_session = |addition: &Addition| {
-            matches!(addition.kind, Kind::Session) && !self.entries.contains_key(&addition.key)
-        };
+        let is_new_session =
+            |addition: &Addition| matches!(addition.kind, Kind::Session) && !self.entries.contains_key(&addition.key);
         let new_sessions = u8::from(additions.iter().any(is_new_session));
         let mut grows = false;
         for addition in additions {
@@ -155,7 +154,12 @@ impl Table {
                 Ok(passed) => self.lifetime.checked_sub(passed)?,
                 Err(ahead) => self.lifetime.saturating_add(ahead.duration()),
             };
-            Some(Addition { key: self.key(issuer, kind, name), kind, dead_until, ends: self.by_both_clocks(now).plus(left) })
+            Some(Addition {
+                key: self.key(issuer, kind, name),
+                kind,
+                dead_until,
+                ends: self.by_both_clocks(now).plus(left),
+            })
         };
         names.into_iter().filter_map(addition).collect()
     }

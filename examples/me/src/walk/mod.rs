@@ -5,6 +5,7 @@ mod app;
 mod app_page;
 mod browser;
 mod client;
+mod everywhere;
 mod opaque;
 mod report;
 mod theft;
@@ -134,8 +135,8 @@ impl Walk<'_> {
         };
         let outcome = redeem(&app, &flow, &answer).await;
         let Some(stronger) = report.step("The client redeems the code", outcome) else { return Ok(None) };
-        let stepped_up = stronger.access_token().secret();
-        let outcome = api.ask(Method::POST, "/api/transfer", app.credentials(stepped_up), StatusCode::OK).await;
+        let stepped_up = app.credentials(stronger.access_token().secret());
+        let outcome = api.ask(Method::POST, "/api/transfer", stepped_up, StatusCode::OK).await;
         report.step("The transfer succeeds", outcome);
 
         self.refusals(report, &api, &app, &first).await;
@@ -155,14 +156,18 @@ impl Walk<'_> {
             return Ok(None);
         }
         let outcome = web_client::run(report, &api, &mut browser, &metadata, scope, || self.new_key()).await?;
-        let headers = match app.key() {
-            None => vec![format!("Authorization: Bearer {stepped_up}")],
+        if outcome.is_none() {
+            return Ok(None);
+        }
+        let Some(last) = everywhere::run(report, &api, &mut browser, self.server, &app).await else { return Ok(None) };
+        let token = last.access_token().secret();
+        Ok(Some(match app.key() {
+            None => vec![format!("Authorization: Bearer {token}")],
             Some(key) => {
-                let proof = api.proof("/api/me", stepped_up, key)?;
-                vec![format!("Authorization: DPoP {stepped_up}"), format!("DPoP: {proof}")]
+                let proof = api.proof("/api/me", token, key)?;
+                vec![format!("Authorization: DPoP {token}"), format!("DPoP: {proof}")]
             }
-        };
-        Ok(outcome.map(|()| headers))
+        }))
     }
 
     fn new_key(&self) -> Option<ClientKey> {
