@@ -12,6 +12,9 @@ export const NEW = 2;
 /** The time that many seconds ago, in seconds as JWTs have it. */
 export const ago = (seconds) => Math.floor(Date.now() / 1000) - seconds;
 
+/** That of Keycloak, unless it is told otherwise, and of Okta. */
+const ALGORITHM = 'RS256';
+
 export class Issuer {
   #key;
   #server;
@@ -34,7 +37,7 @@ export class Issuer {
 
   /** Signs any claims, by its own key unless another one is given. */
   sign(claims, header = {}, { key, kid } = this.#key) {
-    return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid, ...header }).sign(key);
+    return new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM, kid, ...header }).sign(key);
   }
 
   /** An access token by RFC 9068, of a user. */
@@ -71,6 +74,6 @@ export class Issuer {
 }
 
 async function keyPair(kid) {
-  const { privateKey: key, publicKey } = await generateKeyPair('ES256');
-  return { kid, key, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' } };
+  const { privateKey: key, publicKey } = await generateKeyPair(ALGORITHM);
+  return { kid, key, jwk: { ...(await exportJWK(publicKey)), kid, alg: ALGORITHM, use: 'sig' } };
 }
