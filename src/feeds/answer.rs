@@ -1,47 +1,55 @@
-//! What the sender of a message gets.
-
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-pub(super) type Answer = Response<Full<Bytes>>;
-
-/// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Answer {
-    with_body(status, Bytes::new())
+/// What the sender of a message gets.
+#[derive(Debug, PartialEq)]
+pub(super) struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    json: Option<String>,
 }
 
-/// The method is not POST.
-pub(super) fn only_post() -> Answer {
-    let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    answer
-}
+impl Answer {
+    /// An answer without a body.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self { status, retry_after: None, json: None }
+    }
 
-/// The message may be good, and should be sent again.
-pub(super) fn later(status: StatusCode, retry_after: Duration) -> Answer {
-    let mut answer = empty(status);
-    // Rounded up: zero would be a loop.
-    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-    answer.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-    answer
-}
+    /// The message may be good, and should be sent again.
+    pub(super) fn later(status: StatusCode, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::empty(status) }
+    }
 
-/// The message is not acceptable, and why, in JSON.
-pub(super) fn bad(json: String) -> Answer {
-    let mut answer = with_body(StatusCode::BAD_REQUEST, json.into());
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
+    /// The message is not acceptable, and why, in English.
+    pub(super) fn bad(json: String) -> Self {
+        Self { json: Some(json), ..Self::empty(StatusCode::BAD_REQUEST) }
+    }
 
-fn with_body(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let Self { status, retry_after, json } = self;
+        let is_json = json.is_some();
+        let mut response = Response::new(Full::new(json.map(Bytes::from).unwrap_or_default()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if let Some(retry_after) = retry_after {
+            // Rounded up: zero would be a loop.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        if is_json {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+        }
+        response
+    }
 }
 
 #[cfg(test)]
@@ -51,8 +59,8 @@ mod tests {
     #[test]
     fn the_time_to_retry_is_at_least_a_second_and_rounded_up() {
         for (millis, seconds) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (5000, "5")] {
-            let answer = later(StatusCode::SERVICE_UNAVAILABLE, Duration::from_millis(millis));
-            assert_eq!(answer.headers()[RETRY_AFTER], seconds);
+            let answer = Answer::later(StatusCode::SERVICE_UNAVAILABLE, Duration::from_millis(millis));
+            assert_eq!(answer.into_response().headers()[RETRY_AFTER], seconds);
         }
     }
 }

@@ -17,17 +17,10 @@ pub(super) struct EventClaims<'t> {
     pub(super) exp: Claim<NumericDate>,
     pub(super) jti: Option<Cow<'t, str>>,
     /// The time of the event.
-    #[cfg_attr(not(feature = "shared-signals"), expect(dead_code, reason = "logout tokens have none"))]
     pub(super) toe: Option<NumericDate>,
     pub(super) sub: Claim<String>,
-    #[cfg_attr(not(feature = "back-channel-logout"), expect(dead_code, reason = "security events have none"))]
     pub(super) sid: Claim<String>,
-    #[cfg_attr(
-        not(feature = "back-channel-logout"),
-        expect(dead_code, reason = "logout tokens alone must not have it")
-    )]
     pub(super) has_nonce: bool,
-    #[cfg_attr(not(feature = "shared-signals"), expect(dead_code, reason = "logout tokens have none"))]
     pub(super) sub_id: Option<&'t str>,
     events: Option<&'t str>,
 }
@@ -64,6 +57,7 @@ impl<T> Claim<T> {
         read.map_or(Self::Other, Self::Present)
     }
 
+    #[cfg(feature = "shared-signals")]
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }

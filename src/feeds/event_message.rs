@@ -38,8 +38,8 @@ impl<'t> EventMessage<'t> {
         let jws = Unverified::parse(text, scratch, known).map_err(MessageError::Jws)?;
         let header = jws.header();
         // The same keys sign access tokens and ID tokens (RFC 8725 §3.11).
-        let is_of_no_type = header.typ.is_none() || header.is_of_type("JWT");
-        if !header.is_of_type(expected.typ) && !(expected.is_typ_optional && is_of_no_type) {
+        let is_of_any_type = expected.is_typ_optional && (header.typ.is_none() || header.is_of_type("JWT"));
+        if !is_of_any_type && !header.is_of_type(expected.typ) {
             let found = header.typ.as_deref().map(Into::into);
             return Err(MessageError::Type { expected: expected.typ, found });
         }

@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answer::{self, Answer};
+use super::answer::Answer;
 
 /// How many messages of one feed are read and verified at once.
 const MAX_MESSAGES: usize = 64;
@@ -31,13 +31,13 @@ impl Default for Inbox {
 impl Inbox {
     /// A place for one message. Dropping it frees the place.
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Answer> {
-        let full = |_| answer::later(StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER_FULL);
+        let full = |_| Answer::later(StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER_FULL);
         Arc::clone(&self.0).try_acquire_owned().map_err(full)
     }
 
     /// Reads the body of a message.
     pub(super) async fn read<B: Body>(&self, body: B) -> Result<Vec<u8>, Answer> {
-        let late = Err(answer::empty(StatusCode::REQUEST_TIMEOUT));
+        let late = Err(Answer::empty(StatusCode::REQUEST_TIMEOUT));
         tokio::time::timeout(MAX_READING, read(body)).await.unwrap_or(late)
     }
 }
@@ -45,15 +45,15 @@ impl Inbox {
 async fn read<B: Body>(body: B) -> Result<Vec<u8>, Answer> {
     let mut body = std::pin::pin!(body);
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(answer::empty(StatusCode::PAYLOAD_TOO_LARGE));
+        return Err(Answer::empty(StatusCode::PAYLOAD_TOO_LARGE));
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         // Whoever sends it has gone, or breaks the protocol.
-        let Ok(frame) = frame else { return Err(answer::empty(StatusCode::BAD_REQUEST)) };
+        let Ok(frame) = frame else { return Err(Answer::empty(StatusCode::BAD_REQUEST)) };
         let Ok(data) = frame.into_data() else { continue };
         if data.remaining() > MAX_BODY - bytes.len() {
-            return Err(answer::empty(StatusCode::PAYLOAD_TOO_LARGE));
+            return Err(Answer::empty(StatusCode::PAYLOAD_TOO_LARGE));
         }
         bytes.reserve(data.remaining());
         let mut data = data;

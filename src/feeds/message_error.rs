@@ -5,10 +5,12 @@ use crate::token::NumericDate;
 /// Why a message of a feed is not accepted, for the log. Its sender gets a constant text instead.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum MessageError {
+    #[cfg(feature = "shared-signals")]
     #[error("expected the bearer token of the transmitter, and found another one or none")]
     BearerToken,
     #[error("expected the content type {expected}, and found another one or none")]
     ContentType { expected: &'static str },
+    #[cfg(feature = "shared-signals")]
     #[error("the body is not UTF-8")]
     NotUtf8,
     #[cfg(feature = "back-channel-logout")]
@@ -83,8 +85,10 @@ impl MessageError {
     /// The same in a sentence. It is constant: nothing that the sender has written comes back.
     pub(super) fn description(&self) -> &'static str {
         match self {
+            #[cfg(feature = "shared-signals")]
             Self::BearerToken => "the bearer token is missing or wrong",
             Self::ContentType { .. } => "the content type is missing or wrong",
+            #[cfg(feature = "shared-signals")]
             Self::NotUtf8 => "the body is not UTF-8",
             #[cfg(feature = "back-channel-logout")]
             Self::LogoutTokens { .. } => "expected one logout_token",

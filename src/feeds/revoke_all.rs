@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::answer::{self, Answer};
+use super::answer::Answer;
 use crate::revocation::{Revocation, Revocations};
 
 /// When to retry if revocations could not be made or stored.
@@ -19,5 +19,5 @@ pub(super) async fn revoke_all(revocations: &Revocations, revoked: &[Revocation]
     }
     let Some(error) = failed else { return Ok(()) };
     tracing::warn!(issuer, %error, "tokens could not be revoked everywhere, and the issuer is asked to say it again");
-    Err(answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_REVOKING))
+    Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_REVOKING))
 }

@@ -4,13 +4,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Method, Request, StatusCode};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use http_body_util::Full;
 use serde_json::json;
 use tower_service::Service;
 
 use super::logout::Logout;
-use crate::feeds::answer::{self, Answer};
+use crate::feeds::answer::Answer;
 use crate::feeds::event_message::{EventMessage, Expected};
 use crate::feeds::feed_issuer::{FeedIssuer, Unverifiable};
 use crate::feeds::inbox::{Inbox, is_of_type};
@@ -45,9 +47,9 @@ impl<B> Service<Request<B>> for LogoutReceiver
 where
     B: Body<Data: Send> + Send + 'static,
 {
-    type Response = Answer;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -55,19 +57,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { Ok(inner.answer(request).await) })
+        Box::pin(async move { Ok(inner.answer(request).await.into_response()) })
     }
 }
 
 impl Inner {
     async fn answer<B: Body>(&self, request: Request<B>) -> Answer {
         if request.method() != Method::POST {
-            return answer::only_post();
+            return Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         match self.receive(request).await {
             Ok(()) => {
                 self.feed.count(EventOutcome::Revoked);
-                answer::empty(StatusCode::OK)
+                Answer::empty(StatusCode::OK)
             }
             Err(answer) => {
                 self.feed.count(EventOutcome::Refused);
@@ -108,15 +110,15 @@ impl Inner {
     fn unverifiable(&self, error: Unverifiable) -> Answer {
         match error {
             Unverifiable::Refused(error) => self.refuse(&error),
-            Unverifiable::Unavailable { retry_after } => answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
-            Unverifiable::Busy { retry_after } => answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
+            Unverifiable::Unavailable { retry_after } => Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
+            Unverifiable::Busy { retry_after } => Answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
         }
     }
 
     /// OpenID Connect Back-Channel Logout 1.0 §2.8.
     fn refuse(&self, error: &MessageError) -> Answer {
         tracing::debug!(issuer = &*self.issuer.name, %error, "a logout token is refused");
-        answer::bad(json!({ "error": "invalid_request", "error_description": error.description() }).to_string())
+        Answer::bad(json!({ "error": "invalid_request", "error_description": error.description() }).to_string())
     }
 }
 

@@ -27,12 +27,11 @@ impl EventKind {
             return Ok(Self::Other);
         };
         match (family, name) {
-            // CAEP 1.0 §3, RISC 1.0 §2. `sessions-revoked` is deprecated, and Google sends it.
-            ("caep", "session-revoked" | "token-claims-change" | "assurance-level-change")
-            | ("risc", "account-disabled" | "account-purged" | "sessions-revoked") => Ok(Self::EndsTrust),
             // A new credential is no reason to distrust what the others have proved.
             ("caep", "credential-change") if text(event, "change_type")? == Some("create") => Ok(Self::Other),
-            ("caep", "credential-change") => Ok(Self::EndsTrust),
+            // CAEP 1.0 §3, RISC 1.0 §2. `sessions-revoked` is deprecated, and Google sends it.
+            ("caep", "session-revoked" | "token-claims-change" | "credential-change" | "assurance-level-change")
+            | ("risc", "account-disabled" | "account-purged" | "sessions-revoked") => Ok(Self::EndsTrust),
             // Earlier drafts had the prefixes of SSE and RISC.
             ("ssf" | "sse" | "risc", "verification") => {
                 let state = text(event, "state")?.map(ToOwned::to_owned);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::CONTENT_LANGUAGE;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use http_body_util::Full;
 use serde_json::json;
 use tower_service::Service;
 
@@ -18,7 +19,7 @@ use super::resolver::Resolver;
 use super::security_event::SecurityEvent;
 use super::subject::{Identifier, Subject};
 use super::unmatched_subject::UnmatchedSubject;
-use crate::feeds::answer::{self, Answer};
+use crate::feeds::answer::Answer;
 use crate::feeds::event_message::{EventMessage, Expected};
 use crate::feeds::feed_issuer::{FeedIssuer, Unverifiable};
 use crate::feeds::inbox::{Inbox, is_of_type};
@@ -68,9 +69,9 @@ impl<B> Service<Request<B>> for SharedSignalsReceiver
 where
     B: Body<Data: Send> + Send + 'static,
 {
-    type Response = Answer;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -78,19 +79,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { Ok(inner.answer(request).await) })
+        Box::pin(async move { Ok(inner.answer(request).await.into_response()) })
     }
 }
 
 impl Inner {
     async fn answer<B: Body>(&self, request: Request<B>) -> Answer {
         if request.method() != Method::POST {
-            return answer::only_post();
+            return Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         match self.receive(request).await {
             Ok(outcome) => {
                 self.feed.count(outcome);
-                answer::empty(StatusCode::ACCEPTED)
+                Answer::empty(StatusCode::ACCEPTED)
             }
             Err(answer) => {
                 self.feed.count(EventOutcome::Refused);
@@ -175,7 +176,7 @@ impl Inner {
                 Ok(found) => matched.revocations.extend(found),
                 Err(error) => {
                     tracing::warn!(issuer, %error, "the application cannot say whom a security event is about");
-                    return Err(answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_RESOLVING));
+                    return Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_RESOLVING));
                 }
             }
         }
@@ -191,8 +192,8 @@ impl Inner {
     fn unverifiable(&self, error: Unverifiable) -> Answer {
         match error {
             Unverifiable::Refused(error) => self.refuse(&error),
-            Unverifiable::Unavailable { retry_after } => answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
-            Unverifiable::Busy { retry_after } => answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
+            Unverifiable::Unavailable { retry_after } => Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
+            Unverifiable::Busy { retry_after } => Answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
         }
     }
 
@@ -200,9 +201,7 @@ impl Inner {
     fn refuse(&self, error: &MessageError) -> Answer {
         tracing::debug!(issuer = &*self.issuer.name, %error, "a security event is refused");
         let json = json!({ "err": error.code(), "description": error.description() });
-        let mut answer = answer::bad(json.to_string());
-        answer.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static("en"));
-        answer
+        Answer::bad(json.to_string())
     }
 }
 

@@ -53,8 +53,7 @@ use crate::server::check_audience;
 pub struct SharedSignals {
     issuer: Issuer,
     audience: String,
-    /// `Some(None)`: one that cannot be.
-    bearer_token: Option<Option<BearerToken>>,
+    bearer_token: Result<Option<BearerToken>, InvalidFeed>,
     other_issuers: Vec<Box<str>>,
     critical: Vec<Box<str>>,
     resolver: Option<Resolver>,
@@ -73,7 +72,7 @@ impl SharedSignals {
         Self {
             issuer,
             audience: audience.into(),
-            bearer_token: None,
+            bearer_token: Ok(None),
             other_issuers: Vec::new(),
             critical: Vec::new(),
             resolver: None,
@@ -89,7 +88,7 @@ impl SharedSignals {
     ///
     /// Default: none, so strangers can make this server read and verify messages, within the bounds of the feed.
     pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
-        Self { bearer_token: Some(BearerToken::new(token.as_ref())), ..self }
+        Self { bearer_token: BearerToken::new(token.as_ref()).map(Some).ok_or(InvalidFeed::BearerToken), ..self }
     }
 
     /// Lets the transmitter also speak for subjects and tokens of this issuer, as in `{"format": "iss_sub", "iss": …}`. Call it again to
@@ -174,11 +173,7 @@ impl SharedSignals {
         for other in &self.other_issuers {
             ConfigError::check_issuer(other)?;
         }
-        let bearer_token = match self.bearer_token {
-            Some(None) => return Err(InvalidFeed::BearerToken),
-            Some(token) => token,
-            None => None,
-        };
+        let bearer_token = self.bearer_token?;
         for value in [self.silent_after, self.refuse_when_stale].into_iter().flatten() {
             if value.is_zero() {
                 return Err(InvalidFeed::Silence { value });
@@ -203,7 +198,7 @@ impl fmt::Debug for SharedSignals {
         f.debug_struct("SharedSignals")
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
-            .field("has_bearer_token", &self.bearer_token.is_some())
+            .field("has_bearer_token", &!matches!(self.bearer_token, Ok(None)))
             .field("subjects_of", &self.other_issuers)
             .finish_non_exhaustive()
     }

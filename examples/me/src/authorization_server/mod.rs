@@ -1,4 +1,4 @@
-//! An authorization server, **for development only**: one user whose password stands on the login page, one-time codes that
+//! An authorization server, **for development only**: two users whose passwords stand on the login page, one-time codes that
 //! are shown where they are asked for, registered clients whose secrets everybody knows, registration for everybody else, plain
 //! http, and everything in memory, without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!

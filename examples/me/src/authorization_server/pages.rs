@@ -8,7 +8,7 @@ use url::Url;
 
 use super::sessions::{Interaction, Session};
 use super::sign_out::WayBack;
-use super::users::ALICE;
+use super::users::{ALICE, BOB};
 
 /// Something that went wrong at the last attempt.
 pub(super) type Banner = Option<&'static str>;
@@ -24,7 +24,10 @@ pub(super) fn login(id: &str, session: &Session, interaction: &Interaction, bann
             label.field { "Password" input #password type="password" name="password" autocomplete="current-password" required; }
             button #login .button.primary type="submit" { "Sign in" }
         }
-        p.muted { "The only user is " code { (ALICE.name) } ", with the password " code { (ALICE.password) } "." }
+        p.muted {
+            "The users are " code { (ALICE.name) } ", with the password " code { (ALICE.password) } ", and "
+            code { (BOB.name) } ", with the password " code { (BOB.password) } "."
+        }
     };
     let status = if banner.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     page(status, "Sign in", &form, Some(&interaction.request.redirect_uri))

@@ -28,8 +28,9 @@ use self::client::{Client, Flow, Tokens};
 use self::report::{Outcome, Report};
 use crate::DpopMode;
 use crate::api::Needs;
+use crate::authorization_server::AuthorizationServer;
 use crate::authorization_server::clients::{APP, SERVICE, SERVICE_REDIRECT_URI, SERVICE_SECRET};
-use crate::authorization_server::{AuthorizationServer, users};
+use crate::authorization_server::users::{ALICE, User};
 use crate::client_key::ClientKey;
 
 pub(crate) struct Walk<'a> {
@@ -77,7 +78,7 @@ impl Walk<'_> {
         else {
             return Ok(None);
         };
-        let outcome = log_in(&mut browser, &login, "consent-allow").await;
+        let outcome = log_in(&mut browser, &login, &ALICE, "consent-allow").await;
         let Some(consent) = report.step("The user logs in", outcome) else { return Ok(None) };
         let outcome = allow(&mut browser, &consent).await;
         let Some(answer) = report.step("The user consents, and is redirected to the client with a code", outcome)
@@ -159,13 +160,13 @@ impl Walk<'_> {
         if outcome.is_none() {
             return Ok(None);
         }
-        let Some(last) = everywhere::run(report, &api, &mut browser, self.server, &app).await else { return Ok(None) };
-        let token = last.access_token().secret();
+        let stepped_up = stronger.access_token().secret();
+        everywhere::run(report, &api, self.server, &app, stepped_up).await?;
         Ok(Some(match app.key() {
-            None => vec![format!("Authorization: Bearer {token}")],
+            None => vec![format!("Authorization: Bearer {stepped_up}")],
             Some(key) => {
-                let proof = api.proof("/api/me", token, key)?;
-                vec![format!("Authorization: DPoP {token}"), format!("DPoP: {proof}")]
+                let proof = api.proof("/api/me", stepped_up, key)?;
+                vec![format!("Authorization: DPoP {stepped_up}"), format!("DPoP: {proof}")]
             }
         }))
     }
@@ -232,13 +233,13 @@ async fn arrive(browser: &mut Browser, flow: &Flow, id: &str) -> Outcome<Page> {
 async fn arrive_to_step_up(browser: &mut Browser, flow: &Flow) -> Outcome<Page> {
     let line = format!("GET {}", flow.url);
     let page = browser.open(&flow.url).await?.page()?;
-    let page = if page.has("username") { log_in(browser, &page, "otp").await?.0 } else { page };
+    let page = if page.has("username") { log_in(browser, &page, &ALICE, "otp").await?.0 } else { page };
     Ok((at(Arrival::Page(page), "otp")?, vec![line]))
 }
 
 /// To the page with the element of this id.
-async fn log_in(browser: &mut Browser, page: &Page, id: &str) -> Outcome<Page> {
-    let fields = [("username", users::ALICE.name), ("password", users::ALICE.password)];
+async fn log_in(browser: &mut Browser, page: &Page, user: &User, id: &str) -> Outcome<Page> {
+    let fields = [("username", user.name), ("password", user.password)];
     Ok((at(browser.submit(page, &fields).await?, id)?, Vec::new()))
 }
 
