@@ -1,0 +1,187 @@
+//! What strangers can do at the feeds: nothing that users notice.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http::Request;
+use http_body::Frame;
+use serde_json::{Value, json};
+use tower_bearer::feeds::{BackChannelLogout, SharedSignals};
+use tower_bearer::jose::JwkSet;
+use tower_bearer::revocation::Revocations;
+use tower_bearer::testing::{Endpoint, Fault, TestIssuer, TokenBuilder, logout_request, push_request};
+use tower_bearer::{Issuer, ResourceServer};
+
+use super::LIFE;
+use super::feed_rig::{CAEP, CLIENT, FeedRig, Reply, SSF, iss_sub, send};
+use crate::harness::memory_source::{Fetch, Source};
+use crate::harness::{AUDIENCE, good, small_issuer};
+
+/// A body that never comes.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+/// The server and the feeds of one issuer, as an application sets them up.
+fn set_up(issuer: &Issuer) -> (ResourceServer, Router) {
+    let revocations = Revocations::new(LIFE);
+    let api = ResourceServer::builder(AUDIENCE).trust(issuer.clone()).revocations(revocations.clone()).build().unwrap();
+    let signals = SharedSignals::from_issuer(issuer.clone(), SSF).receiver(&revocations).unwrap();
+    let logout = BackChannelLogout::from_issuer(issuer.clone(), CLIENT).receiver(&revocations).unwrap();
+    (api, Router::new().route_service("/ssf", signals).route_service("/logout", logout))
+}
+
+fn set(issuer: &TestIssuer, sub: &str) -> TokenBuilder {
+    let event = format!("{CAEP}session-revoked");
+    issuer.security_event(SSF, &event, json!({})).claim("sub_id", iss_sub(issuer, sub))
+}
+
+async fn push(app: &Router, set: &TokenBuilder) -> Reply {
+    send(app, "/ssf", push_request(&set.sign()).map(Body::from)).await
+}
+
+async fn log_out(app: &Router, token: &TokenBuilder) -> Reply {
+    send(app, "/logout", logout_request(&token.sign()).map(Body::from)).await
+}
+
+#[tokio::test]
+async fn junk_spends_no_fetch_of_users() {
+    let issuer = small_issuer();
+    let (api, app) = set_up(&issuer.issuer());
+    assert!(api.verify(&good(&issuer).sign()).await.is_ok());
+    assert_eq!(issuer.requests(Endpoint::Jwks), 1);
+    let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
+    for number in 0..50 {
+        let kid = format!("junk-{number}");
+        let replies = [
+            push(&app, &set(&issuer, "alice").header("kid", &kid)).await,
+            log_out(&app, &issuer.logout_token(CLIENT).subject("alice").header("kid", &kid)).await,
+        ];
+        for reply in replies {
+            *statuses.entry(reply.status.as_u16()).or_default() += 1;
+        }
+    }
+    // Each feed has its first fetch, and two for unknown keys.
+    assert!(statuses.keys().all(|status| [400, 429].contains(status)), "{statuses:?}");
+    let by_junk = issuer.requests(Endpoint::Jwks) - 1;
+    assert!((2..=6).contains(&by_junk), "{by_junk}");
+    // Users wait for nobody: the next key is found at once, twice.
+    for _ in 0..2 {
+        issuer.rotate();
+        let before = issuer.requests(Endpoint::Jwks);
+        assert!(api.verify(&good(&issuer).sign()).await.is_ok());
+        assert_eq!(issuer.requests(Endpoint::Jwks), before + 1);
+    }
+}
+
+/// Keys without names: each message without a `kid` may cost as many verifications as there are keys, up to a budget.
+#[tokio::test(start_paused = true)]
+async fn junk_spends_no_verification_of_users() {
+    let issuers: Vec<_> = (0..17).map(|_| small_issuer()).collect();
+    let unnamed: Vec<Value> = issuers
+        .iter()
+        .map(|issuer| {
+            let mut key = issuer.jwks()["keys"][0].clone();
+            key.as_object_mut().unwrap().remove("kid");
+            key
+        })
+        .collect();
+    let keys = JwkSet::from_json(json!({ "keys": unnamed }).to_string().as_bytes()).unwrap();
+    let (issuer, stranger) = (issuers.last().unwrap(), small_issuer());
+    let (api, app) = set_up(&Issuer::keys(issuer.url(), keys).unwrap());
+    let mut statuses = Vec::new();
+    for _ in 0..70 {
+        statuses.push(push(&app, &set(issuer, "alice").without_header("kid").signed_by(&stranger)).await.status.as_u16());
+    }
+    // 16 further keys each, of 1,000.
+    assert_eq!((statuses[0], statuses[61], statuses[69]), (400, 400, 429));
+    assert!(api.verify(&good(issuer).without_header("kid").sign()).await.is_ok());
+    // Nor of the other feed.
+    let logout = issuer.logout_token(CLIENT).subject("bob").without_header("kid");
+    log_out(&app, &logout).await.assert_empty(200, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_64_messages_are_read_at_once_and_each_for_ten_seconds() {
+    let feeds = FeedRig::new();
+    for (path, good) in [
+        ("/ssf", push_request(&feeds.set("alice").sign())),
+        ("/logout", logout_request(&feeds.logout_token().subject("alice").sign())),
+    ] {
+        let start = tokio::time::Instant::now();
+        let slow = || good.clone().map(|_| Body::new(Never));
+        let waiting: Vec<_> = (0..64)
+            .map(|_| {
+                let (app, request): (Router, Request<Body>) = (feeds.app.clone(), slow());
+                tokio::spawn(async move { send(&app, path, request).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        feeds.send(path, good.clone()).await.assert_empty(429, Some("1"));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        // One that gives up makes room.
+        waiting[0].abort();
+        tokio::task::yield_now().await;
+        assert!(feeds.send(path, good.clone()).await.status.is_success());
+        for waiting in waiting.into_iter().skip(1) {
+            waiting.await.unwrap().assert_empty(408, None);
+        }
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+    assert_eq!((feeds.counts()[4], feeds.logout_counts()[4]), (64, 64));
+}
+
+/// The message may be good, so its sender tries again.
+#[tokio::test(start_paused = true)]
+async fn a_message_waits_six_seconds_for_keys() {
+    let issuer = small_issuer();
+    let source = Source::new(Fetch::Hang);
+    let (_, app) = set_up(&Issuer::keys(issuer.url(), source.clone()).unwrap());
+    let (set, logout) = (set(&issuer, "alice"), issuer.logout_token(CLIENT).subject("alice"));
+    let start = tokio::time::Instant::now();
+    let (pushed, logged_out) = tokio::join!(push(&app, &set), log_out(&app, &logout));
+    assert!(start.elapsed() <= Duration::from_secs(6), "{:?}", start.elapsed());
+    for reply in [&pushed, &logged_out] {
+        assert_eq!(reply.status, 503);
+        assert!((1..=5).contains(&reply.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap()));
+    }
+    source.set(Fetch::Keys(JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap(), None));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    push(&app, &set).await.assert_empty(202, None);
+    log_out(&app, &logout).await.assert_empty(200, None);
+}
+
+#[tokio::test]
+async fn a_transmitter_without_keys_is_asked_to_try_again() {
+    let issuer = small_issuer();
+    let (api, app) = set_up(&issuer.issuer());
+    issuer.fail(Endpoint::Jwks, Fault::Status(500));
+    let reply = push(&app, &set(&issuer, "alice")).await;
+    assert_eq!((reply.status.as_u16(), &*reply.body), (503, ""));
+    assert!(reply.headers.contains_key("retry-after"));
+    // The failure is that of the feed.
+    issuer.recover();
+    assert!(api.verify(&good(&issuer).sign()).await.is_ok());
+}
+
+/// A new key of the transmitter is found as a new key of users is.
+#[tokio::test]
+async fn a_new_key_of_the_transmitter_is_found_at_once() {
+    let issuer = small_issuer();
+    let (_, app) = set_up(&issuer.issuer());
+    for _ in 0..3 {
+        push(&app, &set(&issuer, "alice")).await.assert_empty(202, None);
+        issuer.rotate();
+    }
+}
