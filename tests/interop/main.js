@@ -114,5 +114,5 @@ if (process.env.UPDATE_README) {
 const outcomes = runs.flatMap((run) => Object.values(run.outcomes));
 const passed = outcomes.filter((outcome) => outcome === true).length;
 const seconds = Math.round((performance.now() - started) / 1000);
-console.log(`\n${passed} of ${outcomes.length} cases ✓, ${found.length} unexplained, in ${seconds} s`);
+console.log(`\n${passed} of ${outcomes.length} cases ✓, ${sets.count} SETs, ${found.length} unexplained, in ${seconds} s`);
 process.exitCode = found.length || (differs && !process.env.UPDATE_README) ? 1 : 0;
