@@ -174,6 +174,7 @@ pub mod rejection;
 pub mod require;
 pub mod revocation;
 pub mod server;
+mod settled_until;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use super::feed_status::{EventOutcome, FeedKind, FeedStatus, StreamState};
-use crate::clock::{Clock, Moment, SettledUntil};
+use crate::clock::{Clock, Moment};
 use crate::metrics;
+use crate::settled_until::SettledUntil;
 
 /// One source of revocations: when it was last heard, and what has become of its events.
 pub(crate) struct Feed {

@@ -71,20 +71,19 @@ impl RevocationRecord {
     #[must_use]
     pub fn to_json(&self) -> String {
         let (kind, name, sub) = match &self.revocation.target {
-            Target::Session(sid) => (Kind::Session, Some(sid), None),
-            Target::SessionOf { sid, sub } => (Kind::SessionOf, Some(sid), Some(sub)),
-            Target::Token(jti) => (Kind::Token, Some(jti), None),
-            Target::Subject(sub) => (Kind::Subject, Some(sub), None),
-            Target::Client(client_id) => (Kind::Client, Some(client_id), None),
+            Target::Session(sid) => (Kind::Session, Some(&**sid), None),
+            Target::SessionOf { sid, sub } => (Kind::SessionOf, Some(&**sid), Some(&**sub)),
+            Target::Token(jti) => (Kind::Token, Some(&**jti), None),
+            Target::Subject(sub) => (Kind::Subject, Some(&**sub), None),
+            Target::Client(client_id) => (Kind::Client, Some(&**client_id), None),
             Target::Issuer => (Kind::Issuer, None, None),
         };
-        let borrowed = |name: &'_ Box<str>| Cow::Owned(name.to_string());
         let json = Json {
             v: VERSION,
             iss: Cow::Borrowed(&self.revocation.issuer),
             kind,
-            name: name.map(borrowed),
-            sub: sub.map(borrowed),
+            name: name.map(Cow::Borrowed),
+            sub: sub.map(Cow::Borrowed),
             at: milliseconds(self.at),
             recorded: milliseconds(self.recorded),
             keep: u64::try_from(self.keep_for.as_millis()).unwrap_or(u64::MAX),

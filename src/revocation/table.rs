@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use siphasher::sip128::SipHasher24;
 use smallvec::{SmallVec, smallvec};
 
+use super::entries::Entries;
 use super::revocation::{Revocation, Target};
 use super::revocations_full::RevocationsFull;
 use super::token_facts::{Issued, TokenFacts};
@@ -22,7 +23,7 @@ pub(super) struct Table {
     /// How long an entry is kept after the last token that it concerns was issued.
     lifetime: Duration,
     quota: usize,
-    entries: HashMap<u128, Entry>,
+    entries: Entries<Entry>,
     /// The entries by the minute in which they end.
     buckets: BTreeMap<u64, Vec<u128>>,
     /// How many entries each issuer has, of each kind. So a look-up hashes only what may be there.
@@ -78,7 +79,7 @@ impl Table {
             hasher: SipHasher24::new_with_key(key),
             lifetime,
             quota,
-            entries: HashMap::new(),
+            entries: Entries::new(),
             buckets: BTreeMap::new(),
             counts: Vec::new(),
             issuers: HashMap::new(),
@@ -112,7 +113,7 @@ impl Table {
             }
         }
         let is_new_session =
-            |addition: &Addition| matches!(addition.kind, Kind::Session) && !self.entries.contains_key(&addition.key);
+            |addition: &Addition| matches!(addition.kind, Kind::Session) && !self.entries.contains(addition.key);
         let new_sessions = u8::from(additions.iter().any(is_new_session));
         let mut grows = false;
         for addition in additions {
@@ -166,13 +167,13 @@ impl Table {
 
     /// Whether the session has an entry, or may get one.
     fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str) -> bool {
-        let subject = self.entries.get(&self.key(issuer, Kind::SubjectWithoutSession, sub));
+        let subject = self.entries.get(self.key(issuer, Kind::SubjectWithoutSession, sub));
         subject.is_none_or(|subject| subject.sessions < MAX_SESSIONS)
-            || self.entries.contains_key(&self.key(issuer, Kind::Session, sid))
+            || self.entries.contains(self.key(issuer, Kind::Session, sid))
     }
 
     fn has_no_room_for(&self, additions: &[Addition], issuer: u32) -> bool {
-        let new = additions.iter().filter(|addition| !self.entries.contains_key(&addition.key)).count();
+        let new = additions.iter().filter(|addition| !self.entries.contains(addition.key)).count();
         let held = self.counts[issuer as usize].iter().sum::<usize>();
         new > 0 && held + new > self.quota
     }
@@ -181,7 +182,7 @@ impl Table {
     fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8) -> bool {
         let Addition { key, kind, dead_until, ends } = *addition;
         let new_sessions = if matches!(kind, Kind::SubjectWithoutSession) { new_sessions } else { 0 };
-        if let Some(entry) = self.entries.get_mut(&key) {
+        if let Some(entry) = self.entries.get_mut(key) {
             let grows = dead_until > entry.dead_until;
             entry.dead_until = entry.dead_until.max(dead_until);
             // The bucket of the earlier end finds that the entry has not ended.
@@ -208,7 +209,7 @@ impl Table {
             (Kind::Issuer, Some("")),
         ];
         names.into_iter().filter(|(kind, _)| counts[*kind as usize] > 0).any(|(kind, name)| {
-            let entry = name.and_then(|name| self.entries.get(&self.key(token.issuer, kind, name)));
+            let entry = name.and_then(|name| self.entries.get(self.key(token.issuer, kind, name)));
             entry.is_some_and(|entry| token.issued.is_until(entry.dead_until))
         })
     }
@@ -229,10 +230,10 @@ impl Table {
                 bucket.remove();
                 continue;
             };
-            let Some(entry) = self.entries.get(&key) else { continue };
+            let Some(entry) = self.entries.get(key) else { continue };
             if now.latest(entry.ends) == now {
                 self.counts[entry.issuer as usize][entry.kind as usize] -= 1;
-                self.entries.remove(&key);
+                self.entries.remove(key);
             } else {
                 let next = entry.ends.latest(now).bucket();
                 self.buckets.entry(next).or_default().push(key);

@@ -7,16 +7,14 @@ use tower_bearer::testing::{TestIssuer, TokenBuilder, logout_request, push_reque
 use super::feed_rig::{CAEP, CLIENT, FeedRig, SSF, STREAM, iss_sub};
 use crate::harness::{AUDIENCE, present, small_issuer, with_raw_member};
 
-type Change = Box<dyn Fn(TokenBuilder) -> TokenBuilder>;
+type Change<'i> = Box<dyn Fn(TokenBuilder) -> TokenBuilder + 'i>;
 
-fn change(change: impl Fn(TokenBuilder) -> TokenBuilder + 'static) -> Change {
+fn change<'i>(change: impl Fn(TokenBuilder) -> TokenBuilder + 'i) -> Change<'i> {
     Box::new(change)
 }
 
 /// Malformations that all messages have in common.
-fn common(stranger: &TestIssuer, now: f64) -> Vec<(&'static str, &'static str, Change)> {
-    let with_key = stranger.clone();
-    let (forger, other) = (stranger.clone(), stranger.url().to_owned());
+fn common(stranger: &TestIssuer, now: f64) -> Vec<(&'static str, &'static str, Change<'_>)> {
     vec![
         ("typ at+jwt", "invalid_request", change(|it| it.header("typ", "at+jwt"))),
         ("typ empty", "invalid_request", change(|it| it.header("typ", ""))),
@@ -26,7 +24,7 @@ fn common(stranger: &TestIssuer, now: f64) -> Vec<(&'static str, &'static str, C
         ("another alg", "invalid_key", change(|it| it.header("alg", "EdDSA"))),
         ("crit", "invalid_request", change(|it| it.header("crit", ["b64"]).header("b64", false))),
         ("an encrypted one", "invalid_request", change(|it| it.header("enc", "A256GCM"))),
-        ("iss of another", "invalid_issuer", change(move |it| it.claim("iss", &other))),
+        ("iss of another", "invalid_issuer", change(move |it| it.claim("iss", stranger.url()))),
         ("iss in capitals", "invalid_issuer", change(|it| it.claim("iss", "HTTP://127.0.0.1"))),
         ("no iss", "invalid_request", change(|it| it.without_claim("iss"))),
         ("iss an array", "invalid_request", change(|it| it.claim("iss", ["a"]))),
@@ -46,30 +44,40 @@ fn common(stranger: &TestIssuer, now: f64) -> Vec<(&'static str, &'static str, C
         ("events an array", "invalid_request", change(|it| it.claim("events", json!([{ "a": {} }])))),
         ("events a text", "invalid_request", change(|it| it.claim("events", "session-revoked"))),
         ("events null", "invalid_request", change(|it| it.claim("events", Value::Null))),
-        ("signed by another issuer", "invalid_key", change(move |it| it.signed_by(&forger))),
+        ("signed by another issuer", "invalid_key", change(move |it| it.signed_by(stranger))),
         ("an unknown kid", "invalid_key", change(|it| it.header("kid", "unknown"))),
-        ("another's, with its key", "invalid_key", change(move |it| {
-            let key = with_key.jwks()["keys"][0].clone();
-            it.header("jwk", key).header("jku", with_key.url()).signed_by(&with_key)
-        })),
-        ("no kid, and another's signature", "invalid_key", {
-            let stranger = stranger.clone();
-            change(move |it| it.without_header("kid").signed_by(&stranger))
-        }),
+        (
+            "another's, with its key",
+            "invalid_key",
+            change(move |it| {
+                let key = stranger.jwks()["keys"][0].clone();
+                it.header("jwk", key).header("jku", stranger.url()).signed_by(stranger)
+            }),
+        ),
+        ("no kid, and another's signature", "invalid_key", change(|it| it.without_header("kid").signed_by(stranger))),
         ("iss twice", "invalid_request", change(|it| with_raw_member(&it, r#""iss":"https://other.example.test""#))),
         ("a member twice, deep inside", "invalid_request", change(|it| with_raw_member(&it, r#""x":[{"a":1,"a":1}]"#))),
-        ("a reserved name", "invalid_request", change(|it| with_raw_member(&it, r#""$serde_json::private::RawValue":"{}""#))),
+        (
+            "a reserved name",
+            "invalid_request",
+            change(|it| with_raw_member(&it, r#""$serde_json::private::RawValue":"{}""#)),
+        ),
         ("an array", "invalid_request", change(|it| it.raw_payload("[]"))),
         ("no JSON", "invalid_request", change(|it| it.raw_payload("junk"))),
         ("not UTF-8", "invalid_request", change(|it| it.raw_payload(vec![0xff]))),
         ("a header that is no JSON", "invalid_request", change(|it| it.raw_header("junk"))),
-        ("too deep", "invalid_request", change(|it| with_raw_member(&it, &format!(r#""x":{}{}"#, "[".repeat(40), "]".repeat(40))))),
+        (
+            "too deep",
+            "invalid_request",
+            change(|it| with_raw_member(&it, &format!(r#""x":{}{}"#, "[".repeat(40), "]".repeat(40)))),
+        ),
     ]
 }
 
 /// Those of security events.
-fn of_events(issuer: &TestIssuer) -> Vec<(&'static str, &'static str, Change)> {
-    let event = |name: &'static str, json: Value| change(move |it: TokenBuilder| it.claim("events", json!({ name: json })));
+fn of_events(issuer: &TestIssuer) -> Vec<(&'static str, &'static str, Change<'static>)> {
+    let event =
+        |name: &'static str, json: Value| change(move |it: TokenBuilder| it.claim("events", json!({ name: json })));
     let about = |subject: Value| change(move |it| it.claim("sub_id", &subject));
     let alice = iss_sub(issuer, "alice");
     let verification = "https://schemas.openid.net/secevent/ssf/event-type/verification";
@@ -126,13 +134,16 @@ fn of_events(issuer: &TestIssuer) -> Vec<(&'static str, &'static str, Change)> {
         ("a complex one with a text", about(json!({ "format": "complex", "user": alice, "session": "s" }))),
         ("a complex one without members", about(json!({ "format": "complex" }))),
         ("a complex one with a bad member", about(json!({ "user": alice, "device": { "format": "opaque" } }))),
-        ("complex within complex", about(json!({ "format": "complex", "user": { "format": "complex", "user": alice } }))),
+        (
+            "complex within complex",
+            about(json!({ "format": "complex", "user": { "format": "complex", "user": alice } })),
+        ),
     ]);
     malformed.into_iter().map(|(what, change)| (what, "invalid_request", change)).collect()
 }
 
 /// Those of logout tokens.
-fn of_logout(now: f64) -> Vec<(&'static str, Change)> {
+fn of_logout(now: f64) -> Vec<(&'static str, Change<'static>)> {
     let event = "http://schemas.openid.net/event/backchannel-logout";
     vec![
         ("typ secevent+jwt", change(|it| it.header("typ", "secevent+jwt"))),
@@ -191,7 +202,9 @@ async fn a_security_event_may_be_spelled_in_several_ways() {
         assert_eq!(feeds.counts(), [number, 0, 0, 0, 0]);
     }
     let set = feeds.set("alice").sign();
-    for content_type in ["application/secevent+jwt; charset=utf-8", "Application/SecEvent+JWT", "application/secevent+jwt ;q=1"] {
+    for content_type in
+        ["application/secevent+jwt; charset=utf-8", "Application/SecEvent+JWT", "application/secevent+jwt ;q=1"]
+    {
         let mut request = push_request(&set);
         request.headers_mut().insert("content-type", content_type.parse().unwrap());
         feeds.send("/ssf", request).await.assert_empty(202, None);
@@ -224,7 +237,18 @@ async fn a_malformed_request_changes_nothing() {
     let feeds = FeedRig::new();
     let (set, logout) = (feeds.set("alice").sign(), feeds.logout_token().subject("alice").sign());
     // Whatever the text, it is no JWT.
-    for text in ["", "abc", "a.b", "..", &set[1..], &set[..set.len() - 4], &format!("{set}."), &format!("{set}="), &format!("{set}.{set}"), &set.replacen('.', ". ", 1)] {
+    for text in [
+        "",
+        "abc",
+        "a.b",
+        "..",
+        &set[1..],
+        &set[..set.len() - 4],
+        &format!("{set}."),
+        &format!("{set}="),
+        &format!("{set}.{set}"),
+        &set.replacen('.', ". ", 1),
+    ] {
         feeds.send("/ssf", push_request(text)).await.assert_bad_set(text, "invalid_request");
         feeds.send("/logout", logout_request(text)).await.assert_bad_logout(text);
     }
@@ -255,7 +279,11 @@ async fn a_malformed_request_changes_nothing() {
     for (size, is_read) in [(64 * 1024, true), (64 * 1024 + 1, false), (1024 * 1024, false)] {
         let padded = format!("{set}{}", " ".repeat(size - set.len()));
         let reply = feeds.send("/ssf", push_request(&padded)).await;
-        if is_read { reply.assert_empty(202, None) } else { reply.assert_empty(413, None) }
+        if is_read {
+            reply.assert_empty(202, None)
+        } else {
+            reply.assert_empty(413, None)
+        }
         let mut request = logout_request(&logout);
         let filling = "x".repeat(size - request.body().len() - 3);
         request.body_mut().push_str(&format!("&x={filling}"));
@@ -304,10 +332,14 @@ async fn no_token_passes_for_one_of_another_kind() {
         feeds.log_out(token).await.assert_bad_logout(what);
         feeds.log_out(&token.clone().audience(CLIENT)).await.assert_bad_logout(what);
         feeds.log_out(&token.clone().audience(CLIENT).header("typ", "logout+jwt")).await.assert_bad_logout(what);
-        feeds.log_out(&token.clone().audience(CLIENT).without_header("typ").subject("alice")).await.assert_bad_logout(what);
+        feeds
+            .log_out(&token.clone().audience(CLIENT).without_header("typ").subject("alice"))
+            .await
+            .assert_bad_logout(what);
     }
     for (what, token) in [("security event", &set), ("logout token", &logout)] {
-        let complete = token.clone().audience(AUDIENCE).subject("alice").claim("scope", "read:me").claim("exp", now + 60.0);
+        let complete =
+            token.clone().audience(AUDIENCE).subject("alice").claim("scope", "read:me").claim("exp", now + 60.0);
         for typ in [None, Some("JWT"), Some("JOSE"), Some("at+jwt"), Some("secevent+jwt"), Some("logout+jwt")] {
             let complete = match typ {
                 None => complete.clone().without_header("typ"),

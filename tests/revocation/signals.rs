@@ -9,8 +9,8 @@ use tower_bearer::Issuer;
 use tower_bearer::feeds::{BackChannelLogout, InvalidFeed, SharedSignals, UnmatchedSubject};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::revocation::{
-    AppendFuture, FeedKind, FollowFuture, Follower, Revocation, RevocationRecord, RevocationStore, RevocationStoreError,
-    Revocations, StreamState,
+    AppendFuture, FeedKind, FollowFuture, Follower, Revocation, RevocationRecord, RevocationStore,
+    RevocationStoreError, Revocations, StreamState,
 };
 use tower_bearer::testing::{TestClock, push_request};
 
@@ -180,7 +180,9 @@ async fn every_good_event_is_a_sign_of_life_and_no_other_is() {
     let feeds = FeedRig::with(|signals| signals.refuse_when_stale(Duration::from_secs(60)));
     let stranger = small_issuer();
     feeds.rig.clock.advance(Duration::from_secs(61));
-    for bad in [feeds.set("alice").signed_by(&stranger), feeds.set("alice").audience("other"), feeds.set("alice").subject("a")] {
+    for bad in
+        [feeds.set("alice").signed_by(&stranger), feeds.set("alice").audience("other"), feeds.set("alice").subject("a")]
+    {
         assert_eq!(feeds.push(&bad).await.status, 400);
         assert!(feeds.status(FeedKind::SharedSignals).is_stale());
     }

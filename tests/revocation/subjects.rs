@@ -63,14 +63,20 @@ async fn each_form_of_a_subject_revokes_what_it_names() {
         (json!({ "format": "complex", "session": session, "tenant": session }), TheSession),
         (json!({ "format": "complex", "user": alice }), Alices),
         (json!({ "format": "complex", "user": alice, "device": device, "tenant": session, "group": email }), Alices),
-        (json!({ "format": "complex", "user": { "format": "aliases", "identifiers": [email, alice] }, "session": session }), TheSessionOfAlice),
+        (
+            json!({ "format": "complex", "user": { "format": "aliases", "identifiers": [email, alice] }, "session": session }),
+            TheSessionOfAlice,
+        ),
         // The user cannot be told, and the session can.
         (json!({ "format": "complex", "user": email, "session": session }), TheSession),
         // The session cannot be told, and the user can.
         (json!({ "format": "complex", "user": alice, "session": email }), Alices),
         // Nothing is wider than a user.
         (json!({ "format": "complex", "device": alice }), Nobodys),
-        (json!({ "format": "complex", "tenant": alice, "application": alice, "group": alice, "org_unit": alice }), Nobodys),
+        (
+            json!({ "format": "complex", "tenant": alice, "application": alice, "group": alice, "org_unit": alice }),
+            Nobodys,
+        ),
         (json!({ "format": "complex", "user": email }), Nobodys),
         // Of drafts.
         (json!({ "user": alice, "session": session }), TheSessionOfAlice),
@@ -105,7 +111,8 @@ async fn each_form_of_a_subject_revokes_what_it_names() {
             }
             assert_eq!(alive, dies.alive(), "{subject}");
             assert!(feeds.accepts(&feeds.rig.token(-60.0).subject("bob").claim("sid", "t").claim("jti", "k")).await);
-            let expected = if dies == Nobodys && feeds.rig.revocations.is_empty() { [0, 0, 1, 0, 0] } else { [1, 0, 0, 0, 0] };
+            let expected =
+                if dies == Nobodys && feeds.rig.revocations.is_empty() { [0, 0, 1, 0, 0] } else { [1, 0, 0, 0, 0] };
             assert_eq!(feeds.counts(), expected, "{subject}");
         }
     }
