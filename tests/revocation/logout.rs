@@ -1,5 +1,6 @@
 //! Logout tokens, and what they revoke (row R8).
 
+use serde_json::json;
 use tower_bearer::revocation::FeedKind;
 
 use super::feed_rig::{CLIENT, FeedRig};
@@ -73,6 +74,11 @@ async fn a_logout_token_may_be_spelled_in_several_ways() {
         good().claim("iat", now + 59.0),
         good().without_header("kid"),
         good().claim("auth_time", 1).claim("new", [1]),
+        // Keycloak's.
+        good().claim("typ", "Logout").claim(
+            "events",
+            json!({ "http://schemas.openid.net/event/backchannel-logout": {}, "revoke_offline_access": true }),
+        ),
     ];
     for token in spellings {
         feeds.log_out(&token).await.assert_empty(200, None);

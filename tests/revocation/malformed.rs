@@ -1,10 +1,14 @@
 //! What is no security event and no logout token, and what is no access token (rows R1, R2, R8, R9).
 
+use axum::Router;
 use http::Method;
 use serde_json::json;
+use tower_bearer::feeds::{BackChannelLogout, SharedSignals};
+use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{logout_request, push_request};
 
-use super::feed_rig::{CLIENT, FeedRig, SSF};
+use super::Rig;
+use super::feed_rig::{CLIENT, FeedRig, SSF, issuer_of};
 use super::malformations::{Change, change, common, of_events, of_logout};
 use crate::harness::{AUDIENCE, present, small_issuer};
 
@@ -28,6 +32,20 @@ async fn a_malformed_security_event_changes_nothing() {
     // The unchanged one is good, so it was the change each time.
     feeds.push(&feeds.set("alice")).await.assert_empty(202, None);
     assert!(!feeds.accepts(&token).await);
+}
+
+/// Row E6: the algorithms of the issuer's tokens are those of its messages.
+#[tokio::test]
+async fn an_algorithm_that_the_issuer_may_not_use_is_refused() {
+    let rig = Rig::new();
+    let issuer = issuer_of(&rig.issuer).algorithms([Algorithm::EdDSA]);
+    let signals = SharedSignals::from_issuer(issuer.clone(), SSF).receiver(&rig.revocations).unwrap();
+    let logout = BackChannelLogout::from_issuer(issuer, CLIENT).receiver(&rig.revocations).unwrap();
+    let app = Router::new().route_service("/ssf", signals).route_service("/logout", logout);
+    let feeds = FeedRig { rig, app };
+    feeds.push(&feeds.set("alice")).await.assert_bad_set("ES256", "invalid_request");
+    feeds.log_out(&feeds.logout_token().subject("alice")).await.assert_bad_logout("ES256");
+    assert!(feeds.rig.revocations.is_empty());
 }
 
 /// And so is each spelling that is allowed.

@@ -105,7 +105,7 @@ async fn the_bearer_token_of_the_transmitter_comes_first() {
         &["Bearer gX1fBat3b"],
         &["Bearer gX1fBat3bW"],
         &["Bearer gx1fbat3bv"],
-        &["Basic gX1fBat3bV"],
+        &["Digest gX1fBat3bV"],
         &["gX1fBat3bV"],
         &["Bearer gX1fBat3bV", "Bearer gX1fBat3bV"],
     ] {

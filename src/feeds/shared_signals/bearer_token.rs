@@ -44,7 +44,7 @@ mod tests {
         };
         assert!(is_in(&["Bearer abc.DEF-1~+/=="]) && is_in(&["bearer  abc.DEF-1~+/== "]));
         for wrong in
-            ["", "Bearer", "Bearer ", "Bearer abc", "abc.DEF-1~+/==", "Basic abc.DEF-1~+/==", "Bearer abc.def-1~+/=="]
+            ["", "Bearer", "Bearer ", "Bearer abc", "abc.DEF-1~+/==", "Digest abc.DEF-1~+/==", "Bearer abc.def-1~+/=="]
         {
             assert!(!is_in(&[wrong]), "{wrong}");
         }

@@ -43,10 +43,12 @@ impl UnmatchedSubject {
     /// The text of a member: of the subject itself, else of its `user`. `email` and `phone_number` are such members.
     #[must_use]
     pub fn text(&self, member: &str) -> Option<&str> {
-        let text = |json: &'_ Value| json.get(member).and_then(Value::as_str).is_some();
-        let holder = [Some(&self.subject), self.subject.get("user")].into_iter().flatten().find(|json| text(json));
-        holder.and_then(|holder| holder.get(member)?.as_str())
+        text(&self.subject, member).or_else(|| text(self.subject.get("user")?, member))
     }
+}
+
+fn text<'v>(json: &'v Value, member: &str) -> Option<&'v str> {
+    json.get(member)?.as_str()
 }
 
 impl fmt::Debug for UnmatchedSubject {
