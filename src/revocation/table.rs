@@ -10,8 +10,8 @@ use super::revocations_full::RevocationsFull;
 use super::token_facts::{Issued, TokenFacts};
 use crate::clock::Moment;
 
-/// How long a bucket of entries lasts that are removed together.
-const BUCKET: Duration = Duration::from_secs(60);
+/// How many seconds a bucket of entries lasts that are removed together.
+const BUCKET: u32 = 60;
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
 /// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
@@ -25,7 +25,7 @@ pub(super) struct Table {
     quota: usize,
     entries: Entries<Entry>,
     /// The entries by the minute in which they end.
-    buckets: BTreeMap<u64, Vec<u128>>,
+    buckets: BTreeMap<u32, Vec<u128>>,
     /// How many entries each issuer has, of each kind. So a look-up hashes only what may be there.
     counts: Vec<[usize; KINDS]>,
     /// The number of each issuer, which is its place in the counts.
@@ -37,6 +37,9 @@ pub(super) struct Table {
 struct Entry {
     /// The last time, in seconds since 1970, at which a token was issued that is dead; infinite if all are.
     dead_until: f64,
+    /// When this process learned of it, in seconds since 1970. What an issuer has said of a token before then may be older than the
+    /// revocation, even if the issuer's clock is behind.
+    learned: f64,
     ends: End,
     issuer: u32,
     kind: Kind,
@@ -55,8 +58,8 @@ struct Addition {
 /// A time by both clocks, in whole seconds, such as the end of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct End {
-    since_1970: u64,
-    since_start: u64,
+    since_1970: u32,
+    since_start: u32,
 }
 
 const KINDS: usize = 6;
@@ -117,7 +120,7 @@ impl Table {
         let new_sessions = u8::from(additions.iter().any(is_new_session));
         let mut grows = false;
         for addition in additions {
-            grows |= self.insert(&addition, issuer, new_sessions);
+            grows |= self.insert(&addition, issuer, new_sessions, now);
         }
         Ok(grows)
     }
@@ -179,19 +182,22 @@ impl Table {
     }
 
     /// Inserts an entry, or prolongs it. Whether it concerns more tokens than before.
-    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8) -> bool {
+    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8, now: Moment) -> bool {
         let Addition { key, kind, dead_until, ends } = *addition;
+        let learned = seconds(now.wall);
         let new_sessions = if matches!(kind, Kind::SubjectWithoutSession) { new_sessions } else { 0 };
         if let Some(entry) = self.entries.get_mut(key) {
             let grows = dead_until > entry.dead_until;
-            entry.dead_until = entry.dead_until.max(dead_until);
+            if grows {
+                (entry.dead_until, entry.learned) = (dead_until, learned);
+            }
             // The bucket of the earlier end finds that the entry has not ended.
             entry.ends = entry.ends.latest(ends);
             entry.sessions = entry.sessions.saturating_add(new_sessions);
             return grows;
         }
         self.counts[issuer as usize][kind as usize] += 1;
-        self.entries.insert(key, Entry { dead_until, ends, issuer, kind, sessions: new_sessions });
+        self.entries.insert(key, Entry { dead_until, learned, ends, issuer, kind, sessions: new_sessions });
         self.buckets.entry(ends.bucket()).or_default().push(key);
         true
     }
@@ -210,7 +216,7 @@ impl Table {
         ];
         names.into_iter().filter(|(kind, _)| counts[*kind as usize] > 0).any(|(kind, name)| {
             let entry = name.and_then(|name| self.entries.get(self.key(token.issuer, kind, name)));
-            entry.is_some_and(|entry| token.issued.is_until(entry.dead_until))
+            entry.is_some_and(|entry| token.issued.is_until(entry))
         })
     }
 
@@ -244,7 +250,7 @@ impl Table {
     fn by_both_clocks(&self, now: Moment) -> End {
         let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970, since_start }
+        End { since_1970: whole(since_1970), since_start: whole(since_start) }
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -270,12 +276,12 @@ impl Table {
 }
 
 impl Issued {
-    /// Whether a token of which this is known counts as one that was issued until `time`.
-    fn is_until(self, time: f64) -> bool {
+    /// Whether a token of which this is known is one that the entry refuses.
+    fn is_until(self, entry: &Entry) -> bool {
         match self {
             // Either may have whole seconds, rounded down.
-            Self::At(iat) => iat.floor() <= time.floor(),
-            Self::Confirmed(asked) => asked <= time,
+            Self::At(iat) => iat.floor() <= entry.dead_until.floor(),
+            Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned),
         }
     }
 }
@@ -283,7 +289,7 @@ impl Issued {
 impl End {
     /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
     fn plus(self, left: Duration) -> Self {
-        let left = left.as_secs().saturating_add(2);
+        let left = whole(left.as_secs().saturating_add(2));
         Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
     }
 
@@ -291,9 +297,14 @@ impl End {
         Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
     }
 
-    fn bucket(self) -> u64 {
-        self.since_1970 / BUCKET.as_secs()
+    fn bucket(self) -> u32 {
+        self.since_1970 / BUCKET
     }
+}
+
+/// Seconds in 32 bits, which suffice until 2106.
+fn whole(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 fn seconds(time: SystemTime) -> f64 {
