@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export DEBIAN_FRONTEND=noninteractive
+# On a fresh machine each crate is built once, so nothing is gained by what incremental builds keep.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 
 step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
 
