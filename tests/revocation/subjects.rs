@@ -130,7 +130,7 @@ async fn of_two_subjects_that_of_the_token_counts() {
     assert!(feeds.accepts(&feeds.rig.token(-60.0).subject("bob").claim("sid", "t").claim("jti", "k")).await);
 }
 
-/// SSF 1.0 §9: an event must not be interpreted without its critical members.
+/// SSF 1.0 §3.6: an event must not be interpreted without its critical members.
 #[tokio::test]
 async fn an_event_with_an_unknown_critical_member_is_discarded() {
     let feeds = FeedRig::with(|signals| signals.critical_subject_members(["user", "session", "tenant"]));
