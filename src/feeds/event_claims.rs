@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
 
 use serde::de::MapAccess;
 use serde_json::{Map, Value};
@@ -52,6 +53,15 @@ impl<'t> EventClaims<'t> {
     }
 }
 
+/// The latest time at which an event of this date may have happened. Senders round down to whole seconds, so it may have been at the end of the
+/// second: what an issuer has said about an opaque token in that second may be older than the event.
+///
+/// Not the last nanosecond, which a number of seconds that is a float would round up.
+pub(super) fn latest(date: NumericDate) -> SystemTime {
+    let time = SystemTime::from(date);
+    if date.seconds().fract() == 0.0 { time.checked_add(Duration::from_millis(999)).unwrap_or(time) } else { time }
+}
+
 impl<T> Claim<T> {
     fn of(read: Option<T>) -> Self {
         read.map_or(Self::Other, Self::Present)
@@ -83,5 +93,23 @@ impl<'de> Members<'de> for EventClaims<'de> {
             _ => member.skip()?,
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn an_event_may_have_happened_until_the_end_of_its_second() {
+        let at = |milliseconds| UNIX_EPOCH + Duration::from_millis(milliseconds);
+        for (date, until) in [(1_796_049_166_000, 1_796_049_166_999), (1_796_049_166_250, 1_796_049_166_250)] {
+            let latest = latest(NumericDate::from(at(date)));
+            assert_eq!(NumericDate::from(latest), NumericDate::from(at(until)));
+            // As tokens are compared: in whole seconds.
+            assert_eq!(NumericDate::from(latest).seconds().floor(), 1_796_049_166.0);
+        }
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::feeds::event_claims::{Claim, EventClaims};
+use crate::feeds::event_claims::{Claim, EventClaims, latest};
 use crate::feeds::event_message::{EventMessage, LEEWAY};
 use crate::feeds::message_error::MessageError;
 use crate::revocation::Revocation;
@@ -51,7 +51,7 @@ impl Logout {
             Ends::Session { sid } => Revocation::session(issuer, sid),
             Ends::Subject { sub } => Revocation::subject(issuer, sub),
         };
-        revocation.at(self.at.into())
+        revocation.at(latest(self.at))
     }
 }
 

@@ -40,7 +40,7 @@ impl EventKind {
                 }
                 Ok(Self::Verification(state))
             }
-            ("ssf" | "sse" | "risc", "stream-updated") => match text(event, "status")? {
+            ("ssf" | "sse" | "risc", "stream-updated") => match status(event)? {
                 Some("enabled") => Ok(Self::StreamUpdated(StreamState::Enabled)),
                 Some("paused") => Ok(Self::StreamUpdated(StreamState::Paused)),
                 Some("disabled") => Ok(Self::StreamUpdated(StreamState::Disabled)),
@@ -51,10 +51,50 @@ impl EventKind {
     }
 }
 
+/// Keycloak has an object here, with the status and the reason for it.
+fn status(event: &Map<String, Value>) -> Result<Option<&str>, MessageError> {
+    match event.get("status") {
+        Some(Value::Object(status)) => text(status, "status"),
+        _ => text(event, "status"),
+    }
+}
+
+/// A member that may be absent, or `null`.
 fn text<'e>(event: &'e Map<String, Value>, member: &'static str) -> Result<Option<&'e str>, MessageError> {
     match event.get(member) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(MessageError::EventMember { member }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kind(name: &str, event: &Value) -> Result<EventKind, MessageError> {
+        EventKind::of(&format!("{PREFIX}{name}"), event.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn the_status_of_a_stream_is_a_text_or_an_object_with_it() {
+        let name = "ssf/event-type/stream-updated";
+        for status in [json!("paused"), json!({ "status": "paused", "reason": "maintenance" })] {
+            assert_eq!(kind(name, &json!({ "status": status })), Ok(EventKind::StreamUpdated(StreamState::Paused)));
+        }
+        let error = Err(MessageError::EventMember { member: "status" });
+        for event in [json!({}), json!({ "status": null }), json!({ "status": {} }), json!({ "status": "asleep" })] {
+            assert_eq!(kind(name, &event), error);
+        }
+    }
+
+    #[test]
+    fn a_state_may_be_null() {
+        let name = "ssf/event-type/verification";
+        for event in [json!({}), json!({ "state": null })] {
+            assert_eq!(kind(name, &event), Ok(EventKind::Verification(None)));
+        }
     }
 }

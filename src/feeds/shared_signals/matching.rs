@@ -6,6 +6,9 @@ use std::time::SystemTime;
 use super::subject::{Identifier, Subject};
 use crate::revocation::Revocation;
 
+/// The session by which Keycloak names all sessions of a user.
+const ALL_SESSIONS: &str = "ALL";
+
 /// Whom a feed may speak for, and what it has to understand.
 pub(super) struct Matching {
     /// The transmitter's own `iss`.
@@ -58,7 +61,8 @@ impl Matching {
     /// application of a user is the user. Without a user and a session nothing is revoked: a tenant or a device names no tokens.
     fn complex(&self, members: &BTreeMap<String, Vec<Identifier>>, until: SystemTime) -> Matched {
         let is_understood = |name: &str| ["user", "session"].contains(&name);
-        let sessions = members.get("session").map(|session| session.iter().filter_map(sid).collect::<Vec<_>>());
+        let session = members.get("session").filter(|session| !is_all(session));
+        let sessions = session.map(|session| session.iter().filter_map(sid).collect::<Vec<_>>());
         let is_lost =
             |name: &str| !is_understood(name) || (name == "session" && sessions.as_ref().is_some_and(Vec::is_empty));
         let not_understood = self.critical.iter().find(|name| members.contains_key(&***name) && is_lost(name));
@@ -100,10 +104,38 @@ impl Matching {
     }
 }
 
+/// Whether it is as if there were no session.
+fn is_all(session: &[Identifier]) -> bool {
+    matches!(session, [Identifier::Opaque(id)] if id == ALL_SESSIONS)
+}
+
 /// The `sid` of a session.
 fn sid(identifier: &Identifier) -> Option<&str> {
     match identifier {
         Identifier::Opaque(sid) => Some(sid),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_sessions_of_a_user_are_the_user() {
+        let issuer = "https://login.example.com";
+        let matching = Matching { issuer: issuer.into(), other_issuers: Vec::new(), critical: vec!["session".into()] };
+        let matched = |json| matching.matched(&Subject::parse(&json).expect("a subject"), UNIX_EPOCH);
+        let user = json!({ "format": "iss_sub", "iss": issuer, "sub": "alice" });
+        let all = json!({ "format": "opaque", "id": "ALL" });
+        let found = matched(json!({ "format": "complex", "user": user, "session": all, "device": null }));
+        assert_eq!(found.revocations, [Revocation::subject(issuer, "alice").at(UNIX_EPOCH)]);
+        // Not those of everybody.
+        let found = matched(json!({ "format": "complex", "session": all }));
+        assert!(found.revocations.is_empty() && found.is_unmatched);
     }
 }

@@ -25,7 +25,8 @@ use crate::server::check_audience;
 /// | `stream-updated` | [`FeedStatus::stream_state`](crate::revocation::FeedStatus::stream_state) |
 /// | any other | none, and the transmitter gets 202 |
 ///
-/// When the event happened is its `event_timestamp`, else `toe`, else `iat`. The future counts as now.
+/// When the event happened is its `event_timestamp`, in seconds or in milliseconds (as Okta has it), else `toe`, else `iat`. The future counts as
+/// now.
 ///
 /// # Subjects
 ///
@@ -38,6 +39,7 @@ use crate::server::check_audience;
 /// | `jwt_id` | the [token](Revocation::token) |
 /// | `aliases` | each of them |
 /// | `complex` with `user` and `session` | the [session of that user](Revocation::session_of); the `id` of an `opaque` session is the `sid` |
+/// | … whose session is the text `ALL`, as Keycloak names all sessions of a user | the user |
 /// | … with `session` | the [session](Revocation::session) of the transmitter's issuer |
 /// | … with `user`, and perhaps `device`, `tenant` and others | the user |
 /// | … without `user` and `session` | nothing: it counts as unmatched |

@@ -49,7 +49,8 @@ impl Subject {
 
     fn complex<'m>(members: impl IntoIterator<Item = (&'m String, &'m Value)>) -> Result<Self, SubjectError> {
         let mut parts = BTreeMap::new();
-        for (name, json) in members {
+        // Some write what is absent as `null`.
+        for (name, json) in members.into_iter().filter(|(_, json)| !json.is_null()) {
             let Value::Object(members) = json else { return Err(SubjectError::NoFormat) };
             let format = format_of(members)?.ok_or(SubjectError::NoFormat)?;
             if format == "complex" {
