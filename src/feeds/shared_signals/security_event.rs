@@ -31,6 +31,7 @@ impl SecurityEvent {
                 return Err(MessageError::Forbidden { claim });
             }
         }
+        // SSF 1.0 §4.2.1: several are one event by several names. Two that differ must not be half carried out, so one is demanded.
         let events = claims.events()?;
         let found = events.len();
         let (Some((event_type, event)), 1) = (events.into_iter().next(), found) else {

@@ -47,9 +47,13 @@ use crate::server::check_audience;
 ///
 /// # Answers
 ///
-/// 202 once all revocations are made and stored. 400 with JSON for a bad message (RFC 8935 §2.4): `invalid_request`, `invalid_key`, `invalid_issuer`,
-/// `invalid_audience` or `authentication_failed`. 405, 408 (the body took longer than 10 seconds), 413 (it has more than 64 KiB) and 429 (64 messages at once).
-/// 503 with `Retry-After` while the transmitter's keys, the store or the application's `resolve_subjects` are unavailable, or the table is full.
+/// | status | when |
+/// |---|---|
+/// | 202 | all revocations are made and stored, or there are none |
+/// | 400 with JSON (RFC 8935 §2.4) | the message is bad: `invalid_request`, `invalid_key`, `invalid_issuer`, `invalid_audience` or `authentication_failed` |
+/// | 405, 408, 413 | it is no POST; its body took longer than 10 seconds; it has more than 64 KiB |
+/// | 429 with `Retry-After` | there are 64 messages already, or too many keys were tried or asked for |
+/// | 503 with `Retry-After` | the transmitter's keys, the store or `resolve_subjects` are unavailable, or the table of revocations is full |
 #[derive(Clone)]
 #[must_use = "`receiver` makes the service"]
 pub struct SharedSignals {
@@ -105,7 +109,8 @@ impl SharedSignals {
     /// The `critical_subject_members` of the transmitter's metadata: members of complex subjects without which an event must not be
     /// interpreted.
     ///
-    /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is acknowledged and discarded (SSF 1.0 §9).
+    /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is
+    /// acknowledged and discarded (SSF 1.0 §3.6).
     ///
     /// Default: none.
     pub fn critical_subject_members(self, members: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -115,8 +120,8 @@ impl SharedSignals {
     /// Asks the application about subjects that tokens are not compared with, such as email addresses: it gives the revocations, or
     /// none. An error, or no answer within 10 seconds, is 503 for the transmitter, which sends the event again.
     ///
-    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak for. It may be called more than once for an event. It may revoke
-    /// tokens of any issuer.
+    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak
+    /// for. It may be called more than once for an event. It may revoke tokens of any issuer.
     ///
     /// ```
     /// use tower_bearer::feeds::{SharedSignals, UnmatchedSubject};
