@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Value, json};
 use tower_bearer::Issuer;
 use tower_bearer::feeds::{BackChannelLogout, InvalidFeed, SharedSignals, UnmatchedSubject};
@@ -169,4 +170,26 @@ async fn settings_that_cannot_be_meant_are_errors() {
         assert!(BackChannelLogout::from_issuer(issuer_of(&issuer), client).receiver(&revocations).is_err(), "{client}");
     }
     assert!(revocations.status().is_empty(), "a feed that cannot be is none");
+}
+
+/// Events of authentik have `JWT`. Without a type `events` tells, and no access token has that.
+#[tokio::test]
+async fn a_type_of_any_jwt_is_accepted_if_it_is_said() {
+    for accepts in [false, true] {
+        let feeds = FeedRig::with(|signals| if accepts { signals.accept_any_jwt_type() } else { signals });
+        for set in [feeds.set("alice").header("typ", "JWT"), feeds.set("alice").without_header("typ")] {
+            let status = feeds.push(&set).await.status;
+            assert_eq!(status, if accepts { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST });
+        }
+        assert_eq!(feeds.accepts(&feeds.rig.token(-60.0)).await, !accepts);
+        for other in [
+            feeds.rig.token(-60.0).header("typ", "JWT").audience(SSF),
+            feeds.rig.token(-60.0).without_header("typ").audience(SSF).claim("events", json!({})),
+            feeds.set("bob").header("typ", "at+jwt"),
+            feeds.set("bob").header("typ", "logout+jwt"),
+            feeds.logout_token().header("typ", "JWT").audience(SSF).subject("bob"),
+        ] {
+            feeds.push(&other).await.assert_bad_set("another JWT", "invalid_request");
+        }
+    }
 }

@@ -39,29 +39,21 @@ const RETRY_AFTER_RESOLVING: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct SharedSignalsReceiver(Arc<Inner>);
 
-struct Inner {
-    issuer: FeedIssuer,
-    audience: Box<str>,
-    bearer_token: Option<BearerToken>,
-    matching: Matching,
-    resolver: Option<Resolver>,
-    revocations: Revocations,
-    feed: Arc<Feed>,
-    inbox: Inbox,
+pub(super) struct Inner {
+    pub(super) issuer: FeedIssuer,
+    pub(super) audience: Box<str>,
+    pub(super) accepts_any_jwt_type: bool,
+    pub(super) bearer_token: Option<BearerToken>,
+    pub(super) matching: Matching,
+    pub(super) resolver: Option<Resolver>,
+    pub(super) revocations: Revocations,
+    pub(super) feed: Arc<Feed>,
+    pub(super) inbox: Inbox,
 }
 
 impl SharedSignalsReceiver {
-    pub(super) fn new(
-        issuer: FeedIssuer,
-        audience: Box<str>,
-        bearer_token: Option<BearerToken>,
-        matching: Matching,
-        resolver: Option<Resolver>,
-        revocations: Revocations,
-        feed: Arc<Feed>,
-    ) -> Self {
-        let inbox = Inbox::default();
-        Self(Arc::new(Inner { issuer, audience, bearer_token, matching, resolver, revocations, feed, inbox }))
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
     }
 }
 
@@ -132,7 +124,7 @@ impl Inner {
     fn expected(&self) -> Expected<'_> {
         Expected {
             typ: TYPE,
-            is_typ_optional: false,
+            is_typ_optional: self.accepts_any_jwt_type,
             issuer: &self.issuer.name,
             audience: &self.audience,
             algorithms: self.issuer.algorithms,

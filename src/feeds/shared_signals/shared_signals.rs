@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::bearer_token::BearerToken;
 use super::matching::Matching;
-use super::receiver::SharedSignalsReceiver;
+use super::receiver::{Inner, SharedSignalsReceiver};
 use super::resolver::Resolver;
 use super::unmatched_subject::UnmatchedSubject;
 use crate::Issuer;
 use crate::feeds::feed_issuer::FeedIssuer;
+use crate::feeds::inbox::Inbox;
 use crate::feeds::invalid_feed::InvalidFeed;
 use crate::issuer::ConfigError;
 use crate::revocation::{FeedKind, FeedSettings, Revocation, Revocations};
@@ -62,6 +63,7 @@ pub struct SharedSignals {
     bearer_token: Result<Option<BearerToken>, InvalidFeed>,
     other_issuers: Vec<Box<str>>,
     critical: Vec<Box<str>>,
+    accepts_any_jwt_type: bool,
     resolver: Option<Resolver>,
     silent_after: Option<Duration>,
     refuse_when_stale: Option<Duration>,
@@ -81,6 +83,7 @@ impl SharedSignals {
             bearer_token: Ok(None),
             other_issuers: Vec::new(),
             critical: Vec::new(),
+            accepts_any_jwt_type: false,
             resolver: None,
             silent_after: None,
             refuse_when_stale: None,
@@ -115,6 +118,15 @@ impl SharedSignals {
     /// Default: none.
     pub fn critical_subject_members(self, members: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { critical: members.into_iter().map(|member| member.into().into()).collect(), ..self }
+    }
+
+    /// Accepts events without a `typ`, or with `JWT`: for authentik, and for others that write no type of their own.
+    ///
+    /// An access token or an ID token of the same issuer does not pass for an event all the same: it has an `exp` and no `events`.
+    ///
+    /// Default: `typ` has to be `secevent+jwt` (RFC 8417 §2.3, SSF 1.0 §4.1.1).
+    pub fn accept_any_jwt_type(self) -> Self {
+        Self { accepts_any_jwt_type: true, ..self }
     }
 
     /// Asks the application about subjects that tokens are not compared with, such as email addresses: it gives the revocations, or
@@ -194,9 +206,17 @@ impl SharedSignals {
         };
         let matching =
             Matching { issuer: issuer.name.clone(), other_issuers: self.other_issuers, critical: self.critical };
-        let (audience, resolver) = (self.audience.into(), self.resolver);
-        let feed = revocations.add_feed(settings);
-        Ok(SharedSignalsReceiver::new(issuer, audience, bearer_token, matching, resolver, revocations.clone(), feed))
+        Ok(SharedSignalsReceiver::new(Inner {
+            issuer,
+            audience: self.audience.into(),
+            accepts_any_jwt_type: self.accepts_any_jwt_type,
+            bearer_token,
+            matching,
+            resolver: self.resolver,
+            revocations: revocations.clone(),
+            feed: revocations.add_feed(settings),
+            inbox: Inbox::default(),
+        }))
     }
 }
 
