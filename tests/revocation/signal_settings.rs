@@ -89,7 +89,9 @@ async fn an_application_that_does_not_answer_is_waited_for_for_ten_seconds() {
     assert_eq!(start.elapsed().as_secs(), 10);
 }
 
-/// Row R2: the token, and not more than it, decides whether anything is read.
+/// Row R2.
+///
+/// The token, and not more than it, decides whether anything is read.
 #[tokio::test]
 async fn the_bearer_token_of_the_transmitter_comes_first() {
     let feeds = FeedRig::with(|signals| signals.bearer_token("gX1fBat3bV"));

@@ -198,7 +198,9 @@ async fn every_good_event_is_a_sign_of_life_and_no_other_is() {
     }
 }
 
-/// Rows R2, R10: on this node.
+/// Rows R2, R10.
+///
+/// On this node.
 #[tokio::test]
 async fn the_first_request_after_each_of_many_events_is_refused() {
     let feeds = FeedRig::new();

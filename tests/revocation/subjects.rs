@@ -141,7 +141,9 @@ async fn a_session_of_a_user_counts_from_when_it_ended() {
     }
 }
 
-/// Row R7: each name of the user.
+/// Row R7.
+///
+/// Each name of the user.
 #[tokio::test]
 async fn a_session_of_a_user_of_several_issuers_is_that_of_the_feeds_own() {
     let mut entries = Vec::new();
