@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_bearer::Issuer;
 use tower_bearer::feeds::{BackChannelLogout, InvalidFeed, SharedSignals, UnmatchedSubject};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::revocation::{FeedKind, Revocation, Revocations};
-use tower_bearer::testing::push_request;
+use tower_bearer::testing::{TokenBuilder, push_request};
 
-use super::LIFE;
-use super::feed_rig::{CAEP, CLIENT, FeedRig, RISC, SSF, iss_sub, issuer_of};
+use super::feed_rig::{CAEP, CLIENT, FeedRig, RISC, SSF, iss_sub, issuer_of, send};
+use super::{LIFE, Rig};
 use crate::harness::small_issuer;
 
 /// Rows R4, R7.
@@ -192,6 +194,37 @@ async fn a_type_of_any_jwt_is_accepted_if_it_is_said() {
             feeds.logout_token().header("typ", "JWT").audience(SSF).subject("bob"),
         ] {
             feeds.push(&other).await.assert_bad_set("another JWT", "invalid_request");
+        }
+    }
+}
+
+/// The identifier of the transmitter is not always that of the authorization server.
+#[tokio::test]
+async fn subjects_without_an_issuer_may_be_another_issuers() {
+    for is_set in [false, true] {
+        let transmitter = small_issuer();
+        let rig = Rig::new();
+        let tokens_of = rig.issuer.url().to_owned();
+        let signals = SharedSignals::from_issuer(issuer_of(&transmitter), SSF);
+        let signals = if is_set { signals.subjects_without_issuer_of(&tokens_of) } else { signals };
+        let app = Router::new().route_service("/ssf", signals.receiver(&rig.revocations).unwrap());
+        let push = async |subject: Value| {
+            let event = transmitter.security_event(SSF, &format!("{CAEP}session-revoked"), json!({}));
+            let request = push_request(&event.claim("sub_id", subject).claim("iat", rig.now()).sign()).map(Body::from);
+            assert_eq!(send(&app, "/ssf", request).await.status, StatusCode::ACCEPTED);
+        };
+        let opaque = |id: &str| json!({ "format": "opaque", "id": id });
+        push(opaque("bob")).await;
+        push(json!({ "format": "complex", "session": opaque("t") })).await;
+        push(iss_sub(&rig.issuer, "zoe")).await;
+        // Of the transmitter's own issuer, for which it speaks all the same.
+        push(iss_sub(&transmitter, "alice")).await;
+        let accepts = async |token: &TokenBuilder| rig.api.verify(&token.sign()).await.is_ok();
+        assert!(accepts(&rig.token(-60.0)).await);
+        for token in
+            [rig.token(-60.0).subject("bob"), rig.token(-60.0).claim("sid", "t"), rig.token(-60.0).subject("zoe")]
+        {
+            assert_eq!(accepts(&token).await, !is_set, "{token:?}");
         }
     }
 }

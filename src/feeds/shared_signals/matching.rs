@@ -11,9 +11,9 @@ const ALL_SESSIONS: &str = "ALL";
 
 /// Whom a feed may speak for, and what it has to understand.
 pub(super) struct Matching {
-    /// The transmitter's own `iss`.
+    /// The issuer of subjects that name none.
     pub(super) issuer: Box<str>,
-    /// The other issuers whose subjects it may name.
+    /// The other issuers whose subjects the transmitter may name.
     pub(super) other_issuers: Vec<Box<str>>,
     /// The members of a complex subject that the transmitter calls critical.
     pub(super) critical: Vec<Box<str>>,

@@ -62,6 +62,7 @@ pub struct SharedSignals {
     audience: String,
     bearer_token: Result<Option<BearerToken>, InvalidFeed>,
     other_issuers: Vec<Box<str>>,
+    default_issuer: Option<Box<str>>,
     critical: Vec<Box<str>>,
     accepts_any_jwt_type: bool,
     resolver: Option<Resolver>,
@@ -82,6 +83,7 @@ impl SharedSignals {
             audience: audience.into(),
             bearer_token: Ok(None),
             other_issuers: Vec::new(),
+            default_issuer: None,
             critical: Vec::new(),
             accepts_any_jwt_type: false,
             resolver: None,
@@ -107,6 +109,14 @@ impl SharedSignals {
     pub fn subjects_of(mut self, issuer: impl Into<String>) -> Self {
         self.other_issuers.push(issuer.into().into());
         self
+    }
+
+    /// Takes subjects and sessions without an issuer, as in `{"format": "opaque", "id": …}`, for those of this issuer, and lets the transmitter
+    /// speak for it: for a transmitter whose identifier is not the `iss` of the access tokens, such as authentik.
+    ///
+    /// Default: they are of the transmitter's own.
+    pub fn subjects_without_issuer_of(self, issuer: impl Into<String>) -> Self {
+        Self { default_issuer: Some(issuer.into().into()), ..self }
     }
 
     /// The `critical_subject_members` of the transmitter's metadata: members of complex subjects without which an event must not be
@@ -189,7 +199,7 @@ impl SharedSignals {
     pub fn receiver(self, revocations: &Revocations) -> Result<SharedSignalsReceiver, InvalidFeed> {
         let issuer = FeedIssuer::new(&self.issuer, revocations.shared_clock())?;
         check_audience(&self.audience)?;
-        for other in &self.other_issuers {
+        for other in self.other_issuers.iter().chain(&self.default_issuer) {
             ConfigError::check_issuer(other)?;
         }
         let bearer_token = self.bearer_token?;
@@ -204,8 +214,10 @@ impl SharedSignals {
             silent_after: self.silent_after,
             refuse_when_stale: self.refuse_when_stale,
         };
-        let matching =
-            Matching { issuer: issuer.name.clone(), other_issuers: self.other_issuers, critical: self.critical };
+        let mut other_issuers = self.other_issuers;
+        other_issuers.push(issuer.name.clone());
+        let default_issuer = self.default_issuer.unwrap_or_else(|| issuer.name.clone());
+        let matching = Matching { issuer: default_issuer, other_issuers, critical: self.critical };
         Ok(SharedSignalsReceiver::new(Inner {
             issuer,
             audience: self.audience.into(),
