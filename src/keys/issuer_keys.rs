@@ -10,9 +10,8 @@ use super::key_trials::KeyTrials;
 use super::pending::PendingLookups;
 use super::persistence::{self, HeldKeys, RawKeySet};
 use super::schedule::RefreshSchedule;
-use super::settled_until::SettledUntil;
 use super::source::{Fetched, KeySource, Validators};
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, SettledUntil};
 use crate::jose::{JwkSet, KeyPurpose};
 use crate::metrics;
 

@@ -69,7 +69,6 @@ mod running_fetch;
 mod schedule;
 mod seed;
 mod seed_age;
-mod settled_until;
 mod source;
 mod status;
 mod store;

@@ -14,10 +14,9 @@ use super::key_trials::KeyTrials;
 use super::pending::{PendingLookup, PendingLookups};
 use super::refresh_task::RefreshTask;
 use super::schedule::RefreshSchedule;
-use super::settled_until::SettledUntil;
 use super::source::KeySource;
 use super::status::IssuerStatus;
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, SettledUntil};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity, KeyPurpose};
 
 /// The time to the next look-up when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.

@@ -12,6 +12,8 @@
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
 //! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |
+//! | [`tower_bearer_revocation_events_total`](REVOCATION_EVENTS) | counter | `feed`, `issuer`, `outcome` | events that a [feed](crate::revocation::FeedKind::name) of revocations has received, by what has [become](crate::revocation::EventOutcome::name) of them |
+//! | [`tower_bearer_revocation_feed_timestamp_seconds`](REVOCATION_FEED_TIMESTAMP) | gauge | `feed`, `issuer` | when a feed was last heard, in seconds since 1970; the `issuer` of a shared store is empty |
 //!
 //! What to look at:
 //!
@@ -19,6 +21,7 @@
 //! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer cannot be reached: its keys age
 //! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or about to be
 //! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are refused: alert
+//! time() - tower_bearer_revocation_feed_timestamp_seconds{feed="store"} > 10 # revocations of other processes are missing
 //! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # forgeries, or a key was replaced
 //! ```
 //!
@@ -43,6 +46,10 @@ pub const KEYS: &str = "tower_bearer_keys";
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
 /// Opaque tokens that their issuer was asked about, by `issuer` and `result`.
 pub const INTROSPECTIONS: &str = "tower_bearer_introspections_total";
+/// Events of the feeds of revocations, by `feed`, `issuer` and `outcome`.
+pub const REVOCATION_EVENTS: &str = "tower_bearer_revocation_events_total";
+/// When a feed of revocations was last heard, by `feed` and `issuer`.
+pub const REVOCATION_FEED_TIMESTAMP: &str = "tower_bearer_revocation_feed_timestamp_seconds";
 
 /// Describes every metric to the installed recorder.
 ///
@@ -53,6 +60,8 @@ pub fn describe() {
     describe_counter!(REFUSALS, "Requests that were refused, by kind");
     describe_counter!(TOKEN_CACHE, "Good tokens, by whether they were remembered");
     describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");
+    describe_counter!(REVOCATION_EVENTS, "Events of the feeds of revocations, by outcome");
+    describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a feed of revocations was last heard, since 1970");
     describe_gauge!(KEYS, "Usable keys of an issuer");
     describe_gauge!(KEYS_TIMESTAMP, Unit::Seconds, "When the keys of an issuer were current, since 1970");
 }
@@ -90,8 +99,7 @@ pub(crate) fn keys_fetched(issuer: &str, keys: usize, at: SystemTime) {
 /// The same, without a fetch: an earlier process had the keys.
 pub(crate) fn keys_held(issuer: &str, keys: usize, at: SystemTime) {
     gauge!(KEYS, "issuer" => issuer.to_owned()).set(u32::try_from(keys).unwrap_or(u32::MAX));
-    let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(at);
+    gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(seconds(at));
 }
 
 /// An issuer has answered what an opaque token is.
@@ -113,4 +121,19 @@ fn introspection(issuer: &str, result: &'static str) {
 
 pub(crate) fn keys_not_fetched(issuer: &str) {
     counter!(KEY_FETCHES, "issuer" => issuer.to_owned(), "result" => "failure").increment(1);
+}
+
+/// A feed of revocations has received an event.
+#[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+pub(crate) fn revocation_event(feed: &'static str, issuer: &str, outcome: &'static str) {
+    counter!(REVOCATION_EVENTS, "feed" => feed, "issuer" => issuer.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// A feed of revocations was heard at the time `at`.
+pub(crate) fn revocation_feed_heard(feed: &'static str, issuer: &str, at: SystemTime) {
+    gauge!(REVOCATION_FEED_TIMESTAMP, "feed" => feed, "issuer" => issuer.to_owned()).set(seconds(at));
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -25,3 +25,8 @@ pub(crate) fn introspected(_issuer: &str) {}
 pub(crate) fn introspection_failed(_issuer: &str) {}
 
 pub(crate) fn keys_not_fetched(_issuer: &str) {}
+
+#[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+pub(crate) fn revocation_event(_feed: &'static str, _issuer: &str, _outcome: &'static str) {}
+
+pub(crate) fn revocation_feed_heard(_feed: &'static str, _issuer: &str, _at: SystemTime) {}

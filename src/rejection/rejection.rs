@@ -54,6 +54,10 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::ReplayStoreUnavailable) }
     }
 
+    pub(crate) fn revocations_unavailable(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::RevocationsUnavailable) }
+    }
+
     pub(crate) fn introspection_unavailable(retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::IntrospectionUnavailable) }
     }
@@ -135,7 +139,8 @@ impl Rejection {
             RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable
             | RejectionKind::IntrospectionUnavailable
-            | RejectionKind::ReplayStoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | RejectionKind::ReplayStoreUnavailable
+            | RejectionKind::RevocationsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             RejectionKind::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -202,6 +207,7 @@ impl Rejection {
             | RejectionKind::KeysUnavailable
             | RejectionKind::IntrospectionUnavailable
             | RejectionKind::ReplayStoreUnavailable
+            | RejectionKind::RevocationsUnavailable
             | RejectionKind::TooManyRequests
             | RejectionKind::Unprotected => None,
         }

@@ -40,6 +40,9 @@ pub enum RejectionKind {
     /// The store that detects replayed DPoP proofs is full, or does not answer: 503 with `Retry-After`. Token and proof may be valid, so
     /// there is no error code that would make the client discard them.
     ReplayStoreUnavailable,
+    /// A feed of revocations has been silent for longer than its limit, so the token may be revoked: 503 with `Retry-After`. The token may be valid,
+    /// so there is no error code that would make the client discard it.
+    RevocationsUnavailable,
     /// A bound of this server is reached, so the token or its proof is not checked to the end: 429 with `Retry-After`. The token
     /// may be valid, so there is no error code that would make the client discard it.
     TooManyRequests,
@@ -51,7 +54,7 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
-    /// `invalid_message`, `message_too_long`, `unknown_session`, `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `invalid_message`, `message_too_long`, `unknown_session`, `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `revocations_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -69,6 +72,7 @@ impl RejectionKind {
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::ReplayStoreUnavailable => "replay_store_unavailable",
+            Self::RevocationsUnavailable => "revocations_unavailable",
             Self::TooManyRequests => "too_many_requests",
             Self::Unprotected => "unprotected",
         }

@@ -8,14 +8,14 @@
 //! use tower_bearer::revocation::{Revocation, Revocations};
 //! use tower_bearer::{Issuer, ResourceServer};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let revocations = Revocations::new(Duration::from_secs(60 * 60)); // no token of the issuer lives longer
 //! let api = ResourceServer::builder("https://api.example.com")
 //!     .trust(Issuer::discover("https://login.example.com")?)
 //!     .revocations(revocations.clone())
 //!     .build()?;
 //! // Whenever a user signs out everywhere:
-//! revocations.revoke(&Revocation::subject("https://login.example.com", "alice"))?;
+//! revocations.revoke(&Revocation::subject("https://login.example.com", "alice")).await?;
 //! # Ok(()) }
 //! ```
 //!
@@ -39,16 +39,32 @@
 //! Last: after the token is validated, after every wait for keys, for the issuer's answer about an opaque token or for the store of DPoP
 //! proofs, and immediately before the request goes on. So a request that waits while its token is revoked is refused.
 
+mod feed;
+mod feed_status;
+mod follower;
 #[expect(clippy::module_inception, reason = "it says what is revoked")]
 mod revocation;
+mod revocation_record;
+mod revocation_store;
+mod revocation_store_error;
+mod revocation_table;
 mod revocations;
 mod revocations_full;
+mod revoke_error;
 mod table;
 mod token_facts;
 
+pub use feed_status::{EventOutcome, FeedKind, FeedStatus, StreamState};
+pub use follower::Follower;
 pub use revocation::Revocation;
+pub use revocation_record::{InvalidRecord, RevocationRecord};
+pub use revocation_store::{AppendFuture, FollowFuture, RevocationStore};
+pub use revocation_store_error::RevocationStoreError;
 pub use revocations::Revocations;
 pub use revocations_full::RevocationsFull;
+pub use revoke_error::RevokeError;
 
-pub(crate) use revocations::RevocationTable;
+#[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+pub(crate) use feed::{Feed, FeedSettings};
+pub(crate) use revocation_table::RevocationTable;
 pub(crate) use token_facts::{Issued, TokenFacts};

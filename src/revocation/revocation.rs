@@ -6,6 +6,7 @@ use std::time::SystemTime;
 /// | what is revoked | the tokens that are refused |
 /// |---|---|
 /// | [`session`](Self::session) | those with this `sid`, whenever they were issued: a session that has ended stays so |
+/// | [`session_of`](Self::session_of) | the same, and the subject's tokens without `sid` that were issued until [then](Self::at) |
 /// | [`token`](Self::token) | the one with this `jti` |
 /// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued until [then](Self::at). A user who signs in again gets tokens that are good |
 ///
@@ -21,6 +22,7 @@ pub struct Revocation {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Session(Box<str>),
+    SessionOf { sid: Box<str>, sub: Box<str> },
     Token(Box<str>),
     Subject(Box<str>),
     Client(Box<str>),
@@ -33,6 +35,15 @@ impl Revocation {
     /// Not every issuer writes `sid` into access tokens: [`subject`](Self::subject) works with all of them.
     pub fn session(issuer: &str, sid: &str) -> Self {
         Self::new(issuer, Target::Session(sid.into()))
+    }
+
+    /// All tokens of a session, and those tokens of its subject without `sid` that were issued until now: they may be of this session. The tokens of
+    /// the subject's other sessions stay good.
+    ///
+    /// It is right whether or not the issuer writes `sid` into access tokens. When more than 16 sessions of one subject are revoked in this
+    /// way, further ones count as [`subject`](Self::subject), which takes no more room.
+    pub fn session_of(issuer: &str, sid: &str, sub: &str) -> Self {
+        Self::new(issuer, Target::SessionOf { sid: sid.into(), sub: sub.into() })
     }
 
     /// One token, by its [`id`](crate::AccessToken::id) (`jti`).
@@ -78,6 +89,7 @@ impl fmt::Debug for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = match &self.target {
             Target::Session(_) => "session",
+            Target::SessionOf { .. } => "session_of",
             Target::Token(_) => "token",
             Target::Subject(_) => "subject",
             Target::Client(_) => "client",

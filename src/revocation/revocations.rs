@@ -1,38 +1,33 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
+use super::feed::FeedSettings;
+use super::feed_status::{FeedKind, FeedStatus};
+use super::follower::Follower;
 use super::revocation::Revocation;
-use super::revocations_full::RevocationsFull;
+use super::revocation_store::RevocationStore;
+use super::revocation_table::RevocationTable;
+use super::revoke_error::RevokeError;
 use super::table::Table;
-use super::token_facts::TokenFacts;
-use crate::clock::{Clock, Moment, SystemClock};
+use crate::clock::{Clock, SystemClock};
 
 /// How many revocations of one issuer are kept at a time.
 const DEFAULT_QUOTA: usize = 100_000;
-/// The largest leeway that a server may have.
-const MAX_LEEWAY: Duration = Duration::from_secs(60);
-/// The longest time for which the answer about an opaque token is remembered.
-const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
+/// After what silence a shared store shows as stale.
+const STORE_SILENT_AFTER: Duration = Duration::from_secs(10);
 
 /// The tokens that are revoked, for one server or for several: see the [module](super).
 ///
 /// It is a handle: clones share one table. Give a clone to each server that is to refuse the tokens, and keep one to
-/// [revoke](Self::revoke). The table is in memory, so it is empty after a restart, and every process has its own.
+/// [revoke](Self::revoke). The table is in memory, so it is empty after a restart, and every process has its own, unless they
+/// [share](Self::share) what they revoke.
 #[derive(Clone)]
-pub struct Revocations(Arc<RevocationTable>);
+pub struct Revocations(Arc<Inner>);
 
-/// The table that a handle shares with servers and their tokens.
-pub(crate) struct RevocationTable {
-    max_token_life: Duration,
-    table: RwLock<Table>,
-    /// It changes after the table does. It starts at one: nothing has been checked at zero.
-    epoch: AtomicU64,
-    changes: watch::Sender<()>,
-    clock: Arc<dyn Clock>,
+struct Inner {
+    table: Arc<RevocationTable>,
+    store: OnceLock<Arc<dyn RevocationStore>>,
 }
 
 impl Revocations {
@@ -60,7 +55,7 @@ impl Revocations {
     /// Default: 100,000.
     #[must_use]
     pub fn quota(self, revocations: usize) -> Self {
-        Self::with(self.0.max_token_life, revocations, Arc::clone(&self.0.clock))
+        Self::with(self.0.table.max_token_life(), revocations, Arc::clone(self.0.table.clock()))
     }
 
     /// The source of time: that of the servers, for tests.
@@ -70,25 +65,80 @@ impl Revocations {
     /// Default: the system's clock.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        let quota = self.0.read(Table::quota);
-        Self::with(self.0.max_token_life, quota, Arc::new(clock))
+        let quota = self.0.table.read(Table::quota);
+        Self::with(self.0.table.max_token_life(), quota, Arc::new(clock))
     }
 
-    /// Revokes tokens: when it returns, every request that begins is refused if it has one of them.
+    /// Revokes tokens: when it returns, every request that begins in this process is refused if it has one of them.
     ///
-    /// It never waits for I/O. Revoking the same again changes nothing.
+    /// The future completes at once, or when the [shared store](Self::share) has it. The other processes refuse the tokens a moment later. Revoking the
+    /// same again changes nothing.
     ///
     /// # Errors
     ///
-    /// If there are as many revocations of the issuer as the [quota](Self::quota) allows. Nothing is revoked then.
-    pub fn revoke(&self, revocation: &Revocation) -> Result<(), RevocationsFull> {
-        self.0.revoke(revocation)
+    /// [`RevokeError::Full`] if there are as many revocations of the issuer as the [quota](Self::quota) allows: nothing is revoked then.
+    /// [`RevokeError::Store`] if the shared store fails: the tokens are refused here and perhaps nowhere else.
+    pub fn revoke(&self, revocation: &Revocation) -> impl Future<Output = Result<(), RevokeError>> + Send + use<> {
+        let record = self.0.table.record(revocation);
+        let applied = self.0.table.apply(&record);
+        // Not before there is room: what no process can apply must not come to the others.
+        let appending = applied.as_ref().ok().and_then(|()| self.0.store.get()).map(|store| store.append(record));
+        async move {
+            applied?;
+            match appending {
+                Some(appending) => appending.await.map_err(RevokeError::Store),
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Shares the revocations with other processes: they refuse what is revoked here, and the other way round.
+    ///
+    /// It reads the store in a task of its own, from now on until the last handle and the last server with it are dropped. Until all that is in the store has been
+    /// read, a server with these revocations is [not ready](crate::ResourceServer::is_ready). It accepts tokens all the same, then and while the
+    /// store does not answer. [`share_and_refuse_when_stale`](Self::share_and_refuse_when_stale) is stricter.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or if the revocations are shared already.
+    #[must_use]
+    pub fn share(self, store: impl RevocationStore) -> Self {
+        self.share_with(store, None)
+    }
+
+    /// Shares the revocations as [`share`](Self::share) does, and refuses all tokens with 503 and `Retry-After` while revocations of other processes
+    /// may be missing: until the store has been read for the first time, and when nothing was heard of it for longer than `after`.
+    ///
+    /// It makes an outage of the store an outage of the service. A store says every second that it is there, so 5 seconds is a sensible
+    /// value; less than 3 is not.
+    ///
+    /// # Panics
+    ///
+    /// As [`share`](Self::share).
+    #[must_use]
+    pub fn share_and_refuse_when_stale(self, store: impl RevocationStore, after: Duration) -> Self {
+        self.share_with(store, Some(after))
+    }
+
+    fn share_with(self, store: impl RevocationStore, refuse_when_stale: Option<Duration>) -> Self {
+        let store: Arc<dyn RevocationStore> = Arc::new(store);
+        assert!(self.0.store.set(Arc::clone(&store)).is_ok(), "the revocations are shared already");
+        let silent_after = Some(STORE_SILENT_AFTER);
+        let feed = self.0.table.add_feed(FeedSettings { kind: FeedKind::Store, issuer: None, silent_after, refuse_when_stale });
+        tokio::spawn(store.follow(Follower::new(&self.0.table, feed)));
+        self
+    }
+
+    /// How the feeds are doing: what pushes revocations to this process, and the shared store. Cheap enough to be read every second.
+    #[must_use]
+    pub fn status(&self) -> Vec<FeedStatus> {
+        self.0.table.status()
     }
 
     /// How many revocations are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.read(Table::len)
+        self.0.table.read(Table::len)
     }
 
     /// Whether nothing is revoked.
@@ -98,98 +148,22 @@ impl Revocations {
     }
 
     pub(crate) fn table(&self) -> Arc<RevocationTable> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.0.table)
+    }
+
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+    pub(crate) fn add_feed(&self, settings: FeedSettings) -> Arc<super::feed::Feed> {
+        self.0.table.add_feed(settings)
     }
 
     fn with(max_token_life: Duration, quota: usize, clock: Arc<dyn Clock>) -> Self {
-        let mut key = [0; 16];
-        aws_lc_rs::rand::fill(&mut key).expect("the system has random bytes");
-        // A token may be issued a leeway ahead of its revocation, by the issuer's clock, and is accepted for a leeway after it expires.
-        let lifetime = max_token_life.max(MAX_ANSWER_LIFE).saturating_add(2 * MAX_LEEWAY);
-        let table = Table::new(&key, lifetime, quota, clock.monotonic());
-        Self(Arc::new(RevocationTable {
-            max_token_life,
-            table: RwLock::new(table),
-            epoch: AtomicU64::new(1),
-            changes: watch::Sender::new(()),
-            clock,
-        }))
-    }
-}
-
-impl RevocationTable {
-    pub(crate) fn max_token_life(&self) -> Duration {
-        self.max_token_life
-    }
-
-    /// A number that changes with the table. A token that was not revoked at this number is not revoked as long as it stays the same.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    /// The number of a table in which the token is not revoked; `None` if it is.
-    pub(crate) fn epoch_without(&self, token: &TokenFacts<'_>) -> Option<u64> {
-        // The number is read with the table: what is added afterwards changes it.
-        self.read(|table| (!table.holds(token)).then(|| self.epoch()))
-    }
-
-    #[cfg(feature = "introspection")]
-    pub(crate) fn holds(&self, token: &TokenFacts<'_>) -> bool {
-        self.read(|table| table.holds(token))
-    }
-
-    /// Completes after the next change of the table that comes after this call.
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
-    }
-
-    fn revoke(&self, revocation: &Revocation) -> Result<(), RevocationsFull> {
-        let now = Moment::of(&*self.clock);
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        if table.add(revocation, now)? {
-            // With the table, so that a token that is looked up at the new number finds the new entry.
-            self.epoch.fetch_add(1, Ordering::Release);
-            drop(table);
-            self.changes.send_replace(());
-        }
-        Ok(())
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
-        read(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+        let table = Arc::new(RevocationTable::new(max_token_life, quota, clock));
+        Self(Arc::new(Inner { table, store: OnceLock::new() }))
     }
 }
 
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Revocations").field("max_token_life", &self.0.max_token_life).field("len", &self.len()).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Otherwise a token could be looked up at the new number before the new entry is there, and pass from then on.
-    #[test]
-    fn the_epoch_changes_with_the_table_and_not_before() {
-        let revocations = Revocations::new(Duration::from_secs(60));
-        let table = revocations.table();
-        let reader = table.table.read().unwrap();
-        std::thread::scope(|threads| {
-            let revoking =
-                threads.spawn(|| revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap());
-            // It has the time to go as far as it can.
-            for _ in 0..10_000 {
-                std::thread::yield_now();
-            }
-            assert_eq!((table.epoch(), revoking.is_finished()), (1, false));
-            drop(reader);
-            revoking.join().unwrap();
-        });
-        assert_eq!((table.epoch(), revocations.len()), (2, 1));
-        // What changes nothing looks up no token again.
-        revocations.revoke(&Revocation::session("https://login.example.com", "s")).unwrap();
-        assert_eq!(table.epoch(), 2);
+        f.debug_struct("Revocations").field("max_token_life", &self.0.table.max_token_life()).field("len", &self.len()).finish()
     }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use siphasher::sip128::SipHasher24;
+use smallvec::{SmallVec, smallvec};
 
 use super::revocation::{Revocation, Target};
 use super::revocations_full::RevocationsFull;
@@ -12,6 +13,8 @@ use crate::clock::Moment;
 const BUCKET: Duration = Duration::from_secs(60);
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
+/// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
+const MAX_SESSIONS: u8 = 16;
 
 /// What is revoked: pure, with the time as an argument. The names themselves are not kept, only keyed hashes of 128 bits.
 pub(super) struct Table {
@@ -36,6 +39,16 @@ struct Entry {
     ends: End,
     issuer: u32,
     kind: Kind,
+    /// How many sessions of this subject are revoked, of an entry for the subject's tokens without one.
+    sessions: u8,
+}
+
+/// What a revocation adds to the table.
+struct Addition {
+    key: u128,
+    kind: Kind,
+    dead_until: f64,
+    ends: End,
 }
 
 /// A time by both clocks, in whole seconds, such as the end of an entry.
@@ -45,13 +58,15 @@ struct End {
     since_start: u64,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
 #[derive(Clone, Copy)]
 enum Kind {
     Session,
     Token,
     Subject,
+    /// The tokens of a subject that name no session.
+    SubjectWithoutSession,
     Client,
     Issuer,
 }
@@ -75,42 +90,105 @@ impl Table {
         self.quota
     }
 
-    /// Adds a revocation. Whether a token may be dead now that was not before: an entry only grows, so a repeated revocation, and one
-    /// that comes late, change nothing.
-    pub(super) fn add(&mut self, revocation: &Revocation, now: Moment) -> Result<bool, RevocationsFull> {
+    /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens, which are kept since it was `recorded`.
+    ///
+    /// Whether a token may be dead now that was not before: an entry only grows, so a repeated revocation, and one that comes late,
+    /// change nothing.
+    pub(super) fn add(
+        &mut self,
+        revocation: &Revocation,
+        at: SystemTime,
+        recorded: SystemTime,
+        now: Moment,
+    ) -> Result<bool, RevocationsFull> {
         self.purge(now, REMOVED_AT_A_TIME);
-        let issuer = &revocation.issuer;
-        let (kind, name) = kind_of(&revocation.target);
-        let at = revocation.at.map_or(now.wall, |at| at.min(now.wall));
-        let (dead_until, left) = match kind {
-            Kind::Session | Kind::Token => (f64::INFINITY, self.lifetime),
-            Kind::Subject | Kind::Client | Kind::Issuer => {
-                let passed = now.wall.duration_since(at).unwrap_or_default();
-                // All tokens that were issued until then have expired.
-                let Some(left) = self.lifetime.checked_sub(passed) else { return Ok(false) };
-                (seconds(at), left)
+        let issuer = self.number(&revocation.issuer);
+        let mut additions = self.additions(revocation, at, recorded, now);
+        if self.has_no_room_for(&additions, issuer) {
+            self.purge(now, usize::MAX);
+            additions = self.additions(revocation, at, recorded, now);
+            if self.has_no_room_for(&additions, issuer) {
+                return Err(RevocationsFull { quota: self.quota });
             }
+        }
+        let is_new_session = |addition: &Addition| {
+            matches!(addition.kind, Kind::Session) && !self.entries.contains_key(&addition.key)
         };
-        let ends = self.by_both_clocks(now).plus(left);
-        let key = self.key(issuer, kind, name);
+        let new_sessions = u8::from(additions.iter().any(is_new_session));
+        let mut grows = false;
+        for addition in additions {
+            grows |= self.insert(&addition, issuer, new_sessions);
+        }
+        Ok(grows)
+    }
+
+    /// The entries of a revocation, without those whose tokens have all expired.
+    fn additions(
+        &self,
+        revocation: &Revocation,
+        at: SystemTime,
+        recorded: SystemTime,
+        now: Moment,
+    ) -> SmallVec<[Addition; 2]> {
+        let issuer = &*revocation.issuer;
+        let names: SmallVec<[(Kind, &str); 2]> = match &revocation.target {
+            Target::Session(sid) => smallvec![(Kind::Session, &**sid)],
+            Target::SessionOf { sid, sub } => {
+                let session = if self.has_room_for_session(issuer, sid, sub) {
+                    (Kind::Session, &**sid)
+                } else {
+                    (Kind::Subject, &**sub)
+                };
+                smallvec![(Kind::SubjectWithoutSession, &**sub), session]
+            }
+            Target::Token(jti) => smallvec![(Kind::Token, &**jti)],
+            Target::Subject(sub) => smallvec![(Kind::Subject, &**sub)],
+            Target::Client(client_id) => smallvec![(Kind::Client, &**client_id)],
+            Target::Issuer => smallvec![(Kind::Issuer, "")],
+        };
+        let addition = |(kind, name)| {
+            let (dead_until, since) = match kind {
+                Kind::Session | Kind::Token => (f64::INFINITY, recorded),
+                Kind::Subject | Kind::SubjectWithoutSession | Kind::Client | Kind::Issuer => (seconds(at), at),
+            };
+            let left = match now.wall.duration_since(since) {
+                Ok(passed) => self.lifetime.checked_sub(passed)?,
+                Err(ahead) => self.lifetime.saturating_add(ahead.duration()),
+            };
+            Some(Addition { key: self.key(issuer, kind, name), kind, dead_until, ends: self.by_both_clocks(now).plus(left) })
+        };
+        names.into_iter().filter_map(addition).collect()
+    }
+
+    /// Whether the session has an entry, or may get one.
+    fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str) -> bool {
+        let subject = self.entries.get(&self.key(issuer, Kind::SubjectWithoutSession, sub));
+        subject.is_none_or(|subject| subject.sessions < MAX_SESSIONS)
+            || self.entries.contains_key(&self.key(issuer, Kind::Session, sid))
+    }
+
+    fn has_no_room_for(&self, additions: &[Addition], issuer: u32) -> bool {
+        let new = additions.iter().filter(|addition| !self.entries.contains_key(&addition.key)).count();
+        let held = self.counts[issuer as usize].iter().sum::<usize>();
+        new > 0 && held + new > self.quota
+    }
+
+    /// Inserts an entry, or prolongs it. Whether it concerns more tokens than before.
+    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8) -> bool {
+        let Addition { key, kind, dead_until, ends } = *addition;
+        let new_sessions = if matches!(kind, Kind::SubjectWithoutSession) { new_sessions } else { 0 };
         if let Some(entry) = self.entries.get_mut(&key) {
             let grows = dead_until > entry.dead_until;
             entry.dead_until = entry.dead_until.max(dead_until);
             // The bucket of the earlier end finds that the entry has not ended.
             entry.ends = entry.ends.latest(ends);
-            return Ok(grows);
-        }
-        let issuer = self.number(issuer);
-        if self.is_full(issuer) {
-            self.purge(now, usize::MAX);
-            if self.is_full(issuer) {
-                return Err(RevocationsFull { quota: self.quota });
-            }
+            entry.sessions = entry.sessions.saturating_add(new_sessions);
+            return grows;
         }
         self.counts[issuer as usize][kind as usize] += 1;
-        self.entries.insert(key, Entry { dead_until, ends, issuer, kind });
+        self.entries.insert(key, Entry { dead_until, ends, issuer, kind, sessions: new_sessions });
         self.buckets.entry(ends.bucket()).or_default().push(key);
-        Ok(true)
+        true
     }
 
     /// Whether the token is revoked.
@@ -121,6 +199,7 @@ impl Table {
             (Kind::Session, token.session),
             (Kind::Token, token.id),
             (Kind::Subject, Some(token.subject)),
+            (Kind::SubjectWithoutSession, Some(token.subject).filter(|_| token.session.is_none())),
             (Kind::Client, token.client),
             (Kind::Issuer, Some("")),
         ];
@@ -132,10 +211,6 @@ impl Table {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    fn is_full(&self, issuer: u32) -> bool {
-        self.counts[issuer as usize].iter().sum::<usize>() >= self.quota
     }
 
     /// Removes what has ended by both clocks: a time of day that was set forward for a while must not make dead tokens good. It looks at
@@ -179,7 +254,7 @@ impl Table {
 
     /// The kind, and both names after their lengths, so that no two triples have the same input.
     fn key(&self, issuer: &str, kind: Kind, name: &str) -> u128 {
-        let mut input = smallvec::SmallVec::<[u8; 256]>::new();
+        let mut input = SmallVec::<[u8; 256]>::new();
         input.push(kind as u8);
         for part in [issuer, name] {
             input.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -213,16 +288,6 @@ impl End {
 
     fn bucket(self) -> u64 {
         self.since_1970 / BUCKET.as_secs()
-    }
-}
-
-fn kind_of(target: &Target) -> (Kind, &str) {
-    match target {
-        Target::Session(sid) => (Kind::Session, sid),
-        Target::Token(jti) => (Kind::Token, jti),
-        Target::Subject(sub) => (Kind::Subject, sub),
-        Target::Client(client_id) => (Kind::Client, client_id),
-        Target::Issuer => (Kind::Issuer, ""),
     }
 }
 

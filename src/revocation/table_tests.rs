@@ -24,7 +24,13 @@ impl Rig {
     }
 
     fn add(&mut self, revocation: &Revocation) -> bool {
-        self.table.add(revocation, self.now).unwrap()
+        self.try_add(revocation).unwrap()
+    }
+
+    fn try_add(&mut self, revocation: &Revocation) -> Result<bool, RevocationsFull> {
+        let now = self.now.wall;
+        let at = revocation.at.map_or(now, |at| at.min(now));
+        self.table.add(revocation, at, now, self.now)
     }
 
     fn purge(&mut self) {
@@ -200,7 +206,7 @@ fn few_entries_are_removed_at_a_time_unless_there_is_no_room() {
     rig.table.quota = 2;
     rig.add(&Revocation::session(ISSUER, "another"));
     assert_eq!((rig.table.len(), rig.table.buckets.len()), (2, 1));
-    assert!(rig.table.add(&Revocation::session(ISSUER, "too many"), rig.now).is_err());
+    assert!(rig.try_add(&Revocation::session(ISSUER, "too many")).is_err());
     assert_eq!(rig.table.len(), 2);
 }
 
@@ -211,7 +217,7 @@ fn a_full_quota_forgets_nothing_and_is_one_issuers() {
         assert!(rig.add(&Revocation::session(ISSUER, session)));
     }
     let one_more = Revocation::subject(ISSUER, "alice");
-    let error = rig.table.add(&one_more, rig.now).unwrap_err();
+    let error = rig.try_add(&one_more).unwrap_err();
     assert_eq!(error.to_string(), "expected at most 3 revocations of one issuer at a time, found one more");
     assert!(rig.holds(|_| ()) && !rig.holds(|token| token.session = None));
     // What is there already, and other issuers, need no room.
@@ -220,4 +226,73 @@ fn a_full_quota_forgets_nothing_and_is_one_issuers() {
     rig.pass(3700);
     assert!(rig.add(&one_more));
     assert_eq!(rig.table.len(), 1);
+}
+
+#[test]
+fn a_session_of_a_subject_is_refused_and_so_are_its_earlier_tokens_that_name_no_session() {
+    let mut rig = Rig::new(10);
+    assert!(rig.add(&Revocation::session_of(ISSUER, "s", "alice")));
+    assert!(rig.holds(|_| ()) && rig.holds(|token| token.issued = Issued::At(2_000_000.0)));
+    assert!(!rig.holds(|token| token.session = Some("t")));
+    assert!(rig.holds(|token| token.session = None));
+    assert!(!rig.holds(|token| (token.session, token.issued) = (None, Issued::At(1_000_001.0))));
+    assert!(!rig.holds(|token| (token.session, token.subject) = (None, "bob")));
+    assert_eq!(rig.table.len(), 2);
+    assert!(!rig.add(&Revocation::session_of(ISSUER, "s", "alice")));
+    // Both or neither: a part would end the session of a token that names one, or that of one that does not.
+    let mut rig = Rig::new(1);
+    assert!(rig.try_add(&Revocation::session_of(ISSUER, "s", "alice")).is_err());
+    assert_eq!(rig.table.len(), 0);
+}
+
+#[test]
+fn more_than_sixteen_sessions_of_a_subject_count_as_the_subject() {
+    let mut rig = Rig::new(100);
+    let session = |number: usize| Revocation::session_of(ISSUER, &format!("s{number}"), "alice");
+    for number in 0..16 {
+        assert!(rig.add(&session(number)));
+        // A repeat is no further session.
+        assert!(!rig.add(&session(number)));
+    }
+    assert!(!rig.holds(|token| token.session = Some("s16")));
+    assert_eq!(rig.table.len(), 17);
+    assert!(rig.add(&session(16)));
+    assert!(rig.holds(|token| token.session = Some("s16")) && rig.holds(|token| token.session = Some("another")));
+    assert!(!rig.holds(|token| (token.session, token.issued) = (Some("s16"), Issued::At(1_000_001.0))));
+    assert!(rig.holds(|token| (token.session, token.issued) = (Some("s3"), Issued::At(1_000_001.0))));
+    for number in 17..1000 {
+        rig.add(&session(number));
+    }
+    assert_eq!(rig.table.len(), 18);
+    assert!(!rig.holds(|token| token.subject = "bob"));
+    // After they have ended, it begins anew.
+    rig.pass(4000);
+    rig.add(&session(1000));
+    rig.purge();
+    rig.add(&session(1001));
+    assert_eq!(rig.table.len(), 3);
+}
+
+/// Of what another process has revoked a while ago, and one whose clock is ahead.
+#[test]
+fn a_record_is_kept_since_it_was_made_and_until_the_tokens_of_its_time_have_expired() {
+    let mut rig = Rig::new(10);
+    let (past, ahead) = (rig.at(-3000.0), rig.at(30.0));
+    let session = Revocation::session(ISSUER, "s");
+    assert!(rig.table.add(&session, past, past, rig.now).unwrap());
+    let subject = Revocation::subject(ISSUER, "zoe");
+    assert!(rig.table.add(&subject, ahead, rig.now.wall, rig.now).unwrap());
+    assert!(rig.holds(|token| (token.subject, token.issued) = ("zoe", Issued::At(1_000_030.0))));
+    rig.pass(700);
+    rig.purge();
+    assert_eq!(rig.table.len(), 1);
+    rig.pass(2900);
+    rig.purge();
+    assert_eq!(rig.table.len(), 1);
+    rig.pass(120);
+    rig.purge();
+    assert_eq!(rig.table.len(), 0);
+    let long_ago = rig.now.wall - 2 * LIFE;
+    assert!(!rig.table.add(&session, rig.now.wall, long_ago, rig.now).unwrap());
+    assert_eq!(rig.table.len(), 0);
 }

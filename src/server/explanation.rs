@@ -103,16 +103,20 @@ impl ResourceServer {
             let implied = quoted(Some(token.scope().as_str()));
             scope.found = format!("{}; with what it implies {implied}", scope.found);
         }
-        let verdict =
-            verdict.and_then(|token| if token.is_revoked() { Err(TokenError::Revoked.into()) } else { Ok(token) });
-        let is_revoked = matches!(verdict, Err(VerifyError::Token(TokenError::Revoked)));
-        if self.0.validator.context.revocations.is_some() && (is_revoked || verdict.is_ok()) {
+        let verdict = verdict.and_then(|token| self.check_revocation(token));
+        let found = match &verdict {
+            Ok(_) => Some("none"),
+            Err(VerifyError::Token(TokenError::Revoked)) => Some("one"),
+            Err(VerifyError::RevocationsUnavailable { .. }) => Some("a feed that has been silent for too long"),
+            Err(_) => None,
+        };
+        if let Some(found) = found.filter(|_| self.0.validator.context.revocations.is_some()) {
             steps.push(Step {
                 name: "revocation",
                 source: "Builder::revocations",
                 expected: "none of its session, its subject, its client, its issuer or itself".to_owned(),
-                found: if is_revoked { "one" } else { "none" }.to_owned(),
-                holds: !is_revoked,
+                found: found.to_owned(),
+                holds: verdict.is_ok(),
             });
         }
         (verdict, steps)

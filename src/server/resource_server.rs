@@ -1,6 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use tracing::Span;
@@ -17,6 +18,9 @@ use crate::metrics;
 use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, TokenError, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection};
+
+/// When to retry while a feed of revocations is silent for longer than its limit.
+const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
@@ -71,8 +75,8 @@ impl ResourceServer {
         verdict
     }
 
-    /// Waits until the keys of every issuer are available, however long that takes: for a process that wants no requests before
-    /// it can answer them. Put a time-out around it for a process that would rather fail.
+    /// Waits until the keys of every issuer are available, and [shared](crate::revocation::Revocations::share) revocations have been read, however long that
+    /// takes: for a process that wants no requests before it can answer them. Put a time-out around it for a process that would rather fail.
     ///
     /// Calling it is optional. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
@@ -82,6 +86,9 @@ impl ResourceServer {
             if let Some(keys) = issuer.keys() {
                 keys.ready().await;
             }
+        }
+        if let Some(table) = &self.0.validator.context.revocations {
+            table.ready().await;
         }
     }
 
@@ -102,7 +109,8 @@ impl ResourceServer {
     }
 
     /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. An introspection endpoint is
-    /// not asked.
+    /// not asked. [Shared](crate::revocation::Revocations::share) revocations must have been read, and no feed of revocations may be silent for longer than
+    /// the limit after which tokens are refused.
     ///
     /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
     /// ready all the same. That needs a tokio runtime with I/O and time enabled.
@@ -111,7 +119,8 @@ impl ResourceServer {
         // Every issuer is asked, so that every fetch starts.
         let missing =
             self.0.validator.issuers.iter().filter(|issuer| issuer.keys().is_some_and(|keys| !keys.is_ready()));
-        missing.count() == 0
+        let has_revocations = self.0.validator.context.revocations.as_ref().is_none_or(|table| table.is_ready());
+        missing.count() == 0 && has_revocations
     }
 
     /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits. An issuer whose
@@ -189,7 +198,20 @@ impl ResourceServer {
 
     pub(super) fn check_alone(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
         self.0.checks.check_alone(&token)?;
-        if token.is_revoked() { Err(TokenError::Revoked.into()) } else { Ok(token) }
+        self.check_revocation(token)
+    }
+
+    /// Returns the token, unless it is revoked, or might be without this process knowing it.
+    pub(super) fn check_revocation(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
+        if token.is_revoked() {
+            return Err(TokenError::Revoked.into());
+        }
+        match &self.0.validator.context.revocations {
+            Some(table) if table.is_stale() => {
+                Err(VerifyError::RevocationsUnavailable { retry_after: RETRY_WHILE_STALE })
+            }
+            _ => Ok(token),
+        }
     }
 
     /// Runs the checks that a valid token has to pass at every request.
@@ -229,11 +251,14 @@ impl ResourceServer {
 
     /// Accepts a token that has passed all other checks, unless it is revoked. What was revoked while the request waited counts.
     fn accept(&self, accepted: Accepted, used: Scheme, span: &Span) -> Admission {
-        if accepted.token.is_revoked() {
-            return Admission::Refused(self.refuse(&TokenError::Revoked.into(), used, span));
+        let Accepted { token, proof } = accepted;
+        match self.check_revocation(token) {
+            Ok(token) => {
+                metrics::accepted();
+                Admission::Accepted(Accepted { token, proof })
+            }
+            Err(error) => Admission::Refused(self.refuse(&error, used, span)),
         }
-        metrics::accepted();
-        Admission::Accepted(accepted)
     }
 
     /// The refusal of a token or its proof, counted. The reason is logged and recorded in `span`.
@@ -254,6 +279,7 @@ impl ResourceServer {
             VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
             VerifyError::IntrospectionUnavailable { retry_after } => Rejection::introspection_unavailable(*retry_after),
             VerifyError::ReplayStoreUnavailable { retry_after } => Rejection::replay_store_unavailable(*retry_after),
+            VerifyError::RevocationsUnavailable { retry_after } => Rejection::revocations_unavailable(*retry_after),
             VerifyError::TooManyRequests { retry_after } => Rejection::too_many_requests(*retry_after),
         }
     }

@@ -31,6 +31,12 @@ pub enum VerifyError {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
+    /// The token may be good, but revocations may be missing: a feed has been silent for longer than its limit.
+    #[error("revocations may be missing, retry in {} s", .retry_after.as_secs_f64())]
+    RevocationsUnavailable {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
     /// The token may be good, but a bound of this server is reached: on requests that wait for a key, on verifications of
     /// tokens without `kid`, or on proofs by one key.
     #[error("a bound of this server is reached, retry in {} s", .retry_after.as_secs_f64())]
@@ -51,6 +57,7 @@ impl VerifyError {
             Self::KeysUnavailable { .. }
             | Self::IntrospectionUnavailable { .. }
             | Self::ReplayStoreUnavailable { .. }
+            | Self::RevocationsUnavailable { .. }
             | Self::TooManyRequests { .. } => None,
         }
     }

@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("redact", &[]),
     ("jose", &["redact"]),
     ("metrics", &[]),
-    ("revocation", &["clock"]),
+    ("revocation", &["clock", "metrics"]),
     ("token", &["clock", "jose", "redact", "revocation"]),
     ("keys", &["clock", "jose", "metrics", "redact"]),
     ("introspection", &["clock", "jose", "keys", "redact", "token"]),
@@ -134,8 +134,8 @@ fn only_the_source_opens_sockets_only_the_clock_reads_time_only_the_layer_is_a_s
                 "keys/remote/resolver.rs",
             ],
         ),
-        ("SystemTime::now()", &["clock.rs", "testing/clock.rs"]),
-        ("Instant::now()", &["clock.rs", "testing/clock.rs"]),
+        ("SystemTime::now()", &["clock/mod.rs", "testing/clock.rs"]),
+        ("Instant::now()", &["clock/mod.rs", "testing/clock.rs"]),
         (
             "tower_service",
             &[

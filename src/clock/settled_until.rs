@@ -1,13 +1,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Moment;
+use super::Moment;
 
-/// The time until which a known key needs no decision, readable without the lock: a deadline by both clocks.
+/// The time until which nothing has to be decided, readable without a lock: a deadline by both clocks.
 ///
 /// The two halves are written one after the other. A reader that sees an old half and a new one has a deadline in which each half
 /// was or is right.
-pub(super) struct SettledUntil {
+pub(crate) struct SettledUntil {
     origin: Moment,
     /// In nanoseconds since the origin.
     monotonic: AtomicI64,
@@ -16,17 +16,17 @@ pub(super) struct SettledUntil {
 }
 
 impl SettledUntil {
-    pub(super) fn never(origin: Moment) -> Self {
+    pub(crate) fn never(origin: Moment) -> Self {
         Self { origin, monotonic: AtomicI64::new(i64::MIN), wall: AtomicI64::new(i64::MIN) }
     }
 
-    pub(super) fn set(&self, until: Option<Moment>) {
+    pub(crate) fn set(&self, until: Option<Moment>) {
         let (monotonic, wall) = until.map_or((i64::MIN, i64::MIN), |until| self.nanoseconds(until));
         self.monotonic.store(monotonic, Ordering::Release);
         self.wall.store(wall, Ordering::Release);
     }
 
-    pub(super) fn holds(&self, now: Moment) -> bool {
+    pub(crate) fn holds(&self, now: Moment) -> bool {
         let (monotonic, wall) = self.nanoseconds(now);
         monotonic < self.monotonic.load(Ordering::Acquire) && wall < self.wall.load(Ordering::Acquire)
     }

@@ -1,0 +1,133 @@
+use std::time::SystemTime;
+
+/// How one source of revocations is doing: see [`Revocations::status`](super::Revocations::status).
+#[derive(Clone, Debug)]
+pub struct FeedStatus {
+    pub(super) kind: FeedKind,
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) last_heard: Option<SystemTime>,
+    pub(super) is_ready: bool,
+    pub(super) is_stale: bool,
+    pub(super) events: [u64; EventOutcome::ALL.len()],
+    pub(super) stream_state: Option<StreamState>,
+    pub(super) verification_state: Option<Box<str>>,
+}
+
+/// What kind of source of revocations it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FeedKind {
+    /// Security event tokens that a transmitter pushes (Shared Signals, RFC 8935).
+    SharedSignals,
+    /// Logout tokens of an OpenID provider (OpenID Connect Back-Channel Logout).
+    BackChannelLogout,
+    /// The store that several processes [share](super::Revocations::share).
+    Store,
+}
+
+/// What has become of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventOutcome {
+    /// Tokens are revoked, or were already.
+    Revoked,
+    /// It is good, and is no reason to revoke anything.
+    NoEffect,
+    /// It names its subject in a way that no token is compared with, such as by an email address: nothing is revoked.
+    Unmatched,
+    /// It is about a subject of another issuer than those that the feed speaks for: nothing is revoked.
+    OtherIssuer,
+    /// It is not acceptable, or there was no room: its sender got an error.
+    Refused,
+}
+
+/// What a transmitter has said about its stream of events (Shared Signals, `stream-updated`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamState {
+    /// Events are sent.
+    Enabled,
+    /// Events are kept back for now.
+    Paused,
+    /// No events are sent or kept.
+    Disabled,
+}
+
+impl FeedStatus {
+    /// The kind of the feed.
+    #[must_use]
+    pub fn kind(&self) -> FeedKind {
+        self.kind
+    }
+
+    /// The issuer whose messages it takes; `None` for a shared store.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// When the last good message came, or the shared store last said that there is nothing new.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<SystemTime> {
+        self.last_heard
+    }
+
+    /// Whether the revocations that were there when the process started are known: always, unless it is a shared store.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// Whether the feed has been silent for longer than it may be, so that revocations may be missing.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// How many events have had this outcome since the process started.
+    #[must_use]
+    pub fn events(&self, outcome: EventOutcome) -> u64 {
+        self.events[outcome as usize]
+    }
+
+    /// What the transmitter has last said about its stream; `None` if it has said nothing.
+    #[must_use]
+    pub fn stream_state(&self) -> Option<StreamState> {
+        self.stream_state
+    }
+
+    /// The `state` of the last verification event, by which you recognise the answer to your request for it.
+    #[must_use]
+    pub fn verification_state(&self) -> Option<&str> {
+        self.verification_state.as_deref()
+    }
+}
+
+impl FeedKind {
+    /// A constant word for the kind, also the label of a metric: `shared_signals`, `back_channel_logout` or `store`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SharedSignals => "shared_signals",
+            Self::BackChannelLogout => "back_channel_logout",
+            Self::Store => "store",
+        }
+    }
+}
+
+impl EventOutcome {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Revoked, Self::NoEffect, Self::Unmatched, Self::OtherIssuer, Self::Refused];
+
+    /// A constant word for the outcome, also the label of a metric: `revoked`, `no_effect`, `unmatched`, `other_issuer` or `refused`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::NoEffect => "no_effect",
+            Self::Unmatched => "unmatched",
+            Self::OtherIssuer => "other_issuer",
+            Self::Refused => "refused",
+        }
+    }
+}

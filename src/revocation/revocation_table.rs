@@ -1,0 +1,181 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::feed::{Feed, FeedSettings};
+use super::feed_status::FeedStatus;
+use super::revocation::Revocation;
+use super::revocation_record::RevocationRecord;
+use super::revocations_full::RevocationsFull;
+use super::table::Table;
+use super::token_facts::TokenFacts;
+use crate::clock::{Clock, Moment};
+
+/// The largest leeway that a server may have.
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
+/// The longest time for which the answer about an opaque token is remembered.
+const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
+/// By how much the clock of another process may be ahead. What it revokes until a later time counts as until then.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
+
+/// The table that a handle shares with servers and their tokens, and the feeds that fill it.
+pub(crate) struct RevocationTable {
+    max_token_life: Duration,
+    table: RwLock<Table>,
+    /// It changes after the table does. It starts at one: nothing has been checked at zero.
+    epoch: AtomicU64,
+    changes: watch::Sender<()>,
+    clock: Arc<dyn Clock>,
+    feeds: ArcSwap<Vec<Arc<Feed>>>,
+    /// Whether there is a feed whose silence refuses tokens.
+    may_refuse: AtomicBool,
+}
+
+impl RevocationTable {
+    pub(super) fn new(max_token_life: Duration, quota: usize, clock: Arc<dyn Clock>) -> Self {
+        let mut key = [0; 16];
+        aws_lc_rs::rand::fill(&mut key).expect("the system has random bytes");
+        let table = Table::new(&key, keep_for(max_token_life), quota, clock.monotonic());
+        Self {
+            max_token_life,
+            table: RwLock::new(table),
+            epoch: AtomicU64::new(1),
+            changes: watch::Sender::new(()),
+            clock,
+            feeds: ArcSwap::default(),
+            may_refuse: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn max_token_life(&self) -> Duration {
+        self.max_token_life
+    }
+
+    /// How long a revocation is kept.
+    pub(super) fn keep_for(&self) -> Duration {
+        keep_for(self.max_token_life)
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// A number that changes with the table. A token that was not revoked at this number is not revoked as long as it stays the same.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The number of a table in which the token is not revoked; `None` if it is.
+    pub(crate) fn epoch_without(&self, token: &TokenFacts<'_>) -> Option<u64> {
+        // The number is read with the table: what is added afterwards changes it.
+        self.read(|table| (!table.holds(token)).then(|| self.epoch()))
+    }
+
+    #[cfg(feature = "introspection")]
+    pub(crate) fn holds(&self, token: &TokenFacts<'_>) -> bool {
+        self.read(|table| table.holds(token))
+    }
+
+    /// Completes after the next change of the table that comes after this call.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// The record of a revocation that is made now.
+    pub(super) fn record(&self, revocation: &Revocation) -> RevocationRecord {
+        let now = self.clock.now();
+        let at = revocation.at.map_or(now, |at| at.min(now));
+        RevocationRecord { revocation: revocation.clone(), at, recorded: now, keep_for: self.keep_for() }
+    }
+
+    pub(super) fn apply(&self, record: &RevocationRecord) -> Result<(), RevocationsFull> {
+        let now = Moment::of(&*self.clock);
+        let latest = now.wall.checked_add(MAX_CLOCK_DIFFERENCE).unwrap_or(now.wall);
+        let (at, recorded) = (record.at.min(latest), record.recorded.min(now.wall));
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        if table.add(&record.revocation, at, recorded, now)? {
+            // With the table, so that a token that is looked up at the new number finds the new entry.
+            self.epoch.fetch_add(1, Ordering::Release);
+            drop(table);
+            self.changes.send_replace(());
+        }
+        Ok(())
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
+        read(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn add_feed(&self, settings: FeedSettings) -> Arc<Feed> {
+        let feed = Arc::new(Feed::new(settings, Arc::clone(&self.clock)));
+        self.feeds.rcu(|feeds| {
+            let mut feeds = Vec::clone(feeds);
+            feeds.push(Arc::clone(&feed));
+            feeds
+        });
+        self.may_refuse.fetch_or(feed.refuses_when_stale(), Ordering::Release);
+        feed
+    }
+
+    pub(super) fn status(&self) -> Vec<FeedStatus> {
+        self.feeds.load().iter().map(|feed| feed.status()).collect()
+    }
+
+    /// Whether a feed is silent for so long that no token may be accepted. It costs a load, unless a feed has such a limit.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.may_refuse.load(Ordering::Acquire) && {
+            let now = Moment::of(&*self.clock);
+            self.feeds.load().iter().any(|feed| feed.refuses(now))
+        }
+    }
+
+    /// Whether the revocations are known that were there when the process started, and no feed is stale that refuses then.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.feeds.load().iter().all(|feed| feed.is_ready()) && !self.is_stale()
+    }
+
+    /// Completes when the revocations are known that were there when the process started.
+    pub(crate) async fn ready(&self) {
+        let feeds = self.feeds.load_full();
+        for feed in feeds.iter() {
+            feed.ready().await;
+        }
+    }
+}
+
+/// A token may be issued a leeway ahead of its revocation, by the issuer's clock, and is accepted for a leeway after it expires.
+fn keep_for(max_token_life: Duration) -> Duration {
+    max_token_life.max(MAX_ANSWER_LIFE).saturating_add(2 * MAX_LEEWAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// Otherwise a token could be looked up at the new number before the new entry is there, and pass from then on.
+    #[test]
+    fn the_epoch_changes_with_the_table_and_not_before() {
+        let table = RevocationTable::new(Duration::from_secs(60), 10, Arc::new(SystemClock));
+        let record = table.record(&Revocation::session("https://login.example.com", "s"));
+        let reader = table.table.read().unwrap();
+        std::thread::scope(|threads| {
+            let revoking =
+                threads.spawn(|| table.apply(&record).unwrap());
+            // It has the time to go as far as it can.
+            for _ in 0..10_000 {
+                std::thread::yield_now();
+            }
+            assert_eq!((table.epoch(), revoking.is_finished()), (1, false));
+            drop(reader);
+            revoking.join().unwrap();
+        });
+        assert_eq!((table.epoch(), table.read(Table::len)), (2, 1));
+        // What changes nothing looks up no token again.
+        table.apply(&record).unwrap();
+        assert_eq!(table.epoch(), 2);
+    }
+}
