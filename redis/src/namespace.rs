@@ -30,7 +30,7 @@ impl Namespace {
 
     /// The key for an entry of a kind of data.
     pub(crate) fn entry_key(&self, kind: &str, entry: &[u8]) -> Vec<u8> {
-        [&self.key(kind), b":", entry].concat()
+        [&self.key(kind)[..], b":", entry].concat()
     }
 }
 

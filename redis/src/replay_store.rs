@@ -131,7 +131,9 @@ impl ReplayStore for RedisReplayStore {
             match reply {
                 Value::Okay => Ok(Freshness::Fresh),
                 Value::Nil => Ok(Freshness::Replayed),
-                other => Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind_of(&other)))),
+                other => {
+                    Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind_of(&other))))
+                }
             }
         })
     }

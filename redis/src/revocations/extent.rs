@@ -12,6 +12,11 @@ pub(super) struct Extent {
 }
 
 impl Extent {
+    /// IDs between which there are entries, if there are any.
+    pub(super) fn ends(self) -> [EntryId; 2] {
+        self.first.map_or([EntryId::START; 2], |first| [first, self.last])
+    }
+
     /// Whether an entry that was there is not any more, although it is too young to have been trimmed.
     pub(super) fn has_lost(self, entry: EntryId, kept: Duration) -> bool {
         let is_within = self.first.is_some_and(|first| first <= entry) && entry <= self.last;

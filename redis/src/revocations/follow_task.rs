@@ -42,10 +42,12 @@ pub(super) struct FollowTask<'f> {
     follower: &'f Follower,
     /// Entries are read after this ID.
     cursor: EntryId,
-    /// The first and the last entry when the stream was last looked at.
-    witnesses: [EntryId; 2],
+    /// What the stream had when it was last looked at.
+    extent: Extent,
     /// What this process has appended of late, and what was not found since the cursor was set back.
     unseen: BTreeMap<EntryId, RecentAppend>,
+    /// The longest time for which a process keeps entries, of those that were read.
+    keep_for: Duration,
     /// The first entry for which the table had no room.
     refused: Option<Refused>,
     checked: Instant,
@@ -73,8 +75,9 @@ impl<'f> FollowTask<'f> {
             time_limit,
             follower,
             cursor: EntryId::START,
-            witnesses: [EntryId::START; 2],
+            extent: Extent::default(),
             unseen: BTreeMap::new(),
+            keep_for: follower.keep_for(),
             refused: None,
             checked: Instant::now(),
             trimmed: None,
@@ -107,6 +110,7 @@ impl<'f> FollowTask<'f> {
             *pause = MIN_PAUSE;
             if is_all {
                 self.append_unseen().await?;
+                self.trim(&mut connection).await?;
             }
             let is_lost = self.checked.elapsed() >= CHECK_INTERVAL && self.check(&mut connection).await?;
             let now = Instant::now();
@@ -144,10 +148,13 @@ impl<'f> FollowTask<'f> {
         let predecessor = std::mem::replace(&mut self.cursor, entry.id);
         self.unseen.remove(&entry.id);
         let error = match entry.record.as_deref().map(RevocationRecord::from_json) {
-            Some(Ok(record)) => match self.follower.apply(&record) {
-                Ok(()) => return,
-                Err(full) => return self.refuse(predecessor, &full),
-            },
+            Some(Ok(record)) => {
+                self.keep_for = self.keep_for.max(record.keep_for());
+                if let Err(full) = self.follower.apply(&record) {
+                    self.refuse(predecessor, &full);
+                }
+                return;
+            }
             Some(Err(error)) => error.to_string(),
             None => "found no record".to_owned(),
         };
@@ -179,8 +186,8 @@ impl<'f> FollowTask<'f> {
         let own = self.shared.recent.ends();
         let extent = extent_of(connection.send(&self.shared.stream.extent(), REPLY_LIMIT).await)?;
         self.checked = Instant::now();
-        let kept = self.follower.keep_for().saturating_add(MARGIN);
-        let mut known = self.witnesses.into_iter().chain(own);
+        let kept = self.kept();
+        let mut known = self.extent.ends().into_iter().chain(own);
         let is_lost = extent.last < self.cursor || known.any(|entry| extent.has_lost(entry, kept));
         if is_lost {
             tracing::warn!(
@@ -195,17 +202,18 @@ impl<'f> FollowTask<'f> {
         } else {
             self.shared.recent.remove_older_than(UNCERTAIN);
         }
-        self.witnesses = extent.first.map_or([EntryId::START; 2], |first| [first, extent.last]);
-        if self.trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL) {
-            self.trim(connection, extent.trimmed_until(kept)).await?;
-        }
+        self.extent = extent;
         Ok(is_lost)
     }
 
-    /// Removes what no process needs any more. The time is Redis' own, as it was a moment ago over the same connection, so that neither
-    /// this machine's clock nor that of another server decides.
-    async fn trim(&mut self, connection: &mut DedicatedConnection, before: EntryId) -> Result<(), StreamError> {
-        match connection.send(&self.shared.stream.trim(before), REPLY_LIMIT).await {
+    /// Removes what no process needs any more, now and then. The time is Redis' own, as it was a moment ago over the same connection, so that
+    /// neither this machine's clock nor that of another server decides. All has been read, so that it is known for how long it is needed.
+    async fn trim(&mut self, connection: &mut DedicatedConnection) -> Result<(), StreamError> {
+        if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() < TRIM_INTERVAL) {
+            return Ok(());
+        }
+        let command = self.shared.stream.trim(self.extent.trimmed_until(self.kept()));
+        match connection.send(&command, REPLY_LIMIT).await {
             // Others, such as READONLY, mean that this is not the server to follow.
             Err(LinkError::Command(error))
                 if matches!(error.code(), Some("ERR" | "MISCONF" | "NOPERM" | "NOREPLICAS" | "OOM")) =>
@@ -218,6 +226,10 @@ impl<'f> FollowTask<'f> {
         }
         self.trimmed = Some(Instant::now());
         Ok(())
+    }
+
+    fn kept(&self) -> Duration {
+        self.keep_for.saturating_add(MARGIN)
     }
 
     /// Appends again what the stream has lost, so that the others get it.

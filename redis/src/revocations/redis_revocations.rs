@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_bearer::revocation::{AppendFuture, FollowFuture, Follower, RevocationRecord, RevocationStore};
 use tower_bearer::revocation::RevocationStoreError;
+use tower_bearer::revocation::{AppendFuture, FollowFuture, Follower, RevocationRecord, RevocationStore};
 
 use super::follow_task::FollowTask;
 use super::recent_appends::RecentAppends;
@@ -16,6 +16,46 @@ use crate::namespace::Namespace;
 use crate::race::race;
 use crate::time_limit::TimeLimit;
 
+/// Revocations that the processes of a service share, in one stream of Redis or Valkey.
+///
+/// What one process revokes, the others refuse a few milliseconds later. A process that starts reads what is still needed before it is
+/// [ready](tower_bearer::ResourceServer::is_ready).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_bearer::revocation::Revocations;
+/// use tower_bearer_redis::RedisRevocations;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Redis does not have to be running yet.
+/// let store = RedisRevocations::connect("redis://cache.example.com:6379/0", "orders-api")?;
+/// let revocations = Revocations::new(Duration::from_secs(60 * 60)).share(store);
+/// # Ok(()) }
+/// ```
+///
+/// - **Appending** costs one `XADD` in one round trip. Without a reply within the [time limit](Self::time_limit),
+///   [`Revocations::revoke`](tower_bearer::revocation::Revocations::revoke) fails, although Redis may have the entry. Revoke again: an entry
+///   that comes twice changes nothing.
+/// - **Following** takes a connection of its own, on which a read waits at Redis for what comes. Redis answers at least once a second, so
+///   [`share_and_refuse_when_stale`](tower_bearer::revocation::Revocations::share_and_refuse_when_stale) notices an outage. A connection that
+///   is lost, or on which nothing comes for 3 seconds, is made again after a pause of 100 ms to 1 s.
+/// - **Lost entries.** Redis may lose what it has confirmed: the last moments in a failover, the last second in a crash, everything in a
+///   restart without persistence. After a lost connection, and once a second, each process looks whether the stream has lost entries. It
+///   then reads the stream again, and appends again what it appended in the 60 seconds before, up to 10,000 entries. Processes that run
+///   have all entries in memory. One that starts later lacks those that are older: use `appendonly yes`.
+/// - **Trimming.** Entries are removed 60 seconds after no token can live that they concern, by the longest time of the processes that
+///   appended them. The time is that of Redis, not that of the processes. If Redis' clock jumps ahead and something is revoked then,
+///   entries are removed too early, which concerns processes that start later.
+/// - **Unknown entries.** An entry of a later version of this crate is skipped, and a warning is logged once: it does not keep a process
+///   from being ready, or a service would stop in the middle of its update. Update all processes before you use what a later version adds.
+/// - **A full table.** Entries for which this process has no room are read again every second. It is not ready, or stale, until all are applied.
+/// - **Key.** It is `tower-bearer:NAMESPACE:revocations`. Its entries contain the names that are revoked: issuer and session, or subject.
+///   Who may write to it can revoke any token, and who may delete it can hide revocations from processes that start later.
+/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With another one, Redis may remove the stream.
+///   The store asks once and logs a warning, or at level info that it may not ask.
+/// - **Cluster.** The stream is in one slot. The task that follows has a cluster connection of its own.
+///
+/// It needs Redis 6.2 or Valkey. Redis 6.0 works too, but is not trimmed, and a warning says so.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisRevocations {

@@ -84,13 +84,12 @@ pub(super) fn entries_of(reply: Value) -> Result<Vec<Entry>, StreamError> {
 
 fn entry_of(entry: Value) -> Result<Entry, StreamError> {
     const EXPECTED: &str = "an entry with an ID and fields";
-    let Value::Array(parts) = &entry else { return Err(unexpected(EXPECTED, &entry)) };
-    let [id, fields] = &parts[..] else { return Err(unexpected(EXPECTED, &entry)) };
-    let id = id_of(id)?;
+    let Value::Array(parts) = entry else { return Err(unexpected(EXPECTED, &entry)) };
+    let [id, fields] = <[Value; 2]>::try_from(parts).map_err(|parts| unexpected(EXPECTED, &Value::Array(parts)))?;
     // Somebody else may have appended it.
-    let fields = from_redis_value::<HashMap<Vec<u8>, Vec<u8>>>(fields.clone()).unwrap_or_default();
-    let record = fields.get(FIELD.as_bytes()).and_then(|record| String::from_utf8(record.clone()).ok());
-    Ok(Entry { id, record })
+    let mut fields = from_redis_value::<HashMap<Vec<u8>, Vec<u8>>>(fields).unwrap_or_default();
+    let record = fields.remove(FIELD.as_bytes()).and_then(|record| String::from_utf8(record).ok());
+    Ok(Entry { id: id_of(&id)?, record })
 }
 
 /// What [`Stream::extent`] has replied.
@@ -102,7 +101,8 @@ pub(super) fn extent_of(reply: Result<Value, LinkError>) -> Result<Extent, Strea
         }
         reply => reply?,
     };
-    let members = from_redis_value::<HashMap<String, Value>>(reply.clone()).map_err(|_| unexpected(EXPECTED, &reply))?;
+    let members =
+        from_redis_value::<HashMap<String, Value>>(reply.clone()).map_err(|_| unexpected(EXPECTED, &reply))?;
     let first = match members.get("first-entry") {
         Some(Value::Nil) => None,
         Some(entry) => Some(entry_of(entry.clone())?.id),

@@ -89,7 +89,6 @@ impl RedisServer {
         &self.folder
     }
 
-    #[cfg(feature = "cluster")]
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
