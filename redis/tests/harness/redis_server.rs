@@ -122,6 +122,11 @@ impl RedisServer {
         info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(ToOwned::to_owned))
     }
 
+    /// How many connections it has, but that of the test itself.
+    pub(crate) fn clients(&self) -> usize {
+        self.tell::<String>("CLIENT LIST TYPE normal").lines().count() - 1
+    }
+
     fn signal(&self, signal: &str) {
         let process = self.process.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());

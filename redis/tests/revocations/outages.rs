@@ -119,22 +119,21 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shows_as_stale() {
     let node = fleet.node_with(revocations, SystemClock);
     node.server.ready().await;
     let token = fleet.token("s");
-    for _ in 0..2 {
-        assert!(!node.refuses(&token).await);
-        node.until_heard().await;
-        fleet.redis.pause();
-        let paused = Instant::now();
-        let error = error_in_time(&node.revocations, &fleet, "another").await;
-        assert!(error.contains("within 500 ms"), "{error}");
-        until("it is not ready", || !node.server.is_ready()).await;
-        // Something may have come just before it was paused.
-        assert!(paused.elapsed() < after + Duration::from_secs(1), "{:?}", paused.elapsed());
-        let error = node.server.verify(&token).await.unwrap_err();
-        assert!(matches!(error, VerifyError::RevocationsUnavailable { .. }), "{error}");
-        assert!(node.status().is_stale());
-        fleet.redis.resume();
-        until("it is ready again", || node.server.is_ready()).await;
-    }
+    assert!(!node.refuses(&token).await);
+    node.until_heard().await;
+    fleet.redis.pause();
+    let paused = Instant::now();
+    let error = error_in_time(&node.revocations, &fleet, "another").await;
+    assert!(error.contains("within 500 ms"), "{error}");
+    until("it is not ready", || !node.server.is_ready()).await;
+    // Something may have come just before it was paused.
+    assert!(paused.elapsed() < after + Duration::from_secs(1), "{:?}", paused.elapsed());
+    let error = node.server.verify(&token).await.unwrap_err();
+    assert!(matches!(error, VerifyError::RevocationsUnavailable { .. }), "{error}");
+    assert!(node.status().is_stale());
+    fleet.redis.resume();
+    until("it is ready again", || node.server.is_ready()).await;
+    assert!(!node.refuses(&token).await);
 }
 
 /// As a firewall that has forgotten the connection.
@@ -148,15 +147,13 @@ async fn a_connection_over_which_nothing_comes_is_replaced() {
     let other = fleet.node().await;
     until("its policy is known", || fleet.redis.info("commandstats", "cmdstat_config|get").is_some()).await;
     let before = proxy.accepted();
-    for sid in ["0", "1"] {
-        proxy.stall();
-        other.revocations.revoke(&fleet.session(sid)).await.unwrap();
-        let started = Instant::now();
-        node.until_refused(&fleet.token(sid)).await;
-        // One second in which there may be nothing, and two for the reply.
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    }
-    assert_eq!(proxy.accepted(), before + 2);
+    proxy.stall();
+    other.revocations.revoke(&fleet.session("s")).await.unwrap();
+    let started = Instant::now();
+    node.until_refused(&fleet.token("s")).await;
+    // One second in which there may be nothing, and two for the reply.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(proxy.accepted(), before + 1);
 }
 
 #[tokio::test]
@@ -168,10 +165,10 @@ async fn it_connects_again_at_most_once_a_second() {
     node.server.ready().await;
     proxy.close();
     let before = proxy.accepted();
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    // After 100, 200, 400 and 800 ms, and then every second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // At once, after 100, 200, 400 and 800 ms, and then every second.
     let attempts = proxy.accepted() - before;
-    assert!((4..=8).contains(&attempts), "{attempts}");
+    assert!((4..=7).contains(&attempts), "{attempts}");
     proxy.open();
     let opened = Instant::now();
     node.until_heard().await;
