@@ -130,7 +130,7 @@ async fn revocations_are_shared_and_a_slot_that_moves_loses_none() {
     let fleet = Fleet::with(RedisServer::stopped(&[]));
     let [one, other] = [(); 2].map(|()| fleet.node_with(cluster.revocations(), SystemClock));
     for node in [&one, &other] {
-        node.server.ready().await;
+        node.ready().await;
     }
     for sid in 0..100 {
         let revoked = Instant::now();
@@ -161,7 +161,7 @@ async fn revocations_are_shared_and_a_slot_that_moves_loses_none() {
         node.until_heard().await;
     }
     let started = fleet.node_with(cluster.revocations(), SystemClock);
-    started.server.ready().await;
+    started.ready().await;
     assert_eq!(started.revocations.len(), 101);
     drop((one, other, started));
     for node in [first, second] {
@@ -175,7 +175,7 @@ async fn a_node_of_the_cluster_that_is_gone_is_found_again() {
     let fleet = Fleet::with(RedisServer::stopped(&[]));
     let [one, other] = [(); 2].map(|()| fleet.node_with(cluster.revocations(), SystemClock));
     for node in [&one, &other] {
-        node.server.ready().await;
+        node.ready().await;
     }
     for sid in 0..10 {
         one.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
@@ -184,6 +184,7 @@ async fn a_node_of_the_cluster_that_is_gone_is_found_again() {
     let owner = usize::from(cluster.slot_of(b"tower-bearer:test:revocations") >= SLOTS / 2);
     cluster.0[owner].kill();
     one.revocations.revoke(&fleet.session("10")).await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let heard = other.status().last_heard();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(other.status().last_heard(), heard);

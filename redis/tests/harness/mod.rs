@@ -14,7 +14,7 @@ use tower_bearer_redis::RedisReplayStore;
 
 pub(crate) use self::fake_server::FakeServer;
 pub(crate) use self::log::Log;
-pub(crate) use self::node::{AUDIENCE, Fleet, Node, TOKEN_LIFE};
+pub(crate) use self::node::{AUDIENCE, Fleet, Node, TOKEN_LIFE, store_at};
 pub(crate) use self::proxy::Proxy;
 pub(crate) use self::redis_server::RedisServer;
 #[cfg(any(feature = "cluster", feature = "tls"))]

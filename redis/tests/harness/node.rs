@@ -7,7 +7,7 @@ use tower_bearer::revocation::{FeedStatus, Revocation, Revocations};
 use tower_bearer::testing::TestIssuer;
 use tower_bearer_redis::RedisRevocations;
 
-use super::{RedisServer, until, until_async};
+use super::{PATIENCE, RedisServer, until, until_async};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
 /// No token lives longer.
@@ -35,7 +35,7 @@ impl Fleet {
     }
 
     pub(crate) fn store(&self) -> RedisRevocations {
-        RedisRevocations::connect(&self.redis.url(), "test").unwrap()
+        store_at(&self.redis.url())
     }
 
     /// A node that has just started.
@@ -46,7 +46,7 @@ impl Fleet {
     /// A node that is ready.
     pub(crate) async fn node(&self) -> Node {
         let node = self.starting_node();
-        node.server.ready().await;
+        node.ready().await;
         node
     }
 
@@ -74,7 +74,16 @@ impl Fleet {
     }
 }
 
+/// A store that fails for no other reason than an outage: the machine may be busy.
+pub(crate) fn store_at(url: &str) -> RedisRevocations {
+    RedisRevocations::connect(url, "test").unwrap().time_limit(Duration::from_secs(5))
+}
+
 impl Node {
+    pub(crate) async fn ready(&self) {
+        tokio::time::timeout(PATIENCE, self.server.ready()).await.expect("it is ready");
+    }
+
     /// Whether the token is revoked here.
     pub(crate) async fn refuses(&self, token: &str) -> bool {
         match self.server.verify(token).await {

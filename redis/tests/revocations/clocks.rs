@@ -24,7 +24,7 @@ async fn nodes_whose_clocks_differ_by_ten_seconds_agree() {
     let seconds = Duration::from_secs;
     let nodes = [now - seconds(5), now + seconds(5), now].map(|time| node_at(&fleet, time));
     for (node, _) in &nodes {
-        node.server.ready().await;
+        node.ready().await;
     }
     let token = |subject: &str, issued: SystemTime| {
         let iat = issued.duration_since(UNIX_EPOCH).unwrap().as_secs();

@@ -53,6 +53,13 @@ async fn what_cannot_be_read_is_skipped_and_logged_once() {
     }
     assert_eq!(log.count("WARN"), 2, "{}", log.text());
     assert_eq!(log.count("cannot be read"), 2, "{}", log.text());
+    // It is not read again and again, either.
+    add(&[b"another", b"field"]);
+    tokio::join!(node.until_heard(), later.until_heard());
+    let calls = || fleet.redis.calls("xread");
+    let before = calls();
+    tokio::join!(node.until_heard(), later.until_heard());
+    assert!(calls() - before <= 6, "{}", calls() - before);
     assert!(log.text().contains("found version 2"), "{}", log.text());
 }
 
@@ -67,7 +74,7 @@ async fn a_key_that_is_no_stream_is_an_error_until_it_is_gone() {
     assert!(matches!(error, RevokeError::Store(_)));
     assert!(!node.server.is_ready());
     let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
-    node.server.ready().await;
+    node.ready().await;
     node.revocations.revoke(&fleet.session("a")).await.unwrap();
     assert_eq!(fleet.node().await.revocations.len(), 1);
 }
@@ -80,7 +87,7 @@ async fn what_there_is_no_room_for_is_read_again_and_nothing_is_forgotten() {
     let with = |quota| Revocations::new(TOKEN_LIFE).quota(quota).clock(clock.clone());
     let large = fleet.node_with(with(100).share(fleet.store()), clock.clone());
     let small = fleet.node_with(with(3).share(fleet.store()), clock.clone());
-    small.server.ready().await;
+    small.ready().await;
     for sid in ["0", "1"] {
         large.revocations.revoke(&fleet.session(sid)).await.unwrap();
     }

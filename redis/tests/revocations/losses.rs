@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tower_bearer::clock::SystemClock;
 use tower_bearer::revocation::Revocations;
-use tower_bearer_redis::RedisRevocations;
 
-use crate::harness::{Fleet, Log, Node, Proxy, TOKEN_LIFE, until};
+use crate::harness::{Fleet, Log, Node, Proxy, TOKEN_LIFE, store_at, until};
 
 const KEY: &str = "tower-bearer:test:revocations";
 const LOST: &str = "Redis has lost revocations";
@@ -101,6 +100,20 @@ async fn a_stream_that_is_another_one_is_noticed() {
     assert_eq!(log.count(LOST), 2, "{}", log.text());
 }
 
+/// Nobody has seen it there, and other entries have come since.
+#[tokio::test]
+async fn an_entry_that_is_lost_at_once_is_appended_again() {
+    let fleet = Fleet::start(&[]);
+    let node = fleet.node().await;
+    node.until_heard().await;
+    revoke(&node, &fleet, 0..1).await;
+    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
+    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let _: Value = fleet.redis.tell(&format!("XADD {KEY} * record {}", record[0].1[1].replace("\"0\"", "\"1\"")));
+    until("it is there again", || len(&fleet) == 2).await;
+    assert_eq!(fleet.node().await.revocations.len(), 2);
+}
+
 /// Redis' clock was set back, and its data was lost: the IDs of new entries are lower than those that were read.
 #[tokio::test]
 async fn entries_with_lower_ids_are_not_missed() {
@@ -126,13 +139,10 @@ async fn a_failover_that_loses_the_last_entries_is_healed() {
     let (log, _guard) = Log::start();
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node_of = || {
-        let store = RedisRevocations::connect(&proxy.url(), "test").unwrap();
-        fleet.node_with(Revocations::new(TOKEN_LIFE).share(store), SystemClock)
-    };
+    let node_of = || fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
     let nodes = [node_of(), node_of()];
     for node in &nodes {
-        node.server.ready().await;
+        node.ready().await;
     }
     revoke(&nodes[0], &fleet, 0..10).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;

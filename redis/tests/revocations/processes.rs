@@ -13,9 +13,9 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::revocation::{Revocation, Revocations};
 use tower_bearer::testing::TestClient;
 use tower_bearer::{Issuer, ResourceServer};
-use tower_bearer_redis::{RedisReplayStore, RedisRevocations};
+use tower_bearer_redis::RedisReplayStore;
 
-use crate::harness::{AUDIENCE, Fleet, TOKEN_LIFE};
+use crate::harness::{AUDIENCE, Fleet, TOKEN_LIFE, store_at};
 
 /// Where a process finds Redis and the issuer.
 const URLS: &str = "TOWER_BEARER_REDIS_PROCESS_TEST";
@@ -76,9 +76,9 @@ impl Drop for Process {
 async fn a_process() {
     let Ok(urls) = std::env::var(URLS) else { return };
     let (redis, issuer) = urls.split_once(' ').unwrap();
-    let store = RedisRevocations::connect(redis, "test").unwrap();
-    let revocations = Revocations::new(TOKEN_LIFE).share(store);
-    let replay_store = RedisReplayStore::connect(redis, "test").unwrap();
+    let revocations = Revocations::new(TOKEN_LIFE).share(store_at(redis));
+    // The machine may be busy.
+    let replay_store = RedisReplayStore::connect(redis, "test").unwrap().time_limit(Duration::from_secs(5));
     let server = ResourceServer::builder(AUDIENCE)
         .trust(Issuer::discover(issuer).unwrap())
         .dpop(Dpop::at(AUDIENCE).unwrap().replay_store(replay_store))
