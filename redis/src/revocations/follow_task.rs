@@ -19,8 +19,8 @@ use crate::connection::{DedicatedConnection, LinkError};
 const WAIT: Duration = Duration::from_secs(1);
 /// How long a reply may take, in addition to that. It has to suffice for a batch over a slow line.
 const REPLY_LIMIT: Duration = Duration::from_secs(2);
-/// How many entries are read at once: some 100 kB.
-const BATCH: usize = 500;
+/// How many entries are read at once: some 40 kB.
+const BATCH: usize = 200;
 /// How long it pauses before it connects again, twice as long after each failure.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);

@@ -115,3 +115,19 @@ pub(super) fn extent_of(reply: Result<Value, LinkError>) -> Result<Extent, Strea
 fn unexpected(expected: &'static str, found: &Value) -> StreamError {
     StreamError::Reply { expected, found: kind_of(found) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Zero would be for ever.
+    #[test]
+    fn a_short_wait_is_a_millisecond() {
+        let stream = Stream::new(&Namespace::new("orders").unwrap());
+        for (wait, expected) in [(0, "1"), (999, "1"), (2000, "2")] {
+            let command = stream.read(EntryId::START, 7, Some(Duration::from_micros(wait))).get_packed_command();
+            let expected = format!("BLOCK\r\n$1\r\n{expected}\r\n");
+            assert!(String::from_utf8(command).unwrap().contains(&expected), "{wait}");
+        }
+    }
+}
