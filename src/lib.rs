@@ -132,11 +132,13 @@
 //! |---|---|
 //! | `http-client` | keys fetched by HTTP with `reqwest`: [`RemoteKeys`](keys::RemoteKeys), [`Issuer::discover`], [`Issuer::jwks`] and the [presets](Issuer#presets). Without it keys come from a [`JwkSet`](jose::JwkSet), a [`KeyFile`](keys::KeyFile) or your own [`KeySource`](keys::KeySource) |
 //! | `axum` | [extractors](crate::axum) for [`AccessToken`] and [`Claims`], and [`Rejection`] as a response |
+//! | `back-channel-logout` | [`feeds::BackChannelLogout`]: revocations by the logout tokens of an OpenID provider |
 //! | `introspection` | [`introspection`]: [opaque tokens](manual::opaque_tokens), about which their issuer is asked (RFC 7662, RFC 9701). It includes `http-client` |
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `mcp` | [`mcp`]: requirements for each tool and method of a server of the Model Context Protocol |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
+//! | `shared-signals` | [`feeds::SharedSignals`]: revocations by the security events of a transmitter |
 //! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -148,6 +150,8 @@ pub mod clock;
 #[cfg(feature = "serde")]
 pub mod config;
 pub mod credentials;
+#[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+pub mod feeds;
 #[cfg(feature = "introspection")]
 pub mod introspection;
 mod issuer;
@@ -170,6 +174,7 @@ pub mod rejection;
 pub mod require;
 pub mod revocation;
 pub mod server;
+mod settled_until;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

@@ -157,6 +157,11 @@ fn the_walk_goes_every_way_to_a_token_and_ends_well() {
             "A service gets a token for itself, with client credentials",
             // A stronger sign-in.
             "The transfer succeeds",
+            // Revocation.
+            "Bob signs out everywhere, and the authorization server tells the API",
+            "The API refuses the same access token from then on",
+            "Alice's access token is as good as before",
+            "The API accepts his new access token",
         ] {
             assert!(printed.lines().any(|line| line.ends_with(&format!(". ✓ {step}"))), "{step}: {printed}");
         }
@@ -178,6 +183,7 @@ fn the_walk_with_keys_shows_what_a_thief_cannot_do() {
         "The transfer succeeds",
         "The page calls the API with it",
         "The server calls the API for the user",
+        "The API refuses the same access token from then on",
     ];
     let offered = "A client without a key still gets a Bearer token";
     let required = "The authorization server refuses a client without a proof";
@@ -224,6 +230,7 @@ fn the_walk_with_opaque_tokens_shows_who_asks_what_they_are() {
             "The API refuses the ID token",
             "The API refuses a token with another scope",
             "The access token ends too, as soon as the API asks again",
+            "The API refuses the same access token from then on",
             "The server calls the API for the user",
         ] {
             assert!(printed.lines().any(|line| line.ends_with(&format!(". ✓ {step}"))), "{step}: {printed}");

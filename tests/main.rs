@@ -13,6 +13,7 @@ mod cross_site;
 mod discovery;
 mod end_with_token;
 mod example_me;
+mod example_me_revocation;
 mod example_process;
 mod explanation;
 mod extractors;

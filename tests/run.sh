@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export DEBIAN_FRONTEND=noninteractive
+# On a fresh machine each crate is built once, so nothing is gained by what incremental builds keep.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 
 step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
 
@@ -39,7 +41,7 @@ CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.
-features=(http-client introspection axum jsonwebtoken mcp metrics serde testing)
+features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals testing)
 lint() { cargo clippy --locked --quiet --lib --no-default-features --features "$*" -- -D warnings; }
 lint
 lint "${features[@]}"
@@ -75,6 +77,7 @@ cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic
 cargo run --locked --quiet --example metrics -- --once >/dev/null
 cargo run --locked --quiet --example opaque -- --once
+cargo run --locked --quiet --example revocation -- --once
 
 step other issuers and clients
 ./tests/interop/run.sh

@@ -11,9 +11,10 @@ use super::pending::PendingLookups;
 use super::persistence::{self, HeldKeys, RawKeySet};
 use super::schedule::RefreshSchedule;
 use super::source::{Fetched, KeySource, Validators};
-use crate::clock::{Clock, Moment, SettledUntil};
+use crate::clock::{Clock, Moment};
 use crate::jose::{JwkSet, KeyPurpose};
 use crate::metrics;
+use crate::settled_until::SettledUntil;
 
 /// One issuer's keys: what the handles of a [`KeyStore`](super::KeyStore) share with its
 /// [`RefreshTask`](super::refresh_task::RefreshTask)s.

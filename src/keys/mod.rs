@@ -74,6 +74,7 @@ mod status;
 mod store;
 mod token_bucket;
 mod url_error;
+mod verification;
 
 pub use discovery_error::DiscoveryError;
 pub use fetch_error::FetchError;
@@ -99,7 +100,8 @@ pub(crate) use remote::{
 };
 #[cfg(feature = "introspection")]
 pub(crate) use source::MAX_DOCUMENT_BYTES;
-pub(crate) use store::{KeyStore, Lookup};
+pub(crate) use store::KeyStore;
 #[cfg(feature = "http-client")]
 pub(crate) use url_error::is_loopback;
 pub(crate) use url_error::{Encryption, fetchable, identifying};
+pub(crate) use verification::Verification;

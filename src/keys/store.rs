@@ -16,8 +16,9 @@ use super::refresh_task::RefreshTask;
 use super::schedule::RefreshSchedule;
 use super::source::KeySource;
 use super::status::IssuerStatus;
-use crate::clock::{Clock, Moment, SettledUntil};
+use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity, KeyPurpose};
+use crate::settled_until::SettledUntil;
 
 /// The time to the next look-up when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.
 const SOON: Duration = Duration::from_secs(1);

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use super::feed_status::{EventOutcome, FeedKind, FeedStatus, StreamState};
-use crate::clock::{Clock, Moment, SettledUntil};
+use crate::clock::{Clock, Moment};
 use crate::metrics;
+use crate::settled_until::SettledUntil;
 
 /// One source of revocations: when it was last heard, and what has become of its events.
 pub(crate) struct Feed {
@@ -124,10 +125,9 @@ impl Feed {
 
     /// It is fresh from now on, for as long as it may be silent.
     fn postpone(&self, now: Moment) {
-        for (until, silence) in [
-            (&self.fresh_until, self.longest_silence()),
-            (&self.usable_until, self.settings.refuse_when_stale),
-        ] {
+        for (until, silence) in
+            [(&self.fresh_until, self.longest_silence()), (&self.usable_until, self.settings.refuse_when_stale)]
+        {
             if let Some(silence) = silence {
                 until.set(Some(now.plus(silence)));
             }

@@ -63,7 +63,10 @@ impl Follower {
         }
         // As an error, so that a subscriber shows its source too.
         let error: &(dyn std::error::Error + 'static) = error;
-        tracing::warn!(error, "the shared store of revocations does not answer, so revocations of other processes are missing");
+        tracing::warn!(
+            error,
+            "the shared store of revocations does not answer, so revocations of other processes are missing"
+        );
     }
 
     /// Whether nobody has the revocations any more.

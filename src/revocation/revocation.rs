@@ -79,6 +79,12 @@ impl Revocation {
         Self { at: Some(time), ..self }
     }
 
+    /// As [`at`](Self::at), unless a time is set already.
+    #[cfg(feature = "shared-signals")]
+    pub(crate) fn at_or(self, time: SystemTime) -> Self {
+        Self { at: self.at.or(Some(time)), ..self }
+    }
+
     fn new(issuer: &str, target: Target) -> Self {
         Self { issuer: issuer.into(), target, at: None }
     }

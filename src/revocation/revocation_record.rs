@@ -71,20 +71,19 @@ impl RevocationRecord {
     #[must_use]
     pub fn to_json(&self) -> String {
         let (kind, name, sub) = match &self.revocation.target {
-            Target::Session(sid) => (Kind::Session, Some(sid), None),
-            Target::SessionOf { sid, sub } => (Kind::SessionOf, Some(sid), Some(sub)),
-            Target::Token(jti) => (Kind::Token, Some(jti), None),
-            Target::Subject(sub) => (Kind::Subject, Some(sub), None),
-            Target::Client(client_id) => (Kind::Client, Some(client_id), None),
+            Target::Session(sid) => (Kind::Session, Some(&**sid), None),
+            Target::SessionOf { sid, sub } => (Kind::SessionOf, Some(&**sid), Some(&**sub)),
+            Target::Token(jti) => (Kind::Token, Some(&**jti), None),
+            Target::Subject(sub) => (Kind::Subject, Some(&**sub), None),
+            Target::Client(client_id) => (Kind::Client, Some(&**client_id), None),
             Target::Issuer => (Kind::Issuer, None, None),
         };
-        let borrowed = |name: &'_ Box<str>| Cow::Owned(name.to_string());
         let json = Json {
             v: VERSION,
             iss: Cow::Borrowed(&self.revocation.issuer),
             kind,
-            name: name.map(borrowed),
-            sub: sub.map(borrowed),
+            name: name.map(Cow::Borrowed),
+            sub: sub.map(Cow::Borrowed),
             at: milliseconds(self.at),
             recorded: milliseconds(self.recorded),
             keep: u64::try_from(self.keep_for.as_millis()).unwrap_or(u64::MAX),
@@ -107,9 +106,7 @@ impl RevocationRecord {
         let iss = &*json.iss;
         let revocation = match json.kind {
             Kind::Session => Revocation::session(iss, name()?),
-            Kind::SessionOf => {
-                Revocation::session_of(iss, name()?, json.sub.as_deref().ok_or_else(|| missing("sub"))?)
-            }
+            Kind::SessionOf => Revocation::session_of(iss, name()?, json.sub.as_deref().ok_or_else(|| missing("sub"))?),
             Kind::Token => Revocation::token(iss, name()?),
             Kind::Subject => Revocation::subject(iss, name()?),
             Kind::Client => Revocation::client(iss, name()?),
@@ -160,8 +157,9 @@ mod tests {
         }
         let json = record(Revocation::session_of(ISSUER, "s", "alice")).to_json();
         let times = r#""at":1700000000123,"recorded":1700000007123,"keep":720000"#;
-        let expected =
-            format!(r#"{{"v":1,"iss":"https://login.example.com","kind":"session_of","name":"s","sub":"alice",{times}}}"#);
+        let expected = format!(
+            r#"{{"v":1,"iss":"https://login.example.com","kind":"session_of","name":"s","sub":"alice",{times}}}"#
+        );
         assert_eq!(json, expected);
     }
 

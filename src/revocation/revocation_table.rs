@@ -163,8 +163,7 @@ mod tests {
         let record = table.record(&Revocation::session("https://login.example.com", "s"));
         let reader = table.table.read().unwrap();
         std::thread::scope(|threads| {
-            let revoking =
-                threads.spawn(|| table.apply(&record).unwrap());
+            let revoking = threads.spawn(|| table.apply(&record).unwrap());
             // It has the time to go as far as it can.
             for _ in 0..10_000 {
                 std::thread::yield_now();

@@ -124,7 +124,12 @@ impl Revocations {
         let store: Arc<dyn RevocationStore> = Arc::new(store);
         assert!(self.0.store.set(Arc::clone(&store)).is_ok(), "the revocations are shared already");
         let silent_after = Some(STORE_SILENT_AFTER);
-        let feed = self.0.table.add_feed(FeedSettings { kind: FeedKind::Store, issuer: None, silent_after, refuse_when_stale });
+        let feed = self.0.table.add_feed(FeedSettings {
+            kind: FeedKind::Store,
+            issuer: None,
+            silent_after,
+            refuse_when_stale,
+        });
         tokio::spawn(store.follow(Follower::new(&self.0.table, feed)));
         self
     }
@@ -151,6 +156,12 @@ impl Revocations {
         Arc::clone(&self.0.table)
     }
 
+    /// The source of time, for a feed.
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(self.0.table.clock())
+    }
+
     #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
     pub(crate) fn add_feed(&self, settings: FeedSettings) -> Arc<super::feed::Feed> {
         self.0.table.add_feed(settings)
@@ -164,6 +175,9 @@ impl Revocations {
 
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Revocations").field("max_token_life", &self.0.table.max_token_life()).field("len", &self.len()).finish()
+        f.debug_struct("Revocations")
+            .field("max_token_life", &self.0.table.max_token_life())
+            .field("len", &self.len())
+            .finish()
     }
 }

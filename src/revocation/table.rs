@@ -4,13 +4,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use siphasher::sip128::SipHasher24;
 use smallvec::{SmallVec, smallvec};
 
+use super::entries::Entries;
 use super::revocation::{Revocation, Target};
 use super::revocations_full::RevocationsFull;
 use super::token_facts::{Issued, TokenFacts};
 use crate::clock::Moment;
 
-/// How long a bucket of entries lasts that are removed together.
-const BUCKET: Duration = Duration::from_secs(60);
+/// How many seconds a bucket of entries lasts that are removed together.
+const BUCKET: u32 = 60;
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
 /// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
@@ -22,9 +23,9 @@ pub(super) struct Table {
     /// How long an entry is kept after the last token that it concerns was issued.
     lifetime: Duration,
     quota: usize,
-    entries: HashMap<u128, Entry>,
+    entries: Entries<Entry>,
     /// The entries by the minute in which they end.
-    buckets: BTreeMap<u64, Vec<u128>>,
+    buckets: BTreeMap<u32, Vec<u128>>,
     /// How many entries each issuer has, of each kind. So a look-up hashes only what may be there.
     counts: Vec<[usize; KINDS]>,
     /// The number of each issuer, which is its place in the counts.
@@ -36,6 +37,9 @@ pub(super) struct Table {
 struct Entry {
     /// The last time, in seconds since 1970, at which a token was issued that is dead; infinite if all are.
     dead_until: f64,
+    /// When this process learned of it, in seconds since 1970. What an issuer has said of a token before then may be older than the
+    /// revocation, even if the issuer's clock is behind.
+    learned: f64,
     ends: End,
     issuer: u32,
     kind: Kind,
@@ -54,8 +58,8 @@ struct Addition {
 /// A time by both clocks, in whole seconds, such as the end of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct End {
-    since_1970: u64,
-    since_start: u64,
+    since_1970: u32,
+    since_start: u32,
 }
 
 const KINDS: usize = 6;
@@ -78,7 +82,7 @@ impl Table {
             hasher: SipHasher24::new_with_key(key),
             lifetime,
             quota,
-            entries: HashMap::new(),
+            entries: Entries::new(),
             buckets: BTreeMap::new(),
             counts: Vec::new(),
             issuers: HashMap::new(),
@@ -111,13 +115,12 @@ impl Table {
                 return Err(RevocationsFull { quota: self.quota });
             }
         }
-        let is_new_session = |addition: &Addition| {
-            matches!(addition.kind, Kind::Session) && !self.entries.contains_key(&addition.key)
-        };
+        let is_new_session =
+            |addition: &Addition| matches!(addition.kind, Kind::Session) && !self.entries.contains(addition.key);
         let new_sessions = u8::from(additions.iter().any(is_new_session));
         let mut grows = false;
         for addition in additions {
-            grows |= self.insert(&addition, issuer, new_sessions);
+            grows |= self.insert(&addition, issuer, new_sessions, now);
         }
         Ok(grows)
     }
@@ -155,38 +158,46 @@ impl Table {
                 Ok(passed) => self.lifetime.checked_sub(passed)?,
                 Err(ahead) => self.lifetime.saturating_add(ahead.duration()),
             };
-            Some(Addition { key: self.key(issuer, kind, name), kind, dead_until, ends: self.by_both_clocks(now).plus(left) })
+            Some(Addition {
+                key: self.key(issuer, kind, name),
+                kind,
+                dead_until,
+                ends: self.by_both_clocks(now).plus(left),
+            })
         };
         names.into_iter().filter_map(addition).collect()
     }
 
     /// Whether the session has an entry, or may get one.
     fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str) -> bool {
-        let subject = self.entries.get(&self.key(issuer, Kind::SubjectWithoutSession, sub));
+        let subject = self.entries.get(self.key(issuer, Kind::SubjectWithoutSession, sub));
         subject.is_none_or(|subject| subject.sessions < MAX_SESSIONS)
-            || self.entries.contains_key(&self.key(issuer, Kind::Session, sid))
+            || self.entries.contains(self.key(issuer, Kind::Session, sid))
     }
 
     fn has_no_room_for(&self, additions: &[Addition], issuer: u32) -> bool {
-        let new = additions.iter().filter(|addition| !self.entries.contains_key(&addition.key)).count();
+        let new = additions.iter().filter(|addition| !self.entries.contains(addition.key)).count();
         let held = self.counts[issuer as usize].iter().sum::<usize>();
         new > 0 && held + new > self.quota
     }
 
     /// Inserts an entry, or prolongs it. Whether it concerns more tokens than before.
-    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8) -> bool {
+    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8, now: Moment) -> bool {
         let Addition { key, kind, dead_until, ends } = *addition;
+        let learned = seconds(now.wall);
         let new_sessions = if matches!(kind, Kind::SubjectWithoutSession) { new_sessions } else { 0 };
-        if let Some(entry) = self.entries.get_mut(&key) {
+        if let Some(entry) = self.entries.get_mut(key) {
             let grows = dead_until > entry.dead_until;
-            entry.dead_until = entry.dead_until.max(dead_until);
+            if grows {
+                (entry.dead_until, entry.learned) = (dead_until, learned);
+            }
             // The bucket of the earlier end finds that the entry has not ended.
             entry.ends = entry.ends.latest(ends);
             entry.sessions = entry.sessions.saturating_add(new_sessions);
             return grows;
         }
         self.counts[issuer as usize][kind as usize] += 1;
-        self.entries.insert(key, Entry { dead_until, ends, issuer, kind, sessions: new_sessions });
+        self.entries.insert(key, Entry { dead_until, learned, ends, issuer, kind, sessions: new_sessions });
         self.buckets.entry(ends.bucket()).or_default().push(key);
         true
     }
@@ -204,8 +215,8 @@ impl Table {
             (Kind::Issuer, Some("")),
         ];
         names.into_iter().filter(|(kind, _)| counts[*kind as usize] > 0).any(|(kind, name)| {
-            let entry = name.and_then(|name| self.entries.get(&self.key(token.issuer, kind, name)));
-            entry.is_some_and(|entry| token.issued.is_until(entry.dead_until))
+            let entry = name.and_then(|name| self.entries.get(self.key(token.issuer, kind, name)));
+            entry.is_some_and(|entry| token.issued.is_until(entry))
         })
     }
 
@@ -225,10 +236,10 @@ impl Table {
                 bucket.remove();
                 continue;
             };
-            let Some(entry) = self.entries.get(&key) else { continue };
+            let Some(entry) = self.entries.get(key) else { continue };
             if now.latest(entry.ends) == now {
                 self.counts[entry.issuer as usize][entry.kind as usize] -= 1;
-                self.entries.remove(&key);
+                self.entries.remove(key);
             } else {
                 let next = entry.ends.latest(now).bucket();
                 self.buckets.entry(next).or_default().push(key);
@@ -239,7 +250,7 @@ impl Table {
     fn by_both_clocks(&self, now: Moment) -> End {
         let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970, since_start }
+        End { since_1970: whole(since_1970), since_start: whole(since_start) }
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -265,12 +276,12 @@ impl Table {
 }
 
 impl Issued {
-    /// Whether a token of which this is known counts as one that was issued until `time`.
-    fn is_until(self, time: f64) -> bool {
+    /// Whether a token of which this is known is one that the entry refuses.
+    fn is_until(self, entry: &Entry) -> bool {
         match self {
             // Either may have whole seconds, rounded down.
-            Self::At(iat) => iat.floor() <= time.floor(),
-            Self::Confirmed(asked) => asked <= time,
+            Self::At(iat) => iat.floor() <= entry.dead_until.floor(),
+            Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned),
         }
     }
 }
@@ -278,7 +289,7 @@ impl Issued {
 impl End {
     /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
     fn plus(self, left: Duration) -> Self {
-        let left = left.as_secs().saturating_add(2);
+        let left = whole(left.as_secs().saturating_add(2));
         Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
     }
 
@@ -286,9 +297,14 @@ impl End {
         Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
     }
 
-    fn bucket(self) -> u64 {
-        self.since_1970 / BUCKET.as_secs()
+    fn bucket(self) -> u32 {
+        self.since_1970 / BUCKET
     }
+}
+
+/// Seconds in 32 bits, which suffice until 2106.
+fn whole(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 fn seconds(time: SystemTime) -> f64 {

@@ -219,6 +219,14 @@ impl Issuer {
         Err(InvalidIntrospection::OtherIssuer { found: redact::url(found).into() })
     }
 
+    /// Its first mistake, which is an error where no server is built either.
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let mut mistakes = Mistakes::default();
+        self.note_mistakes(0, &mut mistakes);
+        mistakes.0.into_iter().next().map_or(Ok(()), |first| Err(first.error))
+    }
+
     fn note_mistakes(&self, at: usize, mistakes: &mut Mistakes) {
         let Self { identities, source, insecure_http, audiences, clients, subjects, dialect, algorithms, .. } = self;
         let mut note = |setting: &'static [&'static str], element, verdict: Result<(), ConfigError>| {
@@ -324,7 +332,7 @@ fn check_window(window: Duration) -> Result<(), ConfigError> {
     if WINDOW.contains(&window) { Ok(()) } else { Err(ConfigError::ProofWindow { value: window }) }
 }
 
-fn check_audience(audience: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
     if !audience.is_empty() && audience.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return ConfigError::check_text("audience", audience);
     }

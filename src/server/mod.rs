@@ -26,6 +26,8 @@ pub use resource_server::NotTrusted;
 pub use step::Step;
 
 pub(crate) use context::{Access, Context};
+#[cfg(feature = "shared-signals")]
+pub(crate) use mistakes::check_audience;
 #[cfg(feature = "serde")]
 pub(crate) use mistakes::{Mistake, Place};
 pub(crate) use resource_server::{Accepted, Admission, PendingVerdict, Verdict};

@@ -28,6 +28,7 @@ mod issuer;
 mod replay_store;
 mod signing_key;
 mod token_builder;
+mod transmitter;
 mod unsigned_jwt;
 
 pub use client::{ProofBuilder, TestClient};
@@ -36,3 +37,4 @@ pub use endpoints::{Endpoint, Fault};
 pub use issuer::{TestIssuer, TestIssuerBuilder};
 pub use replay_store::{ReplayFault, TestReplayStore};
 pub use token_builder::TokenBuilder;
+pub use transmitter::{logout_request, push_request};

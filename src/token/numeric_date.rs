@@ -23,6 +23,12 @@ impl NumericDate {
         (seconds.abs() <= Self::LIMIT).then_some(Self(seconds))
     }
 
+    /// The date that the number means if it counts milliseconds.
+    #[cfg(feature = "shared-signals")]
+    pub(crate) fn of_milliseconds(self) -> Self {
+        Self(self.0 / 1000.0)
+    }
+
     pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0 + duration.as_secs_f64())
     }

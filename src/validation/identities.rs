@@ -93,6 +93,18 @@ impl Identities {
         &self.name
     }
 
+    /// The identifier, if there is one and it alone identifies the issuer.
+    #[cfg_attr(
+        not(any(feature = "back-channel-logout", feature = "shared-signals")),
+        expect(dead_code, reason = "only feeds need it")
+    )]
+    pub(crate) fn only(&self) -> Option<&str> {
+        match (&self.form, &*self.known) {
+            (Form::Exact, [Identity { issuer, tenant: None }]) => Some(issuer),
+            _ => None,
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(|identity| &*identity.issuer)
     }

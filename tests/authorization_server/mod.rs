@@ -22,6 +22,7 @@ pub(crate) mod proofs;
 mod registration;
 mod resources;
 mod sign_in;
+mod sign_out_everywhere;
 mod tokens;
 
 /// RFC 7636, appendix B.

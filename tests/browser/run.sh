@@ -9,4 +9,4 @@ command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
 cargo build --locked --quiet -p me
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-EXAMPLE="$target/debug/me" SCREENSHOTS="$target/browser" timeout 300 node --test --test-concurrency=1 sequence.mjs dpop.mjs opaque.mjs
+EXAMPLE="$target/debug/me" SCREENSHOTS="$target/browser" timeout 300 node --test --test-concurrency=1 sequence.mjs dpop.mjs opaque.mjs revocation.mjs

@@ -6,7 +6,7 @@ import { parse } from 'node-html-parser';
 export class Browser {
   #cookies = new Map();
 
-  /** From an authorization request to the URL of the callback. */
+  /** From an authorization request, or one to sign out, to the URL to which the server sends the user back. */
   async authorize(start, server, redirectUri) {
     let [url, form] = [new URL(start)];
     for (let pages = 0; pages < 20; pages += 1) {
@@ -14,11 +14,11 @@ export class Browser {
       const text = await response.text();
       if (response.status >= 300 && response.status < 400) {
         [url, form] = [new URL(response.headers.get('location'), url)];
-        if (url.href.startsWith(redirectUri)) return url;
-        continue;
+      } else {
+        assert(response.ok, `${url}: ${response.status} ${text}`);
+        [url, form] = await server.answer({ url, text }, this);
       }
-      assert(response.ok, `${url}: ${response.status} ${text}`);
-      [url, form] = await server.answer({ url, text }, this);
+      if (url.href.startsWith(redirectUri)) return url;
     }
     throw new Error('the user has had enough of it');
   }
@@ -40,10 +40,12 @@ export class Browser {
 
 /** Fills in the form of a page and submits it. `fields` may hold more than this page has. */
 export function fillIn({ url, text }, fields) {
-  const form = parse(text).querySelector('form');
+  const page = parse(text);
+  const form = page.querySelector('form');
   assert.equal(form?.getAttribute('method')?.toLowerCase(), 'post', `no form to fill in at ${url}: ${text}`);
   const filledIn = {};
-  for (const field of form.querySelectorAll('input[name], button[name]')) {
+  const outside = page.querySelectorAll('button[form][name]').filter((button) => button.getAttribute('form') === form.id);
+  for (const field of [...form.querySelectorAll('input[name], button[name]'), ...outside]) {
     const [name, value] = [field.getAttribute('name'), field.getAttribute('value') ?? ''];
     const isButton = field.tagName === 'BUTTON' || field.getAttribute('type') === 'submit';
     // A button is sent only if it is pressed.

@@ -64,7 +64,7 @@ export class OpenidClient extends Client {
     return this.config.serverMetadata();
   }
 
-  async signIn({ resource, more, proofs = this.proofs }) {
+  async signIn({ resource, more, proofs = this.proofs, browser = new Browser() }) {
     const [verifier, state, nonce] = [openid.randomPKCECodeVerifier(), openid.randomState(), openid.randomNonce()];
     const parameters = {
       redirect_uri: this.redirectUri,
@@ -78,7 +78,7 @@ export class OpenidClient extends Client {
       ...more,
     };
     const url = openid.buildAuthorizationUrl(this.config, parameters);
-    const callback = await new Browser().authorize(url, this.issuer, this.redirectUri);
+    const callback = await browser.authorize(url, this.issuer, this.redirectUri);
     const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
     const options = { DPoP: proofs };
     return openid.authorizationCodeGrant(this.config, callback, checks, resource && { resource }, options);
@@ -90,6 +90,11 @@ export class OpenidClient extends Client {
 
   clientCredentials(resource, scope = 'read:me') {
     return openid.clientCredentialsGrant(this.config, { resource, scope }, { DPoP: this.proofs });
+  }
+
+  /** Where a user signs out at the server, who comes back to `redirectUri` (RP-Initiated Logout 1.0 §2). */
+  signOutUrl(idToken, redirectUri) {
+    return openid.buildEndSessionUrl(this.config, { id_token_hint: idToken, post_logout_redirect_uri: redirectUri });
   }
 
   /** Calls the API. With `null` instead of proofs, the token is sent as a Bearer token. */
@@ -122,7 +127,7 @@ export class Oauth4Webapi extends Client {
     return oauth.DPoP(this.client, key, { [oauth.modifyAssertion]: change });
   }
 
-  async signIn({ resource, more, proofs = this.proofs }) {
+  async signIn({ resource, more, proofs = this.proofs, browser = new Browser() }) {
     const [verifier, state] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState()];
     const nonce = oauth.generateRandomNonce();
     const url = new URL(this.metadata.authorization_endpoint);
@@ -139,7 +144,7 @@ export class Oauth4Webapi extends Client {
       ...(resource && { resource }),
       ...more,
     });
-    const callback = await new Browser().authorize(url, this.issuer, this.redirectUri);
+    const callback = await browser.authorize(url, this.issuer, this.redirectUri);
     const parameters = oauth.validateAuthResponse(this.metadata, this.client, callback, state);
     const checks = { expectedNonce: nonce, requireIdToken: true };
     return this.#withNonce(proofs, async (DPoP) => {
@@ -165,6 +170,13 @@ export class Oauth4Webapi extends Client {
         this.metadata, this.client, this.authentication, { resource, scope }, { ...this.options, DPoP });
       return oauth.processClientCredentialsResponse(this.metadata, this.client, response);
     });
+  }
+
+  /** The library has no function for that. */
+  signOutUrl(idToken, redirectUri) {
+    const url = new URL(this.metadata.end_session_endpoint);
+    url.search = new URLSearchParams({ id_token_hint: idToken, post_logout_redirect_uri: redirectUri });
+    return url;
   }
 
   call(url, token, proofs = this.proofs) {

@@ -16,6 +16,15 @@ export const EXPLAINED_ANSWERS = {
   },
 };
 
+const NO_END =
+  'its logout tokens have no `exp`, which OpenID Connect Back-Channel Logout 1.0 §2.4 requires, and draft 06, which it follows, ' +
+  'does not: the API answers 400';
+
+// The same for the cells of the table about back-channel logout.
+export const EXPLAINED_LOGOUT = {
+  glewlwyd: { 'sign-out': NO_END, 'another session of the user': NO_END, 'the same logout token again': NO_END },
+};
+
 const DECODES_NOTHING =
   'it compares `htu` as the class `URL` writes it, which decodes no letters (RFC 9449 §4.3: SHOULD be normalised)';
 const WIDER_WINDOW = 'it accepts an `iat` within 300 s, and the API within 60 s, which can be set';

@@ -10,6 +10,8 @@ import { DPOP_SUITE } from './dpop/suite.js';
 import { EXPLAINED, EXPLAINED_VERDICTS } from './explained.js';
 import { INTROSPECTION_SUITE } from './introspection/suite.js';
 import { CONFIGURATION, details, FACTS, judgements, problems, tables } from './report.js';
+import { judgeSets } from './revocation/sets.js';
+import { LOGOUT_SUITE } from './revocation/suite.js';
 import { Authlib } from './servers/authlib.js';
 import { DjangoOauthToolkit } from './servers/django-oauth-toolkit.js';
 import { Glewlwyd } from './servers/glewlwyd.js';
@@ -38,6 +40,7 @@ const SUITES = [
   },
   DPOP_SUITE,
   INTROSPECTION_SUITE,
+  LOGOUT_SUITE,
 ];
 
 // Without kept connections: one whose server has ended is used again for as long as this process is too busy to notice.
@@ -78,8 +81,8 @@ const waiting = SUITES.toReversed().flatMap((suite) => suite.servers.flatMap((se
   [OpenidClient, Oauth4Webapi].map((Client, column) => async () => {
     suite.runs[2 * row + column] = await run(suite.cases, server, Client);
   })));
-let verdicts;
-waiting.unshift(async () => { verdicts = await judge(); });
+let [verdicts, sets] = [];
+waiting.unshift(async () => { verdicts = await judge(); }, async () => { sets = await judgeSets(); });
 // Some at once, so that there is something to do while they wait. The slow ones are last in the list, and so first here.
 await Promise.all(Array.from({ length: 8 }, async () => {
   while (waiting.length > 0) await waiting.pop()();
@@ -87,7 +90,7 @@ await Promise.all(Array.from({ length: 8 }, async () => {
 const proofs = judgements({ proofs: PROOFS, explained: EXPLAINED_VERDICTS, verdicts });
 
 const runs = SUITES.flatMap((suite) => suite.runs);
-const found = [...SUITES.flatMap(problems), ...proofs.found];
+const found = [...SUITES.flatMap(problems), ...proofs.found, ...sets.found];
 for (const { cell, error, log } of found) console.log(`✗ ${cell}\n`, error, log ? `\n${log}` : '');
 
 const used = runs.flatMap(({ server, Client }) => [server.constructor, Client]).filter(({ version }) => version);
@@ -98,7 +101,7 @@ for (const suite of SUITES) console.log(`\n${details(suite)}`);
 const README = new URL('README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- From here on written by run.sh. -->', '<!-- To here. -->'];
 const readme = readFileSync(README, 'utf8');
-const written = [BEGIN, ...SUITES.map(tables), proofs.written, END].join('\n\n');
+const written = [BEGIN, ...SUITES.map(tables), sets.written, proofs.written, END].join('\n\n');
 const differs = !readme.includes(written);
 if (process.env.UPDATE_README) {
   const [before, after] = [readme.split(BEGIN)[0], readme.split(END)[1]];
@@ -111,5 +114,5 @@ if (process.env.UPDATE_README) {
 const outcomes = runs.flatMap((run) => Object.values(run.outcomes));
 const passed = outcomes.filter((outcome) => outcome === true).length;
 const seconds = Math.round((performance.now() - started) / 1000);
-console.log(`\n${passed} of ${outcomes.length} cases ✓, ${found.length} unexplained, in ${seconds} s`);
+console.log(`\n${passed} of ${outcomes.length} cases ✓, ${sets.count} SETs, ${found.length} unexplained, in ${seconds} s`);
 process.exitCode = found.length || (differs && !process.env.UPDATE_README) ? 1 : 0;

@@ -34,7 +34,7 @@ async fn a_fraction_in_iat_saves_no_token() {
         let rig = Rig::new();
         let token = rig.token(issued).sign();
         rig.clock.set(at(rig.now() + revoked));
-        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).unwrap();
+        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).await.unwrap();
         assert_eq!(rig.api.verify(&token).await.is_ok(), good, "issued at {issued}, revoked at {revoked}");
     }
 }
@@ -53,10 +53,10 @@ async fn a_token_of_a_clock_that_is_ahead_does_not_outlive_its_revocation() {
             0 => Revocation::session(rig.issuer.url(), "s"),
             _ => Revocation::token(rig.issuer.url(), "j"),
         };
-        rig.revocations.revoke(&revocation).unwrap();
+        rig.revocations.revoke(&revocation).await.unwrap();
         rig.clock.advance(LIFE + 119 * SECOND);
         // That removes what has ended.
-        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "other")).unwrap();
+        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "other")).await.unwrap();
         assert!(rig.api.verify(&token).await.is_err(), "{revocation:?}");
         rig.clock.advance(SECOND);
         let expired = rig.api.verify(&token).await.unwrap_err();
@@ -77,9 +77,9 @@ async fn a_remembered_answer_does_not_outlive_the_revocation() {
     let token = issuer.opaque_token(&claims);
     assert!(api.verify(&token).await.is_ok());
     clock.advance(SECOND);
-    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).unwrap();
+    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
     clock.advance(400 * SECOND);
-    revocations.revoke(&Revocation::subject(issuer.url(), "other")).unwrap();
+    revocations.revoke(&Revocation::subject(issuer.url(), "other")).await.unwrap();
     assert!(api.verify(&token).await.is_ok());
     assert_eq!(issuer.requests(Endpoint::Introspection), 2, "the answer is older than the revocation");
 }
@@ -91,7 +91,7 @@ struct ApiKey;
 #[tokio::test]
 async fn a_request_without_a_token_passes_after_its_body_is_read() {
     let rig = Rig::new();
-    rig.revocations.revoke(&Revocation::issuer(rig.issuer.url())).unwrap();
+    rig.revocations.revoke(&Revocation::issuer(rig.issuer.url())).await.unwrap();
     let either = || Require::scope("read:me").or_extension::<ApiKey>();
     let layer = rig.api.layer().ignore_tokens(|text| text.starts_with("ak_")).require(either());
     let handler = service_fn(async |request: http::Request<MessageBody<Body>>| {
@@ -142,7 +142,7 @@ fn a_check_that_begins_after_the_revocation_fails_on_every_thread() {
                 0 => Revocation::session(rig.issuer.url(), &number),
                 _ => Revocation::token(rig.issuer.url(), &number),
             };
-            rig.revocations.revoke(&revocation).unwrap();
+            super::at_once(rig.revocations.revoke(&revocation)).unwrap();
             revoked.fetch_add(1, Ordering::Release);
         }
     });
@@ -158,17 +158,17 @@ async fn odd_revocations_concern_the_tokens_that_they_name() {
         let rig = Rig::new();
         let [token, other] =
             [name.to_owned(), format!("{name}\0")].map(|sid| rig.token(-60.0).claim("sid", sid).subject("u").sign());
-        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), name)).unwrap();
+        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), name)).await.unwrap();
         assert!(rig.api.verify(&token).await.is_err(), "{name:?}");
         assert!(rig.api.verify(&other).await.is_ok(), "{name:?}");
     }
     // Only a text is the name of a session, so others have none.
     for sid in [serde_json::json!(1), serde_json::json!(["1"]), serde_json::json!(null), serde_json::json!({"1": 1})] {
         let rig = Rig::new();
-        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "1")).unwrap();
+        rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "1")).await.unwrap();
         let token = rig.token(-60.0).claim("sid", sid.clone()).sign();
         assert_eq!(rig.api.verify(&token).await.unwrap().session_id(), None, "{sid}");
-        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).unwrap();
+        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).await.unwrap();
         assert!(rig.api.verify(&token).await.is_err(), "{sid}");
     }
     // A time before 1970 is long ago; a life without end keeps what it concerns.
@@ -178,10 +178,10 @@ async fn odd_revocations_concern_the_tokens_that_they_name() {
         let api = ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).clock(clock.clone());
         let api = api.revocations(revocations.clone()).build().unwrap();
         let token = issuer.token().audience(AUDIENCE).subject("alice").claim("sid", "s").sign();
-        revocations.revoke(&Revocation::subject(issuer.url(), "alice").at(UNIX_EPOCH - LIFE)).unwrap();
+        revocations.revoke(&Revocation::subject(issuer.url(), "alice").at(UNIX_EPOCH - LIFE)).await.unwrap();
         assert!(api.verify(&token).await.is_ok());
         assert_eq!(revocations.is_empty(), good);
-        revocations.revoke(&Revocation::session(issuer.url(), "s")).unwrap();
+        revocations.revoke(&Revocation::session(issuer.url(), "s")).await.unwrap();
         assert!(api.verify(&token).await.is_err());
     }
     // The clock of the machine is not set yet. A token is issued in the future then.
@@ -192,10 +192,10 @@ async fn odd_revocations_concern_the_tokens_that_they_name() {
     let api = api.revocations(revocations.clone()).build().unwrap();
     let token = issuer.token().audience(AUDIENCE).subject("alice").claim("sid", "s").sign();
     clock.set(UNIX_EPOCH - LIFE);
-    revocations.revoke(&Revocation::session(issuer.url(), "s")).unwrap();
+    revocations.revoke(&Revocation::session(issuer.url(), "s")).await.unwrap();
     assert!(api.verify(&token).await.is_err());
     clock.set(now);
-    revocations.revoke(&Revocation::session(issuer.url(), "other")).unwrap();
+    revocations.revoke(&Revocation::session(issuer.url(), "other")).await.unwrap();
     assert!(api.verify(&token).await.is_err());
 }
 
@@ -231,10 +231,10 @@ async fn a_storm_of_revocations_wakes_a_connection_a_few_times_a_second() {
     let streams: Vec<_> = (0..STREAMS).map(|_| tokio::spawn(Counted(Box::pin(token.expires()), 0))).collect();
     for number in 0..SECONDS * 1000 {
         let subject = format!("user-{number}");
-        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), &subject)).unwrap();
+        rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), &subject)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).unwrap();
+    rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice")).await.unwrap();
     for stream in streams {
         let polls = stream.await.unwrap();
         assert!((SECONDS..=11 * SECONDS).contains(&polls), "{polls} polls in {SECONDS} s");

@@ -1,10 +1,21 @@
 //! Revocation: tokens that are refused before they expire.
 
 mod attacks;
+mod feed_rig;
+mod logout;
+mod malformations;
+mod malformed;
 mod paths;
+mod sharing;
+mod signal_settings;
+mod signals;
+mod silence;
+mod strangers;
 mod streams;
+mod subjects;
 mod tokens;
 
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -14,6 +25,14 @@ use tower_bearer::server::Builder;
 use tower_bearer::testing::{TestClock, TestIssuer, TokenBuilder};
 
 use crate::harness::{AUDIENCE, app, builder_with_keys, small_issuer};
+
+/// The outcome of a future that does not wait.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("it waits"),
+    }
+}
 
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 

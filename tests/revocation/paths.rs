@@ -75,7 +75,7 @@ async fn a_request_that_waits_for_keys_is_refused() {
     let reached = Reached::default();
     let waiting = tokio::spawn(service_of(&api, &reached).oneshot(request(Some(&token(&issuer)))));
     until(|| source.fetches() > 0).await;
-    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).unwrap();
+    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
     gate.send(true).unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(reached.load(Ordering::Relaxed), 0);
@@ -118,7 +118,7 @@ async fn a_request_that_waits_for_the_store_of_proofs_is_refused() {
     };
     let waiting = tokio::spawn(service_of(&api, &reached).oneshot(bound()));
     until(|| asked.load(Ordering::Relaxed) > 0).await;
-    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).unwrap();
+    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
     gate.send(true).unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::UNAUTHORIZED);
     let late = service_of(&api, &reached).oneshot(bound()).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_request_that_waits_for_the_service_is_refused() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    revocations.revoke(&Revocation::issuer(issuer.url())).unwrap();
+    revocations.revoke(&Revocation::issuer(issuer.url())).await.unwrap();
     gate.send(true).unwrap();
     assert_eq!(statuses(both).await, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
     assert_eq!(reached.load(Ordering::Relaxed), 1);
@@ -191,7 +191,7 @@ async fn a_request_whose_body_is_being_read_is_refused() {
     let mut waiting = Box::pin(service.oneshot(call));
     sender.send(r#"{"method":"#.into()).unwrap();
     assert!(waiting.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).await.unwrap();
     sender.send(r#""ping"}"#.into()).unwrap();
     drop(sender);
     assert_eq!(waiting.await.unwrap().status(), StatusCode::UNAUTHORIZED);
@@ -236,7 +236,7 @@ async fn a_request_that_waits_for_the_service_after_its_body_is_refused() {
         tokio::task::yield_now().await;
     }
     assert_eq!(reached.load(Ordering::Relaxed), 1);
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).await.unwrap();
     gate.send(true).unwrap();
     assert_eq!(statuses(both).await, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
     assert_eq!(reached.load(Ordering::Relaxed), 1);
@@ -252,7 +252,7 @@ async fn a_request_that_waits_for_nothing_is_refused() {
     for _ in 0..3 {
         assert_eq!(send().await.unwrap().status(), StatusCode::OK);
     }
-    rig.revocations.revoke(&Revocation::token(rig.issuer.url(), "j")).unwrap();
+    rig.revocations.revoke(&Revocation::token(rig.issuer.url(), "j")).await.unwrap();
     assert_eq!((send().await.unwrap().status(), reached.load(Ordering::Relaxed)), (StatusCode::UNAUTHORIZED, 3));
     let rejection = rig.api.verify_request(&request(Some(&token))).await.unwrap_err();
     assert_eq!(rejection.error(), Some("invalid_token"));
@@ -274,23 +274,23 @@ async fn an_opaque_token_is_asked_about_again() {
     }
     assert_eq!(questions(), 1);
     let subject = || Revocation::subject(issuer.url(), "alice");
-    revocations.revoke(&subject()).unwrap();
+    revocations.revoke(&subject()).await.unwrap();
     for _ in 0..3 {
         assert!(api.verify(&token).await.is_ok());
     }
     assert_eq!(questions(), 2);
     // While it is asked, the answer is about a time before the revocation.
     issuer.fail(Endpoint::Introspection, Fault::Delay(Duration::from_millis(300)));
-    revocations.revoke(&subject()).unwrap();
+    revocations.revoke(&subject()).await.unwrap();
     let (other, text) = (api.clone(), token.clone());
     let waiting = tokio::spawn(async move { other.verify(&text).await });
     until(|| questions() == 3).await;
-    revocations.revoke(&subject()).unwrap();
+    revocations.revoke(&subject()).await.unwrap();
     assert!(waiting.await.unwrap().is_err());
     issuer.recover();
     assert!(api.verify(&token).await.is_ok());
     assert_eq!(questions(), 4);
-    revocations.revoke(&Revocation::session(issuer.url(), "s")).unwrap();
+    revocations.revoke(&Revocation::session(issuer.url(), "s")).await.unwrap();
     for _ in 0..3 {
         assert!(api.verify(&token).await.is_err());
     }

@@ -22,15 +22,16 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn a_connection_ends_within_a_second() {
     let rig = Rig::new();
     let token = rig.api.verify(&rig.token(-60.0).sign()).await.unwrap();
-    let revoke = |subject: &str| rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), subject)).unwrap();
+    let revoke =
+        async |subject: &str| rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), subject)).await.unwrap();
     let mut expires = std::pin::pin!(token.expires());
     assert!(timeout(10 * SECOND, expires.as_mut()).await.is_err());
     // Another's revocation ends nothing, however many there are.
     for number in 0..100 {
-        revoke(&format!("user-{number}"));
+        revoke(&format!("user-{number}")).await;
         assert!(timeout(Duration::from_millis(50), expires.as_mut()).await.is_err());
     }
-    revoke("alice");
+    revoke("alice").await;
     assert!(timeout(SECOND, expires.as_mut()).await.is_ok());
     // And at once for a later question.
     assert!(timeout(Duration::ZERO, token.expires()).await.is_ok());
@@ -41,7 +42,7 @@ async fn a_connection_that_begins_while_its_token_is_revoked_ends() {
     let rig = Rig::new();
     let token = rig.api.verify(&rig.token(-60.0).sign()).await.unwrap();
     let expires = token.expires();
-    rig.revocations.revoke(&Revocation::issuer(rig.issuer.url())).unwrap();
+    rig.revocations.revoke(&Revocation::issuer(rig.issuer.url())).await.unwrap();
     assert!(timeout(SECOND, expires).await.is_ok());
 }
 
@@ -56,7 +57,7 @@ async fn a_response_body_ends_within_a_second() {
     let service = rig.api.layer().end_with_token().layer(stream);
     let mut body = service.oneshot(request(Some(&rig.token(-60.0).sign()))).await.unwrap().into_body();
     assert!(timeout(10 * SECOND, body.frame()).await.is_err());
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).await.unwrap();
     assert!(timeout(SECOND, body.frame()).await.unwrap().is_none());
 }
 
@@ -71,9 +72,9 @@ async fn a_response_body_that_is_always_ready_ends_at_once() {
     let mut body = service.oneshot(request(Some(&rig.token(-60.0).sign()))).await.unwrap().into_body();
     let mut next = async || timeout(Duration::ZERO, body.frame()).await.unwrap();
     assert!(next().await.unwrap().is_ok());
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "other")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "other")).await.unwrap();
     assert!(next().await.unwrap().is_ok());
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).await.unwrap();
     assert!(next().await.is_none_or(|frame| frame.is_err()));
 }
 

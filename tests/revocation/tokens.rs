@@ -28,7 +28,7 @@ async fn a_token_is_refused_from_its_revocation_on() {
                 3 => Revocation::client(issuer, "app"),
                 _ => Revocation::issuer(issuer),
             };
-            rig.revocations.revoke(&revocation).unwrap();
+            rig.revocations.revoke(&revocation).await.unwrap();
             for token in [&used, &unused, &used] {
                 present(&rig.app, token).await.assert_invalid_token();
                 assert_eq!(rig.api.verify(token).await.unwrap_err(), VerifyError::Token(TokenError::Revoked));
@@ -59,7 +59,7 @@ async fn the_first_request_after_each_of_many_revocations_is_refused() {
             0 => Revocation::subject(rig.issuer.url(), &subject),
             _ => Revocation::session(rig.issuer.url(), &number.to_string()),
         };
-        rig.revocations.revoke(&revocation).unwrap();
+        rig.revocations.revoke(&revocation).await.unwrap();
         assert!(rig.api.verify(&token).await.is_err(), "{number}");
         assert!(rig.api.verify(&other).await.is_ok(), "{number}");
     }
@@ -73,7 +73,7 @@ async fn another_issuers_user_of_the_same_name_is_another() {
     let api = ResourceServer::builder(AUDIENCE).trust(one.issuer()).trust(other.issuer());
     let api = api.revocations(revocations.clone()).build().unwrap();
     let [token, others] = [&one, &other].map(|issuer| issuer.token().audience(AUDIENCE).subject("alice").sign());
-    revocations.revoke(&Revocation::subject(one.url(), "alice")).unwrap();
+    revocations.revoke(&Revocation::subject(one.url(), "alice")).await.unwrap();
     assert!(api.verify(&token).await.is_err());
     assert!(api.verify(&others).await.is_ok());
 }
@@ -106,7 +106,7 @@ async fn a_revocation_may_name_an_earlier_time() {
     let rig = Rig::new();
     let (before, after) = (rig.token(-600.0).sign(), rig.token(-300.0).sign());
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(rig.now() - 400.0);
-    rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice").at(at)).unwrap();
+    rig.revocations.revoke(&Revocation::subject(rig.issuer.url(), "alice").at(at)).await.unwrap();
     assert!(rig.api.verify(&before).await.is_err());
     assert!(rig.api.verify(&after).await.is_ok());
 }
@@ -119,8 +119,8 @@ async fn a_full_table_is_an_error_and_forgets_nothing() {
         ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).revocations(revocations.clone()).build().unwrap();
     let token = |subject: &str| issuer.token().audience(AUDIENCE).subject(subject).sign();
     let (alice, bob) = (token("alice"), token("bob"));
-    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).unwrap();
-    assert!(revocations.revoke(&Revocation::subject(issuer.url(), "bob")).is_err());
+    revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+    assert!(revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.is_err());
     assert!(api.verify(&alice).await.is_err() && api.verify(&bob).await.is_ok());
 }
 
@@ -134,7 +134,7 @@ async fn every_server_with_the_handle_refuses_the_token() {
     let verified = rig.api.verify(&token).await.unwrap();
     assert_eq!(verified.session_id(), Some("s"));
     present(&app(&other), &token).await.assert_ok();
-    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).unwrap();
+    rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "s")).await.unwrap();
     present(&app(&other), &token).await.assert_invalid_token();
     let rejection = rig.api.check(&verified, &Require::token()).unwrap_err();
     assert_eq!((rejection.status(), rejection.error()), (StatusCode::UNAUTHORIZED, Some("invalid_token")));

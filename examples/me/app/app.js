@@ -25,8 +25,14 @@ let profile = null;
 const steps = JSON.parse(sessionStorage.getItem('steps')) ?? [];
 const save = () => sessionStorage.setItem('steps', JSON.stringify(steps));
 
+/** The step with which the user leaves to sign out everywhere. */
+const LEAVE_TO_SIGN_OUT = 'GET /sign-out-everywhere';
+
 /** Ends what was going on; its message is for the user. */
-class Refused extends Error {}
+class Refused extends Error {
+  /** Whether the user was signed in until now. */
+  isSignedOut = false;
+}
 
 // --- Signing in -------------------------------------------------------------------------------------------------------
 
@@ -62,6 +68,7 @@ async function authorize(demands = {}, resume = null) {
 /** What the page does first: it takes the answer of the authorization server to its backend, or asks who is signed in. */
 async function start() {
   const answer = new URLSearchParams(location.search);
+  if (answer.has('signed_out')) return finishSignOutEverywhere();
   if (!answer.has('code') && !answer.has('error')) return restore();
   const path = location.pathname;
   // A code works once: neither a reload nor the history should offer it again.
@@ -134,6 +141,50 @@ async function signOut() {
   return 'Signed out: the refresh token is revoked, its cookie is gone, and this page has forgotten the access token.';
 }
 
+/**
+ * On a page of the authorization server, because it alone knows the user's other sessions. It asks whether the user means it, so no other
+ * site can sign the user out.
+ */
+function signOutEverywhere() {
+  steps.length = 0;
+  click('Sign out everywhere', 'This app can end its own session alone. The authorization server ends all of them.');
+  const { host, pathname, search } = new URL(config.sign_out_everywhere);
+  record({
+    from: 'client',
+    to: 'authorization',
+    title: LEAVE_TO_SIGN_OUT,
+    note: 'The browser sends the cookie of the authorization server along.',
+    http: httpText(queryText(`GET ${pathname}`, new URLSearchParams(search)), { Host: host }),
+  });
+  location.assign(config.sign_out_everywhere);
+}
+
+/** The user comes back. The query proves nothing, and any link may have it: whether somebody is signed in, the backend knows. */
+async function finishSignOutEverywhere() {
+  history.replaceState(null, '', '/');
+  if (steps.at(-1)?.title !== LEAVE_TO_SIGN_OUT) return restore();
+  record({
+    from: 'user',
+    to: 'authorization',
+    title: 'Yes, everywhere',
+    note: 'On a page of the authorization server. It ends all sessions and all refresh tokens of the user.',
+  });
+  record({
+    from: 'authorization',
+    to: 'resource',
+    title: 'POST /ssf/events: session revoked',
+    note: 'A security event (RFC 8417) from server to server, so this page does not see it: the API is to refuse the access tokens that the user has, in all windows and on all devices.',
+  });
+  record({ from: 'resource', to: 'authorization', title: '202 Accepted', note: 'From now on the API refuses them, though they have not expired.' });
+  record({ from: 'authorization', to: 'client', title: 'Redirect', note: 'The user is back, and the page asks its backend whether somebody is signed in.' });
+  try {
+    if (await refreshed()) return callApi();
+  } catch (error) {
+    if (!error.isSignedOut) throw error;
+  }
+  return 'Signed out everywhere: all sessions and refresh tokens have ended, and the API refuses all access tokens of before.';
+}
+
 /** A request to the backend, which says what it did for it. One for a token needs a proof for /token, which the backend passes on. */
 async function askBackend(what, { json = {}, forToken = false, answer }) {
   const { response, body } = await exchange({
@@ -145,8 +196,13 @@ async function askBackend(what, { json = {}, forToken = false, answer }) {
     json,
     answer: (response, body) => (response.ok ? body.refused ? body.error ?? 'Refused' : answer(body) : 'Refused'),
   });
-  if (!response.ok || body.refused) throw new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
-  return body;
+  if (response.ok && !body.refused) return body;
+  const error = new Refused(body.refused ?? `Refused by the backend: ${response.status}.`);
+  if (body.signed_out) {
+    tokens = profile = null;
+    error.isSignedOut = true;
+  }
+  throw error;
 }
 
 // --- API --------------------------------------------------------------------------------------------------------------
@@ -154,8 +210,26 @@ async function askBackend(what, { json = {}, forToken = false, answer }) {
 /** How the token goes along. */
 const SCHEME = prover ? 'DPoP' : 'Bearer';
 
-/** A request to the API with the access token, and with a proof that it comes from the holder of the key. */
-function askApi(path, { json, answer }) {
+/**
+ * A request to the API. If the API refuses the access token itself (RFC 6750 §3.1), a new one may do: it has expired, or the user has signed
+ * out elsewhere, and then there is no new one.
+ */
+async function askApi(path, request) {
+  const exchanged = await askApiOnce(path, request);
+  if (exchanged.response.ok || refusal(exchanged.response).error !== 'invalid_token') return exchanged;
+  const isRenewed = await refreshed().catch((error) => {
+    if (!error.isSignedOut) throw error;
+  });
+  if (isRenewed) return askApiOnce(path, request);
+  profile = null;
+  throw new Refused(SIGNED_OUT_ELSEWHERE);
+}
+
+const SIGNED_OUT_ELSEWHERE =
+  'You have been signed out elsewhere: the API refuses the access token (invalid_token), and there is no new one. Sign in again.';
+
+/** With the access token, and with a proof that it comes from the holder of the key. */
+function askApiOnce(path, { json, answer }) {
   const [method, url, access_token] = [json ? 'POST' : 'GET', `${config.api}${path}`, tokens.access_token];
   return exchange({
     title: `${method} ${path}, ${prover ? 'token and proof' : 'Bearer token'}`,
@@ -389,6 +463,7 @@ for (const [id, action] of Object.entries({
   refresh,
   transfer: () => transfer(),
   'sign-out': signOut,
+  'sign-out-everywhere': signOutEverywhere,
 })) {
   element(id).addEventListener('click', () => run(action));
 }

@@ -16,6 +16,8 @@ use tower_bearer::require::AcrValues;
 use tower_bearer::{AccessToken, Require, ResourceServer, Scope};
 use tower_http::cors::CorsLayer;
 
+use crate::revocation::Feeds;
+
 /// What the API needs of a token.
 pub(crate) struct Needs {
     /// For everything.
@@ -38,7 +40,12 @@ impl Needs {
     }
 }
 
-pub(crate) fn router(server: &ResourceServer, needs: &Needs, origins: Vec<HeaderValue>) -> Router {
+pub(crate) fn router(
+    server: &ResourceServer,
+    needs: &Needs,
+    feeds: Option<&Feeds>,
+    origins: Vec<HeaderValue>,
+) -> Router {
     let mut app = Router::new()
         .route("/api/me", get(me).layer(Require::from(needs.scope.clone())))
         .route("/api/transfer", get(transfer).post(transfer).layer(needs.transfer()))
@@ -56,6 +63,10 @@ pub(crate) fn router(server: &ResourceServer, needs: &Needs, origins: Vec<Header
                 .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("dpop")])
                 .expose_headers(EXPOSED_HEADERS),
         );
+    }
+    // No page has any business there.
+    if let Some(feeds) = feeds {
+        app = app.merge(feeds.endpoints.clone());
     }
     app.layer(from_fn(peer_address))
 }

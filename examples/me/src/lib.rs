@@ -5,7 +5,8 @@
 //! With `--issuer` there is the API alone, and it trusts that issuer.
 //!
 //! `GET /api/me` needs a scope, `/api/transfer` a stronger or more recent authentication too, and `GET /healthz` nothing. The
-//! API serves its metadata (RFC 9728), which every challenge names.
+//! API serves its metadata (RFC 9728), which every challenge names. Its own issuer tells it when a user signs out everywhere, and another one
+//! with `--revocation`: from then on it refuses the tokens of before.
 //!
 //! Other packages use the [`authorization_server`].
 
@@ -15,6 +16,7 @@ mod client_app;
 mod client_key;
 mod demonstration;
 mod introspection;
+mod revocation;
 mod walk;
 
 use std::error::Error;
@@ -40,9 +42,11 @@ use tower_bearer::{Issuer, ResourceServer, Scope};
 use crate::api::Needs;
 use crate::authorization_server::clients::{API, API_SECRET};
 use crate::authorization_server::proofs::Proofs;
-use crate::authorization_server::{AuthorizationServer, Settings};
+use crate::authorization_server::transmitter::Transmitter;
+use crate::authorization_server::{AuthorizationServer, Settings, secrets};
 use crate::client_app::ClientApp;
 use crate::introspection::IntrospectionSettings;
+use crate::revocation::{EVENTS_PATH, Feeds, RevocationSettings};
 use crate::walk::Walk;
 
 /// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
@@ -100,6 +104,8 @@ struct Arguments {
     /// Trust this issuer too, whose tokens are JWTs and are not introspected
     #[arg(long, value_name = "URL", requires = "introspect")]
     jwts_of: Option<String>,
+    #[command(flatten)]
+    revocation: RevocationSettings,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
     once: bool,
@@ -155,9 +161,10 @@ async fn for_an_issuer(
     listener: TcpListener,
     url: &str,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let server = server(arguments, &arguments.trusted(issuer)?, url)?;
+    let feeds = arguments.revocation.feeds(issuer, &arguments.audience)?;
+    let server = server(arguments, &arguments.trusted(issuer)?, feeds.as_ref(), url)?;
     let origins = arguments.cors.iter().cloned().collect();
-    let serving = serve(listener, api::router(&server, &arguments.needs(), origins));
+    let serving = serve(listener, api::router(&server, &arguments.needs(), feeds.as_ref(), origins));
     println!("The API is at {url}/api/me\n");
     let as_expected = demonstration::run(url).await?;
     finish(arguments, as_expected, serving).await
@@ -175,7 +182,10 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     let audience = &arguments.audience;
     let redirect_uri = format!("{app_url}/");
     let proofs = arguments.proofs(&authorization_server_url)?;
+    let events_token = secrets::random();
+    let transmitter = Transmitter::new(&format!("{url}{EVENTS_PATH}"), audience, &events_token)?;
     let settings = Settings::new(&authorization_server_url, audience, &needs.scope)
+        .transmitter(transmitter)
         .strong(&strong)
         .app_redirect_uri(&redirect_uri)
         .proofs(proofs);
@@ -184,12 +194,13 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     let known_as = arguments.base_url.as_deref().unwrap_or(url).trim_end_matches('/');
     let app = ClientApp { redirect_uri: &redirect_uri, api: known_as, audience, with_proofs };
     let app = app.router(&authorization_server)?;
-    let server = server(arguments, &arguments.trusted_example(&authorization_server)?, url)?;
+    let feeds = Feeds::of(authorization_server.issuer(), audience, Some(&events_token))?;
+    let server = server(arguments, &arguments.trusted_example(&authorization_server)?, Some(&feeds), url)?;
     let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
 
     serve(at_authorization_server, Arc::clone(&authorization_server).router(app_origin));
     serve(at_app, app);
-    let serving = serve(listener, api::router(&server, &needs, origins));
+    let serving = serve(listener, api::router(&server, &needs, Some(&feeds), origins));
     println!("The authorization server, for development only, is at {authorization_server_url}");
     println!("The client app is at {app_url}/");
     println!("The API is at {url}/api/me\n");
@@ -291,12 +302,20 @@ impl Arguments {
 
 /// The server with its metadata, whose resource is the audience, or the URL that is listened on if the audience is no URL.
 /// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
-fn server(arguments: &Arguments, issuer: &Issuer, url: &str) -> Result<ResourceServer, Box<dyn Error>> {
+fn server(
+    arguments: &Arguments,
+    issuer: &Issuer,
+    feeds: Option<&Feeds>,
+    url: &str,
+) -> Result<ResourceServer, Box<dyn Error>> {
     let dpop = arguments.dpop(url)?;
     let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
     let builder = || {
         let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone()).trust_all(beside.clone());
-        let builder = builder.profile(arguments.profile.into());
+        let mut builder = builder.profile(arguments.profile.into());
+        if let Some(feeds) = feeds {
+            builder = builder.revocations(feeds.revocations.clone());
+        }
         match &dpop {
             Some(dpop) => builder.dpop(dpop.clone()),
             None => builder,

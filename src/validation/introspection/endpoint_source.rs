@@ -6,7 +6,7 @@ use super::answer_source::{AnswerFuture, AnswerSource, Unanswered};
 use crate::clock::{Clock, Moment};
 use crate::introspection::{Answer, Expected, Introspection, IntrospectionError, SignedAnswer, SignedAnswerError};
 use crate::jose::{AlgorithmSet, KnownHeaders, Scratch, SignatureError};
-use crate::keys::{KeyStore, Lookup, PendingLookup, TokenTimes};
+use crate::keys::{KeyStore, PendingLookup, TokenTimes, Verification};
 
 /// The introspection endpoint of an issuer, and its keys if its answers are signed.
 pub(crate) struct EndpointSource {
@@ -116,31 +116,15 @@ impl EndpointSource {
         let bad_signature = |error| Fault::Answer(SignedAnswerError::of_signature(error, kid));
         let issued = Some(answer.issued_at().into());
         let times = TokenTimes { arrived: arrived.monotonic, issued, leeway: *leeway };
-        let mut lookup = store.look_up(kid, times, now);
-        loop {
-            let keys = match lookup {
-                Lookup::Keys(keys) => keys,
-                Lookup::Unknown => return Err(bad_signature(SignatureError::NoKey)),
-                Lookup::Wait(pending) => return Ok(Look::Wait(pending)),
-                Lookup::Unavailable { .. } | Lookup::Busy { .. } => return Err(Fault::Keys),
-            };
-            let algorithm = answer.algorithm();
-            let verified = answer.verify(&keys, || store.last_verified(algorithm), || store.try_another_key(now));
-            match verified {
-                Ok((body, key)) => {
-                    if kid.is_none() {
-                        store.verified(algorithm, key);
-                    }
-                    return Ok(Look::Verified(body));
-                }
-                Err(SignatureError::NoBudget) => return Err(Fault::Keys),
-                // The keys have no kid either, so a new one may have made the signature.
-                Err(SignatureError::NoKid { .. }) => lookup = store.look_beyond(&keys, times, now),
-                Err(error @ (SignatureError::NoKey | SignatureError::Mismatch)) => {
-                    store.on_signature_mismatch(now);
-                    return Err(bad_signature(error));
-                }
-            }
+        let verification = store.verify(kid, answer.algorithm(), times, now, |keys, trial| {
+            answer.verify(keys, || trial.first(), || trial.try_another())
+        });
+        match verification {
+            Verification::Verified(body, _) => Ok(Look::Verified(body)),
+            Verification::Wait(pending) => Ok(Look::Wait(pending)),
+            Verification::Unavailable { .. } | Verification::Busy { .. } => Err(Fault::Keys),
+            Verification::UnknownKey => Err(bad_signature(SignatureError::NoKey)),
+            Verification::Refused(error) => Err(bad_signature(error)),
         }
     }
 }

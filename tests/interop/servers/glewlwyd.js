@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Browser } from '../browser.js';
 import { API_CLIENT } from '../introspection/asking.js';
+import { LogoutRelay } from '../revocation/relay.js';
 import { DEBIAN, ProcessServer } from './process.js';
-import { ELSEWHERE, newKey, REDIRECT_URI, SECRET } from './server.js';
+import { ELSEWHERE, newKey, REDIRECT_URI, SECRET, SIGNED_OUT_URI } from './server.js';
 
 /** Set up by its own administration API, as its pages for that do. */
 export class Glewlwyd extends ProcessServer {
@@ -15,6 +16,7 @@ export class Glewlwyd extends ProcessServer {
   static notFor = { 'opaque token': 'it issues no opaque tokens' };
   static decodesBasic = false;
   subject = undefined;
+  fields = { login: 'user-1' };
   path = '/api/oidc';
   #administrator = new Browser();
   #keys = [];
@@ -57,7 +59,9 @@ export class Glewlwyd extends ProcessServer {
       await this.#administer('POST', '/scope/', { name: scope, display_name: scope, password_required: true });
     }
     const scope = ['openid', 'offline_access', 'read:me', 'write:me'];
-    await this.#administer('POST', '/user/', { username: 'user-1', password: 'password', enabled: true, scope });
+    for (const username of ['user-1', 'user-2']) {
+      await this.#administer('POST', '/user/', { username, password: 'password', enabled: true, scope });
+    }
     for (const client of ['app', this.audience]) {
       await this.#administer('POST', '/client/', {
         client_id: client,
@@ -68,6 +72,7 @@ export class Glewlwyd extends ProcessServer {
         authorization_type: ['code', 'refresh_token', 'client_credentials'],
         token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post'],
         scope: ['read:me', 'write:me'],
+        ...this.clientOptions,
       });
     }
     if (this.asking) {
@@ -122,6 +127,7 @@ export class Glewlwyd extends ProcessServer {
           // Without a scope here, a client may ask only about tokens of its own by HTTP's Basic authentication.
           'introspection-revocation-auth-scope': ['write:me'],
         }),
+        ...this.pluginOptions,
       },
     };
   }
@@ -134,10 +140,60 @@ export class Glewlwyd extends ProcessServer {
   /** Its login page is a script, and this is what that sends: the password, the consent, and the way back. */
   async answer({ url }, browser) {
     const [client, scope, next] = ['client_id', 'scope', 'callback_url'].map((name) => url.searchParams.get(name));
-    const user = { username: 'user-1', password: 'password' };
+    const user = { username: this.fields.login, password: 'password' };
     await browser.request(`${this.origin}/api/auth/`, json('POST', user));
     await browser.request(`${this.origin}/api/auth/grant/${encodeURIComponent(client)}`, json('PUT', { scope }));
     return [new URL(`${next}&g_continue`)];
+  }
+}
+
+/** The same, and it tells the API when a user has signed out. */
+export class GlewlwydWithLogout extends Glewlwyd {
+  static notFor = {};
+  options = ['--revocation', '--logout-client', 'app'];
+  pluginOptions = {
+    'session-management-allowed': true,
+    'session-cookie-name': 'OIDC_SESSION',
+    'session-cookie-expiration': 3600,
+    'back-channel-logout-allowed': true,
+  };
+  relay = new LogoutRelay();
+
+  constructor({ sessionRequired }) {
+    super('ES256');
+    Object.assign(this, { sessionRequired, sessionInTokens: false });
+  }
+
+  get clientOptions() {
+    return {
+      backchannel_logout_uri: this.relay.url,
+      backchannel_logout_session_required: `${this.sessionRequired}`,
+    };
+  }
+
+  async start(audience) {
+    if (audience) await this.relay.start(`${audience}/backchannel-logout`);
+    await super.start(audience);
+  }
+
+  async stop() {
+    await super.stop();
+    this.relay.stop();
+  }
+
+  get sent() {
+    return this.relay.sent;
+  }
+
+  /** Another page of that script: the user ends the session, and goes back to the application. */
+  async answer(page, browser) {
+    const { searchParams } = page.url;
+    if (searchParams.get('prompt') !== 'end_session') return super.answer(page, browser);
+    for (const path of [`/oidc/session/${searchParams.get('sid')}`, '/auth/']) {
+      const { status } = await browser.request(`${this.origin}/api${path}`, { method: 'DELETE' });
+      assert.equal(status, 200);
+    }
+    return [new URL(SIGNED_OUT_URI)];
   }
 }
 

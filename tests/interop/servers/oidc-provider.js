@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { API_CLIENT, API_KEY } from '../introspection/asking.js';
 import { InProcessServer } from './in-process.js';
-import { REDIRECT_URI, SECRET, version } from './server.js';
+import { REDIRECT_URI, SECRET, SIGNED_OUT_URI, version } from './server.js';
 
 // It warns on the console of everything that is for development only, as all of this is.
 console.info = console.warn = () => {};
@@ -139,5 +139,39 @@ export class OidcProviderIntrospected extends OidcProvider {
     this.#lifetime = 300;
     await sleep(1500);
     return token;
+  }
+}
+
+/** The same, which tells the API when a user has signed out (OpenID Connect Back-Channel Logout 1.0). */
+export class OidcProviderWithLogout extends OidcProvider {
+  static notFor = {};
+  options = ['--revocation', '--logout-client', 'app'];
+  fields = { ...this.fields, logout: 'yes' };
+  /** The logout tokens that it has sent, each with the status of the answer. */
+  sent = [];
+
+  /** With or without `sid` in logout tokens, and, if it is there, in access tokens. */
+  constructor({ sessionRequired, sessionInTokens }) {
+    super('ES256');
+    Object.assign(this, { sessionRequired, sessionInTokens });
+  }
+
+  configuration() {
+    const configuration = super.configuration();
+    Object.assign(configuration.clients.find(({ client_id: id }) => id === 'app'), {
+      backchannel_logout_uri: `${this.audience}/backchannel-logout`,
+      backchannel_logout_session_required: this.sessionRequired,
+      post_logout_redirect_uris: [SIGNED_OUT_URI],
+    });
+    configuration.features.backchannelLogout = { enabled: true };
+    // By default its access tokens name no session.
+    if (this.sessionInTokens) configuration.extraTokenClaims = (_context, { sid }) => ({ sid });
+    configuration.fetch = async (url, { dispatcher: _, ...request }) => {
+      // Without its dispatcher, which connects to no loopback address.
+      const response = await fetch(url, request);
+      this.sent.push({ token: request.body.get('logout_token'), status: response.status });
+      return response;
+    };
+    return configuration;
   }
 }

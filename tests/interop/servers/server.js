@@ -5,6 +5,8 @@ import { Api } from '../api.js';
 import { fillIn } from '../browser.js';
 
 export const REDIRECT_URI = 'https://app.example.test/callback';
+/** Where users come back to who have signed out. */
+export const SIGNED_OUT_URI = 'https://app.example.test/signed-out';
 export const SECRET = 'secret';
 /** Another API. */
 export const ELSEWHERE = 'https://elsewhere.example.test';

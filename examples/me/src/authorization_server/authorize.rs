@@ -18,7 +18,7 @@ use super::request::{AuthorizationRequest, ErrorResponse, PASSWORD, Refused};
 use super::sessions::{Interaction, Login, Session, Step};
 use super::{AuthorizationServer, Memory, pages, secrets, users};
 
-const COOKIE: &str = "session";
+pub(super) const COOKIE: &str = "session";
 
 type Server = State<Arc<AuthorizationServer>>;
 
@@ -166,12 +166,12 @@ impl AuthorizationServer {
 }
 
 fn go_on(id: &str, interaction: &Interaction) -> Response {
-    see_other(&format!("/interaction/{id}"), Some(interaction))
+    see_other(&format!("/interaction/{id}"), Some(&interaction.request.redirect_uri))
 }
 
 /// 303, never 307: the browser must not send the form on (RFC 9700 §4.12).
-fn see_other(location: &str, interaction: Option<&Interaction>) -> Response {
-    let mut headers = pages::headers(interaction);
+pub(super) fn see_other(location: &str, redirect_uri: Option<&str>) -> Response {
+    let mut headers = pages::headers(redirect_uri);
     headers.extend(HeaderValue::try_from(location).ok().map(|location| (LOCATION, location)));
     (StatusCode::SEE_OTHER, headers).into_response()
 }

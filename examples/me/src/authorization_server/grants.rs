@@ -203,6 +203,15 @@ impl Grants {
         }
     }
 
+    /// Ends everything that this user has granted: refresh tokens, and codes that were not redeemed yet.
+    pub(crate) fn end_all_of(&mut self, subject: &str) {
+        self.families.retain(|_, family| family.grant.subject != subject);
+        self.codes.retain(|_, code| match &code.state {
+            CodeState::Fresh(authorization) => authorization.grant.subject != subject,
+            CodeState::Spent(_) => true,
+        });
+    }
+
     /// Whether a family of refresh tokens is still there.
     pub(crate) fn has_family(&self, name: &str) -> bool {
         self.families.contains_key(name)

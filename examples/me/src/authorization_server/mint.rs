@@ -18,6 +18,8 @@ pub(crate) const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::RS256;
 pub(crate) struct Mint<'a> {
     pub(crate) issuer: &'a TestIssuer,
     pub(crate) audience: &'a str,
+    /// When they are issued: not later than the grant is used, so that what ends the grant ends them too.
+    pub(crate) now: SystemTime,
     /// In seconds.
     pub(crate) lifetime: u64,
     /// The thumbprint of the key that they are bound to, if the client has proved one.
@@ -52,7 +54,7 @@ impl Mint<'_> {
 
     /// RFC 9068 §2, and RFC 9449 §6.1 for a bound one.
     fn access_token(&self, subject: &str, client_id: &str, scope: &Scope) -> TokenBuilder {
-        let now = seconds(SystemTime::now());
+        let now = seconds(self.now);
         let token = self.issuer.token().claim("iat", now).claim("exp", now + self.lifetime);
         let token = token
             .audience(self.audience)
@@ -89,7 +91,8 @@ fn id_token(issuer: &TestIssuer, grant: &Grant, access_token: &str) -> String {
     .sign()
 }
 
-fn seconds(time: SystemTime) -> u64 {
+/// Since 1970.
+pub(super) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

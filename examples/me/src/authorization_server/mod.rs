@@ -1,11 +1,12 @@
-//! An authorization server, **for development only**: one user whose password stands on the login page, one-time codes that
+//! An authorization server, **for development only**: two users whose passwords stand on the login page, one-time codes that
 //! are shown where they are asked for, registered clients whose secrets everybody knows, registration for everybody else, plain
 //! http, and everything in memory, without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
 //!
 //! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
 //! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound
-//! to a key (RFC 9449), opaque tokens with introspection (RFC 7662), tokens for the resource that is named (RFC 8707), and clients
-//! that register themselves (RFC 7591). A [`TestIssuer`] signs the tokens.
+//! to a key (RFC 9449), opaque tokens with introspection (RFC 7662), tokens for the resource that is named (RFC 8707), clients
+//! that register themselves (RFC 7591), and security events when a user signs out everywhere (RFC 8417, RFC 8935). A [`TestIssuer`] signs
+//! the tokens.
 
 mod authorize;
 pub(crate) mod clients;
@@ -23,7 +24,9 @@ mod request;
 pub(crate) mod secrets;
 mod sessions;
 mod settings;
+mod sign_out;
 mod token;
+pub(crate) mod transmitter;
 pub(crate) mod users;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +52,7 @@ use self::opaque::OpaqueTokens;
 use self::proofs::Proofs;
 use self::sessions::Sessions;
 pub use self::settings::Settings;
+use self::transmitter::Transmitter;
 use crate::client_app;
 use crate::client_key::PROOF;
 
@@ -74,6 +78,8 @@ pub struct AuthorizationServer {
     proofs: Option<Proofs>,
     /// Without it access tokens are JWTs.
     pub(crate) opaque: Option<OpaqueTokens>,
+    /// Without it nobody is told when a user signs out everywhere.
+    pub(crate) transmitter: Option<Transmitter>,
     memory: Mutex<Memory>,
 }
 
@@ -89,7 +95,8 @@ impl AuthorizationServer {
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "the text is good")]
     pub fn new(settings: Settings) -> Arc<Self> {
-        let Settings { origin, audience, api_scopes, strong, app_redirect_uri, proofs, is_opaque } = settings;
+        let Settings { origin, audience, api_scopes, strong, app_redirect_uri, proofs, is_opaque, transmitter } =
+            settings;
         tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
         let issuer =
             TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(&origin).start();
@@ -104,6 +111,7 @@ impl AuthorizationServer {
             clients: Clients::new(&app_redirect_uri),
             proofs,
             opaque: is_opaque.then(OpaqueTokens::default),
+            transmitter,
             memory: Mutex::default(),
         };
         server.issuer.set_metadata(metadata::document(&server));
@@ -140,6 +148,7 @@ impl AuthorizationServer {
             .route("/authorize", get(authorize::begin))
             .route("/interaction/{id}", get(authorize::show))
             .route("/interaction/{id}/{step}", post(authorize::submit))
+            .route("/sign-out-everywhere", get(sign_out::ask).post(sign_out::submit))
             .route("/introspect", post(opaque::introspect))
             .route("/style.css", get(client_app::style))
             .route("/icon.svg", get(client_app::icon));

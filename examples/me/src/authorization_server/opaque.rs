@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,6 +17,7 @@ use tower_bearer::testing::TokenBuilder;
 
 use super::AuthorizationServer;
 use super::clients::{API, Client};
+use super::mint::seconds;
 use super::secrets;
 use super::token::{TokenError, parse};
 
@@ -26,6 +27,8 @@ pub(crate) struct OpaqueTokens(Mutex<Memory>);
 #[derive(Default)]
 struct Memory {
     issued: HashMap<String, Issued>,
+    /// Until when the tokens of a user were issued that have ended, in seconds since 1970.
+    ended: HashMap<String, u64>,
     introspections: Vec<Introspection>,
 }
 
@@ -61,6 +64,11 @@ impl OpaqueTokens {
         self.memory().issued.retain(|known, issued| known != token || issued.claims["client_id"] != client_id);
     }
 
+    /// Ends all tokens of this user that were issued until then, whatever refresh tokens they came with.
+    pub(super) fn end_all_of(&self, subject: &str, at: SystemTime) {
+        self.memory().ended.insert(subject.to_owned(), seconds(at));
+    }
+
     /// All questions about the token so far.
     pub(crate) fn introspections(&self, token: &str) -> Vec<Introspection> {
         self.memory().introspections.iter().filter(|asked| asked.token == token).cloned().collect()
@@ -69,8 +77,11 @@ impl OpaqueTokens {
     /// A refresh token is unknown here, so it is never active.
     fn answer(&self, token: &str, has_family: impl Fn(&str) -> bool) -> Value {
         let memory = self.memory();
-        let is_active =
-            |issued: &&Issued| !issued.is_over(SystemTime::now()) && issued.family.as_deref().is_none_or(has_family);
+        let is_active = |issued: &&Issued| {
+            let ended = issued.claims["sub"].as_str().and_then(|subject| memory.ended.get(subject));
+            let has_ended = ended.is_some_and(|ended| issued.claims["iat"].as_u64().is_none_or(|iat| iat <= *ended));
+            !has_ended && !issued.is_over(SystemTime::now()) && issued.family.as_deref().is_none_or(&has_family)
+        };
         match memory.issued.get(token).filter(is_active) {
             Some(Issued { claims, .. }) => {
                 let mut answer = claims.clone();
@@ -89,8 +100,7 @@ impl OpaqueTokens {
 
 impl Issued {
     fn is_over(&self, now: SystemTime) -> bool {
-        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.claims["exp"].as_u64().is_none_or(|end| end <= now)
+        self.claims["exp"].as_u64().is_none_or(|end| end <= seconds(now))
     }
 }
 

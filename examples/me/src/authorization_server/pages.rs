@@ -7,7 +7,8 @@ use maud::{DOCTYPE, Markup, html};
 use url::Url;
 
 use super::sessions::{Interaction, Session};
-use super::users::ALICE;
+use super::sign_out::WayBack;
+use super::users::{ALICE, BOB};
 
 /// Something that went wrong at the last attempt.
 pub(super) type Banner = Option<&'static str>;
@@ -23,10 +24,13 @@ pub(super) fn login(id: &str, session: &Session, interaction: &Interaction, bann
             label.field { "Password" input #password type="password" name="password" autocomplete="current-password" required; }
             button #login .button.primary type="submit" { "Sign in" }
         }
-        p.muted { "The only user is " code { (ALICE.name) } ", with the password " code { (ALICE.password) } "." }
+        p.muted {
+            "The users are " code { (ALICE.name) } ", with the password " code { (ALICE.password) } ", and "
+            code { (BOB.name) } ", with the password " code { (BOB.password) } "."
+        }
     };
     let status = if banner.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    page(status, "Sign in", &form, Some(interaction))
+    page(status, "Sign in", &form, Some(&interaction.request.redirect_uri))
 }
 
 pub(super) fn second_factor(id: &str, session: &Session, interaction: &Interaction, banner: Banner) -> Response {
@@ -45,7 +49,7 @@ pub(super) fn second_factor(id: &str, session: &Session, interaction: &Interacti
         p.muted { "Your phone would show " code #otp-hint { (interaction.one_time_code) } "." }
     };
     let status = if banner.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    page(status, "One more step", &form, Some(interaction))
+    page(status, "One more step", &form, Some(&interaction.request.redirect_uri))
 }
 
 pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) -> Response {
@@ -66,7 +70,40 @@ pub(super) fn consent(id: &str, session: &Session, interaction: &Interaction) ->
             button #consent-deny .button type="submit" name="decision" value="deny" { "Deny" }
         }
     };
-    page(StatusCode::OK, "Allow access?", &form, Some(interaction))
+    page(StatusCode::OK, "Allow access?", &form, Some(&request.redirect_uri))
+}
+
+pub(super) fn sign_out_everywhere(session: &Session, way_back: Option<&WayBack>) -> Response {
+    let form = html! {
+        h1 { "Sign out everywhere?" }
+        p { "This ends, on all of your devices:" }
+        ul {
+            li { "your sessions here" }
+            li { "what you have allowed apps to do while you are away" }
+            li { "the access that apps have to the API at this moment" }
+        }
+        form method="post" action="/sign-out-everywhere" {
+            (csrf(session))
+            @if let Some(WayBack { client_id, redirect_uri }) = way_back {
+                input type="hidden" name="client_id" value=(client_id);
+                input type="hidden" name="redirect_uri" value=(redirect_uri);
+            }
+            button #sign-out-confirm .button.primary type="submit" name="decision" value="sign-out" { "Sign out everywhere" }
+            button #sign-out-cancel .button type="submit" name="decision" value="cancel" { "Stay signed in" }
+        }
+    };
+    page(StatusCode::OK, "Sign out everywhere?", &form, way_back.map(|way_back| way_back.redirect_uri.as_str()))
+}
+
+/// For a user whom no client has sent, as the next.
+pub(super) fn signed_out_everywhere() -> Response {
+    let body = html! { h1 #signed-out-everywhere { "You are signed out everywhere" } };
+    page(StatusCode::OK, "You are signed out everywhere", &body, None)
+}
+
+pub(super) fn still_signed_in() -> Response {
+    let body = html! { h1 { "You are still signed in" } };
+    page(StatusCode::OK, "You are still signed in", &body, None)
 }
 
 /// For what must not go back to the client.
@@ -95,7 +132,7 @@ fn csrf(session: &Session) -> Markup {
     html! { input type="hidden" name="csrf" value=(session.csrf); }
 }
 
-fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&Interaction>) -> Response {
+fn page(status: StatusCode, title: &str, content: &Markup, redirect_uri: Option<&str>) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -119,13 +156,13 @@ fn page(status: StatusCode, title: &str, content: &Markup, interaction: Option<&
             }
         }
     };
-    (status, headers(interaction), Html(page.into_string())).into_response()
+    (status, headers(redirect_uri), Html(page.into_string())).into_response()
 }
 
 /// No other page may frame, read or remember these, and they run no scripts.
-pub(super) fn headers(interaction: Option<&Interaction>) -> HeaderMap {
+pub(super) fn headers(redirect_uri: Option<&str>) -> HeaderMap {
     // Browsers apply `form-action` to where a form's answer redirects, too, so the client it ends at must stand there.
-    let client = interaction.and_then(|interaction| origin(&interaction.request.redirect_uri));
+    let client = redirect_uri.and_then(origin);
     let client = client.map_or_else(String::new, |origin| format!(" {origin}"));
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{client}; frame-ancestors 'none'; base-uri 'none'"

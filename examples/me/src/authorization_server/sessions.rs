@@ -63,6 +63,11 @@ impl Sessions {
         self.0.get_mut(name)
     }
 
+    /// Ends all sessions in which this user is signed in, with what is under way in them.
+    pub(crate) fn end_all_of(&mut self, subject: &str) {
+        self.0.retain(|_, session| session.login.as_ref().is_none_or(|login| login.subject != subject));
+    }
+
     /// Gives a session another name, so that an attacker who put the old one into the browser cannot use it after the sign-in.
     pub(crate) fn rename(&mut self, name: &str) -> Option<String> {
         let session = self.0.remove(name)?;

@@ -4,6 +4,7 @@ use tower_bearer::Scope;
 use tower_bearer::require::AcrValues;
 
 use super::proofs::Proofs;
+use super::transmitter::Transmitter;
 
 /// What an authorization server is started with.
 pub struct Settings {
@@ -14,6 +15,7 @@ pub struct Settings {
     pub(super) app_redirect_uri: String,
     pub(super) proofs: Option<Proofs>,
     pub(super) is_opaque: bool,
+    pub(super) transmitter: Option<Transmitter>,
 }
 
 impl Settings {
@@ -30,6 +32,7 @@ impl Settings {
             app_redirect_uri: "https://app.example.test/".to_owned(),
             proofs: None,
             is_opaque: false,
+            transmitter: None,
         }
     }
 
@@ -51,5 +54,10 @@ impl Settings {
     /// Has the access tokens be opaque. Without it they are JWTs.
     pub(crate) fn opaque(self) -> Self {
         Self { is_opaque: true, ..self }
+    }
+
+    /// Who is told when a user signs out everywhere. Without it, access tokens end when they expire.
+    pub(crate) fn transmitter(self, transmitter: Transmitter) -> Self {
+        Self { transmitter: Some(transmitter), ..self }
     }
 }

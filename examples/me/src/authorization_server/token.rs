@@ -75,6 +75,7 @@ impl AuthorizationServer {
         let mint = Mint {
             issuer: &self.issuer,
             audience: &self.audience,
+            now: SystemTime::now(),
             lifetime: self.token_lifetime.load(Ordering::Relaxed),
             jkt: jkt.as_deref(),
             opaque: self.opaque.as_ref(),
@@ -115,7 +116,7 @@ impl AuthorizationServer {
             verifier: form.text("code_verifier"),
             jkt: mint.jkt,
         };
-        let (grant, refresh_token) = self.memory().grants.redeem(&redemption, SystemTime::now())?;
+        let (grant, refresh_token) = self.memory().grants.redeem(&redemption, mint.now)?;
         Ok(mint.for_user(&grant, refresh_token.as_deref(), true))
     }
 
@@ -123,7 +124,7 @@ impl AuthorizationServer {
     fn refresh(&self, client: &Client, form: &Parameters, mint: &Mint<'_>) -> Result<Value, TokenError> {
         let scope = form.get("scope").map(|scope| granted_scope(Some(scope), &self.scopes)).transpose()?;
         let token = form.text("refresh_token");
-        let refreshed = self.memory().grants.refresh(token, &client.id, mint.jkt, scope.as_ref(), SystemTime::now());
+        let refreshed = self.memory().grants.refresh(token, &client.id, mint.jkt, scope.as_ref(), mint.now);
         let (grant, next) = refreshed?;
         Ok(mint.for_user(&grant, Some(&next), false))
     }

@@ -1,4 +1,4 @@
-//! The one user.
+//! The users.
 
 use super::secrets;
 
@@ -8,10 +8,15 @@ pub(crate) struct User {
 }
 
 pub(crate) const ALICE: User = User { name: "alice", password: "wonderland" };
+/// Somebody else, whose sessions may end without an end of Alice's.
+pub(crate) const BOB: User = User { name: "bob", password: "builder" };
 
 /// The user of this name and password.
 pub(crate) fn authenticate(name: &str, password: &str) -> Option<&'static str> {
-    // Both are compared whatever the first comparison says.
-    let (name, password) = (secrets::are_equal(ALICE.name, name), secrets::are_equal(ALICE.password, password));
-    (name && password).then_some(ALICE.name)
+    // All are compared whatever the first comparison says.
+    let matches = [ALICE, BOB].map(|user| {
+        let (name, password) = (secrets::are_equal(user.name, name), secrets::are_equal(user.password, password));
+        (name & password).then_some(user.name)
+    });
+    matches.into_iter().flatten().next()
 }

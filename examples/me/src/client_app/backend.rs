@@ -216,8 +216,7 @@ impl Backend {
         messages.extend(sent);
         match refreshed {
             Ok(granted) => Ok((self.keep(jar, &granted), granted)),
-            // It is still good, or may be when the authorization server is back.
-            Err(reason @ (NoTokens::BadProof { .. } | NoTokens::Unreachable)) => Err((jar, Some(reason))),
+            Err(reason) if reason.leaves_grant() => Err((jar, Some(reason))),
             Err(reason) => Err((jar.remove(expired(REFRESH)), Some(reason))),
         }
     }
@@ -289,10 +288,14 @@ fn with_nonce(nonce: Option<&str>) -> HeaderMap {
     nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()).map(|nonce| (NONCE, nonce)).into_iter().collect()
 }
 
-/// No signed-in user is not an error: every page asks when it starts.
+/// No signed-in user is not an error: every page asks when it starts. If the user was signed in and is not any more, the page is told so.
 fn refused_or_signed_out(jar: CookieJar, reason: Option<NoTokens>, messages: &Messages) -> Reply {
     match reason {
-        Some(reason) => refused(jar, &reason, messages),
+        Some(reason) => {
+            let (jar, headers, Json(mut reply)) = refused(jar, &reason, messages);
+            reply["signed_out"] = json!(!reason.leaves_grant());
+            (jar, headers, Json(reply))
+        }
         None => (jar, HeaderMap::new(), Json(json!({ "messages": messages }))),
     }
 }

@@ -21,12 +21,13 @@ use reqwest::redirect::Policy;
 use serde_json::json;
 use tower::ServiceBuilder;
 use tower_http::set_header::SetResponseHeaderLayer;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use self::backend::Backend;
 use self::refreshes::Refreshes;
 use self::tokens::Tokens;
 use crate::authorization_server::AuthorizationServer;
+use crate::authorization_server::clients::WEB_APP;
 use crate::client_key::ClientKey;
 
 /// Where the page is, and what it needs to know.
@@ -48,6 +49,7 @@ impl ClientApp<'_> {
             "api": self.api,
             "audience": self.audience,
             "dpop": self.with_proofs,
+            "sign_out_everywhere": format!("{}/sign-out-everywhere?{}", server.issuer.url(), self.way_back()),
             "token_endpoint": server.issuer.metadata()["token_endpoint"],
         });
         // It may run only its own scripts, and connect only to its backend and the API.
@@ -76,6 +78,12 @@ impl ClientApp<'_> {
                     .layer(fixed(CACHE_CONTROL, HeaderValue::from_static("no-store"))),
             );
         Ok(router)
+    }
+
+    /// For the authorization server: to whom the user returns.
+    fn way_back(&self) -> String {
+        let parameters = [("client_id", WEB_APP), ("redirect_uri", self.redirect_uri)];
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
     }
 
     fn backend(&self, server: &AuthorizationServer) -> Result<Backend, Box<dyn Error>> {

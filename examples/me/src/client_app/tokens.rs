@@ -73,6 +73,13 @@ pub(super) enum NoTokens {
     OtherUser,
 }
 
+impl NoTokens {
+    /// Whether the refresh token is still good, or may be when the authorization server is back.
+    pub(super) fn leaves_grant(&self) -> bool {
+        matches!(self, Self::BadProof { .. } | Self::Unreachable)
+    }
+}
+
 impl Proof {
     /// Whose key the token is then bound to.
     pub(super) fn holder(&self) -> Option<Holder> {

@@ -5,6 +5,7 @@ mod app;
 mod app_page;
 mod browser;
 mod client;
+mod everywhere;
 mod opaque;
 mod report;
 mod theft;
@@ -27,8 +28,9 @@ use self::client::{Client, Flow, Tokens};
 use self::report::{Outcome, Report};
 use crate::DpopMode;
 use crate::api::Needs;
+use crate::authorization_server::AuthorizationServer;
 use crate::authorization_server::clients::{APP, SERVICE, SERVICE_REDIRECT_URI, SERVICE_SECRET};
-use crate::authorization_server::{AuthorizationServer, users};
+use crate::authorization_server::users::{ALICE, User};
 use crate::client_key::ClientKey;
 
 pub(crate) struct Walk<'a> {
@@ -76,7 +78,7 @@ impl Walk<'_> {
         else {
             return Ok(None);
         };
-        let outcome = log_in(&mut browser, &login, "consent-allow").await;
+        let outcome = log_in(&mut browser, &login, &ALICE, "consent-allow").await;
         let Some(consent) = report.step("The user logs in", outcome) else { return Ok(None) };
         let outcome = allow(&mut browser, &consent).await;
         let Some(answer) = report.step("The user consents, and is redirected to the client with a code", outcome)
@@ -134,8 +136,8 @@ impl Walk<'_> {
         };
         let outcome = redeem(&app, &flow, &answer).await;
         let Some(stronger) = report.step("The client redeems the code", outcome) else { return Ok(None) };
-        let stepped_up = stronger.access_token().secret();
-        let outcome = api.ask(Method::POST, "/api/transfer", app.credentials(stepped_up), StatusCode::OK).await;
+        let stepped_up = app.credentials(stronger.access_token().secret());
+        let outcome = api.ask(Method::POST, "/api/transfer", stepped_up, StatusCode::OK).await;
         report.step("The transfer succeeds", outcome);
 
         self.refusals(report, &api, &app, &first).await;
@@ -155,14 +157,12 @@ impl Walk<'_> {
             return Ok(None);
         }
         let outcome = web_client::run(report, &api, &mut browser, &metadata, scope, || self.new_key()).await?;
-        let headers = match app.key() {
-            None => vec![format!("Authorization: Bearer {stepped_up}")],
-            Some(key) => {
-                let proof = api.proof("/api/me", stepped_up, key)?;
-                vec![format!("Authorization: DPoP {stepped_up}"), format!("DPoP: {proof}")]
-            }
-        };
-        Ok(outcome.map(|()| headers))
+        if outcome.is_none() {
+            return Ok(None);
+        }
+        let stepped_up = stronger.access_token().secret();
+        everywhere::run(report, &api, self.server, &app, stepped_up).await?;
+        Ok(Some(headers(&api, &app, stepped_up)?))
     }
 
     fn new_key(&self) -> Option<ClientKey> {
@@ -217,6 +217,17 @@ impl Walk<'_> {
     }
 }
 
+/// Those of a good request.
+fn headers(api: &Api, client: &Client, token: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    Ok(match client.key() {
+        None => vec![format!("Authorization: Bearer {token}")],
+        Some(key) => {
+            let proof = api.proof("/api/me", token, key)?;
+            vec![format!("Authorization: DPoP {token}"), format!("DPoP: {proof}")]
+        }
+    })
+}
+
 /// To the page with the element of this id.
 async fn arrive(browser: &mut Browser, flow: &Flow, id: &str) -> Outcome<Page> {
     let page = at(browser.open(&flow.url).await?, id)?;
@@ -227,13 +238,13 @@ async fn arrive(browser: &mut Browser, flow: &Flow, id: &str) -> Outcome<Page> {
 async fn arrive_to_step_up(browser: &mut Browser, flow: &Flow) -> Outcome<Page> {
     let line = format!("GET {}", flow.url);
     let page = browser.open(&flow.url).await?.page()?;
-    let page = if page.has("username") { log_in(browser, &page, "otp").await?.0 } else { page };
+    let page = if page.has("username") { log_in(browser, &page, &ALICE, "otp").await?.0 } else { page };
     Ok((at(Arrival::Page(page), "otp")?, vec![line]))
 }
 
 /// To the page with the element of this id.
-async fn log_in(browser: &mut Browser, page: &Page, id: &str) -> Outcome<Page> {
-    let fields = [("username", users::ALICE.name), ("password", users::ALICE.password)];
+async fn log_in(browser: &mut Browser, page: &Page, user: &User, id: &str) -> Outcome<Page> {
+    let fields = [("username", user.name), ("password", user.password)];
     Ok((at(browser.submit(page, &fields).await?, id)?, Vec::new()))
 }
 

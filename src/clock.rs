@@ -1,12 +1,8 @@
 //! The source of time. No other module reads a clock.
 
-mod settled_until;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-pub(crate) use settled_until::SettledUntil;
 
 /// A source of time.
 ///

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::Moment;
+use crate::clock::Moment;
 
 /// The time until which nothing has to be decided, readable without a lock: a deadline by both clocks.
 ///

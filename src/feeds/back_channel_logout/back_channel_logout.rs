@@ -1,0 +1,54 @@
+use super::receiver::LogoutReceiver;
+use crate::Issuer;
+use crate::feeds::feed_issuer::FeedIssuer;
+use crate::feeds::invalid_feed::InvalidFeed;
+use crate::issuer::ConfigError;
+use crate::revocation::{FeedKind, FeedSettings, Revocations};
+
+/// Receives the logout tokens of an OpenID provider, and revokes tokens accordingly (OpenID Connect Back-Channel Logout 1.0).
+///
+/// A provider sends a logout token to each client that a user has signed in to, at its `backchannel_logout_uri`. So register this server's
+/// route at the client whose users have tokens for this server.
+///
+/// | logout token | what is revoked |
+/// |---|---|
+/// | with `sid` and `sub` | the [session of that user](crate::revocation::Revocation::session_of), until `iat` |
+/// | with `sid` | the [session](crate::revocation::Revocation::session) |
+/// | with `sub` | all tokens of the [subject](crate::revocation::Revocation::subject) that were issued until `iat` |
+///
+/// # Answers
+///
+/// 200 once it is revoked and stored. 400 with JSON and the error `invalid_request` for a bad one (§2.8). 405, 408, 413, 429 and 503 as for
+/// security events. A provider need not retry: watch [`FeedStatus`](crate::revocation::FeedStatus). Each answer has `Cache-Control: no-store`.
+#[derive(Clone, Debug)]
+#[must_use = "`receiver` makes the service"]
+pub struct BackChannelLogout {
+    issuer: Issuer,
+    client_id: String,
+}
+
+impl BackChannelLogout {
+    /// Logout tokens of this issuer for the client with this identifier, which is their `aud`. The issuer's rules for access tokens do not apply.
+    pub fn from_issuer(issuer: Issuer, client_id: impl Into<String>) -> Self {
+        Self { issuer, client_id: client_id.into() }
+    }
+
+    /// The service for a route, such as that of `Router::route_service`. It needs no layer, and its route must not be behind one that asks for
+    /// an access token. It runs within a tokio runtime. Nothing is fetched before the first token needs it.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is not acceptable: see [`InvalidFeed`].
+    pub fn receiver(self, revocations: &Revocations) -> Result<LogoutReceiver, InvalidFeed> {
+        let issuer = FeedIssuer::new(&self.issuer, revocations.shared_clock())?;
+        ConfigError::check_text("client", &self.client_id)?;
+        let settings = FeedSettings {
+            kind: FeedKind::BackChannelLogout,
+            issuer: Some(issuer.name.clone()),
+            silent_after: None,
+            refuse_when_stale: None,
+        };
+        let feed = revocations.add_feed(settings);
+        Ok(LogoutReceiver::new(issuer, self.client_id.into(), revocations.clone(), feed))
+    }
+}

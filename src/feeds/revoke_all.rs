@@ -1,0 +1,23 @@
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use crate::revocation::{Revocation, Revocations};
+
+/// When to retry if revocations could not be made or stored.
+const RETRY_AFTER_REVOKING: Duration = Duration::from_secs(5);
+
+/// Makes all revocations. Completes once they are stored too. If one of them fails, the sender gets 503 and sends the message again; those
+/// that were made stay.
+pub(super) async fn revoke_all(revocations: &Revocations, revoked: &[Revocation], issuer: &str) -> Result<(), Answer> {
+    // Each is made in this process before the first one is awaited.
+    let storing: Vec<_> = revoked.iter().map(|revocation| revocations.revoke(revocation)).collect();
+    let mut failed = None;
+    for stored in storing {
+        failed = failed.or(stored.await.err());
+    }
+    let Some(error) = failed else { return Ok(()) };
+    tracing::warn!(issuer, %error, "tokens could not be revoked everywhere, and the issuer is asked to say it again");
+    Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_REVOKING))
+}

@@ -1,0 +1,212 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::bearer_token::BearerToken;
+use super::matching::Matching;
+use super::receiver::SharedSignalsReceiver;
+use super::resolver::Resolver;
+use super::unmatched_subject::UnmatchedSubject;
+use crate::Issuer;
+use crate::feeds::feed_issuer::FeedIssuer;
+use crate::feeds::invalid_feed::InvalidFeed;
+use crate::issuer::ConfigError;
+use crate::revocation::{FeedKind, FeedSettings, Revocation, Revocations};
+use crate::server::check_audience;
+
+/// Receives the security events that a transmitter pushes, and revokes tokens accordingly (Shared Signals Framework 1.0, RFC 8417,
+/// RFC 8935).
+///
+/// | event | effect |
+/// |---|---|
+/// | CAEP `session-revoked`, `token-claims-change`, `assurance-level-change`, and `credential-change` unless a credential was created | the tokens of its subject that were issued until the event are refused; those of a session for good |
+/// | RISC `account-disabled`, `account-purged`, `sessions-revoked` | the same |
+/// | `verification` | [`FeedStatus::verification_state`](crate::revocation::FeedStatus::verification_state) |
+/// | `stream-updated` | [`FeedStatus::stream_state`](crate::revocation::FeedStatus::stream_state) |
+/// | any other | none, and the transmitter gets 202 |
+///
+/// When the event happened is its `event_timestamp`, in seconds or in milliseconds (as Okta has it), else `toe`, else `iat`. The future counts as
+/// now.
+///
+/// # Subjects
+///
+/// The subject is `sub_id`, else the event's `subject` of earlier drafts.
+///
+/// | subject (RFC 9493, SSF 1.0 §3) | what is revoked |
+/// |---|---|
+/// | `iss_sub` | the [subject](Revocation::subject) of that issuer, if the feed [speaks for it](Self::subjects_of) |
+/// | `opaque`, `account`, `uri`, `did` | the subject of the transmitter's issuer that has this text as its `sub` |
+/// | `jwt_id` | the [token](Revocation::token) |
+/// | `aliases` | each of them |
+/// | `complex` with `user` and `session` | the [session of that user](Revocation::session_of); the `id` of an `opaque` session is the `sid` |
+/// | … whose session is the text `ALL`, as Keycloak names all sessions of a user | the user |
+/// | … with `session` | the [session](Revocation::session) of the transmitter's issuer |
+/// | … with `user`, and perhaps `device`, `tenant` and others | the user |
+/// | … without `user` and `session` | nothing: it counts as unmatched |
+/// | `email`, `phone_number`, `saml_assertion_id`, any other | what [`resolve_subjects`](Self::resolve_subjects) says, else it counts as unmatched |
+///
+/// # Answers
+///
+/// | status | when |
+/// |---|---|
+/// | 202 | all revocations are made and stored, or there are none |
+/// | 400 with JSON (RFC 8935 §2.4) | the message is bad: `invalid_request`, `invalid_key`, `invalid_issuer`, `invalid_audience` or `authentication_failed` |
+/// | 405, 408, 413 | it is no POST; its body took longer than 10 seconds; it has more than 64 KiB |
+/// | 429 with `Retry-After` | there are 64 messages already, or too many keys were tried or asked for |
+/// | 503 with `Retry-After` | the transmitter's keys, the store or `resolve_subjects` are unavailable, or the table of revocations is full |
+#[derive(Clone)]
+#[must_use = "`receiver` makes the service"]
+pub struct SharedSignals {
+    issuer: Issuer,
+    audience: String,
+    bearer_token: Result<Option<BearerToken>, InvalidFeed>,
+    other_issuers: Vec<Box<str>>,
+    critical: Vec<Box<str>>,
+    resolver: Option<Resolver>,
+    silent_after: Option<Duration>,
+    refuse_when_stale: Option<Duration>,
+}
+
+impl SharedSignals {
+    /// Events of this issuer for this audience.
+    ///
+    /// The issuer has the transmitter's identifier, which is the `iss` of its events, and the transmitter's keys. Where the metadata at
+    /// `/.well-known/ssf-configuration` names other keys than the OpenID provider's, use [`Issuer::jwks`]. Its rules for access tokens do not apply.
+    ///
+    /// `audience` is the `aud` of the stream.
+    pub fn from_issuer(issuer: Issuer, audience: impl Into<String>) -> Self {
+        Self {
+            issuer,
+            audience: audience.into(),
+            bearer_token: Ok(None),
+            other_issuers: Vec::new(),
+            critical: Vec::new(),
+            resolver: None,
+            silent_after: None,
+            refuse_when_stale: None,
+        }
+    }
+
+    /// Takes messages only with this bearer token in `Authorization`. In the configuration of the stream it is the `authorization_header`
+    /// (`Bearer …`) or the like.
+    ///
+    /// It is compared in constant time before anything is read. It does not replace the signature.
+    ///
+    /// Default: none, so strangers can make this server read and verify messages, within the bounds of the feed.
+    pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
+        Self { bearer_token: BearerToken::new(token.as_ref()).map(Some).ok_or(InvalidFeed::BearerToken), ..self }
+    }
+
+    /// Lets the transmitter also speak for subjects and tokens of this issuer, as in `{"format": "iss_sub", "iss": …}`. Call it again to
+    /// add others.
+    ///
+    /// Default: for its own. Events about others are acknowledged and counted, and change nothing.
+    pub fn subjects_of(mut self, issuer: impl Into<String>) -> Self {
+        self.other_issuers.push(issuer.into().into());
+        self
+    }
+
+    /// The `critical_subject_members` of the transmitter's metadata: members of complex subjects without which an event must not be
+    /// interpreted.
+    ///
+    /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is
+    /// acknowledged and discarded (SSF 1.0 §3.6).
+    ///
+    /// Default: none.
+    pub fn critical_subject_members(self, members: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { critical: members.into_iter().map(|member| member.into().into()).collect(), ..self }
+    }
+
+    /// Asks the application about subjects that tokens are not compared with, such as email addresses: it gives the revocations, or
+    /// none. An error, or no answer within 10 seconds, is 503 for the transmitter, which sends the event again.
+    ///
+    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak
+    /// for. It may be called more than once for an event. It may revoke tokens of any issuer.
+    ///
+    /// ```
+    /// use tower_bearer::feeds::{SharedSignals, UnmatchedSubject};
+    /// use tower_bearer::revocation::Revocation;
+    /// # use tower_bearer::Issuer;
+    ///
+    /// # async fn user_id(_: &str) -> Result<Option<String>, std::io::Error> { Ok(None) }
+    /// # let issuer = Issuer::discover("https://login.example.com")?;
+    /// let signals = SharedSignals::from_issuer(issuer, "https://api.example.com/ssf").resolve_subjects(
+    ///     |subject: UnmatchedSubject| async move {
+    ///         let Some(email) = subject.text("email") else { return Ok(None) };
+    ///         let user = user_id(email).await?; // your database
+    ///         Ok::<_, std::io::Error>(user.map(|user| Revocation::subject(subject.issuer(), &user)))
+    ///     },
+    /// );
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// Default: such events are acknowledged and counted as unmatched, and change nothing.
+    pub fn resolve_subjects<F, Fut, R, E>(self, resolve: F) -> Self
+    where
+        F: Fn(UnmatchedSubject) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = Revocation>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self { resolver: Some(Resolver::new(resolve)), ..self }
+    }
+
+    /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, when the transmitter was silent for
+    /// longer. Ask the transmitter for verification events that often, or more often.
+    ///
+    /// Default: it may be silent.
+    pub fn expect_events_within(self, silence: Duration) -> Self {
+        Self { silent_after: Some(silence), ..self }
+    }
+
+    /// Refuses all tokens with 503 and `Retry-After` when the transmitter was silent for longer, at every server with these revocations.
+    ///
+    /// It makes an outage of the transmitter an outage of the service. The time begins when the receiver is made.
+    ///
+    /// Default: tokens are accepted.
+    pub fn refuse_when_stale(self, silence: Duration) -> Self {
+        Self { refuse_when_stale: Some(silence), ..self }
+    }
+
+    /// The service for a route, such as that of `Router::route_service`. It needs no layer, and its route must not be behind one that asks for
+    /// an access token. It runs within a tokio runtime. Nothing is fetched before the first message needs it.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is not acceptable: see [`InvalidFeed`].
+    pub fn receiver(self, revocations: &Revocations) -> Result<SharedSignalsReceiver, InvalidFeed> {
+        let issuer = FeedIssuer::new(&self.issuer, revocations.shared_clock())?;
+        check_audience(&self.audience)?;
+        for other in &self.other_issuers {
+            ConfigError::check_issuer(other)?;
+        }
+        let bearer_token = self.bearer_token?;
+        for value in [self.silent_after, self.refuse_when_stale].into_iter().flatten() {
+            if value.is_zero() {
+                return Err(InvalidFeed::Silence { value });
+            }
+        }
+        let settings = FeedSettings {
+            kind: FeedKind::SharedSignals,
+            issuer: Some(issuer.name.clone()),
+            silent_after: self.silent_after,
+            refuse_when_stale: self.refuse_when_stale,
+        };
+        let matching =
+            Matching { issuer: issuer.name.clone(), other_issuers: self.other_issuers, critical: self.critical };
+        let (audience, resolver) = (self.audience.into(), self.resolver);
+        let feed = revocations.add_feed(settings);
+        Ok(SharedSignalsReceiver::new(issuer, audience, bearer_token, matching, resolver, revocations.clone(), feed))
+    }
+}
+
+impl fmt::Debug for SharedSignals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedSignals")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("has_bearer_token", &!matches!(self.bearer_token, Ok(None)))
+            .field("subjects_of", &self.other_issuers)
+            .finish_non_exhaustive()
+    }
+}

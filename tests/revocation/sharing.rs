@@ -1,0 +1,234 @@
+//! Processes that share revocations, each with a handle of its own.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tower_bearer::ResourceServer;
+use tower_bearer::clock::Clock as _;
+use tower_bearer::revocation::{
+    AppendFuture, FollowFuture, Follower, Revocation, RevocationRecord, RevocationStore, RevocationStoreError,
+    Revocations, RevokeError,
+};
+use tower_bearer::testing::{TestClock, TestIssuer};
+
+use super::LIFE;
+use crate::harness::{AUDIENCE, builder_with_keys, small_issuer};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A log in memory, which fails when told to.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    records: Mutex<Vec<String>>,
+    appended: Notify,
+    fails: AtomicBool,
+    followers: AtomicUsize,
+}
+
+impl Log {
+    pub(super) fn fail(&self, fails: bool) {
+        self.0.fails.store(fails, Ordering::Relaxed);
+        self.0.appended.notify_waiters();
+    }
+
+    fn len(&self) -> usize {
+        self.0.records.lock().unwrap().len()
+    }
+
+    fn followers(&self) -> usize {
+        self.0.followers.load(Ordering::Relaxed)
+    }
+
+    fn check(&self) -> Result<(), RevocationStoreError> {
+        if self.0.fails.load(Ordering::Relaxed) { Err(RevocationStoreError::new("out of order")) } else { Ok(()) }
+    }
+}
+
+impl RevocationStore for Log {
+    fn append(&self, record: RevocationRecord) -> AppendFuture {
+        let log = self.clone();
+        Box::pin(async move {
+            log.check()?;
+            log.0.records.lock().unwrap().push(record.to_json());
+            log.0.appended.notify_waiters();
+            Ok(())
+        })
+    }
+
+    fn follow(self: Arc<Self>, follower: Follower) -> FollowFuture {
+        Box::pin(async move {
+            self.0.followers.fetch_add(1, Ordering::Relaxed);
+            let mut read = 0;
+            while !follower.is_closed() {
+                let appended = self.0.appended.notified();
+                match self.check() {
+                    Ok(()) => {
+                        let records = self.0.records.lock().unwrap()[read..].to_vec();
+                        read += records.len();
+                        for record in records {
+                            follower.apply(&RevocationRecord::from_json(&record).unwrap()).unwrap();
+                        }
+                        follower.up_to_date();
+                    }
+                    Err(error) => follower.failed(&error),
+                }
+                tokio::select! {
+                    () = follower.closed() => {}
+                    () = appended => {}
+                    () = tokio::time::sleep(SECOND) => {}
+                }
+            }
+            self.0.followers.fetch_sub(1, Ordering::Relaxed);
+        })
+    }
+}
+
+/// One of several processes.
+struct Node {
+    revocations: Revocations,
+    api: ResourceServer,
+}
+
+impl Node {
+    fn new(issuer: &TestIssuer, clock: &TestClock, log: &Log) -> Self {
+        Self::with(issuer, clock, |revocations| revocations.share(log.clone()))
+    }
+
+    fn with(issuer: &TestIssuer, clock: &TestClock, share: impl FnOnce(Revocations) -> Revocations) -> Self {
+        let revocations = share(Revocations::new(LIFE).clock(clock.clone()));
+        let builder = builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone());
+        let api = builder.revocations(revocations.clone()).build().unwrap();
+        Self { revocations, api }
+    }
+
+    async fn accepts(&self, token: &str) -> bool {
+        self.api.verify(token).await.is_ok()
+    }
+}
+
+fn token(issuer: &TestIssuer, clock: &TestClock, ago: f64) -> String {
+    let now = clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let token = issuer.token().audience(AUDIENCE).subject("alice").client_id("app");
+    token.claim("sid", "s").claim("iat", now - ago).claim("exp", now - ago + 3600.0).sign()
+}
+
+/// Lets the tasks of the nodes read what there is.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_process_revokes_all_refuse() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let url = issuer.url();
+    let nodes = [Node::new(&issuer, &clock, &log), Node::new(&issuer, &clock, &log)];
+    let old = token(&issuer, &clock, 60.0);
+    for revocation in [
+        Revocation::session(url, "s"),
+        Revocation::session_of(url, "s", "alice"),
+        Revocation::subject(url, "alice"),
+        Revocation::client(url, "app"),
+        Revocation::issuer(url),
+    ] {
+        let log = Log::default();
+        let nodes = [Node::new(&issuer, &clock, &log), Node::new(&issuer, &clock, &log)];
+        assert!(nodes[0].accepts(&old).await && nodes[1].accepts(&old).await);
+        nodes[0].revocations.revoke(&revocation).await.unwrap();
+        assert!(!nodes[0].accepts(&old).await);
+        settle().await;
+        assert!(!nodes[1].accepts(&old).await, "{revocation:?}");
+        // A process that starts later reads it, and is ready then.
+        let third = Node::new(&issuer, &clock, &log);
+        assert!(!third.api.is_ready());
+        third.api.ready().await;
+        assert!(third.api.is_ready() && !third.accepts(&old).await, "{revocation:?}");
+    }
+    // Another log is another world.
+    assert!(nodes[0].accepts(&old).await && nodes[1].accepts(&old).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_leaves_the_revocation_in_this_process_and_says_so() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let nodes = [Node::new(&issuer, &clock, &log), Node::new(&issuer, &clock, &log)];
+    let old = token(&issuer, &clock, 60.0);
+    settle().await;
+    log.fail(true);
+    let alice = Revocation::subject(issuer.url(), "alice");
+    let error = nodes[0].revocations.revoke(&alice).await.unwrap_err();
+    let expected = "the tokens are refused by this process, and perhaps by no other one: the shared store of revocations has failed";
+    assert_eq!(error.to_string(), expected);
+    assert!(!nodes[0].accepts(&old).await && nodes[1].accepts(&old).await);
+    log.fail(false);
+    nodes[0].revocations.revoke(&alice).await.unwrap();
+    settle().await;
+    assert!(!nodes[1].accepts(&old).await);
+}
+
+/// Otherwise the others would get what this one does not refuse.
+#[tokio::test(start_paused = true)]
+async fn what_has_no_room_is_not_shared() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let node = Node::with(&issuer, &clock, |revocations| revocations.quota(1).share(log.clone()));
+    node.revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.unwrap();
+    let error = node.revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap_err();
+    assert!(matches!(error, RevokeError::Full(_)));
+    assert_eq!((log.len(), node.revocations.len()), (1, 1));
+}
+
+/// Clocks of processes differ. What is revoked until a later time counts as until then, within a minute.
+#[tokio::test(start_paused = true)]
+async fn clocks_that_differ_revoke_alike() {
+    for (ahead, behind) in [(5, 0), (0, 5), (5, 5)] {
+        let (issuer, log) = (small_issuer(), Log::default());
+        let [here, there] = [TestClock::new(), TestClock::new()];
+        here.advance(Duration::from_secs(100 + ahead));
+        there.advance(Duration::from_secs(100 - behind));
+        let nodes = [Node::new(&issuer, &here, &log), Node::new(&issuer, &there, &log)];
+        nodes[0].revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+        settle().await;
+        let tokens =
+            [(60.0, false), (0.0, false), (-1.0, true)].map(|(ago, good)| (token(&issuer, &here, ago), ago, good));
+        // For a node whose clock is behind, the last one is yet to be issued.
+        there.advance(Duration::from_secs(20));
+        for (token, ago, good) in tokens {
+            for node in &nodes {
+                assert_eq!(node.accepts(&token).await, good, "{ahead} {behind} {ago}");
+            }
+        }
+    }
+    // A clock that is wrong by a day revokes nothing that is issued from a minute on.
+    let (issuer, log) = (small_issuer(), Log::default());
+    let [wrong, right] = [TestClock::new(), TestClock::new()];
+    wrong.advance(LIFE);
+    let nodes = [Node::new(&issuer, &wrong, &log), Node::new(&issuer, &right, &log)];
+    nodes[0].revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+    settle().await;
+    let [now, later] = [token(&issuer, &right, 0.0), token(&issuer, &right, -62.0)];
+    right.advance(Duration::from_secs(120));
+    assert!(!nodes[1].accepts(&now).await && nodes[1].accepts(&later).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn following_ends_with_the_last_handle_and_the_last_server() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let Node { revocations, api } = Node::new(&issuer, &clock, &log);
+    settle().await;
+    drop(revocations);
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(log.followers(), 1);
+    drop(api);
+    settle().await;
+    assert_eq!(log.followers(), 0);
+}
+
+#[tokio::test]
+#[should_panic = "the revocations are shared already"]
+async fn revocations_are_shared_through_one_store() {
+    let _ = Revocations::new(LIFE).share(Log::default()).share(Log::default());
+}

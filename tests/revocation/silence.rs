@@ -1,0 +1,104 @@
+//! Feeds that are silent, and what that means for requests.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use tower_bearer::ResourceServer;
+use tower_bearer::clock::Clock as _;
+use tower_bearer::revocation::{FeedKind, FeedStatus, Revocation, Revocations};
+use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::validation::VerifyError;
+
+use super::LIFE;
+use super::sharing::Log;
+use crate::harness::{AUDIENCE, app, builder_with_keys, present, small_issuer};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn server(issuer: &TestIssuer, clock: &TestClock, revocations: &Revocations) -> ResourceServer {
+    let builder = builder_with_keys(issuer.url(), &issuer.jwks()).clock(clock.clone());
+    builder.revocations(revocations.clone()).build().unwrap()
+}
+
+fn status(revocations: &Revocations) -> FeedStatus {
+    let [status] = revocations.status().try_into().unwrap();
+    status
+}
+
+/// Time passes by both clocks, and the store is heard.
+async fn pass(clock: &TestClock, time: Duration) {
+    for _ in 0..time.as_secs() {
+        clock.set(clock.now() + SECOND);
+        // The monotonic time is that of the runtime.
+        tokio::time::sleep(SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_silent_shows_and_refuses_only_if_it_is_to() {
+    for refuses in [true, false] {
+        let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+        let revocations = Revocations::new(LIFE).clock(clock.clone());
+        let revocations = if refuses {
+            revocations.share_and_refuse_when_stale(log.clone(), 5 * SECOND)
+        } else {
+            revocations.share(log.clone())
+        };
+        let api = server(&issuer, &clock, &revocations);
+        let (app, token) = (app(&api), issuer.token().audience(AUDIENCE).scope("read:me").sign());
+        // Nothing has been read yet.
+        let answer = present(&app, &token).await;
+        assert_eq!(answer.status == StatusCode::SERVICE_UNAVAILABLE, refuses);
+        assert!(!status(&revocations).is_ready() && status(&revocations).is_stale() && !api.is_ready());
+        pass(&clock, SECOND).await;
+        assert_eq!(present(&app, &token).await.status, StatusCode::OK);
+        let heard = status(&revocations);
+        assert!(heard.is_ready() && !heard.is_stale() && heard.last_heard().is_some() && api.is_ready());
+        assert_eq!((heard.kind(), heard.issuer()), (FeedKind::Store, None));
+
+        log.fail(true);
+        pass(&clock, 3 * SECOND).await;
+        assert_eq!(present(&app, &token).await.status, StatusCode::OK);
+        pass(&clock, 3 * SECOND).await;
+        let answer = present(&app, &token).await;
+        assert_eq!(answer.status == StatusCode::SERVICE_UNAVAILABLE, refuses);
+        assert_eq!(status(&revocations).is_stale(), refuses);
+        assert_eq!(api.is_ready(), !refuses);
+        if refuses {
+            assert_eq!(answer.headers[RETRY_AFTER], "1");
+            // No error code that would make the client discard its token.
+            assert!(!answer.headers.contains_key(WWW_AUTHENTICATE));
+            let error = api.verify(&token).await.unwrap_err();
+            assert_eq!(error, VerifyError::RevocationsUnavailable { retry_after: SECOND });
+            let explanation = api.explain(&token).await;
+            let failed: Vec<_> = explanation.failures().map(|step| (step.name, step.found.clone())).collect();
+            assert_eq!(failed, [("revocation", "a feed that has been silent for too long".to_owned())]);
+            // What is certain is said.
+            revocations.revoke(&Revocation::issuer(issuer.url())).await.unwrap_err();
+            assert_eq!(present(&app, &token).await.status, StatusCode::UNAUTHORIZED);
+        } else {
+            pass(&clock, 6 * SECOND).await;
+            assert!(status(&revocations).is_stale());
+            assert_eq!(present(&app, &token).await.status, StatusCode::OK);
+        }
+        log.fail(false);
+        pass(&clock, SECOND).await;
+        assert!(!status(&revocations).is_stale() && api.is_ready());
+    }
+}
+
+/// A machine that was suspended does not know what was revoked meanwhile.
+#[tokio::test(start_paused = true)]
+async fn silence_counts_by_either_clock() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let revocations = Revocations::new(LIFE).clock(clock.clone());
+    let revocations = revocations.share_and_refuse_when_stale(log.clone(), 5 * SECOND);
+    let api = server(&issuer, &clock, &revocations);
+    let token = issuer.token().audience(AUDIENCE).sign();
+    pass(&clock, SECOND).await;
+    assert!(api.verify(&token).await.is_ok());
+    log.fail(true);
+    clock.set(clock.now() + 6 * SECOND);
+    assert!(api.verify(&token).await.is_err());
+}
