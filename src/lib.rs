@@ -176,6 +176,7 @@ pub mod testing;
 pub mod token;
 pub mod validation;
 
+pub use binding::certificate;
 pub use binding::dpop;
 pub use issuer::issuer::Issuer;
 pub use rejection::rejection::Rejection;

@@ -20,6 +20,7 @@
 //! # Ok(()) }
 //! ```
 
+mod certificate;
 mod client;
 mod clock;
 mod endpoints;
@@ -30,6 +31,7 @@ mod signing_key;
 mod token_builder;
 mod unsigned_jwt;
 
+pub use certificate::TestCertificate;
 pub use client::{ProofBuilder, TestClient};
 pub use clock::TestClock;
 pub use endpoints::{Endpoint, Fault};
