@@ -165,6 +165,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "metrics/off.rs"]
 mod metrics;
+mod placeholder;
 pub mod redact;
 pub mod rejection;
 pub mod require;

@@ -10,6 +10,7 @@ use super::set_aside::only_line;
 use crate::binding::network::Networks;
 use crate::binding::peer::PeerAddress;
 use crate::credentials::RequestView;
+use crate::placeholder::is_placeholder;
 
 /// By what a proxy is recognized whose header names the client certificate.
 ///
@@ -66,17 +67,22 @@ impl TrustedProxies {
     ///
     /// If the secret has fewer than 16 bytes, or a character that is not printable ASCII or is a space; if its bytes are all the same;
     /// or if it is a placeholder such as `${SECRET}`.
-    pub fn with_secret(header: HeaderName, secret: impl AsRef<[u8]>) -> Result<Self, InvalidProxies> {
+    pub fn with_secret(header: HeaderName, secret: impl AsRef<str>) -> Result<Self, InvalidProxies> {
         let secret = secret.as_ref();
+        // A placeholder says what is wrong better than its length.
+        if is_placeholder(secret) {
+            return Err(InvalidProxies::SecretNotRandom);
+        }
         if secret.len() < MIN_SECRET {
             return Err(InvalidProxies::SecretTooShort { length: secret.len() });
         }
-        if !secret.iter().all(u8::is_ascii_graphic) {
+        if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidProxies::SecretCharacter);
         }
-        if secret.iter().all(|byte| *byte == secret[0]) || is_placeholder(secret) {
+        if secret.bytes().all(|byte| byte == secret.as_bytes()[0]) {
             return Err(InvalidProxies::SecretNotRandom);
         }
+        let secret = secret.as_bytes();
         Ok(Self(By::Secret { header, hash: sha256(secret) }))
     }
 
@@ -107,12 +113,6 @@ impl TrustedProxies {
         };
         Err(CertificateError::Untrusted { reason })
     }
-}
-
-/// Such as `${PROXY_SECRET}`, `<secret>` and `{{ secret }}`.
-fn is_placeholder(secret: &[u8]) -> bool {
-    let encloses = |start: &[u8], end: u8| secret.starts_with(start) && secret.ends_with(&[end]);
-    encloses(b"${", b'}') || encloses(b"{{", b'}') || encloses(b"<", b'>')
 }
 
 impl fmt::Debug for TrustedProxies {
