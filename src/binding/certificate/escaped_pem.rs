@@ -11,6 +11,9 @@ const LINE: usize = 64;
 
 /// The one certificate in the text, with nothing before and nothing after it, as OpenSSL writes it (RFC 7468 §3, §5).
 pub(super) fn certificate(escaped: &str) -> Result<Vec<u8>, &'static str> {
+    if !escaped.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("expected spaces and line breaks as escapes");
+    }
     if !has_whole_escapes(escaped) {
         return Err("expected two hexadecimal digits after each %");
     }
