@@ -75,6 +75,7 @@ cargo run --locked --quiet --example step_up -- --once
 cargo run --locked --quiet --example tonic
 cargo run --locked --quiet --example metrics -- --once >/dev/null
 cargo run --locked --quiet --example opaque -- --once
+cargo run --locked --quiet --example mtls -- --once
 
 step other issuers and clients
 ./tests/interop/run.sh

@@ -202,7 +202,7 @@ async fn the_connection_and_the_header_are_alternatives() {
     header.send(from(PROXY, header.request(), &[(XFCC, &line), (PEM, &line)])).await.assert_refused();
 }
 
-/// Rows M2, M10.
+/// Row M2.
 #[tokio::test]
 async fn no_handler_sees_the_header_or_the_secret() {
     for proxies in [proxies(), by_secret()] {

@@ -154,11 +154,11 @@ fn every_mistake_is_told() {
         ),
         (
             "[client_certificates]\nfrom = 'client_cert'\ntrusted_proxies = ['10.0.0.0/8', 'zebra']".into(),
-            "client_certificates.trusted_proxies[1]: \"zebra\" is not a network, expected an address, or an address, a slash and the length of the prefix in bits",
+            "client_certificates.trusted_proxies[1]: the networks of proxies are not acceptable: \"zebra\" is not a network, expected an address, or an address, a slash and the length of the prefix in bits",
         ),
         (
             "[client_certificates]\nfrom = 'client_cert'\ntrusted_proxies = []".into(),
-            "client_certificates.trusted_proxies: the list of networks is empty, expected at least one",
+            "client_certificates.trusted_proxies: the networks of proxies are not acceptable: the list of networks is empty, expected at least one",
         ),
         (
             "[client_certificates]\nfrom = 'client_cert'\nsecret_header = 'x-s'".into(),
