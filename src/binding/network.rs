@@ -6,10 +6,10 @@ use crate::redact::Excerpt;
 
 /// Networks that contain the addresses of proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::binding) struct Networks(Vec<Network>);
+pub(super) struct Networks(Vec<Network>);
 
 impl Networks {
-    pub(in crate::binding) fn parse<I>(texts: I) -> Result<Self, InvalidNetwork>
+    pub(super) fn parse<I>(texts: I) -> Result<Self, InvalidNetwork>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
@@ -19,7 +19,7 @@ impl Networks {
 
     /// An unknown address is in none. An IPv4 address may be written as an IPv6 address, as a socket for both families
     /// does.
-    pub(in crate::binding) fn contain(&self, address: Option<IpAddr>) -> bool {
+    pub(super) fn contain(&self, address: Option<IpAddr>) -> bool {
         address.is_some_and(|address| self.0.iter().any(|network| network.contains(address.to_canonical())))
     }
 }

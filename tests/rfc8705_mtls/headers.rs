@@ -40,7 +40,7 @@ fn forms(proxies: &TrustedProxies) -> [Form; 5] {
 
 fn hex(der: &[u8]) -> String {
     let hash = URL_SAFE_NO_PAD.decode(ClientCertificate::from_der(der).thumbprint()).unwrap();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 fn rig(header: CertificateHeader) -> Rig {

@@ -99,8 +99,16 @@ fn variables_set_the_same() {
     assert_eq!(format!("{:?}", config.builder().unwrap()), format!("{:?}", builder(data).unwrap()));
 }
 
+/// Each document has this one problem.
+#[track_caller]
+fn assert_problems<const N: usize>(cases: [(String, &str); N]) {
+    for (settings, expected) in cases {
+        assert_eq!(builder(&settings).err(), Some(vec![expected.to_owned()]), "{settings}");
+    }
+}
+
 #[test]
-fn every_mistake_is_told() {
+fn every_mistake_about_the_source_is_told() {
     let proxies = "trusted_proxies = ['10.0.0.0/8']";
     let secret = format!("secret = '{SECRET}'");
     for (settings, expected) in [
@@ -152,6 +160,14 @@ fn every_mistake_is_told() {
             format!("[client_certificates]\nfrom = 'escaped_pem'\nheader = 'Authorization'\n{proxies}"),
             "client_certificates: the header \"authorization\" has another meaning, expected one that holds nothing but the client certificate, or nothing but the secret of the proxy",
         ),
+    ]);
+}
+
+#[test]
+fn every_mistake_about_the_proxies_is_told() {
+    let proxies = "trusted_proxies = ['10.0.0.0/8']";
+    let secret = format!("secret = '{SECRET}'");
+    assert_problems([
         (
             "[client_certificates]\nfrom = 'client_cert'\ntrusted_proxies = ['10.0.0.0/8', 'zebra']".into(),
             "client_certificates.trusted_proxies[1]: the networks of proxies are not acceptable: \"zebra\" is not a network, expected an address, or an address, a slash and the length of the prefix in bits",
@@ -191,12 +207,10 @@ fn every_mistake_is_told() {
             "client_certificates.required_unless_dpop: without effect, because required is stricter",
         ),
         (
-            "client_certificates = true\n[metadata]\ntls_client_certificate_bound_access_tokens = false".into(),
+            "client_certificates = true\n[metadata]\nresource = 'https://api.example.com'\ntls_client_certificate_bound_access_tokens = false".into(),
             "metadata.tls_client_certificate_bound_access_tokens: the metadata says that tokens cannot be bound to client certificates, and the server accepts such tokens: expected the same in both",
         ),
-    ] {
-        assert_eq!(builder(&settings).err(), Some(vec![expected.to_owned()]), "{settings}");
-    }
+    ]);
     let missing =
         builder("[client_certificates]\nfrom = 'client_cert'\nsecret_header = 'x-s'\nsecret_file = '/no/zebra'");
     let [problem] = &*missing.err().unwrap() else { panic!("one problem") };

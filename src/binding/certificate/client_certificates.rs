@@ -47,7 +47,7 @@ type Extract = Arc<dyn Fn(&Extensions) -> Option<ClientCertificate> + Send + Syn
 /// Which tokens are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tokens {
-    BoundOrNot,
+    Any,
     BoundToCertificateOrKey,
     BoundToCertificate,
 }
@@ -92,7 +92,7 @@ impl ClientCertificates {
     }
 
     fn from_source(source: Source) -> Self {
-        Self { source, tokens: Tokens::BoundOrNot }
+        Self { source, tokens: Tokens::Any }
     }
 
     /// Refuses tokens that are bound to no certificate, with 401 `invalid_token` (RFC 9700 §2.2.1): also those that are bound to a key
@@ -122,7 +122,7 @@ impl ClientCertificates {
     /// Whether a token is accepted that is bound to no certificate, and to a key or not.
     pub(crate) fn accepts_unbound(&self, is_bound_to_key: bool) -> bool {
         match self.tokens {
-            Tokens::BoundOrNot => true,
+            Tokens::Any => true,
             Tokens::BoundToCertificateOrKey => is_bound_to_key,
             Tokens::BoundToCertificate => false,
         }

@@ -13,6 +13,8 @@ mod escaped_pem;
 mod header_form;
 #[cfg(test)]
 mod header_properties;
+#[cfg(test)]
+mod header_tests;
 mod invalid_proxies;
 mod set_aside;
 mod trusted_proxies;
