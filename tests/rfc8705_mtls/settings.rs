@@ -111,7 +111,7 @@ fn assert_problems<const N: usize>(cases: [(String, &str); N]) {
 fn every_mistake_about_the_source_is_told() {
     let proxies = "trusted_proxies = ['10.0.0.0/8']";
     let secret = format!("secret = '{SECRET}'");
-    for (settings, expected) in [
+    assert_problems([
         (
             "client_certificates = 1".to_owned(),
             "client_certificates: expected a table, true or false, found the number 1",
