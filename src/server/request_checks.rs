@@ -38,8 +38,7 @@ impl RequestChecks {
 
     /// Checks a token that came with a request. `None` if it needs no proof.
     ///
-    /// What is bound in two ways needs both. The certificate comes first: it is cheap to compare, and a proof that is checked in vain
-    /// is used up.
+    /// What is bound in two ways needs both. The certificate comes first, because it is cheap to compare.
     pub(super) fn check(
         &self,
         token: &AccessToken,
