@@ -40,8 +40,9 @@ impl CertificateHeader {
     /// `X-Forwarded-Client-Cert` of Envoy: exactly one element, with `Hash`, the SHA-256 hash of the DER form in hexadecimal digits; or
     /// with `Cert`, the certificate as PEM with the escapes of a URL; or with both of the same certificate.
     ///
-    /// Envoy writes one element with `forward_client_cert_details: SANITIZE_SET`, and drops what the client sent. With `APPEND_FORWARD` or
-    /// `ALWAYS_FORWARD_ONLY` a client can write it.
+    /// Envoy writes one element with `forward_client_cert_details: SANITIZE_SET`, and drops what the client sent. With `APPEND_FORWARD` a
+    /// client that sends the header makes it two elements, and is refused. With `FORWARD_ONLY` and `ALWAYS_FORWARD_ONLY` a client writes the
+    /// header, so do not use them.
     pub fn x_forwarded_client_cert(proxies: TrustedProxies) -> Self {
         Self { name: X_FORWARDED_CLIENT_CERT, form: HeaderForm::Xfcc, proxies }
     }
