@@ -14,9 +14,7 @@ pub(super) fn certificate(escaped: &str) -> Result<Vec<u8>, &'static str> {
     if !escaped.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("expected spaces and line breaks as escapes");
     }
-    if !has_whole_escapes(escaped) {
-        return Err("expected two hexadecimal digits after each %");
-    }
+    // A `%` that begins no escape stays in the text, and PEM has none.
     let text = percent_decode_str(escaped).decode_utf8().map_err(|_| "expected ASCII under the escapes")?;
     let (body, rest) = text
         .strip_prefix(BEGIN)
@@ -27,14 +25,6 @@ pub(super) fn certificate(escaped: &str) -> Result<Vec<u8>, &'static str> {
     }
     let lines = body.strip_suffix('\n').ok_or("expected a line break before the end of the certificate")?;
     der::of_base64(&joined(lines).ok_or("expected lines of 64 characters")?)
-}
-
-/// The decoder passes over a `%` that begins no escape.
-fn has_whole_escapes(text: &str) -> bool {
-    let is_hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
-    let bytes = text.as_bytes();
-    let mut escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%').map(|(at, _)| at);
-    escapes.all(|at| is_hex(bytes.get(at + 1)) && is_hex(bytes.get(at + 2)))
 }
 
 /// The lines without the breaks. Every line but the last has 64 characters.
