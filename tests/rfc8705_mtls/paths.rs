@@ -33,6 +33,25 @@ async fn a_bound_token_passes_with_its_certificate_and_never_without() {
 
 /// Row M1.
 #[tokio::test]
+async fn a_thumbprint_that_differs_in_one_character_is_another() {
+    let rig = Rig::new();
+    let own = rig.certificate.extension();
+    for at in 0..own.thumbprint().len() {
+        let mut thumbprint = own.thumbprint().as_bytes().to_vec();
+        // Both encode bits that are zero at the end, as the last character has to.
+        thumbprint[at] = if thumbprint[at] == b'A' { b'E' } else { b'A' };
+        let thumbprint = String::from_utf8(thumbprint).unwrap();
+        let token = good(&rig.issuer).claim("cnf", serde_json::json!({ "x5t#S256": thumbprint })).sign();
+        rig.send(over(bearer(&token), Some(&rig.certificate))).await.assert_refused();
+        assert!(
+            matches!(rig.api.verify(&token).await, Err(VerifyError::Certificate(_))),
+            "{thumbprint} is well formed"
+        );
+    }
+}
+
+/// Row M1.
+#[tokio::test]
 async fn a_remembered_token_is_checked_at_every_request() {
     let rig = Rig::new();
     for _ in 0..3 {
