@@ -3,10 +3,12 @@
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use serde_json::json;
+use tower_bearer::ResourceServer;
 use tower_bearer::certificate::ClientCertificates;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{ProofBuilder, TestCertificate, TestClient};
+use tower_bearer::validation::{TokenError, VerifyError};
 
 use super::{Reply, Rig, bearer, over};
 use crate::harness::{AUDIENCE, good};
@@ -79,6 +81,17 @@ async fn a_binding_that_is_not_checked_refuses_the_token() {
     certificates_only.send(over(bearer(&both), Some(certificate))).await.assert_refused();
     let key = good(&certificates_only.issuer).bound_to(&client).sign();
     certificates_only.send(over(bearer(&key), Some(certificate))).await.assert_refused();
+    // It is the rule about the claim that refuses, before the signature, and not the check of a request alone.
+    let bound = VerifyError::Token(TokenError::Bound);
+    for token in [&both, &key] {
+        assert_eq!(certificates_only.api.verify(token).await.unwrap_err(), bound);
+    }
+    let issuer = &certificates_only.issuer;
+    let proofs_only =
+        ResourceServer::builder(AUDIENCE).trust(issuer.issuer()).dpop(Dpop::at(AUDIENCE).unwrap()).build().unwrap();
+    for token in [&both, &certificates_only.token] {
+        assert_eq!(proofs_only.verify(token).await.unwrap_err(), bound);
+    }
 }
 
 /// Row M3.
