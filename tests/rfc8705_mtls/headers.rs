@@ -113,6 +113,10 @@ async fn a_header_counts_with_the_shared_secret_alone() {
         rig.send(with(&[])).await.assert_refused();
         for two in [[SECRET, SECRET], [SECRET, "x"], ["x", SECRET]] {
             rig.send(with(&two)).await.assert_error(StatusCode::BAD_REQUEST, "invalid_request");
+            let lines = two.map(|secret| (SECRET_HEADER, secret));
+            let unbound = bearer(&good(&rig.issuer).sign());
+            let reply = rig.send(from(STRANGER, unbound, &lines)).await;
+            reply.assert_error(StatusCode::BAD_REQUEST, "invalid_request");
         }
         // The secret does not stand in for the certificate, and the address not for the secret.
         rig.send(from(STRANGER, rig.request(), &[(SECRET_HEADER, SECRET)])).await.assert_refused();
