@@ -371,8 +371,8 @@ mod algorithms;
 mod aliases;
 #[cfg(feature = "introspection")]
 mod client_authentication;
-#[cfg(feature = "http-client")]
 mod client_certificates;
+#[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]
 #[path = "constructor_off.rs"]
