@@ -47,6 +47,7 @@ mod rfc6750_bearer;
 mod rfc7515_jose;
 mod rfc7662_introspection;
 mod rfc8693_delegation;
+mod rfc8705_mtls;
 mod rfc8725_forgeries;
 mod rfc9068_access_token;
 mod rfc9396_details;

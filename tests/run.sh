@@ -78,6 +78,7 @@ cargo run --locked --quiet --example tonic
 cargo run --locked --quiet --example metrics -- --once >/dev/null
 cargo run --locked --quiet --example opaque -- --once
 cargo run --locked --quiet --example revocation -- --once
+cargo run --locked --quiet --example mtls -- --once
 
 step other issuers and clients
 ./tests/interop/run.sh

@@ -9,9 +9,9 @@ use http::HeaderValue;
 use url::form_urlencoded;
 
 use super::assertion::Assertion;
-use super::placeholder::is_placeholder;
 use super::private_key::PrivateKey;
 use super::secret::Secret;
+use crate::placeholder::is_placeholder;
 use crate::redact::Excerpt;
 
 /// How this server authenticates to the introspection endpoint of an authorization server (RFC 7662 §2.1).

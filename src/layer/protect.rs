@@ -21,7 +21,7 @@ impl ResourceServer {
     ///
     /// It answers every other request itself, as documented at [`RejectionKind`](crate::rejection::RejectionKind). The service must
     /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that inner
-    /// layers do not print it.
+    /// layers do not print it. A [header with the client certificate](crate::certificate::CertificateHeader) is removed.
     ///
     /// Put a CORS layer outside of it. A browser sends no credentials with a preflight, which would be refused here as any request
     /// without credentials, and a page can read a refusal only if the answer has CORS headers

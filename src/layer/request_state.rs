@@ -58,6 +58,11 @@ impl<R> RequestState<R> {
         R: Respond<ResB>,
     {
         settings.sources.mark_sensitive(request.headers_mut());
+        if let Some(certificates) = settings.server.client_certificates() {
+            let mut extensions = std::mem::take(request.extensions_mut());
+            certificates.set_aside(request.headers_mut(), &mut extensions);
+            *request.extensions_mut() = extensions;
+        }
         Self {
             context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),

@@ -45,7 +45,7 @@ impl Builder {
             verified: VerifiedTokens::new(&self.token_cache),
             known_headers: KnownHeaders::default(),
         };
-        let checks = RequestChecks::new(self.dpop.as_ref().map(ProofVerifier::new));
+        let checks = RequestChecks::new(self.dpop.as_ref().map(ProofVerifier::new), self.client_certificates);
         Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))
     }
 
@@ -89,7 +89,7 @@ impl Builder {
             user_flow,
             dialect,
             algorithms,
-            bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
+            bindings: Bindings { dpop: self.dpop.is_some(), certificate: self.client_certificates.is_some() },
             format: Format::Jwt,
             profile,
             leeway,

@@ -53,7 +53,8 @@ impl ResourceServer {
             let shortfall = both.and_then(Result::err).unwrap_or(alone);
             tracing::debug!(%shortfall, "request refused");
             let shortfall = shortfall.with_scope(|scope| self.scope_to_offer(scope));
-            let used = if token.confirmation().is_some() { Scheme::Dpop } else { Scheme::Bearer };
+            let is_bound_to_key = token.confirmation().is_some_and(|confirmation| confirmation.jkt.is_some());
+            let used = if is_bound_to_key { Scheme::Dpop } else { Scheme::Bearer };
             Rejection::falls_short(self.0.challenges.falls_short(used, &shortfall), shortfall)
         })
     }

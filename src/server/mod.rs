@@ -4,6 +4,7 @@ mod build;
 #[cfg(feature = "introspection")]
 mod build_introspection;
 mod builder;
+mod certificate_steps;
 mod check;
 mod claims_extension;
 mod context;

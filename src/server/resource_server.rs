@@ -9,6 +9,7 @@ use tracing::Span;
 use super::claims_extension::ClaimsExtension;
 use super::request_checks::RequestChecks;
 use super::validator::{Validator, count, count_error};
+use crate::binding::certificate::{CertificateError, ClientCertificates};
 use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ProofError, ReplayAnswer, ReplayStoreError, UsedProof};
 use crate::challenge::{Challenges, ErrorCode};
 use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
@@ -48,7 +49,7 @@ pub(super) struct Inner {
 impl ResourceServer {
     /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
-    /// A token that is bound to a key is refused, because a token alone has no proof: see [`verify_request`](Self::verify_request).
+    /// A token that is bound to a key or to a client certificate is refused, because a token alone has no proof and no connection: see [`verify_request`](Self::verify_request).
     ///
     /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
@@ -150,8 +151,16 @@ impl ResourceServer {
         if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
     }
 
+    /// The settings of mutual TLS, if tokens may be bound to client certificates.
+    pub(crate) fn client_certificates(&self) -> Option<&ClientCertificates> {
+        self.0.checks.certificates.as_ref()
+    }
+
     /// Validates the token of a request, and checks that it may come with this request.
     pub(crate) fn admit(&self, presented: &Presented<'_>, request: RequestView<'_>, span: &Span) -> Admission {
+        if let Err(error) = self.0.checks.check_lines(request) {
+            return Admission::Refused(self.refuse(&error.into(), presented.scheme, span));
+        }
         let arrived = self.0.validator.monotonic();
         let token = &*presented.token;
         match self.0.validator.validate(token, arrived) {
@@ -271,7 +280,10 @@ impl ResourceServer {
         tracing::debug!(%error, "request refused");
         let challenges = &self.0.challenges;
         match error {
-            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used)),
+            VerifyError::Certificate(CertificateError::Several) => self.invalid_request(used),
+            VerifyError::Token(_) | VerifyError::Certificate(_) => {
+                Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used))
+            }
             VerifyError::Proof(error) => match self.nonce_for(error) {
                 Some(nonce) => Rejection::use_dpop_nonce(challenges.proof(ErrorCode::UseDpopNonce), nonce),
                 None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),

@@ -4,10 +4,11 @@ use tracing::Span;
 use super::explanation::Explanation;
 use super::resource_server::{Admission, ResourceServer};
 use crate::credentials::{MalformedCredentials, RequestView, TokenSources};
+use crate::validation::VerifyError;
 use crate::{AccessToken, Rejection};
 
 impl ResourceServer {
-    /// Validates the token of a request, and its DPoP proof if the token is bound to a key: for a server that has no tower service to
+    /// Validates the token of a request, and its DPoP proof or client certificate if the token is bound to one: for a server that has no tower service to
     /// put the [layer](Self::layer) around.
     ///
     /// The token is that of the `Authorization` header. It knows no settings of a layer, so what one
@@ -53,7 +54,8 @@ impl ResourceServer {
         }
     }
 
-    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof too.
+    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof and
+    /// its client certificate too.
     /// `None` if the request has no credentials, or malformed ones.
     ///
     /// The step `htu` names the headers of the request that would have made the proof good if they had counted, and the step `proof_iat`
@@ -69,7 +71,9 @@ impl ResourceServer {
             let verdict = match verdict {
                 Ok(token) => {
                     let clock = &**self.0.validator.clock();
-                    let checked = self.0.checks.check(&token, &presented, request, clock).map(drop);
+                    let lines = self.0.checks.check_lines(request).map_err(VerifyError::from);
+                    let checked =
+                        lines.and_then(|()| self.0.checks.check(&token, &presented, request, clock).map(drop));
                     let error = checked.as_ref().err();
                     steps.extend(self.0.checks.steps(&token, &presented, request, clock, error));
                     checked.map(|()| token)

@@ -36,13 +36,13 @@ pub(crate) enum Format {
     Opaque,
 }
 
-/// How a token may be bound to a key of the client.
+/// How a token may be bound to a key of the client. What is not checked at each request is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bindings {
-    /// No binding is checked, so no bound token is accepted.
-    None,
+pub(crate) struct Bindings {
     /// By `jkt` (RFC 9449 §6.1). Each request has a proof.
-    Dpop,
+    pub(crate) dpop: bool,
+    /// By `x5t#S256` (RFC 8705 §3.1). Each request has the certificate.
+    pub(crate) certificate: bool,
 }
 
 /// The allowed subjects of an issuer's tokens.
