@@ -371,8 +371,10 @@ mod shown;
 mod stand_in;
 mod tree;
 mod variables;
+mod watch;
 
 pub use problems::{Problem, Problems};
+pub use watch::{Reloaded, Watch, WatchError, WatchStatus, Watched, watch};
 
 use std::ffi::OsString;
 use std::fmt;
