@@ -55,7 +55,19 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("feeds", &["clock", "issuer", "jose", "keys", "redact", "revocation", "server", "token"]),
     (
         "config",
-        &["binding", "introspection", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"],
+        &[
+            "binding",
+            "clock",
+            "introspection",
+            "issuer",
+            "jose",
+            "keys",
+            "metadata",
+            "redact",
+            "server",
+            "token",
+            "validation",
+        ],
     ),
     (
         "layer",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
+use tracing::dispatcher;
 
 use super::named_files::named_files;
 use super::reloaded::Reloaded;
@@ -14,6 +15,7 @@ use super::stamp::{Stamp, read};
 use super::watch_error::WatchError;
 use super::watch_status::WatchStatus;
 use crate::ResourceServer;
+use crate::clock::Clock;
 use crate::config::{Config, Problems};
 use crate::server::{Builder, Reloadable};
 
@@ -26,6 +28,8 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// How a server is made of a file.
 pub(super) struct Recipe {
     pub(super) path: PathBuf,
+    /// Keys are kept only by a server with the same clock.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) parse: Box<dyn Fn(&str) -> Result<Config, Box<dyn Error + Send + Sync>> + Send + Sync>,
     pub(super) customize: Box<dyn Fn(Builder) -> Builder + Send + Sync>,
     pub(super) on_reload: Box<dyn Fn(Result<&Reloaded, &WatchError>) + Send + Sync>,
@@ -169,12 +173,15 @@ impl Follower {
         drop(catch_unwind(AssertUnwindSafe(|| (self.recipe.on_reload)(outcome))));
     }
 
-    async fn blocking<T: Send + 'static>(
+    /// The result of `work` on a thread for it. `None` if the runtime has ended.
+    pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
         let follower = Arc::clone(self);
-        spawn_blocking(move || work(&follower)).await.ok()
+        // What is logged there belongs to the subscriber of the task.
+        let subscriber = dispatcher::get_default(Clone::clone);
+        spawn_blocking(move || dispatcher::with_default(&subscriber, || work(&follower))).await.ok()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -199,7 +206,7 @@ impl Recipe {
         let stamp = Stamp::of(key, &content, named.iter().copied());
         let named = named.into_iter().map(Path::to_owned).collect();
         let builder = config.and_then(|config| config.builder().map_err(WatchError::Settings));
-        (Seen { stamp, named, failed: false }, builder.map(&self.customize))
+        (Seen { stamp, named, failed: false }, builder.map(|builder| (self.customize)(builder.shared_clock(Arc::clone(&self.clock)))))
     }
 
     fn parse(&self, content: &io::Result<Vec<u8>>) -> Result<Config, WatchError> {

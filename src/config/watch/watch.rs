@@ -10,6 +10,7 @@ use super::follower::{Follower, Recipe};
 use super::reloaded::Reloaded;
 use super::watch_error::WatchError;
 use super::watched::Watched;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::server::Builder;
 
@@ -46,6 +47,7 @@ where
 {
     let recipe = Recipe {
         path: path.into(),
+        clock: Arc::new(SystemClock),
         parse: Box::new(move |text| parse(text).map_err(Into::into)),
         customize: Box::new(|builder| builder),
         on_reload: Box::new(|_| {}),
@@ -135,11 +137,19 @@ impl Watch {
     ///     .customize(move |builder| builder.revocations(revocations.clone()));
     /// ```
     ///
-    /// A [clock](crate::server::Builder::clock) must be the same one each time, such as by an `Arc`: with another clock all keys are fetched anew.
+    /// The clock is set by [`clock`](Self::clock). One that is set here is another clock each time, and all keys are fetched anew.
     ///
     /// Default: the settings of the file are all.
     pub fn customize(mut self, customize: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> Self {
         self.recipe.customize = Box::new(customize);
+        self
+    }
+
+    /// The source of time, as for [`Builder::clock`].
+    ///
+    /// Default: the system's clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.recipe.clock = Arc::new(clock);
         self
     }
 

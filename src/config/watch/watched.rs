@@ -49,9 +49,8 @@ impl Watched {
     ///
     /// Why the last good configuration stays.
     pub async fn reload(&self) -> Result<Reloaded, WatchError> {
-        let follower = Arc::clone(&self.follower);
-        let reload = tokio::task::spawn_blocking(move || follower.reload());
-        reload.await.unwrap_or(Err(WatchError::Interrupted))
+        let reload = self.follower.blocking(Follower::reload).await;
+        reload.unwrap_or(Err(WatchError::Interrupted))
     }
 
     /// What has become of the file so far. Cheap enough to be read every second.
