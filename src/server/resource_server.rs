@@ -28,7 +28,8 @@ const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
-/// It is built once and shared: cloning it is cheap, and all clones share their keys and their cache.
+/// It is built once and shared: cloning it is cheap, and all clones share their keys and their cache. A server that follows its
+/// configuration file (`config::watch`) changes with the file, and so do its clones and the layers that it made.
 ///
 /// ```
 /// use tower_bearer::{Issuer, ResourceServer};
@@ -148,7 +149,7 @@ impl ResourceServer {
         self.0.current().0.validator.verified.as_deref().map(VerifiedTokens::status)
     }
 
-    /// The metadata document, if the server was built [with metadata](crate::server::Builder::metadata).
+    /// The metadata document as it is now, if the server was built [with metadata](crate::server::Builder::metadata).
     #[must_use]
     pub fn metadata(&self) -> Option<ResourceMetadata> {
         self.0.current().metadata()
