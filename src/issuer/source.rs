@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::keys::{KeyFile, KeySource};
 #[cfg(feature = "http-client")]
 use crate::keys::RemoteKeys;
+use crate::keys::{KeyFile, KeySource};
 
 /// Where an issuer's keys come from. What this crate fetches by itself can be shown.
 #[derive(Clone)]

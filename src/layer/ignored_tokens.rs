@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::server::Snapshot;
 use crate::credentials::{Presented, is_b64token};
+use crate::server::Snapshot;
 use crate::validation::MAX_TOKEN_LENGTH;
 
 /// The credentials that a layer leaves to the application, by their text.

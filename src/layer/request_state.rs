@@ -56,11 +56,7 @@ pub(super) fn span() -> Span {
 
 impl<R> RequestState<R> {
     /// The state of a request that has just arrived. `outer` is the server of a layer around this one.
-    pub(super) fn begin<B, ResB>(
-        settings: &Arc<Settings<R>>,
-        outer: Option<Snapshot>,
-        request: &mut Request<B>,
-    ) -> Self
+    pub(super) fn begin<B, ResB>(settings: &Arc<Settings<R>>, outer: Option<Snapshot>, request: &mut Request<B>) -> Self
     where
         R: Respond<ResB>,
     {

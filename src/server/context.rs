@@ -60,12 +60,7 @@ impl Context {
     }
 
     /// `satisfied` is the requirement of the layer.
-    pub(crate) fn grant(
-        server: Snapshot,
-        token: AccessToken,
-        satisfied: Option<Require>,
-        extensions: &mut Extensions,
-    ) {
+    pub(crate) fn grant(server: Snapshot, token: AccessToken, satisfied: Option<Require>, extensions: &mut Extensions) {
         if let (Some(claims), Some(parsed)) = (server.claims_extension(), token.parsed_claims()) {
             (claims.insert)(parsed, extensions);
         }

@@ -59,13 +59,11 @@ impl ResourceServer {
             let verdict = server.0.validator.verify(token).await;
             let verdict = verdict.and_then(|token| server.check_alone(token));
             // The configuration may have been replaced while this waited.
-            match verdict.as_ref().ok().and_then(|token| self.0.successor(&server, token)) {
-                Some(newer) => server = Cow::Owned(newer),
-                None => {
-                    count(&verdict);
-                    return verdict;
-                }
-            }
+            let Some(newer) = verdict.as_ref().ok().and_then(|token| self.0.successor(&server, token)) else {
+                count(&verdict);
+                return verdict;
+            };
+            server = Cow::Owned(newer);
         }
     }
 

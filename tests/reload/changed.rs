@@ -15,7 +15,8 @@ use crate::harness::{AUDIENCE, good, present, small_issuer};
 /// A token that was remembered is refused with the first request after the reload, and accepted again after the next one.
 #[tokio::test]
 async fn what_the_new_configuration_refuses_is_refused_at_once() {
-    let (issuer, other) = (TestIssuer::builder().algorithms([Algorithm::ES256, Algorithm::EdDSA]).start(), small_issuer());
+    let (issuer, other) =
+        (TestIssuer::builder().algorithms([Algorithm::ES256, Algorithm::EdDSA]).start(), small_issuer());
     let good_settings = document("", &[&other, &issuer]);
     let rig = Rig::new(&good_settings);
     let token = issuer.token_by(Algorithm::ES256).audience(AUDIENCE).scope("read:me").sign();
@@ -24,9 +25,16 @@ async fn what_the_new_configuration_refuses_is_refused_at_once() {
         format!("audience = {AUDIENCE:?}\n{}{}", of(&other, ""), of(&issuer, "audiences = [\"other\"]")),
         format!("audience = {AUDIENCE:?}\n{}{}", of(&other, ""), of(&issuer, "algorithms = [\"EdDSA\"]")),
         format!("audience = {AUDIENCE:?}\n{}{}", of(&other, ""), of(&issuer, "subjects = [\"someone else\"]")),
-        format!("audience = {AUDIENCE:?}\n{}{}", of(&other, ""), of(&issuer, &format!("jwks_url = {:?}", other.jwks_url()))),
+        format!(
+            "audience = {AUDIENCE:?}\n{}{}",
+            of(&other, ""),
+            of(&issuer, &format!("jwks_url = {:?}", other.jwks_url()))
+        ),
         format!("audience = \"https://other.test\"\n{}{}", of(&other, ""), of(&issuer, "")),
-        document("profile = \"rfc9068\"\n[dpop]\nurl = \"https://api.example.test\"\nrequired = true", &[&other, &issuer]),
+        document(
+            "profile = \"rfc9068\"\n[dpop]\nurl = \"https://api.example.test\"\nrequired = true",
+            &[&other, &issuer],
+        ),
     ] {
         for _ in 0..3 {
             present(&rig.app, &token).await.assert_ok();
@@ -65,9 +73,12 @@ async fn keys_of_a_removed_issuer_are_dropped() {
     let rig = Rig::with(&document("", &[&issuer]), |watch| {
         // Made anew each time, so that the source is another one.
         let (url, source) = (gone.url().to_owned(), source.clone());
-        watch.customize(move |builder| match switch.load(Ordering::Relaxed) {
-            true => builder.trust(Issuer::keys(&url, source.clone()).unwrap()),
-            false => builder,
+        watch.customize(move |builder| {
+            if switch.load(Ordering::Relaxed) {
+                builder.trust(Issuer::keys(&url, source.clone()).unwrap())
+            } else {
+                builder
+            }
         })
     });
     drop(own);
@@ -117,4 +128,29 @@ async fn a_token_that_a_handler_holds_is_not_validated_again() {
     rig.reload(&document("", &[&a, &b])).await;
     rig.api.verify(&good(&b).sign()).await.unwrap();
     assert_eq!(b.requests(Endpoint::Jwks), 2, "its keys were dropped");
+}
+
+/// What the builder's methods add counts as a setting of the file does.
+#[tokio::test]
+async fn the_type_of_the_claims_may_change() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Strict {
+        #[expect(dead_code, reason = "it is only required")]
+        missing: String,
+    }
+
+    let issuer = small_issuer();
+    let is_strict = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&is_strict);
+    let rig = Rig::with(&document("", &[&issuer]), |watch| {
+        watch
+            .customize(move |builder| if switch.load(Ordering::Relaxed) { builder.claims::<Strict>() } else { builder })
+    });
+    let token = good(&issuer).sign();
+    for _ in 0..3 {
+        present(&rig.app, &token).await.assert_ok();
+    }
+    is_strict.store(true, Ordering::Relaxed);
+    assert_eq!(rig.watched.reload().await.unwrap().changed, [issuer.url()]);
+    present(&rig.app, &token).await.assert_invalid_token();
 }

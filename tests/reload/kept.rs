@@ -29,7 +29,10 @@ async fn keys_of_the_same_source_stay() {
         document("leeway = 10", &[&issuer]),
         document("profile = \"generic\"\ntoken_cache = false", &[&issuer]),
         document("", &[&other, &issuer]),
-        format!("audience = \"other\"\n{}", of(&issuer, &format!("audiences = [{AUDIENCE:?}]\nalgorithms = [\"ES256\"]"))),
+        format!(
+            "audience = \"other\"\n{}",
+            of(&issuer, &format!("audiences = [{AUDIENCE:?}]\nalgorithms = [\"ES256\"]"))
+        ),
     ] {
         rig.reload(&settings).await;
         rig.api.try_verify(&token).expect(&settings);
@@ -133,7 +136,9 @@ async fn answers_about_opaque_tokens_stay() {
     assert_eq!(rig.reload(&by("", "lifetime = 30")).await.kept, 1);
     verify().await;
     assert!(asked() > first);
-    let with_file = |path: &std::path::Path| settings("", &format!("client_id = \"api\"\nclient_secret_file = {path:?}\nlifetime = 30"));
+    let with_file = |path: &std::path::Path| {
+        settings("", &format!("client_id = \"api\"\nclient_secret_file = {path:?}\nlifetime = 30"))
+    };
     let secret = rig.folder.write("secret", "s");
     assert_eq!(rig.reload(&with_file(&secret)).await.kept, 1, "the same secret from another place");
     rig.folder.write("secret", "t");

@@ -24,7 +24,8 @@ async fn a_thousand_reloads_under_load_refuse_and_accept_nobody_wrongly() {
     }
     let (is_done, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let clients = (0..2).map(|_| {
-        let (rig, token, is_done, served) = (Arc::clone(&rig), token.clone(), Arc::clone(&is_done), Arc::clone(&served));
+        let (rig, token, is_done, served) =
+            (Arc::clone(&rig), token.clone(), Arc::clone(&is_done), Arc::clone(&served));
         tokio::spawn(async move {
             while !is_done.load(Ordering::Relaxed) {
                 present(&rig.app, &token).await.assert_ok();

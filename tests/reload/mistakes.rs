@@ -29,7 +29,11 @@ async fn a_bad_file_changes_nothing() {
         ("syntax", Bad::Text("audience = ".into()), "cannot be parsed"),
         ("half written", Bad::Text(format!("{half}\n[[issu")), "cannot be parsed"),
         ("empty", Bad::Text(String::new()), "audience: missing setting"),
-        ("unknown setting", Bad::Text(document("leway = 3", &[&issuer])), "leway: unknown setting; did you mean leeway?"),
+        (
+            "unknown setting",
+            Bad::Text(document("leway = 3", &[&issuer])),
+            "leway: unknown setting; did you mean leeway?",
+        ),
         ("bad issuer", Bad::Text(format!("audience = {AUDIENCE:?}\nissuers = [\"nonsense\"]")), "issuers[0]"),
         ("no issuer", Bad::Text(format!("audience = {AUDIENCE:?}\nissuers = []")), "issuers"),
         ("no text", Bad::Bytes(vec![0xff, 0xfe, 0]), "is not UTF-8"),
@@ -53,7 +57,7 @@ async fn a_bad_file_changes_nothing() {
             Bad::BrokenLink => std::os::unix::fs::symlink("nowhere", &rig.path).unwrap(),
             Bad::Unreadable => {
                 fs::write(&rig.path, &good_settings).unwrap();
-                fs::set_permissions(&rig.path, fs::Permissions::from_mode(0)).unwrap();
+                fs::set_permissions(&rig.path, fs::Permissions::from_mode(0o0)).unwrap();
                 if fs::read(&rig.path).is_ok() {
                     continue; // The superuser reads it all the same.
                 }

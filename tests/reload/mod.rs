@@ -5,6 +5,7 @@ mod kept;
 mod load;
 mod metadata;
 mod mistakes;
+mod nested;
 mod polling;
 mod proofs;
 mod waiting;

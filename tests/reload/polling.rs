@@ -62,7 +62,8 @@ async fn links_are_followed_as_kubernetes_replaces_them() {
     }
     symlink("1", folder.0.join("..data")).unwrap();
     symlink("..data/api.toml", folder.0.join("api.toml")).unwrap();
-    let watched = config::watch(folder.0.join("api.toml"), |text| toml::from_str(text)).interval(OFTEN).start().unwrap();
+    let watched =
+        config::watch(folder.0.join("api.toml"), |text| toml::from_str(text)).interval(OFTEN).start().unwrap();
     let app = app(&watched.server());
     present(&app, &good(&a).sign()).await.assert_ok();
     symlink("2", folder.0.join("..data_tmp")).unwrap();
@@ -166,6 +167,32 @@ async fn a_dropped_handle_ends_the_polling() {
     drop(watched);
     folder.write("api.toml", format!("audience = {AUDIENCE:?}\n{}", of(&b, "")));
     sleep(20 * OFTEN).await;
-    assert_eq!((reads.load(Ordering::Relaxed), Arc::strong_count(&reads)), (1, 1), "the application's functions are dropped too");
+    assert_eq!(
+        (reads.load(Ordering::Relaxed), Arc::strong_count(&reads)),
+        (1, 1),
+        "the application's functions are dropped too"
+    );
     present(&app, &good(&a).sign()).await.assert_ok();
+}
+
+/// The reason need not be in a file.
+#[tokio::test]
+async fn a_reading_that_failed_is_repeated() {
+    let [a, b] = [small_issuer(), small_issuer()];
+    let folder = Folder::new();
+    let path = folder.write("api.toml", document("", &[&a]));
+    let fails = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&fails);
+    let parse = move |text: &str| {
+        if switch.load(Ordering::Relaxed) {
+            return Err("a service of the application does not answer".to_owned());
+        }
+        toml::from_str(text).map_err(|error| error.to_string())
+    };
+    let watched = config::watch(&path, parse).interval(OFTEN).start().unwrap();
+    fails.store(true, Ordering::Relaxed);
+    folder.write("api.toml", document("", &[&b]));
+    until(|| watched.status().last_error.is_some()).await;
+    fails.store(false, Ordering::Relaxed);
+    until(|| watched.status().reloads == 1).await;
 }

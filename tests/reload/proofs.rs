@@ -1,8 +1,12 @@
 //! DPoP: proofs that were used, and nonces.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use http::StatusCode;
+use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::{TestClient, TestIssuer};
+use tower_bearer::testing::{ProofBuilder, TestClient, TestIssuer};
 
 use super::{Rig, document};
 use crate::harness::{Answer, good, send_with, small_issuer};
@@ -23,7 +27,7 @@ impl Client {
 
     fn proof(&self, nonce: Option<&str>) -> String {
         let proof = self.client.proof("GET", "https://api.example.test/me", &self.token);
-        nonce.into_iter().fold(proof, |proof, nonce| proof.nonce(nonce)).sign()
+        nonce.into_iter().fold(proof, ProofBuilder::nonce).sign()
     }
 
     async fn send(&self, rig: &Rig, proof: &str) -> Answer {
@@ -42,7 +46,11 @@ async fn a_used_proof_stays_used() {
         let proof = client.proof(None);
         client.send(&rig, &proof).await.assert_ok();
         for settings in between {
-            rig.reload(&document(&if settings.is_empty() { String::new() } else { format!("{settings}{DPOP}") }, &[&issuer])).await;
+            rig.reload(&document(
+                &if settings.is_empty() { String::new() } else { format!("{settings}{DPOP}") },
+                &[&issuer],
+            ))
+            .await;
         }
         rig.reload(&document(DPOP, &[&issuer])).await;
         let answer = client.send(&rig, &proof).await;
@@ -72,11 +80,50 @@ async fn dpop_is_switched_on_and_off() {
     let client = Client::new(&issuer);
     for _ in 0..2 {
         let answer = client.send(&rig, &client.proof(None)).await;
-        assert_eq!((answer.status, answer.headers.get_all("www-authenticate").iter().count()), (StatusCode::UNAUTHORIZED, 1));
+        assert_eq!(
+            (answer.status, answer.headers.get_all("www-authenticate").iter().count()),
+            (StatusCode::UNAUTHORIZED, 1)
+        );
         rig.reload(&document(DPOP, &[&issuer])).await;
         client.send(&rig, &client.proof(None)).await.assert_ok();
         let answer = crate::harness::send(&rig.app, "/me", []).await;
         assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 2, "both schemes");
         rig.reload(&document("", &[&issuer])).await;
+    }
+}
+
+/// A store that answers late, and knows every proof from its second use on.
+struct Slow(AtomicUsize);
+
+impl ReplayStore for Slow {
+    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
+        let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        ReplayAnswer::Later(Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok(if is_first { Freshness::Fresh } else { Freshness::Replayed })
+        }))
+    }
+}
+
+/// The issuer is replaced while the request waits for the store. Its proof is used once.
+#[tokio::test]
+async fn a_request_that_waits_for_the_store_is_judged_by_the_new_configuration() {
+    let other = small_issuer();
+    for (what, status) in [("removed", 401), ("another leeway", 200)] {
+        let issuer = small_issuer();
+        let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+        let rig =
+            Rig::with(&document("", &[&issuer]), |watch| watch.customize(move |builder| builder.dpop(dpop.clone())));
+        let client = Client::new(&issuer);
+        rig.api.ready().await;
+        let reload = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let settings =
+                if what == "removed" { document("", &[&other]) } else { document("leeway = 10", &[&issuer]) };
+            rig.reload(&settings).await;
+        };
+        let proof = client.proof(None);
+        let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
+        assert_eq!(answer.status, status, "{what}");
     }
 }

@@ -23,7 +23,8 @@ async fn until_asked(issuer: &tower_bearer::testing::TestIssuer) {
 #[tokio::test]
 async fn a_request_whose_issuer_is_replaced_meanwhile_is_judged_by_the_new_configuration() {
     let other = small_issuer();
-    for (what, status) in [("removed", 401), ("another audience", 401), ("another leeway", 200), ("another realm", 200)] {
+    for (what, status) in [("removed", 401), ("another audience", 401), ("another leeway", 200), ("another realm", 200)]
+    {
         let issuer = small_issuer();
         issuer.fail(Endpoint::Jwks, Fault::Delay(SLOW));
         let rig = Rig::new(&document("", &[&other, &issuer]));

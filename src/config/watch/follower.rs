@@ -25,14 +25,19 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// How long content must stay the same before it counts: a file may be written while it is read.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// Makes a configuration of a text, in the format of the application.
+type Parse = dyn Fn(&str) -> Result<Config, Box<dyn Error + Send + Sync>> + Send + Sync;
+/// Is told of each outcome.
+type OnReload = dyn Fn(Result<&Reloaded, &WatchError>) + Send + Sync;
+
 /// How a server is made of a file.
 pub(super) struct Recipe {
     pub(super) path: PathBuf,
     /// Keys are kept only by a server with the same clock.
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) parse: Box<dyn Fn(&str) -> Result<Config, Box<dyn Error + Send + Sync>> + Send + Sync>,
+    pub(super) parse: Box<Parse>,
     pub(super) customize: Box<dyn Fn(Builder) -> Builder + Send + Sync>,
-    pub(super) on_reload: Box<dyn Fn(Result<&Reloaded, &WatchError>) + Send + Sync>,
+    pub(super) on_reload: Box<OnReload>,
 }
 
 /// Reads the file again and again, and replaces the configuration of the server. All of it blocks.
@@ -74,7 +79,7 @@ impl Follower {
         let settle = SETTLE.min(interval);
         loop {
             tokio::time::sleep(interval).await;
-            let found = self.blocking(|follower| follower.find_change()).await.flatten();
+            let found = self.blocking(Self::find_change).await.flatten();
             if let Some(stamp) = found {
                 tokio::time::sleep(settle).await;
                 self.blocking(move |follower| follower.reload_if(stamp)).await;
@@ -206,7 +211,10 @@ impl Recipe {
         let stamp = Stamp::of(key, &content, named.iter().copied());
         let named = named.into_iter().map(Path::to_owned).collect();
         let builder = config.and_then(|config| config.builder().map_err(WatchError::Settings));
-        (Seen { stamp, named, failed: false }, builder.map(|builder| (self.customize)(builder.shared_clock(Arc::clone(&self.clock)))))
+        (
+            Seen { stamp, named, failed: false },
+            builder.map(|builder| (self.customize)(builder.shared_clock(Arc::clone(&self.clock)))),
+        )
     }
 
     fn parse(&self, content: &io::Result<Vec<u8>>) -> Result<Config, WatchError> {
@@ -231,7 +239,9 @@ fn metadata_path(server: &ResourceServer) -> Option<String> {
 fn needs_restart(routed: Option<&str>, now: Option<&str>) -> Vec<String> {
     let Some(now) = now.filter(|now| Some(*now) != routed) else { return Vec::new() };
     let routed = routed.unwrap_or("no path");
-    vec![format!("the metadata document belongs at {now}, and was at {routed} at the start: only a restart changes its route")]
+    vec![format!(
+        "the metadata document belongs at {now}, and was at {routed} at the start: only a restart changes its route"
+    )]
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -38,10 +38,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// # std::fs::remove_dir_all(folder)?;
 /// # Ok(()) }
 /// ```
-pub fn watch<E>(
-    path: impl Into<PathBuf>,
-    parse: impl Fn(&str) -> Result<Config, E> + Send + Sync + 'static,
-) -> Watch
+pub fn watch<E>(path: impl Into<PathBuf>, parse: impl Fn(&str) -> Result<Config, E> + Send + Sync + 'static) -> Watch
 where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
