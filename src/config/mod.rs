@@ -267,7 +267,7 @@
 //! # Secrets
 //!
 //! The keys of nonces, client secrets and private keys are the only secrets of a configuration. They come from files, or from variables
-//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made, and at each reload of a server that [follows its file](watch). White space at the ends of a key does not count, and
+//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made, and at each reload of a server that [follows its file](watch()). White space at the ends of a key does not count, and
 //! of a client secret one line break at the end. No problem and no `Debug` form shows a secret or the path of one. A parser of your
 //! format may show the line of a syntax error, so prefer files in documents.
 //!
@@ -312,7 +312,7 @@
 //!
 //! # Changes without a restart
 //!
-//! [`watch`] makes a server that follows its configuration file:
+//! [`watch()`] makes a server that follows its configuration file:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
