@@ -16,6 +16,7 @@ pub(crate) enum Handle {
 
 impl Handle {
     /// The configuration that counts now.
+    #[inline]
     pub(crate) fn current(&self) -> Cow<'_, Snapshot> {
         match self {
             Self::Fixed(snapshot) => Cow::Borrowed(snapshot),
@@ -25,13 +26,21 @@ impl Handle {
 
     /// The configuration for a request that begins now, if it has to be kept for it. If the request has come through another layer of
     /// this server, it is the one of that layer, `outer`.
+    #[inline]
     pub(crate) fn pin(&self, outer: Option<Snapshot>) -> Option<Snapshot> {
-        let Self::Followed(newest) = self else { return None };
+        match self {
+            Self::Fixed(_) => None,
+            Self::Followed(newest) => Some(Self::pin_to(newest, outer)),
+        }
+    }
+
+    fn pin_to(newest: &ArcSwap<Inner>, outer: Option<Snapshot>) -> Snapshot {
         let newest = Snapshot(newest.load_full());
-        Some(outer.filter(|outer| outer.identity() == newest.identity()).unwrap_or(newest))
+        outer.filter(|outer| outer.identity() == newest.identity()).unwrap_or(newest)
     }
 
     /// The configuration of a request for which [`pin`](Self::pin) has returned `pinned`.
+    #[inline]
     pub(crate) fn pinned<'a>(&'a self, pinned: Option<&'a Snapshot>) -> Cow<'a, Snapshot> {
         pinned.map_or_else(|| self.current(), Cow::Borrowed)
     }

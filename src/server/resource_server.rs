@@ -195,6 +195,7 @@ impl Snapshot {
     }
 
     /// Which schemes of the `Authorization` header hold tokens.
+    #[inline]
     pub(crate) fn schemes(&self) -> Schemes {
         if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
     }

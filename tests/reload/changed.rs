@@ -154,3 +154,21 @@ async fn the_type_of_the_claims_may_change() {
     assert_eq!(rig.watched.reload().await.unwrap().changed, [issuer.url()]);
     present(&rig.app, &token).await.assert_invalid_token();
 }
+
+/// Nothing else tells that the keys are others.
+#[tokio::test]
+async fn another_url_of_the_keys_is_another_source() {
+    let [issuer, other] = [small_issuer(), small_issuer()];
+    let at = |keys: &TestIssuer| {
+        format!("audience = {AUDIENCE:?}\n{}", of(&issuer, &format!("jwks_url = {:?}", keys.jwks_url())))
+    };
+    let rig = Rig::new(&at(&issuer));
+    let token = good(&issuer).sign();
+    for _ in 0..3 {
+        present(&rig.app, &token).await.assert_ok();
+    }
+    assert_eq!(rig.reload(&at(&issuer)).await.kept, 1);
+    assert_eq!(rig.reload(&at(&other)).await.changed, [issuer.url()]);
+    present(&rig.app, &token).await.assert_invalid_token();
+    assert_eq!(other.requests(Endpoint::Jwks), 1);
+}
