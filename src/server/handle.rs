@@ -11,6 +11,7 @@ use crate::AccessToken;
 #[derive(Clone)]
 pub(crate) enum Handle {
     Fixed(Snapshot),
+    #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "only a file is followed"))]
     Followed(Arc<ArcSwap<Inner>>),
 }
 
