@@ -140,7 +140,7 @@
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `mcp` | [`mcp`]: requirements for each tool and method of a server of the Model Context Protocol |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
-//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables; [`config::watch`](config::watch()) follows the file while the server runs. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `shared-signals` | [`feeds::SharedSignals`]: revocations by the security events of a transmitter |
 //! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -39,6 +39,7 @@ mod properties;
 mod providers;
 mod readiness;
 mod redaction;
+mod reload;
 mod require;
 mod require_by;
 mod responders;

@@ -294,8 +294,9 @@
 //! # Secrets
 //!
 //! The keys of nonces, client secrets, private keys and the secret of a proxy are the only secrets of a configuration. They come from files, or from variables
-//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made. White space at the ends of a key or of the secret of a proxy does not
-//! count, and of a client secret one line break at the end. No problem and no `Debug` form shows a secret or the path of one. A parser of your
+//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made, and at each reload of a server that [follows its file](watch()). White
+//! space at the ends of a key or of the secret of a proxy does not count, and of a client secret one line break at the end. No problem and no `Debug`
+//! form shows a secret or the path of one. A parser of your
 //! format may show the line of a syntax error, so prefer files in documents.
 //!
 //! # From the environment
@@ -336,6 +337,38 @@
 //! prefix that no other variables have, because all of them are settings; the problem of an unknown one has its name and not its
 //! value. Problems have the path of the setting and the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two variables
 //! whose names differ only in case set the same setting twice, which is a problem.
+//!
+//! # Changes without a restart
+//!
+//! [`watch()`] makes a server that follows its configuration file:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tower-bearer-doc-follow-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let path = folder.join("api.toml");
+//! # std::fs::write(&path, "[api]\naudience = \"https://api.example.com\"\nissuers = [\"https://login.example.com\"]")?;
+//! use tower_bearer::config::{self, Config};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     api: Config, // and the application's own settings
+//! }
+//!
+//! let watched = config::watch(&path, |text| toml::from_str(text).map(|settings: Settings| settings.api)).start()?;
+//! let api = watched.server();
+//! # std::fs::write(&path, "[api]\naudience = \"https://api.example.com\"\nissuers = [\"https://id.example.com\"]")?;
+//!
+//! // Some time later the file names another issuer. It is read every 5 seconds, and now:
+//! let reloaded = watched.reload().await?;
+//! assert_eq!(reloaded.added, ["https://id.example.com"]);
+//! assert_eq!(reloaded.removed, ["https://login.example.com"]);
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(()) }
+//! ```
+//!
+//! A mistake in the file changes nothing, and is told. [`Watch`] says what stays when the configuration is replaced, what counts at once, and what is
+//! code.
 //!
 //! # Problems
 //!
@@ -399,8 +432,10 @@ mod shown;
 mod stand_in;
 mod tree;
 mod variables;
+mod watch;
 
 pub use problems::{Problem, Problems};
+pub use watch::{Reloaded, Watch, WatchError, WatchStatus, Watched, watch};
 
 use std::ffi::OsString;
 use std::fmt;

@@ -32,8 +32,8 @@ impl ResourceServer {
     pub fn layer(&self) -> ProtectLayer {
         ProtectLayer {
             settings: Settings {
-                server: self.clone(),
-                sources: TokenSources::new(self.schemes()),
+                server: self.handle().clone(),
+                sources: TokenSources::default(),
                 credentials: Credentials::Required,
                 requirement: None,
                 ignored_tokens: None,
@@ -280,8 +280,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        Context::clear(request.extensions_mut());
-        let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, &mut request);
+        let outer = Context::clear(request.extensions_mut());
+        let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, outer, &mut request);
         let span = request_state::span().entered();
         // Each arm builds the future in its place, because it is large.
         match state.decide(&mut request, &span) {

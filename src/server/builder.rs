@@ -122,6 +122,13 @@ impl Builder {
         self
     }
 
+    /// The source of time that the server before has too.
+    #[cfg(feature = "serde")]
+    pub(crate) fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The [metadata document](crate::metadata) of this server. Every challenge names its URL in `resource_metadata` (RFC 9728
     /// §5.1). The application has to serve it there: see [`ResourceServer::metadata`].
     ///

@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::claims_extension::ClaimsExtension;
 use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use super::step::Step;
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
@@ -87,6 +88,12 @@ impl ResourceServer {
     /// # Ok(()) }
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
+        self.handle().current().explain(token).await
+    }
+}
+
+impl Snapshot {
+    async fn explain(&self, token: &str) -> Explanation {
         let (verdict, mut steps) = self.explain_valid(token).await;
         let verdict = verdict.and_then(|token| match self.0.checks.check_alone(&token) {
             Ok(()) => Ok(token),

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::Request;
 use tracing::Span;
 
@@ -34,22 +36,27 @@ impl ResourceServer {
         // Without the body, which may not be `Sync`.
         let request = RequestView::from(request);
         async move {
-            let sources = TokenSources::new(self.schemes());
-            let presented = match sources.find(request) {
+            let mut server = self.handle().current();
+            let presented = match TokenSources::default().find(request, server.schemes()) {
                 Ok(Some(presented)) => presented,
-                Ok(None) => return Err(self.no_credentials(None)),
-                Err(MalformedCredentials { used }) => return Err(self.invalid_request(used)),
+                Ok(None) => return Err(server.no_credentials(None)),
+                Err(MalformedCredentials { used }) => return Err(server.invalid_request(used)),
             };
             let span = Span::none();
-            let mut admission = self.admit(&presented, request, &span);
+            let mut admission = server.admit(&presented, request, &span);
             loop {
-                match admission {
+                let verdict = match admission {
                     Admission::Accepted(accepted) => return Ok(accepted.token),
                     Admission::Refused(rejection) => return Err(rejection),
-                    Admission::Pending(pending) => {
-                        admission = self.resume(pending.await, &presented, request, &span);
+                    Admission::Pending(pending) => pending.await,
+                };
+                admission = match verdict.token().and_then(|token| self.handle().successor(&server, token)) {
+                    None => server.resume(verdict, &presented, request, &span),
+                    Some(newer) => {
+                        server = Cow::Owned(newer);
+                        server.restart(verdict, &presented, request, &span)
                     }
-                }
+                };
             }
         }
     }
@@ -65,17 +72,17 @@ impl ResourceServer {
     pub fn explain_request<B>(&self, request: &Request<B>) -> impl Future<Output = Option<Explanation>> + Send {
         let request = RequestView::from(request);
         async move {
-            let sources = TokenSources::new(self.schemes());
-            let presented = sources.find(request).ok().flatten()?;
-            let (verdict, mut steps) = self.explain_valid(&presented.token).await;
+            let server = self.handle().current();
+            let presented = TokenSources::default().find(request, server.schemes()).ok().flatten()?;
+            let (verdict, mut steps) = server.explain_valid(&presented.token).await;
             let verdict = match verdict {
                 Ok(token) => {
-                    let clock = &**self.0.validator.clock();
-                    let lines = self.0.checks.check_lines(request).map_err(VerifyError::from);
+                    let clock = &**server.0.validator.clock();
+                    let lines = server.0.checks.check_lines(request).map_err(VerifyError::from);
                     let checked =
-                        lines.and_then(|()| self.0.checks.check(&token, &presented, request, clock).map(drop));
+                        lines.and_then(|()| server.0.checks.check(&token, &presented, request, clock).map(drop));
                     let error = checked.as_ref().err();
-                    steps.extend(self.0.checks.steps(&token, &presented, request, clock, error));
+                    steps.extend(server.0.checks.steps(&token, &presented, request, clock, error));
                     checked.map(|()| token)
                 }
                 Err(error) => Err(error),

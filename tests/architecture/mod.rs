@@ -56,7 +56,19 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("feeds", &["clock", "issuer", "jose", "keys", "redact", "revocation", "server", "token"]),
     (
         "config",
-        &["binding", "introspection", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"],
+        &[
+            "binding",
+            "clock",
+            "introspection",
+            "issuer",
+            "jose",
+            "keys",
+            "metadata",
+            "redact",
+            "server",
+            "token",
+            "validation",
+        ],
     ),
     (
         "layer",

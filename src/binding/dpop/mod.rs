@@ -43,7 +43,7 @@ pub use replay::{
 pub use target_uri_error::TargetUriError;
 
 pub(crate) use rules::{ProofFacts, RULES, Rule};
-pub(crate) use verifier::{GoodProof, MAX_WAIT_FOR_STORE, ProofVerifier, UsedProof};
+pub(crate) use verifier::{GoodProof, KeptProofs, MAX_WAIT_FOR_STORE, ProofVerifier, UsedProof};
 
 /// The header of an answer that holds a nonce (RFC 9449 §8.1).
 pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
