@@ -4,14 +4,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use siphasher::sip128::SipHasher24;
 use smallvec::{SmallVec, smallvec};
 
+use super::end::End;
 use super::entries::Entries;
 use super::revocation::{Revocation, Target};
 use super::revocations_full::RevocationsFull;
 use super::token_facts::{Issued, TokenFacts};
 use crate::clock::Moment;
 
-/// How many seconds a bucket of entries lasts that are removed together.
-const BUCKET: u32 = 60;
+/// The longest time for which the answer about an opaque token is remembered.
+pub(super) const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
 /// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
@@ -55,13 +56,6 @@ struct Addition {
     ends: End,
 }
 
-/// A time by both clocks, in whole seconds, such as the end of an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct End {
-    since_1970: u32,
-    since_start: u32,
-}
-
 const KINDS: usize = 6;
 
 #[derive(Clone, Copy)]
@@ -92,6 +86,10 @@ impl Table {
 
     pub(super) fn quota(&self) -> usize {
         self.quota
+    }
+
+    pub(super) fn set_quota(&mut self, quota: usize) {
+        self.quota = quota;
     }
 
     /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens, which are kept since it was `recorded`.
@@ -125,7 +123,7 @@ impl Table {
         Ok(grows)
     }
 
-    /// The entries of a revocation, without those whose tokens have all expired.
+    /// The entries of a revocation, without those of sessions and tokens that have all expired.
     fn additions(
         &self,
         revocation: &Revocation,
@@ -137,7 +135,7 @@ impl Table {
         let names: SmallVec<[(Kind, &str); 2]> = match &revocation.target {
             Target::Session(sid) => smallvec![(Kind::Session, &**sid)],
             Target::SessionOf { sid, sub } => {
-                let session = if self.has_room_for_session(issuer, sid, sub) {
+                let session = if self.has_room_for_session(issuer, sid, sub, now) {
                     (Kind::Session, &**sid)
                 } else {
                     (Kind::Subject, &**sub)
@@ -150,14 +148,18 @@ impl Table {
             Target::Issuer => smallvec![(Kind::Issuer, "")],
         };
         let addition = |(kind, name)| {
-            let (dead_until, since) = match kind {
-                Kind::Session | Kind::Token => (f64::INFINITY, recorded),
-                Kind::Subject | Kind::SubjectWithoutSession | Kind::Client | Kind::Issuer => (seconds(at), at),
+            let (dead_until, since, least) = match kind {
+                Kind::Session | Kind::Token => (f64::INFINITY, recorded, None),
+                // However late it comes: an answer that was given before may still be remembered.
+                Kind::Subject | Kind::SubjectWithoutSession | Kind::Client | Kind::Issuer => {
+                    (seconds(at), at, Some(MAX_ANSWER_LIFE))
+                }
             };
             let left = match now.wall.duration_since(since) {
-                Ok(passed) => self.lifetime.checked_sub(passed)?,
-                Err(ahead) => self.lifetime.saturating_add(ahead.duration()),
+                Ok(passed) => self.lifetime.checked_sub(passed),
+                Err(ahead) => Some(self.lifetime.saturating_add(ahead.duration())),
             };
+            let left = left.max(least)?;
             Some(Addition {
                 key: self.key(issuer, kind, name),
                 kind,
@@ -169,9 +171,9 @@ impl Table {
     }
 
     /// Whether the session has an entry, or may get one.
-    fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str) -> bool {
+    fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str, now: Moment) -> bool {
         let subject = self.entries.get(self.key(issuer, Kind::SubjectWithoutSession, sub));
-        subject.is_none_or(|subject| subject.sessions < MAX_SESSIONS)
+        subject.is_none_or(|subject| subject.sessions_at(seconds(now.wall), self.lifetime) < MAX_SESSIONS)
             || self.entries.contains(self.key(issuer, Kind::Session, sid))
     }
 
@@ -189,6 +191,7 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(key) {
             let grows = dead_until > entry.dead_until;
             if grows {
+                entry.sessions = entry.sessions_at(learned, self.lifetime);
                 (entry.dead_until, entry.learned) = (dead_until, learned);
             }
             // The bucket of the earlier end finds that the entry has not ended.
@@ -248,9 +251,7 @@ impl Table {
     }
 
     fn by_both_clocks(&self, now: Moment) -> End {
-        let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970: whole(since_1970), since_start: whole(since_start) }
+        End::at(now, self.start)
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -275,6 +276,16 @@ impl Table {
     }
 }
 
+impl Entry {
+    /// How many sessions of its subject count. They leave the count as they leave the table, or the entry of somebody who signs out every
+    /// day, which never ends, would count all that there ever were.
+    fn sessions_at(&self, now: f64, lifetime: Duration) -> u8 {
+        let passed = Duration::try_from_secs_f64(now - self.learned).unwrap_or_default();
+        let ended = passed.as_secs().saturating_mul(MAX_SESSIONS.into()) / lifetime.as_secs().max(1);
+        self.sessions.saturating_sub(u8::try_from(ended).unwrap_or(u8::MAX))
+    }
+}
+
 impl Issued {
     /// Whether a token of which this is known is one that the entry refuses.
     fn is_until(self, entry: &Entry) -> bool {
@@ -284,27 +295,6 @@ impl Issued {
             Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned),
         }
     }
-}
-
-impl End {
-    /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
-    fn plus(self, left: Duration) -> Self {
-        let left = whole(left.as_secs().saturating_add(2));
-        Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
-    }
-
-    fn latest(self, other: Self) -> Self {
-        Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
-    }
-
-    fn bucket(self) -> u32 {
-        self.since_1970 / BUCKET
-    }
-}
-
-/// Seconds in 32 bits, which suffice until 2106.
-fn whole(seconds: u64) -> u32 {
-    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 fn seconds(time: SystemTime) -> f64 {

@@ -154,11 +154,16 @@ fn the_time_of_a_revocation_may_be_in_the_past_and_not_in_the_future() {
     assert!(rig.add(&subject().at(future)));
     assert_eq!([0.0, 1.0].map(|at| rig.holds_issued(at)), [true, false]);
     assert_eq!(rig.table.len(), 1);
-    // Of an event before which all tokens have expired, nothing is kept.
+    // Before this event all JWTs have expired, and answers about opaque tokens are remembered for a while.
     let mut rig = Rig::new(10);
     let long_ago = rig.at(-3601.0);
-    assert!(!rig.add(&subject().at(long_ago)));
-    assert_eq!(rig.table.len(), 0);
+    assert!(rig.add(&subject().at(long_ago)));
+    assert!(rig.holds(|token| token.issued = Issued::Confirmed(1_000_000.0)));
+    for (seconds, left) in [(602, 1), (60, 0)] {
+        rig.pass(seconds);
+        rig.purge();
+        assert_eq!(rig.table.len(), left);
+    }
 }
 
 #[test]

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use tower_bearer::Issuer;
 use tower_bearer::feeds::{BackChannelLogout, InvalidFeed, SharedSignals, UnmatchedSubject};
 use tower_bearer::jose::JwkSet;
-use tower_bearer::revocation::{FeedKind, Revocation, Revocations};
+use tower_bearer::revocation::{EventOutcome, FeedKind, Revocation, Revocations};
 use tower_bearer::testing::{TokenBuilder, push_request};
 
 use super::feed_rig::{CAEP, CLIENT, FeedRig, RISC, SSF, iss_sub, issuer_of, send};
+use super::sharing::Log;
 use super::{LIFE, Rig};
 use crate::harness::small_issuer;
 
@@ -43,10 +44,15 @@ async fn the_application_says_whom_an_unmatched_subject_means() {
     let set = feeds.set_about(&email).claim("toe", feeds.rig.now() - 50.0);
     feeds.push(&set).await.assert_empty(503, Some("5"));
     assert!(feeds.accepts(&older).await && feeds.rig.revocations.is_empty());
+    // What needs no answer does not wait for it.
+    let session = json!({ "format": "complex", "user": email, "session": { "format": "opaque", "id": "t" } });
+    feeds.push(&feeds.set_about(&session)).await.assert_empty(503, Some("5"));
+    assert!(feeds.accepts(&older).await && !feeds.accepts(&feeds.rig.token(-100.0).claim("sid", "t")).await);
+    asked.lock().unwrap().pop();
     is_down.store(false, Ordering::Relaxed);
     feeds.push(&set).await.assert_empty(202, None);
     assert!(!feeds.accepts(&older).await && feeds.accepts(&newer).await, "it has the time of the event");
-    assert_eq!(feeds.counts(), [1, 0, 0, 0, 1]);
+    assert_eq!(feeds.counts(), [1, 0, 0, 0, 2]);
     let logged = std::mem::take(&mut *asked.lock().unwrap());
     assert_eq!(logged.len(), 2);
     assert_eq!(logged[0].0, format!("{CAEP}session-revoked"));
@@ -77,6 +83,23 @@ async fn the_application_says_whom_an_unmatched_subject_means() {
     let harmless = feeds.event(&format!("{RISC}account-enabled"), json!({})).claim("sub_id", &email);
     feeds.push(&harmless).await.assert_empty(202, None);
     assert!(asked.lock().unwrap().is_empty());
+}
+
+/// Row R3.
+#[tokio::test(start_paused = true)]
+async fn what_the_application_revokes_is_acknowledged_only_once_it_is_stored() {
+    let (log, mut rig) = (Log::default(), Rig::new());
+    rig.revocations = rig.revocations.share(log.clone());
+    let alice = Revocation::subject(rig.issuer.url(), "alice");
+    let feeds = FeedRig::of(rig, |signals| {
+        signals.resolve_subjects(move |_| std::future::ready(Ok::<_, std::io::Error>(Some(alice.clone()))))
+    });
+    let set = feeds.set_about(&json!({ "format": "email", "email": "alice@example.com" }));
+    log.fail(true);
+    feeds.push(&set).await.assert_empty(503, Some("5"));
+    assert!(!feeds.accepts(&feeds.rig.token(-60.0)).await);
+    log.fail(false);
+    feeds.push(&set).await.assert_empty(202, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +173,12 @@ async fn settings_that_cannot_be_meant_are_errors() {
             good().bearer_token("${TOKEN}"),
             "the bearer token of the transmitter is empty or has other characters than A-Z a-z 0-9 - . _ ~ + / =, expected one without them",
         ),
+        (
+            good().subjects_without_issuer_of("<issuer>"),
+            r#"the issuer "<issuer>" contains a placeholder that was not filled in"#,
+        ),
         (good().expect_events_within(Duration::ZERO), "a feed may be silent for 0ns, expected more than zero"),
+        (good().refuse_when_stale(Duration::ZERO), "a feed may be silent for 0ns, expected more than zero"),
     ] {
         assert_eq!(error(signals), expected);
     }
@@ -219,6 +247,9 @@ async fn subjects_without_an_issuer_may_be_another_issuers() {
         push(iss_sub(&rig.issuer, "zoe")).await;
         // Of the transmitter's own issuer, for which it speaks all the same.
         push(iss_sub(&transmitter, "alice")).await;
+        let [status] = rig.revocations.status().try_into().unwrap();
+        assert_eq!(status.events(EventOutcome::OtherIssuer), u64::from(!is_set));
+        assert_eq!(status.events(EventOutcome::Revoked), 3 + u64::from(is_set));
         let accepts = async |token: &TokenBuilder| rig.api.verify(&token.sign()).await.is_ok();
         assert!(accepts(&rig.token(-60.0)).await);
         for token in

@@ -134,6 +134,10 @@ mod tests {
         let all = json!({ "format": "opaque", "id": "ALL" });
         let found = matched(json!({ "format": "complex", "user": user, "session": all, "device": null }));
         assert_eq!(found.revocations, [Revocation::subject(issuer, "alice").at(UNIX_EPOCH)]);
+        // A session may have any other name.
+        let other = json!({ "format": "opaque", "id": "All" });
+        let found = matched(json!({ "format": "complex", "user": user, "session": other }));
+        assert_eq!(found.revocations, [Revocation::session_of(issuer, "All", "alice").at(UNIX_EPOCH)]);
         // Not those of everybody.
         let found = matched(json!({ "format": "complex", "session": all }));
         assert!(found.revocations.is_empty() && found.is_unmatched);

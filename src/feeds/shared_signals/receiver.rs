@@ -105,7 +105,7 @@ impl Inner {
         let message = message.map_err(|error| self.refuse(&error))?;
         let event = SecurityEvent::read(&message).map_err(|error| self.refuse(&error))?;
         self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
-        self.feed.heard();
+        self.feed.heard_message(message.issued_at.into());
         self.carry_out(event).await
     }
 
@@ -163,9 +163,14 @@ impl Inner {
             );
             return Ok(EventOutcome::NoEffect);
         }
+        // Before the application is asked, which may take its time, or fail.
+        let mut made = revoke_all(&self.revocations, &matched.revocations, issuer).await;
         if let Some(resolver) = self.resolver.as_ref().filter(|_| matched.is_unmatched) {
             match resolver.resolve(unmatched).await {
-                Ok(found) => matched.revocations.extend(found),
+                Ok(found) => {
+                    made = made.and(revoke_all(&self.revocations, &found, issuer).await);
+                    matched.revocations.extend(found);
+                }
                 Err(error) => {
                     tracing::warn!(issuer, %error, "the application cannot say whom a security event is about");
                     return Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_RESOLVING));
@@ -177,8 +182,7 @@ impl Inner {
             tracing::debug!(issuer, is_of_other, "a security event is about nobody whose tokens are compared");
             return Ok(if is_of_other { EventOutcome::OtherIssuer } else { EventOutcome::Unmatched });
         }
-        revoke_all(&self.revocations, &matched.revocations, issuer).await?;
-        Ok(EventOutcome::Revoked)
+        made.map(|()| EventOutcome::Revoked)
     }
 
     fn unverifiable(&self, error: Unverifiable) -> Answer {

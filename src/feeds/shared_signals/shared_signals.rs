@@ -174,7 +174,8 @@ impl SharedSignals {
     }
 
     /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, when the transmitter was silent for
-    /// longer. Ask the transmitter for verification events that often, or more often.
+    /// longer. Ask the transmitter for verification events that often, or more often. An event whose `iat` is older than that is carried out, and
+    /// is no sign of life.
     ///
     /// Default: it may be silent.
     pub fn expect_events_within(self, silence: Duration) -> Self {
