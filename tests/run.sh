@@ -65,10 +65,10 @@ cargo test --locked --all-features
 cargo test --locked -p mcp
 
 step redis
-# The shared store, with servers that its tests start and end, without features and with all of them.
+# The shared stores, with servers that their tests start and end.
 command -v redis-server >/dev/null || (apt-get update && apt-get install -y redis-server)
 command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
-cargo test --locked -p tower-bearer-redis
+cargo clippy --locked --quiet -p tower-bearer-redis --lib -- -D warnings
 cargo test --locked -p tower-bearer-redis --all-features
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tower-bearer-redis
 

@@ -134,7 +134,18 @@ impl Revocations {
             silent_after,
             refuse_when_stale,
         });
-        tokio::spawn(store.follow(Follower::new(&self.0.table, feed)));
+        let follower = Follower::new(&self.0.table, feed);
+        let table = Arc::downgrade(&self.0.table);
+        tokio::spawn(async move {
+            let ended = tokio::spawn(store.follow(follower)).await;
+            if table.strong_count() > 0 {
+                let panicked = ended.is_err_and(|error| error.is_panic());
+                tracing::error!(
+                    panicked,
+                    "the shared store of revocations is not followed any more, so those of other processes are missing"
+                );
+            }
+        });
         self
     }
 

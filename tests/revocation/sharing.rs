@@ -16,7 +16,8 @@ use tower_bearer::testing::{TestClock, TestIssuer};
 
 use super::feed_rig::FeedRig;
 use super::{LIFE, Rig};
-use crate::harness::{AUDIENCE, builder_with_keys, small_issuer};
+use crate::harness::log::logged;
+use crate::harness::{AUDIENCE, builder_with_keys, paused_runtime, small_issuer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -306,4 +307,31 @@ async fn a_store_that_has_failed_is_not_asked_for_the_other_names_of_an_event() 
     assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
     // Here it counts all the same.
     assert!(!feeds.accepts(&feeds.rig.token(-60.0).subject("u31").claim("sid", "s31")).await);
+}
+
+/// Whatever ends the task, somebody has to know.
+#[test]
+fn a_store_that_is_followed_no_longer_is_an_error_in_the_log() {
+    struct Ends {
+        panics: bool,
+    }
+    impl RevocationStore for Ends {
+        fn append(&self, _: RevocationRecord) -> AppendFuture {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn follow(self: Arc<Self>, _: Follower) -> FollowFuture {
+            Box::pin(async move { assert!(!self.panics, "a mistake in the store") })
+        }
+    }
+    for panics in [false, true] {
+        let ((), log) = logged(|| {
+            paused_runtime().block_on(async {
+                let revocations = Revocations::new(LIFE).share(Ends { panics });
+                settle().await;
+                assert!(!revocations.status()[0].is_ready());
+            });
+        });
+        assert!(log.contains("is not followed any more") && log.contains(&format!("panicked={panics}")), "{log}");
+    }
 }
