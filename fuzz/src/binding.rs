@@ -17,7 +17,7 @@ mod forwarded;
 mod host_and_port;
 #[path = "../../src/binding/dpop/invalid_public_url.rs"]
 mod invalid_public_url;
-#[path = "../../src/binding/dpop/network.rs"]
+#[path = "../../src/binding/network.rs"]
 mod network;
 #[path = "../../src/binding/dpop/origin.rs"]
 mod origin;
