@@ -57,6 +57,7 @@ impl RevocationTable {
         keep_for(self.max_token_life)
     }
 
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
