@@ -1,14 +1,33 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// How many maps there are. The whole table is locked while one of them grows, which takes as long as there are entries in it.
 const SHARDS: usize = 64;
 
 /// A map by hashes that are spread evenly, in parts: of a million entries none grows for longer than a millisecond.
-pub(super) struct Entries<T>(Box<[HashMap<u128, T>; SHARDS]>);
+pub(super) struct Entries<T>(Box<[HashMap<u128, T, BuildHasherDefault<KeyHasher>>; SHARDS]>);
+
+/// The keys are hashes already, by a secret key. So a part of one is its hash: not the part that tells the shard.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.is_empty(), "only write_u128 is called");
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = (key >> 64) as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl<T> Entries<T> {
     pub(super) fn new() -> Self {
-        Self(Box::new(std::array::from_fn(|_| HashMap::new())))
+        Self(Box::new(std::array::from_fn(|_| HashMap::default())))
     }
 
     pub(super) fn get(&self, key: u128) -> Option<&T> {
