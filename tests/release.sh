@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$*"; }
 
 step package
-# Builds what is in the package, as whoever downloads it would. The second package is built with the first one, out of a local registry: what
+# Builds what is in the package, as a user who downloads it would. The second package is built with the first one, out of a local registry: what
 # an earlier run has unpacked from there has the same version, and would be taken for it.
 rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,src}/-*/tower-bearer-*
 cargo publish --locked --dry-run --allow-dirty --target-dir target -p tower-bearer -p tower-bearer-redis

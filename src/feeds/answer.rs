@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
+
+use crate::revocation::{EventOutcome, Feed};
 
 /// What the sender of a message gets.
 #[derive(Debug, PartialEq)]
@@ -27,6 +29,24 @@ impl Answer {
     /// The message is not acceptable, and why, in English.
     pub(super) fn bad(json: String) -> Self {
         Self { json: Some(json), ..Self::empty(StatusCode::BAD_REQUEST) }
+    }
+
+    /// The answer to a message: to one that is `received`, which counts, or to a request that is none, because it is no POST.
+    pub(super) async fn to(
+        method: Method,
+        received: impl Future<Output = Result<EventOutcome, Self>>,
+        success: StatusCode,
+        feed: &Feed,
+    ) -> Self {
+        if method != Method::POST {
+            return Self::empty(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let (outcome, answer) = match received.await {
+            Ok(outcome) => (outcome, Self::empty(success)),
+            Err(answer) => (EventOutcome::Refused, answer),
+        };
+        feed.count(outcome);
+        answer
     }
 
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
+
+use super::answer::Answer;
 use super::event_message::{EventMessage, LEEWAY};
 use super::invalid_feed::InvalidFeed;
 use super::message_error::MessageError;
@@ -35,6 +38,17 @@ pub(super) enum Unverifiable {
     Busy {
         retry_after: Duration,
     },
+}
+
+impl Unverifiable {
+    /// What the sender gets. `refuse` makes the answer to a bad message.
+    pub(super) fn answer(self, refuse: impl FnOnce(&MessageError) -> Answer) -> Answer {
+        match self {
+            Self::Refused(error) => refuse(&error),
+            Self::Unavailable { retry_after } => Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
+            Self::Busy { retry_after } => Answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
+        }
+    }
 }
 
 impl FeedIssuer {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, BufMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
@@ -49,20 +49,13 @@ async fn read<B: Body>(body: B) -> Result<Vec<u8>, Answer> {
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        // Whoever sends it has gone, or breaks the protocol.
+        // The sender has closed the connection, or breaks the protocol.
         let Ok(frame) = frame else { return Err(Answer::empty(StatusCode::BAD_REQUEST)) };
         let Ok(data) = frame.into_data() else { continue };
         if data.remaining() > MAX_BODY - bytes.len() {
             return Err(Answer::empty(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        bytes.reserve(data.remaining());
-        let mut data = data;
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            bytes.extend_from_slice(chunk);
-            let read = chunk.len();
-            data.advance(read);
-        }
+        bytes.put(data);
     }
     Ok(bytes)
 }

@@ -15,7 +15,7 @@ use crate::clock::Moment;
 pub(super) const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
-/// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
+/// How many sessions of one subject have entries of their own. A user who signs in and out all day does not fill the table.
 const MAX_SESSIONS: u8 = 16;
 
 /// What is revoked: pure, with the time as an argument. The names themselves are not kept, only keyed hashes of 128 bits.

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use super::snapshot::{Inner, Snapshot};
 use crate::AccessToken;
 
-/// What all clones of a server share: one configuration for ever, or the newest one of a file.
+/// What all clones of a server share: one configuration that never changes, or the newest one of a file.
 #[derive(Clone)]
 pub(crate) enum Handle {
     Fixed(Snapshot),

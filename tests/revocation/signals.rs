@@ -171,7 +171,7 @@ async fn the_transmitter_tells_how_its_stream_is_doing() {
     assert!(feeds.rig.revocations.is_empty());
 }
 
-/// Bad messages are no signs of life, whoever sends them.
+/// A bad message is no sign of life, from any sender.
 #[tokio::test]
 async fn every_good_event_is_a_sign_of_life_and_no_other_is() {
     let feeds = FeedRig::with(|signals| signals.refuse_when_stale(Duration::from_secs(60)));

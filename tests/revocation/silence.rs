@@ -117,7 +117,7 @@ async fn a_feed_may_be_silent_for_ever() {
     assert!(feeds.accepts(&feeds.rig.token(-60.0)).await);
 }
 
-/// Whoever has captured an event sends it again and again, while the transmitter cannot be reached.
+/// An attacker who has captured an event sends it again and again while the transmitter cannot be reached.
 #[tokio::test]
 async fn an_old_event_is_no_sign_of_life() {
     let feeds = FeedRig::with(|signals| signals.refuse_when_stale(60 * SECOND));

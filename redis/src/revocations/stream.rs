@@ -41,7 +41,7 @@ impl Stream {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(count);
         if let Some(wait) = wait {
-            // Zero is for ever.
+            // Redis takes zero for no limit.
             command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
         }
         command.arg("STREAMS").arg(&self.key).arg(after.to_string());
@@ -120,7 +120,7 @@ fn unexpected(expected: &'static str, found: &Value) -> StreamError {
 mod tests {
     use super::*;
 
-    /// Zero would be for ever.
+    /// Redis takes zero for no limit.
     #[test]
     fn a_short_wait_is_a_millisecond() {
         let stream = Stream::new(&Namespace::new("orders").unwrap());

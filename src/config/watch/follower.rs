@@ -74,7 +74,7 @@ impl Follower {
         Ok(Self { recipe, key, state, status: Mutex::default() })
     }
 
-    /// Polls the file for ever.
+    /// Polls the file until the task is aborted.
     pub(super) async fn run(self: Arc<Self>, interval: Duration) {
         let settle = SETTLE.min(interval);
         loop {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use serde_json::json;
@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::logout::Logout;
 use crate::feeds::answer::Answer;
 use crate::feeds::event_message::{EventMessage, Expected};
-use crate::feeds::feed_issuer::{FeedIssuer, Unverifiable};
+use crate::feeds::feed_issuer::FeedIssuer;
 use crate::feeds::inbox::{Inbox, is_of_type};
 use crate::feeds::message_error::MessageError;
 use crate::feeds::revoke_all::revoke_all;
@@ -70,22 +70,10 @@ where
 
 impl Inner {
     async fn answer<B: Body>(&self, request: Request<B>) -> Answer {
-        if request.method() != Method::POST {
-            return Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        match self.receive(request).await {
-            Ok(()) => {
-                self.feed.count(EventOutcome::Revoked);
-                Answer::empty(StatusCode::OK)
-            }
-            Err(answer) => {
-                self.feed.count(EventOutcome::Refused);
-                answer
-            }
-        }
+        Answer::to(request.method().clone(), self.receive(request), StatusCode::OK, &self.feed).await
     }
 
-    async fn receive<B: Body>(&self, request: Request<B>) -> Result<(), Answer> {
+    async fn receive<B: Body>(&self, request: Request<B>) -> Result<EventOutcome, Answer> {
         let _place = self.inbox.enter()?;
         let clock = &*self.issuer.clock;
         let arrived = clock.monotonic();
@@ -99,9 +87,10 @@ impl Inner {
         let message = EventMessage::check(&text, self.expected(), now, &mut scratch, &self.issuer.known_headers);
         let message = message.map_err(|error| self.refuse(&error))?;
         let logout = Logout::read(&message, self.requires_exp, now.into()).map_err(|error| self.refuse(&error))?;
-        self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
+        self.issuer.verify(&message, arrived).await.map_err(|error| error.answer(|error| self.refuse(error)))?;
         self.feed.heard();
-        revoke_all(&self.revocations, &[logout.revocation(&self.issuer.name)], &self.issuer.name).await
+        revoke_all(&self.revocations, &[logout.revocation(&self.issuer.name)], &self.issuer.name).await?;
+        Ok(EventOutcome::Revoked)
     }
 
     fn expected(&self) -> Expected<'_> {
@@ -111,14 +100,6 @@ impl Inner {
             issuer: &self.issuer.name,
             audience: &self.client_id,
             algorithms: self.issuer.algorithms,
-        }
-    }
-
-    fn unverifiable(&self, error: Unverifiable) -> Answer {
-        match error {
-            Unverifiable::Refused(error) => self.refuse(&error),
-            Unverifiable::Unavailable { retry_after } => Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
-            Unverifiable::Busy { retry_after } => Answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::subject::{Identifier, Subject};
 use super::unmatched_subject::UnmatchedSubject;
 use crate::feeds::answer::Answer;
 use crate::feeds::event_message::{EventMessage, Expected};
-use crate::feeds::feed_issuer::{FeedIssuer, Unverifiable};
+use crate::feeds::feed_issuer::FeedIssuer;
 use crate::feeds::inbox::{Inbox, is_of_type};
 use crate::feeds::message_error::MessageError;
 use crate::feeds::revoke_all::revoke_all;
@@ -77,19 +77,7 @@ where
 
 impl Inner {
     async fn answer<B: Body>(&self, request: Request<B>) -> Answer {
-        if request.method() != Method::POST {
-            return Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        match self.receive(request).await {
-            Ok(outcome) => {
-                self.feed.count(outcome);
-                Answer::empty(StatusCode::ACCEPTED)
-            }
-            Err(answer) => {
-                self.feed.count(EventOutcome::Refused);
-                answer
-            }
-        }
+        Answer::to(request.method().clone(), self.receive(request), StatusCode::ACCEPTED, &self.feed).await
     }
 
     async fn receive<B: Body>(&self, request: Request<B>) -> Result<EventOutcome, Answer> {
@@ -104,7 +92,7 @@ impl Inner {
         let message = EventMessage::check(text, self.expected(), now, &mut scratch, known);
         let message = message.map_err(|error| self.refuse(&error))?;
         let event = SecurityEvent::read(&message).map_err(|error| self.refuse(&error))?;
-        self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
+        self.issuer.verify(&message, arrived).await.map_err(|error| error.answer(|error| self.refuse(error)))?;
         self.feed.heard_message(message.issued_at.into());
         self.carry_out(event).await
     }
@@ -183,14 +171,6 @@ impl Inner {
             return Ok(if is_of_other { EventOutcome::OtherIssuer } else { EventOutcome::Unmatched });
         }
         made.map(|()| EventOutcome::Revoked)
-    }
-
-    fn unverifiable(&self, error: Unverifiable) -> Answer {
-        match error {
-            Unverifiable::Refused(error) => self.refuse(&error),
-            Unverifiable::Unavailable { retry_after } => Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after),
-            Unverifiable::Busy { retry_after } => Answer::later(StatusCode::TOO_MANY_REQUESTS, retry_after),
-        }
     }
 
     /// RFC 8935 §2.3.
