@@ -112,6 +112,8 @@ fn build_program(features: &[&str]) -> PathBuf {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(copy);
     // A process of an earlier run may still execute the copy before.
     drop(std::fs::remove_file(&copy));
-    std::fs::copy(built, &copy).unwrap();
+    // In a process of its own: a descriptor that this one writes with would be inherited by what another test starts at that
+    // moment, and a file that is open for writing cannot be executed (ETXTBSY).
+    assert!(Command::new("cp").args([&built, &copy]).status().unwrap().success());
     copy
 }
