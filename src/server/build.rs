@@ -1,24 +1,21 @@
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::issuer_settings::IssuerSettings;
 use super::request_checks::RequestChecks;
 use super::resource_server::{Inner, ResourceServer};
 use super::validator::Validator;
-use crate::Issuer;
 use crate::binding::dpop::ProofVerifier;
 use crate::issuer::{ConfigError, IssuerRegistry};
 use crate::jose::KnownHeaders;
-use crate::keys::{KeyStore, PendingLookups};
+use crate::keys::PendingLookups;
 use crate::revocation::Revocations;
-use crate::token::{ServerIdentity, SubjectClaim};
-use crate::validation::{
-    Bindings, Format, IssuerGeneration, Method, Policy, Profile, Recipient, ServerContext, TrustedIssuer,
-    VerifiedTokens,
-};
+use crate::token::ServerIdentity;
+use crate::validation::{ServerContext, VerifiedTokens};
 
 impl Builder {
     /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable. Files of
-    /// [persisted keys](Issuer::persist_keys) are read, if there are some.
+    /// [persisted keys](crate::Issuer::persist_keys) are read, if there are some.
     ///
     /// # Errors
     ///
@@ -30,8 +27,8 @@ impl Builder {
         let metadata = self.resource_metadata()?;
         let challenges = self.challenges(metadata.as_ref())?;
         let implied_scopes = self.implied_scopes()?.map(Arc::new);
-        let pending = PendingLookups::default();
-        let issuers = self.issuers.iter().map(|issuer| self.trusted(issuer, &pending).map(Arc::new));
+        let (settings, pending) = (IssuerSettings::of(&self), PendingLookups::default());
+        let issuers = self.issuers.iter().map(|issuer| settings.trusted(issuer, &pending).map(Arc::new));
         let issuers = issuers.collect::<Result<_, _>>()?;
         let validator = Validator {
             issuers: IssuerRegistry::new(issuers),
@@ -47,58 +44,5 @@ impl Builder {
         };
         let checks = RequestChecks::new(self.dpop.as_ref().map(ProofVerifier::new));
         Ok(ResourceServer(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata })))
-    }
-
-    /// An issuer whose settings are acceptable.
-    #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "only introspection fails"))]
-    fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> Result<TrustedIssuer, ConfigError> {
-        let source = issuer.key_source();
-        let Issuer {
-            identities,
-            mut audiences,
-            default_audience,
-            clients,
-            subject,
-            subjects,
-            callers,
-            user_flow,
-            dialect,
-            algorithms,
-            ..
-        } = issuer.clone();
-        if audiences.is_empty() {
-            audiences.push(default_audience.unwrap_or_else(|| self.audience.as_str().into()));
-        }
-        let recipient = match clients {
-            None => Recipient::Audience(audiences),
-            Some(clients) => Recipient::Client { clients, audiences },
-        };
-        let clock = Arc::clone(&self.clock);
-        let keys = KeyStore::new(identities.name(), source, dialect.key_purpose, clock, pending.clone());
-        let (profile, leeway) = (self.profile, self.leeway);
-        let subject = match profile {
-            Profile::Generic => subject,
-            Profile::Rfc9068 => SubjectClaim::Required,
-        };
-        let policy = Policy {
-            issuer: identities,
-            recipient,
-            subject,
-            subjects,
-            callers,
-            user_flow,
-            dialect,
-            algorithms,
-            bindings: if self.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
-            format: Format::Jwt,
-            profile,
-            leeway,
-            max_lifetime: self.revocations.as_ref().map(|revocations| revocations.table().max_token_life()),
-        };
-        #[cfg(feature = "introspection")]
-        if let Some(introspection) = &issuer.introspection {
-            return self.introspected(introspection, policy, keys);
-        }
-        Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method: Method::Jwt(keys) })
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::builder::Builder;
+use super::issuer_settings::IssuerSettings;
 use crate::introspection::{AbsentAudience, Answers, Introspection, InvalidIntrospection};
 use crate::issuer::ConfigError;
 use crate::keys::KeyStore;
 use crate::validation::introspection::{AnswerSource, EndpointSource, Introspector, Limits, Signatures};
 use crate::validation::{Format, IssuerGeneration, Method, Policy, Recipient, TrustedIssuer};
 
-impl Builder {
+impl IssuerSettings {
     /// The issuer with this policy for its JWTs. `keys` are for signed answers.
     pub(super) fn introspected(
         &self,

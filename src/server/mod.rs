@@ -11,6 +11,7 @@ mod explanation;
 mod ignored_tokens;
 #[cfg(feature = "introspection")]
 mod introspection_steps;
+mod issuer_settings;
 mod mistakes;
 mod proof_steps;
 mod request_checks;
