@@ -175,6 +175,8 @@ pub mod require;
 pub mod revocation;
 pub mod server;
 mod settled_until;
+#[cfg(feature = "tenants")]
+pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

@@ -40,6 +40,8 @@ pub const REFUSALS: &str = "tower_bearer_refusals_total";
 pub const TOKEN_CACHE: &str = "tower_bearer_token_cache_total";
 /// Fetches of keys that have ended, by `issuer` and `result`.
 pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
+/// The `issuer` of [`KEY_FETCHES`] for all tenants (feature `tenants`) together. There are no gauges of their keys.
+pub const TENANTS: &str = "tenants";
 /// Usable keys that are held, by `issuer`.
 pub const KEYS: &str = "tower_bearer_keys";
 /// When the held keys were current, by `issuer`.
@@ -117,6 +119,16 @@ pub(crate) fn introspection_failed(issuer: &str) {
 #[cfg(feature = "introspection")]
 fn introspection(issuer: &str, result: &'static str) {
     counter!(INTROSPECTIONS, "issuer" => issuer.to_owned(), "result" => result).increment(1);
+}
+
+/// The keys of a tenant were fetched. There are too many tenants for a label.
+pub(crate) fn tenant_keys_fetched() {
+    counter!(KEY_FETCHES, "issuer" => TENANTS, "result" => "success").increment(1);
+}
+
+/// The keys of a tenant could not be fetched.
+pub(crate) fn tenant_keys_not_fetched() {
+    counter!(KEY_FETCHES, "issuer" => TENANTS, "result" => "failure").increment(1);
 }
 
 pub(crate) fn keys_not_fetched(issuer: &str) {

@@ -30,7 +30,11 @@ impl Builder {
         let (settings, pending) = (IssuerSettings::of(&self), PendingLookups::default());
         let issuers = self.issuers.iter().map(|issuer| settings.trusted(issuer, &pending).map(Arc::new));
         let issuers = issuers.collect::<Result<_, _>>()?;
+        #[cfg(feature = "tenants")]
+        let tenants = self.tenants(settings);
         let validator = Validator {
+            #[cfg(feature = "tenants")]
+            tenants,
             issuers: IssuerRegistry::new(issuers),
             context: ServerContext {
                 identity: ServerIdentity::next(),

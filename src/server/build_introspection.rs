@@ -7,7 +7,7 @@ use crate::introspection::{AbsentAudience, Answers, Introspection, InvalidIntros
 use crate::issuer::ConfigError;
 use crate::keys::KeyStore;
 use crate::validation::introspection::{AnswerSource, EndpointSource, Introspector, Limits, Signatures};
-use crate::validation::{Format, IssuerGeneration, Method, Policy, Recipient, TrustedIssuer};
+use crate::validation::{Format, Method, Policy, Recipient, TrustedIssuer};
 
 impl IssuerSettings {
     /// The issuer with this policy for its JWTs. `keys` are for signed answers.
@@ -42,7 +42,7 @@ impl IssuerSettings {
         let dialect = policy.dialect.of_answers();
         let policy = Policy { recipient, dialect, format: Format::Opaque, ..policy };
         let method = Method::Introspection(Arc::new(introspector), keys);
-        Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method })
+        Ok(TrustedIssuer::new(policy, method))
     }
 }
 

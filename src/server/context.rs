@@ -51,10 +51,11 @@ impl Context {
 
     /// Removes whatever an outer layer has stored in the request.
     pub(crate) fn clear(extensions: &mut Extensions) {
-        if let Some(Self { server, .. }) = extensions.remove::<Self>()
-            && let Some(claims) = server.claims_extension()
-        {
-            (claims.remove)(extensions);
+        if let Some(Self { server, basis }) = extensions.remove::<Self>() {
+            if let Some(claims) = server.claims_extension() {
+                (claims.remove)(extensions);
+            }
+            basis.clear_tenant(extensions);
         }
         extensions.remove::<AccessToken>();
     }
@@ -69,6 +70,10 @@ impl Context {
         if let (Some(claims), Some(parsed)) = (server.claims_extension(), token.parsed_claims()) {
             (claims.insert)(parsed, extensions);
         }
+        #[cfg(feature = "tenants")]
+        if let Some(value) = token.tenant() {
+            value.insert_into(extensions);
+        }
         extensions.insert(token.clone());
         extensions.insert(Self { server, basis: Basis::Token { token, satisfied } });
     }
@@ -79,5 +84,18 @@ impl Context {
 
     pub(crate) fn anonymous(server: ResourceServer, extensions: &mut Extensions) {
         extensions.insert(Self { server, basis: Basis::Anonymous });
+    }
+}
+
+impl Basis {
+    /// Removes the value of the tenant, which an outer layer has stored.
+    #[cfg_attr(not(feature = "tenants"), expect(clippy::unused_self, reason = "only tenants have values"))]
+    fn clear_tenant(&self, #[cfg_attr(not(feature = "tenants"), expect(unused))] extensions: &mut Extensions) {
+        #[cfg(feature = "tenants")]
+        if let Self::Token { token, .. } = self
+            && let Some(value) = token.tenant()
+        {
+            value.remove_from(extensions);
+        }
     }
 }

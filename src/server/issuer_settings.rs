@@ -8,7 +8,7 @@ use crate::issuer::ConfigError;
 use crate::keys::{KeyStore, PendingLookups};
 use crate::revocation::Revocations;
 use crate::token::SubjectClaim;
-use crate::validation::{Bindings, Format, IssuerGeneration, Method, Policy, Profile, Recipient, TrustedIssuer};
+use crate::validation::{Bindings, Format, Method, Policy, Profile, Recipient, TrustedIssuer};
 
 /// What a server's settings say about each of its issuers. With them an issuer's own settings become the rules for its tokens.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl IssuerSettings {
         if let Some(introspection) = &issuer.introspection {
             return self.introspected(introspection, policy, keys);
         }
-        Ok(TrustedIssuer { generation: IssuerGeneration::next(), policy, method: Method::Jwt(keys) })
+        Ok(TrustedIssuer::new(policy, Method::Jwt(keys)))
     }
 
     fn policy(&self, issuer: &Issuer) -> Policy {

@@ -17,6 +17,11 @@ mod proof_steps;
 mod request_checks;
 pub(crate) mod resource_server;
 mod step;
+#[cfg(not(feature = "tenants"))]
+#[path = "tenant_tokens_off.rs"]
+mod tenant_tokens;
+#[cfg(feature = "tenants")]
+mod tenant_tokens;
 mod validator;
 mod with_request;
 

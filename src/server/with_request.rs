@@ -69,10 +69,12 @@ impl ResourceServer {
             let verdict = match verdict {
                 Ok(token) => {
                     let clock = &**self.0.validator.clock();
+                    let fits = self.check_tenant(&token, request);
+                    steps.extend(self.tenant_step(&token, &fits));
                     let checked = self.0.checks.check(&token, &presented, request, clock).map(drop);
                     let error = checked.as_ref().err();
                     steps.extend(self.0.checks.steps(&token, &presented, request, clock, error));
-                    checked.map(|()| token)
+                    fits.and(checked).map(|()| token)
                 }
                 Err(error) => Err(error),
             };

@@ -114,6 +114,9 @@ pub enum TokenError {
         /// The tenant in the `iss`.
         expected: Excerpt,
     },
+    /// The tenant whose issuer has issued the token is not that of the request (feature `tenants`).
+    #[error("the tenant does not fit the request")]
+    TenantMismatch,
     /// The `sub` is not one of the allowed subjects. It is not shown, because it may be a person's.
     #[error("the subject is not one of the allowed subjects")]
     Subject,
@@ -226,6 +229,7 @@ impl TokenError {
             Self::Audience { .. } => "audience",
             Self::Client { .. } => "client",
             Self::Tenant { .. } => "tenant",
+            Self::TenantMismatch => "tenant_mismatch",
             Self::Subject => "subject",
             Self::Caller { .. } => "caller",
             Self::UserFlow { .. } => "user_flow",

@@ -11,10 +11,14 @@ use super::outcome::Outcome;
 use super::policy::Policy;
 use super::rules::check_validity;
 use super::server_context::ServerContext;
+#[cfg(feature = "tenants")]
+use super::tenancy::{Standing, Tenancy};
 use super::token_error::TokenError;
 use super::unverified_token::UnverifiedToken;
 use crate::clock::Moment;
 use crate::keys::KeyStore;
+#[cfg(feature = "tenants")]
+use crate::token::TenantValue;
 use crate::token::Validity;
 
 /// One issuer that a server trusts: the rules for its tokens, and how they are validated. No rule or key of one issuer is used
@@ -23,6 +27,9 @@ pub(crate) struct TrustedIssuer {
     pub(crate) generation: IssuerGeneration,
     pub(crate) policy: Policy,
     pub(crate) method: Method,
+    /// `None` for an issuer that the server was built with.
+    #[cfg(feature = "tenants")]
+    pub(crate) tenancy: Option<Tenancy>,
 }
 
 /// How the tokens of an issuer are validated.
@@ -49,6 +56,38 @@ impl IssuerGeneration {
 }
 
 impl TrustedIssuer {
+    pub(crate) fn new(policy: Policy, method: Method) -> Self {
+        Self {
+            generation: IssuerGeneration::next(),
+            policy,
+            method,
+            #[cfg(feature = "tenants")]
+            tenancy: None,
+        }
+    }
+
+    /// The same issuer as a tenant, of whom no token was accepted yet.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn into_tenant(self, value: Option<TenantValue>, now: Instant) -> Self {
+        let method = match self.method {
+            Method::Jwt(keys) => Method::Jwt(keys.of_tenant()),
+            #[cfg(feature = "introspection")]
+            other @ Method::Introspection(..) => other,
+        };
+        Self { method, tenancy: Some(Tenancy::new(value, now)), ..self }
+    }
+
+    /// The tenant has left the table: its keys are refreshed no more.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn end_tenancy(&self) {
+        if let Some(tenancy) = &self.tenancy {
+            tenancy.set_standing(Standing::Ended);
+        }
+        if let Some(keys) = self.keys() {
+            keys.end();
+        }
+    }
+
     /// The keys of the issuer, if it signs its tokens or its answers.
     #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "then all are JWTs"))]
     pub(crate) fn keys(&self) -> Option<&KeyStore> {
@@ -78,11 +117,31 @@ impl TrustedIssuer {
     ) -> Result<Outcome, TokenError> {
         let token = token.check(&self.policy, now.wall.into())?;
         match &self.method {
-            Method::Jwt(keys) => jwt::validate(token, keys, self.policy.leeway, arrived, now, server),
+            Method::Jwt(keys) => {
+                let outcome = jwt::validate(token, keys, self.policy.leeway, arrived, now, server)?;
+                Ok(self.with_value(outcome))
+            }
             // A JWT of this issuer is introspected like its other tokens. It does not come here.
             #[cfg(feature = "introspection")]
             Method::Introspection(..) => Err(TokenError::Inactive),
         }
+    }
+
+    /// The outcome, whose token has the value of the tenant.
+    #[cfg(feature = "tenants")]
+    fn with_value(&self, outcome: Outcome) -> Outcome {
+        match (outcome, &self.tenancy) {
+            (Outcome::Accepted(token, evidence), Some(tenancy)) => {
+                Outcome::Accepted(token.of_tenant(tenancy.value()), evidence)
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    #[cfg(not(feature = "tenants"))]
+    #[expect(clippy::unused_self, reason = "only tenants have values")]
+    fn with_value(&self, outcome: Outcome) -> Outcome {
+        outcome
     }
 
     /// Checks what may have changed for a token that was accepted before: its times and its evidence. `None` if the evidence no
