@@ -58,6 +58,7 @@ mod runtimes;
 mod scope_hierarchy;
 mod sources;
 mod stampede;
+mod tenants;
 mod token_cache;
 mod token_only_from;
 mod token_sources;

@@ -84,8 +84,11 @@ impl KeyStore {
     }
 
     /// The same store for one of many tenants. It is not shared yet.
+    ///
+    /// Strangers can have tenants loaded by naming them. So that each costs one fetch, no token causes another one at once.
     #[cfg(feature = "tenants")]
     pub(crate) fn of_tenant(mut self) -> Self {
+        self.0.state().schedule.spend(self.0.now());
         if let Some(keys) = Arc::get_mut(&mut self.0) {
             keys.is_of_tenant = true;
         }

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 
 use crate::Issuer;
 use crate::token::TenantValue;
@@ -25,8 +24,8 @@ impl ResolvedTenant {
     ///
     /// Default: none.
     #[must_use]
-    pub fn value<T: Send + Sync + 'static>(self, value: impl Into<Arc<T>>) -> Self {
-        Self { value: Some(TenantValue::new(value.into())), ..self }
+    pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
+        Self { value: Some(TenantValue::new(value)), ..self }
     }
 }
 

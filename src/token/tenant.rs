@@ -43,9 +43,9 @@ pub(crate) struct TenantValue {
 }
 
 impl TenantValue {
-    pub(crate) fn new<T: Send + Sync + 'static>(value: Arc<T>) -> Self {
+    pub(crate) fn new<T: Send + Sync + 'static>(value: T) -> Self {
         Self {
-            value,
+            value: Arc::new(value),
             insert: |value, extensions| {
                 if let Some(tenant) = value.tenant::<T>() {
                     extensions.insert(tenant);
