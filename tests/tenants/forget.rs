@@ -102,6 +102,8 @@ async fn a_request_that_waits_for_a_new_key_of_a_forgotten_tenant_is_refused() {
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(source.fetches(), 2);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((source.fetches(), waiting.is_finished()), (2, false));
     rig.tenants().forget(&iss(0));
     tokio::time::sleep(INSTANT).await;
     assert!(waiting.is_finished(), "it need not wait for the fetch");
