@@ -14,6 +14,7 @@ mod discovery;
 mod end_with_token;
 mod example_me;
 mod example_me_revocation;
+mod example_me_tenants;
 mod example_process;
 mod explanation;
 mod extractors;
