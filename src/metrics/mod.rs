@@ -8,7 +8,7 @@
 //! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::VerifyError::reason), also of its DPoP proof, or `undecided` because the issuer's keys were unavailable |
 //! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
 //! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`); a `hit` is also an opaque token whose answer is known |
-//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
+//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure`. All [tenants](crate::manual::tenants) together are one issuer, [`tenants`](TENANTS) |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
 //! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |

@@ -206,7 +206,7 @@ impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `malformed_claim`, `bound`,
-    /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
+    /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `tenant_mismatch`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
     /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature`, `claims`, `inactive`, `revoked` or `lives_too_long`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
