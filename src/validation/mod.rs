@@ -25,6 +25,7 @@ mod tenancy;
 mod token_error;
 mod trusted_issuer;
 mod unverified_token;
+mod validate;
 mod verify_error;
 
 pub use cache::{TokenCache, TokenCacheStatus};

@@ -1,25 +1,17 @@
 #[cfg(feature = "introspection")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "tenants")]
 use std::time::Instant;
 
-use super::evidence::Evidence;
 #[cfg(feature = "introspection")]
 use super::introspection::Introspector;
-use super::jwt;
-use super::outcome::Outcome;
 use super::policy::Policy;
-use super::rules::check_validity;
-use super::server_context::ServerContext;
 #[cfg(feature = "tenants")]
 use super::tenancy::{Standing, Tenancy};
-use super::token_error::TokenError;
-use super::unverified_token::UnverifiedToken;
-use crate::clock::Moment;
 use crate::keys::KeyStore;
 #[cfg(feature = "tenants")]
 use crate::token::TenantValue;
-use crate::token::Validity;
 
 /// One issuer that a server trusts: the rules for its tokens, and how they are validated. No rule or key of one issuer is used
 /// for another's tokens.
@@ -104,65 +96,6 @@ impl TrustedIssuer {
         match &self.method {
             Method::Jwt(_) => None,
             Method::Introspection(introspector, _) => Some(introspector),
-        }
-    }
-
-    /// Validates a token that names this issuer and arrived at `arrived`.
-    pub(crate) fn validate(
-        &self,
-        token: UnverifiedToken<'_>,
-        arrived: Instant,
-        now: Moment,
-        server: &ServerContext,
-    ) -> Result<Outcome, TokenError> {
-        let token = token.check(&self.policy, now.wall.into())?;
-        match &self.method {
-            Method::Jwt(keys) => {
-                let outcome = jwt::validate(token, keys, self.policy.leeway, arrived, now, server)?;
-                Ok(self.with_value(outcome))
-            }
-            // A JWT of this issuer is introspected like its other tokens. It does not come here.
-            #[cfg(feature = "introspection")]
-            Method::Introspection(..) => Err(TokenError::Inactive),
-        }
-    }
-
-    /// The outcome, whose token has the value of the tenant.
-    #[cfg(feature = "tenants")]
-    fn with_value(&self, outcome: Outcome) -> Outcome {
-        match (outcome, &self.tenancy) {
-            (Outcome::Accepted(token, evidence), Some(tenancy)) => {
-                Outcome::Accepted(token.of_tenant(tenancy.value()), evidence)
-            }
-            (outcome, _) => outcome,
-        }
-    }
-
-    #[cfg(not(feature = "tenants"))]
-    #[expect(clippy::unused_self, reason = "only tenants have values")]
-    fn with_value(&self, outcome: Outcome) -> Outcome {
-        outcome
-    }
-
-    /// Checks what may have changed for a token that was accepted before: its times and its evidence. `None` if the evidence no
-    /// longer proves the token, so that it has to be validated anew.
-    pub(crate) fn revalidate(
-        &self,
-        validity: &Validity,
-        evidence: Evidence,
-        now: Moment,
-    ) -> Option<Result<(), TokenError>> {
-        let checked = check_validity(validity, self.policy.leeway, now.wall.into());
-        // In the order of a new validation: a token that has expired is bad, whatever its key.
-        if checked.is_err() || self.still_proves(evidence, now) { Some(checked) } else { None }
-    }
-
-    fn still_proves(&self, evidence: Evidence, now: Moment) -> bool {
-        match (&self.method, evidence) {
-            (Method::Jwt(keys), Evidence::Key(key)) => keys.still_holds(key, now),
-            // Answers are not in the cache of verified tokens.
-            #[cfg(feature = "introspection")]
-            _ => false,
         }
     }
 }
