@@ -1,6 +1,9 @@
 //! Tenants that are removed and added while the server runs.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -204,4 +207,58 @@ async fn what_cannot_be_a_tenant_is_not_added() {
     let domain = Issuer::spiffe("example.org", keys()).unwrap();
     assert!(matches!(add(domain), TenantError::NoSingleIdentifier { .. }));
     assert_eq!(rig.use_tenant(0).await, 200, "the table is as before");
+}
+
+/// Without a key that is new, nothing but the settings tells that a remembered token has to be validated again.
+#[tokio::test]
+async fn the_settings_of_what_is_added_count_also_if_the_keys_are_the_same_fixed_ones() {
+    let rig = Rig::new(0);
+    let fixed = keys(&rig.signer);
+    let add = |audience: &str| {
+        let issuer = Issuer::keys(&iss(0), fixed.clone()).unwrap().allow_audience(audience);
+        rig.tenants().add(issuer).unwrap();
+    };
+    let token = rig.token(&iss(0)).sign();
+    add(crate::harness::AUDIENCE);
+    for _ in 0..3 {
+        assert_eq!(rig.status(&token).await, 200);
+    }
+    assert!(rig.api.token_cache_status().unwrap().hits > 0);
+    add("https://other.example.test");
+    assert_eq!(rig.status(&token).await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_in_probation_is_forgotten_too() {
+    let rig = Rig::new(1);
+    assert_eq!(rig.status(&rig.forged(&iss(0))).await, 401);
+    assert!(rig.tenants().status(&iss(0)).is_some());
+    rig.tenants().forget(&iss(0));
+    assert_eq!(rig.tenants().status(&iss(0)), None);
+    assert_eq!(rig.use_tenant(0).await, 401);
+}
+
+/// It may leave the table within the five seconds for which there was no such tenant.
+#[tokio::test(start_paused = true)]
+async fn what_is_added_is_known_also_after_it_has_left_the_table() {
+    let rig = Rig::with(1, |settings| settings.max_tenants(1), |builder| builder);
+    assert_eq!(rig.use_tenant(1).await, 401);
+    rig.insert(1);
+    rig.tenants().add(rig.database.get(&iss(1)).unwrap()).unwrap();
+    assert_eq!(rig.use_tenant(0).await, 200);
+    assert_eq!(rig.active(), [iss(0)]);
+    assert_eq!(rig.use_tenant(1).await, 200);
+}
+
+/// The tenant is loaded, and the request is about to go on.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_forgotten_in_the_moment_in_which_it_is_loaded_is_refused() {
+    let rig = Rig::new(1);
+    let mut waiting = pin!(rig.use_tenant(0));
+    assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
+    tokio::time::sleep(INSTANT).await;
+    assert!(rig.tenants().status(&iss(0)).is_some());
+    rig.tenants().forget(&iss(0));
+    assert_eq!(waiting.await, 401);
+    assert_eq!(rig.tenants().list(), []);
 }
