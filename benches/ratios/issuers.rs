@@ -33,11 +33,14 @@ pub(crate) fn issuers(issuer: &TestIssuer) {
         (0..count).for_each(|number| api.tenants().unwrap().add(trusted(number)).unwrap());
         api
     };
+    // The tokens are of so many of them. Where they are of all, the rules and keys of each are in no cache of the processor either.
     let rows = [
         ("1", pinned(1), 1),
-        ("10,000", pinned(MANY), MANY),
+        ("10,000, tokens of one", pinned(MANY), 1),
+        ("10,000, tokens of all", pinned(MANY), MANY),
         ("1 tenant", tenants(1), 1),
-        ("10,000 tenants", tenants(MANY), MANY),
+        ("10,000 tenants, tokens of one", tenants(MANY), 1),
+        ("10,000 tenants, tokens of all", tenants(MANY), MANY),
     ];
     let sign = |count: usize, expired: bool| -> Vec<String> {
         let token = |number: usize| {
@@ -48,7 +51,7 @@ pub(crate) fn issuers(issuer: &TestIssuer) {
         tokens.map(|it| if expired { it.expired_for(Duration::from_secs(600)).sign() } else { it.sign() }).collect()
     };
     let tokens = [1, MANY].map(|count| (count, sign(count, true), sign(count, false)));
-    let mut random: Vec<_> = (0..8).map(fastrand::Rng::with_seed).collect();
+    let mut random: Vec<_> = (0..12).map(fastrand::Rng::with_seed).collect();
     let mut random = random.iter_mut();
     let mut cases = Cases::default();
     for (name, api, count) in &rows {

@@ -45,6 +45,11 @@ impl IssuerGeneration {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// How many were given from `first` to this one; `None` if this one is older.
+    pub(crate) fn since(self, first: Self) -> Option<usize> {
+        self.0.checked_sub(first.0).and_then(|since| usize::try_from(since).ok())
+    }
 }
 
 impl TrustedIssuer {
