@@ -69,7 +69,7 @@ async fn no_iss_leads_out_of_the_pattern() {
         format!("{origin}/@{other}"),
         // Ports and hosts.
         format!("http://{other}/acme"),
-        format!("http://127.0.0.1/acme"),
+        "http://127.0.0.1/acme".to_owned(),
         format!("http://127.0.0.1:0{port}/acme"),
         format!("http://127.1:{port}/acme"),
         format!("http://0x7f000001:{port}/acme"),
