@@ -75,6 +75,8 @@
 //! | has a bad token, of any kind | 401 `invalid_token`, always with the same description |
 //! | has a credential that the layer [ignores](layer::ProtectLayer::ignore_tokens), such as an API key of the application | the inner service without a token, if an [extension](Require::or_extension) of the request satisfies the requirement of the layer; otherwise as for a bad token |
 //! | has a valid token that is bound to a key, and no good [DPoP](dpop::Dpop) proof | 401 `invalid_dpop_proof`, or `use_dpop_nonce` with a nonce (RFC 9449) |
+//! | has a valid token that is bound to a [client certificate](certificate::ClientCertificates), and comes without it | 401 `invalid_token`, as a bad token (RFC 8705) |
+//! | has two lines of the header that names the client certificate | 400 `invalid_request` |
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) more strongly or again for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
@@ -98,7 +100,8 @@
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
 //!    [preset](Issuer#presets). What it says of [scopes](AccessToken::scope), [delegation](AccessToken::actor) and
 //!    [fine grants](AccessToken::authorization_details) is well formed.
-//! 4. It is not bound to a key (`cnf`). With [DPoP](dpop::Dpop) it may be bound by `jkt`, and each request then has a proof by that key.
+//! 4. It is not bound to a key (`cnf`). With [DPoP](dpop::Dpop) it may be bound by `jkt`, and each request then has a proof by that key. With
+//!    [client certificates](certificate::ClientCertificates) it may be bound by `x5t#S256`, and each request then has that certificate.
 //! 5. It has a `sub`, or a client [that stands in for it](Issuer::client_as_subject), and its `aud` names this server. If the issuer [identifies tokens by client](Issuer::identify_by_client),
 //!    the token names a client, and `aud` may be absent.
 //! 6. `exp` is present and has not passed, and `nbf` and `iat` are not in the future, with a leeway of 30 seconds.
@@ -138,7 +141,7 @@
 //! | `jsonwebtoken` | a conversion from the `JwkSet` of the crate `jsonwebtoken`, version 12, to a [`JwkSet`](jose::JwkSet); it enables no cryptography of that crate |
 //! | `mcp` | [`mcp`]: requirements for each tool and method of a server of the Model Context Protocol |
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
-//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables. Without `http-client` every issuer in it needs a `jwks_file` |
+//! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables; [`config::watch`](config::watch()) follows the file while the server runs. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `shared-signals` | [`feeds::SharedSignals`]: revocations by the security events of a transmitter |
 //! | `tenants` | [`tenants`]: issuers that are known at run time, such as [one for each customer](manual::tenants) |
 //! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |
@@ -171,6 +174,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "metrics/off.rs"]
 mod metrics;
+mod placeholder;
 pub mod redact;
 pub mod rejection;
 pub mod require;
@@ -184,6 +188,7 @@ pub mod testing;
 pub mod token;
 pub mod validation;
 
+pub use binding::certificate;
 pub use binding::dpop;
 pub use issuer::issuer::Issuer;
 pub use rejection::rejection::Rejection;

@@ -39,11 +39,14 @@ use crate::token::OFFLINE_ACCESS;
 /// RFC 9728 §3.1.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
+const CERTIFICATE_BOUND: &str = "tls_client_certificate_bound_access_tokens";
+
 /// The parameters of the metadata document that do not follow from the server's configuration.
 ///
 /// By default the document has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
 /// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`. A server [with DPoP](crate::server::Builder::dpop)
-/// has `dpop_signing_alg_values_supported` too, and `dpop_bound_access_tokens_required` if it requires bound tokens.
+/// has `dpop_signing_alg_values_supported` too, and `dpop_bound_access_tokens_required` if it requires bound tokens. One
+/// with [client certificates](crate::server::Builder::client_certificates) has `tls_client_certificate_bound_access_tokens`.
 #[derive(Clone, Debug, Default)]
 #[must_use = "give it to the builder of a server with `metadata`"]
 pub struct Metadata {
@@ -128,6 +131,12 @@ impl Metadata {
         self
     }
 
+    /// The parameter about client certificates (RFC 9728 §2, RFC 8705 §3.3), unless the application has set it.
+    pub(crate) fn of_certificates(mut self) -> Self {
+        self.parameters.entry(CERTIFICATE_BOUND).or_insert_with(|| true.into());
+        self
+    }
+
     /// The values of `scopes_supported` that are not one scope token (RFC 6749 §3.3) or not a scope of a resource, with their
     /// positions.
     pub(crate) fn invalid_scopes(&self) -> impl Iterator<Item = (usize, &str)> {
@@ -144,6 +153,11 @@ impl Metadata {
     /// Whether it says that tokens need not be bound to a key.
     pub(crate) fn denies_dpop(&self) -> bool {
         self.parameters.get("dpop_bound_access_tokens_required").and_then(Value::as_bool) == Some(false)
+    }
+
+    /// Whether it says that tokens cannot be bound to a client certificate.
+    pub(crate) fn denies_certificates(&self) -> bool {
+        self.parameters.get(CERTIFICATE_BOUND).and_then(Value::as_bool) == Some(false)
     }
 
     /// The positions of `none` among the algorithms of a parameter, where RFC 9728 §2 forbids it.

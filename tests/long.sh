@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The long runs, from a random seed that is printed: every combination of features, ten times as many properties, a million junk
-# proofs, then each fuzz target and the soak program for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
+# proofs, 200,000 revocations while Redis is killed and started again, then each fuzz target and the soak program for some seconds (600
+# by default). `SEED=… tests/long.sh` starts there again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +17,7 @@ export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTES
 cargo test --locked --all-features --lib
 cargo test --locked --all-features --test promises -- properties:: configuration::
 JUNK_PROOFS=1000000 cargo test --locked --all-features --test promises -- rfc9449_dpop::floods
+REVOCATIONS=200000 cargo test --locked -p tower-bearer-redis --test promises -- redis_is_killed_and_started_again
 
 SEED=$seed ./fuzz/run.sh "$seconds"
 cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"

@@ -10,6 +10,7 @@ pub mod authorization;
 pub mod challenge;
 pub mod claims;
 pub mod differential;
+pub mod events;
 pub mod json;
 pub mod jwks;
 pub mod lines;
@@ -45,11 +46,12 @@ mod redact;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("authorization", authorization::run),
     ("challenge", challenge::run),
     ("claims", claims::run),
     ("differential", differential::run),
+    ("events", events::run),
     ("jwks", jwks::run),
     ("metadata", metadata::run),
     ("operations", operations::run),

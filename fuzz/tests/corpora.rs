@@ -40,6 +40,11 @@ fn jwks() {
 }
 
 #[test]
+fn events() {
+    try_target("events");
+}
+
+#[test]
 fn metadata() {
     try_target("metadata");
 }

@@ -23,9 +23,14 @@ impl Namespace {
         Err(ConnectErrorKind::Namespace { found, length: text.len(), max: MAX_LENGTH })
     }
 
+    /// The only key of a kind of data.
+    pub(crate) fn key(&self, kind: &str) -> Vec<u8> {
+        [b"tower-bearer:", self.0.as_bytes(), b":", kind.as_bytes()].concat()
+    }
+
     /// The key for an entry of a kind of data.
-    pub(crate) fn key(&self, kind: &str, entry: &[u8]) -> Vec<u8> {
-        [b"tower-bearer:", self.0.as_bytes(), b":", kind.as_bytes(), b":", entry].concat()
+    pub(crate) fn entry_key(&self, kind: &str, entry: &[u8]) -> Vec<u8> {
+        [&self.key(kind)[..], b":", entry].concat()
     }
 }
 
@@ -61,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_key_is_the_namespace_the_kind_and_the_bytes() {
-        let key = Namespace::new("orders").unwrap().key("dpop", &[0, 255]);
-        assert_eq!(key, b"tower-bearer:orders:dpop:\x00\xff");
+        let orders = Namespace::new("orders").unwrap();
+        assert_eq!(orders.key("revocations"), b"tower-bearer:orders:revocations");
+        assert_eq!(orders.entry_key("dpop", &[0, 255]), b"tower-bearer:orders:dpop:\x00\xff");
     }
 }

@@ -6,14 +6,10 @@ use redis::{Cmd, Value, cmd};
 use tower_bearer::dpop::{Freshness, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
-use crate::connection::{Link, Server};
-use crate::memory_policy::MemoryPolicyCheck;
+use crate::connection::{Link, Server, kind_of};
+use crate::memory_policy::{Forgotten, MemoryPolicyCheck};
 use crate::namespace::Namespace;
-
-const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(500);
-const MIN_TIME_LIMIT: Duration = Duration::from_millis(10);
-/// A server waits no longer for a store.
-const MAX_TIME_LIMIT: Duration = Duration::from_secs(5);
+use crate::time_limit::TimeLimit;
 
 /// A store of used DPoP proofs in Redis or Valkey, which the servers of a fleet share (RFC 9449 §11.1).
 ///
@@ -52,7 +48,7 @@ const MAX_TIME_LIMIT: Duration = Duration::from_secs(5);
 #[must_use]
 pub struct RedisReplayStore {
     shared: Arc<Shared>,
-    time_limit: Duration,
+    time_limit: TimeLimit,
 }
 
 struct Shared {
@@ -98,15 +94,15 @@ impl RedisReplayStore {
     ///
     /// A value below 10 ms counts as 10 ms, and one above 5 s as 5 s: the server waits no longer for a store.
     pub fn time_limit(self, limit: Duration) -> Self {
-        Self { time_limit: limit.clamp(MIN_TIME_LIMIT, MAX_TIME_LIMIT), ..self }
+        Self { time_limit: TimeLimit::new(limit), ..self }
     }
 
     fn new(server: redis::RedisResult<Server>, namespace: &str) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(namespace)?;
         let link = Link::new(server.map_err(ConnectErrorKind::Url)?);
         link.connect_in_background();
-        let shared = Shared { link, namespace, memory_policy: MemoryPolicyCheck::default() };
-        Ok(Self { shared: Arc::new(shared), time_limit: DEFAULT_TIME_LIMIT })
+        let shared = Shared { link, namespace, memory_policy: MemoryPolicyCheck::new(Forgotten::Proofs) };
+        Ok(Self { shared: Arc::new(shared), time_limit: TimeLimit::default() })
     }
 
     fn command(&self, entry: &ReplayEntry) -> Cmd {
@@ -114,7 +110,7 @@ impl RedisReplayStore {
         let milliseconds = entry.keep_for.as_nanos().div_ceil(1_000_000).max(1);
         let mut command = cmd("SET");
         command
-            .arg(self.shared.namespace.key("dpop", entry.key.as_bytes()))
+            .arg(self.shared.namespace.entry_key("dpop", entry.key.as_bytes()))
             // Redis keeps small numbers without allocating anything for them.
             .arg(1)
             .arg("NX")
@@ -128,14 +124,16 @@ impl RedisReplayStore {
 impl ReplayStore for RedisReplayStore {
     fn insert(&self, entry: ReplayEntry) -> ReplayAnswer {
         let command = self.command(&entry);
-        let (shared, limit) = (Arc::clone(&self.shared), self.time_limit);
+        let (shared, limit) = (Arc::clone(&self.shared), self.time_limit.get());
         ReplayAnswer::later(async move {
             let reply = shared.link.send(&command, limit).await.map_err(ReplayStoreError::new)?;
             shared.memory_policy.start(&shared.link);
             match reply {
                 Value::Okay => Ok(Freshness::Fresh),
                 Value::Nil => Ok(Freshness::Replayed),
-                other => Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind(&other)))),
+                other => {
+                    Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind_of(&other))))
+                }
             }
         })
     }
@@ -146,18 +144,7 @@ impl fmt::Debug for RedisReplayStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisReplayStore")
             .field("namespace", &self.shared.namespace)
-            .field("time_limit", &self.time_limit)
+            .field("time_limit", &self.time_limit.get())
             .finish_non_exhaustive()
-    }
-}
-
-/// What kind of reply it is. Its content may be anything.
-fn kind(reply: &Value) -> &'static str {
-    match reply {
-        Value::SimpleString(_) | Value::BulkString(_) | Value::VerbatimString { .. } => "a text",
-        Value::Int(_) | Value::Double(_) => "a number",
-        Value::Boolean(_) => "a boolean",
-        Value::Array(_) | Value::Set(_) | Value::Map(_) => "a list",
-        _ => "another reply",
     }
 }

@@ -1,10 +1,14 @@
-//! The store in a cluster of two nodes.
+//! The stores in a cluster of two nodes.
+
+use std::time::{Duration, Instant};
 
 use redis::Value;
+use tower_bearer::clock::SystemClock;
 use tower_bearer::dpop::Freshness;
-use tower_bearer_redis::RedisReplayStore;
+use tower_bearer::revocation::Revocations;
+use tower_bearer_redis::{RedisReplayStore, RedisRevocations};
 
-use crate::harness::{RedisServer, chain, free_port, insert, key, until};
+use crate::harness::{Fleet, RedisServer, TOKEN_LIFE, chain, free_port, insert, key, until, until_async};
 
 const SLOTS: u32 = 16384;
 
@@ -45,10 +49,19 @@ impl Cluster {
         RedisReplayStore::connect_cluster(urls.iter().map(String::as_str), "test").unwrap()
     }
 
+    fn revocations(&self) -> Revocations {
+        let urls = self.0.each_ref().map(RedisServer::url);
+        let store = RedisRevocations::connect_cluster(urls.iter().map(String::as_str), "test").unwrap();
+        Revocations::new(TOKEN_LIFE).share(store)
+    }
+
     /// The slot of a proof.
     fn slot(&self, jti: &str) -> u32 {
-        let key = [b"tower-bearer:test:dpop:", &key(jti).as_bytes()[..]].concat();
-        self.0[0].ask(&[b"CLUSTER", b"KEYSLOT", &key])
+        self.slot_of(&[b"tower-bearer:test:dpop:", &key(jti).as_bytes()[..]].concat())
+    }
+
+    fn slot_of(&self, key: &[u8]) -> u32 {
+        self.0[0].ask(&[b"CLUSTER", b"KEYSLOT", key])
     }
 }
 
@@ -106,4 +119,89 @@ fn a_cluster_has_a_url() {
     assert!(RedisReplayStore::connect_cluster(none, "test").is_err());
     assert!(RedisReplayStore::connect_cluster(["redis://127.0.0.1", "no url"], "test").is_err());
     assert!(RedisReplayStore::connect_cluster(["redis://127.0.0.1"], "a:b").is_err());
+}
+
+/// A read that waits at one node waits for as long as at a single server, and what comes meanwhile comes at once.
+#[tokio::test]
+async fn revocations_are_shared_and_a_slot_that_moves_loses_none() {
+    let cluster = Cluster::start().await;
+    let [first, second] = &cluster.0;
+    // Its issuer is what is needed of it.
+    let fleet = Fleet::with(RedisServer::stopped(&[]));
+    let [one, other] = [(); 2].map(|()| fleet.node_with(cluster.revocations(), SystemClock));
+    for node in [&one, &other] {
+        node.ready().await;
+    }
+    for sid in 0..100 {
+        let revoked = Instant::now();
+        one.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
+        other.until_len(sid + 1).await;
+        assert!(revoked.elapsed() < Duration::from_millis(500), "{:?}", revoked.elapsed());
+    }
+    for _ in 0..2 {
+        let idle = Instant::now();
+        other.until_heard().await;
+        assert!(idle.elapsed() < Duration::from_millis(1500), "{:?}", idle.elapsed());
+    }
+    let stream = b"tower-bearer:test:revocations";
+    let slot = cluster.slot_of(stream);
+    let (owner, receiver) = if slot < SLOTS / 2 { (first, second) } else { (second, first) };
+    let [owner_id, receiver_id] = [owner, receiver].map(|node| node.tell::<String>("CLUSTER MYID"));
+    let _: Value = receiver.tell(&format!("CLUSTER SETSLOT {slot} IMPORTING {owner_id}"));
+    let _: Value = owner.tell(&format!("CLUSTER SETSLOT {slot} MIGRATING {receiver_id}"));
+    let port = receiver.port();
+    let _: Value = owner.tell(&format!("MIGRATE 127.0.0.1 {port} tower-bearer:test:revocations 0 5000"));
+    for node in [receiver, owner] {
+        let _: Value = node.tell(&format!("CLUSTER SETSLOT {slot} NODE {receiver_id}"));
+    }
+    let session = fleet.session("moved");
+    until_async("it can be appended again", async || one.revocations.revoke(&session).await.is_ok()).await;
+    for node in [&one, &other] {
+        node.until_len(101).await;
+        node.until_heard().await;
+    }
+    let started = fleet.node_with(cluster.revocations(), SystemClock);
+    started.ready().await;
+    assert_eq!(started.revocations.len(), 101);
+    drop((one, other, started));
+    for node in [first, second] {
+        until("the connections are closed", || node.clients() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_of_the_cluster_that_is_gone_is_found_again() {
+    let mut cluster = Cluster::start().await;
+    let fleet = Fleet::with(RedisServer::stopped(&[]));
+    let [one, other] = [(); 2].map(|()| fleet.node_with(cluster.revocations(), SystemClock));
+    for node in [&one, &other] {
+        node.ready().await;
+    }
+    for sid in 0..10 {
+        one.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
+    }
+    other.until_len(10).await;
+    let owner = usize::from(cluster.slot_of(b"tower-bearer:test:revocations") >= SLOTS / 2);
+    cluster.0[owner].kill();
+    one.revocations.revoke(&fleet.session("10")).await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let heard = other.status().last_heard();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(other.status().last_heard(), heard);
+    // It knows its part of the cluster, and its data is gone.
+    assert!(cluster.0[owner].run());
+    until_async("it can be appended again", async || one.revocations.revoke(&fleet.session("10")).await.is_ok()).await;
+    other.until_len(11).await;
+    until("what was lost is there again", || {
+        cluster.0[owner].tell::<usize>("XLEN tower-bearer:test:revocations") == 11
+    })
+    .await;
+}
+
+#[test]
+fn a_cluster_of_revocations_has_a_url() {
+    let none: [&str; 0] = [];
+    assert!(RedisRevocations::connect_cluster(none, "test").is_err());
+    assert!(RedisRevocations::connect_cluster(["redis://127.0.0.1"], "test").is_ok());
+    assert!(RedisRevocations::connect_cluster(["redis://127.0.0.1"], "a:b").is_err());
 }

@@ -1,4 +1,4 @@
-//! What the store promises, with a `redis-server` that each test starts for itself.
+//! What the stores promise, with a `redis-server` that each test starts for itself.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
@@ -7,6 +7,7 @@ mod cluster;
 mod harness;
 mod outages;
 mod refusals;
+mod revocations;
 mod servers;
 mod settings;
 #[cfg(feature = "tls")]

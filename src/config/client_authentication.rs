@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use super::algorithms;
 use super::reader::{Node, Reader, Table};
 use super::stand_in;
-use super::tree::Tree;
 use crate::introspection::{ClientAuthentication, PrivateKey, Secret};
 use crate::server::ConfigError;
 
@@ -123,30 +122,21 @@ fn credential(reader: &mut Reader, table: &mut Table) -> Option<Credential> {
     })
 }
 
-/// The text. A problem does not show it, because it may be a secret.
-fn secret_text<'t>(reader: &mut Reader, node: &Node<'t>) -> Option<&'t str> {
-    if let Tree::String(text) | Tree::Variable(text) = node.tree {
-        return Some(text);
-    }
-    reader.expect_secret(node, "a string");
-    None
-}
-
 fn secret_of_text(reader: &mut Reader, node: &Node) -> Option<Secret> {
-    let text = secret_text(reader, node)?;
+    let text = reader.secret(node)?;
     reader.accept(&node.path, Secret::new(text))
 }
 
 /// A problem does not show the path either, because it may be a secret that was meant for `client_secret`.
 fn secret_of_file(reader: &mut Reader, node: &Node) -> Option<Secret> {
-    let path = secret_text(reader, node)?;
+    let path = reader.secret(node)?;
     let secret = Secret::from_file(path);
     reader.accept(&node.path, secret.map_err(|error| error.without_path()))
 }
 
 /// The key of a file, with the settings `key_id` and `algorithm`.
 fn private_key(reader: &mut Reader, node: &Node, [key_id, algorithm]: [Option<Node>; 2]) -> Option<PrivateKey> {
-    let path = secret_text(reader, node)?;
+    let path = reader.secret(node)?;
     let key = text_of(path).map_err(|error| format!("expected a file that can be read: {error}"));
     let key = reader.accept(&node.path, key).and_then(|text| {
         let is_jwk = text.trim_ascii_start().starts_with('{');

@@ -106,6 +106,15 @@
 //! | `dpop.required` | `true` or `false`, as for [`required`](crate::dpop::Dpop::required) | `false` |
 //! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::dpop::Dpop::algorithms) | all |
 //! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds), as for [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
+//! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`, as for [`client_certificates`](Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
+//! | `client_certificates.from` | `"connection"`, as for [`from_connection`](crate::certificate::ClientCertificates::from_connection); or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
+//! | `client_certificates.header` | the name of the header, with `"escaped_pem"` | required there |
+//! | `client_certificates.trusted_proxies` | a list of addresses and networks, as for [`TrustedProxies::at`](crate::certificate::TrustedProxies::at); the application inserts the [address of the peer](crate::certificate::PeerAddress) | this or `secret_header` is required with a header |
+//! | `client_certificates.secret_header` | the name of the header with the secret, as for [`TrustedProxies::with_secret`](crate::certificate::TrustedProxies::with_secret) | none |
+//! | `client_certificates.secret` | the secret, of at least 16 characters | this or the next one is required with `secret_header` |
+//! | `client_certificates.secret_file` | a file with the secret | |
+//! | `client_certificates.required` | `true` or `false`, as for [`required`](crate::certificate::ClientCertificates::required) | `false` |
+//! | `client_certificates.required_unless_dpop` | `true` or `false`, as for [the method](crate::certificate::ClientCertificates::required_unless_dpop) | `false` |
 //! | `issuers[].issuer` | the identifier, as for [`discover`](crate::Issuer::discover); with one of the next two, as for [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
@@ -232,6 +241,24 @@
 //! A setting that has no effect beside another one is a problem: `window` where nonces alone decide, or `trusted_proxies` without a
 //! header.
 //!
+//! The table `client_certificates` is about tokens that are bound to a client certificate. `true` takes the certificate that the
+//! application puts into each request. Behind a proxy that ends TLS:
+//!
+//! ```
+//! # use tower_bearer::config::Config;
+//! # let config: Config = toml::from_str(r#"
+//! audience = "https://api.example.com"
+//! issuers = ["https://login.example.com"]
+//!
+//! [client_certificates]
+//! from = "client_cert"                        # or "x_forwarded_client_cert", or "escaped_pem" with a `header`
+//! trusted_proxies = ["10.0.0.0/8"]            # or a `secret_header` with a `secret_file`
+//! required = true                             # default: tokens that are bound to no certificate are accepted too
+//! # "#)?;
+//! # config.build()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Opaque tokens
 //!
 //! An issuer with the table `introspection` is asked about its tokens (RFC 7662), with the feature `introspection`. The table has all
@@ -266,9 +293,10 @@
 //!
 //! # Secrets
 //!
-//! The keys of nonces, client secrets and private keys are the only secrets of a configuration. They come from files, or from variables
-//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made. White space at the ends of a key does not count, and
-//! of a client secret one line break at the end. No problem and no `Debug` form shows a secret or the path of one. A parser of your
+//! The keys of nonces, client secrets, private keys and the secret of a proxy are the only secrets of a configuration. They come from files, or from variables
+//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made, and at each reload of a server that [follows its file](watch()). White
+//! space at the ends of a key or of the secret of a proxy does not count, and of a client secret one line break at the end. No problem and no `Debug`
+//! form shows a secret or the path of one. A parser of your
 //! format may show the line of a syntax error, so prefer files in documents.
 //!
 //! # From the environment
@@ -310,6 +338,38 @@
 //! value. Problems have the path of the setting and the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two variables
 //! whose names differ only in case set the same setting twice, which is a problem.
 //!
+//! # Changes without a restart
+//!
+//! [`watch()`] makes a server that follows its configuration file:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tower-bearer-doc-follow-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let path = folder.join("api.toml");
+//! # std::fs::write(&path, "[api]\naudience = \"https://api.example.com\"\nissuers = [\"https://login.example.com\"]")?;
+//! use tower_bearer::config::{self, Config};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     api: Config, // and the application's own settings
+//! }
+//!
+//! let watched = config::watch(&path, |text| toml::from_str(text).map(|settings: Settings| settings.api)).start()?;
+//! let api = watched.server();
+//! # std::fs::write(&path, "[api]\naudience = \"https://api.example.com\"\nissuers = [\"https://id.example.com\"]")?;
+//!
+//! // Some time later the file names another issuer. It is read every 5 seconds, and now:
+//! let reloaded = watched.reload().await?;
+//! assert_eq!(reloaded.added, ["https://id.example.com"]);
+//! assert_eq!(reloaded.removed, ["https://login.example.com"]);
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(()) }
+//! ```
+//!
+//! A mistake in the file changes nothing, and is told. [`Watch`] says what stays when the configuration is replaced, what counts at once, and what is
+//! code.
+//!
 //! # Problems
 //!
 //! ```
@@ -344,6 +404,7 @@ mod algorithms;
 mod aliases;
 #[cfg(feature = "introspection")]
 mod client_authentication;
+mod client_certificates;
 #[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]
@@ -371,8 +432,10 @@ mod shown;
 mod stand_in;
 mod tree;
 mod variables;
+mod watch;
 
 pub use problems::{Problem, Problems};
+pub use watch::{Reloaded, Watch, WatchError, WatchStatus, Watched, watch};
 
 use std::ffi::OsString;
 use std::fmt;

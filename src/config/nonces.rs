@@ -13,7 +13,7 @@ use crate::jose::decode_base64url;
 /// The lifetimes that [`Nonces::lifetime`] keeps as they are, in seconds.
 const LIFETIME: RangeInclusive<u64> = 10..=3600;
 
-/// The maximum size of a file with a key: many times that of a key, so that a wrong path does not read a log.
+/// The maximum size of a file with a key or a secret: many times that of a key, so that a wrong path does not read a log.
 const MAX_FILE: u64 = 1024;
 
 pub(super) struct NonceSettings {
@@ -125,7 +125,7 @@ fn all(keys: Vec<Option<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
     keys.into_iter().collect()
 }
 
-fn text_of(path: &str) -> io::Result<Vec<u8>> {
+pub(super) fn text_of(path: &str) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let length = File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
     if length as u64 > MAX_FILE {

@@ -64,7 +64,7 @@ fn with_proxies(reader: &mut Reader, table: &mut Table, mut url: PublicUrl) -> P
 }
 
 /// The networks of a list, with a stand-in in the place of each that is none.
-fn networks<'t>(reader: &mut Reader, node: &Node<'t>) -> Vec<&'t str> {
+pub(super) fn networks<'t>(reader: &mut Reader, node: &Node<'t>) -> Vec<&'t str> {
     let texts = reader.strings(node, stand_in::NETWORK);
     if texts.is_empty() {
         reader.accept(&node.path, check_networks(&[]));
@@ -97,7 +97,7 @@ fn target_and_method(reader: &mut Reader, node: &Node) -> Option<(HeaderName, He
     Some((target, method))
 }
 
-fn header(reader: &mut Reader, node: &Node) -> Option<HeaderName> {
+pub(super) fn header(reader: &mut Reader, node: &Node) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(reader.string(node)?.as_bytes());
     if name.is_err() {
         reader.expect(node, "the name of a header");

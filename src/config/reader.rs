@@ -175,6 +175,15 @@ impl Reader {
         Some(elements.into_iter().map(secret).collect())
     }
 
+    /// The string, which may be a secret: a problem does not show it.
+    pub(super) fn secret<'t>(&mut self, node: &Node<'t>) -> Option<&'t str> {
+        if let Tree::String(text) | Tree::Variable(text) = node.tree {
+            return Some(text);
+        }
+        self.expect_secret(node, "a string");
+        None
+    }
+
     /// Refuses a value of the wrong type without showing it, because it may be a secret.
     pub(super) fn expect_secret(&mut self, node: &Node, expected: impl Display) {
         self.refuse(&node.path, format_args!("expected {expected}, found {}", node.tree.kind()));
@@ -219,7 +228,6 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Table<'t> {
-    #[cfg(feature = "http-client")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

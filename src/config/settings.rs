@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::client_certificates;
 use super::dpop;
 use super::issuer;
 use super::metadata;
@@ -50,6 +51,11 @@ pub(super) fn read(reader: &mut Reader, settings: &Tree) -> Builder {
     }
     if let Some(dpop) = table.get("dpop").and_then(|node| dpop::read(reader, &node)) {
         builder = builder.dpop(dpop);
+    }
+    if let Some(node) = table.get("client_certificates")
+        && let Some(certificates) = client_certificates::read(reader, &node)
+    {
+        builder = builder.client_certificates(certificates);
     }
     if let Some(node) = table.get("scope_hierarchy") {
         builder = builder.scope_hierarchy(scope_hierarchy::read(reader, &node));

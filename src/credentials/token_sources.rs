@@ -13,7 +13,6 @@ use super::token_source::TokenSource;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TokenSources {
     authorization: AuthorizationHeader,
-    schemes: Schemes,
     others: Vec<TokenSource>,
 }
 
@@ -46,11 +45,6 @@ impl fmt::Debug for Presented<'_> {
 pub(crate) struct SourceIndex(usize);
 
 impl TokenSources {
-    /// The `Authorization` header, with the schemes that a server knows.
-    pub(crate) fn new(schemes: Schemes) -> Self {
-        Self { schemes, ..Self::default() }
-    }
-
     pub(crate) fn add(&mut self, source: TokenSource) {
         // A place that is named again replaces the earlier rule for it.
         match self.others.iter_mut().find(|known| known.place == source.place) {
@@ -67,7 +61,7 @@ impl TokenSources {
 
     /// Marks whatever may be a token, so that inner layers do not print it. The `Authorization` header is a secret also where it is
     /// the application's own.
-    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
+    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap, schemes: Schemes) {
         match self.authorization {
             // A request with a second line of it is refused.
             AuthorizationHeader::Read => {
@@ -77,7 +71,7 @@ impl TokenSources {
             }
             AuthorizationHeader::Ignored => mark_lines(headers, &AUTHORIZATION),
         }
-        if self.schemes == Schemes::BearerAndDpop {
+        if schemes == Schemes::BearerAndDpop {
             mark_lines(headers, &PROOF);
         }
         for name in self.others.iter().filter_map(TokenSource::header_name) {
@@ -85,10 +79,15 @@ impl TokenSources {
         }
     }
 
-    /// RFC 6750 §2: the token of the request, which must be in one place only.
-    pub(crate) fn find<'r>(&self, request: RequestView<'r>) -> Result<Option<Presented<'r>>, MalformedCredentials> {
+    /// RFC 6750 §2: the token of the request, which must be in one place only. `schemes` are those of the `Authorization` header that hold
+    /// tokens.
+    pub(crate) fn find<'r>(
+        &self,
+        request: RequestView<'r>,
+        schemes: Schemes,
+    ) -> Result<Option<Presented<'r>>, MalformedCredentials> {
         let of_header = match self.authorization {
-            AuthorizationHeader::Read => authorization(request.headers, self.schemes)?,
+            AuthorizationHeader::Read => authorization(request.headers, schemes)?,
             AuthorizationHeader::Ignored => None,
         };
         let mut presented = of_header.map(|(scheme, token)| Presented { scheme, token: token.into(), source: None });

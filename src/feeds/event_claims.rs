@@ -109,7 +109,7 @@ mod tests {
             let latest = latest(NumericDate::from(at(date)));
             assert_eq!(NumericDate::from(latest), NumericDate::from(at(until)));
             // As tokens are compared: in whole seconds.
-            assert_eq!(NumericDate::from(latest).seconds().floor(), 1_796_049_166.0);
+            assert_eq!(NumericDate::from(latest).to_string().split('.').next(), Some("1796049166"));
         }
     }
 }

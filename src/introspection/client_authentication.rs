@@ -9,9 +9,9 @@ use http::HeaderValue;
 use url::form_urlencoded;
 
 use super::assertion::Assertion;
-use super::placeholder::is_placeholder;
 use super::private_key::PrivateKey;
 use super::secret::Secret;
+use crate::placeholder::is_placeholder;
 use crate::redact::Excerpt;
 
 /// How this server authenticates to the introspection endpoint of an authorization server (RFC 7662 §2.1).
@@ -115,6 +115,18 @@ impl ClientAuthentication {
     }
 
     /// Whether the default HTTP client cannot authenticate so, because it has no certificate.
+    /// Whether both name the same client with the same secret or key.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same_method = match (&self.method, &other.method) {
+            (Method::ClientSecretBasic(one), Method::ClientSecretBasic(other))
+            | (Method::ClientSecretPost(one), Method::ClientSecretPost(other)) => one.expose() == other.expose(),
+            (Method::PrivateKeyJwt(one), Method::PrivateKeyJwt(other)) => one.is_like(other),
+            (Method::TlsClientAuth, Method::TlsClientAuth) => true,
+            _ => false,
+        };
+        same_method && self.client_id == other.client_id
+    }
+
     pub(crate) fn needs_own_client(&self) -> bool {
         matches!(self.method, Method::TlsClientAuth)
     }

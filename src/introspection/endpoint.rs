@@ -98,6 +98,17 @@ impl Endpoint {
     }
 
     /// The identifier of the issuer.
+    /// Whether both are asked in the same way. Two clients of the application cannot be compared, so they are not.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let is_default = !self.has_own_client && !other.has_own_client;
+        is_default
+            && self.issuer == other.issuer
+            && self.location.is_like(&other.location)
+            && self.authentication.is_like(&other.authentication)
+            && self.exchange.timeouts() == other.exchange.timeouts()
+            && self.form == other.form
+    }
+
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }

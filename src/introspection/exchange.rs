@@ -58,6 +58,10 @@ impl Exchange {
         Self { timeouts, ..self }
     }
 
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     pub(super) fn time_limit(&self) -> Duration {
         self.timeouts.total()
     }

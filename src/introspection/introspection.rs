@@ -163,6 +163,14 @@ impl Introspection {
         self
     }
 
+    /// Whether both ask in the same way, and treat the answers alike.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let Self { endpoint, lifetime, memory, concurrent_requests, audience, prefixes, answers } = self;
+        endpoint.is_like(&other.endpoint)
+            && (*lifetime, *memory, *concurrent_requests) == (other.lifetime, other.memory, other.concurrent_requests)
+            && (*audience, prefixes, *answers) == (other.audience, &other.prefixes, other.answers)
+    }
+
     /// What is not acceptable about the settings. Prefixes are another matter.
     pub(crate) fn check(&self) -> Vec<InvalidIntrospection> {
         let lifetime =

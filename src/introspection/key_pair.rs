@@ -1,7 +1,7 @@
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents};
-use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
+use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _};
 
 use super::invalid_private_key::InvalidPrivateKey;
 use crate::jose::{Algorithm, Curve, KeyKind};
@@ -53,6 +53,15 @@ impl KeyPair {
     pub(super) fn from_ed25519_components(d: &[u8], x: &[u8]) -> Result<Self, InvalidPrivateKey> {
         let pair = Ed25519KeyPair::from_seed_and_public_key(d, x);
         pair.map(Self::Ed25519).map_err(|_| InvalidPrivateKey::Inconsistent)
+    }
+
+    /// The public half.
+    pub(super) fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Rsa(pair) => pair.public_key().as_ref(),
+            Self::Ec(_, pair) => pair.public_key().as_ref(),
+            Self::Ed25519(pair) => pair.public_key().as_ref(),
+        }
     }
 
     pub(super) fn kind(&self) -> KeyKind {

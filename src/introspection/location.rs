@@ -58,6 +58,16 @@ impl Location {
     }
 
     /// What came of a request to this URL. After two failures in a row the metadata is read again.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Given(one), Self::Given(other)) => one == other,
+            (Self::Discovered(one), Self::Discovered(other)) => {
+                one.url.is_like(&other.url) && one.transport.is_like(&other.transport)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn report(&self, url: &Url, succeeded: bool) {
         match self {
             Self::Discovered(discovery) if succeeded => discovery.url.on_succeeded(url),

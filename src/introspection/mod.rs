@@ -15,7 +15,6 @@ mod invalid_introspection;
 mod invalid_private_key;
 mod key_pair;
 mod location;
-mod placeholder;
 mod private_jwk;
 mod private_key;
 mod retry_after;

@@ -103,6 +103,13 @@ impl PrivateKey {
         Self { key_id: Some(id.into()), ..self }
     }
 
+    /// Whether both are the same key, and sign alike.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.pair.public_key() == other.pair.public_key()
+            && self.algorithm == other.algorithm
+            && self.key_id == other.key_id
+    }
+
     pub(super) fn signing_algorithm(&self) -> Algorithm {
         self.algorithm
     }

@@ -1,10 +1,9 @@
+use crate::placeholder::is_placeholder;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use super::placeholder::is_placeholder;
 
 /// The most bytes that a file with a secret may have: many times a secret, so that a wrong path does not read a log.
 const MAX_FILE: usize = 4096;

@@ -64,6 +64,20 @@ pub enum ConfigError {
         "the metadata says that tokens need not be bound by DPoP, and the server requires it: expected the same in both"
     )]
     MetadataDeniesDpop,
+    /// The metadata says that tokens cannot be bound to client certificates, and the server accepts that.
+    #[error(
+        "the metadata says that tokens cannot be bound to client certificates, and the server accepts such tokens: expected the same in both"
+    )]
+    MetadataDeniesCertificates,
+    /// A header that has another meaning is to hold the client certificate, or the secret of the proxy. The layer would remove it from
+    /// every request.
+    #[error(
+        "the header {name:?} has another meaning, expected one that holds nothing but the client certificate, or nothing but the secret of the proxy"
+    )]
+    CertificateHeader {
+        /// Its name.
+        name: String,
+    },
     /// The window around the server's time for DPoP proofs is too short or too long (RFC 9449 §11.1).
     #[error("the window for DPoP proofs is {} s, expected 1 s to 600 s", .value.as_secs_f64())]
     ProofWindow {
@@ -231,6 +245,8 @@ impl ConfigError {
             Self::Introspection { issuer: value, .. } => other.clone_into(value),
             Self::MetadataAlgorithm
             | Self::MetadataDeniesDpop
+            | Self::MetadataDeniesCertificates
+            | Self::CertificateHeader { .. }
             | Self::ScopeCircle { .. }
             | Self::NoIssuer
             | Self::ResolversTwice

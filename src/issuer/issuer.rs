@@ -272,6 +272,11 @@ impl Issuer {
         self.source.local_address()
     }
 
+    /// Whether the keys of both come from the same source, and are persisted in the same file.
+    pub(crate) fn has_keys_of(&self, other: &Self) -> bool {
+        self.source.is_like(&other.source) && self.persist_keys == other.persist_keys
+    }
+
     /// The source of the keys, with its file.
     pub(crate) fn key_source(&self) -> Arc<dyn KeySource> {
         match (&self.source, &self.persist_keys) {

@@ -1,4 +1,3 @@
-#[cfg(feature = "http-client")]
 use std::any::Any;
 use std::fmt;
 use std::path::Path;
@@ -6,33 +5,51 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::keys::KeySource;
 #[cfg(feature = "http-client")]
 use crate::keys::RemoteKeys;
 #[cfg(feature = "tenants")]
 use crate::keys::UrlError;
+use crate::keys::{KeyFile, KeySource};
 
 /// Where an issuer's keys come from. What this crate fetches by itself can be shown.
 #[derive(Clone)]
 pub(crate) enum Source {
     #[cfg(feature = "http-client")]
     Remote(Arc<RemoteKeys>),
+    File(Arc<KeyFile>),
     Other(Arc<dyn KeySource>),
 }
 
 impl Source {
-    /// A source that the application made. `RemoteKeys` are recognized, so that they can be shown and persisted.
+    /// A source that the application made. `RemoteKeys` and key files are recognized, so that they can be shown, persisted and compared.
     pub(super) fn of<S: KeySource>(source: S) -> Self {
         let source = Arc::new(source);
+        let any = || Arc::clone(&source) as Arc<dyn Any + Send + Sync>;
         #[cfg(feature = "http-client")]
-        if let Ok(keys) = (Arc::clone(&source) as Arc<dyn Any + Send + Sync>).downcast() {
+        if let Ok(keys) = any().downcast() {
             return Self::Remote(keys);
         }
-        Self::Other(source)
+        match any().downcast() {
+            Ok(file) => Self::File(file),
+            Err(_) => Self::Other(source),
+        }
     }
 
     pub(crate) fn is_remote(&self) -> bool {
-        !matches!(self, Self::Other(_))
+        !matches!(self, Self::File(_) | Self::Other(_))
+    }
+
+    /// Whether both have the same keys: what this crate reads by itself is compared, and any other source is the same as its clones.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            #[cfg(feature = "http-client")]
+            (Self::Remote(one), Self::Remote(other)) => Arc::ptr_eq(one, other) || one.is_like(other),
+            (Self::File(one), Self::File(other)) => one.path() == other.path(),
+            (Self::Other(one), Self::Other(other)) => Arc::ptr_eq(one, other),
+            #[cfg(feature = "http-client")]
+            (Self::Remote(_), _) => false,
+            (Self::File(_) | Self::Other(_), _) => false,
+        }
     }
 
     /// Where the keys are persisted, if the source says so itself.
@@ -40,7 +57,7 @@ impl Source {
         match self {
             #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.persisted_at(),
-            Self::Other(_) => None,
+            Self::File(_) | Self::Other(_) => None,
         }
     }
 
@@ -59,7 +76,7 @@ impl Source {
         match self {
             #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.plain_http(),
-            Self::Other(_) => None,
+            Self::File(_) | Self::Other(_) => None,
         }
     }
 }
@@ -76,6 +93,7 @@ impl From<Source> for Arc<dyn KeySource> {
         match source {
             #[cfg(feature = "http-client")]
             Source::Remote(keys) => keys,
+            Source::File(file) => file,
             Source::Other(source) => source,
         }
     }
@@ -86,7 +104,7 @@ impl fmt::Debug for Source {
         match self {
             #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.fmt(f),
-            Self::Other(_) => f.write_str("KeySource"),
+            Self::File(_) | Self::Other(_) => f.write_str("KeySource"),
         }
     }
 }

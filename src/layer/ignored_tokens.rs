@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::ResourceServer;
 use crate::credentials::{Presented, is_b64token};
+use crate::server::Snapshot;
 use crate::validation::MAX_TOKEN_LENGTH;
 
 /// The credentials that a layer leaves to the application, by their text.
@@ -21,7 +21,7 @@ impl IgnoredTokens {
 
     /// Whether a credential is one of them. What validation refuses by its length or its characters is none, so that the application
     /// never sees more than a token could have. Neither is a JWT of an issuer that the `server` trusts.
-    pub(super) fn contain(&self, presented: &Presented<'_>, server: &ResourceServer) -> bool {
+    pub(super) fn contain(&self, presented: &Presented<'_>, server: &Snapshot) -> bool {
         let text = &*presented.token;
         text.len() <= MAX_TOKEN_LENGTH && is_b64token(text.as_bytes()) && (self.0)(text) && server.may_ignore(text)
     }

@@ -11,20 +11,42 @@ use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower_service::Service;
 
+use crate::ResourceServer;
 use crate::metadata::ResourceMetadata;
+use crate::server::Handle;
 
 impl ResourceMetadata {
     /// A service that answers every `GET` with the document, for its [path](Self::path) alone. Pages of any origin may read
     /// it, and caches may keep it for an hour (RFC 9728 §7).
     #[must_use]
     pub fn service(&self) -> MetadataService {
-        MetadataService(self.clone())
+        MetadataService(Document::This(self.clone()))
     }
 }
 
-/// Serves a metadata document: see [`ResourceMetadata::service`].
+impl ResourceServer {
+    /// A service that answers every `GET` with the [metadata document](Self::metadata) of this server, as
+    /// [`ResourceMetadata::service`] does, also after the document has changed.
+    ///
+    /// Use it for a server that follows a file (`config::watch`). While the server has no metadata, the answer is 404. The path at which it is
+    /// routed does not change.
+    #[must_use]
+    pub fn metadata_service(&self) -> MetadataService {
+        MetadataService(Document::Of(self.handle().clone()))
+    }
+}
+
+/// Serves a metadata document: see [`ResourceMetadata::service`] and [`ResourceServer::metadata_service`].
 #[derive(Clone, Debug)]
-pub struct MetadataService(ResourceMetadata);
+pub struct MetadataService(Document);
+
+/// Which document is served.
+#[derive(Clone, Debug)]
+enum Document {
+    This(ResourceMetadata),
+    /// The one that this server has when it is asked for.
+    Of(Handle),
+}
 
 /// The document is public.
 const EVERY_ORIGIN: (HeaderName, &str) = (ACCESS_CONTROL_ALLOW_ORIGIN, "*");
@@ -47,10 +69,19 @@ impl<B> Service<Request<B>> for MetadataService {
             }
             ready(Ok(response))
         };
+        let of_server;
+        let document = match &self.0 {
+            Document::This(document) => Some(document),
+            Document::Of(handle) => {
+                of_server = handle.current().metadata();
+                of_server.as_ref()
+            }
+        };
+        let Some(document) = document else { return answer(StatusCode::NOT_FOUND, Bytes::new(), &[]) };
         match *request.method() {
             Method::GET | Method::HEAD => answer(
                 StatusCode::OK,
-                self.0.json().clone(),
+                document.json().clone(),
                 &[EVERY_ORIGIN, (CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=3600")],
             ),
             // A page that adds a header of its own, such as MCP's, asks first.

@@ -21,7 +21,7 @@ impl ResourceServer {
     ///
     /// It answers every other request itself, as documented at [`RejectionKind`](crate::rejection::RejectionKind). The service must
     /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that inner
-    /// layers do not print it.
+    /// layers do not print it. A [header with the client certificate](crate::certificate::CertificateHeader) is removed.
     ///
     /// Put a CORS layer outside of it. A browser sends no credentials with a preflight, which would be refused here as any request
     /// without credentials, and a page can read a refusal only if the answer has CORS headers
@@ -32,8 +32,8 @@ impl ResourceServer {
     pub fn layer(&self) -> ProtectLayer {
         ProtectLayer {
             settings: Settings {
-                server: self.clone(),
-                sources: TokenSources::new(self.schemes()),
+                server: self.handle().clone(),
+                sources: TokenSources::default(),
                 credentials: Credentials::Required,
                 requirement: None,
                 ignored_tokens: None,
@@ -280,8 +280,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        Context::clear(request.extensions_mut());
-        let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, &mut request);
+        let outer = Context::clear(request.extensions_mut());
+        let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, outer, &mut request);
         let span = request_state::span().entered();
         // Each arm builds the future in its place, because it is large.
         match state.decide(&mut request, &span) {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -10,12 +11,14 @@ use crate::binding::dpop::NONCE;
 use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
-use crate::server::{Accepted, Admission, Context, PendingVerdict, Verdict};
+use crate::server::{Accepted, Admission, Context, PendingVerdict, Snapshot, Verdict};
 use crate::{Rejection, Require};
 
 /// What the layer keeps of one request, from its arrival to its answer.
 pub(super) struct RequestState<R> {
     settings: Arc<Settings<R>>,
+    /// The configuration of this request, unless the server has only one.
+    pinned: Option<Snapshot>,
     context: RejectionContext,
     basis: AccessBasis,
     /// A nonce for the client's next proof, if the inner service succeeds.
@@ -52,13 +55,22 @@ pub(super) fn span() -> Span {
 }
 
 impl<R> RequestState<R> {
-    /// The state of a request that has just arrived.
-    pub(super) fn begin<B, ResB>(settings: &Arc<Settings<R>>, request: &mut Request<B>) -> Self
+    /// The state of a request that has just arrived. `outer` is the server of a layer around this one.
+    pub(super) fn begin<B, ResB>(settings: &Arc<Settings<R>>, outer: Option<Snapshot>, request: &mut Request<B>) -> Self
     where
         R: Respond<ResB>,
     {
-        settings.sources.mark_sensitive(request.headers_mut());
+        let pinned = settings.server.pin(outer);
+        let server = settings.server.pinned(pinned.as_ref());
+        settings.sources.mark_sensitive(request.headers_mut(), server.schemes());
+        if let Some(certificates) = server.client_certificates() {
+            let mut extensions = std::mem::take(request.extensions_mut());
+            certificates.set_aside(request.headers_mut(), &mut extensions);
+            *request.extensions_mut() = extensions;
+        }
+        drop(server);
         Self {
+            pinned,
             context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),
             new_nonce: None,
@@ -68,12 +80,13 @@ impl<R> RequestState<R> {
 
     pub(super) fn decide<B>(&mut self, request: &mut Request<B>, span: &Span) -> Decision {
         let settings = &*self.settings;
+        let server = settings.server.pinned(self.pinned.as_ref());
         let view = RequestView::from(&*request);
-        let presented = match settings.sources.find(view) {
+        let presented = match settings.sources.find(view, server.schemes()) {
             Ok(presented) => presented,
             Err(MalformedCredentials { used }) => {
                 tracing::debug!(error = "malformed credentials, or more than one", "request refused");
-                return Decision::Refuse(settings.server.invalid_request(used));
+                return Decision::Refuse(server.invalid_request(used));
             }
         };
         let Some(presented) = presented else {
@@ -87,25 +100,33 @@ impl<R> RequestState<R> {
             }
             self.basis = AccessBasis::Token(Some(source));
         }
-        if settings.ignored_tokens.as_ref().is_some_and(|ignored| ignored.contain(&presented, &settings.server)) {
+        if settings.ignored_tokens.as_ref().is_some_and(|ignored| ignored.contain(&presented, &server)) {
             let (scheme, source) = (presented.scheme, presented.source);
             return self
                 .admit_ignored(scheme, source, request, span)
                 .map_or_else(Decision::Refuse, |()| Decision::PassOn);
         }
-        let admission = settings.server.admit(&presented, view, span);
+        let admission = server.admit(&presented, view, span);
+        drop(server);
         self.follow(admission, request, span)
     }
 
     /// Goes on with a request that has waited.
     pub(super) fn resume<B>(&mut self, verdict: Verdict, request: &mut Request<B>, span: &Span) -> Decision {
-        let Settings { server, sources, .. } = &*self.settings;
+        let Settings { server: handle, sources, .. } = &*self.settings;
+        let server = handle.pinned(self.pinned.as_ref());
         let view = RequestView::from(&*request);
         // The request has not changed since it arrived, so it has credentials.
-        let Ok(Some(presented)) = sources.find(view) else {
+        let Ok(Some(presented)) = sources.find(view, server.schemes()) else {
             return Decision::Refuse(server.invalid_request(Scheme::Bearer));
         };
-        let admission = server.resume(verdict, &presented, view, span);
+        let newer = verdict.token().and_then(|token| handle.successor(&server, token));
+        let admission = match &newer {
+            None => server.resume(verdict, &presented, view, span),
+            Some(newer) => newer.restart(verdict, &presented, view, span),
+        };
+        drop(server);
+        self.pinned = newer.or(self.pinned.take());
         self.follow(admission, request, span)
     }
 
@@ -178,15 +199,16 @@ impl<R> RequestState<R> {
     /// Passes an accepted token on, if it satisfies the requirement of the layer.
     fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>, span: &Span) -> Result<(), Rejection> {
         let Accepted { token, proof } = accepted;
-        let Settings { server, requirement, tracing, .. } = &*self.settings;
+        let Settings { requirement, tracing, .. } = &*self.settings;
+        let server = self.server();
         span.record("issuer", token.issuer());
         if *tracing == Tracing::WithSubject {
             span.record("subject", token.subject());
         }
         if let Some(requirement) = requirement {
-            server.check(&token, requirement)?;
+            server.check_within(None, &token, requirement)?;
         }
-        Context::grant(server.clone(), token, requirement.clone(), request.extensions_mut());
+        Context::grant(server.into_owned(), token, requirement.clone(), request.extensions_mut());
         if let Some(proof) = proof {
             if let Some(used) = proof.used {
                 used.note(request.extensions_mut());
@@ -206,11 +228,12 @@ impl<R> RequestState<R> {
         request: &mut Request<B>,
         span: &Span,
     ) -> Result<(), Rejection> {
-        let Settings { server, requirement, .. } = &*self.settings;
+        let requirement = &self.settings.requirement;
+        let server = self.server();
         let is_satisfied = requirement.as_ref().is_some_and(|it| it.is_satisfied_without_token(request.extensions()));
         let reason = match used {
             Scheme::Bearer if is_satisfied => {
-                Context::grant_by_extension(server.clone(), request.extensions_mut());
+                Context::grant_by_extension(server.into_owned(), request.extensions_mut());
                 self.basis = AccessBasis::Extension(source);
                 return Ok(());
             }
@@ -226,13 +249,19 @@ impl<R> RequestState<R> {
 
     /// Passes a request without credentials on, if that is allowed.
     fn admit_anonymous<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
-        let Settings { server, credentials, requirement, challenge_scope, .. } = &*self.settings;
+        let Settings { credentials, requirement, challenge_scope, .. } = &*self.settings;
+        let server = self.server();
         if *credentials == Credentials::Optional && requirement.is_none() {
-            Context::anonymous(server.clone(), request.extensions_mut());
+            Context::anonymous(server.into_owned(), request.extensions_mut());
             return Ok(());
         }
         let of_requirement = || requirement.as_ref().and_then(Require::scope_to_ask_for);
         Err(server.no_credentials(challenge_scope.clone().or_else(of_requirement)))
+    }
+
+    /// The configuration of this request.
+    fn server(&self) -> Cow<'_, Snapshot> {
+        self.settings.server.pinned(self.pinned.as_ref())
     }
 
     fn restrict_caching(&self, headers: &mut HeaderMap) {

@@ -1,11 +1,12 @@
 use super::ignored_tokens::IgnoredTokens;
 use crate::credentials::TokenSources;
-use crate::{Require, ResourceServer, Scope};
+use crate::server::Handle;
+use crate::{Require, Scope};
 
 /// The settings of a protecting layer.
 #[derive(Clone, Debug)]
 pub(super) struct Settings<R> {
-    pub(super) server: ResourceServer,
+    pub(super) server: Handle,
     pub(super) sources: TokenSources,
     pub(super) credentials: Credentials,
     pub(super) requirement: Option<Require>,

@@ -4,9 +4,11 @@
 pub enum RejectionKind {
     /// There is no token: 401, and a challenge without an error code (RFC 6750 §3.1).
     NoCredentials,
-    /// The credentials are malformed, or there are more than one: 400 `invalid_request`.
+    /// The credentials are malformed, or there are more than one, or the header with the client certificate has several lines: 400
+    /// `invalid_request`.
     InvalidRequest,
-    /// The token is malformed, expired, not valid here, or too old for the operation: 401 `invalid_token`.
+    /// The token is malformed, expired, not valid here, or too old for the operation, or it is bound to a client certificate
+    /// and came without it: 401 `invalid_token`.
     InvalidToken,
     /// The token is bound to a key, and the DPoP proof is absent, malformed, used before, or not one for this request and this token: 401
     /// `invalid_dpop_proof` (RFC 9449 §7.1).

@@ -9,6 +9,9 @@ use crate::clock::{Clock, Moment};
 use crate::metrics;
 use crate::settled_until::SettledUntil;
 
+/// A silence that never ends, short enough to be added to any time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// One source of revocations: when it was last heard, and what has become of its events.
 pub(crate) struct Feed {
     settings: FeedSettings,
@@ -66,6 +69,16 @@ impl Feed {
         self.postpone(now);
         self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
         metrics::revocation_feed_heard(self.settings.kind.name(), self.issuer(), now.wall);
+    }
+
+    /// A good message has come that was issued then. One that is older than the feed may be silent is no sign of life: somebody may have
+    /// captured it and send it again, while the sender cannot be reached.
+    #[cfg(feature = "shared-signals")]
+    pub(crate) fn heard_message(&self, issued_at: SystemTime) {
+        let age = self.clock.now().duration_since(issued_at).unwrap_or_default();
+        if self.longest_silence().is_none_or(|longest| age <= longest) {
+            self.heard();
+        }
     }
 
     /// Counts an event.
@@ -129,7 +142,7 @@ impl Feed {
             [(&self.fresh_until, self.longest_silence()), (&self.usable_until, self.settings.refuse_when_stale)]
         {
             if let Some(silence) = silence {
-                until.set(Some(now.plus(silence)));
+                until.set(Some(now.plus(silence.min(LONGEST_SILENCE))));
             }
         }
     }

@@ -39,6 +39,7 @@
 //! Last: after the token is validated, after every wait for keys, for the issuer's answer about an opaque token or for the store of DPoP
 //! proofs, and immediately before the request goes on. So a request that waits while its token is revoked is refused.
 
+mod end;
 mod entries;
 mod feed;
 mod feed_status;

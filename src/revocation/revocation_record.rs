@@ -163,6 +163,18 @@ mod tests {
         assert_eq!(json, expected);
     }
 
+    /// Otherwise a process that reads it would accept an answer about an opaque token of this very millisecond.
+    #[test]
+    fn a_part_of_a_millisecond_is_rounded_up() {
+        let part = Duration::from_nanos(1);
+        let RevocationRecord { at, recorded, .. } = record(Revocation::issuer(ISSUER));
+        let written =
+            RevocationRecord { at: at + part, recorded: recorded + part, ..record(Revocation::issuer(ISSUER)) };
+        let read = RevocationRecord::from_json(&written.to_json()).unwrap();
+        let millisecond = Duration::from_millis(1);
+        assert_eq!((read.at, read.recorded), (at + millisecond, recorded + millisecond));
+    }
+
     #[test]
     fn what_is_no_record_or_of_another_version_is_an_error() {
         let good = record(Revocation::session_of(ISSUER, "s", "alice")).to_json();

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,14 +10,12 @@ use super::feed_status::FeedStatus;
 use super::revocation::Revocation;
 use super::revocation_record::RevocationRecord;
 use super::revocations_full::RevocationsFull;
-use super::table::Table;
+use super::table::{MAX_ANSWER_LIFE, Table};
 use super::token_facts::TokenFacts;
 use crate::clock::{Clock, Moment};
 
 /// The largest leeway that a server may have.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
-/// The longest time for which the answer about an opaque token is remembered.
-const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
 /// By how much the clock of another process may be ahead. What it revokes until a later time counts as until then.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
@@ -95,7 +93,7 @@ impl RevocationTable {
         let now = Moment::of(&*self.clock);
         let latest = now.wall.checked_add(MAX_CLOCK_DIFFERENCE).unwrap_or(now.wall);
         let (at, recorded) = (record.at.min(latest), record.recorded.min(now.wall));
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.write();
         if table.add(&record.revocation, at, recorded, now)? {
             // With the table, so that a token that is looked up at the new number finds the new entry.
             self.epoch.fetch_add(1, Ordering::Release);
@@ -107,6 +105,14 @@ impl RevocationTable {
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
         read(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_quota(&self, quota: usize) {
+        self.write().set_quota(quota);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn add_feed(&self, settings: FeedSettings) -> Arc<Feed> {
@@ -161,6 +167,8 @@ mod tests {
     fn the_epoch_changes_with_the_table_and_not_before() {
         let table = RevocationTable::new(Duration::from_secs(60), 10, Arc::new(SystemClock));
         let record = table.record(&Revocation::session("https://login.example.com", "s"));
+        // The store, too, has to keep it for as long as an answer about an opaque token counts, and twice the leeway.
+        assert_eq!(record.keep_for(), Duration::from_secs(10 * 60 + 2 * 60));
         let reader = table.table.read().unwrap();
         std::thread::scope(|threads| {
             let revoking = threads.spawn(|| table.apply(&record).unwrap());

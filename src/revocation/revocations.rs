@@ -48,14 +48,13 @@ impl Revocations {
         Self::with(max_token_life, DEFAULT_QUOTA, Arc::new(SystemClock))
     }
 
-    /// How many revocations of one issuer are kept at a time. Each takes at most 150 bytes.
-    ///
-    /// Call it before the handle is cloned: it makes a new table.
+    /// How many revocations of one issuer are kept at a time, from now on and for all clones. Each takes at most 150 bytes.
     ///
     /// Default: 100,000.
     #[must_use]
     pub fn quota(self, revocations: usize) -> Self {
-        Self::with(self.0.table.max_token_life(), revocations, Arc::clone(self.0.table.clock()))
+        self.0.table.set_quota(revocations);
+        self
     }
 
     /// The source of time: that of the servers, for tests.
@@ -63,8 +62,13 @@ impl Revocations {
     /// Call it before the handle is cloned: it makes a new table.
     ///
     /// Default: the system's clock.
+    ///
+    /// # Panics
+    ///
+    /// If the revocations are shared already, or have a feed: what comes from there would not be in the new table.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
+        assert!(self.status().is_empty(), "the revocations are shared already, or have a feed");
         let quota = self.0.table.read(Table::quota);
         Self::with(self.0.table.max_token_life(), quota, Arc::new(clock))
     }
@@ -130,7 +134,18 @@ impl Revocations {
             silent_after,
             refuse_when_stale,
         });
-        tokio::spawn(store.follow(Follower::new(&self.0.table, feed)));
+        let follower = Follower::new(&self.0.table, feed);
+        let table = Arc::downgrade(&self.0.table);
+        tokio::spawn(async move {
+            let ended = tokio::spawn(store.follow(follower)).await;
+            if table.strong_count() > 0 {
+                let panicked = ended.is_err_and(|error| error.is_panic());
+                tracing::error!(
+                    panicked,
+                    "the shared store of revocations is not followed any more, so those of other processes are missing"
+                );
+            }
+        });
         self
     }
 

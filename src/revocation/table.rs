@@ -4,14 +4,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use siphasher::sip128::SipHasher24;
 use smallvec::{SmallVec, smallvec};
 
+use super::end::End;
 use super::entries::Entries;
 use super::revocation::{Revocation, Target};
 use super::revocations_full::RevocationsFull;
 use super::token_facts::{Issued, TokenFacts};
 use crate::clock::Moment;
 
-/// How long a bucket of entries lasts that are removed together.
-const BUCKET: Duration = Duration::from_secs(60);
+/// The longest time for which the answer about an opaque token is remembered.
+pub(super) const MAX_ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How many entries are removed at a time. Requests may wait for it, so it takes a part of a millisecond.
 const REMOVED_AT_A_TIME: usize = 200;
 /// How many sessions of one subject have entries of their own. Whoever signs in and out all day fills no table.
@@ -25,7 +26,7 @@ pub(super) struct Table {
     quota: usize,
     entries: Entries<Entry>,
     /// The entries by the minute in which they end.
-    buckets: BTreeMap<u64, Vec<u128>>,
+    buckets: BTreeMap<u32, Vec<u128>>,
     /// How many entries each issuer has, of each kind. So a look-up hashes only what may be there.
     counts: Vec<[usize; KINDS]>,
     /// The number of each issuer, which is its place in the counts.
@@ -37,6 +38,9 @@ pub(super) struct Table {
 struct Entry {
     /// The last time, in seconds since 1970, at which a token was issued that is dead; infinite if all are.
     dead_until: f64,
+    /// When this process learned of it, in seconds since 1970. What an issuer has said of a token before then may be older than the
+    /// revocation, even if the issuer's clock is behind.
+    learned: f64,
     ends: End,
     issuer: u32,
     kind: Kind,
@@ -50,13 +54,6 @@ struct Addition {
     kind: Kind,
     dead_until: f64,
     ends: End,
-}
-
-/// A time by both clocks, in whole seconds, such as the end of an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct End {
-    since_1970: u64,
-    since_start: u64,
 }
 
 const KINDS: usize = 6;
@@ -91,6 +88,10 @@ impl Table {
         self.quota
     }
 
+    pub(super) fn set_quota(&mut self, quota: usize) {
+        self.quota = quota;
+    }
+
     /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens, which are kept since it was `recorded`.
     ///
     /// Whether a token may be dead now that was not before: an entry only grows, so a repeated revocation, and one that comes late,
@@ -117,12 +118,12 @@ impl Table {
         let new_sessions = u8::from(additions.iter().any(is_new_session));
         let mut grows = false;
         for addition in additions {
-            grows |= self.insert(&addition, issuer, new_sessions);
+            grows |= self.insert(&addition, issuer, new_sessions, now);
         }
         Ok(grows)
     }
 
-    /// The entries of a revocation, without those whose tokens have all expired.
+    /// The entries of a revocation, without those of sessions and tokens that have all expired.
     fn additions(
         &self,
         revocation: &Revocation,
@@ -134,7 +135,7 @@ impl Table {
         let names: SmallVec<[(Kind, &str); 2]> = match &revocation.target {
             Target::Session(sid) => smallvec![(Kind::Session, &**sid)],
             Target::SessionOf { sid, sub } => {
-                let session = if self.has_room_for_session(issuer, sid, sub) {
+                let session = if self.has_room_for_session(issuer, sid, sub, now) {
                     (Kind::Session, &**sid)
                 } else {
                     (Kind::Subject, &**sub)
@@ -147,14 +148,18 @@ impl Table {
             Target::Issuer => smallvec![(Kind::Issuer, "")],
         };
         let addition = |(kind, name)| {
-            let (dead_until, since) = match kind {
-                Kind::Session | Kind::Token => (f64::INFINITY, recorded),
-                Kind::Subject | Kind::SubjectWithoutSession | Kind::Client | Kind::Issuer => (seconds(at), at),
+            let (dead_until, since, least) = match kind {
+                Kind::Session | Kind::Token => (f64::INFINITY, recorded, None),
+                // However late it comes: an answer that was given before may still be remembered.
+                Kind::Subject | Kind::SubjectWithoutSession | Kind::Client | Kind::Issuer => {
+                    (seconds(at), at, Some(MAX_ANSWER_LIFE))
+                }
             };
             let left = match now.wall.duration_since(since) {
-                Ok(passed) => self.lifetime.checked_sub(passed)?,
-                Err(ahead) => self.lifetime.saturating_add(ahead.duration()),
+                Ok(passed) => self.lifetime.checked_sub(passed),
+                Err(ahead) => Some(self.lifetime.saturating_add(ahead.duration())),
             };
+            let left = left.max(least)?;
             Some(Addition {
                 key: self.key(issuer, kind, name),
                 kind,
@@ -166,9 +171,9 @@ impl Table {
     }
 
     /// Whether the session has an entry, or may get one.
-    fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str) -> bool {
+    fn has_room_for_session(&self, issuer: &str, sid: &str, sub: &str, now: Moment) -> bool {
         let subject = self.entries.get(self.key(issuer, Kind::SubjectWithoutSession, sub));
-        subject.is_none_or(|subject| subject.sessions < MAX_SESSIONS)
+        subject.is_none_or(|subject| subject.sessions_at(seconds(now.wall), self.lifetime) < MAX_SESSIONS)
             || self.entries.contains(self.key(issuer, Kind::Session, sid))
     }
 
@@ -179,19 +184,23 @@ impl Table {
     }
 
     /// Inserts an entry, or prolongs it. Whether it concerns more tokens than before.
-    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8) -> bool {
+    fn insert(&mut self, addition: &Addition, issuer: u32, new_sessions: u8, now: Moment) -> bool {
         let Addition { key, kind, dead_until, ends } = *addition;
+        let learned = seconds(now.wall);
         let new_sessions = if matches!(kind, Kind::SubjectWithoutSession) { new_sessions } else { 0 };
         if let Some(entry) = self.entries.get_mut(key) {
             let grows = dead_until > entry.dead_until;
-            entry.dead_until = entry.dead_until.max(dead_until);
+            if grows {
+                entry.sessions = entry.sessions_at(learned, self.lifetime);
+                (entry.dead_until, entry.learned) = (dead_until, learned);
+            }
             // The bucket of the earlier end finds that the entry has not ended.
             entry.ends = entry.ends.latest(ends);
             entry.sessions = entry.sessions.saturating_add(new_sessions);
             return grows;
         }
         self.counts[issuer as usize][kind as usize] += 1;
-        self.entries.insert(key, Entry { dead_until, ends, issuer, kind, sessions: new_sessions });
+        self.entries.insert(key, Entry { dead_until, learned, ends, issuer, kind, sessions: new_sessions });
         self.buckets.entry(ends.bucket()).or_default().push(key);
         true
     }
@@ -210,7 +219,7 @@ impl Table {
         ];
         names.into_iter().filter(|(kind, _)| counts[*kind as usize] > 0).any(|(kind, name)| {
             let entry = name.and_then(|name| self.entries.get(self.key(token.issuer, kind, name)));
-            entry.is_some_and(|entry| token.issued.is_until(entry.dead_until))
+            entry.is_some_and(|entry| token.issued.is_until(entry))
         })
     }
 
@@ -242,9 +251,7 @@ impl Table {
     }
 
     fn by_both_clocks(&self, now: Moment) -> End {
-        let since_1970 = now.wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let since_start = now.monotonic.saturating_duration_since(self.start).as_secs();
-        End { since_1970, since_start }
+        End::at(now, self.start)
     }
 
     fn number(&mut self, issuer: &str) -> u32 {
@@ -269,30 +276,24 @@ impl Table {
     }
 }
 
-impl Issued {
-    /// Whether a token of which this is known counts as one that was issued until `time`.
-    fn is_until(self, time: f64) -> bool {
-        match self {
-            // Either may have whole seconds, rounded down.
-            Self::At(iat) => iat.floor() <= time.floor(),
-            Self::Confirmed(asked) => asked <= time,
-        }
+impl Entry {
+    /// How many sessions of its subject count. They leave the count as they leave the table, or the entry of somebody who signs out every
+    /// day, which never ends, would count all that there ever were.
+    fn sessions_at(&self, now: f64, lifetime: Duration) -> u8 {
+        let passed = Duration::try_from_secs_f64(now - self.learned).unwrap_or_default();
+        let ended = passed.as_secs().saturating_mul(MAX_SESSIONS.into()) / lifetime.as_secs().max(1);
+        self.sessions.saturating_sub(u8::try_from(ended).unwrap_or(u8::MAX))
     }
 }
 
-impl End {
-    /// Rounded up, so that no entry ends too early: both the time and `left` lose a part of a second.
-    fn plus(self, left: Duration) -> Self {
-        let left = left.as_secs().saturating_add(2);
-        Self { since_1970: self.since_1970.saturating_add(left), since_start: self.since_start.saturating_add(left) }
-    }
-
-    fn latest(self, other: Self) -> Self {
-        Self { since_1970: self.since_1970.max(other.since_1970), since_start: self.since_start.max(other.since_start) }
-    }
-
-    fn bucket(self) -> u64 {
-        self.since_1970 / BUCKET.as_secs()
+impl Issued {
+    /// Whether a token of which this is known is one that the entry refuses.
+    fn is_until(self, entry: &Entry) -> bool {
+        match self {
+            // Either may have whole seconds, rounded down.
+            Self::At(iat) => iat.floor() <= entry.dead_until.floor(),
+            Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned),
+        }
     }
 }
 

@@ -124,6 +124,22 @@ fn tokens_that_were_issued_later_are_good_but_not_those_of_a_dead_session() {
     }
 }
 
+/// The clock of the issuer may be behind, so that its event seems to be earlier than an answer that does not know of it.
+#[test]
+fn what_an_issuer_has_said_before_the_revocation_was_learned_of_counts_no_more() {
+    let mut rig = Rig::new(10);
+    let earlier = rig.at(-5.0);
+    rig.add(&Revocation::subject(ISSUER, "alice").at(earlier));
+    for (asked, dead) in [(-6.0, true), (-4.0, true), (0.0, true), (0.001, false)] {
+        assert_eq!(rig.holds(|token| token.issued = Issued::Confirmed(1_000_000.0 + asked)), dead, "{asked}");
+    }
+    // A repeat is no news.
+    rig.pass(60);
+    assert!(!rig.add(&Revocation::subject(ISSUER, "alice").at(earlier)));
+    assert!(!rig.holds(|token| token.issued = Issued::Confirmed(1_000_001.0)));
+    assert!(!rig.holds_issued(-4.0));
+}
+
 #[test]
 fn the_time_of_a_revocation_may_be_in_the_past_and_not_in_the_future() {
     let subject = || Revocation::subject(ISSUER, "alice");
@@ -138,11 +154,16 @@ fn the_time_of_a_revocation_may_be_in_the_past_and_not_in_the_future() {
     assert!(rig.add(&subject().at(future)));
     assert_eq!([0.0, 1.0].map(|at| rig.holds_issued(at)), [true, false]);
     assert_eq!(rig.table.len(), 1);
-    // Of an event before which all tokens have expired, nothing is kept.
+    // Before this event all JWTs have expired, and answers about opaque tokens are remembered for a while.
     let mut rig = Rig::new(10);
     let long_ago = rig.at(-3601.0);
-    assert!(!rig.add(&subject().at(long_ago)));
-    assert_eq!(rig.table.len(), 0);
+    assert!(rig.add(&subject().at(long_ago)));
+    assert!(rig.holds(|token| token.issued = Issued::Confirmed(1_000_000.0)));
+    for (seconds, left) in [(602, 1), (60, 0)] {
+        rig.pass(seconds);
+        rig.purge();
+        assert_eq!(rig.table.len(), left);
+    }
 }
 
 #[test]

@@ -10,14 +10,14 @@ use crate::validation::introspection::{AnswerSource, EndpointSource, Introspecto
 use crate::validation::{Format, Method, Policy, Recipient, TrustedIssuer};
 
 impl IssuerSettings {
-    /// The issuer with this policy for its JWTs. `keys` are for signed answers.
+    /// The issuer with this policy for its answers. `keys` are for signed ones.
     pub(super) fn introspected(
         &self,
         introspection: &Arc<Introspection>,
         policy: Policy,
         keys: KeyStore,
     ) -> Result<TrustedIssuer, ConfigError> {
-        let Introspection { lifetime, memory, concurrent_requests, audience, prefixes, answers, .. } = &**introspection;
+        let Introspection { lifetime, memory, concurrent_requests, prefixes, answers, .. } = &**introspection;
         let name = policy.issuer.name().to_owned();
         let keys = (*answers == Answers::Signed).then_some(keys);
         let signatures = keys.clone().map(|keys| Signatures {
@@ -35,15 +35,18 @@ impl IssuerSettings {
             let reason = InvalidIntrospection::NoRandomness;
             ConfigError::Introspection { issuer: name.clone(), reason }
         })?;
-        let recipient = match (policy.recipient, audience) {
-            (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
-            (recipient, _) => recipient,
-        };
-        let dialect = policy.dialect.of_answers();
-        let policy = Policy { recipient, dialect, format: Format::Opaque, ..policy };
         let method = Method::Introspection(Arc::new(introspector), keys);
         Ok(TrustedIssuer::new(policy, method))
     }
+}
+
+/// The rules for the answers of an issuer with this `policy` for its JWTs.
+pub(super) fn of_answers(policy: Policy, introspection: &Introspection) -> Policy {
+    let recipient = match (policy.recipient, introspection.audience) {
+        (Recipient::Audience(audiences), AbsentAudience::CheckedByIssuer) => Recipient::CheckedByIssuer(audiences),
+        (recipient, _) => recipient,
+    };
+    Policy { recipient, dialect: policy.dialect.of_answers(), format: Format::Opaque, ..policy }
 }
 
 /// What a signed answer may call this server (RFC 9701 §5): its name as a client, or as an audience.

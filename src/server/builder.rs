@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::claims_extension::ClaimsExtension;
+use crate::binding::certificate::ClientCertificates;
 use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
@@ -47,6 +48,7 @@ pub struct Builder {
     pub(super) metadata: Option<Metadata>,
     pub(super) token_cache: TokenCache,
     pub(super) dpop: Option<Dpop>,
+    pub(super) client_certificates: Option<ClientCertificates>,
     pub(super) scope_hierarchy: ScopeHierarchy,
     pub(super) revocations: Option<Revocations>,
 }
@@ -66,6 +68,7 @@ impl Builder {
             metadata: None,
             token_cache: TokenCache::default(),
             dpop: None,
+            client_certificates: None,
             scope_hierarchy: ScopeHierarchy::new(),
             revocations: None,
         }
@@ -149,6 +152,13 @@ impl Builder {
         self
     }
 
+    /// The source of time that the server before has too.
+    #[cfg(feature = "serde")]
+    pub(crate) fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The [metadata document](crate::metadata) of this server. Every challenge names its URL in `resource_metadata` (RFC 9728
     /// §5.1). The application has to serve it there: see [`ResourceServer::metadata`].
     ///
@@ -186,6 +196,17 @@ impl Builder {
         self
     }
 
+    /// Accepts tokens that are bound to a client certificate, by mutual TLS (RFC 8705 §3): see [`ClientCertificates`].
+    ///
+    /// Beside [`dpop`](Self::dpop), a token that is bound in both ways needs both.
+    ///
+    /// Default: off. A token that is bound to a certificate is then refused with 401 `invalid_token`, because nothing shows whose connection it
+    /// is.
+    pub fn client_certificates(mut self, certificates: ClientCertificates) -> Self {
+        self.client_certificates = Some(certificates);
+        self
+    }
+
     /// Which scopes imply others, for all tokens and all challenges of this server: see [`ScopeHierarchy`].
     ///
     /// A token that grants `files` then satisfies `Require::scope("files:read")`, if `files` implies `files:read`. The scope of a token
@@ -218,6 +239,7 @@ impl fmt::Debug for Builder {
             .field("profile", &self.profile)
             .field("leeway", &self.leeway)
             .field("dpop", &self.dpop)
+            .field("client_certificates", &self.client_certificates)
             .field("scope_hierarchy", &self.scope_hierarchy)
             .field("revocations", &self.revocations)
             .finish_non_exhaustive()

@@ -1,6 +1,7 @@
 //! What an operation needs, and the refusals that name it.
 
 use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use crate::credentials::Scheme;
 use crate::rejection::RejectionKind;
 use crate::token::scope_to_offer;
@@ -33,17 +34,19 @@ impl ResourceServer {
     ///
     /// The refusal, as documented at [`Require`].
     pub fn check(&self, token: &AccessToken, requirement: &Require) -> Result<(), Rejection> {
-        self.check_within(None, token, requirement)
+        self.0.current().check_within(None, token, requirement)
     }
+}
 
-    /// As [`check`](Self::check), for a request that has passed a layer with the requirement `outer`. The refusal names what both need.
+impl Snapshot {
+    /// As [`check`](ResourceServer::check), for a request that has passed a layer with the requirement `outer`. The refusal names what both need.
     pub(crate) fn check_within(
         &self,
         outer: Option<&Require>,
         token: &AccessToken,
         requirement: &Require,
     ) -> Result<(), Rejection> {
-        if !token.was_validated_by(self.0.validator.context.identity) {
+        if !token.was_validated_by(self.identity()) {
             return Err(Rejection::token_of_another_server(token.issuer()));
         }
         let now = self.0.validator.clock().now();
@@ -53,7 +56,8 @@ impl ResourceServer {
             let shortfall = both.and_then(Result::err).unwrap_or(alone);
             tracing::debug!(%shortfall, "request refused");
             let shortfall = shortfall.with_scope(|scope| self.scope_to_offer(scope));
-            let used = if token.confirmation().is_some() { Scheme::Dpop } else { Scheme::Bearer };
+            let is_bound_to_key = token.confirmation().is_some_and(|confirmation| confirmation.jkt.is_some());
+            let used = if is_bound_to_key { Scheme::Dpop } else { Scheme::Bearer };
             Rejection::falls_short(self.0.challenges.falls_short(used, &shortfall), shortfall)
         })
     }

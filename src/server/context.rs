@@ -1,13 +1,13 @@
 use http::Extensions;
 
-use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use crate::{AccessToken, Require};
 
 /// What the protecting layer stores in a request for inner layers and extractors. Its type is private, so no other code can
 /// store one.
 #[derive(Clone)]
 pub(crate) struct Context {
-    server: ResourceServer,
+    server: Snapshot,
     basis: Basis,
 }
 
@@ -28,11 +28,11 @@ enum Basis {
 /// The access that the protecting layer has granted to a request.
 pub(crate) enum Access<'a> {
     /// The request has a valid token, which satisfies the requirement of the layer, if there is one.
-    Granted { server: &'a ResourceServer, token: &'a AccessToken, satisfied: Option<&'a Require> },
+    Granted { server: &'a Snapshot, token: &'a AccessToken, satisfied: Option<&'a Require> },
     /// The layer ignores the credential of the request, and an extension satisfies its requirement. There is no token.
-    ByExtension(&'a ResourceServer),
+    ByExtension(&'a Snapshot),
     /// The request has no credentials, and that is allowed.
-    Anonymous(&'a ResourceServer),
+    Anonymous(&'a Snapshot),
     /// No layer has checked the request.
     Unprotected,
 }
@@ -49,24 +49,21 @@ impl Context {
         }
     }
 
-    /// Removes whatever an outer layer has stored in the request.
-    pub(crate) fn clear(extensions: &mut Extensions) {
-        if let Some(Self { server, basis }) = extensions.remove::<Self>() {
-            if let Some(claims) = server.claims_extension() {
-                (claims.remove)(extensions);
-            }
+    /// Removes whatever an outer layer has stored in the request, and returns its server.
+    pub(crate) fn clear(extensions: &mut Extensions) -> Option<Snapshot> {
+        let outer = extensions.remove::<Self>().map(|Self { server, basis }| {
             basis.clear_tenant(extensions);
+            server
+        });
+        if let Some(claims) = outer.as_ref().and_then(Snapshot::claims_extension) {
+            (claims.remove)(extensions);
         }
         extensions.remove::<AccessToken>();
+        outer
     }
 
     /// `satisfied` is the requirement of the layer.
-    pub(crate) fn grant(
-        server: ResourceServer,
-        token: AccessToken,
-        satisfied: Option<Require>,
-        extensions: &mut Extensions,
-    ) {
+    pub(crate) fn grant(server: Snapshot, token: AccessToken, satisfied: Option<Require>, extensions: &mut Extensions) {
         if let (Some(claims), Some(parsed)) = (server.claims_extension(), token.parsed_claims()) {
             (claims.insert)(parsed, extensions);
         }
@@ -78,11 +75,11 @@ impl Context {
         extensions.insert(Self { server, basis: Basis::Token { token, satisfied } });
     }
 
-    pub(crate) fn grant_by_extension(server: ResourceServer, extensions: &mut Extensions) {
+    pub(crate) fn grant_by_extension(server: Snapshot, extensions: &mut Extensions) {
         extensions.insert(Self { server, basis: Basis::Extension });
     }
 
-    pub(crate) fn anonymous(server: ResourceServer, extensions: &mut Extensions) {
+    pub(crate) fn anonymous(server: Snapshot, extensions: &mut Extensions) {
         extensions.insert(Self { server, basis: Basis::Anonymous });
     }
 }

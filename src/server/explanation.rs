@@ -1,8 +1,8 @@
 use std::fmt;
 
 use super::claims_extension::ClaimsExtension;
-use super::proof_steps::of_binding;
 use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use super::step::Step;
 use crate::AccessToken;
 use crate::jose::{Algorithm, JsonError, JwsError, Scratch, SignatureError};
@@ -88,9 +88,20 @@ impl ResourceServer {
     /// # Ok(()) }
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
+        self.handle().current().explain(token).await
+    }
+}
+
+impl Snapshot {
+    async fn explain(&self, token: &str) -> Explanation {
         let (verdict, mut steps) = self.explain_valid(token).await;
-        let verdict = verdict.and_then(|token| self.check_alone(token));
-        steps.extend(verdict.as_ref().err().and_then(of_binding));
+        let verdict = verdict.and_then(|token| match self.0.checks.check_alone(&token) {
+            Ok(()) => Ok(token),
+            Err(error) => {
+                steps.extend(self.0.checks.step_alone(&token, &error));
+                Err(error)
+            }
+        });
         Explanation { verdict, steps }
     }
 

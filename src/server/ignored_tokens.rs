@@ -1,6 +1,6 @@
 //! Credentials that the application checks itself, in place of this crate.
 
-use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use crate::Rejection;
 use crate::credentials::Scheme;
 use crate::jose::{has_form_of_jwt, jws_payload};
@@ -8,7 +8,7 @@ use crate::rejection::RejectionKind;
 use crate::token::RegisteredClaims;
 use crate::validation::trust_domain_of;
 
-impl ResourceServer {
+impl Snapshot {
     /// Whether the application may have a credential of its own with this text: it is not the JWT of a trusted issuer.
     ///
     /// A JWT whose issuer cannot be read is validated too, and so refused: another reader might see the claims of a trusted issuer

@@ -1,7 +1,7 @@
 //! The explanation of a token that its issuer is asked about.
 
 use super::explanation::{of_claims_type, of_rule};
-use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use super::step::Step;
 use crate::AccessToken;
 use crate::redact::quoted;
@@ -9,7 +9,7 @@ use crate::token::NumericDate;
 use crate::validation::introspection::Answer;
 use crate::validation::{IntrospectedToken, Stage, TokenError, TrustedIssuer, VerifyError};
 
-impl ResourceServer {
+impl Snapshot {
     /// The verdict on a token that its issuer is asked about, and the steps to it. The issuer is asked anew, and nothing is remembered.
     /// `None` for every other token.
     pub(super) async fn explain_introspected(

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "introspection")]
+use super::build_introspection::of_answers;
 use super::builder::Builder;
+use super::kept::Kept;
 use crate::Issuer;
 use crate::clock::Clock;
 use crate::issuer::ConfigError;
@@ -28,18 +31,63 @@ impl IssuerSettings {
             profile: builder.profile,
             leeway: builder.leeway,
             clock: Arc::clone(&builder.clock),
-            bindings: if builder.dpop.is_some() { Bindings::Dpop } else { Bindings::None },
+            bindings: Bindings {
+                dpop: builder.dpop.is_some(),
+                certificate: builder.client_certificates.is_some(),
+            },
             max_lifetime: builder.revocations.as_ref().map(Revocations::table).map(|table| table.max_token_life()),
         }
     }
 
-    /// An issuer whose settings are acceptable.
-    #[cfg_attr(not(feature = "introspection"), expect(clippy::unnecessary_wraps, reason = "only introspection fails"))]
-    pub(super) fn trusted(&self, issuer: &Issuer, pending: &PendingLookups) -> Result<TrustedIssuer, ConfigError> {
-        let purpose = issuer.dialect.key_purpose;
-        let (source, clock) = (issuer.key_source(), Arc::clone(&self.clock));
-        let keys = KeyStore::new(issuer.identities.name(), source, purpose, clock, pending.clone());
+    /// An issuer whose settings are acceptable: the one that is kept if nothing about it has changed, or its keys if they are the same.
+    pub(super) fn trusted(
+        &self,
+        issuer: &Issuer,
+        kept: &Kept<'_>,
+        pending: &PendingLookups,
+    ) -> Result<Arc<TrustedIssuer>, ConfigError> {
         let policy = self.policy(issuer);
+        if let Some(same) = kept.issuer(issuer, &policy) {
+            return Ok(same);
+        }
+        let keys = kept.keys(issuer, &policy).unwrap_or_else(|| self.keys(issuer, pending));
+        self.with_keys(issuer, policy, keys).map(Arc::new)
+    }
+
+    /// The same, of which nothing is kept.
+    #[cfg(feature = "tenants")]
+    pub(super) fn newly_trusted(
+        &self,
+        issuer: &Issuer,
+        pending: &PendingLookups,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        self.with_keys(issuer, self.policy(issuer), self.keys(issuer, pending))
+    }
+
+    /// Whether both make the same of an issuer.
+    #[cfg(feature = "tenants")]
+    pub(super) fn are_like(&self, other: &Self) -> bool {
+        let Self { audience, profile, leeway, clock, bindings, max_lifetime } = self;
+        Arc::ptr_eq(clock, &other.clock)
+            && (audience, profile, leeway) == (&other.audience, &other.profile, &other.leeway)
+            && (bindings, max_lifetime) == (&other.bindings, &other.max_lifetime)
+    }
+
+    fn keys(&self, issuer: &Issuer, pending: &PendingLookups) -> KeyStore {
+        let (source, clock) = (issuer.key_source(), Arc::clone(&self.clock));
+        KeyStore::new(issuer.identities.name(), source, issuer.dialect.key_purpose, clock, pending.clone())
+    }
+
+    #[cfg_attr(
+        not(feature = "introspection"),
+        expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "only introspection fails")
+    )]
+    fn with_keys(
+        &self,
+        #[cfg_attr(not(feature = "introspection"), expect(unused))] issuer: &Issuer,
+        policy: Policy,
+        keys: KeyStore,
+    ) -> Result<TrustedIssuer, ConfigError> {
         #[cfg(feature = "introspection")]
         if let Some(introspection) = &issuer.introspection {
             return self.introspected(introspection, policy, keys);
@@ -72,7 +120,7 @@ impl IssuerSettings {
             Profile::Generic => subject,
             Profile::Rfc9068 => SubjectClaim::Required,
         };
-        Policy {
+        let policy = Policy {
             issuer: identities,
             recipient,
             subject,
@@ -86,6 +134,11 @@ impl IssuerSettings {
             profile: self.profile,
             leeway: self.leeway,
             max_lifetime: self.max_lifetime,
+        };
+        #[cfg(feature = "introspection")]
+        if let Some(introspection) = &issuer.introspection {
+            return of_answers(policy, introspection);
         }
+        policy
     }
 }

@@ -93,6 +93,16 @@ impl Builder {
                 note_contradictions(metadata, dpop, &mut mistakes);
             }
         }
+        if let Some(certificates) = &self.client_certificates {
+            if let Some(name) = certificates.taken_header() {
+                let error = ConfigError::CertificateHeader { name: name.as_str().to_owned() };
+                mistakes.note(Place::of(&["client_certificates"]), Err::<(), _>(error));
+            }
+            if self.metadata.as_ref().is_some_and(Metadata::denies_certificates) {
+                let place = Place::of(&["metadata", "tls_client_certificate_bound_access_tokens"]);
+                mistakes.note(place, Err::<(), _>(ConfigError::MetadataDeniesCertificates));
+            }
+        }
         if self.realm.is_some() {
             mistakes.note(Place::of(&["realm"]), self.challenges(None));
         }
@@ -132,6 +142,7 @@ impl Builder {
             Some(dpop) => metadata.of_dpop(dpop.algorithm_names(), dpop.is_required()),
             None => metadata,
         };
+        let metadata = if self.client_certificates.is_some() { metadata.of_certificates() } else { metadata };
         let (resource, url) = self.resource(&metadata)?;
         // The metadata is public, and a list of tenants is secret.
         let named = self.issuers.iter().filter(|issuer| !issuer.identities.are_listed());

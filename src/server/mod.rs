@@ -4,18 +4,25 @@ mod build;
 #[cfg(feature = "introspection")]
 mod build_introspection;
 mod builder;
+mod certificate_steps;
 mod check;
 mod claims_extension;
+mod configured;
 mod context;
 mod explanation;
+mod handle;
 mod ignored_tokens;
 #[cfg(feature = "introspection")]
 mod introspection_steps;
 mod issuer_settings;
+mod kept;
 mod mistakes;
 mod proof_steps;
+#[cfg(feature = "serde")]
+mod reloadable;
 mod request_checks;
 pub(crate) mod resource_server;
+mod snapshot;
 mod step;
 #[cfg(not(feature = "tenants"))]
 #[path = "tenant_tokens_off.rs"]
@@ -32,8 +39,12 @@ pub use resource_server::NotTrusted;
 pub use step::Step;
 
 pub(crate) use context::{Access, Context};
+pub(crate) use handle::Handle;
 #[cfg(feature = "shared-signals")]
 pub(crate) use mistakes::check_audience;
 #[cfg(feature = "serde")]
 pub(crate) use mistakes::{Mistake, Place};
+#[cfg(feature = "serde")]
+pub(crate) use reloadable::{Changes, Reloadable};
 pub(crate) use resource_server::{Accepted, Admission, PendingVerdict, Verdict};
+pub(crate) use snapshot::Snapshot;

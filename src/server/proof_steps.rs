@@ -1,4 +1,4 @@
-//! The steps of an explanation about a proof.
+//! The steps of an explanation about what a bound token needs.
 
 use super::request_checks::RequestChecks;
 use super::step::Step;
@@ -22,14 +22,23 @@ impl RequestChecks {
         if let Some(step) = error.and_then(of_binding) {
             return vec![step];
         }
-        let (Some(verifier), Scheme::Dpop) = (&self.dpop, presented.scheme) else { return Vec::new() };
-        let Some(binding) = token.proof_binding(&presented.token) else { return Vec::new() };
-        of_proof(verifier, binding, request, clock, error)
+        let mut steps: Vec<_> = self.certificate_step(token, Some(request), error).into_iter().collect();
+        if let (Some(verifier), Scheme::Dpop) = (&self.dpop, presented.scheme)
+            && let Some(binding) = token.proof_binding(&presented.token)
+        {
+            steps.extend(of_proof(verifier, binding, request, clock, error));
+        }
+        steps
+    }
+
+    /// What a valid token lacks without a request.
+    pub(super) fn step_alone(&self, token: &AccessToken, error: &VerifyError) -> Option<Step> {
+        of_binding(error).or_else(|| self.certificate_step(token, None, Some(error)))
     }
 }
 
 /// The step about the proof that a token needs and does not have.
-pub(super) fn of_binding(error: &VerifyError) -> Option<Step> {
+fn of_binding(error: &VerifyError) -> Option<Step> {
     let (expected, found) = match error {
         VerifyError::Token(TokenError::BoundWithoutProof) => {
             ("a proof and the scheme DPoP in Authorization, because the token is bound to a key", "the token alone")

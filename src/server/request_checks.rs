@@ -3,9 +3,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::AccessToken;
+use crate::binding::certificate::{CertificateError, ClientCertificates};
 use crate::binding::dpop::{Freshness, GoodProof, ProofError, ProofVerifier, ReplayStoreError};
 use crate::clock::Clock;
 use crate::credentials::{Presented, RequestView, Scheme};
+use crate::token::Confirmation;
 use crate::validation::{TokenError, VerifyError};
 
 /// When to retry if the replay store does not take a proof.
@@ -17,18 +19,26 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A check belongs here if it depends on the request, or on something that neither the token's times nor its evidence covers.
 #[derive(Debug)]
 pub(super) struct RequestChecks {
-    /// `None` if no binding is configured. Then validation has refused every bound token.
+    /// If there is none, validation has refused every token that is bound in this way; so with the next one.
     pub(super) dpop: Option<ProofVerifier>,
+    pub(super) certificates: Option<ClientCertificates>,
     /// Whether the replay store failed, or was full, when it was last asked.
     store_fails: AtomicBool,
 }
 
 impl RequestChecks {
-    pub(super) fn new(dpop: Option<ProofVerifier>) -> Self {
-        Self { dpop, store_fails: AtomicBool::new(false) }
+    pub(super) fn new(dpop: Option<ProofVerifier>, certificates: Option<ClientCertificates>) -> Self {
+        Self { dpop, certificates, store_fails: AtomicBool::new(false) }
+    }
+
+    /// Checks the form of a request, whatever its token: it names at most one client certificate.
+    pub(super) fn check_lines(&self, request: RequestView<'_>) -> Result<(), CertificateError> {
+        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.check_lines(request))
     }
 
     /// Checks a token that came with a request. `None` if it needs no proof.
+    ///
+    /// What is bound in two ways needs both. The certificate comes first, because it is cheap to compare.
     pub(super) fn check(
         &self,
         token: &AccessToken,
@@ -36,30 +46,56 @@ impl RequestChecks {
         request: RequestView<'_>,
         clock: &dyn Clock,
     ) -> Result<Option<(&ProofVerifier, GoodProof)>, VerifyError> {
-        match (token.confirmation(), presented.scheme) {
-            (None, Scheme::Bearer) if !self.requires_binding() => Ok(None),
-            (None, _) => Err(TokenError::NotBound.into()),
-            (Some(_), Scheme::Bearer) => Err(TokenError::BoundWithoutProof.into()),
-            (Some(confirmation), Scheme::Dpop) => {
-                match (&self.dpop, token.proof_binding(&presented.token), confirmation.x5t_s256) {
-                    (Some(verifier), Some(binding), None) => {
-                        let proof = verifier.check(request, binding, clock)?;
-                        Ok(Some((verifier, proof)))
-                    }
-                    // Validation has refused every other confirmation.
-                    _ => Err(TokenError::Bound.into()),
-                }
+        let Some(Confirmation { jkt, x5t_s256 }) = token.confirmation() else {
+            return match presented.scheme {
+                Scheme::Bearer => self.check_unbound().map(|()| None),
+                Scheme::Dpop => Err(TokenError::NotBound.into()),
+            };
+        };
+        match (jkt, presented.scheme) {
+            (Some(_), Scheme::Bearer) => return Err(TokenError::BoundWithoutProof.into()),
+            (None, Scheme::Dpop) => return Err(TokenError::NotBound.into()),
+            (None, Scheme::Bearer) if self.requires_key() => return Err(TokenError::NotBound.into()),
+            _ => {}
+        }
+        match (x5t_s256, &self.certificates) {
+            (Some(expected), Some(certificates)) => certificates.check(request, expected)?,
+            // Validation has refused the token.
+            (Some(_), None) => return Err(TokenError::Bound.into()),
+            (None, Some(certificates)) if !certificates.accepts_unbound(jkt.is_some()) => {
+                return Err(CertificateError::NotBound.into());
             }
+            (None, _) => {}
+        }
+        if jkt.is_none() {
+            return Ok(None);
+        }
+        match (&self.dpop, token.proof_binding(&presented.token)) {
+            (Some(verifier), Some(binding)) => {
+                let proof = verifier.check(request, binding, clock)?;
+                Ok(Some((verifier, proof)))
+            }
+            // Validation has refused the token.
+            _ => Err(TokenError::Bound.into()),
         }
     }
 
-    /// Checks a token that came without a request, and so without a proof.
-    pub(super) fn check_alone(&self, token: &AccessToken) -> Result<(), TokenError> {
+    /// Checks a token that came without a request, and so without a proof and without a connection.
+    pub(super) fn check_alone(&self, token: &AccessToken) -> Result<(), VerifyError> {
         match token.confirmation() {
-            Some(_) => Err(TokenError::BoundWithoutProof),
-            None if self.requires_binding() => Err(TokenError::NotBound),
-            None => Ok(()),
+            Some(Confirmation { jkt: Some(_), .. }) => Err(TokenError::BoundWithoutProof.into()),
+            Some(Confirmation { jkt: None, .. }) => Err(CertificateError::Absent.into()),
+            None => self.check_unbound(),
         }
+    }
+
+    /// Checks that a token may be bound to nothing.
+    fn check_unbound(&self) -> Result<(), VerifyError> {
+        if self.requires_key() {
+            return Err(TokenError::NotBound.into());
+        }
+        let accepts = self.certificates.as_ref().is_none_or(|certificates| certificates.accepts_unbound(false));
+        if accepts { Ok(()) } else { Err(CertificateError::NotBound.into()) }
     }
 
     /// The answer of the replay store. Only a fresh proof passes.
@@ -92,7 +128,8 @@ impl RequestChecks {
         }
     }
 
-    fn requires_binding(&self) -> bool {
+    /// Whether every token has to be bound to a key by DPoP.
+    fn requires_key(&self) -> bool {
         self.dpop.as_ref().is_some_and(ProofVerifier::is_required)
     }
 }

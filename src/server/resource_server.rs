@@ -1,16 +1,18 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use tracing::Span;
 
 use super::claims_extension::ClaimsExtension;
-use super::request_checks::RequestChecks;
-use super::validator::{Validator, count, count_error};
+use super::handle::Handle;
+use super::snapshot::Snapshot;
+use super::validator::{count, count_error};
+use crate::binding::certificate::{CertificateError, ClientCertificates};
 use crate::binding::dpop::{Freshness, MAX_WAIT_FOR_STORE, ProofError, ReplayAnswer, ReplayStoreError, UsedProof};
-use crate::challenge::{Challenges, ErrorCode};
+use crate::challenge::ErrorCode;
 use crate::credentials::{Presented, RequestView, Scheme, Schemes, is_b64token};
 use crate::keys::{IssuerStatus, KeyStore};
 use crate::metadata::ResourceMetadata;
@@ -19,12 +21,16 @@ use crate::rejection::RejectionKind;
 use crate::validation::{Outcome, TokenCacheStatus, TokenError, VerifiedTokens, VerifyError};
 use crate::{AccessToken, Rejection};
 
+/// How often a server that follows a file looks whether it is still waiting for the right issuers.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// When to retry while a feed of revocations is silent for longer than its limit.
 const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 
 /// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
-/// It is built once and shared: cloning it is cheap, and all clones share their keys and their cache.
+/// It is built once and shared: cloning it is cheap, and all clones share their keys and their cache. A server that follows its
+/// configuration file (`config::watch`) changes with the file, and so do its clones and the layers that it made.
 ///
 /// ```
 /// use tower_bearer::{Issuer, ResourceServer};
@@ -35,20 +41,12 @@ const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 /// # Ok::<(), tower_bearer::server::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct ResourceServer(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) validator: Validator,
-    pub(super) checks: RequestChecks,
-    pub(super) challenges: Challenges,
-    pub(super) claims: Option<ClaimsExtension>,
-    pub(super) metadata: Option<ResourceMetadata>,
-}
+pub struct ResourceServer(pub(super) Handle);
 
 impl ResourceServer {
     /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
-    /// A token that is bound to a key is refused, because a token alone has no proof: see [`verify_request`](Self::verify_request).
+    /// A token that is bound to a key or to a client certificate is refused, because a token alone has no proof and no connection: see [`verify_request`](Self::verify_request).
     ///
     /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
@@ -57,10 +55,17 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or why it cannot be validated now.
     pub async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = self.0.validator.verify(token).await;
-        let verdict = verdict.and_then(|token| self.check_alone(token));
-        count(&verdict);
-        verdict
+        let mut server = self.0.current();
+        loop {
+            let verdict = server.0.validator.verify(token).await;
+            let verdict = verdict.and_then(|token| server.check_alone(token));
+            // The configuration may have been replaced while this waited.
+            let Some(newer) = verdict.as_ref().ok().and_then(|token| self.0.successor(&server, token)) else {
+                count(&verdict);
+                return verdict;
+            };
+            server = Cow::Owned(newer);
+        }
     }
 
     /// Validates a token with the keys that are available now. If the issuer's keys have to be fetched first, it starts the
@@ -70,7 +75,8 @@ impl ResourceServer {
     ///
     /// Why the token is refused, or why it cannot be validated now.
     pub fn try_verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
-        let verdict = self.0.validator.try_verify(token).and_then(|token| self.check_alone(token));
+        let server = self.0.current();
+        let verdict = server.0.validator.try_verify(token).and_then(|token| server.check_alone(token));
         count(&verdict);
         verdict
     }
@@ -80,6 +86,81 @@ impl ResourceServer {
     ///
     /// Calling it is optional. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
+        loop {
+            match &self.0 {
+                Handle::Fixed(server) => return server.ready().await,
+                // An issuer that is never ready may be removed from the file.
+                Handle::Followed(_) => {
+                    let server = self.0.current();
+                    if tokio::time::timeout(LOOK_AGAIN, server.ready()).await.is_ok() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the keys of one issuer are available, however long that takes: as [`ready`](Self::ready), for a process that does
+    /// not want to wait for all of its issuers. User flows of Azure AD B2C have one identifier, and it waits for all of them.
+    ///
+    /// # Errors
+    ///
+    /// At once if `issuer` is not the identifier of an issuer that this server trusts.
+    pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
+        loop {
+            match &self.0 {
+                Handle::Fixed(server) => return server.ready_for(issuer).await,
+                Handle::Followed(_) => {
+                    let server = self.0.current();
+                    if let Ok(ready) = tokio::time::timeout(LOOK_AGAIN, server.ready_for(issuer)).await {
+                        return ready;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. An introspection endpoint is
+    /// not asked. [Shared](crate::revocation::Revocations::share) revocations must have been read, and no feed of revocations may be silent for longer than
+    /// the limit after which tokens are refused.
+    ///
+    /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
+    /// ready all the same. That needs a tokio runtime with I/O and time enabled.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.current().is_ready()
+    }
+
+    /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits. An issuer whose
+    /// tokens are introspected has keys only if its answers are signed.
+    ///
+    /// If keys are missing, it starts their fetch, as [`is_ready`](Self::is_ready) does.
+    #[must_use]
+    pub fn status(&self) -> Vec<IssuerStatus> {
+        let server = self.0.current();
+        let _ = server.is_ready();
+        server.0.validator.issuers.iter().filter_map(|issuer| issuer.keys()).map(KeyStore::status).collect()
+    }
+
+    /// The status of the cache of verified tokens; `None` if it is off. Cheap enough to be read every second.
+    #[must_use]
+    pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
+        self.0.current().0.validator.verified.as_deref().map(VerifiedTokens::status)
+    }
+
+    /// The metadata document as it is now, if the server was built [with metadata](crate::server::Builder::metadata).
+    #[must_use]
+    pub fn metadata(&self) -> Option<ResourceMetadata> {
+        self.0.current().metadata()
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+}
+
+impl Snapshot {
+    async fn ready(&self) {
         // This starts every fetch, so no issuer waits for another.
         let _ = self.is_ready();
         for issuer in self.0.validator.issuers.iter() {
@@ -92,13 +173,7 @@ impl ResourceServer {
         }
     }
 
-    /// Waits until the keys of one issuer are available, however long that takes: as [`ready`](Self::ready), for a process that does
-    /// not want to wait for all of its issuers. User flows of Azure AD B2C have one identifier, and it waits for all of them.
-    ///
-    /// # Errors
-    ///
-    /// At once if `issuer` is not the identifier of an issuer that this server trusts.
-    pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
+    async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
         let named = self.0.validator.issuers.named(issuer);
         for trusted in named {
             if let Some(keys) = trusted.keys() {
@@ -108,14 +183,7 @@ impl ResourceServer {
         if named.is_empty() { Err(NotTrusted) } else { Ok(()) }
     }
 
-    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. An introspection endpoint is
-    /// not asked. [Shared](crate::revocation::Revocations::share) revocations must have been read, and no feed of revocations may be silent for longer than
-    /// the limit after which tokens are refused.
-    ///
-    /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
-    /// ready all the same. That needs a tokio runtime with I/O and time enabled.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         // Every issuer is asked, so that every fetch starts.
         let missing =
             self.0.validator.issuers.iter().filter(|issuer| issuer.keys().is_some_and(|keys| !keys.is_ready()));
@@ -123,35 +191,26 @@ impl ResourceServer {
         missing.count() == 0 && has_revocations
     }
 
-    /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits. An issuer whose
-    /// tokens are introspected has keys only if its answers are signed.
-    ///
-    /// If keys are missing, it starts their fetch, as [`is_ready`](Self::is_ready) does.
-    #[must_use]
-    pub fn status(&self) -> Vec<IssuerStatus> {
-        let _ = self.is_ready();
-        self.0.validator.issuers.iter().filter_map(|issuer| issuer.keys()).map(KeyStore::status).collect()
-    }
-
-    /// The status of the cache of verified tokens; `None` if it is off. Cheap enough to be read every second.
-    #[must_use]
-    pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
-        self.0.validator.verified.as_ref().map(VerifiedTokens::status)
-    }
-
-    /// The metadata document, if the server was built [with metadata](crate::server::Builder::metadata).
-    #[must_use]
-    pub fn metadata(&self) -> Option<&ResourceMetadata> {
-        self.0.metadata.as_ref()
+    pub(crate) fn metadata(&self) -> Option<ResourceMetadata> {
+        self.0.metadata.clone()
     }
 
     /// Which schemes of the `Authorization` header hold tokens.
+    #[inline]
     pub(crate) fn schemes(&self) -> Schemes {
         if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
     }
 
+    /// The settings of mutual TLS, if tokens may be bound to client certificates.
+    pub(crate) fn client_certificates(&self) -> Option<&ClientCertificates> {
+        self.0.checks.certificates.as_ref()
+    }
+
     /// Validates the token of a request, and checks that it may come with this request.
     pub(crate) fn admit(&self, presented: &Presented<'_>, request: RequestView<'_>, span: &Span) -> Admission {
+        if let Err(error) = self.0.checks.check_lines(request) {
+            return Admission::Refused(self.refuse(&error.into(), presented.scheme, span));
+        }
         let arrived = self.0.validator.monotonic();
         let token = &*presented.token;
         match self.0.validator.validate(token, arrived) {
@@ -170,6 +229,25 @@ impl ResourceServer {
                     Verdict::Token(server.0.validator.wait(pending, &token, arrived).await)
                 }))
             }
+        }
+    }
+
+    /// Begins again with a request that has waited, because its issuer is another one in this configuration. `presented` and `request` are
+    /// as they were when it arrived.
+    pub(crate) fn restart(
+        &self,
+        verdict: Verdict,
+        presented: &Presented<'_>,
+        request: RequestView<'_>,
+        span: &Span,
+    ) -> Admission {
+        let Verdict::Proof(Accepted { proof, .. }, answer) = verdict else {
+            return self.admit(presented, request, span);
+        };
+        // The proof has been used. It would be a replay if it were checked again.
+        match self.0.validator.try_verify(&presented.token) {
+            Ok(token) => self.admit_fresh(Accepted { token, proof }, answer, span),
+            Err(error) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
         }
     }
 
@@ -274,7 +352,10 @@ impl ResourceServer {
         tracing::debug!(%error, "request refused");
         let challenges = &self.0.challenges;
         match error {
-            VerifyError::Token(_) => Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used)),
+            VerifyError::Certificate(CertificateError::Several) => self.invalid_request(used),
+            VerifyError::Token(_) | VerifyError::Certificate(_) => {
+                Rejection::new(RejectionKind::InvalidToken, challenges.invalid_token(used))
+            }
             VerifyError::Proof(error) => match self.nonce_for(error) {
                 Some(nonce) => Rejection::use_dpop_nonce(challenges.proof(ErrorCode::UseDpopNonce), nonce),
                 None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),
@@ -297,8 +378,7 @@ impl ResourceServer {
 
 impl fmt::Debug for ResourceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let policies: Vec<_> = self.0.validator.issuers.iter().map(|issuer| &issuer.policy).collect();
-        f.debug_struct("ResourceServer").field("trusted", &policies).finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }
 
@@ -330,6 +410,16 @@ pub(crate) enum Verdict {
     Token(Result<AccessToken, VerifyError>),
     /// The answer of the replay store. Everything else was checked at most 5 seconds ago.
     Proof(Accepted, Result<Freshness, ReplayStoreError>),
+}
+
+impl Verdict {
+    /// The token, unless it is refused.
+    pub(crate) fn token(&self) -> Option<&AccessToken> {
+        match self {
+            Self::Token(token) => token.as_ref().ok(),
+            Self::Proof(accepted, _) => Some(&accepted.token),
+        }
+    }
 }
 
 /// The verdict on a request that waits.

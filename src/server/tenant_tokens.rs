@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::builder::Builder;
 use super::issuer_settings::IssuerSettings;
+use super::kept::Kept;
 use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use super::step::Step;
 use super::validator::Validator;
 use crate::AccessToken;
@@ -24,12 +26,15 @@ impl Builder {
     }
 
     /// The tenants, with the settings of this server.
-    pub(super) fn tenants(&self, settings: IssuerSettings) -> Option<Tenants> {
+    pub(super) fn tenants(&self, settings: IssuerSettings, kept: &Kept<'_>) -> Option<Tenants> {
         let tenants = self.tenants.first()?.clone();
+        if let Some(same) = kept.tenants(self, &settings) {
+            return Some(same);
+        }
         let pinned = self.issuers.iter().map(|issuer| issuer.identities.clone()).collect();
         let make: MakeIssuer = Box::new(move |issuer, pending| {
             issuer.check()?;
-            settings.trusted(issuer, pending)
+            settings.newly_trusted(issuer, pending)
         });
         Some(Tenants::new(TenantTable::new(tenants, pinned, make, Arc::clone(&self.clock))))
     }
@@ -38,7 +43,13 @@ impl Builder {
 impl ResourceServer {
     /// The tenants, if the server [resolves](crate::server::Builder::trust_resolved) issuers at run time.
     #[must_use]
-    pub fn tenants(&self) -> Option<&Tenants> {
+    pub fn tenants(&self) -> Option<Tenants> {
+        self.handle().current().tenants().cloned()
+    }
+}
+
+impl Snapshot {
+    fn tenants(&self) -> Option<&Tenants> {
         self.0.validator.tenants.as_ref()
     }
 

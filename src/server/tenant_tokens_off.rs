@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::builder::Builder;
-use super::resource_server::ResourceServer;
+use super::snapshot::Snapshot;
 use super::step::Step;
 use super::validator::Validator;
 use crate::AccessToken;
@@ -18,7 +18,7 @@ impl Builder {
     }
 }
 
-impl ResourceServer {
+impl Snapshot {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is none")]
     pub(super) fn check_tenant(&self, _token: &AccessToken, _request: RequestView<'_>) -> Result<(), VerifyError> {
         Ok(())

@@ -32,8 +32,9 @@ pub(super) struct Validator {
     #[cfg(feature = "tenants")]
     pub(super) tenants: Option<Tenants>,
     pub(super) context: ServerContext,
-    pub(super) verified: Option<VerifiedTokens>,
-    pub(super) known_headers: KnownHeaders,
+    // The memories outlive a configuration.
+    pub(super) verified: Option<Arc<VerifiedTokens>>,
+    pub(super) known_headers: Arc<KnownHeaders>,
 }
 
 impl Validator {
@@ -149,7 +150,7 @@ impl Validator {
     /// cached, so it is not hashed.
     fn cache_for(&self, token: &str) -> Option<(&VerifiedTokens, Fingerprint)> {
         let may_be_cached = token.len() <= MAX_TOKEN_LENGTH && self.known_headers.may_be_cached(token);
-        let cache = self.verified.as_ref().filter(|_| may_be_cached)?;
+        let cache = self.verified.as_deref().filter(|_| may_be_cached)?;
         Some((cache, cache.fingerprint(token)))
     }
 

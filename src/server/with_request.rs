@@ -1,13 +1,16 @@
+use std::borrow::Cow;
+
 use http::Request;
 use tracing::Span;
 
 use super::explanation::Explanation;
 use super::resource_server::{Admission, ResourceServer};
 use crate::credentials::{MalformedCredentials, RequestView, TokenSources};
+use crate::validation::VerifyError;
 use crate::{AccessToken, Rejection};
 
 impl ResourceServer {
-    /// Validates the token of a request, and its DPoP proof if the token is bound to a key: for a server that has no tower service to
+    /// Validates the token of a request, and its DPoP proof or client certificate if the token is bound to one: for a server that has no tower service to
     /// put the [layer](Self::layer) around.
     ///
     /// The token is that of the `Authorization` header. It knows no settings of a layer, so what one
@@ -33,27 +36,33 @@ impl ResourceServer {
         // Without the body, which may not be `Sync`.
         let request = RequestView::from(request);
         async move {
-            let sources = TokenSources::new(self.schemes());
-            let presented = match sources.find(request) {
+            let mut server = self.handle().current();
+            let presented = match TokenSources::default().find(request, server.schemes()) {
                 Ok(Some(presented)) => presented,
-                Ok(None) => return Err(self.no_credentials(None)),
-                Err(MalformedCredentials { used }) => return Err(self.invalid_request(used)),
+                Ok(None) => return Err(server.no_credentials(None)),
+                Err(MalformedCredentials { used }) => return Err(server.invalid_request(used)),
             };
             let span = Span::none();
-            let mut admission = self.admit(&presented, request, &span);
+            let mut admission = server.admit(&presented, request, &span);
             loop {
-                match admission {
+                let verdict = match admission {
                     Admission::Accepted(accepted) => return Ok(accepted.token),
                     Admission::Refused(rejection) => return Err(rejection),
-                    Admission::Pending(pending) => {
-                        admission = self.resume(pending.await, &presented, request, &span);
+                    Admission::Pending(pending) => pending.await,
+                };
+                admission = match verdict.token().and_then(|token| self.handle().successor(&server, token)) {
+                    None => server.resume(verdict, &presented, request, &span),
+                    Some(newer) => {
+                        server = Cow::Owned(newer);
+                        server.restart(verdict, &presented, request, &span)
                     }
-                }
+                };
             }
         }
     }
 
-    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof too.
+    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof and
+    /// its client certificate too.
     /// `None` if the request has no credentials, or malformed ones.
     ///
     /// The step `htu` names the headers of the request that would have made the proof good if they had counted, and the step `proof_iat`
@@ -63,17 +72,19 @@ impl ResourceServer {
     pub fn explain_request<B>(&self, request: &Request<B>) -> impl Future<Output = Option<Explanation>> + Send {
         let request = RequestView::from(request);
         async move {
-            let sources = TokenSources::new(self.schemes());
-            let presented = sources.find(request).ok().flatten()?;
-            let (verdict, mut steps) = self.explain_valid(&presented.token).await;
+            let server = self.handle().current();
+            let presented = TokenSources::default().find(request, server.schemes()).ok().flatten()?;
+            let (verdict, mut steps) = server.explain_valid(&presented.token).await;
             let verdict = match verdict {
                 Ok(token) => {
-                    let clock = &**self.0.validator.clock();
-                    let fits = self.check_tenant(&token, request);
-                    steps.extend(self.tenant_step(&token, &fits));
-                    let checked = self.0.checks.check(&token, &presented, request, clock).map(drop);
+                    let clock = &**server.0.validator.clock();
+                    let fits = server.check_tenant(&token, request);
+                    steps.extend(server.tenant_step(&token, &fits));
+                    let lines = server.0.checks.check_lines(request).map_err(VerifyError::from);
+                    let checked =
+                        lines.and_then(|()| server.0.checks.check(&token, &presented, request, clock).map(drop));
                     let error = checked.as_ref().err();
-                    steps.extend(self.0.checks.steps(&token, &presented, request, clock, error));
+                    steps.extend(server.0.checks.steps(&token, &presented, request, clock, error));
                     fits.and(checked).map(|()| token)
                 }
                 Err(error) => Err(error),

@@ -64,6 +64,20 @@ impl TenantSettings {
         }
     }
 
+    /// Whether both are clones of the same settings.
+    pub(crate) fn are_like(&self, other: &Self) -> bool {
+        let Self { resolver, patterns, max_tenants, idle_after, check } = self;
+        let has_check_of = match (check, &other.check) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        has_check_of
+            && Arc::ptr_eq(resolver, &other.resolver)
+            && *patterns == other.patterns
+            && (max_tenants, idle_after) == (&other.max_tenants, &other.idle_after)
+    }
+
     /// Every issuer that fits the pattern, found by [discovery](Issuer::discover), whoever it belongs to.
     ///
     /// Whoever can open a tenant at this provider then gets tokens that this server accepts, if they carry its audience. Use it for a provider whose

@@ -223,9 +223,9 @@ impl fmt::Debug for ProofBuilder {
 }
 
 impl TokenBuilder {
-    /// Binds the token to the key of `client`: sets `cnf` with its `jkt` (RFC 9449 §6.1). The token is then good only together with
+    /// Binds the token to the key of `client`: adds its `jkt` to `cnf` (RFC 9449 §6.1). The token is then good only together with
     /// a [proof](TestClient::proof) of that client.
     pub fn bound_to(self, client: &TestClient) -> Self {
-        self.claim("cnf", json!({ "jkt": client.jkt() }))
+        self.confirmed_by("jkt", &client.jkt())
     }
 }

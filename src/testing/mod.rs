@@ -20,6 +20,7 @@
 //! # Ok(()) }
 //! ```
 
+mod certificate;
 mod client;
 mod clock;
 mod endpoints;
@@ -31,6 +32,7 @@ mod token_builder;
 mod transmitter;
 mod unsigned_jwt;
 
+pub use certificate::TestCertificate;
 pub use client::{ProofBuilder, TestClient};
 pub use clock::TestClock;
 pub use endpoints::{Endpoint, Fault};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::signing_key::SigningKey;
 use super::unsigned_jwt::UnsignedJwt;
+use crate::binding::certificate::ClientCertificate;
 use crate::jose::{Algorithm, encode_base64url};
 use crate::token::NumericDate;
 
@@ -67,6 +68,30 @@ impl TokenBuilder {
     pub fn expired_for(self, duration: Duration) -> Self {
         let exp = seconds(self.now) - duration.as_secs_f64();
         self.claim("exp", whole(exp))
+    }
+
+    /// Binds the token to the client certificate with this DER form: adds its thumbprint to `cnf` as `x5t#S256` (RFC 8705 §3.1). The token
+    /// is then good only over a connection with that certificate. With [`bound_to`](Self::bound_to) beside it, the token is bound in both ways.
+    ///
+    /// ```
+    /// use tower_bearer::certificate::ClientCertificate;
+    /// use tower_bearer::testing::{TestCertificate, TestIssuer};
+    ///
+    /// let (issuer, certificate) = (TestIssuer::start(), TestCertificate::new());
+    /// let token = issuer.token().audience("https://api.example.test").bound_to_certificate(certificate.der()).sign();
+    /// // A request with the token and this extension, as a TLS server would insert it:
+    /// let extension: ClientCertificate = certificate.extension();
+    /// # assert_eq!((token.split('.').count(), extension), (3, ClientCertificate::from_der(certificate.der())));
+    /// ```
+    pub fn bound_to_certificate(self, der: impl AsRef<[u8]>) -> Self {
+        self.confirmed_by("x5t#S256", ClientCertificate::from_der(der).thumbprint())
+    }
+
+    /// Adds a member to `cnf`.
+    pub(super) fn confirmed_by(self, name: &str, thumbprint: &str) -> Self {
+        let mut cnf = self.jwt.claims.get("cnf").and_then(Value::as_object).cloned().unwrap_or_default();
+        cnf.insert(name.to_owned(), thumbprint.into());
+        self.claim("cnf", cnf)
     }
 
     /// Sets a claim to any value that serializes as JSON.

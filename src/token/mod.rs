@@ -43,6 +43,7 @@ pub(crate) use act_claim::ActClaim;
 pub(crate) use claim_json::ClaimJson;
 pub(crate) use client_claim::ClientClaim;
 pub(crate) use cnf_claim::CnfClaim;
+pub(crate) use confirmation::Confirmation;
 pub(crate) use details_claim::DetailsClaim;
 pub(crate) use implied_scopes::{ImpliedScopes, scope_to_offer};
 pub(crate) use proof_binding::ProofBinding;

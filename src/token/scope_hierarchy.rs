@@ -29,7 +29,7 @@ use crate::redact::Excerpt;
 /// ```
 ///
 /// Scopes must not imply each other in a circle: see [`ConfigError::ScopeCircle`](crate::server::ConfigError::ScopeCircle).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "give it to the builder of a server with `scope_hierarchy`"]
 pub struct ScopeHierarchy {
     implications: Vec<(Scope, Scope)>,

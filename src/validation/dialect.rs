@@ -6,7 +6,7 @@ use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
 /// How the access tokens of one provider differ from those of others. The default fits every issuer.
 ///
 /// A dialect adds rules. The only one that it may remove is that about [`at_hash`](AtHash).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) mark: Mark,
     pub(crate) client: ClientClaim,

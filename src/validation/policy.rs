@@ -8,8 +8,8 @@ use super::recipient::Recipient;
 use crate::jose::AlgorithmSet;
 use crate::token::SubjectClaim;
 
-/// What the tokens of one issuer must satisfy.
-#[derive(Debug)]
+/// What the tokens of one issuer must satisfy. Two that are equal judge every token alike.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) issuer: Identities,
     pub(crate) recipient: Recipient,
@@ -36,24 +36,24 @@ pub(crate) enum Format {
     Opaque,
 }
 
-/// How a token may be bound to a key of the client.
+/// How a token may be bound to a key of the client. What is not checked at each request is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bindings {
-    /// No binding is checked, so no bound token is accepted.
-    None,
+pub(crate) struct Bindings {
     /// By `jkt` (RFC 9449 §6.1). Each request has a proof.
-    Dpop,
+    pub(crate) dpop: bool,
+    /// By `x5t#S256` (RFC 8705 §3.1). Each request has the certificate.
+    pub(crate) certificate: bool,
 }
 
 /// The allowed subjects of an issuer's tokens.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Subjects {
     Any,
     Listed(Vec<Box<str>>),
 }
 
 /// The allowed values of one claim, for an issuer whose tokens are identified by another claim than `sub`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Callers {
     pub(crate) claim: &'static str,
     pub(crate) listed: Vec<Box<str>>,
@@ -67,7 +67,7 @@ impl fmt::Debug for Callers {
 }
 
 /// A user flow or a custom policy of Azure AD B2C. All of a directory have one `iss`, and each has its keys at a URL of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserFlow(Box<str>);
 
 impl UserFlow {

@@ -7,7 +7,7 @@ use crate::jose::Strings;
 use crate::token::RegisteredClaims;
 
 /// How a token states that it is meant for this server.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Recipient {
     /// `aud` names one of these, and possibly others.
     Audience(Vec<Box<str>>),

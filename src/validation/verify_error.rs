@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::token_error::TokenError;
+use crate::binding::certificate::CertificateError;
 use crate::binding::dpop::ProofError;
 
 /// Why [`ResourceServer::verify`](crate::ResourceServer::verify) returns no [`AccessToken`](crate::AccessToken).
@@ -13,6 +14,9 @@ pub enum VerifyError {
     /// The token is good, and the proof that came with it is not.
     #[error("the proof is refused: {0}")]
     Proof(ProofError),
+    /// The token is good, and the client certificate that it is bound to did not come with it (RFC 8705 §3).
+    #[error("the client certificate is refused: {0}")]
+    Certificate(CertificateError),
     /// The token may be good, but the issuer's keys are unavailable.
     #[error("the issuer's keys are unavailable, retry in {} s", .retry_after.as_secs_f64())]
     KeysUnavailable {
@@ -53,13 +57,14 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// The constant word for why a token or its proof is bad: see [`TokenError::reason`] and [`ProofError::reason`]. `None` if they may
-    /// be good.
+    /// The constant word for why a token or its proof is bad: see [`TokenError::reason`], [`ProofError::reason`] and
+    /// [`CertificateError::reason`]. `None` if they may be good.
     #[must_use]
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::Token(error) => Some(error.reason()),
             Self::Proof(error) => Some(error.reason()),
+            Self::Certificate(error) => Some(error.reason()),
             Self::KeysUnavailable { .. }
             | Self::TenantUnavailable { .. }
             | Self::IntrospectionUnavailable { .. }
@@ -79,5 +84,11 @@ impl From<TokenError> for VerifyError {
 impl From<ProofError> for VerifyError {
     fn from(error: ProofError) -> Self {
         Self::Proof(error)
+    }
+}
+
+impl From<CertificateError> for VerifyError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
     }
 }

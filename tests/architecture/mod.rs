@@ -14,6 +14,7 @@ pub(crate) use self::sources::sources;
 /// What each top-level module may use of the others. The graph has no circle, because every module uses only those above it.
 const MAY_USE: [(&str, &[&str]); 27] = [
     ("clock", &[]),
+    ("placeholder", &[]),
     ("redact", &[]),
     ("jose", &["redact"]),
     ("metrics", &[]),
@@ -21,9 +22,9 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("revocation", &["clock", "metrics", "settled_until"]),
     ("token", &["clock", "jose", "redact", "revocation"]),
     ("keys", &["clock", "jose", "metrics", "redact", "settled_until"]),
-    ("introspection", &["clock", "jose", "keys", "redact", "token"]),
+    ("introspection", &["clock", "jose", "keys", "placeholder", "redact", "token"]),
     ("credentials", &["jose", "redact"]),
-    ("binding", &["clock", "credentials", "jose", "redact", "token"]),
+    ("binding", &["clock", "credentials", "jose", "placeholder", "redact", "token"]),
     ("validation", &["binding", "clock", "introspection", "jose", "keys", "metrics", "redact", "revocation", "token"]),
     ("issuer", &["introspection", "jose", "keys", "redact", "token", "validation"]),
     ("require", &["redact", "token"]),
@@ -57,7 +58,19 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("feeds", &["clock", "issuer", "jose", "keys", "redact", "revocation", "server", "token"]),
     (
         "config",
-        &["binding", "introspection", "issuer", "jose", "keys", "metadata", "redact", "server", "token", "validation"],
+        &[
+            "binding",
+            "clock",
+            "introspection",
+            "issuer",
+            "jose",
+            "keys",
+            "metadata",
+            "redact",
+            "server",
+            "token",
+            "validation",
+        ],
     ),
     (
         "layer",

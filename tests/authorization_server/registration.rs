@@ -100,6 +100,8 @@ async fn only_redirect_uris_that_nobody_else_can_read_are_registered() {
         "data:text/html,a",
         "file:///etc/passwd",
         "com.example.app:/callback",
+        "https://app.example.test;sandbox/callback",
+        "https://app.example.test,sandbox/callback",
         "https://*.example.test/callback\\",
         &long,
     ] {

@@ -70,7 +70,7 @@ fn mistakes_in_variables_are_reported() {
     assert_eq!(
         with("API_KEY", "secret"),
         [
-            "key (API_KEY): unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata, dpop, scope_hierarchy"
+            "key (API_KEY): unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata, dpop, client_certificates, scope_hierarchy"
         ]
     );
     // What is set by itself and part by part, in either order, is set twice.
@@ -224,7 +224,7 @@ fn a_misspelt_variable_name_gets_a_suggestion() {
     assert_eq!(
         problems("audience = 'a'\nissuers = ['https://a.example']\ntoken_cache_entries = 5"),
         [
-            "token_cache_entries: unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata, dpop, scope_hierarchy"
+            "token_cache_entries: unknown setting, expected one of audience, issuers, realm, profile, leeway, token_cache, metadata, dpop, client_certificates, scope_hierarchy"
         ]
     );
 }

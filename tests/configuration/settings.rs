@@ -212,6 +212,7 @@ fn every_setting_is_documented() {
     learn("metadata.'?' = 1", "metadata.");
     learn("scope_hierarchy = [{ '?' = 1 }]", "scope_hierarchy[].");
     learn("dpop.'?' = 1", "dpop.");
+    learn("client_certificates.'?' = 1", "client_certificates.");
     learn("dpop.nonces.'?' = 1", "dpop.nonces.");
     learn("dpop.forward_auth.'?' = 1", "dpop.forward_auth.");
     learn("issuers = [{ issuer = 'x', '?' = 1 }]", "issuers[].");

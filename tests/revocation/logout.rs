@@ -1,9 +1,13 @@
 //! Logout tokens, and what they revoke (row R8).
 
+use axum::Router;
+use axum::body::Body;
 use serde_json::json;
+use tower_bearer::feeds::BackChannelLogout;
 use tower_bearer::revocation::FeedKind;
+use tower_bearer::testing::logout_request;
 
-use super::feed_rig::{CLIENT, FeedRig};
+use super::feed_rig::{CLIENT, FeedRig, issuer_of, send};
 
 /// Alice's of the session; of another one; without one; Bob's of the session. And Alice's of another session that was issued later.
 #[tokio::test]
@@ -82,5 +86,24 @@ async fn a_logout_token_may_be_spelled_in_several_ways() {
     ];
     for token in spellings {
         feeds.log_out(&token).await.assert_empty(200, None);
+    }
+}
+
+/// Ory Hydra sends none.
+#[tokio::test]
+async fn a_logout_token_without_exp_is_accepted_if_it_is_said() {
+    let feeds = FeedRig::new();
+    let lenient = BackChannelLogout::from_issuer(issuer_of(&feeds.rig.issuer), CLIENT).accept_without_expiry();
+    let lenient = Router::new().route_service("/logout", lenient.receiver(&feeds.rig.revocations).unwrap());
+    let token = feeds.logout_token().subject("alice");
+    for (token, status, strict_status) in [
+        (token.clone().without_claim("exp"), 200, 400),
+        (token.clone(), 200, 200),
+        (token.clone().claim("exp", feeds.rig.now() - 61.0), 400, 400),
+        (token.clone().claim("exp", "soon"), 400, 400),
+        (token.claim("exp", json!(null)), 400, 400),
+    ] {
+        let found = send(&lenient, "/logout", logout_request(&token.sign()).map(Body::from)).await.status;
+        assert_eq!((found.as_u16(), feeds.log_out(&token).await.status.as_u16()), (status, strict_status), "{token:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::Notify;
 use tower_bearer::ResourceServer;
 use tower_bearer::clock::Clock as _;
@@ -13,8 +14,10 @@ use tower_bearer::revocation::{
 };
 use tower_bearer::testing::{TestClock, TestIssuer};
 
-use super::LIFE;
-use crate::harness::{AUDIENCE, builder_with_keys, small_issuer};
+use super::feed_rig::FeedRig;
+use super::{LIFE, Rig};
+use crate::harness::log::logged;
+use crate::harness::{AUDIENCE, builder_with_keys, paused_runtime, small_issuer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -208,10 +211,30 @@ async fn clocks_that_differ_revoke_alike() {
     wrong.advance(LIFE);
     let nodes = [Node::new(&issuer, &wrong, &log), Node::new(&issuer, &right, &log)];
     nodes[0].revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+    nodes[0].revocations.revoke(&Revocation::session(issuer.url(), "another")).await.unwrap();
     settle().await;
     let [now, later] = [token(&issuer, &right, 0.0), token(&issuer, &right, -62.0)];
     right.advance(Duration::from_secs(120));
     assert!(!nodes[1].accepts(&now).await && nodes[1].accepts(&later).await);
+    // And it keeps nothing for a day longer.
+    right.advance(LIFE + 180 * SECOND);
+    nodes[1].revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.unwrap();
+    assert_eq!(nodes[1].revocations.len(), 1);
+}
+
+/// Or a process that starts often would fill its table with what has long ended.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_read_later_ends_no_later() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let session = Revocation::session(issuer.url(), "s");
+    Node::new(&issuer, &clock, &log).revocations.revoke(&session).await.unwrap();
+    clock.advance(LIFE / 100 * 99);
+    let started = Node::new(&issuer, &clock, &log);
+    started.api.ready().await;
+    assert!(!started.accepts(&token(&issuer, &clock, 60.0)).await);
+    clock.advance(LIFE / 50);
+    started.revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.unwrap();
+    assert_eq!(started.revocations.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,4 +254,84 @@ async fn following_ends_with_the_last_handle_and_the_last_server() {
 #[should_panic = "the revocations are shared already"]
 async fn revocations_are_shared_through_one_store() {
     let _ = Revocations::new(LIFE).share(Log::default()).share(Log::default());
+}
+
+/// Whatever comes first: a new table would be one that nobody shares.
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_set_later_counts_for_what_is_shared() {
+    let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+    let other = Node::new(&issuer, &clock, &log);
+    let node = Node::with(&issuer, &clock, |revocations| revocations.share(log.clone()));
+    let clone = node.revocations.clone().quota(1);
+    clone.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+    settle().await;
+    assert!(!other.accepts(&token(&issuer, &clock, 60.0)).await && !node.accepts(&token(&issuer, &clock, 60.0)).await);
+    let error = node.revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.unwrap_err();
+    assert!(matches!(error, RevokeError::Full(_)));
+}
+
+#[tokio::test]
+#[should_panic = "the revocations are shared already, or have a feed"]
+async fn the_clock_of_shared_revocations_is_not_changed() {
+    let _ = Revocations::new(LIFE).share(Log::default()).clock(TestClock::new());
+}
+
+/// Otherwise one event with a thousand names would wait for it for minutes, and so would the sender.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_failed_is_not_asked_for_the_other_names_of_an_event() {
+    struct Hung;
+
+    impl RevocationStore for Hung {
+        fn append(&self, _: RevocationRecord) -> AppendFuture {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                Err(RevocationStoreError::new("no reply"))
+            })
+        }
+
+        fn follow(self: Arc<Self>, follower: Follower) -> FollowFuture {
+            Box::pin(async move { follower.closed().await })
+        }
+    }
+
+    let mut rig = Rig::new();
+    rig.revocations = rig.revocations.share(Hung);
+    let feeds = FeedRig::of(rig, |signals| signals);
+    let aliases = |kind: &str| {
+        let names = (0..32).map(|number| json!({ "format": "opaque", "id": format!("{kind}{number}") }));
+        json!({ "format": "aliases", "identifiers": names.collect::<Vec<_>>() })
+    };
+    let subject = json!({ "format": "complex", "user": aliases("u"), "session": aliases("s") });
+    let start = tokio::time::Instant::now();
+    feeds.push(&feeds.set_about(&subject)).await.assert_empty(503, Some("5"));
+    assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+    // Here it counts all the same.
+    assert!(!feeds.accepts(&feeds.rig.token(-60.0).subject("u31").claim("sid", "s31")).await);
+}
+
+/// Whatever ends the task, somebody has to know.
+#[test]
+fn a_store_that_is_followed_no_longer_is_an_error_in_the_log() {
+    struct Ends {
+        panics: bool,
+    }
+    impl RevocationStore for Ends {
+        fn append(&self, _: RevocationRecord) -> AppendFuture {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn follow(self: Arc<Self>, _: Follower) -> FollowFuture {
+            Box::pin(async move { assert!(!self.panics, "a mistake in the store") })
+        }
+    }
+    for panics in [false, true] {
+        let ((), log) = logged(|| {
+            paused_runtime().block_on(async {
+                let revocations = Revocations::new(LIFE).share(Ends { panics });
+                settle().await;
+                assert!(!revocations.status()[0].is_ready());
+            });
+        });
+        assert!(log.contains("is not followed any more") && log.contains(&format!("panicked={panics}")), "{log}");
+    }
 }

@@ -192,13 +192,15 @@ async fn every_good_event_is_a_sign_of_life_and_no_other_is() {
     ] {
         feeds.rig.clock.advance(Duration::from_secs(61));
         assert!(feeds.status(FeedKind::SharedSignals).is_stale());
-        feeds.push(&good).await.assert_empty(202, None);
+        feeds.push(&good.claim("iat", feeds.rig.now())).await.assert_empty(202, None);
         assert!(!feeds.status(FeedKind::SharedSignals).is_stale());
         assert!(feeds.accepts(&feeds.rig.token(-1.0)).await);
     }
 }
 
-/// Rows R2, R10: on this node.
+/// Rows R2, R10.
+///
+/// On this node.
 #[tokio::test]
 async fn the_first_request_after_each_of_many_events_is_refused() {
     let feeds = FeedRig::new();

@@ -11,6 +11,7 @@ use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::validation::VerifyError;
 
 use super::LIFE;
+use super::feed_rig::FeedRig;
 use super::sharing::Log;
 use crate::harness::{AUDIENCE, app, builder_with_keys, present, small_issuer};
 
@@ -101,4 +102,40 @@ async fn silence_counts_by_either_clock() {
     log.fail(true);
     clock.set(clock.now() + 6 * SECOND);
     assert!(api.verify(&token).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_may_be_silent_for_ever() {
+    let (clock, log) = (TestClock::new(), Log::default());
+    let revocations = Revocations::new(LIFE).clock(clock.clone());
+    let revocations = revocations.share_and_refuse_when_stale(log, Duration::MAX);
+    pass(&clock, SECOND).await;
+    assert!(status(&revocations).is_ready());
+    let feeds = FeedRig::with(|signals| signals.expect_events_within(Duration::MAX).refuse_when_stale(Duration::MAX));
+    feeds.rig.clock.advance(1000 * LIFE);
+    assert!(!feeds.status(FeedKind::SharedSignals).is_stale());
+    assert!(feeds.accepts(&feeds.rig.token(-60.0)).await);
+}
+
+/// Whoever has captured an event sends it again and again, while the transmitter cannot be reached.
+#[tokio::test]
+async fn an_old_event_is_no_sign_of_life() {
+    let feeds = FeedRig::with(|signals| signals.refuse_when_stale(60 * SECOND));
+    let captured = feeds.set("zoe");
+    let mut heard = Vec::new();
+    for _ in 0..5 {
+        feeds.rig.clock.advance(25 * SECOND);
+        feeds.push(&captured).await.assert_empty(202, None);
+        heard.push(!feeds.status(FeedKind::SharedSignals).is_stale());
+    }
+    // It is as good as a new one for as long as the transmitter may be silent, and what was heard counts for as long again.
+    assert_eq!(heard, [true, true, true, true, false]);
+    // It is carried out all the same.
+    assert!(!feeds.rig.revocations.is_empty());
+    feeds.push(&feeds.set("zoe")).await.assert_empty(202, None);
+    assert!(feeds.accepts(&feeds.rig.token(-10.0)).await);
+    // Without a limit there is nothing to keep up.
+    let feeds = FeedRig::new();
+    feeds.push(&feeds.set("zoe").claim("iat", feeds.rig.now() - 1e6)).await.assert_empty(202, None);
+    assert!(feeds.status(FeedKind::SharedSignals).last_heard().is_some());
 }

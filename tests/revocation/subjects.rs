@@ -118,6 +118,53 @@ async fn each_form_of_a_subject_revokes_what_it_names() {
     }
 }
 
+/// Of the session all tokens; of the user's tokens without a session those that were issued until then.
+#[tokio::test]
+async fn a_session_of_a_user_counts_from_when_it_ended() {
+    let feeds = FeedRig::new();
+    let (iss, now) = (feeds.rig.issuer.url(), feeds.rig.now());
+    let subject = json!({
+        "format": "complex",
+        "user": { "format": "iss_sub", "iss": iss, "sub": "alice" },
+        "session": { "format": "opaque", "id": "s" },
+    });
+    feeds.push(&feeds.set_about(&subject).claim("toe", now - 70.0)).await.assert_empty(202, None);
+    let token = |issued: f64| feeds.rig.token(issued);
+    for (token, accepted) in [
+        (token(-100.0), false),
+        (token(-50.0), false),
+        (token(-100.0).without_claim("sid"), false),
+        (token(-50.0).without_claim("sid"), true),
+        (token(-100.0).claim("sid", "t"), true),
+    ] {
+        assert_eq!(feeds.accepts(&token).await, accepted, "{token:?}");
+    }
+}
+
+/// Row R7.
+///
+/// Each name of the user.
+#[tokio::test]
+async fn a_session_of_a_user_of_several_issuers_is_that_of_the_feeds_own() {
+    let mut entries = Vec::new();
+    for with_other in [false, true] {
+        let feeds = FeedRig::new();
+        let alice = json!({ "format": "iss_sub", "iss": feeds.rig.issuer.url(), "sub": "alice" });
+        let other = json!({ "format": "iss_sub", "iss": "https://other.example.test", "sub": "alice" });
+        let names = if with_other { json!([other, alice]) } else { json!([alice]) };
+        let subject = json!({
+            "format": "complex",
+            "user": { "format": "aliases", "identifiers": names },
+            "session": { "format": "opaque", "id": "s" },
+        });
+        feeds.push(&feeds.set_about(&subject)).await.assert_empty(202, None);
+        assert!(!feeds.accepts(&feeds.rig.token(-60.0)).await);
+        assert_eq!(feeds.counts(), [1, 0, 0, 0, 0]);
+        entries.push(feeds.rig.revocations.len());
+    }
+    assert_eq!(entries[0], entries[1]);
+}
+
 /// SSF 1.0: the subject of the token, where drafts have one in the event too.
 #[tokio::test]
 async fn of_two_subjects_that_of_the_token_counts() {
@@ -130,7 +177,7 @@ async fn of_two_subjects_that_of_the_token_counts() {
     assert!(feeds.accepts(&feeds.rig.token(-60.0).subject("bob").claim("sid", "t").claim("jti", "k")).await);
 }
 
-/// SSF 1.0 §9: an event must not be interpreted without its critical members.
+/// SSF 1.0 §3.6: an event must not be interpreted without its critical members.
 #[tokio::test]
 async fn an_event_with_an_unknown_critical_member_is_discarded() {
     let feeds = FeedRig::with(|signals| signals.critical_subject_members(["user", "session", "tenant"]));

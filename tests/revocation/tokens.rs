@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use tower_bearer::clock::Clock as _;
 use tower_bearer::revocation::{Revocation, Revocations};
+use tower_bearer::testing::TestClock;
 use tower_bearer::validation::{TokenCache, TokenError, VerifyError};
 use tower_bearer::{Require, ResourceServer};
 
@@ -122,6 +124,45 @@ async fn a_full_table_is_an_error_and_forgets_nothing() {
     revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
     assert!(revocations.revoke(&Revocation::subject(issuer.url(), "bob")).await.is_err());
     assert!(api.verify(&alice).await.is_err() && api.verify(&bob).await.is_ok());
+}
+
+/// The entry for the user's tokens without a session never ends, and those of the sessions do.
+#[tokio::test]
+async fn signing_out_every_day_does_not_come_to_end_other_sessions() {
+    let rig = Rig::new();
+    let sign_out = async |sid: &str| {
+        rig.revocations.revoke(&Revocation::session_of(rig.issuer.url(), sid, "alice")).await.unwrap();
+    };
+    for day in 0..40 {
+        sign_out(&day.to_string()).await;
+        rig.clock.advance(LIFE);
+    }
+    let other = rig.token(-60.0).claim("sid", "other").sign();
+    sign_out("today").await;
+    assert!(rig.api.verify(&other).await.is_ok());
+    // All on one day are too many.
+    for number in 0..20 {
+        sign_out(&format!("again {number}")).await;
+    }
+    assert!(rig.api.verify(&other).await.is_err());
+}
+
+/// The time of day is wrong for a moment, in which something is revoked. Nobody would look for the others for ten years.
+#[tokio::test]
+async fn a_time_of_day_that_was_set_forward_for_a_moment_leaves_room() {
+    let clock = TestClock::new();
+    let revocations = Revocations::new(LIFE).clock(clock.clone()).quota(150);
+    let revoke = async |sid: &str| revocations.revoke(&Revocation::session("https://login.example.com", sid)).await;
+    for number in 0..149 {
+        revoke(&number.to_string()).await.unwrap();
+    }
+    let now = clock.now();
+    clock.set(now + 3650 * LIFE);
+    revoke("in ten years").await.unwrap();
+    clock.set(now);
+    clock.advance(2 * LIFE);
+    revoke("later").await.unwrap();
+    assert_eq!(revocations.len(), 2);
 }
 
 /// Several servers with one handle, and the checks of a handler.

@@ -6,6 +6,7 @@ use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::dedicated::DedicatedConnection;
 use super::link_error::LinkError;
 use super::server::{Connection, Server};
 
@@ -89,6 +90,11 @@ impl Link {
         }
     }
 
+    /// A connection to the same server or cluster for one task alone.
+    pub(crate) async fn connect_dedicated(&self) -> Result<DedicatedConnection, LinkError> {
+        self.0.connect().await.map(DedicatedConnection)
+    }
+
     /// The connection, or a new one.
     async fn line(&self) -> Result<Arc<Line>, LinkError> {
         if let Some(known) = self.known() {
@@ -119,13 +125,8 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Arc<Line>, LinkError> {
-        // The limit of the redis crate is for each step of the connection.
-        let attempt = timeout(CONNECT_LIMIT, self.0.server.connect(CONNECT_LIMIT)).await;
-        let outcome = match attempt {
-            Ok(Ok(connection)) => Ok(Arc::new(Line { connection, replies: AtomicU64::new(0) })),
-            Ok(Err(error)) => Err(LinkError::Connect(error)),
-            Err(_) => Err(LinkError::TimedOut(CONNECT_LIMIT)),
-        };
+        let connection = self.0.connect().await;
+        let outcome = connection.map(|connection| Arc::new(Line { connection, replies: AtomicU64::new(0) }));
         let mut state = self.state();
         state.line = outcome.as_ref().ok().cloned();
         state.failed = outcome.as_ref().err().map(|error| (Instant::now(), error.clone()));
@@ -143,5 +144,15 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code panics between two changes of the state.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> Result<Connection, LinkError> {
+        // The limit of the redis crate is for each step of the connection.
+        match timeout(CONNECT_LIMIT, self.server.connect(CONNECT_LIMIT)).await {
+            Ok(connection) => connection.map_err(LinkError::Connect),
+            Err(_) => Err(LinkError::TimedOut(CONNECT_LIMIT)),
+        }
     }
 }

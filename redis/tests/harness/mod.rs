@@ -2,6 +2,8 @@
 
 mod fake_server;
 mod log;
+mod node;
+mod proxy;
 mod redis_server;
 
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use tower_bearer_redis::RedisReplayStore;
 
 pub(crate) use self::fake_server::FakeServer;
 pub(crate) use self::log::Log;
+pub(crate) use self::node::{AUDIENCE, Fleet, Node, TOKEN_LIFE, store_at};
+pub(crate) use self::proxy::Proxy;
 pub(crate) use self::redis_server::RedisServer;
 #[cfg(any(feature = "cluster", feature = "tls"))]
 pub(crate) use self::redis_server::free_port;

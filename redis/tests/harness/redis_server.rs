@@ -89,7 +89,6 @@ impl RedisServer {
         &self.folder
     }
 
-    #[cfg(feature = "cluster")]
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -121,6 +120,18 @@ impl RedisServer {
     pub(crate) fn info(&self, section: &str, name: &str) -> Option<String> {
         let info: String = self.ask(&[b"INFO", section.as_bytes()]);
         info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(ToOwned::to_owned))
+    }
+
+    /// How often it has executed a command.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        let calls = self.info("commandstats", &format!("cmdstat_{command}"));
+        calls.map_or(0, |calls| calls.strip_prefix("calls=").unwrap().split(',').next().unwrap().parse().unwrap())
+    }
+
+    /// How many connections it has, but those of the test itself and of another server.
+    pub(crate) fn clients(&self) -> usize {
+        let all: String = self.tell("CLIENT LIST TYPE normal");
+        all.lines().filter(|client| !client.contains("cmd=restore")).count() - 1
     }
 
     fn signal(&self, signal: &str) {

@@ -1,5 +1,5 @@
-use super::network::InvalidNetwork;
 use super::target_uri_error::TargetUriError;
+use crate::binding::network::InvalidNetwork;
 
 /// Why a setting of a [`PublicUrl`](super::PublicUrl) is not acceptable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,6 @@ mod forwarded;
 mod host_and_port;
 mod invalid_public_url;
 mod matching_headers;
-mod network;
 mod nonce;
 mod origin;
 mod proof;
@@ -29,11 +28,11 @@ mod verifier;
 
 use http::header::{HeaderName, WWW_AUTHENTICATE};
 
+pub use super::network::InvalidNetwork;
 pub use super::peer::PeerAddress;
 pub use dpop::Dpop;
 pub use forwarded::ForwardedHeaders;
 pub use invalid_public_url::InvalidPublicUrl;
-pub use network::InvalidNetwork;
 pub use nonce::{InvalidNonceKeys, NonceError, Nonces};
 pub use proof_error::ProofError;
 pub use public_url::PublicUrl;
@@ -44,7 +43,7 @@ pub use replay::{
 pub use target_uri_error::TargetUriError;
 
 pub(crate) use rules::{ProofFacts, RULES, Rule};
-pub(crate) use verifier::{GoodProof, MAX_WAIT_FOR_STORE, ProofVerifier, UsedProof};
+pub(crate) use verifier::{GoodProof, KeptProofs, MAX_WAIT_FOR_STORE, ProofVerifier, UsedProof};
 
 /// The header of an answer that holds a nonce (RFC 9449 §8.1).
 pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

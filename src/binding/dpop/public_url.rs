@@ -5,12 +5,12 @@ use http::{HeaderMap, HeaderName, Method};
 
 use super::forwarded::{Forwarded, ForwardedHeaders};
 use super::invalid_public_url::InvalidPublicUrl;
-use super::network::Networks;
 use super::origin::Origin;
 use super::public_path::{BasePath, Mount};
 use super::target_uri::{Parts, TargetUri, split_path};
 use super::target_uri_error::TargetUriError;
 use super::uri_path::normalise;
+use crate::binding::network::Networks;
 use crate::credentials::RequestView;
 use crate::redact;
 

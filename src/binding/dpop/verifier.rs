@@ -36,10 +36,20 @@ pub(crate) struct ProofVerifier {
     fresh_by: FreshBy,
     nonces: Option<Nonces>,
     tokens: Tokens,
-    keys: ProofKeys,
+    keys: Arc<ProofKeys>,
+    /// The store, if the server made it.
+    memory: Option<Arc<MemoryReplayStore>>,
     /// `None` if replays are accepted.
     store: Option<Arc<dyn ReplayStore>>,
     keep_for: Duration,
+}
+
+/// What outlives a verifier when the configuration is replaced: used proofs in memory, the random keys of nonces, and parsed keys.
+#[derive(Clone)]
+pub(crate) struct KeptProofs {
+    memory: Option<Arc<MemoryReplayStore>>,
+    nonces: Option<Nonces>,
+    keys: Arc<ProofKeys>,
 }
 
 /// A proof that has passed every check, except that it may have been used before.
@@ -92,16 +102,27 @@ impl UsedProof {
 }
 
 impl ProofVerifier {
-    pub(crate) fn new(dpop: &Dpop) -> Self {
+    /// A verifier that goes on where the one with `kept` ended.
+    pub(crate) fn new(dpop: &Dpop, kept: Option<&KeptProofs>) -> Self {
         let window = dpop.effective_window();
         let Dpop { url, algorithms, issued_at, nonces, tokens, replays, .. } = dpop.clone();
+        let before = kept.and_then(|kept| kept.nonces.as_ref());
+        let nonces = nonces.map(|nonces| match before {
+            Some(before) => nonces.with_random_keys_of(before),
+            None => nonces,
+        });
         let fresh_by = match (&nonces, issued_at, &replays) {
             (None, _, _) => FreshBy::IssuedAt,
             (Some(_), IssuedAt::Checked, _) | (Some(_), _, Replays::AcceptedWithin(_)) => FreshBy::Both,
             (Some(_), IssuedAt::Ignored, _) => FreshBy::Nonce,
         };
+        let kept_memory = kept.and_then(|kept| kept.memory.clone());
+        let memory = match &replays {
+            Replays::InMemory => Some(kept_memory.unwrap_or_else(|| Arc::new(MemoryReplayStore::new()))),
+            Replays::By(_) | Replays::AcceptedWithin(_) => None,
+        };
         let store: Option<Arc<dyn ReplayStore>> = match replays {
-            Replays::InMemory => Some(Arc::new(MemoryReplayStore::new())),
+            Replays::InMemory => memory.clone().map(|memory| memory as _),
             Replays::By(store) => Some(store),
             Replays::AcceptedWithin(_) => None,
         };
@@ -113,7 +134,17 @@ impl ProofVerifier {
             (Some(nonces), _) => nonces.acceptance().min(by_issued_at),
         };
         let keep_for = accepted_for + CLOCK_SKEW + MAX_WAIT_FOR_STORE;
-        Self { url, algorithms, window, fresh_by, nonces, tokens, keys: ProofKeys::new(), store, keep_for }
+        let keys = kept.map_or_else(|| Arc::new(ProofKeys::new()), |kept| Arc::clone(&kept.keys));
+        Self { url, algorithms, window, fresh_by, nonces, tokens, keys, memory, store, keep_for }
+    }
+
+    /// What the verifier after a reload goes on with. What this one does not use stays as it was `before`.
+    pub(crate) fn kept(&self, before: Option<&KeptProofs>) -> KeptProofs {
+        KeptProofs {
+            memory: self.memory.clone().or_else(|| before.and_then(|kept| kept.memory.clone())),
+            nonces: self.nonces.clone().or_else(|| before.and_then(|kept| kept.nonces.clone())),
+            keys: Arc::clone(&self.keys),
+        }
     }
 
     /// Whether only tokens that are bound to a key are accepted.

@@ -25,12 +25,23 @@ use crate::revocation::{FeedKind, FeedSettings, Revocations};
 pub struct BackChannelLogout {
     issuer: Issuer,
     client_id: String,
+    requires_exp: bool,
 }
 
 impl BackChannelLogout {
     /// Logout tokens of this issuer for the client with this identifier, which is their `aud`. The issuer's rules for access tokens do not apply.
     pub fn from_issuer(issuer: Issuer, client_id: impl Into<String>) -> Self {
-        Self { issuer, client_id: client_id.into() }
+        Self { issuer, client_id: client_id.into(), requires_exp: true }
+    }
+
+    /// Accepts logout tokens without `exp`: for Ory Hydra, glewlwyd, and Keycloak and authentik before 2024 and 2025.
+    ///
+    /// A logout token that somebody has captured can then be sent again at any time. That changes nothing: it ends the same session, or the tokens
+    /// that were issued until its `iat`.
+    ///
+    /// Default: `exp` is required (§2.4), and must not have passed.
+    pub fn accept_without_expiry(self) -> Self {
+        Self { requires_exp: false, ..self }
     }
 
     /// The service for a route, such as that of `Router::route_service`. It needs no layer, and its route must not be behind one that asks for
@@ -49,6 +60,6 @@ impl BackChannelLogout {
             refuse_when_stale: None,
         };
         let feed = revocations.add_feed(settings);
-        Ok(LogoutReceiver::new(issuer, self.client_id.into(), revocations.clone(), feed))
+        Ok(LogoutReceiver::new(issuer, self.client_id.into(), self.requires_exp, revocations.clone(), feed))
     }
 }

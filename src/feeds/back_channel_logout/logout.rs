@@ -25,11 +25,13 @@ enum Ends {
 
 impl Logout {
     /// Reads a message that satisfies the rules of all feeds, and checks those about logout tokens (§2.6).
-    pub(super) fn read(message: &EventMessage<'_>, now: NumericDate) -> Result<Self, MessageError> {
+    pub(super) fn read(message: &EventMessage<'_>, requires_exp: bool, now: NumericDate) -> Result<Self, MessageError> {
         let EventMessage { claims, issued_at, .. } = message;
-        let Claim::Present(exp) = claims.exp else { return Err(MessageError::Missing { claim: "exp" }) };
-        if now >= exp.plus(LEEWAY) {
-            return Err(MessageError::Expired { exp, now });
+        match claims.exp {
+            Claim::Present(exp) if now >= exp.plus(LEEWAY) => return Err(MessageError::Expired { exp, now }),
+            Claim::Present(_) => {}
+            Claim::Absent if !requires_exp => {}
+            _ => return Err(MessageError::Missing { claim: "exp" }),
         }
         check_event(claims)?;
         // So that no logout token passes for an ID token.

@@ -32,14 +32,21 @@ pub struct LogoutReceiver(Arc<Inner>);
 struct Inner {
     issuer: FeedIssuer,
     client_id: Box<str>,
+    requires_exp: bool,
     revocations: Revocations,
     feed: Arc<Feed>,
     inbox: Inbox,
 }
 
 impl LogoutReceiver {
-    pub(super) fn new(issuer: FeedIssuer, client_id: Box<str>, revocations: Revocations, feed: Arc<Feed>) -> Self {
-        Self(Arc::new(Inner { issuer, client_id, revocations, feed, inbox: Inbox::default() }))
+    pub(super) fn new(
+        issuer: FeedIssuer,
+        client_id: Box<str>,
+        requires_exp: bool,
+        revocations: Revocations,
+        feed: Arc<Feed>,
+    ) -> Self {
+        Self(Arc::new(Inner { issuer, client_id, requires_exp, revocations, feed, inbox: Inbox::default() }))
     }
 }
 
@@ -91,7 +98,7 @@ impl Inner {
         let (mut scratch, now) = (Scratch::default(), clock.now());
         let message = EventMessage::check(&text, self.expected(), now, &mut scratch, &self.issuer.known_headers);
         let message = message.map_err(|error| self.refuse(&error))?;
-        let logout = Logout::read(&message, now.into()).map_err(|error| self.refuse(&error))?;
+        let logout = Logout::read(&message, self.requires_exp, now.into()).map_err(|error| self.refuse(&error))?;
         self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
         self.feed.heard();
         revoke_all(&self.revocations, &[logout.revocation(&self.issuer.name)], &self.issuer.name).await

@@ -40,7 +40,7 @@ mod tests {
         let token = BearerToken::new("abc.DEF-1~+/==").unwrap();
         let is_in = |lines: &[&str]| {
             let lines = lines.iter().map(|line| (AUTHORIZATION, line.parse().unwrap()));
-            token.is_in(&HeaderMap::from_iter(lines))
+            token.is_in(&lines.collect::<HeaderMap>())
         };
         assert!(is_in(&["Bearer abc.DEF-1~+/=="]) && is_in(&["bearer  abc.DEF-1~+/== "]));
         for wrong in

@@ -11,9 +11,9 @@ const ALL_SESSIONS: &str = "ALL";
 
 /// Whom a feed may speak for, and what it has to understand.
 pub(super) struct Matching {
-    /// The transmitter's own `iss`.
+    /// The issuer of subjects that name none.
     pub(super) issuer: Box<str>,
-    /// The other issuers whose subjects it may name.
+    /// The other issuers whose subjects the transmitter may name.
     pub(super) other_issuers: Vec<Box<str>>,
     /// The members of a complex subject that the transmitter calls critical.
     pub(super) critical: Vec<Box<str>>,
@@ -27,7 +27,7 @@ pub(super) struct Matched {
     pub(super) is_of_other_issuer: bool,
     /// It does not say which user, token or session it is in a way that tokens are compared with.
     pub(super) is_unmatched: bool,
-    /// A critical member of it is not understood (SSF 1.0 §9): the event must be discarded.
+    /// A critical member of it is not understood (SSF 1.0 §3.6): the event must be discarded.
     pub(super) not_understood: Option<Box<str>>,
 }
 
@@ -57,7 +57,7 @@ impl Matching {
         matched
     }
 
-    /// SSF 1.0 §3.5: members narrow the subject down, and what is absent may be anything. So a session is that of the user, and a device or an
+    /// SSF 1.0 §3.3, §8.1.3.1: members narrow the subject down, and what is absent may be anything. So a session is that of the user, and a device or an
     /// application of a user is the user. Without a user and a session nothing is revoked: a tenant or a device names no tokens.
     fn complex(&self, members: &BTreeMap<String, Vec<Identifier>>, until: SystemTime) -> Matched {
         let is_understood = |name: &str| ["user", "session"].contains(&name);
@@ -134,6 +134,10 @@ mod tests {
         let all = json!({ "format": "opaque", "id": "ALL" });
         let found = matched(json!({ "format": "complex", "user": user, "session": all, "device": null }));
         assert_eq!(found.revocations, [Revocation::subject(issuer, "alice").at(UNIX_EPOCH)]);
+        // A session may have any other name.
+        let other = json!({ "format": "opaque", "id": "All" });
+        let found = matched(json!({ "format": "complex", "user": user, "session": other }));
+        assert_eq!(found.revocations, [Revocation::session_of(issuer, "All", "alice").at(UNIX_EPOCH)]);
         // Not those of everybody.
         let found = matched(json!({ "format": "complex", "session": all }));
         assert!(found.revocations.is_empty() && found.is_unmatched);

@@ -39,29 +39,21 @@ const RETRY_AFTER_RESOLVING: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct SharedSignalsReceiver(Arc<Inner>);
 
-struct Inner {
-    issuer: FeedIssuer,
-    audience: Box<str>,
-    bearer_token: Option<BearerToken>,
-    matching: Matching,
-    resolver: Option<Resolver>,
-    revocations: Revocations,
-    feed: Arc<Feed>,
-    inbox: Inbox,
+pub(super) struct Inner {
+    pub(super) issuer: FeedIssuer,
+    pub(super) audience: Box<str>,
+    pub(super) accepts_any_jwt_type: bool,
+    pub(super) bearer_token: Option<BearerToken>,
+    pub(super) matching: Matching,
+    pub(super) resolver: Option<Resolver>,
+    pub(super) revocations: Revocations,
+    pub(super) feed: Arc<Feed>,
+    pub(super) inbox: Inbox,
 }
 
 impl SharedSignalsReceiver {
-    pub(super) fn new(
-        issuer: FeedIssuer,
-        audience: Box<str>,
-        bearer_token: Option<BearerToken>,
-        matching: Matching,
-        resolver: Option<Resolver>,
-        revocations: Revocations,
-        feed: Arc<Feed>,
-    ) -> Self {
-        let inbox = Inbox::default();
-        Self(Arc::new(Inner { issuer, audience, bearer_token, matching, resolver, revocations, feed, inbox }))
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
     }
 }
 
@@ -113,7 +105,7 @@ impl Inner {
         let message = message.map_err(|error| self.refuse(&error))?;
         let event = SecurityEvent::read(&message).map_err(|error| self.refuse(&error))?;
         self.issuer.verify(&message, arrived).await.map_err(|error| self.unverifiable(error))?;
-        self.feed.heard();
+        self.feed.heard_message(message.issued_at.into());
         self.carry_out(event).await
     }
 
@@ -132,7 +124,7 @@ impl Inner {
     fn expected(&self) -> Expected<'_> {
         Expected {
             typ: TYPE,
-            is_typ_optional: false,
+            is_typ_optional: self.accepts_any_jwt_type,
             issuer: &self.issuer.name,
             audience: &self.audience,
             algorithms: self.issuer.algorithms,
@@ -171,9 +163,14 @@ impl Inner {
             );
             return Ok(EventOutcome::NoEffect);
         }
+        // Before the application is asked, which may take its time, or fail.
+        let mut made = revoke_all(&self.revocations, &matched.revocations, issuer).await;
         if let Some(resolver) = self.resolver.as_ref().filter(|_| matched.is_unmatched) {
             match resolver.resolve(unmatched).await {
-                Ok(found) => matched.revocations.extend(found),
+                Ok(found) => {
+                    made = made.and(revoke_all(&self.revocations, &found, issuer).await);
+                    matched.revocations.extend(found);
+                }
                 Err(error) => {
                     tracing::warn!(issuer, %error, "the application cannot say whom a security event is about");
                     return Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_RESOLVING));
@@ -185,8 +182,7 @@ impl Inner {
             tracing::debug!(issuer, is_of_other, "a security event is about nobody whose tokens are compared");
             return Ok(if is_of_other { EventOutcome::OtherIssuer } else { EventOutcome::Unmatched });
         }
-        revoke_all(&self.revocations, &matched.revocations, issuer).await?;
-        Ok(EventOutcome::Revoked)
+        made.map(|()| EventOutcome::Revoked)
     }
 
     fn unverifiable(&self, error: Unverifiable) -> Answer {

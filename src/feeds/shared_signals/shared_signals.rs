@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::bearer_token::BearerToken;
 use super::matching::Matching;
-use super::receiver::SharedSignalsReceiver;
+use super::receiver::{Inner, SharedSignalsReceiver};
 use super::resolver::Resolver;
 use super::unmatched_subject::UnmatchedSubject;
 use crate::Issuer;
 use crate::feeds::feed_issuer::FeedIssuer;
+use crate::feeds::inbox::Inbox;
 use crate::feeds::invalid_feed::InvalidFeed;
 use crate::issuer::ConfigError;
 use crate::revocation::{FeedKind, FeedSettings, Revocation, Revocations};
@@ -47,9 +48,13 @@ use crate::server::check_audience;
 ///
 /// # Answers
 ///
-/// 202 once all revocations are made and stored. 400 with JSON for a bad message (RFC 8935 §2.4): `invalid_request`, `invalid_key`, `invalid_issuer`,
-/// `invalid_audience` or `authentication_failed`. 405, 408 (the body took longer than 10 seconds), 413 (it has more than 64 KiB) and 429 (64 messages at once).
-/// 503 with `Retry-After` while the transmitter's keys, the store or the application's `resolve_subjects` are unavailable, or the table is full.
+/// | status | when |
+/// |---|---|
+/// | 202 | all revocations are made and stored, or there are none |
+/// | 400 with JSON (RFC 8935 §2.4) | the message is bad: `invalid_request`, `invalid_key`, `invalid_issuer`, `invalid_audience` or `authentication_failed` |
+/// | 405, 408, 413 | it is no POST; its body took longer than 10 seconds; it has more than 64 KiB |
+/// | 429 with `Retry-After` | there are 64 messages already, or too many keys were tried or asked for |
+/// | 503 with `Retry-After` | the transmitter's keys, the store or `resolve_subjects` are unavailable, or the table of revocations is full |
 #[derive(Clone)]
 #[must_use = "`receiver` makes the service"]
 pub struct SharedSignals {
@@ -57,7 +62,9 @@ pub struct SharedSignals {
     audience: String,
     bearer_token: Result<Option<BearerToken>, InvalidFeed>,
     other_issuers: Vec<Box<str>>,
+    default_issuer: Option<Box<str>>,
     critical: Vec<Box<str>>,
+    accepts_any_jwt_type: bool,
     resolver: Option<Resolver>,
     silent_after: Option<Duration>,
     refuse_when_stale: Option<Duration>,
@@ -76,7 +83,9 @@ impl SharedSignals {
             audience: audience.into(),
             bearer_token: Ok(None),
             other_issuers: Vec::new(),
+            default_issuer: None,
             critical: Vec::new(),
+            accepts_any_jwt_type: false,
             resolver: None,
             silent_after: None,
             refuse_when_stale: None,
@@ -102,21 +111,39 @@ impl SharedSignals {
         self
     }
 
+    /// Takes subjects and sessions without an issuer, as in `{"format": "opaque", "id": …}`, for those of this issuer, and lets the transmitter
+    /// speak for it: for a transmitter whose identifier is not the `iss` of the access tokens, such as authentik.
+    ///
+    /// Default: they are of the transmitter's own.
+    pub fn subjects_without_issuer_of(self, issuer: impl Into<String>) -> Self {
+        Self { default_issuer: Some(issuer.into().into()), ..self }
+    }
+
     /// The `critical_subject_members` of the transmitter's metadata: members of complex subjects without which an event must not be
     /// interpreted.
     ///
-    /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is acknowledged and discarded (SSF 1.0 §9).
+    /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is
+    /// acknowledged and discarded (SSF 1.0 §3.6).
     ///
     /// Default: none.
     pub fn critical_subject_members(self, members: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { critical: members.into_iter().map(|member| member.into().into()).collect(), ..self }
     }
 
+    /// Accepts events without a `typ`, or with `JWT`: for authentik, and for others that write no type of their own.
+    ///
+    /// An access token or an ID token of the same issuer does not pass for an event all the same: it has an `exp` and no `events`.
+    ///
+    /// Default: `typ` has to be `secevent+jwt` (RFC 8417 §2.3, SSF 1.0 §4.1.1).
+    pub fn accept_any_jwt_type(self) -> Self {
+        Self { accepts_any_jwt_type: true, ..self }
+    }
+
     /// Asks the application about subjects that tokens are not compared with, such as email addresses: it gives the revocations, or
     /// none. An error, or no answer within 10 seconds, is 503 for the transmitter, which sends the event again.
     ///
-    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak for. It may be called more than once for an event. It may revoke
-    /// tokens of any issuer.
+    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak
+    /// for. It may be called more than once for an event. It may revoke tokens of any issuer.
     ///
     /// ```
     /// use tower_bearer::feeds::{SharedSignals, UnmatchedSubject};
@@ -147,7 +174,8 @@ impl SharedSignals {
     }
 
     /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, when the transmitter was silent for
-    /// longer. Ask the transmitter for verification events that often, or more often.
+    /// longer. Ask the transmitter for verification events that often, or more often. An event whose `iat` is older than that is carried out, and
+    /// is no sign of life.
     ///
     /// Default: it may be silent.
     pub fn expect_events_within(self, silence: Duration) -> Self {
@@ -172,7 +200,7 @@ impl SharedSignals {
     pub fn receiver(self, revocations: &Revocations) -> Result<SharedSignalsReceiver, InvalidFeed> {
         let issuer = FeedIssuer::new(&self.issuer, revocations.shared_clock())?;
         check_audience(&self.audience)?;
-        for other in &self.other_issuers {
+        for other in self.other_issuers.iter().chain(&self.default_issuer) {
             ConfigError::check_issuer(other)?;
         }
         let bearer_token = self.bearer_token?;
@@ -187,11 +215,21 @@ impl SharedSignals {
             silent_after: self.silent_after,
             refuse_when_stale: self.refuse_when_stale,
         };
-        let matching =
-            Matching { issuer: issuer.name.clone(), other_issuers: self.other_issuers, critical: self.critical };
-        let (audience, resolver) = (self.audience.into(), self.resolver);
-        let feed = revocations.add_feed(settings);
-        Ok(SharedSignalsReceiver::new(issuer, audience, bearer_token, matching, resolver, revocations.clone(), feed))
+        let mut other_issuers = self.other_issuers;
+        other_issuers.push(issuer.name.clone());
+        let default_issuer = self.default_issuer.unwrap_or_else(|| issuer.name.clone());
+        let matching = Matching { issuer: default_issuer, other_issuers, critical: self.critical };
+        Ok(SharedSignalsReceiver::new(Inner {
+            issuer,
+            audience: self.audience.into(),
+            accepts_any_jwt_type: self.accepts_any_jwt_type,
+            bearer_token,
+            matching,
+            resolver: self.resolver,
+            revocations: revocations.clone(),
+            feed: revocations.add_feed(settings),
+            inbox: Inbox::default(),
+        }))
     }
 }
 

@@ -34,7 +34,8 @@ impl UnmatchedSubject {
         self.time
     }
 
-    /// The subject as JSON: an object as RFC 9493 describes it, or one that has such objects as members (Shared Signals Framework 1.0 §3.2).
+    /// The subject as JSON: an object as RFC 9493 describes it, or one that has such objects as members (Shared
+    /// Signals Framework 1.0 §3.3).
     #[must_use]
     pub fn json(&self) -> String {
         self.subject.to_string()

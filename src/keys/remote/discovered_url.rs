@@ -44,6 +44,11 @@ impl DiscoveredUrl {
         Self { issuer, member, known: Mutex::default() }
     }
 
+    /// Whether both are the same member of the same issuer's metadata.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.member == other.member
+    }
+
     pub(crate) fn issuer(&self) -> &IssuerUrl {
         &self.issuer
     }

@@ -208,6 +208,20 @@ impl RemoteKeys {
         local(self.url())
     }
 
+    /// Whether both fetch the same keys in the same way, and persist them in the same file.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same_place = match (&self.place, &other.place) {
+            (Place::At(one), Place::At(other)) => one == other,
+            (Place::Discovered(one), Place::Discovered(other)) => one.is_like(other),
+            _ => false,
+        };
+        same_place
+            && self.transport.is_like(&other.transport)
+            && self.fetch_timeout == other.fetch_timeout
+            && self.allows_plain_http == other.allows_plain_http
+            && self.persisted_at() == other.persisted_at()
+    }
+
     /// Which keys these are, for a file of persisted keys.
     pub(super) fn identity(&self) -> SourceIdentity {
         match &self.place {

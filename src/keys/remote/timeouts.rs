@@ -9,7 +9,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(9);
 
 /// How long connecting may take, and how long everything together may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
     connect: Duration,
     total: Duration,

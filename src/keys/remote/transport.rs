@@ -24,6 +24,7 @@ const MAX_REDIRECTS: usize = 3;
 /// Gets documents, with the application's client or with the default one.
 pub(crate) struct Transport {
     client: OnceLock<reqwest::Client>,
+    has_own_client: bool,
     target: Target,
     connect_timeout: Duration,
 }
@@ -72,7 +73,8 @@ pub(crate) struct Deadline {
 
 impl Transport {
     pub(crate) fn new(target: Target) -> Self {
-        Self { client: OnceLock::new(), target, connect_timeout: Timeouts::default().connect() }
+        let connect_timeout = Timeouts::default().connect();
+        Self { client: OnceLock::new(), has_own_client: false, target, connect_timeout }
     }
 
     pub(crate) fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
@@ -85,7 +87,13 @@ impl Transport {
     }
 
     pub(crate) fn with_client(self, client: reqwest::Client) -> Self {
-        Self { client: OnceLock::from(client), ..self }
+        Self { client: OnceLock::from(client), has_own_client: true, ..self }
+    }
+
+    /// Whether both get documents alike. Two clients of the application cannot be compared, so they are not.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let is_default = !self.has_own_client && !other.has_own_client;
+        is_default && self.target == other.target && self.connect_timeout == other.connect_timeout
     }
 
     /// The document, or that it is the one that is held.

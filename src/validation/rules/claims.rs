@@ -65,11 +65,20 @@ pub(super) const RULES: &[Rule] = &[
         applies: Applies::Always,
         // RFC 9449 §7.2, RFC 8705 §3: a confirmation that cannot be checked is not ignored.
         check: |facts| if is_checkable(facts) { Ok(()) } else { Err(TokenError::Bound) },
-        expected: |facts| match facts.policy.bindings {
-            Bindings::None => "none".to_owned(),
-            Bindings::Dpop => {
+        expected: |facts| {
+            match facts.policy.bindings {
+            Bindings { dpop: false, certificate: false } => "none".to_owned(),
+            Bindings { dpop: true, certificate: false } => {
                 "none, or an object with a jkt, the base64url form of 32 bytes, and nothing else".to_owned()
             }
+            Bindings { dpop: false, certificate: true } => {
+                "none, or an object with an x5t#S256, the base64url form of 32 bytes, and nothing else".to_owned()
+            }
+            Bindings { dpop: true, certificate: true } => {
+                "none, or an object with a jkt, an x5t#S256 or both, each the base64url form of 32 bytes, and nothing else"
+                    .to_owned()
+            }
+        }
         },
         found: |facts| match facts.claims.confirmation.as_ref().and_then(CnfClaim::fault) {
             Some(fault) => fault.to_owned(),
@@ -128,9 +137,13 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether every confirmation in the token is one that is checked at each request.
 fn is_checkable(facts: &Facts<'_>) -> bool {
-    match (&facts.claims.confirmation, facts.policy.bindings) {
-        (_, Bindings::None) | (None, Bindings::Dpop) => !facts.claims.has_cnf,
-        (Some(cnf), Bindings::Dpop) => cnf.fault().is_none() && cnf.jkt().is_some() && cnf.x5t_s256().is_none(),
+    let Bindings { dpop, certificate } = facts.policy.bindings;
+    match &facts.claims.confirmation {
+        None => !facts.claims.has_cnf,
+        Some(cnf) => {
+            let is_checked = (dpop || cnf.jkt().is_none()) && (certificate || cnf.x5t_s256().is_none());
+            cnf.fault().is_none() && is_checked
+        }
     }
 }
 

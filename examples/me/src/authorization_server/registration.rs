@@ -97,6 +97,10 @@ fn check_redirect_uri(text: &str) -> Result<(), &'static str> {
         return Err("a redirect URI has a user name or a password");
     }
     let is_on_this_machine = match uri.host() {
+        // It stands in a Content-Security-Policy, where other characters than those of names in the DNS mean something.
+        Some(Host::Domain(name)) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) => {
+            return Err("a redirect URI has an odd host");
+        }
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -48,6 +48,11 @@ impl NonceKeys {
         Ok(Self { held: ArcSwap::from_pointee(Pair { current, previous, since: None }), rotates: false })
     }
 
+    /// Whether this process made them.
+    pub(super) fn are_random(&self) -> bool {
+        self.rotates
+    }
+
     /// The MAC of a timestamp by the current key.
     pub(super) fn sign(&self, timestamp: u64, now: SystemTime) -> [u8; MAC_LENGTH] {
         mac(&self.held(now).current, LABEL, timestamp)

@@ -149,6 +149,14 @@ impl Nonces {
         MAX_AHEAD + self.lifetime
     }
 
+    /// With the random keys of `before`, if the keys of both are random: nonces that were issued then stay good.
+    pub(crate) fn with_random_keys_of(mut self, before: &Self) -> Self {
+        if self.keys.are_random() && before.keys.are_random() {
+            self.keys = Arc::clone(&before.keys);
+        }
+        self
+    }
+
     fn of(keys: NonceKeys) -> Self {
         Self { keys: Arc::new(keys), lifetime: DEFAULT_LIFETIME }
     }

@@ -1,7 +1,7 @@
 //! Placeholders that a template or a shell should have replaced.
 
 /// Whether the whole text is one. A part of a text is none: random secrets have braces and dollar signs.
-pub(super) fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     let within = |open, close| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let is_in_braces = within("${", "}").is_some() || within("{{", "}}").is_some();
     let is_in_brackets = within("<", ">").is_some_and(is_description);

@@ -1,0 +1,49 @@
+/// Why a request does not have the client certificate that its token is bound to (RFC 8705 §3).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// There is no certificate: the client sent none, the proxy named none, or the token came without a request.
+    #[error("the token is bound to a client certificate, and came without one")]
+    Absent,
+    /// The header with the certificate, or with the secret of the proxy, has several lines. The answer is 400, because it is ambiguous which of them counts.
+    #[error("expected one line of the header with the client certificate, found several")]
+    Several,
+    /// The header did not come from a proxy that is trusted: the peer has another address, or the secret is absent or another.
+    #[error("the header with the client certificate did not come from a trusted proxy: {reason}")]
+    #[non_exhaustive]
+    Untrusted {
+        /// What is wrong, in a few words.
+        reason: &'static str,
+    },
+    /// The header does not have the form that is configured, or it does not name exactly one certificate.
+    #[error("the header with the client certificate is malformed: {reason}")]
+    #[non_exhaustive]
+    Malformed {
+        /// What is wrong, in a few words.
+        reason: &'static str,
+    },
+    /// The certificate is not the one that the token is bound to.
+    #[error("the token is bound to another client certificate")]
+    Mismatch,
+    /// The token is bound to no certificate, and the server [requires](super::ClientCertificates::required) that.
+    #[error("the token is bound to no client certificate, expected an x5t#S256 in its cnf")]
+    NotBound,
+}
+
+impl CertificateError {
+    /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
+    ///
+    /// `certificate_absent`, `certificate_several`, `certificate_untrusted`, `certificate_malformed`, `certificate_other` or
+    /// `not_bound_to_certificate`.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Absent => "certificate_absent",
+            Self::Several => "certificate_several",
+            Self::Untrusted { .. } => "certificate_untrusted",
+            Self::Malformed { .. } => "certificate_malformed",
+            Self::Mismatch => "certificate_other",
+            Self::NotBound => "not_bound_to_certificate",
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use crate::config::Problems;
+use crate::redact::Excerpt;
+
+/// Why a configuration file is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The file cannot be read.
+    #[error("the configuration file {} cannot be read: {kind}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        kind: ErrorKind,
+    },
+    /// The file has more than 1 MiB.
+    #[error("the configuration file {} has more than 1 MiB", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not UTF-8.
+    #[error("the configuration file {} is not UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The parser refuses the text.
+    ///
+    /// The reason is the first line of what the parser says, because the others of some parsers show the line of the file, which may have a secret.
+    #[error("the configuration file {} cannot be parsed: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, at most 200 characters.
+        reason: Excerpt,
+    },
+    /// The settings have problems, all of which are here.
+    #[error("{0}")]
+    Settings(Problems),
+    /// A function of the application has panicked: the parser, or the one that completes the builder.
+    #[error("a function of the application has panicked while the configuration was read")]
+    Panicked,
+    /// The server was not started within a tokio runtime.
+    #[error("a server that follows a file needs a tokio runtime")]
+    NoRuntime,
+    /// The runtime ended before the file was read.
+    #[error("the tokio runtime ended before the configuration file was read")]
+    Interrupted,
+}

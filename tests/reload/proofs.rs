@@ -1,0 +1,129 @@
+//! DPoP: proofs that were used, and nonces.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
+use tower_bearer::jose::Algorithm;
+use tower_bearer::testing::{ProofBuilder, TestClient, TestIssuer};
+
+use super::{Rig, document};
+use crate::harness::{Answer, good, send_with, small_issuer};
+
+const DPOP: &str = "[dpop]\nurl = \"https://api.example.test\"\n";
+const NONCES: &str = "[dpop]\nurl = \"https://api.example.test\"\nnonces = true\n";
+
+struct Client {
+    client: TestClient,
+    token: String,
+}
+
+impl Client {
+    fn new(issuer: &TestIssuer) -> Self {
+        let client = TestClient::new(Algorithm::ES256);
+        Self { token: good(issuer).bound_to(&client).sign(), client }
+    }
+
+    fn proof(&self, nonce: Option<&str>) -> String {
+        let proof = self.client.proof("GET", "https://api.example.test/me", &self.token);
+        nonce.into_iter().fold(proof, ProofBuilder::nonce).sign()
+    }
+
+    async fn send(&self, rig: &Rig, proof: &str) -> Answer {
+        let authorization = format!("DPoP {}", self.token);
+        send_with(&rig.app, "/me", &[("authorization", authorization), ("dpop", proof.to_owned())]).await
+    }
+}
+
+/// A proof that was used is refused after a reload, also if DPoP was off meanwhile.
+#[tokio::test]
+async fn a_used_proof_stays_used() {
+    let issuer = small_issuer();
+    let rig = Rig::new(&document(DPOP, &[&issuer]));
+    let client = Client::new(&issuer);
+    for between in [&[][..], &["realm = \"new\"\n"], &[""]] {
+        let proof = client.proof(None);
+        client.send(&rig, &proof).await.assert_ok();
+        for settings in between {
+            rig.reload(&document(
+                &if settings.is_empty() { String::new() } else { format!("{settings}{DPOP}") },
+                &[&issuer],
+            ))
+            .await;
+        }
+        rig.reload(&document(DPOP, &[&issuer])).await;
+        let answer = client.send(&rig, &proof).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{between:?}");
+        client.send(&rig, &client.proof(None)).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn random_nonces_stay_good() {
+    let issuer = small_issuer();
+    let rig = Rig::new(&document(NONCES, &[&issuer]));
+    let client = Client::new(&issuer);
+    let refused = client.send(&rig, &client.proof(None)).await;
+    let nonce = refused.headers["dpop-nonce"].to_str().unwrap().to_owned();
+    for own in [NONCES.to_owned(), format!("realm = \"new\"\n{NONCES}"), NONCES.replace("true", "{ lifetime = 200 }")] {
+        rig.reload(&document(&own, &[&issuer])).await;
+        client.send(&rig, &client.proof(Some(&nonce))).await.assert_ok();
+    }
+}
+
+/// A layer that was made without DPoP knows its scheme as soon as the configuration has it.
+#[tokio::test]
+async fn dpop_is_switched_on_and_off() {
+    let issuer = small_issuer();
+    let rig = Rig::new(&document("", &[&issuer]));
+    let client = Client::new(&issuer);
+    for _ in 0..2 {
+        let answer = client.send(&rig, &client.proof(None)).await;
+        assert_eq!(
+            (answer.status, answer.headers.get_all("www-authenticate").iter().count()),
+            (StatusCode::UNAUTHORIZED, 1)
+        );
+        rig.reload(&document(DPOP, &[&issuer])).await;
+        client.send(&rig, &client.proof(None)).await.assert_ok();
+        let answer = crate::harness::send(&rig.app, "/me", []).await;
+        assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 2, "both schemes");
+        rig.reload(&document("", &[&issuer])).await;
+    }
+}
+
+/// A store that answers late, and knows every proof from its second use on.
+struct Slow(AtomicUsize);
+
+impl ReplayStore for Slow {
+    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
+        let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        ReplayAnswer::Later(Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok(if is_first { Freshness::Fresh } else { Freshness::Replayed })
+        }))
+    }
+}
+
+/// The issuer is replaced while the request waits for the store. Its proof is used once.
+#[tokio::test]
+async fn a_request_that_waits_for_the_store_is_judged_by_the_new_configuration() {
+    let other = small_issuer();
+    for (what, status) in [("removed", 401), ("another leeway", 200)] {
+        let issuer = small_issuer();
+        let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+        let rig =
+            Rig::with(&document("", &[&issuer]), |watch| watch.customize(move |builder| builder.dpop(dpop.clone())));
+        let client = Client::new(&issuer);
+        rig.api.ready().await;
+        let reload = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let settings =
+                if what == "removed" { document("", &[&other]) } else { document("leeway = 10", &[&issuer]) };
+            rig.reload(&settings).await;
+        };
+        let proof = client.proof(None);
+        let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
+        assert_eq!(answer.status, status, "{what}");
+    }
+}
