@@ -67,7 +67,7 @@ impl Source {
         match self {
             #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.local_address(),
-            Self::Other(_) => None,
+            Self::File(_) | Self::Other(_) => None,
         }
     }
 

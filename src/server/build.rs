@@ -11,7 +11,6 @@ use super::snapshot::{Inner, Snapshot};
 use super::validator::Validator;
 use crate::binding::dpop::ProofVerifier;
 use crate::issuer::{ConfigError, IssuerRegistry};
-use crate::keys::PendingLookups;
 use crate::revocation::Revocations;
 use crate::validation::ServerContext;
 
