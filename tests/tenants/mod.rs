@@ -143,7 +143,7 @@ impl Rig {
         Source::new(Fetch::Keys(keys(&self.signer), None))
     }
 
-    fn tenants(&self) -> &Tenants {
+    fn tenants(&self) -> Tenants {
         self.api.tenants().unwrap()
     }
 
