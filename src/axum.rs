@@ -12,6 +12,8 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::server::{Access, Context};
+#[cfg(feature = "tenants")]
+use crate::token::{Tenant, TenantValue};
 use crate::{AccessToken, Claims, Rejection};
 
 impl<S: Sync> FromRequestParts<S> for AccessToken {
@@ -43,6 +45,28 @@ impl<T: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Claims<T
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         optional_token(parts, "Option<Claims>")?.map(claims).transpose()
+    }
+}
+
+/// The tenant whose issuer has issued the token. A request without it is refused with 500 and an error in the log: the layer has found a token of an
+/// issuer that the server was built with, or of a tenant with no value or one of another type. There `Option<Tenant<T>>` is `None`.
+#[cfg(feature = "tenants")]
+impl<T: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Tenant<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let token = token(parts, "Tenant")?;
+        token.tenant().and_then(TenantValue::tenant).ok_or_else(Rejection::no_tenant::<T>)
+    }
+}
+
+#[cfg(feature = "tenants")]
+impl<T: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Tenant<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        let token = optional_token(parts, "Option<Tenant>")?;
+        Ok(token.and_then(AccessToken::tenant).and_then(TenantValue::tenant))
     }
 }
 

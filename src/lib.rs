@@ -56,7 +56,7 @@
 //! # Where to go
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
-//!   [opaque tokens](manual::opaque_tokens), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
+//!   [opaque tokens](manual::opaque_tokens), [tenants](manual::tenants), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
 //!   [revocation](manual::revocation), [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
@@ -82,8 +82,8 @@
 //! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
 //! | has a body that is no JSON-RPC message, behind [`mcp::Operations`] | 400; with more than 1 MiB, 413 |
 //! | names a session of another user, behind [`mcp::Operations`] | 404 |
-//! | exceeds a limit of this server: too many requests wait for keys, or too many opaque tokens for their issuer, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
-//! | has a token that cannot be validated, because the issuer cannot be reached, publishes no usable key, or does not say what an opaque token is | 503 with `Retry-After`, and no error, so that the client keeps its token |
+//! | exceeds a limit of this server: too many requests wait for keys or for a tenant, or too many opaque tokens for their issuer, too many tenants are loaded, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
+//! | has a token that cannot be validated, because the issuer cannot be reached, publishes no usable key, or does not say what an opaque token is; or because it is not known whether the issuer is a [tenant](manual::tenants) | 503 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a DPoP proof, and the [replay store](dpop::ReplayStore) is full or does not answer | 503 with `Retry-After`, and no error |
 //! | reached a [`Require`] or an extractor that no layer protects, or had a token of another server [checked](ResourceServer::check) | 500, and an error in the log that names the mistake |
 //!
@@ -94,6 +94,7 @@
 //!    encrypted.
 //! 2. Its `iss` is the identifier of a trusted [`Issuer`], code point by code point, and its `alg` is one that this issuer may
 //!    use. For a [list of tenants](Issuer::entra_tenants) every tenant passes this check, and `tid` must name the same tenant.
+//!    With [tenants](manual::tenants) it may also be the identifier of one that the resolver knows.
 //!    If several issuers have that identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one. For a
 //!    [SPIFFE trust domain](Issuer::spiffe) the `sub` takes the place of the `iss`.
 //! 3. Its `typ` and its claims are those of an access token, by the [profile](validation::Profile) and by the issuer's
@@ -142,6 +143,7 @@
 //! | `metrics` | [`metrics`]: counts of decisions and fetches, and the age of keys |
 //! | `serde` | [`config`]: the whole [`ResourceServer`] from a configuration file or from environment variables; [`config::watch`](config::watch()) follows the file while the server runs. Without `http-client` every issuer in it needs a `jwks_file` |
 //! | `shared-signals` | [`feeds::SharedSignals`]: revocations by the security events of a transmitter |
+//! | `tenants` | [`tenants`]: issuers that are known at run time, such as [one for each customer](manual::tenants) |
 //! | `testing` | [`testing`]: an issuer, tokens of every form, and a clock that a test moves |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -179,6 +181,8 @@ pub mod require;
 pub mod revocation;
 pub mod server;
 mod settled_until;
+#[cfg(feature = "tenants")]
+pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

@@ -9,7 +9,7 @@ seconds=${1:-600}
 seed=${SEED:-$((RANDOM << 15 | RANDOM))}
 echo "SEED=$seed"
 
-for features in "" {,http-client,introspection}{,\ axum}{,\ back-channel-logout}{,\ jsonwebtoken}{,\ mcp}{,\ metrics}{,\ serde}{,\ shared-signals}{,\ testing}; do
+for features in "" {,http-client,introspection}{,\ axum}{,\ back-channel-logout}{,\ jsonwebtoken}{,\ mcp}{,\ metrics}{,\ serde}{,\ shared-signals}{,\ tenants}{,\ testing}; do
     cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
 done
 

@@ -41,7 +41,7 @@ CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.
-features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals testing)
+features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals tenants testing)
 lint() { cargo clippy --locked --quiet --lib --no-default-features --features "$*" -- -D warnings; }
 lint
 lint "${features[@]}"

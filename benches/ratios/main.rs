@@ -14,6 +14,7 @@ mod admission;
 mod cases;
 mod end_to_end;
 mod hand_written;
+mod issuers;
 mod opaque;
 mod operations;
 mod proofs;
@@ -36,6 +37,7 @@ use admission::admission;
 use cases::{Cases, ROUNDS};
 use end_to_end::end_to_end;
 use hand_written::hand_written;
+use issuers::issuers;
 use opaque::opaque;
 use operations::operations;
 use proofs::proofs;
@@ -51,13 +53,14 @@ type Part = fn(&TestIssuer);
 
 fn main() {
     let issuer = issuer();
-    let parts: [(&str, Part); 12] = [
+    let parts: [(&str, Part); 13] = [
         ("first_use", first_use),
         ("repeats", repeats),
         ("slowest", slowest),
         ("admission", admission),
         ("hand_written", hand_written),
         ("refusals", refusals),
+        ("issuers", issuers),
         ("proofs", proofs),
         ("opaque", opaque),
         ("operations", operations),

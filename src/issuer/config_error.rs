@@ -105,6 +105,9 @@ pub enum ConfigError {
     /// The builder trusts no issuer.
     #[error("the server trusts no issuer, expected at least one")]
     NoIssuer,
+    /// The server is to have two resolvers of tenants (feature `tenants`).
+    #[error("the server has two resolvers of tenants, expected one")]
+    ResolversTwice,
     /// The identifier of an issuer is empty.
     #[error("the identifier of an issuer is empty")]
     EmptyIssuer,
@@ -246,6 +249,7 @@ impl ConfigError {
             | Self::CertificateHeader { .. }
             | Self::ScopeCircle { .. }
             | Self::NoIssuer
+            | Self::ResolversTwice
             | Self::EmptyIssuer
             | Self::Leeway { .. }
             | Self::ProofWindow { .. }

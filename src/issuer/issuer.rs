@@ -8,6 +8,8 @@ use super::source::Source;
 use crate::introspection::{ClientAuthentication, Introspection};
 use crate::jose::{Algorithm, AlgorithmSet};
 use crate::keys::KeySource;
+#[cfg(feature = "tenants")]
+use crate::keys::UrlError;
 #[cfg(feature = "http-client")]
 use crate::keys::{Encryption, PersistedKeys, RemoteKeys};
 use crate::token::SubjectClaim;
@@ -262,6 +264,12 @@ impl Issuer {
     /// Where the keys are persisted.
     pub(crate) fn persisted_at(&self) -> Option<&Path> {
         self.persist_keys.as_deref().or_else(|| self.source.persisted_at())
+    }
+
+    /// What the URL of the keys or of the metadata points to, if that is this machine or its link.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn local_address(&self) -> Option<UrlError> {
+        self.source.local_address()
     }
 
     /// Whether the keys of both come from the same source, and are persisted in the same file.

@@ -7,6 +7,8 @@ use url::Url;
 
 #[cfg(feature = "http-client")]
 use crate::keys::RemoteKeys;
+#[cfg(feature = "tenants")]
+use crate::keys::UrlError;
 use crate::keys::{KeyFile, KeySource};
 
 /// Where an issuer's keys come from. What this crate fetches by itself can be shown.
@@ -55,6 +57,16 @@ impl Source {
         match self {
             #[cfg(feature = "http-client")]
             Self::Remote(keys) => keys.persisted_at(),
+            Self::File(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// What the URL that is fetched from points to, if that is this machine or its link. What a source of the application does is not known.
+    #[cfg(feature = "tenants")]
+    pub(super) fn local_address(&self) -> Option<UrlError> {
+        match self {
+            #[cfg(feature = "http-client")]
+            Self::Remote(keys) => keys.local_address(),
             Self::File(_) | Self::Other(_) => None,
         }
     }

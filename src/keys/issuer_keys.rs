@@ -25,6 +25,8 @@ pub(super) struct IssuerKeys {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) pending: PendingLookups,
     pub(super) trials: KeyTrials,
+    /// The issuer is one of many tenants, and so no label of a metric.
+    pub(super) is_of_tenant: bool,
     /// The keys never change, so there is nothing to decide.
     pub(super) is_fixed: bool,
     pub(super) keys: ArcSwap<JwkSet>,
@@ -158,7 +160,11 @@ impl IssuerKeys {
         let changed = held.is_none_or(|held| !held.same_keys(&keys));
         let skips_others = held.is_none_or(|held| held.skipped() != keys.skipped());
         let as_of = self.clock.now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-        metrics::keys_fetched(&self.issuer, keys.keys().len(), as_of);
+        if self.is_of_tenant {
+            metrics::tenant_keys_fetched();
+        } else {
+            metrics::keys_fetched(&self.issuer, keys.keys().len(), as_of);
+        }
         tracing::debug!(issuer = %self.issuer, changed, "the issuer's keys were fetched");
         if recovered {
             tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");
@@ -188,7 +194,11 @@ impl IssuerKeys {
         state.failures += 1;
         state.last_error = Some(error.clone());
         self.end_fetch(state, now);
-        metrics::keys_not_fetched(&self.issuer);
+        if self.is_of_tenant {
+            metrics::tenant_keys_not_fetched();
+        } else {
+            metrics::keys_not_fetched(&self.issuer);
+        }
         tracing::warn!(issuer = %self.issuer, %error, is_stale, is_usable, "the issuer's keys could not be fetched");
     }
 

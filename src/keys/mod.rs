@@ -101,7 +101,9 @@ pub(crate) use remote::{
 #[cfg(feature = "introspection")]
 pub(crate) use source::MAX_DOCUMENT_BYTES;
 pub(crate) use store::KeyStore;
-#[cfg(feature = "http-client")]
+#[cfg(feature = "tenants")]
+pub(crate) use token_bucket::TokenBucket;
+#[cfg(any(feature = "http-client", feature = "tenants"))]
 pub(crate) use url_error::is_loopback;
 pub(crate) use url_error::{Encryption, fetchable, identifying};
 pub(crate) use verification::Verification;

@@ -144,6 +144,14 @@ impl RefreshSchedule {
         Some(self.start(now, Reason::Mismatch))
     }
 
+    /// Counts as if tokens with unknown kids and bad signatures had caused all fetches that they may. The first fetch brings what there is, and another one
+    /// because of a token has to wait its interval.
+    #[cfg(feature = "tenants")]
+    pub(super) fn spend(&mut self, now: Moment) {
+        (0..UNKNOWN_KEY_BURST).for_each(|_| self.unknown_keys.take(now.monotonic));
+        self.mismatches.take(now.monotonic);
+    }
+
     /// Until when [`decide`](Self::decide) returns [`Decision::Use`] if no method is called before; `None` if it does not return that
     /// now.
     pub(super) fn settled_until(&self, now: Moment) -> Option<Moment> {

@@ -23,6 +23,10 @@ use crate::settled_until::SettledUntil;
 /// The time to the next look-up when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.
 const SOON: Duration = Duration::from_secs(1);
 
+/// More than a fetch may take.
+#[cfg(feature = "tenants")]
+const MAX_ATTEMPT: Duration = Duration::from_secs(10);
+
 /// A handle to one issuer's keys: a snapshot that is read without waiting, and at most one fetch at a time, which is independent of
 /// the requests that wait for it.
 ///
@@ -68,6 +72,7 @@ impl KeyStore {
             clock,
             pending,
             trials: KeyTrials::new(now.monotonic),
+            is_of_tenant: false,
             is_fixed,
             keys: ArcSwap::from_pointee(keys.unwrap_or_else(JwkSet::empty)),
             settled: SettledUntil::never(now),
@@ -76,6 +81,42 @@ impl KeyStore {
             ended: watch::channel(0).0,
             refreshed: watch::channel(0).0,
         }))
+    }
+
+    /// The same store for one of many tenants. It is not shared yet.
+    ///
+    /// Strangers can have tenants loaded by naming them. So that each costs one fetch, no token causes another one at once.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn of_tenant(mut self) -> Self {
+        self.0.state().schedule.spend(self.0.now());
+        if let Some(keys) = Arc::get_mut(&mut self.0) {
+            keys.is_of_tenant = true;
+        }
+        self
+    }
+
+    /// Whether the keys never change, so that they are not fetched.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn are_fixed(&self) -> bool {
+        self.0.is_fixed
+    }
+
+    /// Starts a fetch if there are no usable keys, and waits until it has ended.
+    #[cfg(feature = "tenants")]
+    pub(crate) async fn attempt(&self) {
+        let mut ended = self.0.ended.subscribe();
+        if !self.is_ready() {
+            // The end of a fetch that was given up is not announced.
+            drop(tokio::time::timeout(MAX_ATTEMPT, ended.changed()).await);
+        }
+    }
+
+    /// Ends the refreshes, though there may be other handles, and the waiting for them.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn end(&self) {
+        // No task has a later number.
+        self.0.announce(u64::MAX);
+        self.0.tell_of_end();
     }
 
     /// Looks up the key of a token with this `kid`, or any key for a token without one. Never waits; a fetch that is needed is started.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 ///
 /// An attempt is counted when it is made, whatever comes of it.
 #[derive(Clone, Debug)]
-pub(super) struct TokenBucket {
+pub(crate) struct TokenBucket {
     burst: u32,
     interval: Duration,
     left: u32,
@@ -14,12 +14,12 @@ pub(super) struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket.
-    pub(super) fn new(burst: u32, interval: Duration, now: Instant) -> Self {
+    pub(crate) fn new(burst: u32, interval: Duration, now: Instant) -> Self {
         Self { burst, interval, left: burst, since: now }
     }
 
     /// When the next attempt may be made: `now`, or later.
-    pub(super) fn next(&mut self, now: Instant) -> Instant {
+    pub(crate) fn next(&mut self, now: Instant) -> Instant {
         let missing = self.burst - self.left;
         let passed = now.saturating_duration_since(self.since).as_nanos() / self.interval.as_nanos().max(1);
         let gained = u32::try_from(passed).unwrap_or(u32::MAX).min(missing);
@@ -29,7 +29,7 @@ impl TokenBucket {
     }
 
     /// Counts an attempt that is made now, also if there is none left.
-    pub(super) fn take(&mut self, now: Instant) {
+    pub(crate) fn take(&mut self, now: Instant) {
         self.next(now);
         if self.left == self.burst {
             self.since = now;
@@ -38,7 +38,7 @@ impl TokenBucket {
     }
 
     /// Counts an attempt if one may be made now, and returns whether it may.
-    pub(super) fn try_take(&mut self, now: Instant) -> bool {
+    pub(crate) fn try_take(&mut self, now: Instant) -> bool {
         let may = self.next(now) <= now;
         if may {
             self.take(now);

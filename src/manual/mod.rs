@@ -27,6 +27,9 @@ pub mod several_credentials {}
 #[doc = include_str!("opaque_tokens.md")]
 pub mod opaque_tokens {}
 
+#[doc = include_str!("tenants.md")]
+pub mod tenants {}
+
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}
 

@@ -8,7 +8,7 @@
 //! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::VerifyError::reason), also of its DPoP proof, or `undecided` because the issuer's keys were unavailable |
 //! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
 //! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`); a `hit` is also an opaque token whose answer is known |
-//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure` |
+//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure`. All [tenants](crate::manual::tenants) together are one issuer, [`tenants`](TENANTS) |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
 //! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |
@@ -40,6 +40,8 @@ pub const REFUSALS: &str = "tower_bearer_refusals_total";
 pub const TOKEN_CACHE: &str = "tower_bearer_token_cache_total";
 /// Fetches of keys that have ended, by `issuer` and `result`.
 pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
+/// The `issuer` of [`KEY_FETCHES`] for all tenants (feature `tenants`) together. There are no gauges of their keys.
+pub const TENANTS: &str = "tenants";
 /// Usable keys that are held, by `issuer`.
 pub const KEYS: &str = "tower_bearer_keys";
 /// When the held keys were current, by `issuer`.
@@ -117,6 +119,16 @@ pub(crate) fn introspection_failed(issuer: &str) {
 #[cfg(feature = "introspection")]
 fn introspection(issuer: &str, result: &'static str) {
     counter!(INTROSPECTIONS, "issuer" => issuer.to_owned(), "result" => result).increment(1);
+}
+
+/// The keys of a tenant were fetched. There are too many tenants for a label.
+pub(crate) fn tenant_keys_fetched() {
+    counter!(KEY_FETCHES, "issuer" => TENANTS, "result" => "success").increment(1);
+}
+
+/// The keys of a tenant could not be fetched.
+pub(crate) fn tenant_keys_not_fetched() {
+    counter!(KEY_FETCHES, "issuer" => TENANTS, "result" => "failure").increment(1);
 }
 
 pub(crate) fn keys_not_fetched(issuer: &str) {

@@ -30,3 +30,7 @@ pub(crate) fn keys_not_fetched(_issuer: &str) {}
 pub(crate) fn revocation_event(_feed: &'static str, _issuer: &str, _outcome: &'static str) {}
 
 pub(crate) fn revocation_feed_heard(_feed: &'static str, _issuer: &str, _at: SystemTime) {}
+
+pub(crate) fn tenant_keys_fetched() {}
+
+pub(crate) fn tenant_keys_not_fetched() {}

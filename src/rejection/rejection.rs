@@ -46,6 +46,10 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::KeysUnavailable) }
     }
 
+    pub(crate) fn tenant_unavailable(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::TenantUnavailable) }
+    }
+
     pub(crate) fn too_many_requests(retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::without_challenge(RejectionKind::TooManyRequests) }
     }
@@ -105,6 +109,16 @@ impl Rejection {
         Self::without_challenge(RejectionKind::Unprotected)
     }
 
+    /// The tenant was extracted with a value of type `T`, and the token is not of such a tenant.
+    #[cfg(all(feature = "axum", feature = "tenants"))]
+    pub(crate) fn no_tenant<T>() -> Self {
+        let wanted = std::any::type_name::<T>();
+        tracing::error!(
+            "Tenant<{wanted}> was used, and the resolver has attached no such value to the token's issuer: attach one with ResolvedTenant::value, or use Option<Tenant<{wanted}>>"
+        );
+        Self::without_challenge(RejectionKind::Unprotected)
+    }
+
     /// A server was to check a token of `issuer` that another server has validated.
     pub(crate) fn token_of_another_server(issuer: &str) -> Self {
         tracing::error!(
@@ -138,6 +152,7 @@ impl Rejection {
             RejectionKind::UnknownSession => StatusCode::NOT_FOUND,
             RejectionKind::InsufficientScope | RejectionKind::CrossSite => StatusCode::FORBIDDEN,
             RejectionKind::KeysUnavailable
+            | RejectionKind::TenantUnavailable
             | RejectionKind::IntrospectionUnavailable
             | RejectionKind::ReplayStoreUnavailable
             | RejectionKind::RevocationsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -205,6 +220,7 @@ impl Rejection {
             | RejectionKind::MessageTooLong
             | RejectionKind::UnknownSession
             | RejectionKind::KeysUnavailable
+            | RejectionKind::TenantUnavailable
             | RejectionKind::IntrospectionUnavailable
             | RejectionKind::ReplayStoreUnavailable
             | RejectionKind::RevocationsUnavailable

@@ -36,6 +36,9 @@ pub enum RejectionKind {
     /// The issuer's keys are unavailable, so the token cannot be validated: 503 with `Retry-After`. The token may be valid, so there
     /// is no error code that would make the client discard it.
     KeysUnavailable,
+    /// Whether the token's issuer is a tenant could not be resolved (feature `tenants`): 503 with `Retry-After`. The token may be valid, so there is no
+    /// error code that would make the client discard it.
+    TenantUnavailable,
     /// The issuer has not said what the opaque token is (RFC 7662): 503 with `Retry-After`. The token may be valid, so there is no error
     /// code that would make the client discard it.
     IntrospectionUnavailable,
@@ -56,7 +59,7 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// A constant word for the kind, for logs and as the label of a metric: `no_credentials`, `invalid_request`,
     /// `invalid_token`, `invalid_proof`, `nonce_required`, `insufficient_authentication`, `insufficient_scope`, `cross_site`,
-    /// `invalid_message`, `message_too_long`, `unknown_session`, `keys_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `revocations_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
+    /// `invalid_message`, `message_too_long`, `unknown_session`, `keys_unavailable`, `tenant_unavailable`, `introspection_unavailable`, `replay_store_unavailable`, `revocations_unavailable`, `too_many_requests` or `unprotected`. It is not the challenge's [error code](crate::Rejection::error), which some kinds lack and one has two of.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,6 +75,7 @@ impl RejectionKind {
             Self::MessageTooLong => "message_too_long",
             Self::UnknownSession => "unknown_session",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::TenantUnavailable => "tenant_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::ReplayStoreUnavailable => "replay_store_unavailable",
             Self::RevocationsUnavailable => "revocations_unavailable",

@@ -10,6 +10,8 @@ use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
 use crate::revocation::Revocations;
+#[cfg(feature = "tenants")]
+use crate::tenants::TenantSettings;
 use crate::token::ScopeHierarchy;
 use crate::validation::{Profile, TokenCache};
 use crate::{Issuer, ResourceServer};
@@ -28,7 +30,7 @@ impl ResourceServer {
     }
 }
 
-/// Builds a [`ResourceServer`]. At least one issuer has to be [trusted](Self::trust).
+/// Builds a [`ResourceServer`]. At least one issuer has to be [trusted](Self::trust), now or at run time.
 ///
 /// Methods that are named by a verb ([`trust`](Self::trust)) add to what was set before. Methods that are named by a noun
 /// ([`realm`](Self::realm)) replace it.
@@ -37,6 +39,8 @@ pub struct Builder {
     pub(super) audience: String,
     pub(super) realm: Option<String>,
     pub(super) issuers: Vec<Issuer>,
+    #[cfg(feature = "tenants")]
+    pub(super) tenants: Vec<TenantSettings>,
     pub(super) profile: Profile,
     pub(super) leeway: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -55,6 +59,8 @@ impl Builder {
             audience,
             realm: None,
             issuers: Vec::new(),
+            #[cfg(feature = "tenants")]
+            tenants: Vec::new(),
             profile: Profile::default(),
             leeway: DEFAULT_LEEWAY,
             clock: Arc::new(SystemClock),
@@ -86,6 +92,30 @@ impl Builder {
     /// ```
     pub fn trust_all(mut self, issuers: impl IntoIterator<Item = Issuer>) -> Self {
         self.issuers.extend(issuers);
+        self
+    }
+
+    /// Accepts the tokens of issuers that are known at run time: those that a [resolver](crate::tenants::TenantResolver) knows. The
+    /// issuers of [`trust`](Self::trust) take precedence, and need not be there.
+    ///
+    /// It takes a resolver, or [`TenantSettings`] with a resolver. Call it once.
+    ///
+    /// ```
+    /// # use tower_bearer::tenants::{ResolveError, from_fn};
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// # async fn is_customer(iss: &str) -> Result<bool, ResolveError> { Ok(iss.len() > 8) }
+    /// let resolver = from_fn(|iss: String| async move {
+    ///     if !is_customer(&iss).await? { return Ok(None) }
+    ///     Issuer::discover(&iss).map(Some).map_err(ResolveError::new)
+    /// });
+    /// let api = ResourceServer::builder("https://api.example.com").trust_resolved(resolver).build()?;
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// Default: the issuers of [`trust`](Self::trust) alone.
+    #[cfg(feature = "tenants")]
+    pub fn trust_resolved(mut self, tenants: impl Into<TenantSettings>) -> Self {
+        self.tenants.push(tenants.into());
         self
     }
 

@@ -51,7 +51,10 @@ impl Context {
 
     /// Removes whatever an outer layer has stored in the request, and returns its server.
     pub(crate) fn clear(extensions: &mut Extensions) -> Option<Snapshot> {
-        let outer = extensions.remove::<Self>().map(|context| context.server);
+        let outer = extensions.remove::<Self>().map(|Self { server, basis }| {
+            basis.clear_tenant(extensions);
+            server
+        });
         if let Some(claims) = outer.as_ref().and_then(Snapshot::claims_extension) {
             (claims.remove)(extensions);
         }
@@ -64,6 +67,10 @@ impl Context {
         if let (Some(claims), Some(parsed)) = (server.claims_extension(), token.parsed_claims()) {
             (claims.insert)(parsed, extensions);
         }
+        #[cfg(feature = "tenants")]
+        if let Some(value) = token.tenant() {
+            value.insert_into(extensions);
+        }
         extensions.insert(token.clone());
         extensions.insert(Self { server, basis: Basis::Token { token, satisfied } });
     }
@@ -74,5 +81,18 @@ impl Context {
 
     pub(crate) fn anonymous(server: Snapshot, extensions: &mut Extensions) {
         extensions.insert(Self { server, basis: Basis::Anonymous });
+    }
+}
+
+impl Basis {
+    /// Removes the value of the tenant, which an outer layer has stored.
+    #[cfg_attr(not(feature = "tenants"), expect(clippy::unused_self, reason = "only tenants have values"))]
+    fn clear_tenant(&self, #[cfg_attr(not(feature = "tenants"), expect(unused))] extensions: &mut Extensions) {
+        #[cfg(feature = "tenants")]
+        if let Self::Token { token, .. } = self
+            && let Some(value) = token.tenant()
+        {
+            value.remove_from(extensions);
+        }
     }
 }

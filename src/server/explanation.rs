@@ -154,8 +154,10 @@ impl Snapshot {
         let mut steps = of_form(token, parsed.as_ref().err());
         let Ok(token) = parsed else { return steps };
         let now = NumericDate::from(validator.clock().now());
-        let Ok(issuer) = validator.issuers.of_token(&token) else {
-            steps.extend(of_unknown_issuer(&token, validator.issuers.iter().map(|issuer| &issuer.policy), now));
+        let tenant = validator.held_tenant(token.issuer());
+        let Some(issuer) = validator.issuers.of_token(&token).ok().or(tenant.as_ref()) else {
+            let unknown = of_unknown_issuer(&token, validator.issuers.iter().map(|issuer| &issuer.policy), now);
+            steps.extend(validator.with_tenants(unknown, token.issuer()));
             return steps;
         };
         let facts = token.facts(&issuer.policy, now);

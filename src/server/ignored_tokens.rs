@@ -22,7 +22,9 @@ impl Snapshot {
         let claims = payload.as_deref().and_then(|payload| RegisteredClaims::parse(payload).ok());
         claims.is_some_and(|claims| {
             let trust_domain = claims.sub.as_deref().and_then(trust_domain_of);
-            self.0.validator.issuers.of_claims(claims.iss.as_deref(), trust_domain).is_empty()
+            let iss = claims.iss.as_deref();
+            let validator = &self.0.validator;
+            validator.issuers.of_claims(iss, trust_domain).is_empty() && !validator.may_be_of_tenant(iss)
         })
     }
 

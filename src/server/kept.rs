@@ -73,6 +73,12 @@ impl<'b> Kept<'b> {
         self.issuers().filter(|_| self.has_clock).filter(is_same).find_map(|(_, trusted)| trusted.keys().cloned())
     }
 
+    /// The configuration before, if a token takes the same things from the new one.
+    #[cfg(feature = "tenants")]
+    pub(super) fn of_same_context(&self) -> Option<&'b Configured> {
+        self.before.filter(|_| self.has_context)
+    }
+
     fn issuers(&self) -> impl Iterator<Item = (&'b Issuer, &'b Arc<TrustedIssuer>)> {
         self.before.into_iter().flat_map(|before| before.settings.issuers.iter().zip(&before.trusted))
     }

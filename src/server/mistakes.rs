@@ -107,7 +107,11 @@ impl Builder {
             mistakes.note(Place::of(&["realm"]), self.challenges(None));
         }
         mistakes.note(Place::of(&["scope_hierarchy"]), self.implied_scopes());
-        if self.issuers.is_empty() {
+        #[cfg(feature = "tenants")]
+        if self.tenants.len() > 1 {
+            mistakes.note(Place::of(&[]), Err::<(), _>(ConfigError::ResolversTwice));
+        }
+        if self.issuers.is_empty() && !self.has_tenants() {
             mistakes.note(Place::of(&[]), Err::<(), _>(ConfigError::NoIssuer));
         }
         self.note_duplicates(&mut mistakes);
@@ -231,7 +235,7 @@ impl Issuer {
     }
 
     /// Its first mistake, which is an error where no server is built either.
-    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals"))]
+    #[cfg(any(feature = "back-channel-logout", feature = "shared-signals", feature = "tenants"))]
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let mut mistakes = Mistakes::default();
         self.note_mistakes(0, &mut mistakes);

@@ -14,6 +14,7 @@ mod handle;
 mod ignored_tokens;
 #[cfg(feature = "introspection")]
 mod introspection_steps;
+mod issuer_settings;
 mod kept;
 mod mistakes;
 mod proof_steps;
@@ -23,6 +24,11 @@ mod request_checks;
 pub(crate) mod resource_server;
 mod snapshot;
 mod step;
+#[cfg(not(feature = "tenants"))]
+#[path = "tenant_tokens_off.rs"]
+mod tenant_tokens;
+#[cfg(feature = "tenants")]
+mod tenant_tokens;
 mod validator;
 mod with_request;
 

@@ -300,6 +300,9 @@ impl Snapshot {
         request: RequestView<'_>,
         span: &Span,
     ) -> Admission {
+        if let Err(error) = self.check_tenant(&token, request) {
+            return Admission::Refused(self.refuse(&error, presented.scheme, span));
+        }
         let clock = &**self.0.validator.clock();
         let (verifier, proof) = match self.0.checks.check(&token, presented, request, clock) {
             Ok(None) => return self.accept(Accepted { token, proof: None }, presented.scheme, span),
@@ -358,6 +361,7 @@ impl Snapshot {
                 None => Rejection::new(RejectionKind::InvalidProof, challenges.proof(ErrorCode::InvalidDpopProof)),
             },
             VerifyError::KeysUnavailable { retry_after } => Rejection::keys_unavailable(*retry_after),
+            VerifyError::TenantUnavailable { retry_after } => Rejection::tenant_unavailable(*retry_after),
             VerifyError::IntrospectionUnavailable { retry_after } => Rejection::introspection_unavailable(*retry_after),
             VerifyError::ReplayStoreUnavailable { retry_after } => Rejection::replay_store_unavailable(*retry_after),
             VerifyError::RevocationsUnavailable { retry_after } => Rejection::revocations_unavailable(*retry_after),

@@ -8,7 +8,7 @@ pub struct Step {
     /// and `signature`; then, if the issuer has such lists, `tenants`, `subjects`, `callers` (such as the repositories of GitHub) and
     /// `clients`; `claims` for the application's own; `lifetime` and `revocation` of a server with
     /// [revocations](crate::server::Builder::revocations). `certificate` of a token that is bound to a client certificate. Of a DPoP proof: `proof` (its form),
-    /// `proof_alg`, `jkt`, `ath`, `htm`, `htu`, `proof_iat`, `nonce` and `proof_signature`.
+    /// `proof_alg`, `jkt`, `ath`, `htm`, `htu`, `proof_iat`, `nonce` and `proof_signature`. `tenant`, if a tenant [has to fit](crate::tenants::TenantSettings::check) its request.
     pub name: &'static str,
     /// Where the rule comes from: an RFC and its section, or this crate.
     pub source: &'static str,

@@ -9,13 +9,13 @@ use crate::issuer::IssuerRegistry;
 use crate::jose::{KnownHeaders, Scratch};
 use crate::keys::PendingLookup;
 use crate::metrics;
-#[cfg(feature = "introspection")]
-use crate::validation::TrustedIssuer;
+#[cfg(feature = "tenants")]
+use crate::tenants::Tenants;
 #[cfg(feature = "introspection")]
 use crate::validation::introspection::Introspector;
 use crate::validation::{
-    Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, Pending, ServerContext, TokenError, UnverifiedToken, VerifiedTokens,
-    VerifyError,
+    Entry, Fingerprint, MAX_TOKEN_LENGTH, Outcome, Pending, ServerContext, TokenError, TrustedIssuer, UnverifiedToken,
+    VerifiedTokens, VerifyError,
 };
 
 /// The maximum time that a request waits for a key: a little more than the time that a fetch may take by default.
@@ -28,6 +28,9 @@ const RETRY_WHILE_FETCHING: Duration = Duration::from_secs(1);
 /// Validates tokens: with the cache of verified tokens, and otherwise with the rules and keys of their issuer.
 pub(super) struct Validator {
     pub(super) issuers: IssuerRegistry,
+    /// Who is looked for among those that are none of the issuers.
+    #[cfg(feature = "tenants")]
+    pub(super) tenants: Option<Tenants>,
     pub(super) context: ServerContext,
     // The memories outlive a configuration.
     pub(super) verified: Option<Arc<VerifiedTokens>>,
@@ -51,6 +54,10 @@ impl Validator {
             Outcome::Accepted(token, _) => Ok(token),
             Outcome::Refused(error) => Err(error),
             Outcome::Wait(Pending::Keys(_)) => Err(VerifyError::KeysUnavailable { retry_after: RETRY_WHILE_FETCHING }),
+            #[cfg(feature = "tenants")]
+            Outcome::Wait(Pending::Issuer(_)) => {
+                Err(VerifyError::TenantUnavailable { retry_after: RETRY_WHILE_FETCHING })
+            }
             #[cfg(feature = "introspection")]
             Outcome::Wait(Pending::Answer(_)) => {
                 Err(VerifyError::IntrospectionUnavailable { retry_after: RETRY_WHILE_FETCHING })
@@ -94,6 +101,11 @@ impl Validator {
                 let late = Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER_WAITING });
                 tokio::time::timeout(MAX_WAIT, self.wait_for_keys(pending, token, arrived)).await.unwrap_or(late)
             }
+            #[cfg(feature = "tenants")]
+            Pending::Issuer(pending) => {
+                let late = Err(VerifyError::TenantUnavailable { retry_after: RETRY_AFTER_WAITING });
+                tokio::time::timeout(MAX_WAIT, self.wait_for_issuer(pending, token, arrived)).await.unwrap_or(late)
+            }
             #[cfg(feature = "introspection")]
             Pending::Answer(pending) => {
                 let late = Err(VerifyError::IntrospectionUnavailable { retry_after: RETRY_AFTER_WAITING });
@@ -103,7 +115,7 @@ impl Validator {
     }
 
     /// Waits for a fetch of keys, and validates the token again after each.
-    async fn wait_for_keys(
+    pub(super) async fn wait_for_keys(
         &self,
         mut pending: PendingLookup,
         token: &str,
@@ -116,6 +128,10 @@ impl Validator {
                 Outcome::Accepted(token, _) => return Ok(token),
                 Outcome::Refused(error) => return Err(error),
                 Outcome::Wait(Pending::Keys(next)) => pending = next,
+                #[cfg(feature = "tenants")]
+                Outcome::Wait(Pending::Issuer(pending)) => {
+                    return Box::pin(self.wait_for_issuer(pending, token, arrived)).await;
+                }
                 #[cfg(feature = "introspection")]
                 Outcome::Wait(Pending::Answer(pending)) => return pending.verdict().await,
             }
@@ -140,7 +156,8 @@ impl Validator {
 
     /// Checks what may have changed of a cached token. `None` if only a new validation tells.
     fn revalidate_cached(&self, entry: &Entry, now: Instant) -> Option<Result<(), TokenError>> {
-        self.issuers.get(entry.issuer)?.revalidate(&entry.validity, entry.evidence, self.moment(now))
+        let Some(issuer) = self.issuers.get(entry.issuer) else { return self.revalidate_of_tenant(entry, now) };
+        issuer.revalidate(&entry.validity, entry.evidence, self.moment(now))
     }
 
     /// Validates a token without the cache. `fingerprint` is the token's, if it has been computed already.
@@ -148,7 +165,7 @@ impl Validator {
         self.try_validate_fresh(token, arrived, now, fingerprint).unwrap_or_else(Outcome::from)
     }
 
-    fn try_validate_fresh(
+    pub(super) fn try_validate_fresh(
         &self,
         text: &str,
         arrived: Instant,
@@ -161,7 +178,22 @@ impl Validator {
         }
         let mut scratch = Scratch::default();
         let token = UnverifiedToken::parse(text, &mut scratch, &self.known_headers)?;
-        let issuer = self.issuers.of_token(&token)?;
+        match self.issuers.of_token(&token) {
+            Ok(issuer) => self.validate_with(issuer, token, text, arrived, now, fingerprint),
+            Err(error) => self.validate_of_tenant(token, error, text, arrived, now, fingerprint),
+        }
+    }
+
+    /// Validates a token with the rules and keys of its issuer.
+    pub(super) fn validate_with(
+        &self,
+        issuer: &TrustedIssuer,
+        token: UnverifiedToken<'_>,
+        text: &str,
+        arrived: Instant,
+        now: Instant,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Outcome, TokenError> {
         let outcome = issuer.validate(token, arrived, self.moment(now), &self.context)?;
         if let (Some(cache), Outcome::Accepted(token, evidence)) = (&self.verified, &outcome) {
             let fingerprint = fingerprint.unwrap_or_else(|| cache.fingerprint(text));
@@ -181,7 +213,7 @@ impl Validator {
     }
 
     /// `monotonic`, which was just read, with the time of day. A token that is refused earlier does not read the time of day.
-    fn moment(&self, monotonic: Instant) -> Moment {
+    pub(super) fn moment(&self, monotonic: Instant) -> Moment {
         Moment { monotonic, wall: self.context.clock.now() }
     }
 }

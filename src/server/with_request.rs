@@ -78,12 +78,14 @@ impl ResourceServer {
             let verdict = match verdict {
                 Ok(token) => {
                     let clock = &**server.0.validator.clock();
+                    let fits = server.check_tenant(&token, request);
+                    steps.extend(server.tenant_step(&token, &fits));
                     let lines = server.0.checks.check_lines(request).map_err(VerifyError::from);
                     let checked =
                         lines.and_then(|()| server.0.checks.check(&token, &presented, request, clock).map(drop));
                     let error = checked.as_ref().err();
                     steps.extend(server.0.checks.steps(&token, &presented, request, clock, error));
-                    checked.map(|()| token)
+                    fits.and(checked).map(|()| token)
                 }
                 Err(error) => Err(error),
             };

@@ -21,6 +21,8 @@ use super::registered_claims::RegisteredClaims;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
 use super::subject_claim::SubjectClaim;
+#[cfg(feature = "tenants")]
+use super::tenant::TenantValue;
 use super::text::Text;
 use super::time_policy::TimePolicy;
 use super::trusted_payload::TrustedPayload;
@@ -60,6 +62,8 @@ struct Inner {
     provenance: Provenance,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
+    #[cfg(feature = "tenants")]
+    tenant: Option<TenantValue>,
     revocations: Option<Arc<RevocationTable>>,
     /// When the issuer was asked about the token, by the time of day.
     asked_at: Option<NumericDate>,
@@ -123,10 +127,27 @@ impl AccessToken {
             provenance,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
+            #[cfg(feature = "tenants")]
+            tenant: None,
             revocations,
             asked_at,
             checked_at: AtomicU64::new(0),
         })))
+    }
+
+    /// The same token with the value of its tenant. It is not shared yet.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn of_tenant(mut self, value: Option<&TenantValue>) -> Self {
+        if let (Some(token), Some(value)) = (Arc::get_mut(&mut self.0), value) {
+            token.tenant = Some(value.clone());
+        }
+        self
+    }
+
+    /// The value of the tenant whose issuer has issued the token, if the resolver has attached one.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn tenant(&self) -> Option<&TenantValue> {
+        self.0.tenant.as_ref()
     }
 
     /// Who issued the token (`iss`): one of the issuers that the server trusts.
@@ -434,6 +455,8 @@ impl AccessToken {
             provenance: Provenance::Signature,
             payload: payload.as_bytes().into(),
             parsed_claims: None,
+            #[cfg(feature = "tenants")]
+            tenant: None,
             revocations: None,
             asked_at: None,
             checked_at: AtomicU64::new(0),

@@ -21,6 +21,8 @@ pub(crate) mod scope;
 mod scope_hierarchy;
 mod server_identity;
 mod subject_claim;
+#[cfg(feature = "tenants")]
+mod tenant;
 mod text;
 mod time_policy;
 mod trusted_payload;
@@ -33,6 +35,8 @@ pub use numeric_date::NumericDate;
 pub use provenance::Provenance;
 pub use scope::InvalidScope;
 pub use scope_hierarchy::{InvalidImplication, ScopeHierarchy};
+#[cfg(feature = "tenants")]
+pub use tenant::Tenant;
 
 pub(crate) use access_token::{NotAnAccessToken, Validated};
 pub(crate) use act_claim::ActClaim;
@@ -49,6 +53,8 @@ pub(crate) use registered_claims::RegisteredClaims;
 pub(crate) use scope::OFFLINE_ACCESS;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use subject_claim::SubjectClaim;
+#[cfg(feature = "tenants")]
+pub(crate) use tenant::TenantValue;
 pub(crate) use time_policy::TimePolicy;
 pub(crate) use trusted_payload::TrustedPayload;
 pub(crate) use validity::Validity;

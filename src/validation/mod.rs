@@ -20,9 +20,12 @@ mod recipient;
 mod rules;
 mod server_context;
 mod spiffe_id;
+#[cfg(feature = "tenants")]
+mod tenancy;
 mod token_error;
 mod trusted_issuer;
 mod unverified_token;
+mod validate;
 mod verify_error;
 
 pub use cache::{TokenCache, TokenCacheStatus};
@@ -37,6 +40,8 @@ pub(crate) use dialect::{AtHash, KeyIssuers, Mark};
 pub(crate) use identities::{Identities, is_tenant};
 #[cfg(feature = "introspection")]
 pub(crate) use introspected_token::IntrospectedToken;
+#[cfg(feature = "tenants")]
+pub(crate) use outcome::PendingIssuer;
 pub(crate) use outcome::{Outcome, Pending};
 pub(crate) use policy::{Bindings, Callers, Format, Policy, Subjects, UserFlow};
 pub(crate) use recipient::Recipient;
@@ -45,5 +50,7 @@ pub(crate) use server_context::ServerContext;
 #[cfg(feature = "http-client")]
 pub(crate) use spiffe_id::is_trust_domain;
 pub(crate) use spiffe_id::trust_domain_of;
+#[cfg(feature = "tenants")]
+pub(crate) use tenancy::Standing;
 pub(crate) use trusted_issuer::{IssuerGeneration, Method, TrustedIssuer};
 pub(crate) use unverified_token::{MAX_TOKEN_LENGTH, UnverifiedToken};

@@ -1,9 +1,15 @@
+#[cfg(feature = "tenants")]
+use std::pin::Pin;
+#[cfg(feature = "tenants")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::evidence::Evidence;
 #[cfg(feature = "introspection")]
 use super::introspection::PendingAnswer;
 use super::token_error::TokenError;
+#[cfg(feature = "tenants")]
+use super::trusted_issuer::TrustedIssuer;
 use super::verify_error::VerifyError;
 use crate::AccessToken;
 use crate::keys::PendingLookup;
@@ -20,16 +26,25 @@ pub(crate) enum Outcome {
 pub(crate) enum Pending {
     /// The keys of its issuer. The token is validated again once there is news of them.
     Keys(PendingLookup),
+    /// Its issuer, which is resolved at run time. The token is validated then.
+    #[cfg(feature = "tenants")]
+    Issuer(PendingIssuer),
     /// The answer of its issuer, which is the verdict.
     #[cfg(feature = "introspection")]
     Answer(PendingAnswer),
 }
+
+/// The issuer of a token, once it is known.
+#[cfg(feature = "tenants")]
+pub(crate) type PendingIssuer = Pin<Box<dyn Future<Output = Result<Arc<TrustedIssuer>, VerifyError>> + Send>>;
 
 impl Pending {
     /// Whether the token is validated again after the wait.
     pub(crate) fn needs_token(&self) -> bool {
         match self {
             Self::Keys(_) => true,
+            #[cfg(feature = "tenants")]
+            Self::Issuer(_) => true,
             #[cfg(feature = "introspection")]
             Self::Answer(_) => false,
         }

@@ -114,6 +114,9 @@ pub enum TokenError {
         /// The tenant in the `iss`.
         expected: Excerpt,
     },
+    /// The tenant whose issuer has issued the token is not that of the request (feature `tenants`).
+    #[error("the tenant does not fit the request")]
+    TenantMismatch,
     /// The `sub` is not one of the allowed subjects. It is not shown, because it may be a person's.
     #[error("the subject is not one of the allowed subjects")]
     Subject,
@@ -203,7 +206,7 @@ impl TokenError {
     /// A constant word for the error, for logs and as the label of a metric. It does not change between versions.
     ///
     /// `too_long`, `malformed`, `payload`, `missing_claim`, `issuer`, `algorithm`, `type`, `other_kind`, `malformed_claim`, `bound`,
-    /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
+    /// `bound_without_proof`, `not_bound`, `audience`, `client`, `tenant`, `tenant_mismatch`, `subject`, `caller`, `user_flow`, `trust_domain`, `expired`, `not_yet_valid`,
     /// `issued_in_the_future`, `unknown_key`, `no_kid`, `key_mismatch`, `signature`, `claims`, `inactive`, `revoked` or `lives_too_long`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
@@ -226,6 +229,7 @@ impl TokenError {
             Self::Audience { .. } => "audience",
             Self::Client { .. } => "client",
             Self::Tenant { .. } => "tenant",
+            Self::TenantMismatch => "tenant_mismatch",
             Self::Subject => "subject",
             Self::Caller { .. } => "caller",
             Self::UserFlow { .. } => "user_flow",

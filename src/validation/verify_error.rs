@@ -23,6 +23,12 @@ pub enum VerifyError {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
+    /// The token may be good, but whether its issuer is a tenant could not be resolved (feature `tenants`).
+    #[error("whether the issuer is a tenant could not be resolved, retry in {} s", .retry_after.as_secs_f64())]
+    TenantUnavailable {
+        /// When another attempt makes sense.
+        retry_after: Duration,
+    },
     /// The token may be good, but its issuer has not said what it is (RFC 7662).
     #[error("the issuer has not said what the token is, retry in {} s", .retry_after.as_secs_f64())]
     IntrospectionUnavailable {
@@ -41,8 +47,8 @@ pub enum VerifyError {
         /// When another attempt makes sense.
         retry_after: Duration,
     },
-    /// The token may be good, but a bound of this server is reached: on requests that wait for a key, on verifications of
-    /// tokens without `kid`, or on proofs by one key.
+    /// The token may be good, but a bound of this server is reached: on requests that wait for a key or a tenant, on tenants that
+    /// are loaded, on verifications of tokens without `kid`, or on proofs by one key.
     #[error("a bound of this server is reached, retry in {} s", .retry_after.as_secs_f64())]
     TooManyRequests {
         /// When another attempt makes sense.
@@ -60,6 +66,7 @@ impl VerifyError {
             Self::Proof(error) => Some(error.reason()),
             Self::Certificate(error) => Some(error.reason()),
             Self::KeysUnavailable { .. }
+            | Self::TenantUnavailable { .. }
             | Self::IntrospectionUnavailable { .. }
             | Self::ReplayStoreUnavailable { .. }
             | Self::RevocationsUnavailable { .. }

@@ -2,7 +2,7 @@
 //! authorization server (for development only), and the resource server that this crate is for.
 //!
 //! Without flags it walks the sequence in the terminal, shows each step, and serves on: open the client app in a browser.
-//! With `--issuer` there is the API alone, and it trusts that issuer.
+//! With `--issuer` there is the API alone, and it trusts that issuer; with `--issuer-pattern` it trusts the tenants of one.
 //!
 //! `GET /api/me` needs a scope, `/api/transfer` a stronger or more recent authentication too, and `GET /healthz` nothing. The
 //! API serves its metadata (RFC 9728), which every challenge names. Its own issuer tells it when a user signs out everywhere, and another one
@@ -17,6 +17,7 @@ mod client_key;
 mod demonstration;
 mod introspection;
 mod revocation;
+mod tenants;
 mod walk;
 
 use std::error::Error;
@@ -47,6 +48,7 @@ use crate::authorization_server::{AuthorizationServer, Settings, secrets};
 use crate::client_app::ClientApp;
 use crate::introspection::IntrospectionSettings;
 use crate::revocation::{EVENTS_PATH, Feeds, RevocationSettings};
+use crate::tenants::TenantArguments;
 use crate::walk::Walk;
 
 /// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
@@ -105,6 +107,8 @@ struct Arguments {
     #[arg(long, value_name = "URL", requires = "introspect")]
     jwts_of: Option<String>,
     #[command(flatten)]
+    tenants: TenantArguments,
+    #[command(flatten)]
     revocation: RevocationSettings,
     /// End after the walk through the sequence: with 0 if every step went as expected
     #[arg(long)]
@@ -148,21 +152,20 @@ pub async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let listener = TcpListener::bind(arguments.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    match arguments.issuer.clone() {
-        Some(issuer) => for_an_issuer(&arguments, &issuer, listener, &url).await,
-        None => whole_sequence(&arguments, listener, &url).await,
+    if arguments.issuer.is_some() || arguments.tenants.issuer_pattern.is_some() {
+        return api_alone(&arguments, listener, &url).await;
     }
+    whole_sequence(&arguments, listener, &url).await
 }
 
 /// The API alone.
-async fn for_an_issuer(
-    arguments: &Arguments,
-    issuer: &str,
-    listener: TcpListener,
-    url: &str,
-) -> Result<ExitCode, Box<dyn Error>> {
-    let feeds = arguments.revocation.feeds(issuer, &arguments.audience)?;
-    let server = server(arguments, &arguments.trusted(issuer)?, feeds.as_ref(), url)?;
+async fn api_alone(arguments: &Arguments, listener: TcpListener, url: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let (mut issuer, mut feeds) = (None, None);
+    if let Some(identifier) = &arguments.issuer {
+        issuer = Some(arguments.trusted(identifier)?);
+        feeds = arguments.revocation.feeds(identifier, &arguments.audience)?;
+    }
+    let server = server(arguments, issuer.as_ref(), feeds.as_ref(), url)?;
     let origins = arguments.cors.iter().cloned().collect();
     let serving = serve(listener, api::router(&server, &arguments.needs(), feeds.as_ref(), origins));
     println!("The API is at {url}/api/me\n");
@@ -195,7 +198,7 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     let app = ClientApp { redirect_uri: &redirect_uri, api: known_as, audience, with_proofs };
     let app = app.router(&authorization_server)?;
     let feeds = Feeds::of(authorization_server.issuer(), audience, Some(&events_token))?;
-    let server = server(arguments, &arguments.trusted_example(&authorization_server)?, Some(&feeds), url)?;
+    let server = server(arguments, Some(&arguments.trusted_example(&authorization_server)?), Some(&feeds), url)?;
     let origins = arguments.cors.iter().cloned().chain([app_origin.clone()]).collect();
 
     serve(at_authorization_server, Arc::clone(&authorization_server).router(app_origin));
@@ -304,15 +307,19 @@ impl Arguments {
 /// If that is neither https nor on this machine, the server goes without metadata (RFC 9728 §1.2).
 fn server(
     arguments: &Arguments,
-    issuer: &Issuer,
+    issuer: Option<&Issuer>,
     feeds: Option<&Feeds>,
     url: &str,
 ) -> Result<ResourceServer, Box<dyn Error>> {
     let dpop = arguments.dpop(url)?;
     let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
+    let tenants = arguments.tenants.settings()?;
     let builder = || {
-        let builder = ResourceServer::builder(&arguments.audience).trust(issuer.clone()).trust_all(beside.clone());
+        let builder = ResourceServer::builder(&arguments.audience).trust_all(issuer.cloned()).trust_all(beside.clone());
         let mut builder = builder.profile(arguments.profile.into());
+        if let Some(tenants) = &tenants {
+            builder = builder.trust_resolved(tenants.clone());
+        }
         if let Some(feeds) = feeds {
             builder = builder.revocations(feeds.revocations.clone());
         }

@@ -156,7 +156,7 @@ pub(crate) fn is_plain(url: &Url) -> bool {
 
 /// Whether the text of a URL tells that it leads to this machine or its link. More names are refused than
 /// [`is_loopback`] accepts.
-fn local(url: &Url) -> Option<UrlError> {
+pub(super) fn local(url: &Url) -> Option<UrlError> {
     let address = match url.host()? {
         Host::Domain(name) => return is_name_of_this_machine(name).then_some(UrlError::Loopback),
         Host::Ipv4(address) => IpAddr::V4(address),

@@ -8,6 +8,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::discovered_url::DiscoveredUrl;
+#[cfg(feature = "tenants")]
+use super::issuer_url::local;
 use super::issuer_url::{IssuerUrl, MetadataUrl, is_plain};
 use super::persisted_file::PersistedFile;
 use super::persisted_set::SourceIdentity;
@@ -199,6 +201,13 @@ impl RemoteKeys {
         self.plain_url().filter(|_| !self.allows_plain_http)
     }
 
+    /// What the URL that is fetched from points to, if that is this machine or its link. Names of other hosts are checked when they are
+    /// resolved.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn local_address(&self) -> Option<UrlError> {
+        local(self.url())
+    }
+
     /// Whether both fetch the same keys in the same way, and persist them in the same file.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let same_place = match (&self.place, &other.place) {
@@ -249,11 +258,15 @@ impl RemoteKeys {
     }
 
     fn plain_url(&self) -> Option<&Url> {
-        let url = match &self.place {
+        Some(self.url()).filter(|url| is_plain(url))
+    }
+
+    /// The URL that the application named.
+    fn url(&self) -> &Url {
+        match &self.place {
             Place::At(url) => url,
             Place::Discovered(location) => location.issuer().url(),
-        };
-        Some(url).filter(|url| is_plain(url))
+        }
     }
 
     async fn fetch_from(

@@ -139,15 +139,24 @@ impl Transport {
 
     /// The client, built at the first fetch: building a server does no I/O, and the root certificates are files. If building fails,
     /// the next fetch tries again.
+    ///
+    /// All transports with the default time limit share one client for each kind of target: a client has the root certificates, which take 100 KB and
+    /// milliseconds to read, and a server may have thousands of issuers. It keeps no connections, so they share nothing else.
     fn client(&self, url: &Url) -> Result<&reqwest::Client, FetchError> {
+        static SHARED: [OnceLock<reqwest::Client>; 3] = [const { OnceLock::new() }; 3];
         if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let is_default = self.connect_timeout == Timeouts::default().connect();
+        let place = if is_default { &SHARED[self.target as usize] } else { &self.client };
+        if let Some(client) = place.get() {
             return Ok(client);
         }
         let client = default_client(self.target, FilteringResolver::of_the_system())
             .connect_timeout(self.connect_timeout)
             .build()
             .map_err(|error| FetchError::Client { url: redact::place(url), reason: describe(&error) })?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(place.get_or_init(|| client))
     }
 }
 
@@ -242,6 +251,21 @@ pub(super) mod tests {
 
     fn request(url: &Url) -> Get<'_> {
         Get { url, held: None, bypass_caches: false, deadline: Deadline::after(Duration::from_secs(5)) }
+    }
+
+    #[test]
+    fn default_clients_are_shared_and_no_others_are() {
+        let url = Url::parse("https://id.example.com").unwrap();
+        let default = |target| Transport::new(target);
+        let (one, other) = (default(Target::Elsewhere), default(Target::Elsewhere));
+        let local = default(Target::ThisMachine);
+        let slower = default(Target::Elsewhere).with_connect_timeout(Duration::from_secs(4));
+        let own = default(Target::Elsewhere).with_client(reqwest::Client::new());
+        let at = |transport: &Transport| std::ptr::from_ref(transport.client(&url).unwrap()).addr();
+        assert_eq!(at(&one), at(&other));
+        for different in [&local, &slower, &own] {
+            assert_ne!(at(&one), at(different));
+        }
     }
 
     #[tokio::test]

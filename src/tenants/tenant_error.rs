@@ -1,0 +1,60 @@
+use crate::issuer::ConfigError;
+use crate::keys::UrlError;
+use crate::redact::Excerpt;
+
+/// Why an issuer cannot be a tenant. One that a resolver returns makes its tokens get 503, and is logged as an error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TenantError {
+    /// The resolver has returned another issuer than the one that it was asked about.
+    #[error("the resolver returned the issuer {found:?} for {expected:?}")]
+    OtherIssuer {
+        /// The identifier of the issuer that was returned.
+        found: Excerpt,
+        /// The `iss` of the token.
+        expected: Excerpt,
+    },
+    /// The issuer has several identifiers, or one that no `iss` equals, as a SPIFFE trust domain.
+    #[error("the issuer {issuer:?} is not identified by one iss, expected an issuer for each tenant")]
+    NoSingleIdentifier {
+        /// The issuer.
+        issuer: Excerpt,
+    },
+    /// No pattern of the server fits the identifier.
+    #[error("the issuer {issuer:?} fits no pattern of the server")]
+    NoPattern {
+        /// The issuer.
+        issuer: Excerpt,
+    },
+    /// The server was built with this issuer, whose settings count.
+    #[error("the server was built with the issuer {issuer:?}, which cannot be a tenant too")]
+    Pinned {
+        /// The issuer.
+        issuer: Excerpt,
+    },
+    /// The keys or the metadata would be fetched from this machine, its link, or the metadata service of a cloud.
+    #[error("nothing is fetched for the issuer {issuer:?}: {reason}")]
+    LocalAddress {
+        /// The issuer.
+        issuer: Excerpt,
+        /// What the URL points to.
+        reason: UrlError,
+    },
+    /// The issuer is introspected. An opaque token names no issuer, so it leads to no tenant.
+    #[error("the issuer {issuer:?} is introspected, and only an issuer that the server is built with can be")]
+    Introspected {
+        /// The issuer.
+        issuer: Excerpt,
+    },
+    /// The issuer's keys are persisted in a file.
+    #[error(
+        "the keys of the issuer {issuer:?} are persisted, and only those of an issuer that the server is built with can be"
+    )]
+    PersistedKeys {
+        /// The issuer.
+        issuer: Excerpt,
+    },
+    /// A setting of the issuer is not acceptable.
+    #[error(transparent)]
+    Issuer(ConfigError),
+}

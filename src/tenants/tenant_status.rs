@@ -1,0 +1,23 @@
+use crate::keys::{IssuerStatus, KeyStore};
+use crate::validation::{Standing, TrustedIssuer};
+
+/// The state of one tenant, for dashboards and logs.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TenantStatus {
+    /// The identifier of its issuer.
+    pub issuer: Box<str>,
+    /// Whether it is in the table: a token of it was accepted, or the application has added it. Otherwise it is in probation, and at most 16 are.
+    pub is_active: bool,
+    /// The state of its keys.
+    pub keys: IssuerStatus,
+}
+
+impl TenantStatus {
+    /// `None` for an issuer that is no tenant.
+    pub(super) fn of(issuer: &TrustedIssuer) -> Option<Self> {
+        let standing = issuer.tenancy.as_ref()?.standing();
+        let keys = issuer.keys().map(KeyStore::status)?;
+        Some(Self { issuer: keys.issuer.clone(), is_active: standing == Standing::Active, keys })
+    }
+}

@@ -1,0 +1,325 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::issuer_pattern::IssuerPattern;
+use super::pending_tenant::Loaded;
+use super::probation::Probation;
+use super::recent_answers::{RecentAnswer, RecentAnswers};
+use super::resolve_error::ResolveError;
+use super::resolved_tenant::ResolvedTenant;
+use super::tenant_error::TenantError;
+use super::tenant_settings::TenantSettings;
+use crate::Issuer;
+use crate::clock::{Clock, Moment};
+use crate::issuer::ConfigError;
+use crate::keys::{PendingLookups, TokenBucket, UrlError};
+use crate::redact::Excerpt;
+use crate::validation::{Identities, Standing, TrustedIssuer};
+
+/// How many calls of the resolver run at once …
+pub(super) const MAX_CALLS: usize = 32;
+/// … and how many tenants fetch their first keys at once.
+pub(super) const MAX_FETCHES: usize = 32;
+/// The most requests of one server that wait for tenants.
+const MAX_WAITING: usize = 4096;
+/// The least number of calls, and of first fetches, that may follow each other without a pause: as many as the table has places, so that all
+/// tenants can come back after a restart.
+const MIN_BURST: u64 = 64;
+/// The time to the next call after that …
+const CALL_INTERVAL: Duration = Duration::from_millis(10);
+/// … and to the next first fetch.
+const FETCH_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest `iss` that the resolver is asked about, in bytes.
+const MAX_ISS: usize = 512;
+/// A load that is older is on a runtime that nobody drives. It may have waited for 5 seconds twice, and fetched for 10.
+const MAX_LOAD_AGE: Duration = Duration::from_secs(25);
+
+/// Makes the rules for the tokens of an issuer from its settings and those of the server.
+pub(crate) type MakeIssuer = Box<dyn Fn(&Issuer, &PendingLookups) -> Result<TrustedIssuer, ConfigError> + Send + Sync>;
+
+/// The tenants of one server: those in use, those in probation, what the resolver has answered lately, and the bounds on all of it.
+///
+/// A tenant that is in use is found without a lock. Everything else happens under one lock, so that `add` and `forget` count against
+/// whatever is under way.
+pub(crate) struct TenantTable {
+    settings: TenantSettings,
+    /// The identifiers of the issuers that the server was built with.
+    pinned: Vec<Identities>,
+    make: MakeIssuer,
+    clock: Arc<dyn Clock>,
+    /// The requests of tenants that wait for keys are bounded apart from those of other issuers, which they do not displace.
+    pending: PendingLookups,
+    active: Cache<Arc<str>, Arc<TrustedIssuer>>,
+    state: Mutex<State>,
+    calls: Semaphore,
+    fetches: Semaphore,
+    waiting: Arc<Semaphore>,
+    /// Whether the resolver could not answer when it was last asked.
+    resolver_fails: AtomicBool,
+}
+
+pub(super) struct State {
+    pub(super) loads: HashMap<Arc<str>, RunningLoad>,
+    pub(super) probation: Probation,
+    pub(super) answers: RecentAnswers,
+    pub(super) call_budget: TokenBucket,
+    fetch_budget: TokenBucket,
+    pub(super) janitor: Option<JoinHandle<()>>,
+}
+
+/// A load that requests can join.
+pub(super) struct RunningLoad {
+    pub(super) began: Moment,
+    pub(super) loaded: watch::Sender<Option<Loaded>>,
+}
+
+impl RunningLoad {
+    pub(super) fn is_lost(&self, now: Moment) -> bool {
+        now.since(self.began) >= MAX_LOAD_AGE
+    }
+}
+
+impl TenantTable {
+    pub(crate) fn new(
+        settings: TenantSettings,
+        pinned: Vec<Identities>,
+        make: MakeIssuer,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        let now = clock.monotonic();
+        let burst = u32::try_from(settings.max_tenants.max(MIN_BURST)).unwrap_or(u32::MAX);
+        let active = Cache::builder()
+            .max_capacity(settings.max_tenants)
+            // A tenant is admitted because a token of it was accepted, however often the others are used.
+            .eviction_policy(EvictionPolicy::lru())
+            // The cache may hold on to what it has evicted for a while.
+            .eviction_listener(|_, issuer: Arc<TrustedIssuer>, _| issuer.end_tenancy())
+            .build();
+        Arc::new(Self {
+            settings,
+            pinned,
+            make,
+            clock,
+            pending: PendingLookups::default(),
+            active,
+            state: Mutex::new(State {
+                loads: HashMap::new(),
+                probation: Probation::default(),
+                answers: RecentAnswers::default(),
+                call_budget: TokenBucket::new(burst, CALL_INTERVAL, now),
+                fetch_budget: TokenBucket::new(burst, FETCH_INTERVAL, now),
+                janitor: None,
+            }),
+            calls: Semaphore::new(MAX_CALLS),
+            fetches: Semaphore::new(MAX_FETCHES),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            resolver_fails: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn settings(&self) -> &TenantSettings {
+        &self.settings
+    }
+
+    pub(super) fn calls(&self) -> &Semaphore {
+        &self.calls
+    }
+
+    pub(super) fn fetches(&self) -> &Semaphore {
+        &self.fetches
+    }
+
+    pub(super) fn waiting(&self) -> &Arc<Semaphore> {
+        &self.waiting
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::of(&*self.clock)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that is called under the lock panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the resolver may be asked about this `iss`.
+    pub(super) fn may_be_a_tenant(&self, iss: &str) -> bool {
+        let patterns = &self.settings.patterns;
+        iss.len() <= MAX_ISS && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(iss)))
+    }
+
+    /// The tenant with this identifier, if it is in use. One that was idle for too long leaves now.
+    pub(super) fn active(&self, iss: &str, now: Instant) -> Option<Arc<TrustedIssuer>> {
+        let issuer = self.active.get(iss)?;
+        if !self.is_idle(&issuer, now) {
+            return Some(issuer);
+        }
+        self.active.invalidate(iss);
+        None
+    }
+
+    /// A tenant of whom a token is accepted: from now on it is in use.
+    pub(super) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) {
+        let Some(tenancy) = &issuer.tenancy else { return };
+        tenancy.touch(now);
+        if tenancy.standing() != Standing::Probation {
+            return;
+        }
+        let mut state = self.state();
+        // It was forgotten or replaced since the token was found good.
+        let is_refused = matches!(state.answers.get(iss, self.now()), Some((RecentAnswer::Unknown, _)));
+        if is_refused || tenancy.standing() != Standing::Probation || self.active.contains_key(iss) {
+            return;
+        }
+        state.probation.remove(iss);
+        self.activate(iss.into(), Arc::clone(issuer));
+    }
+
+    /// Puts a tenant into the table, under the lock. Whatever has its identifier leaves.
+    pub(super) fn activate(&self, iss: Arc<str>, issuer: Arc<TrustedIssuer>) {
+        if let Some(tenancy) = &issuer.tenancy {
+            tenancy.set_standing(Standing::Active);
+        }
+        self.active.insert(iss, issuer);
+        // So that there is never more than the bound.
+        self.active.run_pending_tasks();
+    }
+
+    /// Removes a tenant from the table, under the lock.
+    pub(super) fn deactivate(&self, iss: &str) {
+        self.active.invalidate(iss);
+        self.active.run_pending_tasks();
+    }
+
+    /// The tenants in use.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Arc<TrustedIssuer>> {
+        self.active.iter().map(|(_, issuer)| issuer)
+    }
+
+    /// Removes the tenants that have been idle for too long, with the refreshes of their keys.
+    pub(super) fn remove_idle(&self) {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        let idle: Vec<_> =
+            self.active.iter().filter(|(_, issuer)| self.is_idle(issuer, now)).map(|(iss, _)| iss).collect();
+        for iss in idle {
+            self.deactivate(&iss);
+        }
+        state.probation.retain(|issuer| !self.is_idle(issuer, now));
+    }
+
+    fn is_idle(&self, issuer: &TrustedIssuer, now: Instant) -> bool {
+        issuer.tenancy.as_ref().is_some_and(|tenancy| tenancy.idle_for(now) >= self.settings.idle_after)
+    }
+
+    /// A tenant with the rules of this server, if its issuer can be one and has this identifier.
+    pub(super) fn trusted(&self, iss: &str, tenant: ResolvedTenant) -> Result<TrustedIssuer, TenantError> {
+        let ResolvedTenant { issuer, value } = tenant;
+        let named = || iss.into();
+        let identifier = identifier(&issuer)?;
+        if identifier != iss {
+            return Err(TenantError::OtherIssuer { found: identifier.into(), expected: named() });
+        }
+        if self.pinned.iter().any(|pinned| pinned.may_contain(iss)) {
+            return Err(TenantError::Pinned { issuer: named() });
+        }
+        if !self.may_be_a_tenant(iss) {
+            return Err(TenantError::NoPattern { issuer: named() });
+        }
+        #[cfg(feature = "introspection")]
+        if issuer.introspection.is_some() {
+            return Err(TenantError::Introspected { issuer: named() });
+        }
+        if issuer.persisted_at().is_some() {
+            return Err(TenantError::PersistedKeys { issuer: named() });
+        }
+        self.check_address(iss, &issuer)?;
+        let trusted = (self.make)(&issuer, &self.pending).map_err(TenantError::Issuer)?;
+        Ok(trusted.into_tenant(value, self.clock.monotonic()))
+    }
+
+    /// RFC 8725bis §3.10: nothing is fetched from this machine or its link, unless a pattern says that the issuers are on this machine. The names of
+    /// other hosts are checked when they are resolved.
+    fn check_address(&self, iss: &str, issuer: &Issuer) -> Result<(), TenantError> {
+        let Some(reason) = issuer.local_address() else { return Ok(()) };
+        let mut patterns = self.settings.patterns.iter().filter(|pattern| pattern.fits(iss));
+        let is_allowed = reason == UrlError::Loopback && patterns.any(IssuerPattern::is_on_this_machine);
+        if is_allowed { Ok(()) } else { Err(TenantError::LocalAddress { issuer: iss.into(), reason }) }
+    }
+
+    /// Counts a first fetch, or returns when the next one may be made.
+    pub(super) fn try_fetch(&self) -> Result<(), Duration> {
+        let now = self.clock.monotonic();
+        let budget = &mut self.state().fetch_budget;
+        if budget.try_take(now) { Ok(()) } else { Err(budget.next(now).saturating_duration_since(now)) }
+    }
+
+    /// Warns when the resolver begins to fail, and says when it answers again: one that fails does so for every tenant.
+    pub(super) fn log_resolver(&self, iss: &str, error: Option<&ResolveError>) {
+        if self.resolver_fails.swap(error.is_some(), Ordering::Relaxed) == error.is_some() {
+            return;
+        }
+        if let Some(error) = error {
+            tracing::warn!(iss = %Excerpt::from(iss), %error, "tenants cannot be resolved");
+        } else {
+            tracing::info!("tenants can be resolved again");
+        }
+    }
+
+    /// A load has ended. What it has found counts, unless `add` or `forget` was called meanwhile.
+    pub(super) fn end_load(&self, iss: &Arc<str>, sender: &watch::Sender<Option<Loaded>>, loaded: Loaded) {
+        let now = self.now();
+        let mut state = self.state();
+        if !state.remove_load(iss, sender) {
+            return;
+        }
+        match &loaded {
+            Loaded::Tenant(issuer) => state.probation.insert(Arc::clone(iss), Arc::clone(issuer)),
+            Loaded::Unknown => state.answers.insert(Arc::clone(iss), RecentAnswer::Unknown, now),
+            Loaded::Unavailable { .. } => state.answers.insert(Arc::clone(iss), RecentAnswer::Failed, now),
+            Loaded::Busy { .. } => {}
+        }
+        drop(state);
+        sender.send_replace(Some(loaded));
+    }
+
+    /// A load was dropped with its runtime. The next request begins another one.
+    pub(super) fn cancel_load(&self, iss: &str, sender: &watch::Sender<Option<Loaded>>) {
+        self.state().remove_load(iss, sender);
+    }
+}
+
+impl State {
+    /// Ends what requests wait for, with this.
+    pub(super) fn supersede_load(&mut self, iss: &str, loaded: Loaded) {
+        if let Some(load) = self.loads.remove(iss) {
+            load.loaded.send_replace(Some(loaded));
+        }
+    }
+
+    /// Removes the load, if it is still the one of its `iss`.
+    fn remove_load(&mut self, iss: &str, sender: &watch::Sender<Option<Loaded>>) -> bool {
+        let is_current = self.loads.get(iss).is_some_and(|load| load.loaded.same_channel(sender));
+        if is_current {
+            self.loads.remove(iss);
+        }
+        is_current
+    }
+}
+
+/// The one identifier of an issuer.
+pub(super) fn identifier(issuer: &Issuer) -> Result<&str, TenantError> {
+    let identities = &issuer.identities;
+    let mut identifiers = identities.iter();
+    match (identifiers.next(), identifiers.next()) {
+        (Some(only), None) if !identities.are_listed() && !identities.are_a_trust_domain() => Ok(only),
+        _ => Err(TenantError::NoSingleIdentifier { issuer: identities.name().into() }),
+    }
+}
