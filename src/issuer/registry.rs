@@ -81,6 +81,8 @@ impl IssuerRegistry {
         let at = generation.since(self.issuers.first()?.generation)?;
         let consecutive = self.issuers.get(at).filter(|issuer| issuer.generation == generation);
         consecutive.or_else(|| {
+            // Newer ones are tenants.
+            self.issuers.last().filter(|last| generation <= last.generation)?;
             let at = self.issuers.binary_search_by_key(&generation, |issuer| issuer.generation).ok()?;
             self.issuers.get(at)
         })

@@ -157,21 +157,21 @@ impl Validator {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, TokenError> {
         let outcome = self.validate_with(issuer, token, text, arrived, now, fingerprint)?;
-        if let (Outcome::Accepted(token, _), Some(tenants)) = (&outcome, &self.tenants) {
-            tenants.accepted(issuer, token.issuer(), now);
-        }
-        Ok(outcome)
+        let is_accepted = match (&outcome, &self.tenants) {
+            (Outcome::Accepted(token, _), Some(tenants)) => tenants.accepted(issuer, token.issuer(), now),
+            _ => true,
+        };
+        if is_accepted { Ok(outcome) } else { self.try_validate_fresh(text, arrived, now, None) }
     }
 
     /// Checks what may have changed of a cached token of a tenant. `None` if the tenant is not in use, or is a new one.
     pub(super) fn revalidate_of_tenant(&self, entry: &Entry, now: Instant) -> Option<Result<(), TokenError>> {
         let (tenants, iss) = (self.tenants.as_ref()?, entry.token.issuer());
-        let issuer = tenants.get(iss, entry.issuer, now)?;
-        let checked = issuer.revalidate(&entry.validity, entry.evidence, self.moment(now));
-        if let Some(Ok(())) = checked {
-            tenants.accepted(&issuer, iss, now);
-        }
-        checked
+        tenants.with_active(iss, entry.issuer, now, |issuer| {
+            let checked = issuer.revalidate(&entry.validity, entry.evidence, self.moment(now))?;
+            // `None` if the tenant was forgotten meanwhile.
+            (checked.is_err() || tenants.accepted(issuer, iss, now)).then_some(checked)
+        })
     }
 
     /// The tenant with this `iss`, if it is loaded.

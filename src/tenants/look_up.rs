@@ -48,6 +48,7 @@ impl Tenants {
             return TenantLookup::Unknown;
         }
         let mut state = table.state();
+        table.deactivate_idle(iss, now.monotonic);
         // Again: it may have come into use in the meantime.
         let active = table.active(iss, now.monotonic);
         if let Some(issuer) = active.or_else(|| state.probation.get(iss).cloned()) {
@@ -85,9 +86,16 @@ impl Tenants {
         TenantLookup::Wait(PendingTenant { iss, loaded, _permit: permit })
     }
 
-    /// The tenant of this generation, if it is still in use.
-    pub(crate) fn get(&self, iss: &str, generation: IssuerGeneration, now: Instant) -> Option<Arc<TrustedIssuer>> {
-        self.0.active(iss, now).filter(|issuer| issuer.generation == generation)
+    /// What `work` returns for the tenant of this generation, if it is still in use.
+    pub(crate) fn with_active<R>(
+        &self,
+        iss: &str,
+        generation: IssuerGeneration,
+        now: Instant,
+        work: impl FnOnce(&Arc<TrustedIssuer>) -> Option<R>,
+    ) -> Option<R> {
+        let work = |issuer: &Arc<TrustedIssuer>| if issuer.generation == generation { work(issuer) } else { None };
+        self.0.with_active(iss, now, work).flatten()
     }
 
     /// The tenant with this identifier, in use or in probation. Nothing is started.
@@ -101,8 +109,8 @@ impl Tenants {
         self.0.may_be_a_tenant(iss)
     }
 
-    /// A token of this tenant is accepted.
-    pub(crate) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) {
-        self.0.accepted(issuer, iss, now);
+    /// A token of this tenant is valid. False if the tenant was forgotten or replaced meanwhile, so that the token has to be validated again.
+    pub(crate) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) -> bool {
+        self.0.accepted(issuer, iss, now)
     }
 }

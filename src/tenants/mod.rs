@@ -4,6 +4,7 @@
 //! [`Builder::trust_resolved`](crate::server::Builder::trust_resolved) enables it, with a [`TenantResolver`] or with [`TenantSettings`]. The
 //! [manual](crate::manual::tenants) shows how, and names the limits and what strangers can do.
 
+mod front_cache;
 mod invalid_issuer_pattern;
 mod issuer_pattern;
 mod janitor;

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::validation::TrustedIssuer;
 
@@ -9,41 +9,51 @@ pub(super) const MAX_IN_PROBATION: usize = 16;
 /// The tenants whose keys are there, and of whom no token was accepted yet. The oldest one leaves when there are too many.
 ///
 /// Anybody can bring a tenant here by naming it, and nobody can bring it further without a token that it has signed.
+///
+/// A request may hold on to one that has left, until its token is validated.
 #[derive(Default)]
-pub(super) struct Probation(VecDeque<(Arc<str>, Arc<TrustedIssuer>)>);
+pub(super) struct Probation {
+    waiting: VecDeque<(Arc<str>, Arc<TrustedIssuer>)>,
+    displaced: Vec<(Arc<str>, Weak<TrustedIssuer>)>,
+}
 
 impl Probation {
     pub(super) fn insert(&mut self, iss: Arc<str>, issuer: Arc<TrustedIssuer>) {
-        self.remove(&iss);
-        while self.0.len() >= MAX_IN_PROBATION {
-            // Nobody else holds it, or a request that is about to be decided: its keys are refreshed no more.
-            self.0.pop_front();
+        while self.waiting.len() >= MAX_IN_PROBATION {
+            // If no request holds it, the refreshes of its keys end here.
+            if let Some((iss, oldest)) = self.waiting.pop_front() {
+                self.displaced.push((iss, Arc::downgrade(&oldest)));
+            }
         }
-        self.0.push_back((iss, issuer));
+        self.displaced.retain(|(_, issuer)| issuer.strong_count() > 0);
+        self.waiting.push_back((iss, issuer));
     }
 
     pub(super) fn get(&self, iss: &str) -> Option<&Arc<TrustedIssuer>> {
-        self.0.iter().find(|(known, _)| &**known == iss).map(|(_, issuer)| issuer)
+        self.waiting.iter().find(|(known, _)| &**known == iss).map(|(_, issuer)| issuer)
     }
 
-    pub(super) fn remove(&mut self, iss: &str) {
-        self.0.retain(|(known, _)| &**known != iss);
+    /// Removes this tenant, whose tokens are still accepted.
+    pub(super) fn remove(&mut self, issuer: &Arc<TrustedIssuer>) {
+        self.waiting.retain(|(_, known)| !Arc::ptr_eq(known, issuer));
+        self.displaced.retain(|(_, known)| !Weak::ptr_eq(known, &Arc::downgrade(issuer)));
     }
 
-    /// Removes a tenant, whose tokens are not accepted any more.
+    /// Removes every tenant with this identifier. Tokens of it are not accepted any more.
     pub(super) fn end(&mut self, iss: &str) {
-        if let Some(issuer) = self.get(iss) {
-            issuer.end_tenancy();
-        }
-        self.remove(iss);
+        let waiting = self.waiting.iter().filter(|(known, _)| &**known == iss).map(|(_, issuer)| Arc::clone(issuer));
+        let displaced = self.displaced.iter().filter(|(known, _)| &**known == iss).filter_map(|(_, it)| it.upgrade());
+        waiting.chain(displaced).for_each(|issuer| issuer.end_tenancy());
+        self.waiting.retain(|(known, _)| &**known != iss);
+        self.displaced.retain(|(known, _)| &**known != iss);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {
-        self.0.iter().map(|(_, issuer)| issuer)
+        self.waiting.iter().map(|(_, issuer)| issuer)
     }
 
     /// Removes those that do not satisfy the condition.
     pub(super) fn retain(&mut self, condition: impl Fn(&TrustedIssuer) -> bool) {
-        self.0.retain(|(_, issuer)| condition(issuer));
+        self.waiting.retain(|(_, issuer)| condition(issuer));
     }
 }

@@ -8,6 +8,7 @@ use moka::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use super::front_cache::FrontCache;
 use super::issuer_pattern::IssuerPattern;
 use super::pending_tenant::Loaded;
 use super::probation::Probation;
@@ -46,7 +47,7 @@ pub(crate) type MakeIssuer = Box<dyn Fn(&Issuer, &PendingLookups) -> Result<Trus
 
 /// The tenants of one server: those in use, those in probation, what the resolver has answered lately, and the bounds on all of it.
 ///
-/// A tenant that is in use is found without a lock. Everything else happens under one lock, so that `add` and `forget` count against
+/// A tenant that is in use is found without a lock, usually in the cache in front. Everything else happens under one lock, so that `add` and `forget` count against
 /// whatever is under way.
 pub(crate) struct TenantTable {
     settings: TenantSettings,
@@ -56,6 +57,7 @@ pub(crate) struct TenantTable {
     clock: Arc<dyn Clock>,
     /// The requests of tenants that wait for keys are bounded apart from those of other issuers, which they do not displace.
     pending: PendingLookups,
+    front: Arc<FrontCache>,
     active: Cache<Arc<str>, Arc<TrustedIssuer>>,
     state: Mutex<State>,
     calls: Semaphore,
@@ -95,12 +97,17 @@ impl TenantTable {
     ) -> Arc<Self> {
         let now = clock.monotonic();
         let burst = u32::try_from(settings.max_tenants.max(MIN_BURST)).unwrap_or(u32::MAX);
+        let front = Arc::new(FrontCache::new(settings.max_tenants));
+        let front_of_listener = Arc::clone(&front);
         let active = Cache::builder()
             .max_capacity(settings.max_tenants)
             // A tenant is admitted because a token of it was accepted, however often the others are used.
             .eviction_policy(EvictionPolicy::lru())
             // The cache may hold on to what it has evicted for a while.
-            .eviction_listener(|_, issuer: Arc<TrustedIssuer>, _| issuer.end_tenancy())
+            .eviction_listener(move |iss: Arc<Arc<str>>, issuer: Arc<TrustedIssuer>, _| {
+                issuer.end_tenancy();
+                front_of_listener.remove(&iss, &issuer);
+            })
             .build();
         Arc::new(Self {
             settings,
@@ -108,6 +115,7 @@ impl TenantTable {
             make,
             clock,
             pending: PendingLookups::default(),
+            front,
             active,
             state: Mutex::new(State {
                 loads: HashMap::new(),
@@ -155,38 +163,52 @@ impl TenantTable {
         iss.len() <= MAX_ISS && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(iss)))
     }
 
-    /// The tenant with this identifier, if it is in use. One that was idle for too long leaves now.
+    /// The tenant with this identifier, if it is in use.
     pub(super) fn active(&self, iss: &str, now: Instant) -> Option<Arc<TrustedIssuer>> {
-        let issuer = self.active.get(iss)?;
-        if !self.is_idle(&issuer, now) {
-            return Some(issuer);
-        }
-        self.active.invalidate(iss);
-        None
+        self.with_active(iss, now, Arc::clone)
     }
 
-    /// A tenant of whom a token is accepted: from now on it is in use.
-    pub(super) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) {
-        let Some(tenancy) = &issuer.tenancy else { return };
-        tenancy.touch(now);
-        if tenancy.standing() != Standing::Probation {
-            return;
+    /// What `work` returns for the tenant with this identifier, if it is in use.
+    pub(super) fn with_active<R>(
+        &self,
+        iss: &str,
+        now: Instant,
+        work: impl FnOnce(&Arc<TrustedIssuer>) -> R,
+    ) -> Option<R> {
+        let front = self.front.get(iss);
+        let is_it = |issuer: &&Arc<TrustedIssuer>| issuer.policy.issuer.iter().next() == Some(iss);
+        if let Some(issuer) = front.as_ref().filter(is_it).filter(|issuer| self.is_in_use(issuer, now)) {
+            return Some(work(issuer));
         }
-        let mut state = self.state();
-        // It was forgotten or replaced since the token was found good.
-        let is_refused = matches!(state.answers.get(iss, self.now()), Some((RecentAnswer::Unknown, _)));
-        if is_refused || tenancy.standing() != Standing::Probation || self.active.contains_key(iss) {
-            return;
-        }
-        state.probation.remove(iss);
-        self.activate(iss.into(), Arc::clone(issuer));
+        self.active.get(iss).filter(|issuer| self.is_in_use(issuer, now)).map(|issuer| work(&issuer))
     }
 
-    /// Puts a tenant into the table, under the lock. Whatever has its identifier leaves.
-    pub(super) fn activate(&self, iss: Arc<str>, issuer: Arc<TrustedIssuer>) {
+    /// A token of this tenant is valid: from now on the tenant is in use. False if it was forgotten or replaced meanwhile.
+    pub(super) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) -> bool {
+        let Some(tenancy) = &issuer.tenancy else { return true };
+        if tenancy.touch(now) {
+            // The table counts it as a use.
+            self.active.get(iss);
+        }
+        if tenancy.standing() == Standing::Probation {
+            let mut state = self.state();
+            // Read again: it may have come into the table, or was forgotten.
+            if tenancy.standing() == Standing::Probation {
+                self.activate(&mut state, iss.into(), Arc::clone(issuer));
+            }
+        }
+        tenancy.standing() == Standing::Active
+    }
+
+    /// Puts a tenant into the table. Whatever else has its identifier ends, and who waits for it goes on with this one.
+    pub(super) fn activate(&self, state: &mut State, iss: Arc<str>, issuer: Arc<TrustedIssuer>) {
+        state.probation.remove(&issuer);
+        state.probation.end(&iss);
+        state.supersede_load(&iss, Loaded::Tenant(Arc::clone(&issuer)));
         if let Some(tenancy) = &issuer.tenancy {
             tenancy.set_standing(Standing::Active);
         }
+        self.front.insert(&iss, Arc::clone(&issuer));
         self.active.insert(iss, issuer);
         // So that there is never more than the bound.
         self.active.run_pending_tasks();
@@ -196,6 +218,13 @@ impl TenantTable {
     pub(super) fn deactivate(&self, iss: &str) {
         self.active.invalidate(iss);
         self.active.run_pending_tasks();
+    }
+
+    /// Removes the tenant with this identifier if it has been idle for too long, under the lock.
+    pub(super) fn deactivate_idle(&self, iss: &str, now: Instant) {
+        if self.active.get(iss).is_some_and(|issuer| !self.is_in_use(&issuer, now)) {
+            self.deactivate(iss);
+        }
     }
 
     /// The tenants in use.
@@ -213,6 +242,11 @@ impl TenantTable {
             self.deactivate(&iss);
         }
         state.probation.retain(|issuer| !self.is_idle(issuer, now));
+    }
+
+    fn is_in_use(&self, issuer: &TrustedIssuer, now: Instant) -> bool {
+        let is_active = issuer.tenancy.as_ref().is_some_and(|tenancy| tenancy.standing() == Standing::Active);
+        is_active && !self.is_idle(issuer, now)
     }
 
     fn is_idle(&self, issuer: &TrustedIssuer, now: Instant) -> bool {

@@ -38,9 +38,7 @@ impl Tenants {
         let issuer = Arc::new(self.0.trusted(&iss, tenant)?);
         let mut state = self.0.state();
         state.answers.remove(&iss);
-        state.probation.end(&iss);
-        self.0.activate(Arc::clone(&iss), Arc::clone(&issuer));
-        state.supersede_load(&iss, Loaded::Tenant(issuer));
+        self.0.activate(&mut state, iss, issuer);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             janitor::keep(&self.0, &mut state, &runtime);
         }

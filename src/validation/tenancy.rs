@@ -3,6 +3,9 @@ use std::time::{Duration, Instant};
 
 use crate::token::TenantValue;
 
+/// How exactly it is known when a tenant was used.
+const USE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// What an issuer has that was resolved at run time: where it stands, when a token of it was last accepted, and the application's value.
 pub(crate) struct Tenancy {
     standing: AtomicU8,
@@ -44,9 +47,14 @@ impl Tenancy {
         self.standing.store(standing as u8, Ordering::Release);
     }
 
-    /// A token was accepted.
-    pub(crate) fn touch(&self, now: Instant) {
-        self.used.store(self.milliseconds(now), Ordering::Relaxed);
+    /// A token was accepted. Returns whether that is recorded: a second use within 100 ms is not, so that processors rarely share what is
+    /// written here.
+    pub(crate) fn touch(&self, now: Instant) -> bool {
+        let is_recorded = self.idle_for(now) >= USE_INTERVAL;
+        if is_recorded {
+            self.used.store(self.milliseconds(now), Ordering::Relaxed);
+        }
+        is_recorded
     }
 
     /// How long no token was accepted.
