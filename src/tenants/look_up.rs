@@ -94,8 +94,7 @@ impl Tenants {
         now: Instant,
         work: impl FnOnce(&Arc<TrustedIssuer>) -> Option<R>,
     ) -> Option<R> {
-        let work = |issuer: &Arc<TrustedIssuer>| if issuer.generation == generation { work(issuer) } else { None };
-        self.0.with_active(iss, now, work).flatten()
+        self.0.with_active(iss, |issuer| issuer.generation == generation, now, work).flatten()
     }
 
     /// The tenant with this identifier, in use or in probation. Nothing is started.

@@ -165,22 +165,25 @@ impl TenantTable {
 
     /// The tenant with this identifier, if it is in use.
     pub(super) fn active(&self, iss: &str, now: Instant) -> Option<Arc<TrustedIssuer>> {
-        self.with_active(iss, now, Arc::clone)
+        let is_it = |issuer: &TrustedIssuer| issuer.policy.issuer.iter().next() == Some(iss);
+        self.with_active(iss, is_it, now, Arc::clone)
     }
 
-    /// What `work` returns for the tenant with this identifier, if it is in use.
+    /// What `work` returns for the tenant with this identifier, if it is in use and `is_it`.
     pub(super) fn with_active<R>(
         &self,
         iss: &str,
+        is_it: impl Fn(&TrustedIssuer) -> bool,
         now: Instant,
         work: impl FnOnce(&Arc<TrustedIssuer>) -> R,
     ) -> Option<R> {
+        let is_found = |issuer: &&Arc<TrustedIssuer>| is_it(issuer) && self.is_in_use(issuer, now);
         let front = self.front.get(iss);
-        let is_it = |issuer: &&Arc<TrustedIssuer>| issuer.policy.issuer.iter().next() == Some(iss);
-        if let Some(issuer) = front.as_ref().filter(is_it).filter(|issuer| self.is_in_use(issuer, now)) {
+        if let Some(issuer) = front.as_ref().filter(is_found) {
             return Some(work(issuer));
         }
-        self.active.get(iss).filter(|issuer| self.is_in_use(issuer, now)).map(|issuer| work(&issuer))
+        let held = self.active.get(iss);
+        held.as_ref().filter(is_found).map(work)
     }
 
     /// A token of this tenant is valid: from now on the tenant is in use. False if it was forgotten or replaced meanwhile.

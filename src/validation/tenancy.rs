@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::token::TenantValue;
 
 /// How exactly it is known when a tenant was used.
-const USE_INTERVAL: Duration = Duration::from_millis(100);
+const USE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What an issuer has that was resolved at run time: where it stands, when a token of it was last accepted, and the application's value.
 pub(crate) struct Tenancy {
@@ -47,7 +47,7 @@ impl Tenancy {
         self.standing.store(standing as u8, Ordering::Release);
     }
 
-    /// A token was accepted. Returns whether that is recorded: a second use within 100 ms is not, so that processors rarely share what is
+    /// A token was accepted. Returns whether that is recorded: a second use within a second is not, so that processors rarely share what is
     /// written here.
     pub(crate) fn touch(&self, now: Instant) -> bool {
         let is_recorded = self.idle_for(now) >= USE_INTERVAL;
