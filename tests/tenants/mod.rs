@@ -5,6 +5,7 @@ mod handlers;
 mod identifiers;
 mod resolver;
 mod separation;
+mod sqlite;
 mod strangers;
 mod table;
 
