@@ -1,5 +1,6 @@
 //! Issuers that are known at run time: one for each tenant, from the application's database.
 
+mod displaced;
 mod forget;
 mod handlers;
 mod identifiers;
