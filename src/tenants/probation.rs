@@ -52,8 +52,12 @@ impl Probation {
         self.waiting.iter().map(|(_, issuer)| issuer)
     }
 
-    /// Removes those that do not satisfy the condition.
+    /// Removes those that do not satisfy the condition. A request that holds one of them loads it again.
     pub(super) fn retain(&mut self, condition: impl Fn(&TrustedIssuer) -> bool) {
-        self.waiting.retain(|(_, issuer)| condition(issuer));
+        let leave = |issuer: &Arc<TrustedIssuer>| {
+            issuer.end_tenancy();
+            false
+        };
+        self.waiting.retain(|(_, issuer)| condition(issuer) || leave(issuer));
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Spec {
     profile: Option<String>,
     /// What the program is told beside its issuer and its audience.
     flags: Option<Vec<String>>,
-    /// More arguments of the program: those for DPoP.
+    /// More arguments of the program: those for DPoP and for client certificates.
     dpop: Vec<String>,
     /// The program introspects, as this client: `CLIENT_ID:SECRET`. Then tokens are opaque.
     pub(super) introspect: Option<String>,

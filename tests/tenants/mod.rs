@@ -1,10 +1,12 @@
 //! Issuers that are known at run time: one for each tenant, from the application's database.
 
+mod displaced;
 mod forget;
 mod handlers;
 mod identifiers;
 mod resolver;
 mod separation;
+mod sqlite;
 mod strangers;
 mod table;
 

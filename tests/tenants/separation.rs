@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use http::Request;
+use http::header::AUTHORIZATION;
+use tower_bearer::certificate::ClientCertificates;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::revocation::{Revocation, Revocations};
-use tower_bearer::testing::{TestClient, TestIssuer};
+use tower_bearer::testing::{ProofBuilder, TestCertificate, TestClient, TestIssuer};
 
-use super::{Rig, iss, status_of};
+use super::{Rig, iss, request, status_of};
 use crate::harness::memory_source::{Fetch, Source, keys};
 
 /// Two tenants with the same keys, so the same kid, who expect each other's audience.
@@ -86,25 +88,87 @@ async fn tokens_of_tenants_are_revoked_as_others_are() {
     assert_eq!((rig.status(&one).await, rig.status(&other).await), (401, 200));
 }
 
+/// The same session at two tenants is two sessions, and one that is revoked while the request waits for its tenant is revoked too.
+#[tokio::test(start_paused = true)]
+async fn sessions_of_tenants_are_revoked_as_others_are() {
+    let revocations = Revocations::new(Duration::from_secs(24 * 60 * 60));
+    let of_server = revocations.clone();
+    let rig = Rig::with(3, |settings| settings, |builder| builder.revocations(of_server));
+    let token = |number: usize| rig.token(&iss(number)).claim("sid", "s1").sign();
+    let (one, other) = (token(0), token(1));
+    for _ in 0..3 {
+        assert_eq!((rig.status(&one).await, rig.status(&other).await), (200, 200));
+    }
+    revocations.revoke(&Revocation::session(&iss(0), "s1")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!((rig.status(&one).await, rig.status(&other).await), (401, 200));
+        assert_eq!(rig.status(&rig.token(&iss(0)).claim("sid", "s2").sign()).await, 200);
+    }
+    rig.database.set_delay(Duration::from_secs(2));
+    let waiting = token(2);
+    let (status, ()) = tokio::join!(rig.status(&waiting), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        revocations.revoke(&Revocation::session(&iss(2), "s1")).await.unwrap();
+    });
+    assert_eq!(status, 401);
+    // The tenant has come into use all the same.
+    assert_eq!(rig.use_tenant(2).await, 200);
+    assert_eq!(rig.database.calls_about(&iss(2)), 1);
+}
+
+/// The first request of each tenant waits for it, and the later ones have a remembered token.
+#[tokio::test]
+async fn tokens_of_tenants_are_bound_to_client_certificates_as_others_are() {
+    let certificates = ClientCertificates::from_connection();
+    let rig = Rig::with(3, |settings| settings, |builder| builder.client_certificates(certificates));
+    let (right, other) = (TestCertificate::new(), TestCertificate::new());
+    let send = async |token: &str, certificate: Option<&TestCertificate>| {
+        let mut request = request(token);
+        if let Some(certificate) = certificate {
+            request.extensions_mut().insert(certificate.extension());
+        }
+        status_of(&rig.api.verify_request(&request).await)
+    };
+    let cases = [(Some(&right), 200), (Some(&other), 401), (None, 401)];
+    for (number, first) in cases.into_iter().enumerate() {
+        let token = rig.token(&iss(number)).bound_to_certificate(right.der()).sign();
+        for (certificate, status) in [first, first, first].into_iter().chain(cases) {
+            assert_eq!(send(&token, certificate).await, status, "{number}");
+        }
+        assert_eq!(rig.database.calls_about(&iss(number)), 1);
+        // It says nothing about a token that is bound to nothing.
+        assert_eq!(send(&rig.token(&iss(number)).sign(), None).await, 200);
+    }
+}
+
+/// The first request of each tenant waits for it, and the later ones have a remembered token.
 #[tokio::test]
 async fn tokens_of_tenants_are_bound_to_keys_as_others_are() {
-    let rig = Rig::with(2, |settings| settings, |builder| builder.dpop(Dpop::at("https://api.example.test").unwrap()));
-    let client = TestClient::new(Algorithm::ES256);
-    let token = rig.token(&iss(0)).claim("cnf", serde_json::json!({ "jkt": client.jkt() })).sign();
-    let send = |scheme: &str, proof: Option<String>| {
-        let mut request =
-            Request::get("https://api.example.test/me").header("authorization", format!("{scheme} {token}"));
+    const URL: &str = "https://api.example.test/me";
+    let rig = Rig::with(5, |settings| settings, |builder| builder.dpop(Dpop::at("https://api.example.test").unwrap()));
+    let (client, thief) = (TestClient::new(Algorithm::ES256), TestClient::new(Algorithm::ES256));
+    let token = |number: usize| rig.token(&iss(number)).bound_to(&client).sign();
+    let send = async |scheme: &str, token: &str, proof: Option<&ProofBuilder>| {
+        let mut request = Request::get(URL).header(AUTHORIZATION, format!("{scheme} {token}"));
         if let Some(proof) = proof {
-            request = request.header("dpop", proof);
+            request = request.header("dpop", proof.sign());
         }
-        let request = request.body(()).unwrap();
-        let api = rig.api.clone();
-        async move { api.verify_request(&request).await }
+        status_of(&rig.api.verify_request(&request.body(()).unwrap()).await)
     };
-    let proof = || client.proof("GET", "https://api.example.test/me", &token).sign();
-    for _ in 0..3 {
-        assert_eq!(status_of(&send("DPoP", Some(proof())).await), 200);
-        assert_eq!(status_of(&send("DPoP", None).await), 401);
-        assert_eq!(status_of(&send("Bearer", None).await), 401);
+    let try_case = async |case: usize, token: &str| match case {
+        0 => (send("DPoP", token, Some(&client.proof("GET", URL, token))).await, 200),
+        1 => (send("DPoP", token, Some(&thief.proof("GET", URL, token))).await, 401),
+        2 => (send("DPoP", token, None).await, 401),
+        3 => (send("Bearer", token, None).await, 401),
+        // A proof for the token that the same client has from another tenant.
+        _ => (send("DPoP", token, Some(&client.proof("GET", URL, &rig.token(&iss(0)).sign()))).await, 401),
+    };
+    for first in 0..5 {
+        let token = token(first);
+        for case in [first, first, first].into_iter().chain(0..5) {
+            let (found, expected) = try_case(case, &token).await;
+            assert_eq!(found, expected, "{first}, {case}");
+        }
+        assert_eq!(rig.database.calls_about(&iss(first)), 1);
     }
 }

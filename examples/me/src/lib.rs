@@ -12,6 +12,7 @@
 
 mod api;
 pub mod authorization_server;
+mod certificates;
 mod client_app;
 mod client_key;
 mod demonstration;
@@ -45,6 +46,7 @@ use crate::authorization_server::clients::{API, API_SECRET};
 use crate::authorization_server::proofs::Proofs;
 use crate::authorization_server::transmitter::Transmitter;
 use crate::authorization_server::{AuthorizationServer, Settings, secrets};
+use crate::certificates::CertificateArguments;
 use crate::client_app::ClientApp;
 use crate::introspection::IntrospectionSettings;
 use crate::revocation::{EVENTS_PATH, Feeds, RevocationSettings};
@@ -106,6 +108,8 @@ struct Arguments {
     /// Trust this issuer too, whose tokens are JWTs and are not introspected
     #[arg(long, value_name = "URL", requires = "introspect")]
     jwts_of: Option<String>,
+    #[command(flatten)]
+    certificates: CertificateArguments,
     #[command(flatten)]
     tenants: TenantArguments,
     #[command(flatten)]
@@ -313,12 +317,15 @@ fn server(
 ) -> Result<ResourceServer, Box<dyn Error>> {
     let dpop = arguments.dpop(url)?;
     let beside = arguments.jwts_of.as_deref().map(Issuer::discover).transpose()?;
-    let tenants = arguments.tenants.settings()?;
+    let (certificates, tenants) = (arguments.certificates.settings()?, arguments.tenants.settings()?);
     let builder = || {
         let builder = ResourceServer::builder(&arguments.audience).trust_all(issuer.cloned()).trust_all(beside.clone());
         let mut builder = builder.profile(arguments.profile.into());
         if let Some(tenants) = &tenants {
             builder = builder.trust_resolved(tenants.clone());
+        }
+        if let Some(certificates) = &certificates {
+            builder = builder.client_certificates(certificates.clone());
         }
         if let Some(feeds) = feeds {
             builder = builder.revocations(feeds.revocations.clone());
