@@ -8,6 +8,7 @@ mod mistakes;
 mod nested;
 mod polling;
 mod proofs;
+mod tenants;
 mod waiting;
 
 use std::fs;

@@ -3,6 +3,7 @@
 mod forget;
 mod handlers;
 mod identifiers;
+mod races;
 mod resolver;
 mod separation;
 mod strangers;
