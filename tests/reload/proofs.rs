@@ -182,7 +182,8 @@ async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configura
         })
     });
     let client = TestClient::new(Algorithm::ES256);
-    let of_tenant = || signer.token().claim("iss", "https://login.example.com/acme").audience(AUDIENCE).scope("read:me");
+    let of_tenant =
+        || signer.token().claim("iss", "https://login.example.com/acme").audience(AUDIENCE).scope("read:me");
     let client = Client { token: of_tenant().bound_to(&client).sign(), client };
     assert!(rig.api.verify(&of_tenant().sign()).await.is_ok());
     let reload = async {
