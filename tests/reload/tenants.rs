@@ -47,3 +47,19 @@ async fn tenants_that_were_taken_before_a_reload_are_those_of_the_server_after_i
         assert!(!is_good(&rig.api, &token).await, "{what}: a forgotten tenant is refused");
     }
 }
+
+/// The resolver asks a replica that lags behind.
+#[tokio::test]
+async fn a_tenant_that_was_forgotten_before_a_reload_is_refused_after_it() {
+    let (pinned, signer) = (small_issuer(), small_issuer());
+    let settings = settings(&signer);
+    let rig = Rig::with(&document("", &[&pinned]), |watch| {
+        watch.customize(move |builder| builder.trust_resolved(settings.clone()))
+    });
+    let token = signer.token().claim("iss", ACME).audience(AUDIENCE).sign();
+    assert!(is_good(&rig.api, &token).await);
+    rig.api.tenants().unwrap().forget(ACME);
+    assert!(!is_good(&rig.api, &token).await);
+    rig.reload(&document("leeway = 10", &[&pinned])).await;
+    assert!(!is_good(&rig.api, &token).await);
+}

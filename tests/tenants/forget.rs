@@ -294,3 +294,16 @@ async fn no_stranger_shortens_the_five_seconds_of_a_forgotten_tenant() {
     assert_eq!(rig.use_tenant(0).await, 401, "it was forgotten less than four seconds ago");
     assert_eq!(rig.database.calls_about(&iss(0)), 1);
 }
+
+/// The name of a policy of Azure AD B2C says more than the identifier of its issuer.
+#[tokio::test]
+async fn what_is_listed_can_be_forgotten() {
+    let rig = Rig::new(0);
+    let tenant = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
+    rig.tenants().add(Issuer::azure_b2c("contoso.b2clogin.com", tenant, "B2C_1_signin").unwrap()).unwrap();
+    let listed = rig.tenants().list();
+    assert_eq!(&*listed[0].issuer, format!("https://contoso.b2clogin.com/{tenant}/v2.0/"));
+    assert!(rig.tenants().status(&listed[0].issuer).is_some());
+    rig.tenants().forget(&listed[0].issuer);
+    assert_eq!(rig.tenants().list(), []);
+}

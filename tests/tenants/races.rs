@@ -1,12 +1,12 @@
 //! Many threads that add, forget, use and displace the same tenants.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tower_bearer::jose::JwkSet;
-use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, Tenants, from_fn};
+use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, from_fn};
 use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::{Issuer, ResourceServer};
 
@@ -108,7 +108,7 @@ async fn no_token_of_a_forgotten_tenant_is_accepted_however_threads_interleave()
                             }
                             _ => {
                                 race.clock.advance(Duration::from_millis(fastrand::u64(..3000)));
-                                race.api.tenants().unwrap().list();
+                                let _ = race.api.tenants().unwrap().list();
                                 std::thread::sleep(Duration::from_micros(200));
                             }
                         }
@@ -136,36 +136,4 @@ async fn no_token_of_a_forgotten_tenant_is_accepted_however_threads_interleave()
         assert_eq!(wrong, 0, "{max_tenants}");
         assert!(race.api.tenants().unwrap().list().len() <= max_tenants + 16);
     }
-}
-
-/// A value of the application that looks at the tenants when it is dropped, such as for a gauge.
-struct Counted(Arc<OnceLock<Tenants>>, Arc<Mutex<usize>>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if let Some(tenants) = self.0.get() {
-            *self.1.lock().unwrap() = tenants.list().len();
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_value_may_look_at_the_tenants_when_it_is_dropped() {
-    let signer = small_issuer();
-    let resolver = from_fn(|_: String| async { Ok::<Option<ResolvedTenant>, _>(None) });
-    let api = ResourceServer::builder(AUDIENCE).trust_resolved(resolver).build().unwrap();
-    let (cell, count) = (Arc::new(OnceLock::new()), Arc::default());
-    assert!(cell.set(api.tenants().unwrap()).is_ok());
-    let (done, is_done) = mpsc::channel();
-    let keys = keys(&signer);
-    std::thread::spawn(move || {
-        for _ in 0..3 {
-            let issuer = Issuer::keys(&iss(0), keys.clone()).unwrap();
-            let value = Counted(Arc::clone(&cell), Arc::clone(&count));
-            cell.get().unwrap().add(ResolvedTenant::new(issuer).value(value)).unwrap();
-        }
-        cell.get().unwrap().forget(&iss(0));
-        done.send(()).unwrap();
-    });
-    assert!(is_done.recv_timeout(Duration::from_secs(5)).is_ok(), "deadlock");
 }
