@@ -54,6 +54,15 @@ pub(super) fn span() -> Span {
     )
 }
 
+/// Removes from the request what names a client certificate.
+fn set_aside<B>(server: &Snapshot, request: &mut Request<B>) {
+    if let Some(certificates) = server.client_certificates() {
+        let mut extensions = std::mem::take(request.extensions_mut());
+        certificates.set_aside(request.headers_mut(), &mut extensions);
+        *request.extensions_mut() = extensions;
+    }
+}
+
 impl<R> RequestState<R> {
     /// The state of a request that has just arrived. `outer` is the server of a layer around this one.
     pub(super) fn begin<B, ResB>(settings: &Arc<Settings<R>>, outer: Option<Snapshot>, request: &mut Request<B>) -> Self
@@ -63,11 +72,7 @@ impl<R> RequestState<R> {
         let pinned = settings.server.pin(outer);
         let server = settings.server.pinned(pinned.as_ref());
         settings.sources.mark_sensitive(request.headers_mut(), server.schemes());
-        if let Some(certificates) = server.client_certificates() {
-            let mut extensions = std::mem::take(request.extensions_mut());
-            certificates.set_aside(request.headers_mut(), &mut extensions);
-            *request.extensions_mut() = extensions;
-        }
+        set_aside(&server, request);
         drop(server);
         Self {
             pinned,
@@ -126,6 +131,10 @@ impl<R> RequestState<R> {
             Some(newer) => newer.restart(verdict, &presented, view, span),
         };
         drop(server);
+        if let Some(newer) = &newer {
+            // It may name other headers that no handler sees.
+            set_aside(newer, request);
+        }
         self.pinned = newer.or(self.pinned.take());
         self.follow(admission, request, span)
     }

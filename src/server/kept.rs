@@ -79,6 +79,12 @@ impl<'b> Kept<'b> {
         self.before.filter(|_| self.has_context)
     }
 
+    /// The configuration before, if the new server looks at the same clock.
+    #[cfg(feature = "tenants")]
+    pub(super) fn of_same_clock(&self) -> Option<&'b Configured> {
+        self.before.filter(|_| self.has_clock)
+    }
+
     fn issuers(&self) -> impl Iterator<Item = (&'b Issuer, &'b Arc<TrustedIssuer>)> {
         self.before.into_iter().flat_map(|before| before.settings.issuers.iter().zip(&before.trusted))
     }

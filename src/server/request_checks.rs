@@ -46,9 +46,30 @@ impl RequestChecks {
         request: RequestView<'_>,
         clock: &dyn Clock,
     ) -> Result<Option<(&ProofVerifier, GoodProof)>, VerifyError> {
+        self.check_without_proof(token, presented, request)?;
+        if token.confirmation().is_none_or(|confirmation| confirmation.jkt.is_none()) {
+            return Ok(None);
+        }
+        match (&self.dpop, token.proof_binding(&presented.token)) {
+            (Some(verifier), Some(binding)) => {
+                let proof = verifier.check(request, binding, clock)?;
+                Ok(Some((verifier, proof)))
+            }
+            // Validation has refused the token.
+            _ => Err(TokenError::Bound.into()),
+        }
+    }
+
+    /// The same without the proof: that the token comes by the scheme of its binding, and with the certificate that it is bound to.
+    pub(super) fn check_without_proof(
+        &self,
+        token: &AccessToken,
+        presented: &Presented<'_>,
+        request: RequestView<'_>,
+    ) -> Result<(), VerifyError> {
         let Some(Confirmation { jkt, x5t_s256 }) = token.confirmation() else {
             return match presented.scheme {
-                Scheme::Bearer => self.check_unbound().map(|()| None),
+                Scheme::Bearer => self.check_unbound(),
                 Scheme::Dpop => Err(TokenError::NotBound.into()),
             };
         };
@@ -59,24 +80,13 @@ impl RequestChecks {
             _ => {}
         }
         match (x5t_s256, &self.certificates) {
-            (Some(expected), Some(certificates)) => certificates.check(request, expected)?,
+            (Some(expected), Some(certificates)) => certificates.check(request, expected).map_err(Into::into),
             // Validation has refused the token.
-            (Some(_), None) => return Err(TokenError::Bound.into()),
+            (Some(_), None) => Err(TokenError::Bound.into()),
             (None, Some(certificates)) if !certificates.accepts_unbound(jkt.is_some()) => {
-                return Err(CertificateError::NotBound.into());
+                Err(CertificateError::NotBound.into())
             }
-            (None, _) => {}
-        }
-        if jkt.is_none() {
-            return Ok(None);
-        }
-        match (&self.dpop, token.proof_binding(&presented.token)) {
-            (Some(verifier), Some(binding)) => {
-                let proof = verifier.check(request, binding, clock)?;
-                Ok(Some((verifier, proof)))
-            }
-            // Validation has refused the token.
-            _ => Err(TokenError::Bound.into()),
+            (None, _) => Ok(()),
         }
     }
 

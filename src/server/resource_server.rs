@@ -245,10 +245,24 @@ impl Snapshot {
             return self.admit(presented, request, span);
         };
         // The proof has been used. It would be a replay if it were checked again.
-        match self.0.validator.try_verify(&presented.token) {
+        let token = self.0.validator.try_verify(&presented.token);
+        match token.and_then(|token| self.check_again(token, presented, request)) {
             Ok(token) => self.admit_fresh(Accepted { token, proof }, answer, span),
             Err(error) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
         }
+    }
+
+    /// Returns the token, if it may come with this request, whose proof is good.
+    fn check_again(
+        &self,
+        token: AccessToken,
+        presented: &Presented<'_>,
+        request: RequestView<'_>,
+    ) -> Result<AccessToken, VerifyError> {
+        self.0.checks.check_lines(request)?;
+        self.check_tenant(&token, request)?;
+        self.0.checks.check_without_proof(&token, presented, request)?;
+        Ok(token)
     }
 
     /// Goes on with a request that has waited. `presented` and `request` are as they were when it arrived.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::builder::Builder;
+use super::handle::Handle;
 use super::issuer_settings::IssuerSettings;
 use super::kept::Kept;
 use super::resource_server::ResourceServer;
@@ -36,7 +37,11 @@ impl Builder {
             issuer.check()?;
             settings.newly_trusted(issuer, pending)
         });
-        Some(Tenants::new(TenantTable::new(tenants, pinned, make, Arc::clone(&self.clock))))
+        let tenants = Tenants::new(TenantTable::new(tenants, pinned, make, Arc::clone(&self.clock)));
+        if let Some(before) = kept.of_same_clock().and_then(|before| before.server.tenants()) {
+            tenants.keep_forgotten_of(before);
+        }
+        Some(tenants)
     }
 
     /// The tenants of the configuration before, with what is loaded of them, if the same resolver and the same settings would make the same
@@ -57,7 +62,12 @@ impl ResourceServer {
     /// The tenants, if the server [resolves](crate::server::Builder::trust_resolved) issuers at run time.
     #[must_use]
     pub fn tenants(&self) -> Option<Tenants> {
-        self.handle().current().tenants().cloned()
+        let tenants = self.handle().current().tenants().cloned()?;
+        if let Handle::Fixed(_) = self.handle() {
+            return Some(tenants);
+        }
+        let handle = self.handle().clone();
+        Some(tenants.following(move || handle.current().tenants().cloned()))
     }
 }
 

@@ -39,8 +39,10 @@ impl FrontCache {
     /// Frees the slot, if this tenant occupies it.
     pub(super) fn remove(&self, iss: &str, issuer: &Arc<TrustedIssuer>) {
         let slot = self.slot(iss);
-        if slot.load().as_ref().is_some_and(|held| Arc::ptr_eq(held, issuer)) {
-            slot.store(None);
+        let held = slot.load();
+        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, issuer)) {
+            // Another one may have come since, in another thread.
+            slot.compare_and_swap(&held, None);
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) enum TenantLookup {
 impl Tenants {
     /// The tenant with this identifier. Never waits; a load that is needed is started.
     pub(crate) fn look_up(&self, iss: &str, now: Moment) -> TenantLookup {
-        let table = &self.0;
+        let table = self.table();
         if let Some(issuer) = table.active(iss, now.monotonic) {
             return TenantLookup::Found(issuer);
         }
@@ -94,22 +94,22 @@ impl Tenants {
         now: Instant,
         work: impl FnOnce(&Arc<TrustedIssuer>) -> Option<R>,
     ) -> Option<R> {
-        self.0.with_active(iss, |issuer| issuer.generation == generation, now, work).flatten()
+        self.table().with_active(iss, |issuer| issuer.generation == generation, now, work).flatten()
     }
 
     /// The tenant with this identifier, in use or in probation. Nothing is started.
     pub(crate) fn held(&self, iss: &str) -> Option<Arc<TrustedIssuer>> {
-        let active = self.0.active(iss, self.0.now().monotonic);
-        active.or_else(|| self.0.state().probation.get(iss).cloned())
+        let active = self.table().active(iss, self.table().now().monotonic);
+        active.or_else(|| self.table().state().probation.get(iss).cloned())
     }
 
     /// Whether a token with this `iss` is validated: a tenant may have it.
     pub(crate) fn may_be_a_tenant(&self, iss: &str) -> bool {
-        self.0.may_be_a_tenant(iss)
+        self.table().may_be_a_tenant(iss)
     }
 
     /// A token of this tenant is valid. False if the tenant was forgotten or replaced meanwhile, so that the token has to be validated again.
     pub(crate) fn accepted(&self, issuer: &Arc<TrustedIssuer>, iss: &str, now: Instant) -> bool {
-        self.0.accepted(issuer, iss, now)
+        self.table().accepted(issuer, iss, now)
     }
 }

@@ -19,13 +19,9 @@ pub(super) struct Probation {
 
 impl Probation {
     pub(super) fn insert(&mut self, iss: Arc<str>, issuer: Arc<TrustedIssuer>) {
-        while self.waiting.len() >= MAX_IN_PROBATION {
-            // If no request holds it, the refreshes of its keys end here.
-            if let Some((iss, oldest)) = self.waiting.pop_front() {
-                self.displaced.push((iss, Arc::downgrade(&oldest)));
-            }
-        }
-        self.displaced.retain(|(_, issuer)| issuer.strong_count() > 0);
+        let too_many = (self.waiting.len() + 1).saturating_sub(MAX_IN_PROBATION);
+        let oldest: Vec<_> = self.waiting.drain(..too_many).collect();
+        self.displace(oldest);
         self.waiting.push_back((iss, issuer));
     }
 
@@ -52,12 +48,16 @@ impl Probation {
         self.waiting.iter().map(|(_, issuer)| issuer)
     }
 
-    /// Removes those that do not satisfy the condition. A request that holds one of them loads it again.
+    /// Removes those that do not satisfy the condition.
     pub(super) fn retain(&mut self, condition: impl Fn(&TrustedIssuer) -> bool) {
-        let leave = |issuer: &Arc<TrustedIssuer>| {
-            issuer.end_tenancy();
-            false
-        };
-        self.waiting.retain(|(_, issuer)| condition(issuer) || leave(issuer));
+        let (stay, leave) = self.waiting.drain(..).partition::<Vec<_>, _>(|(_, issuer)| condition(issuer));
+        self.waiting = stay.into();
+        self.displace(leave);
+    }
+
+    /// These leave. Where no request holds one, the refreshes of its keys end here.
+    fn displace(&mut self, leaving: Vec<(Arc<str>, Arc<TrustedIssuer>)>) {
+        self.displaced.extend(leaving.into_iter().map(|(iss, issuer)| (iss, Arc::downgrade(&issuer))));
+        self.displaced.retain(|(_, issuer)| issuer.strong_count() > 0);
     }
 }

@@ -22,6 +22,9 @@ impl ResolvedTenant {
 
     /// Attaches a value, which handlers get as [`Tenant<T>`](super::Tenant): such as the tenant's row in the database.
     ///
+    /// It is dropped after the tenant has left the table, at a time and on a thread that are not certain, and the table may be locked then. So its
+    /// [`Drop`] must not use [`Tenants`](super::Tenants) or validate a token, which may wait forever, and must be quick.
+    ///
     /// Default: none.
     #[must_use]
     pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {

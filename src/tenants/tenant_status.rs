@@ -18,6 +18,8 @@ impl TenantStatus {
     pub(super) fn of(issuer: &TrustedIssuer) -> Option<Self> {
         let standing = issuer.tenancy.as_ref()?.standing();
         let keys = issuer.keys().map(KeyStore::status)?;
-        Some(Self { issuer: keys.issuer.clone(), is_active: standing == Standing::Active, keys })
+        // The name of the keys may say more, such as the policy.
+        let iss = issuer.policy.issuer.iter().next()?;
+        Some(Self { issuer: iss.into(), is_active: standing == Standing::Active, keys })
     }
 }

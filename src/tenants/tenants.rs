@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use super::janitor;
 use super::pending_tenant::Loaded;
-use super::recent_answers::RecentAnswer;
 use super::resolved_tenant::ResolvedTenant;
 use super::tenant_error::TenantError;
 use super::tenant_request::TenantRequest;
@@ -14,13 +13,41 @@ use crate::token::TenantValue;
 /// The tenants of a server: adds and removes them, and tells their state. Cloning it is cheap.
 ///
 /// [`ResourceServer::tenants`](crate::ResourceServer::tenants) returns it. The resolver stays the source of truth: a tenant that leaves the table is resolved
-/// again when a token names it.
+/// again when a token names it. If the server follows a configuration file, these are always the tenants of its newest configuration.
 #[derive(Clone)]
-pub struct Tenants(pub(super) Arc<TenantTable>);
+pub struct Tenants {
+    /// Those of one configuration.
+    table: Arc<TenantTable>,
+    newest: Option<Newest>,
+}
+
+/// Returns the tenants of the configuration that counts now, if it has some.
+type Newest = Arc<dyn Fn() -> Option<Tenants> + Send + Sync>;
 
 impl Tenants {
     pub(crate) fn new(table: Arc<TenantTable>) -> Self {
-        Self(table)
+        Self { table, newest: None }
+    }
+
+    /// The same for an application, which keeps it longer than one configuration counts.
+    pub(crate) fn following(self, newest: impl Fn() -> Option<Self> + Send + Sync + 'static) -> Self {
+        Self { newest: Some(Arc::new(newest)), ..self }
+    }
+
+    /// What the application has forgotten a moment ago in the configuration before counts here too.
+    pub(crate) fn keep_forgotten_of(&self, before: &Self) {
+        let forgotten = before.table.state().answers.forgotten();
+        self.table.state().answers.keep_forgotten(forgotten);
+    }
+
+    /// The table of this configuration.
+    pub(super) fn table(&self) -> &Arc<TenantTable> {
+        &self.table
+    }
+
+    fn newest(&self) -> Arc<TenantTable> {
+        let newest = self.newest.as_ref().and_then(|newest| newest());
+        newest.map_or_else(|| Arc::clone(&self.table), |newest| newest.table)
     }
 
     /// Puts a tenant into the table, from the next request on, in the place of one with the same identifier.
@@ -35,12 +62,13 @@ impl Tenants {
     pub fn add(&self, tenant: impl Into<ResolvedTenant>) -> Result<(), TenantError> {
         let tenant = tenant.into();
         let iss = Arc::<str>::from(identifier(&tenant.issuer)?);
-        let issuer = Arc::new(self.0.trusted(&iss, tenant)?);
-        let mut state = self.0.state();
+        let table = self.newest();
+        let issuer = Arc::new(table.trusted(&iss, tenant)?);
+        let mut state = table.state();
         state.answers.remove(&iss);
-        self.0.activate(&mut state, iss, issuer);
+        table.activate(&mut state, iss, issuer);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            janitor::keep(&self.0, &mut state, &runtime);
+            janitor::keep(&table, &mut state, &runtime);
         }
         Ok(())
     }
@@ -51,34 +79,35 @@ impl Tenants {
     /// Call it when the application has recorded that the tenant is gone. The resolver is not asked about it for 5 seconds. If it still knows the tenant
     /// then, tokens of the tenant are accepted again. To replace the settings of a tenant, call [`add`](Self::add) alone. Other processes of a fleet have to be told too.
     pub fn forget(&self, issuer: &str) {
-        let now = self.0.now();
-        let mut state = self.0.state();
-        self.0.deactivate(issuer);
+        let table = self.newest();
+        let now = table.now();
+        let mut state = table.state();
+        table.deactivate(issuer);
         state.probation.end(issuer);
-        state.answers.insert(issuer.into(), RecentAnswer::Unknown, now);
+        state.answers.forget(issuer.into(), now);
         state.supersede_load(issuer, Loaded::Unknown);
     }
 
     /// The tenants in the table, in no particular order, and those in probation. Tenants that have been idle for too long leave before.
     #[must_use]
     pub fn list(&self) -> Vec<TenantStatus> {
-        self.0.remove_idle();
-        let mut found: Vec<_> = self.0.iter().filter_map(|issuer| TenantStatus::of(&issuer)).collect();
-        found.extend(self.0.state().probation.iter().filter_map(|issuer| TenantStatus::of(issuer)));
+        let table = self.newest();
+        table.remove_idle();
+        let mut found: Vec<_> = table.iter().filter_map(|issuer| TenantStatus::of(&issuer)).collect();
+        found.extend(table.state().probation.iter().filter_map(|issuer| TenantStatus::of(issuer)));
         found
     }
 
     /// The state of one tenant, if it is in the table or in probation. The resolver is not asked.
     #[must_use]
     pub fn status(&self, issuer: &str) -> Option<TenantStatus> {
-        let found = self.0.active(issuer, self.0.now().monotonic);
-        let found = found.or_else(|| self.0.state().probation.get(issuer).cloned())?;
+        let found = Self::new(self.newest()).held(issuer)?;
         TenantStatus::of(&found)
     }
 
     /// Which `iss` may be that of a tenant, for an explanation.
     pub(crate) fn expected(&self) -> String {
-        let patterns: Vec<_> = self.0.settings().patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
+        let patterns: Vec<_> = self.table.settings().patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
         match &*patterns.join(" or ") {
             "" => "a tenant that the resolver knows".to_owned(),
             patterns => format!("a tenant that the resolver knows, as {patterns}"),
@@ -87,12 +116,12 @@ impl Tenants {
 
     /// Whether tenants have to fit their requests.
     pub(crate) fn are_checked(&self) -> bool {
-        self.0.settings().check.is_some()
+        self.table.settings().check.is_some()
     }
 
     /// Whether a tenant with this value fits the request; true if nothing is checked.
     pub(crate) fn fits(&self, request: TenantRequest<'_>, value: Option<&TenantValue>) -> bool {
-        let Some(check) = &self.0.settings().check else { return true };
+        let Some(check) = &self.table.settings().check else { return true };
         let answer = value.and_then(|value| check(request, value));
         if answer.is_none() {
             tracing::error!("the check of tenants found no value of its type, so no request fits the tenant");
@@ -103,6 +132,6 @@ impl Tenants {
 
 impl fmt::Debug for Tenants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tenants").field("settings", self.0.settings()).finish_non_exhaustive()
+        f.debug_struct("Tenants").field("settings", self.newest().settings()).finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ mod nested;
 mod polling;
 mod proofs;
 mod tenants;
+mod tenants_handle;
 mod waiting;
 
 use std::fs;

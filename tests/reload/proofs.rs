@@ -1,15 +1,19 @@
 //! DPoP: proofs that were used, and nonces.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
+use tower_bearer::Issuer;
+use tower_bearer::certificate::ClientCertificates;
 use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
 use tower_bearer::jose::Algorithm;
+use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, from_fn};
 use tower_bearer::testing::{ProofBuilder, TestClient, TestIssuer};
 
 use super::{Rig, document};
-use crate::harness::{Answer, good, send_with, small_issuer};
+use crate::harness::{AUDIENCE, Answer, good, send_with, small_issuer};
 
 const DPOP: &str = "[dpop]\nurl = \"https://api.example.test\"\n";
 const NONCES: &str = "[dpop]\nurl = \"https://api.example.test\"\nnonces = true\n";
@@ -126,4 +130,69 @@ async fn a_request_that_waits_for_the_store_is_judged_by_the_new_configuration()
         let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
         assert_eq!(answer.status, status, "{what}");
     }
+}
+
+/// It has waited for the store. What the new configuration says about the request itself counts, as its issuers do.
+#[tokio::test]
+async fn a_request_that_waits_for_the_store_has_the_certificate_that_the_new_configuration_requires() {
+    let issuer = small_issuer();
+    let is_strict = Arc::new(AtomicBool::new(false));
+    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+    let rig = Rig::with(&document("", &[&issuer]), |watch| {
+        let is_strict = Arc::clone(&is_strict);
+        watch.customize(move |builder| {
+            let builder = builder.dpop(dpop.clone());
+            if is_strict.load(Ordering::Relaxed) {
+                builder.client_certificates(ClientCertificates::from_connection().required())
+            } else {
+                builder
+            }
+        })
+    });
+    let client = Client::new(&issuer);
+    rig.api.ready().await;
+    let reload = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        is_strict.store(true, Ordering::Relaxed);
+        rig.reload(&document("", &[&issuer])).await;
+    };
+    let proof = client.proof(None);
+    let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "its token is bound to no certificate");
+}
+
+/// The same with a tenant, whose value is another one after the reload.
+#[tokio::test]
+async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configuration() {
+    let (pinned, signer) = (small_issuer(), small_issuer());
+    let own_keys = crate::harness::memory_source::keys(&signer);
+    let resolver = from_fn(move |iss: String| {
+        let issuer = Issuer::keys(&iss, own_keys.clone()).map_err(ResolveError::new);
+        async move { Ok(Some(ResolvedTenant::new(issuer?).value(()))) }
+    });
+    let settings = TenantSettings::new(resolver);
+    let is_strict = Arc::new(AtomicBool::new(false));
+    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+    let rig = Rig::with(&document("", &[&pinned]), |watch| {
+        let is_strict = Arc::clone(&is_strict);
+        watch.customize(move |builder| {
+            let strict = settings.clone().check(|_, (): &()| false);
+            let settings = if is_strict.load(Ordering::Relaxed) { strict } else { settings.clone() };
+            builder.dpop(dpop.clone()).trust_resolved(settings)
+        })
+    });
+    let client = TestClient::new(Algorithm::ES256);
+    let of_tenant =
+        || signer.token().claim("iss", "https://login.example.com/acme").audience(AUDIENCE).scope("read:me");
+    let client = Client { token: of_tenant().bound_to(&client).sign(), client };
+    assert!(rig.api.verify(&of_tenant().sign()).await.is_ok());
+    let reload = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        is_strict.store(true, Ordering::Relaxed);
+        rig.reload(&document("", &[&pinned])).await;
+        assert!(rig.api.verify(&of_tenant().sign()).await.is_ok(), "the tenant is loaded");
+    };
+    let proof = client.proof(None);
+    let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "no request fits any tenant");
 }

@@ -1,13 +1,18 @@
 //! A request that waits while the configuration is replaced.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::StatusCode;
+use axum::Router;
+use axum::routing::get;
+use http::{HeaderMap, StatusCode};
 use tokio::time::{sleep, timeout};
+use tower_bearer::certificate::{CertificateHeader, ClientCertificates, TrustedProxies};
 use tower_bearer::testing::{Endpoint, Fault};
 
 use super::{Rig, document, of};
-use crate::harness::{AUDIENCE, good, present, small_issuer};
+use crate::harness::{AUDIENCE, good, present, send_with, small_issuer};
 
 /// How long the issuer takes to answer.
 const SLOW: Duration = Duration::from_millis(800);
@@ -69,6 +74,35 @@ async fn a_request_that_waits_has_one_configuration() {
         assert_eq!(answer.status, status);
         assert!(answer.challenge().unwrap().contains("realm=\"old\""), "{answer:?}");
     }
+}
+
+/// The new configuration takes a header from every request, also from one that waits.
+#[tokio::test]
+async fn a_header_about_a_certificate_that_is_new_in_the_configuration_reaches_no_handler() {
+    let issuer = small_issuer();
+    issuer.fail(Endpoint::Jwks, Fault::Delay(SLOW));
+    let has_header = Arc::new(AtomicBool::new(false));
+    let rig = Rig::with(&document("", &[&issuer]), |watch| {
+        let has_header = Arc::clone(&has_header);
+        watch.customize(move |builder| {
+            let proxies = TrustedProxies::at(["10.0.0.0/8"]).unwrap();
+            let certificates = ClientCertificates::from_header(CertificateHeader::client_cert(proxies));
+            if has_header.load(Ordering::Relaxed) { builder.client_certificates(certificates) } else { builder }
+        })
+    });
+    let sees = |headers: HeaderMap| async move {
+        if headers.contains_key("client-cert") { StatusCode::CONFLICT } else { StatusCode::NO_CONTENT }
+    };
+    let app = Router::new().route("/me", get(sees)).layer(rig.api.layer());
+    let reload = async {
+        until_asked(&issuer).await;
+        has_header.store(true, Ordering::Relaxed);
+        rig.reload(&document("", &[&issuer])).await;
+    };
+    let authorization = format!("Bearer {}", good(&issuer).sign());
+    let headers = [("authorization", authorization), ("client-cert", ":AAAA:".to_owned())];
+    let (answer, ()) = tokio::join!(send_with(&app, "/me", &headers), reload);
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
 }
 
 /// The issuer was a mistake, and is corrected.

@@ -262,3 +262,48 @@ async fn a_tenant_that_is_forgotten_in_the_moment_in_which_it_is_loaded_is_refus
     assert_eq!(waiting.await, 401);
     assert_eq!(rig.tenants().list(), []);
 }
+
+/// The tenant has been in probation for so long that it leaves, and a request still holds it.
+#[tokio::test]
+async fn a_request_that_holds_an_idle_tenant_of_the_probation_is_refused_after_it_is_forgotten() {
+    let clock = tower_bearer::testing::TestClock::new();
+    let of_server = clock.clone();
+    let rig = Rig::with(1, |settings| settings.idle_after(Duration::from_secs(60)), |it| it.clock(of_server));
+    let mut waiting = pin!(rig.use_tenant(0));
+    assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
+    while rig.tenants().status(&iss(0)).is_none() {
+        tokio::time::sleep(INSTANT).await;
+    }
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(rig.tenants().list(), []);
+    rig.tenants().forget(&iss(0));
+    assert_eq!(waiting.await, 401);
+    assert_eq!(rig.tenants().list(), []);
+}
+
+/// Strangers name tenants that do not exist, as fast as the resolver may be called.
+#[tokio::test(start_paused = true)]
+async fn no_stranger_shortens_the_five_seconds_of_a_forgotten_tenant() {
+    let rig = Rig::new(1);
+    assert_eq!(rig.use_tenant(0).await, 200);
+    rig.tenants().forget(&iss(0));
+    for number in 1..1200 {
+        assert_ne!(rig.status(&rig.forged(&iss(number))).await, 200);
+        tokio::time::advance(Duration::from_millis(3)).await;
+    }
+    assert_eq!(rig.use_tenant(0).await, 401, "it was forgotten less than four seconds ago");
+    assert_eq!(rig.database.calls_about(&iss(0)), 1);
+}
+
+/// The name of a policy of Azure AD B2C says more than the identifier of its issuer.
+#[tokio::test]
+async fn what_is_listed_can_be_forgotten() {
+    let rig = Rig::new(0);
+    let tenant = "1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a";
+    rig.tenants().add(Issuer::azure_b2c("contoso.b2clogin.com", tenant, "B2C_1_signin").unwrap()).unwrap();
+    let listed = rig.tenants().list();
+    assert_eq!(&*listed[0].issuer, format!("https://contoso.b2clogin.com/{tenant}/v2.0/"));
+    assert!(rig.tenants().status(&listed[0].issuer).is_some());
+    rig.tenants().forget(&listed[0].issuer);
+    assert_eq!(rig.tenants().list(), []);
+}

@@ -1,4 +1,4 @@
-//! Tenants in a database: 10,000 rows of SQLite, of whom the table holds 64.
+//! Tenants in a database: 10,000 rows of `SQLite`, of whom the table holds 64.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ struct Row {
 
 /// The keys of one tenant.
 struct Keys {
-    keys: JwkSet,
+    document: JwkSet,
     fetches: Arc<AtomicUsize>,
     _alive: Arc<()>,
 }
@@ -91,8 +91,8 @@ impl Inner {
 
     fn tenant(&self, iss: &str) -> Result<Option<ResolvedTenant>, ResolveError> {
         let Some(audience) = self.query(iss).map_err(ResolveError::new)? else { return Ok(None) };
-        let (keys, fetches) = (self.keys.clone(), Arc::clone(&self.fetches));
-        let source = Keys { keys, fetches, _alive: Arc::clone(&self.sources) };
+        let (document, fetches) = (self.keys.clone(), Arc::clone(&self.fetches));
+        let source = Keys { document, fetches, _alive: Arc::clone(&self.sources) };
         let issuer = Issuer::keys(iss, source).map_err(ResolveError::new)?.allow_audience(&audience);
         Ok(Some(ResolvedTenant::new(issuer).value(Row { _audience: audience, _alive: Arc::clone(&self.rows) })))
     }
@@ -115,7 +115,7 @@ impl TenantResolver for Sqlite {
 impl KeySource for Keys {
     fn fetch<'a>(&'a self, _: FetchRequest<'a>) -> FetchFuture<'a> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(Fetched::keys(self.keys.clone())) })
+        Box::pin(async { Ok(Fetched::keys(self.document.clone())) })
     }
 }
 
