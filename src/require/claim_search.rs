@@ -1,4 +1,5 @@
 use super::claim::{Condition, Value, words};
+use crate::token::is_index;
 
 /// What is searched for in a value.
 #[derive(Clone, Copy)]
@@ -51,12 +52,6 @@ impl Search<'_> {
             Self::Claim(..) => false,
         }
     }
-}
-
-/// RFC 6901 §4: digits without a leading zero.
-fn is_index(token: &str, index: usize) -> bool {
-    let plain = token == "0" || !token.starts_with(['0', '+']);
-    plain && token.parse() == Ok(index)
 }
 
 /// A value of the payload.
