@@ -57,6 +57,7 @@ mod rfc9396_details;
 mod rfc9449_dpop;
 mod rfc9470_step_up;
 mod rfc9728_metadata;
+mod roles;
 mod rotation;
 mod runtimes;
 mod scope_hierarchy;

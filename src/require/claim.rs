@@ -47,6 +47,8 @@ pub(super) struct ClaimRule {
 pub(super) enum Condition {
     Equals(Value),
     Contains(Value),
+    /// As the one before, or with an object in the array whose `value` it is (RFC 7643 §2.4).
+    Lists(Value),
     HasMember(Box<str>),
     /// A string that lists the word, or an array that contains it.
     HasWord {

@@ -14,6 +14,7 @@ mod invalid_requirement;
 mod levels;
 mod names;
 pub(crate) mod requirement;
+mod role_rule;
 mod rule;
 mod shortfall;
 

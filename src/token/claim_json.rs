@@ -34,10 +34,13 @@ impl<'p> ClaimJson<'p> {
         if self.0.starts_with('{') {
             return member(self.bytes(), token).map(Self);
         }
-        // Anything else is no list of values.
-        let elements: Vec<&RawValue> = serde_json::from_str(self.0).ok()?;
-        let (_, element) = elements.into_iter().enumerate().find(|(index, _)| is_index(token, *index))?;
-        Some(Self(element.get()))
+        self.elements().into_iter().enumerate().find(|(index, _)| is_index(token, *index)).map(|(_, element)| element)
+    }
+
+    /// The elements of an array; none of anything else.
+    pub(super) fn elements(self) -> Vec<Self> {
+        let elements: Vec<&RawValue> = serde_json::from_str(self.0).unwrap_or_default();
+        elements.into_iter().map(|element| Self(element.get())).collect()
     }
 
     /// The value as a `T`.

@@ -19,6 +19,8 @@ mod numeric_date;
 mod proof_binding;
 mod provenance;
 mod registered_claims;
+mod roles;
+mod roles_claim;
 pub(crate) mod scope;
 mod scope_hierarchy;
 mod server_identity;
@@ -55,6 +57,7 @@ pub(crate) use proof_binding::ProofBinding;
 #[cfg(test)]
 pub(crate) use proof_binding::ath_of;
 pub(crate) use registered_claims::RegisteredClaims;
+pub(crate) use roles_claim::{RolesClaim, RolesForm};
 pub(crate) use scope::OFFLINE_ACCESS;
 pub(crate) use server_identity::ServerIdentity;
 pub(crate) use subject_claim::SubjectClaim;
