@@ -223,7 +223,8 @@ impl<R> ProtectLayer<R> {
     }
 
     /// The responder that makes the body of every refusal, including those of an inner [`Require`](crate::Require) or extractor:
-    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a function of yours.
+    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a closure of yours with
+    /// [`from_fn`](crate::rejection::from_fn).
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {

@@ -12,7 +12,7 @@ pub use grpc::Grpc;
 pub use problem::Problem;
 pub use protocol::Caller;
 pub use rejection_kind::RejectionKind;
-pub use respond::{Empty, RejectionContext, Respond};
+pub use respond::{Empty, RejectionContext, Respond, from_fn};
 
 pub(crate) use protocol::{GrpcForm, Protocol};
 pub(crate) use rejection::Unrendered;
