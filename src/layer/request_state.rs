@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
-use tracing::{Span, field};
+use tracing::{Level, Span, field};
 
 use super::caching;
 use super::settings::{Credentials, Settings, Tracing};
@@ -44,14 +44,27 @@ pub(super) enum Decision {
 }
 
 /// The span of one request.
-pub(super) fn span() -> Span {
-    tracing::debug_span!(
-        "bearer",
-        issuer = field::Empty,
-        subject = field::Empty,
-        outcome = field::Empty,
-        reason = field::Empty
-    )
+pub(super) fn span(level: Level) -> Span {
+    // The level of a place in the code is constant, so that its span costs a comparison if nobody wants it.
+    macro_rules! span_at {
+        ($level:expr) => {
+            tracing::span!(
+                $level,
+                "bearer",
+                issuer = field::Empty,
+                subject = field::Empty,
+                outcome = field::Empty,
+                reason = field::Empty
+            )
+        };
+    }
+    match level {
+        Level::ERROR => span_at!(Level::ERROR),
+        Level::WARN => span_at!(Level::WARN),
+        Level::INFO => span_at!(Level::INFO),
+        Level::DEBUG => span_at!(Level::DEBUG),
+        Level::TRACE => span_at!(Level::TRACE),
+    }
 }
 
 impl<R> RequestState<R> {
