@@ -31,6 +31,7 @@ mod manual;
 mod mcp;
 mod nested_json;
 mod observability;
+mod on_refusal;
 mod one_claim;
 mod outage;
 mod packaging;

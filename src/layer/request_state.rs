@@ -11,7 +11,7 @@ use crate::binding::dpop::NONCE;
 use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
-use crate::server::{Accepted, Admission, Context, PendingVerdict, Snapshot, Verdict};
+use crate::server::{Accepted, Admission, Cause, Context, PendingVerdict, Refused, Snapshot, Verdict};
 use crate::{Rejection, Require};
 
 /// What the layer keeps of one request, from its arrival to its answer.
@@ -21,9 +21,14 @@ pub(super) struct RequestState<R> {
     pinned: Option<Snapshot>,
     context: RejectionContext,
     basis: AccessBasis,
+    /// What to tell the application if the request is refused.
+    cause: Cause,
     /// A nonce for the client's next proof, if the inner service succeeds.
     new_nonce: Option<HeaderValue>,
 }
+
+/// What is wrong with a credential that the layer ignores, and that no extension replaces.
+const IGNORED: &str = "ignored";
 
 /// Why a request passes this layer. An inner layer may still refuse it.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +91,7 @@ impl<R> RequestState<R> {
             pinned,
             context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),
+            cause: Cause::default(),
             new_nonce: None,
             settings: Arc::clone(settings),
         }
@@ -148,7 +154,10 @@ impl<R> RequestState<R> {
             Admission::Accepted(accepted) => {
                 self.grant(accepted, request, span).map_or_else(Decision::Refuse, |()| Decision::PassOn)
             }
-            Admission::Refused(rejection) => Decision::Refuse(rejection),
+            Admission::Refused(Refused { rejection, cause }) => {
+                self.cause = cause;
+                Decision::Refuse(rejection)
+            }
             Admission::Pending(pending) => Decision::Wait(pending),
         }
     }
@@ -161,6 +170,7 @@ impl<R> RequestState<R> {
         let kind = rejection.kind().name();
         span.record("outcome", kind);
         metrics::request_refused(kind);
+        self.server().report_refusal(&rejection, &self.cause);
         respond(rejection, &self.settings.responder, &self.context)
     }
 
@@ -212,6 +222,10 @@ impl<R> RequestState<R> {
     /// Passes an accepted token on, if it satisfies the requirement of the layer.
     fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>, span: &Span) -> Result<(), Rejection> {
         let Accepted { token, proof } = accepted;
+        if self.server().reports_refusals() {
+            // An inner layer may refuse it.
+            self.cause.token = Some(token.clone());
+        }
         let Settings { requirement, tracing, .. } = &*self.settings;
         let server = self.server();
         span.record("issuer", token.issuer());
@@ -256,8 +270,11 @@ impl<R> RequestState<R> {
             // It says that the credential is bound to a key, which nobody has checked.
             Scheme::Dpop => "the layer ignores the credential, which came with the scheme DPoP",
         };
-        span.record("reason", "ignored");
-        Err(server.refuse_ignored(used, reason))
+        let rejection = server.refuse_ignored(used, reason);
+        drop(server);
+        self.cause.reason = Some(IGNORED);
+        span.record("reason", IGNORED);
+        Err(rejection)
     }
 
     /// Passes a request without credentials on, if that is allowed.
