@@ -75,7 +75,7 @@ impl Require {
         all.map(Self::from).ok_or(InvalidRequirement::Empty { expected: "scope" })
     }
 
-    /// The token has this [role](AccessToken::roles), in the one claim in which its issuer writes roles.
+    /// The token has this [role](crate::AccessToken::roles), in the one claim in which its issuer writes roles.
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -277,7 +277,7 @@ mod tests {
                 }
             }
         }
-        // Neither more nor fewer of the forms have a role.
+        // No more of the forms have a role, and no fewer.
         assert_eq!(found, [10, 3, 10, 8]);
     }
 }

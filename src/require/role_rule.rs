@@ -6,7 +6,7 @@ use crate::AccessToken;
 use crate::token::{RolesClaim, RolesForm};
 
 impl AccessToken {
-    /// Whether the token has this [role](Self::roles), as [`Require::role`] requires it.
+    /// Whether the token has this [role](Self::roles), as [`Require::role`](crate::Require::role) requires it.
     ///
     /// It is for what a handler shows or leaves out. To refuse a request, use [`ResourceServer::check`](crate::ResourceServer::check),
     /// whose error is the right response.

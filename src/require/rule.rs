@@ -104,12 +104,12 @@ impl Rule {
         }
     }
 
-    /// Calls `each` with every claim rule in this rule, for a token whose roles are in the claim `roles`.
-    pub(super) fn for_each_claim<'r>(&'r self, roles: RolesClaim, each: &mut impl FnMut(&'r ClaimRule)) {
+    /// Calls `each` with every claim rule in this rule, for a token whose roles are in `in_claim`.
+    pub(super) fn for_each_claim<'r>(&'r self, in_claim: RolesClaim, each: &mut impl FnMut(&'r ClaimRule)) {
         match self {
             Self::AuthContext { claim, .. } | Self::Claim(claim) => each(claim),
-            Self::Role(role) => role.of(roles).into_iter().for_each(each),
-            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.for_each_claim(roles, each)),
+            Self::Role(role) => role.of(in_claim).into_iter().for_each(each),
+            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.for_each_claim(in_claim, each)),
             _ => {}
         }
     }

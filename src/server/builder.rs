@@ -263,8 +263,8 @@ impl Builder {
     /// not block. It cannot change the answer: if it panics, the request is refused all the same, and an error is logged. With `panic =
     /// "abort"` a panic ends the process.
     ///
-    /// A server that follows its configuration file keeps it if it is set in
-    /// [`customize`](crate::manual::observability#refusals). If `on_refusal` is called again, the last function counts.
+    /// A server that follows its configuration file keeps it over a change of the file
+    /// [if it is given there](crate::manual::observability#refusals). If `on_refusal` is called again, the last function counts.
     ///
     /// Default: nobody is told. The [log](crate::manual::observability#logs) has each refusal at the level debug.
     pub fn on_refusal(mut self, hook: impl Fn(&Refusal<'_>) + Send + Sync + 'static) -> Self {

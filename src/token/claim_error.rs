@@ -25,7 +25,7 @@ impl AccessToken {
     /// ```
     ///
     /// To refuse tokens with a claim of another type before they reach a handler, and to read it once for each token, use
-    /// [`Claims<T>`](crate::Claims). To require a value of it, use [`Require`](crate::Require#values-known-at-run-time). As with
+    /// [`Claims<T>`](crate::Claims). To require a value of it, use [`Require`](crate::Require). As with
     /// [`claims`](Self::claims), no object in the value has a name twice.
     ///
     /// # Errors
