@@ -7,6 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 /// A source of time.
 ///
 /// The [default](SystemClock) is the system's; tests put [`TestClock`](crate::testing::TestClock) in its place.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of time",
+    label = "expected a `Clock`",
+    note = "a test takes `tower_bearer::testing::TestClock::new()`, of the feature `testing`, and moves it",
+    note = "any other source is a type of yours with `impl tower_bearer::clock::Clock`"
+)]
 pub trait Clock: Send + Sync + 'static {
     /// The time of day. Tokens are validated by it (`exp`, `nbf`, `iat`).
     fn now(&self) -> SystemTime;

@@ -6,9 +6,10 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tower_bearer::rejection::RejectionKind;
+use tower_bearer::rejection::{Problem, RejectionKind};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
+use tracing::Level;
 
 use crate::harness::{app, current_thread_runtime, good, log, present, send, server, small_issuer};
 
@@ -220,6 +221,34 @@ fn a_span_has_issuer_outcome_and_reason() {
     );
     let handled = log.lines().find(|line| line.contains("handled")).unwrap();
     assert!(handled.contains(&format!("bearer{{{from}")), "what happens within happens in the span: {handled}");
+}
+
+/// The event stays where strangers cannot fill the log with it.
+#[test]
+fn the_level_of_a_span_is_the_one_that_was_set() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let set = |level| api.layer().trace_level(level);
+    for (layer, level) in [
+        (api.layer(), "DEBUG"),
+        (set(Level::ERROR), "ERROR"),
+        (set(Level::WARN), "WARN"),
+        (set(Level::INFO), "INFO"),
+        (set(Level::DEBUG), "DEBUG"),
+        (set(Level::TRACE), "TRACE"),
+    ] {
+        let app = Router::new().route("/me", get(async || ())).layer(layer.respond_with(Problem));
+        let log = logged(async {
+            present(&app, &good(&issuer).sign()).await.assert_ok();
+            present(&app, &good(&issuer).audience("x").sign()).await.assert_invalid_token();
+        });
+        let level_of = |line: &str| line.split_whitespace().nth(1).unwrap().to_owned();
+        let ends: Vec<_> = log.lines().filter(|line| line.contains("close")).map(level_of).collect();
+        assert_eq!(ends, [level, level], "{log}");
+        assert_eq!(spans(&log)[1], r#"reason="audience" outcome="invalid_token""#, "{log}");
+        let events: Vec<_> = log.lines().filter(|line| line.contains("request refused")).map(level_of).collect();
+        assert_eq!(events, ["DEBUG"], "{log}");
+    }
 }
 
 /// Also for requests that are refused before a token is read.

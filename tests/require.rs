@@ -36,6 +36,8 @@ async fn all_of_and_any_of_combine_requirements() {
         (Require::scope("read:me write:me"), "read:me", Some("read:me write:me")),
         (Require::scope("a b").and(Require::scope("c b")), "a c", Some("a b c")),
         (Require::scope("a b").and(Require::scope("c b")), "a b c", None),
+        (Require::all_scopes(["a b", "c", "b"]), "a c", Some("a b c")),
+        (Require::all_scopes(["a", "b"]), "b a", None),
         (Require::any_scope(either), "admin", None),
         (Require::any_scope(either), "write:me read:me", None),
         (Require::any_scope(either), "read:me", Some("admin")),

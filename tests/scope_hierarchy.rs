@@ -51,7 +51,9 @@ async fn a_broader_scope_satisfies_what_needs_a_narrower_one() {
         ("Files", "files:read", false),
         ("files:", "files:read", false),
     ] {
-        let answer = present(&app(Require::scope(needed)), &good(&issuer).scope(granted).sign()).await;
+        let token = good(&issuer).scope(granted).sign();
+        let answer = present(&app(Require::scope(needed)), &token).await;
+        assert_eq!(api(&issuer).verify(&token).await.unwrap().has_scope(needed), is_enough, "{granted} {needed}");
         if is_enough {
             answer.assert_ok();
         } else {

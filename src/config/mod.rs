@@ -471,7 +471,7 @@ impl Config {
     }
 
     /// The builder with these settings, for everything that is not data: [`claims`](Builder::claims),
-    /// [`clock`](Builder::clock), an issuer with another source of [keys](crate::Issuer::keys).
+    /// [`clock`](Builder::clock), [`on_refusal`](Builder::on_refusal), an issuer with another source of [keys](crate::Issuer::keys).
     ///
     /// The settings have been validated. [`Builder::build`] validates what is set afterwards.
     ///

@@ -19,6 +19,12 @@ const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(5500);
 ///
 /// `RemoteKeys` fetches them by HTTP (feature `http-client`), and [`KeyFile`](super::KeyFile) reads a file. The same rules for
 /// lifetime and refresh hold for all sources. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of keys",
+    label = "expected a `KeySource`",
+    note = "for keys at a URL, write `Issuer::jwks(identifier, url)`, or `RemoteKeys::at(url)?` as the source",
+    note = "for a file, write `KeyFile::new(path)`, and for keys that never change `JwkSet::from_json(document)?`"
+)]
 pub trait KeySource: Send + Sync + 'static {
     /// Fetches the keys. There is one call at a time, and it is dropped after the [time limit](Self::time_limit).
     ///

@@ -2,7 +2,7 @@
 //!
 //! # Tracing
 //!
-//! The protecting layer has a span (`tracing`, level debug) with the name `bearer` for each request. The inner service runs in it.
+//! The protecting layer has a span (`tracing`, level debug unless [set](ProtectLayer::trace_level)) with the name `bearer` for each request. The inner service runs in it.
 //! Its fields are recorded as they become known:
 //!
 //! | field | what |

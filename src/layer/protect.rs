@@ -4,6 +4,7 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Level;
 
 use super::future::ResponseFuture;
 use super::ignored_tokens::IgnoredTokens;
@@ -39,6 +40,7 @@ impl ResourceServer {
                 ignored_tokens: None,
                 challenge_scope: None,
                 tracing: Tracing::WithoutSubject,
+                span_level: Level::DEBUG,
                 responder: Empty,
             },
         }
@@ -222,8 +224,27 @@ impl<R> ProtectLayer<R> {
         self
     }
 
+    /// The level of the [span](crate::layer#tracing) of each request, such as `INFO` for a service whose traces have that level.
+    ///
+    /// ```
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// # let api = ResourceServer::builder("https://api.example.com").trust(Issuer::discover("https://login.example.com")?).build()?;
+    /// let layer = api.layer().trace_level(tracing::Level::INFO);
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// A span is made only if a subscriber wants its level. The event that states why a request was refused stays at debug, because
+    /// strangers cause as many as they like; the span has the reason in one word.
+    ///
+    /// Default: `DEBUG`, so that the spans of a service are its own unless it asks for these.
+    pub fn trace_level(mut self, level: Level) -> Self {
+        self.settings.span_level = level;
+        self
+    }
+
     /// The responder that makes the body of every refusal, including those of an inner [`Require`](crate::Require) or extractor:
-    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a function of yours.
+    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a closure of yours with
+    /// [`from_fn`](crate::rejection::from_fn).
     ///
     /// Default: [`Empty`].
     pub fn respond_with<R2>(self, responder: R2) -> ProtectLayer<R2> {
@@ -232,11 +253,29 @@ impl<R> ProtectLayer<R> {
 
     /// The same layer with a responder that is made of the present one.
     pub(super) fn map_responder<R2>(self, map: impl FnOnce(R) -> R2) -> ProtectLayer<R2> {
-        let Settings { server, sources, credentials, requirement, ignored_tokens, challenge_scope, tracing, responder } =
-            self.settings;
+        let Settings {
+            server,
+            sources,
+            credentials,
+            requirement,
+            ignored_tokens,
+            challenge_scope,
+            tracing,
+            span_level,
+            responder,
+        } = self.settings;
         let responder = map(responder);
-        let settings =
-            Settings { server, sources, credentials, requirement, ignored_tokens, challenge_scope, tracing, responder };
+        let settings = Settings {
+            server,
+            sources,
+            credentials,
+            requirement,
+            ignored_tokens,
+            challenge_scope,
+            tracing,
+            span_level,
+            responder,
+        };
         ProtectLayer { settings }
     }
 }
@@ -282,7 +321,7 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let outer = Context::clear(request.extensions_mut());
         let mut state = RequestState::begin::<ReqB, ResB>(&self.settings, outer, &mut request);
-        let span = request_state::span().entered();
+        let span = request_state::span(self.settings.span_level).entered();
         // Each arm builds the future in its place, because it is large.
         match state.decide(&mut request, &span) {
             Decision::PassOn => ResponseFuture::inner(self.inner.call(request), state, span.exit()),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
-use tracing::{Span, field};
+use tracing::{Level, Span, field};
 
 use super::caching;
 use super::settings::{Credentials, Settings, Tracing};
@@ -11,7 +11,7 @@ use crate::binding::dpop::NONCE;
 use crate::credentials::{MalformedCredentials, RequestView, Scheme, SourceIndex};
 use crate::metrics;
 use crate::rejection::{RejectionContext, Respond, Unrendered, respond};
-use crate::server::{Accepted, Admission, Context, PendingVerdict, Snapshot, Verdict};
+use crate::server::{Accepted, Admission, Cause, Context, PendingVerdict, Refused, Snapshot, Verdict};
 use crate::{Rejection, Require};
 
 /// What the layer keeps of one request, from its arrival to its answer.
@@ -21,9 +21,14 @@ pub(super) struct RequestState<R> {
     pinned: Option<Snapshot>,
     context: RejectionContext,
     basis: AccessBasis,
+    /// What to tell the application if the request is refused.
+    cause: Cause,
     /// A nonce for the client's next proof, if the inner service succeeds.
     new_nonce: Option<HeaderValue>,
 }
+
+/// What is wrong with a credential that the layer ignores, and that no extension replaces.
+const IGNORED: &str = "ignored";
 
 /// Why a request passes this layer. An inner layer may still refuse it.
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +49,27 @@ pub(super) enum Decision {
 }
 
 /// The span of one request.
-pub(super) fn span() -> Span {
-    tracing::debug_span!(
-        "bearer",
-        issuer = field::Empty,
-        subject = field::Empty,
-        outcome = field::Empty,
-        reason = field::Empty
-    )
+pub(super) fn span(level: Level) -> Span {
+    // The level of a place in the code is constant, so that its span costs a comparison if nobody wants it.
+    macro_rules! span_at {
+        ($level:expr) => {
+            tracing::span!(
+                $level,
+                "bearer",
+                issuer = field::Empty,
+                subject = field::Empty,
+                outcome = field::Empty,
+                reason = field::Empty
+            )
+        };
+    }
+    match level {
+        Level::ERROR => span_at!(Level::ERROR),
+        Level::WARN => span_at!(Level::WARN),
+        Level::INFO => span_at!(Level::INFO),
+        Level::DEBUG => span_at!(Level::DEBUG),
+        Level::TRACE => span_at!(Level::TRACE),
+    }
 }
 
 /// Removes from the request what names a client certificate.
@@ -78,6 +96,7 @@ impl<R> RequestState<R> {
             pinned,
             context: RejectionContext::for_responder(&settings.responder, request),
             basis: AccessBasis::Token(None),
+            cause: Cause::default(),
             new_nonce: None,
             settings: Arc::clone(settings),
         }
@@ -144,7 +163,10 @@ impl<R> RequestState<R> {
             Admission::Accepted(accepted) => {
                 self.grant(accepted, request, span).map_or_else(Decision::Refuse, |()| Decision::PassOn)
             }
-            Admission::Refused(rejection) => Decision::Refuse(rejection),
+            Admission::Refused(Refused { rejection, cause }) => {
+                self.cause = cause;
+                Decision::Refuse(rejection)
+            }
             Admission::Pending(pending) => Decision::Wait(pending),
         }
     }
@@ -157,6 +179,7 @@ impl<R> RequestState<R> {
         let kind = rejection.kind().name();
         span.record("outcome", kind);
         metrics::request_refused(kind);
+        self.server().report_refusal(&rejection, &self.cause);
         respond(rejection, &self.settings.responder, &self.context)
     }
 
@@ -208,6 +231,10 @@ impl<R> RequestState<R> {
     /// Passes an accepted token on, if it satisfies the requirement of the layer.
     fn grant<B>(&mut self, accepted: Accepted, request: &mut Request<B>, span: &Span) -> Result<(), Rejection> {
         let Accepted { token, proof } = accepted;
+        if self.server().reports_refusals() {
+            // An inner layer may refuse it.
+            self.cause.token = Some(token.clone());
+        }
         let Settings { requirement, tracing, .. } = &*self.settings;
         let server = self.server();
         span.record("issuer", token.issuer());
@@ -252,8 +279,11 @@ impl<R> RequestState<R> {
             // It says that the credential is bound to a key, which nobody has checked.
             Scheme::Dpop => "the layer ignores the credential, which came with the scheme DPoP",
         };
-        span.record("reason", "ignored");
-        Err(server.refuse_ignored(used, reason))
+        let rejection = server.refuse_ignored(used, reason);
+        drop(server);
+        self.cause.reason = Some(IGNORED);
+        span.record("reason", IGNORED);
+        Err(rejection)
     }
 
     /// Passes a request without credentials on, if that is allowed.

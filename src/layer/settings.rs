@@ -1,3 +1,5 @@
+use tracing::Level;
+
 use super::ignored_tokens::IgnoredTokens;
 use crate::credentials::TokenSources;
 use crate::server::Handle;
@@ -13,6 +15,7 @@ pub(super) struct Settings<R> {
     pub(super) ignored_tokens: Option<IgnoredTokens>,
     pub(super) challenge_scope: Option<Scope>,
     pub(super) tracing: Tracing,
+    pub(super) span_level: Level,
     pub(super) responder: R,
 }
 

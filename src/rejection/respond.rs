@@ -9,29 +9,29 @@ use crate::Rejection;
 /// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written after it, so it
 /// cannot lose them.
 ///
-/// A function from the rejection and its context to a response is a responder:
+/// A function from the rejection and its context to a response is a responder. A closure needs the types of its arguments, or
+/// [`from_fn`], which knows them:
 ///
 /// ```
 /// # use tower_bearer::{Issuer, ResourceServer};
 /// use http::Response;
-/// use tower_bearer::Rejection;
-/// use tower_bearer::rejection::RejectionContext;
+/// use tower_bearer::rejection::from_fn;
 ///
 /// # let api = ResourceServer::builder("https://api.example.com")
 /// #     .trust(Issuer::discover("https://login.example.com")?)
 /// #     .build()?;
-/// let layer = api.layer().respond_with(|rejection: &Rejection, context: &RejectionContext| {
+/// let layer = api.layer().respond_with(from_fn(|rejection, context| {
 ///     let wants_html = context.accept().is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
 ///     let text = if wants_html { "<h1>sorry</h1>".to_owned() } else { format!("sorry: {}\n", rejection.status()) };
 ///     Response::new(axum::body::Body::from(text))
-/// });
+/// }));
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(async || ())).layer(layer);
 /// # Ok::<(), tower_bearer::server::ConfigError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a refusal with the body `{B}`",
     note = "`Empty`, the default, needs a body that is `Default`, and `Problem` one that is `From<Bytes>`",
-    note = "any other body needs a function `fn(&Rejection, &RejectionContext) -> Response<{B}>`: pass it to `respond_with`"
+    note = "any other body needs a function: `respond_with(rejection::from_fn(|rejection, context| …))`, which returns a `Response<{B}>`"
 )]
 pub trait Respond<B> {
     /// The response to `rejection`.
@@ -50,10 +50,31 @@ pub trait Respond<B> {
     }
 }
 
+// So that the compiler reports what a responder is, in the words above, and not what a closure is.
+#[diagnostic::do_not_recommend]
 impl<B, F: Fn(&Rejection, &RejectionContext) -> Response<B>> Respond<B> for F {
     fn respond(&self, rejection: &Rejection, context: &RejectionContext) -> Response<B> {
         self(rejection, context)
     }
+}
+
+/// The same closure as a [responder](Respond), without the types of its arguments.
+///
+/// The compiler infers them from the bound of this function, and from no bound of
+/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which takes other responders too. Without them it reports that an
+/// implementation of `FnOnce` "is not general enough", where the layer is used.
+///
+/// ```
+/// use http::Response;
+/// use tower_bearer::rejection::from_fn;
+///
+/// let responder = from_fn(|rejection, _| Response::new(format!("sorry: {}\n", rejection.status())));
+/// ```
+pub fn from_fn<B, F>(respond: F) -> F
+where
+    F: Fn(&Rejection, &RejectionContext) -> Response<B>,
+{
+    respond
 }
 
 /// What a responder can see of the request that is refused.

@@ -1,4 +1,4 @@
-use crate::redact::Excerpt;
+use crate::token::{InvalidPointer, JsonPointer};
 
 /// A value that a claim is compared with: a string, an integer or a boolean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(super) struct ClaimRule {
 pub(super) enum Condition {
     Equals(Value),
     Contains(Value),
+    /// As the one before, or with an object in the array whose `value` it is (RFC 7643 §2.4).
+    Lists(Value),
     HasMember(Box<str>),
     /// A string that lists the word, or an array that contains it.
     HasWord {
@@ -57,22 +59,27 @@ pub(super) enum Condition {
 
 impl ClaimRule {
     pub(super) fn equals(pointer: &str, value: ClaimValue) -> Result<Self, InvalidPointer> {
-        Ok(Self { path: parse_pointer(pointer)?, condition: Condition::Equals(value.0) })
+        Ok(Self { path: parse(pointer)?, condition: Condition::Equals(value.0) })
     }
 
     pub(super) fn contains(pointer: &str, value: ClaimValue) -> Result<Self, InvalidPointer> {
-        Ok(Self { path: parse_pointer(pointer)?, condition: Condition::Contains(value.0) })
+        Ok(Self { path: parse(pointer)?, condition: Condition::Contains(value.0) })
     }
 
     pub(super) fn has_member(pointer: &str, name: &str) -> Result<Self, InvalidPointer> {
-        Ok(Self { path: parse_pointer(pointer)?, condition: Condition::HasMember(name.into()) })
+        Ok(Self { path: parse(pointer)?, condition: Condition::HasMember(name.into()) })
     }
 
     /// `word` was [checked](is_word).
     pub(super) fn has_word(pointer: &str, delimiter: char, word: &str) -> Result<Self, InvalidPointer> {
         let word = Value::Text(word.into());
-        Ok(Self { path: parse_pointer(pointer)?, condition: Condition::HasWord { delimiter, word } })
+        Ok(Self { path: parse(pointer)?, condition: Condition::HasWord { delimiter, word } })
     }
+}
+
+/// The reference tokens of a pointer.
+fn parse(pointer: &str) -> Result<Box<[Box<str>]>, InvalidPointer> {
+    JsonPointer::parse(pointer).map(JsonPointer::into_tokens)
 }
 
 /// The words of a text, of which some may be empty. Spaces around a word do not belong to it.
@@ -83,41 +90,6 @@ pub(super) fn words(text: &str, delimiter: char) -> impl Iterator<Item = &str> {
 /// Whether `text` is one word, and not empty.
 pub(super) fn is_word(text: &str, delimiter: char) -> bool {
     !text.is_empty() && words(text, delimiter).eq([text])
-}
-
-/// Text that is not a JSON pointer to a claim.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a JSON pointer to a claim, such as \"/realm_access/roles\" (RFC 6901), found {text:?}")]
-pub struct InvalidPointer {
-    text: Excerpt,
-}
-
-impl InvalidPointer {
-    /// The text, cut to 200 characters.
-    #[must_use]
-    pub fn text(&self) -> &Excerpt {
-        &self.text
-    }
-}
-
-/// Parses a JSON pointer (RFC 6901 §3). The empty one is refused, because it points to no claim but to the whole payload.
-fn parse_pointer(text: &str) -> Result<Box<[Box<str>]>, InvalidPointer> {
-    let invalid = || InvalidPointer { text: text.into() };
-    let tokens = text.strip_prefix('/').ok_or_else(invalid)?.split('/');
-    tokens.map(|token| unescape(token).ok_or_else(invalid)).collect()
-}
-
-/// Replaces `~1` by a slash and `~0` by a tilde (RFC 6901 §4).
-fn unescape(token: &str) -> Option<Box<str>> {
-    let mut parts = token.split('~');
-    let mut text = parts.next()?.to_owned();
-    for part in parts {
-        let (character, rest) =
-            if let Some(rest) = part.strip_prefix('0') { ('~', rest) } else { ('/', part.strip_prefix('1')?) };
-        text.push(character);
-        text.push_str(rest);
-    }
-    Some(text.into())
 }
 
 #[cfg(test)]
@@ -170,13 +142,5 @@ mod tests {
         ] {
             assert!(!is_word(word, delimiter), "{word:?} {delimiter:?}");
         }
-    }
-
-    #[test]
-    fn a_pointer_starts_with_a_slash_and_escapes_two_characters() {
-        for bad in ["", "roles", "roles/0", "/a~", "/a~2", "~0/a"] {
-            assert!(ClaimRule::has_member(bad, "x").is_err(), "{bad:?}");
-        }
-        assert_eq!(&*parse_pointer("/a~1b/~01/").unwrap(), ["a/b".into(), "~1".into(), "".into()]);
     }
 }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::claim::ClaimRule;
 use super::claim_walk::{FEW, evaluate};
 use super::rule::Rule;
+use crate::token::RolesClaim;
 
 /// Which of the claim rules of one requirement hold for one payload.
 ///
@@ -12,6 +13,8 @@ use super::rule::Rule;
 pub(super) struct ClaimAnswers<'r> {
     requirement: &'r Rule,
     payload: &'r [u8],
+    /// The claim that roles are in.
+    roles: RolesClaim,
     answers: OnceCell<Answers<'r>>,
 }
 
@@ -23,8 +26,8 @@ struct Answers<'r> {
 }
 
 impl<'r> ClaimAnswers<'r> {
-    pub(super) fn new(requirement: &'r Rule, payload: &'r [u8]) -> Self {
-        Self { requirement, payload, answers: OnceCell::new() }
+    pub(super) fn new(requirement: &'r Rule, payload: &'r [u8], roles: RolesClaim) -> Self {
+        Self { requirement, payload, roles, answers: OnceCell::new() }
     }
 
     /// Whether `rule`, which is one of the requirement, holds for the payload.
@@ -38,7 +41,7 @@ impl<'r> ClaimAnswers<'r> {
         #[cfg(test)]
         WALKS.set(WALKS.get() + 1);
         let mut rules: SmallVec<[&ClaimRule; FEW]> = SmallVec::new();
-        self.requirement.for_each_claim(&mut |rule| rules.push(rule));
+        self.requirement.for_each_claim(self.roles, &mut |rule| rules.push(rule));
         rules.sort_unstable_by_key(|rule| address(rule));
         let holds = evaluate(self.payload, &rules);
         Answers { rules, holds }

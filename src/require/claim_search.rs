@@ -1,4 +1,5 @@
 use super::claim::{Condition, Value, words};
+use crate::token::is_index;
 
 /// What is searched for in a value.
 #[derive(Clone, Copy)]
@@ -7,6 +8,8 @@ pub(super) enum Search<'r> {
     Claim(&'r [Box<str>], &'r Condition),
     /// This value.
     Value(&'r Value),
+    /// This value, or an object with it.
+    ValueOf(&'r Value),
     /// Any value but `null` and `false`.
     Anything,
 }
@@ -17,6 +20,7 @@ impl Search<'_> {
         match self {
             Self::Claim([own, rest @ ..], condition) if **own == *name => Some(Self::Claim(rest, condition)),
             Self::Claim([], Condition::HasMember(own)) if **own == *name => Some(Self::Anything),
+            Self::ValueOf(wanted) if name == "value" => Some(Self::Value(wanted)),
             _ => None,
         }
     }
@@ -28,6 +32,7 @@ impl Search<'_> {
             Self::Claim([], Condition::Contains(value) | Condition::HasWord { word: value, .. }) => {
                 Some(Self::Value(value))
             }
+            Self::Claim([], Condition::Lists(value)) => Some(Self::ValueOf(value)),
             _ => None,
         }
     }
@@ -35,7 +40,9 @@ impl Search<'_> {
     /// Whether the value is what is searched for. A single value counts as an array of one, because some issuers write it so.
     pub(super) fn matches(self, value: &Found<'_>) -> bool {
         match self {
-            Self::Value(wanted) | Self::Claim([], Condition::Contains(wanted) | Condition::Equals(wanted)) => {
+            Self::Value(wanted)
+            | Self::ValueOf(wanted)
+            | Self::Claim([], Condition::Contains(wanted) | Condition::Lists(wanted) | Condition::Equals(wanted)) => {
                 match (wanted, value) {
                     (Value::Text(wanted), Found::Text(text)) => **wanted == **text,
                     (Value::Number(wanted), Found::Number(number)) => Some(*wanted) == *number,
@@ -51,12 +58,6 @@ impl Search<'_> {
             Self::Claim(..) => false,
         }
     }
-}
-
-/// RFC 6901 §4: digits without a leading zero.
-fn is_index(token: &str, index: usize) -> bool {
-    let plain = token == "0" || !token.starts_with(['0', '+']);
-    plain && token.parse() == Ok(index)
 }
 
 /// A value of the payload.

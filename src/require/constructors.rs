@@ -4,6 +4,7 @@ use super::claim::{ClaimRule, ClaimValue, is_word};
 use super::invalid_requirement::InvalidRequirement;
 use super::names::Names;
 use super::requirement::Require;
+use super::role_rule::RoleRule;
 use super::rule::Rule;
 use crate::Scope;
 
@@ -49,6 +50,48 @@ impl Require {
     pub fn try_any_scope<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
         let alternatives: Vec<Self> = scopes.into_iter().map(Self::try_scope).collect::<Result<_, _>>()?;
         alternatives.into_iter().reduce(Self::or).ok_or(InvalidRequirement::Empty { expected: "scope" })
+    }
+
+    /// All scope tokens of all `scopes`: the same as [`scope`](Self::scope) with one space between two of them. The refusal asks for the whole.
+    ///
+    /// # Panics
+    ///
+    /// If `scopes` is empty, or one does not follow the grammar of RFC 6749 §3.3. [`try_all_scopes`](Self::try_all_scopes) returns
+    /// an error instead.
+    #[must_use]
+    #[track_caller]
+    pub fn all_scopes<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::try_all_scopes(scopes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`all_scopes`](Self::all_scopes), for text that is no literal.
+    ///
+    /// # Errors
+    ///
+    /// If `scopes` is empty, or one does not follow the grammar of RFC 6749 §3.3.
+    pub fn try_all_scopes<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRequirement> {
+        let scopes: Vec<Scope> = scopes.into_iter().map(str::parse).collect::<Result<_, _>>()?;
+        let all = scopes.into_iter().reduce(|all, scope| all.and(&scope));
+        all.map(Self::from).ok_or(InvalidRequirement::Empty { expected: "scope" })
+    }
+
+    /// The token has this [role](crate::AccessToken::roles), in the one claim in which its issuer writes roles.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    ///
+    /// let administration = Require::role("admin");
+    /// let report = Require::scope("reports").and(Require::role("auditor").or(Require::role("admin")));
+    /// ```
+    ///
+    /// Roles compare as a whole and case-sensitively. A role has the meaning that its issuer gives it: with several issuers, add
+    /// [`and_issuers`](Self::and_issuers). No token has the empty role. A role in another claim, such as that of a client of Keycloak,
+    /// and a group or a permission, is required with [`and_claim_contains`](Self::and_claim_contains).
+    ///
+    /// A client cannot ask for a role, so the refusal is 403 `insufficient_scope` without a scope.
+    #[must_use]
+    pub fn role(role: &str) -> Self {
+        Rule::Role(RoleRule::new(role)).into()
     }
 
     /// The rule of [`and_claim_contains`](Self::and_claim_contains), for a pointer that is no literal.
@@ -112,7 +155,12 @@ impl Require {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::AccessToken;
+    use crate::require::Lack;
+    use crate::token::RolesClaim;
 
     #[test]
     fn invalid_values_are_errors() {
@@ -121,6 +169,12 @@ mod tests {
         for (made, expected) in [
             (Require::try_scope("a  b"), scope),
             (Require::try_any_scope(["a", "a  b"]), scope),
+            (Require::try_all_scopes(["a", "a  b"]), scope),
+            (
+                Require::try_all_scopes([""]),
+                r#"expected scope tokens with one space between two (RFC 6749 §3.3), found """#,
+            ),
+            (Require::try_all_scopes([]), "expected at least one scope, found an empty list"),
             (Require::try_any_scope([]), "expected at least one scope, found an empty list"),
             (Require::try_claim_contains("roles", "x"), pointer),
             (Require::try_claim_equals("roles", 1), pointer),
@@ -152,6 +206,7 @@ mod tests {
             (Require::try_claim_word("/a", ',', "x"), token().and_claim_word("/a", ',', "x"), &*has_word),
             (Require::try_clients(["a", "b"]), token().and_clients(["a", "b"]), r#"clients ["a", "b"]"#),
             (Require::try_issuers(["a"]), token().and_issuers(["a"]), r#"issuers ["a"]"#),
+            (Require::try_all_scopes(["a", "b a"]), token().and(Require::all_scopes(["a b"])), r#"scope "a b""#),
             (Require::try_scope("a b"), token().and(Require::scope("a b")), r#"scope "a b""#),
             (
                 Require::try_any_scope(["a", "b"]),
@@ -162,5 +217,67 @@ mod tests {
             assert_eq!(format!("{:?}", made.unwrap()), rule);
             assert_eq!(format!("{added:?}"), format!("all [{rule}]"));
         }
+    }
+
+    /// What is a role is one thing, however it is asked.
+    #[test]
+    fn the_list_the_question_and_the_requirement_agree() {
+        let forms = [
+            r#"["a"]"#,
+            r#"["a","b",""]"#,
+            r#""a""#,
+            r#""a,b""#,
+            r#""a b""#,
+            r#""""#,
+            r#"["\u0061"]"#,
+            r#"[{"value":"a"}]"#,
+            r#"[{"value":"a","display":"b","primary":true},"c"]"#,
+            r#"[{"display":"a"}]"#,
+            r#"[{"value":{"value":"a"}}]"#,
+            r#"[{"value":["a"]}]"#,
+            r#"[["a"]]"#,
+            r#"[{"a":"value"}]"#,
+            r#"{"value":"a"}"#,
+            r#"{"a":{"7":"x"},"b":null,"c":false}"#,
+            r#"{"a":true,"b":0,"c":""}"#,
+            r#"{"\u0061":1}"#,
+            r#"{"":{}}"#,
+            r#"{"roles":["a"]}"#,
+            r#"[{"roles":["a"]}]"#,
+            r#"{"roles":[{"value":"a"},"b"]}"#,
+            "[]",
+            "{}",
+            "null",
+            "true",
+            "7",
+            "[7,null,true]",
+        ];
+        let names = ["roles", "realm_access", "role", "urn:zitadel:iam:org:project:roles", "groups", "permissions"];
+        let candidates = ["a", "b", "c", "", "A", "a,b", "a b", "value", "roles", "7", "x", "display", "true"];
+        let now = SystemTime::UNIX_EPOCH;
+        let mut found = [0; RolesClaim::ALL.len()];
+        for (claim, found) in RolesClaim::ALL.into_iter().zip(&mut found) {
+            for name in names {
+                for form in forms {
+                    let token =
+                        AccessToken::of_payload(&format!(r#"{{"{name}":{form}}}"#), now + Duration::from_secs(60));
+                    let token = token.with_roles_claim(claim);
+                    let roles = token.roles();
+                    for role in candidates {
+                        let has = roles.iter().any(|own| own == role);
+                        assert_eq!(token.has_role(role), has, "{claim:?} {name} {form} {role:?} {roles:?}");
+                        let checked = Require::role(role).check(&token, now);
+                        assert_eq!(checked.is_ok(), has, "{claim:?} {name} {form} {role:?}");
+                        *found += u32::from(has);
+                        if let Err(shortfall) = checked {
+                            assert_eq!((shortfall.lack(), shortfall.scope()), (Lack::Privileges, None));
+                        }
+                    }
+                    assert!(roles.is_empty() || claim.path()[0] == name, "{claim:?} {name} {form}");
+                }
+            }
+        }
+        // No more of the forms have a role, and no fewer.
+        assert_eq!(found, [10, 3, 10, 8]);
     }
 }

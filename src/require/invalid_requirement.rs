@@ -1,6 +1,5 @@
-use super::claim::InvalidPointer;
 use crate::redact::Excerpt;
-use crate::token::InvalidScope;
+use crate::token::{InvalidPointer, InvalidScope};
 
 /// Why no [`Require`](crate::Require) can be made of a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

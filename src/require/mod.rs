@@ -14,12 +14,14 @@ mod invalid_requirement;
 mod levels;
 mod names;
 pub(crate) mod requirement;
+mod role_rule;
 mod rule;
 mod shortfall;
 
+pub use crate::token::InvalidPointer;
 pub use acr_values::{AcrValues, InvalidAcrValues};
 pub use actors::Actors;
-pub use claim::{ClaimValue, InvalidPointer};
+pub use claim::ClaimValue;
 pub use invalid_requirement::InvalidRequirement;
 pub use levels::{InvalidLevels, Levels};
 pub use shortfall::{Lack, Shortfall};

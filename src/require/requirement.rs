@@ -24,7 +24,8 @@ use crate::{AccessToken, Scope};
 /// let read = Require::scope("read:me");
 /// let either = Require::any_scope(["admin", "read:me write:me"]);
 /// let payment = Require::scope("payments:write").and_acr("urn:example:mfa").and_max_age(Duration::from_secs(300));
-/// let administration = Require::token().and_claim_contains("/realm_access/roles", "admin");
+/// let administration = Require::role("admin");
+/// let billing = Require::token().and_claim_contains("/resource_access/my-api/roles", "billing");
 /// let report = Require::scope("reports").or(administration);
 /// ```
 ///
@@ -155,7 +156,7 @@ impl Require {
         if token.has_expired(now) || token.is_revoked() {
             return Err(Shortfall::EXPIRED);
         }
-        let claims = ClaimAnswers::new(&self.rule, token.payload());
+        let claims = ClaimAnswers::new(&self.rule, token.payload(), token.roles_claim());
         if self.rule.holds(token, now, &|rule| claims.hold(rule)) {
             return Ok(());
         }
@@ -224,6 +225,7 @@ mod tests {
     use super::super::claim_answers::WALKS;
     use super::super::claim_walk::evaluate;
     use super::*;
+    use crate::token::RolesClaim;
 
     #[test]
     fn many_claim_rules_are_answered_in_one_walk() {
@@ -232,17 +234,18 @@ mod tests {
                 .and_claim_contains("/roles", format!("role-{role}"))
                 .and_claim_equals("/tier", role)
                 .and_claim_has_member("/groups", if role % 2 == 0 { "even" } else { "odd" })
+                .or(Require::role(&format!("role-{role}")))
         });
         let requirement = requirement.reduce(Require::or).unwrap();
         let payload = br#"{"roles":["role-3","role-7","role-49"],"tier":7,"groups":{"odd":true}}"#;
         WALKS.set(0);
-        let claims = ClaimAnswers::new(&requirement.rule, payload);
+        let claims = ClaimAnswers::new(&requirement.rule, payload, RolesClaim::default());
         let (mut together, mut alone) = (Vec::new(), Vec::new());
-        requirement.rule.for_each_claim(&mut |rule| together.push(claims.hold(rule)));
+        requirement.rule.for_each_claim(RolesClaim::default(), &mut |rule| together.push(claims.hold(rule)));
         assert_eq!(WALKS.get(), 1);
-        requirement.rule.for_each_claim(&mut |rule| alone.push(evaluate(payload, &[rule])[0]));
+        requirement.rule.for_each_claim(RolesClaim::default(), &mut |rule| alone.push(evaluate(payload, &[rule])[0]));
         assert_eq!(together, alone);
-        assert_eq!((together.len(), together.iter().filter(|holds| **holds).count()), (150, 3 + 1 + 25));
+        assert_eq!((together.len(), together.iter().filter(|holds| **holds).count()), (200, 3 + 1 + 25 + 3));
     }
 
     /// The answers are needed to decide, and again to say what is lacking.
@@ -268,7 +271,7 @@ mod tests {
         // A decision that needs no claim walks nothing.
         let requirement = Require::scope("absent").and(of(50));
         WALKS.set(0);
-        let claims = ClaimAnswers::new(&requirement.rule, b"{}");
+        let claims = ClaimAnswers::new(&requirement.rule, b"{}", RolesClaim::default());
         assert!(!requirement.rule.holds(&good, now, &|rule| claims.hold(rule)));
         assert_eq!(WALKS.get(), 0);
     }

@@ -6,8 +6,9 @@ use super::acr_values::AcrValues;
 use super::actors::Actors;
 use super::claim::ClaimRule;
 use super::names::Names;
+use super::role_rule::RoleRule;
 use super::shortfall::{Lacks, Needs, Shortfall};
-use crate::token::AuthorizationDetail;
+use crate::token::{AuthorizationDetail, RolesClaim};
 use crate::{AccessToken, Scope};
 
 /// A rule that the application defines.
@@ -32,6 +33,8 @@ pub(super) enum Rule {
     MaxTokenAge(Duration),
     /// The condition on the claim holds.
     Claim(ClaimRule),
+    /// The token has the role, wherever its issuer writes roles.
+    Role(RoleRule),
     /// The token was issued to one of them.
     Clients(Names),
     /// The token was issued by one of them.
@@ -63,6 +66,7 @@ impl Rule {
             Self::Scope(scope) => token.scope().includes(scope),
             Self::Acr(values) => token.acr().is_some_and(|acr| values.contains(acr)),
             Self::AuthContext { claim, .. } | Self::Claim(claim) => claim_holds(claim),
+            Self::Role(role) => role.of(token.roles_claim()).is_some_and(claim_holds),
             Self::MaxAge(age) => token.was_authenticated_within(*age, now),
             Self::MaxTokenAge(age) => token.was_issued_within(*age, now),
             Self::Clients(clients) => token.client_id().is_some_and(|client| clients.contain(client)),
@@ -100,11 +104,12 @@ impl Rule {
         }
     }
 
-    /// Calls `each` with every claim rule in this rule.
-    pub(super) fn for_each_claim<'r>(&'r self, each: &mut impl FnMut(&'r ClaimRule)) {
+    /// Calls `each` with every claim rule in this rule, for a token whose roles are in `in_claim`.
+    pub(super) fn for_each_claim<'r>(&'r self, in_claim: RolesClaim, each: &mut impl FnMut(&'r ClaimRule)) {
         match self {
             Self::AuthContext { claim, .. } | Self::Claim(claim) => each(claim),
-            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.for_each_claim(each)),
+            Self::Role(role) => role.of(in_claim).into_iter().for_each(each),
+            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.for_each_claim(in_claim, each)),
             _ => {}
         }
     }
@@ -144,6 +149,7 @@ impl fmt::Debug for Rule {
             Self::MaxAge(age) => write!(f, "max_age {age:?}"),
             Self::MaxTokenAge(age) => write!(f, "max_token_age {age:?}"),
             Self::Claim(claim) => claim.fmt(f),
+            Self::Role(role) => role.fmt(f),
             Self::Clients(clients) => write!(f, "clients {clients:?}"),
             Self::Issuers(issuers) => write!(f, "issuers {issuers:?}"),
             Self::Actors(actors) => write!(f, "actors {actors:?}"),

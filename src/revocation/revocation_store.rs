@@ -12,6 +12,12 @@ use super::revocation_store_error::RevocationStoreError;
 /// notifications.
 ///
 /// The order of records does not matter, and a record may come twice: a revocation that is known already changes nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store of revocations",
+    label = "expected a `RevocationStore`",
+    note = "for Redis or Valkey, write `RedisRevocations` of the package `tower-bearer-redis`",
+    note = "any other store is a type of yours with `impl tower_bearer::revocation::RevocationStore`"
+)]
 pub trait RevocationStore: Send + Sync + 'static {
     /// Appends a record. It completes when the store has it, so that no process that starts afterwards can miss it.
     ///

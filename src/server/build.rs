@@ -60,7 +60,8 @@ impl Builder {
             known_headers: kept.known_headers(),
         };
         let checks = RequestChecks::new(verifier, self.client_certificates.clone());
-        let server = Snapshot(Arc::new(Inner { validator, checks, challenges, claims: self.claims, metadata }));
+        let (claims, on_refusal) = (self.claims, self.on_refusal.clone());
+        let server = Snapshot(Arc::new(Inner { validator, checks, challenges, claims, metadata, on_refusal }));
         Ok(Configured { server, settings: self, trusted, pending, proofs })
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::claims_extension::ClaimsExtension;
+use super::refusal_hook::RefusalHook;
 use crate::binding::certificate::ClientCertificates;
 use crate::binding::dpop::Dpop;
 use crate::clock::{Clock, SystemClock};
 use crate::metadata::Metadata;
+use crate::rejection::Refusal;
 use crate::revocation::Revocations;
 #[cfg(feature = "tenants")]
 use crate::tenants::TenantSettings;
@@ -51,6 +53,7 @@ pub struct Builder {
     pub(super) client_certificates: Option<ClientCertificates>,
     pub(super) scope_hierarchy: ScopeHierarchy,
     pub(super) revocations: Option<Revocations>,
+    pub(super) on_refusal: Option<RefusalHook>,
 }
 
 impl Builder {
@@ -71,6 +74,7 @@ impl Builder {
             client_certificates: None,
             scope_hierarchy: ScopeHierarchy::new(),
             revocations: None,
+            on_refusal: None,
         }
     }
 
@@ -227,6 +231,44 @@ impl Builder {
     /// Default: a token is good until it expires.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
+        self
+    }
+
+    /// Is told of each refused request, for an audit log or to limit a rate. It learns constants and the issuer of a valid token, and
+    /// nothing else: see [`Refusal`].
+    ///
+    /// ```
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// let api = ResourceServer::builder("https://api.example.com")
+    ///     .trust(Issuer::discover("https://login.example.com")?)
+    ///     .on_refusal(|refusal| {
+    ///         let (kind, reason) = (refusal.kind().name(), refusal.reason());
+    ///         tracing::info!(target: "audit", kind, reason, issuer = refusal.issuer(), "request refused");
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// It is called once for each request
+    ///
+    /// - that a [layer](ResourceServer::layer) of this server answers with a refusal: its own, or one that comes from within, by a
+    ///   [`Require`](crate::Require), an extractor, `mcp::Operations`, or a handler that returns a [`Rejection`](crate::Rejection). Of several
+    ///   layers around each other it is the innermost around what has refused;
+    /// - that [`verify_request`](ResourceServer::verify_request) refuses.
+    ///
+    /// It is not called for an accepted request, for [`verify`](ResourceServer::verify), which has no request, for
+    /// [`check`](ResourceServer::check), whose error a handler need not return, nor for what is used without a layer around it.
+    ///
+    /// It runs on the task of the request and within its [span](crate::layer#tracing), before the answer is made. It must be quick and must
+    /// not block. It cannot change the answer: if it panics, the request is refused all the same, and an error is logged. With `panic =
+    /// "abort"` a panic ends the process.
+    ///
+    /// A server that follows its configuration file keeps it over a change of the file
+    /// [if it is given there](crate::manual::observability#refusals). If `on_refusal` is called again, the last function counts.
+    ///
+    /// Default: nobody is told. The [log](crate::manual::observability#logs) has each refusal at the level debug.
+    pub fn on_refusal(mut self, hook: impl Fn(&Refusal<'_>) + Send + Sync + 'static) -> Self {
+        self.on_refusal = Some(RefusalHook::new(hook));
         self
     }
 }

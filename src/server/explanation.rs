@@ -114,7 +114,7 @@ impl Snapshot {
             let implied = quoted(Some(token.scope().as_str()));
             scope.found = format!("{}; with what it implies {implied}", scope.found);
         }
-        let verdict = verdict.and_then(|token| self.check_revocation(token));
+        let verdict = verdict.and_then(|token| self.check_revocation(&token).map(|()| token));
         let found = match &verdict {
             Ok(_) => Some("none"),
             Err(VerifyError::Token(TokenError::Revoked)) => Some("one"),

@@ -18,6 +18,8 @@ mod issuer_settings;
 mod kept;
 mod mistakes;
 mod proof_steps;
+mod refusal_hook;
+mod refused;
 #[cfg(feature = "serde")]
 mod reloadable;
 mod request_checks;
@@ -44,6 +46,7 @@ pub(crate) use handle::Handle;
 pub(crate) use mistakes::check_audience;
 #[cfg(feature = "serde")]
 pub(crate) use mistakes::{Mistake, Place};
+pub(crate) use refused::{Cause, Refused};
 #[cfg(feature = "serde")]
 pub(crate) use reloadable::{Changes, Reloadable};
 pub(crate) use resource_server::{Accepted, Admission, PendingVerdict, Verdict};

@@ -8,6 +8,7 @@ use tracing::Span;
 
 use super::claims_extension::ClaimsExtension;
 use super::handle::Handle;
+use super::refused::{Cause, Refused};
 use super::snapshot::Snapshot;
 use super::validator::{count, count_error};
 use crate::binding::certificate::{CertificateError, ClientCertificates};
@@ -209,18 +210,20 @@ impl Snapshot {
     /// Validates the token of a request, and checks that it may come with this request.
     pub(crate) fn admit(&self, presented: &Presented<'_>, request: RequestView<'_>, span: &Span) -> Admission {
         if let Err(error) = self.0.checks.check_lines(request) {
-            return Admission::Refused(self.refuse(&error.into(), presented.scheme, span));
+            return self.refuse(None, &error.into(), presented.scheme, span);
         }
         let arrived = self.0.validator.monotonic();
         let token = &*presented.token;
         match self.0.validator.validate(token, arrived) {
             Outcome::Accepted(token, _) => self.admit_valid(token, presented, request, span),
             Outcome::Refused(error) => {
-                let rejection = self.refuse(&error, presented.scheme, span);
+                let mut refused = self.refused(None, &error, presented.scheme, span);
                 // RFC 6750 §2.1, §3.1: a token that is no b64token makes a malformed request.
                 let may_be_malformed = matches!(error, VerifyError::Token(error) if error.concerns_spelling());
-                let is_malformed = may_be_malformed && !is_b64token(token.as_bytes());
-                Admission::Refused(if is_malformed { self.invalid_request(presented.scheme) } else { rejection })
+                if may_be_malformed && !is_b64token(token.as_bytes()) {
+                    refused.rejection = self.invalid_request(presented.scheme);
+                }
+                Admission::Refused(refused)
             }
             Outcome::Wait(pending) => {
                 let (server, token) = (self.clone(), if pending.needs_token() { token } else { "" });
@@ -245,24 +248,26 @@ impl Snapshot {
             return self.admit(presented, request, span);
         };
         // The proof has been used. It would be a replay if it were checked again.
-        let token = self.0.validator.try_verify(&presented.token);
-        match token.and_then(|token| self.check_again(token, presented, request)) {
-            Ok(token) => self.admit_fresh(Accepted { token, proof }, answer, span),
-            Err(error) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
+        let token = match self.0.validator.try_verify(&presented.token) {
+            Ok(token) => token,
+            Err(error) => return self.refuse(None, &error, presented.scheme, span),
+        };
+        match self.check_again(&token, presented, request) {
+            Ok(()) => self.admit_fresh(Accepted { token, proof }, answer, span),
+            Err(error) => self.refuse(Some(token), &error, presented.scheme, span),
         }
     }
 
-    /// Returns the token, if it may come with this request, whose proof is good.
+    /// Checks that a valid token may come with this request, whose proof is good.
     fn check_again(
         &self,
-        token: AccessToken,
+        token: &AccessToken,
         presented: &Presented<'_>,
         request: RequestView<'_>,
-    ) -> Result<AccessToken, VerifyError> {
+    ) -> Result<(), VerifyError> {
         self.0.checks.check_lines(request)?;
-        self.check_tenant(&token, request)?;
-        self.0.checks.check_without_proof(&token, presented, request)?;
-        Ok(token)
+        self.check_tenant(token, request)?;
+        self.0.checks.check_without_proof(token, presented, request)
     }
 
     /// Goes on with a request that has waited. `presented` and `request` are as they were when it arrived.
@@ -275,7 +280,7 @@ impl Snapshot {
     ) -> Admission {
         match verdict {
             Verdict::Token(Ok(token)) => self.admit_valid(token, presented, request, span),
-            Verdict::Token(Err(error)) => Admission::Refused(self.refuse(&error, presented.scheme, span)),
+            Verdict::Token(Err(error)) => self.refuse(None, &error, presented.scheme, span),
             Verdict::Proof(accepted, answer) => self.admit_fresh(accepted, answer, span),
         }
     }
@@ -290,11 +295,11 @@ impl Snapshot {
 
     pub(super) fn check_alone(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
         self.0.checks.check_alone(&token)?;
-        self.check_revocation(token)
+        self.check_revocation(&token).map(|()| token)
     }
 
-    /// Returns the token, unless it is revoked, or might be without this process knowing it.
-    pub(super) fn check_revocation(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
+    /// Checks that the token is not revoked, nor might be without this process knowing it.
+    pub(super) fn check_revocation(&self, token: &AccessToken) -> Result<(), VerifyError> {
         if token.is_revoked() {
             return Err(TokenError::Revoked.into());
         }
@@ -302,7 +307,7 @@ impl Snapshot {
             Some(table) if table.is_stale() => {
                 Err(VerifyError::RevocationsUnavailable { retry_after: RETRY_WHILE_STALE })
             }
-            _ => Ok(token),
+            _ => Ok(()),
         }
     }
 
@@ -315,13 +320,13 @@ impl Snapshot {
         span: &Span,
     ) -> Admission {
         if let Err(error) = self.check_tenant(&token, request) {
-            return Admission::Refused(self.refuse(&error, presented.scheme, span));
+            return self.refuse(Some(token), &error, presented.scheme, span);
         }
         let clock = &**self.0.validator.clock();
         let (verifier, proof) = match self.0.checks.check(&token, presented, request, clock) {
             Ok(None) => return self.accept(Accepted { token, proof: None }, presented.scheme, span),
             Ok(Some(checked)) => checked,
-            Err(error) => return Admission::Refused(self.refuse(&error, presented.scheme, span)),
+            Err(error) => return self.refuse(Some(token), &error, presented.scheme, span),
         };
         let answer = verifier.insert(&proof, request, clock);
         let proof = AcceptedProof { used: verifier.used(&proof), new_nonce: proof.new_nonce };
@@ -340,30 +345,40 @@ impl Snapshot {
     fn admit_fresh(&self, accepted: Accepted, answer: Result<Freshness, ReplayStoreError>, span: &Span) -> Admission {
         match self.0.checks.require_fresh(answer) {
             Ok(()) => self.accept(accepted, Scheme::Dpop, span),
-            Err(error) => Admission::Refused(self.refuse(&error, Scheme::Dpop, span)),
+            Err(error) => self.refuse(Some(accepted.token), &error, Scheme::Dpop, span),
         }
     }
 
     /// Accepts a token that has passed all other checks, unless it is revoked. What was revoked while the request waited counts.
     fn accept(&self, accepted: Accepted, used: Scheme, span: &Span) -> Admission {
-        let Accepted { token, proof } = accepted;
-        match self.check_revocation(token) {
-            Ok(token) => {
+        match self.check_revocation(&accepted.token) {
+            Ok(()) => {
                 metrics::accepted();
-                Admission::Accepted(Accepted { token, proof })
+                Admission::Accepted(accepted)
             }
-            Err(error) => Admission::Refused(self.refuse(&error, used, span)),
+            Err(error) => self.refuse(Some(accepted.token), &error, used, span),
         }
     }
 
+    /// Refuses a request, whose `token` is known to be valid if there is one.
+    fn refuse(&self, token: Option<AccessToken>, error: &VerifyError, used: Scheme, span: &Span) -> Admission {
+        Admission::Refused(self.refused(token, error, used, span))
+    }
+
     /// The refusal of a token or its proof, counted. The reason is logged and recorded in `span`.
-    fn refuse(&self, error: &VerifyError, used: Scheme, span: &Span) -> Rejection {
+    fn refused(&self, token: Option<AccessToken>, error: &VerifyError, used: Scheme, span: &Span) -> Refused {
         count_error(error);
+        let reason = error.reason();
         // First, so that the event has it too.
-        if let Some(reason) = error.reason() {
+        if let Some(reason) = reason {
             span.record("reason", reason);
         }
         tracing::debug!(%error, "request refused");
+        Refused { rejection: self.rejection(error, used), cause: Cause { reason, token } }
+    }
+
+    /// What the client is told.
+    fn rejection(&self, error: &VerifyError, used: Scheme) -> Rejection {
         let challenges = &self.0.challenges;
         match error {
             VerifyError::Certificate(CertificateError::Several) => self.invalid_request(used),
@@ -399,7 +414,7 @@ impl fmt::Debug for ResourceServer {
 /// What is known about a request so far.
 pub(crate) enum Admission {
     Accepted(Accepted),
-    Refused(Rejection),
+    Refused(Refused),
     /// The token's key is being fetched, or the replay store is being asked.
     Pending(PendingVerdict),
 }

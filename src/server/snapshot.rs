@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::claims_extension::ClaimsExtension;
+use super::refusal_hook::RefusalHook;
 use super::request_checks::RequestChecks;
 use super::validator::Validator;
 use crate::AccessToken;
@@ -20,6 +21,7 @@ pub(crate) struct Inner {
     pub(super) challenges: Challenges,
     pub(super) claims: Option<ClaimsExtension>,
     pub(super) metadata: Option<ResourceMetadata>,
+    pub(super) on_refusal: Option<RefusalHook>,
 }
 
 impl Snapshot {

@@ -4,7 +4,9 @@ use http::Request;
 use tracing::Span;
 
 use super::explanation::Explanation;
+use super::refused::{Cause, Refused};
 use super::resource_server::{Admission, ResourceServer};
+use super::snapshot::Snapshot;
 use crate::credentials::{MalformedCredentials, RequestView, TokenSources};
 use crate::validation::VerifyError;
 use crate::{AccessToken, Rejection};
@@ -37,17 +39,23 @@ impl ResourceServer {
         let request = RequestView::from(request);
         async move {
             let mut server = self.handle().current();
+            let refused = |server: &Snapshot, rejection: Rejection, cause: Cause| {
+                server.report_refusal(&rejection, &cause);
+                Err(rejection)
+            };
             let presented = match TokenSources::default().find(request, server.schemes()) {
                 Ok(Some(presented)) => presented,
-                Ok(None) => return Err(server.no_credentials(None)),
-                Err(MalformedCredentials { used }) => return Err(server.invalid_request(used)),
+                Ok(None) => return refused(&server, server.no_credentials(None), Cause::default()),
+                Err(MalformedCredentials { used }) => {
+                    return refused(&server, server.invalid_request(used), Cause::default());
+                }
             };
             let span = Span::none();
             let mut admission = server.admit(&presented, request, &span);
             loop {
                 let verdict = match admission {
                     Admission::Accepted(accepted) => return Ok(accepted.token),
-                    Admission::Refused(rejection) => return Err(rejection),
+                    Admission::Refused(Refused { rejection, cause }) => return refused(&server, rejection, cause),
                     Admission::Pending(pending) => pending.await,
                 };
                 admission = match verdict.token().and_then(|token| self.handle().successor(&server, token)) {

@@ -19,6 +19,12 @@ use super::resolved_tenant::ResolvedTenant;
 ///    not block the thread.
 /// 4. **What it answers.** `Some` with an issuer whose identifier is `iss`, byte for byte: the tenant. `None`: there is no such tenant, and the token
 ///    is refused with 401. An error, a panic or another issuer: the token gets 503.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a resolver of tenants",
+    label = "expected a `TenantResolver`",
+    note = "a closure becomes one with `tower_bearer::tenants::from_fn(|iss: String| async move {{ … }})`",
+    note = "the closure returns a `Result<Option<Issuer>, ResolveError>`: `Issuer::discover(&iss).map(Some).map_err(ResolveError::new)`"
+)]
 pub trait TenantResolver: Send + Sync + 'static {
     /// The tenant whose issuer has this identifier; `None` if there is none.
     fn resolve<'a>(&'a self, iss: &'a str) -> ResolveFuture<'a>;

@@ -18,6 +18,7 @@ use super::numeric_date::NumericDate;
 use super::proof_binding::ProofBinding;
 use super::provenance::Provenance;
 use super::registered_claims::RegisteredClaims;
+use super::roles_claim::RolesClaim;
 use super::scope::Scope;
 use super::server_identity::ServerIdentity;
 use super::subject_claim::SubjectClaim;
@@ -60,6 +61,7 @@ struct Inner {
     server: ServerIdentity,
     time: TimePolicy,
     provenance: Provenance,
+    roles_claim: RolesClaim,
     payload: Box<[u8]>,
     parsed_claims: Option<ParsedClaims>,
     #[cfg(feature = "tenants")]
@@ -76,6 +78,7 @@ pub(crate) struct Validated {
     pub(crate) scope: Scope,
     pub(crate) validity: Validity,
     pub(crate) client_claim: ClientClaim,
+    pub(crate) roles_claim: RolesClaim,
     pub(crate) subject_claim: SubjectClaim,
     pub(crate) server: ServerIdentity,
     pub(crate) time: TimePolicy,
@@ -100,7 +103,17 @@ impl AccessToken {
         validated: Validated,
         parse_claims: Option<ParseClaims>,
     ) -> Result<Self, NotAnAccessToken> {
-        let Validated { scope, validity, client_claim, subject_claim, server, time, revocations, asked_at } = validated;
+        let Validated {
+            scope,
+            validity,
+            client_claim,
+            roles_claim,
+            subject_claim,
+            server,
+            time,
+            revocations,
+            asked_at,
+        } = validated;
         let provenance = payload.provenance();
         let payload = payload.bytes();
         let kept = |text| Text::new(text, payload);
@@ -125,6 +138,7 @@ impl AccessToken {
             server,
             time,
             provenance,
+            roles_claim,
             parsed_claims: parse_claims.map(|parse| parse(payload)).transpose().map_err(NotAnAccessToken::Claims)?,
             payload: payload.into(),
             #[cfg(feature = "tenants")]
@@ -193,6 +207,24 @@ impl AccessToken {
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    /// Whether the token grants `scope`: a scope token or, with one space between two, each of several (RFC 6749 §3.3). It is what
+    /// [`Require::scope`](crate::Require::scope) requires, so it counts what the token's scopes
+    /// [imply](crate::server::Builder::scope_hierarchy). A text that is no scope is never granted.
+    ///
+    /// It is for what a handler shows or leaves out. To refuse a request, use [`ResourceServer::check`](crate::ResourceServer::check),
+    /// whose error is the right response.
+    ///
+    /// ```
+    /// # fn of(token: &tower_bearer::AccessToken) {
+    /// let shows_prices = token.has_scope("prices:read");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        // An empty part is no scope token, and no scope contains it.
+        scope.split(' ').all(|token| self.0.scope.contains(token))
     }
 
     /// When the token expires (`exp`), without the leeway.
@@ -305,6 +337,11 @@ impl AccessToken {
     /// The claims as they were signed or answered: a JSON object without a name twice.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.0.payload
+    }
+
+    /// The claim that the token's roles are in.
+    pub(crate) fn roles_claim(&self) -> RolesClaim {
+        self.0.roles_claim
     }
 
     /// The actors that `act` names, the current one first.
@@ -453,6 +490,7 @@ impl AccessToken {
             server: ServerIdentity::next(),
             time,
             provenance: Provenance::Signature,
+            roles_claim: RolesClaim::default(),
             payload: payload.as_bytes().into(),
             parsed_claims: None,
             #[cfg(feature = "tenants")]
@@ -461,6 +499,15 @@ impl AccessToken {
             asked_at: None,
             checked_at: AtomicU64::new(0),
         }))
+    }
+
+    /// The same token with its roles in another claim, for unit tests. It is not shared yet.
+    #[cfg(test)]
+    pub(crate) fn with_roles_claim(mut self, claim: RolesClaim) -> Self {
+        if let Some(token) = Arc::get_mut(&mut self.0) {
+            token.roles_claim = claim;
+        }
+        self
     }
 
     pub(crate) fn parsed_claims(&self) -> Option<&ParsedClaims> {

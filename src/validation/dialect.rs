@@ -1,7 +1,7 @@
 use super::identities::TENANT;
 use super::token_error::TokenError;
 use crate::jose::{KeyPurpose, VerifyingKey};
-use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
+use crate::token::{ClaimJson, ClientClaim, RegisteredClaims, RolesClaim};
 
 /// How the access tokens of one provider differ from those of others. The default fits every issuer.
 ///
@@ -10,6 +10,7 @@ use crate::token::{ClaimJson, ClientClaim, RegisteredClaims};
 pub(crate) struct Dialect {
     pub(crate) mark: Mark,
     pub(crate) client: ClientClaim,
+    pub(crate) roles: RolesClaim,
     /// What the provider's answers about tokens (RFC 7662) have instead, if that differs from its JWTs.
     pub(crate) in_answers: Option<(Mark, ClientClaim)>,
     pub(crate) key_issuers: KeyIssuers,

@@ -49,6 +49,7 @@ impl<'a> IntrospectedToken<'a> {
             scope: server.all_granted(facts.scope()),
             validity: Validity { exp, nbf: self.claims.nbf, iat: self.claims.iat },
             client_claim: policy.dialect.client,
+            roles_claim: policy.dialect.roles,
             subject_claim: policy.subject,
             server: server.identity,
             time: TimePolicy { clock: server.clock.clone(), leeway: policy.leeway },

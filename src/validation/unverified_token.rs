@@ -145,6 +145,7 @@ impl<'t> CheckedToken<'t> {
             scope,
             validity,
             client_claim,
+            roles_claim: policy.dialect.roles,
             subject_claim,
             server: identity,
             time,

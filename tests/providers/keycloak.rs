@@ -48,7 +48,9 @@ fn accepts_its_access_tokens() {
     let token = provider.accepts(&json!({}));
     assert_eq!(token.client_id(), Some("shop-web"));
     assert_eq!(scopes(&token), ["openid", "profile", "read:me"]);
-    assert_eq!(pointer(&token, "/realm_access/roles/1"), "buyer");
+    assert_eq!(token.roles(), ["offline_access", "buyer"]);
+    assert!(token.has_role("buyer") && !token.has_role("manage-account"), "a role of a client is none of the realm");
+    assert_eq!(provider.accepts(&json!({ "realm_access": null, "roles": ["buyer"] })).roles(), [""; 0]);
     // From 26.2 on a client may ask for the type of RFC 9068; and one may write the payload's in lower case.
     provider.verdict(&json!({ "typ": "at+jwt" }), &json!({})).unwrap();
     provider.accepts(&json!({ "typ": "bearer" }));

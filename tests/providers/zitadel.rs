@@ -29,6 +29,8 @@ fn accepts_its_access_tokens() {
     assert_eq!(token.client_id(), Some("69234237810729234@shop"));
     assert!(token.scope().is_empty());
     assert!(pointer(&token, "/urn:zitadel:iam:org:project:roles/buyer").is_object());
+    assert_eq!(token.roles(), ["buyer"]);
+    assert!(token.has_role("buyer") && !token.has_role("71"));
     provider.refuses_strangers();
 }
 

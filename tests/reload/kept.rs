@@ -1,6 +1,7 @@
 //! What has not changed stays.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tower_bearer::revocation::{Revocation, Revocations};
@@ -170,4 +171,31 @@ async fn keys_of_a_file_stay() {
     assert_eq!(rig.reload(&with("")).await.changed.len(), 1, "another source");
     assert_eq!(rig.reload(&with("realm = \"new\"")).await.kept, 1);
     present(&app(&rig.api), &good(&issuer).sign()).await.assert_ok();
+}
+
+/// What is called for refusals is no setting of an issuer: its tokens stay remembered, and the newest one is called.
+#[tokio::test]
+async fn what_is_told_of_refusals_stays() {
+    let issuer = small_issuer();
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let rig = Rig::with(&document("", &[&issuer]), |watch| {
+        watch.customize(move |builder| {
+            let count = Arc::clone(&count);
+            builder.on_refusal(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        })
+    });
+    let token = good(&issuer).sign();
+    for _ in 0..2 {
+        rig.api.verify(&token).await.unwrap();
+    }
+    for (reloads, own) in ["", "realm = \"new\"", "leeway = 10"].into_iter().enumerate() {
+        let kept = rig.reload(&document(own, &[&issuer])).await.kept;
+        assert_eq!(kept, usize::from(reloads < 2), "{own}");
+        assert_eq!(present(&rig.app, &good(&issuer).audience("x").sign()).await.status, 401);
+        present(&rig.app, &token).await.assert_ok();
+        assert_eq!(told.load(Ordering::Relaxed), reloads + 1);
+    }
 }

@@ -3,13 +3,18 @@
 use serde_json::json;
 
 use super::both;
-use crate::harness::{ISSUER, assert_refused, good, present};
+use crate::harness::{ISSUER, assert_refused, good, present, server};
 
 /// Rows C9, H1.
 #[tokio::test]
 async fn scope_tokens_are_compared_whole() {
     let [generic, strict] = both(&ISSUER);
     let with = |scope: &str| good(&ISSUER).scope(scope).sign();
+    let token = server(&ISSUER).verify(&with("a read:me  b")).await.unwrap();
+    assert!(token.has_scope("read:me") && token.has_scope("b a"));
+    for other in ["", " ", "read:me ", " read:me", "a  b", "read", "READ:ME", "a,b", "a\tb", "a c"] {
+        assert!(!token.has_scope(other), "{other:?}");
+    }
     for api in [&generic, &strict] {
         for scope in ["read:me", "write:me read:me", "read:me write:me", "a read:me b", "  read:me  ", "a  read:me"] {
             present(api, &with(scope)).await.assert_ok();

@@ -1,7 +1,7 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
 use super::text;
-use crate::token::ClientClaim;
+use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::{Identities, Mark};
 
 impl Issuer {
@@ -19,7 +19,7 @@ impl Issuer {
     /// - **Without a `sub`**: the tokens that a client gets for itself. Accept them with
     ///   [`client_as_subject`](Self::client_as_subject), but only if a rule issues a `sub` for every user. Otherwise the client
     ///   would be the subject of all its users' tokens too.
-    /// - **Roles**: what the rules issue, such as `/role`: an array or, for one value, a string. Scopes are in `scp`.
+    /// - **Roles**: what the rules issue, such as `/role`, which [`Require::role`](crate::Require::role) reads: an array or, for one value, a string. Scopes are in `scp`.
     ///   `auth_time` is text in many tokens, and then [`max_age`](crate::Require::and_max_age) is not satisfied.
     ///
     /// If the federation service's identifier has been changed (`Get-AdfsProperties`), `iss` is that identifier. Use
@@ -42,6 +42,6 @@ impl Issuer {
         let host = text::host("host of AD FS", host)?;
         let identities = Identities::one(&format!("http://{host}/adfs/services/trust"));
         let issuer = Self::new(identities, text::jwks(&format!("https://{host}/adfs/discovery/keys"))?);
-        Ok(issuer.speaking(Mark::Client, ClientClaim::AppId))
+        Ok(issuer.with_roles_in(RolesClaim::Role).speaking(Mark::Client, ClientClaim::AppId))
     }
 }

@@ -1,7 +1,7 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
 use super::text::{refuse, segment};
-use crate::token::ClientClaim;
+use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::Mark;
 
 impl Issuer {
@@ -18,7 +18,8 @@ impl Issuer {
     ///   the *Subject* mapper in the client scope *basic*, for the *Audience* mapper, and for the mappers of the roles that you
     ///   require. Otherwise the tokens are refused, because `sub` or `aud` is missing. Do not use
     ///   [`client_as_subject`](Self::client_as_subject) for them: all users of a client would be one subject.
-    /// - **Roles**: `/realm_access/roles`, and `/resource_access/{client}/roles`, which apply to that client only. Scopes are in
+    /// - **Roles**: `/realm_access/roles`, which [`Require::role`](crate::Require::role) reads, and `/resource_access/{client}/roles`,
+    ///   which apply to that client only. Scopes are in
     ///   `scope`. The `acr` is `0`, `1`, or the level that the realm maps it to.
     ///
     /// **Introspection** (feature `introspection`): as a confidential client of the realm. From version 26.6.2 on, Keycloak answers only about
@@ -35,7 +36,8 @@ impl Issuer {
     /// let api = ResourceServer::builder("https://api.example.com")
     ///     .trust(Issuer::keycloak("https://id.example.com", "shop")?)
     ///     .build()?;
-    /// let administration = Require::token().and_claim_contains("/realm_access/roles", "admin");
+    /// let administration = Require::role("admin"); // a role of the realm
+    /// let billing = Require::token().and_claim_contains("/resource_access/shop-api/roles", "billing"); // of a client
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
@@ -49,6 +51,7 @@ impl Issuer {
             return Err(refuse("base URL of Keycloak", base_url, expected));
         }
         let realm = segment("realm of Keycloak", realm)?;
-        Ok(Self::openid(&format!("{base_url}/realms/{realm}"))?.speaking(Mark::Bearer, ClientClaim::Standard))
+        let issuer = Self::openid(&format!("{base_url}/realms/{realm}"))?.with_roles_in(RolesClaim::RealmAccess);
+        Ok(issuer.speaking(Mark::Bearer, ClientClaim::Standard))
     }
 }

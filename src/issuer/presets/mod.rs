@@ -30,7 +30,7 @@ use super::config_error::ConfigError;
 use super::issuer::Issuer;
 use super::source::Source;
 use crate::keys::{Encryption, RemoteKeys};
-use crate::token::ClientClaim;
+use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::{Callers, Dialect, Identities, Mark};
 
 impl Issuer {
@@ -43,6 +43,12 @@ impl Issuer {
 
     fn speaking(mut self, mark: Mark, client: ClientClaim) -> Self {
         self.dialect = Dialect { mark, client, ..self.dialect };
+        self
+    }
+
+    /// Sets the claim that its roles are in.
+    fn with_roles_in(mut self, roles: RolesClaim) -> Self {
+        self.dialect.roles = roles;
         self
     }
 

@@ -72,6 +72,12 @@ use super::replay_store_error::ReplayStoreError;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store of used DPoP proofs",
+    label = "expected a `ReplayStore`",
+    note = "one in memory is there without a call; for Redis or Valkey, write `RedisReplayStore` of the package `tower-bearer-redis`",
+    note = "any other store is a type of yours with `impl tower_bearer::dpop::ReplayStore`"
+)]
 pub trait ReplayStore: Send + Sync + 'static {
     /// Inserts the key of a proof, unless it is there, in one atomic step.
     fn insert(&self, entry: ReplayEntry) -> ReplayAnswer;
