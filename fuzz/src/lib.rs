@@ -7,10 +7,12 @@ use std::{env, fs};
 
 pub mod authentication;
 pub mod authorization;
+pub mod certificates;
 pub mod challenge;
 pub mod claims;
 pub mod differential;
 pub mod events;
+pub mod issuer_pattern;
 pub mod json;
 pub mod jwks;
 pub mod lines;
@@ -46,12 +48,14 @@ mod redact;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     ("authorization", authorization::run),
+    ("certificates", certificates::run),
     ("challenge", challenge::run),
     ("claims", claims::run),
     ("differential", differential::run),
     ("events", events::run),
+    ("issuer_pattern", issuer_pattern::run),
     ("jwks", jwks::run),
     ("metadata", metadata::run),
     ("operations", operations::run),

@@ -20,6 +20,11 @@ fn authorization() {
 }
 
 #[test]
+fn certificates() {
+    try_target("certificates");
+}
+
+#[test]
 fn challenge() {
     try_target("challenge");
 }
@@ -32,6 +37,11 @@ fn claims() {
 #[test]
 fn differential() {
     try_target("differential");
+}
+
+#[test]
+fn issuer_pattern() {
+    try_target("issuer_pattern");
 }
 
 #[test]

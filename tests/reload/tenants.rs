@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tower_bearer::Issuer;
-use tower_bearer::tenants::{ResolveError, ResolveFuture, TenantRequest, TenantResolver, TenantSettings};
+use tower_bearer::tenants::{
+    ResolveError, ResolveFuture, ResolvedTenant, TenantRequest, TenantResolver, TenantSettings,
+};
 use tower_bearer::testing::TestIssuer;
 
 use super::{Rig, document, of};
@@ -61,7 +63,7 @@ impl TenantResolver for Directory {
                 return Ok(None);
             }
             let issuer = Issuer::keys(iss, self.0.source.clone()).map_err(ResolveError::new)?;
-            Ok(Some(issuer.into()))
+            Ok(Some(ResolvedTenant::new(issuer).value(())))
         })
     }
 }
@@ -149,11 +151,14 @@ async fn tenants_of_other_settings_are_resolved_again() {
         (one("[dpop]\nurl = \"https://api.example.test\""), same),
         (one("scope_hierarchy = { files = \"files:read\" }"), same),
         (document("", &[&setup.issuer, &other]), same),
-        (one(""), same),
         (one(""), |settings| settings.max_tenants(7)),
         (one(""), |settings| settings.idle_after(Duration::from_secs(600))),
         (one(""), pattern),
+        (one(""), |settings| settings.check(|_: TenantRequest<'_>, (): &()| true)),
+        (one(""), |settings| settings.check(|request: TenantRequest<'_>, (): &()| request.uri().path() == "/me")),
     ] {
+        // Only one thing is another one than before.
+        setup.reload("").await;
         for _ in 0..3 {
             present(&setup.rig.app, &token).await.assert_ok();
         }

@@ -50,12 +50,16 @@ impl Rig {
 #[tokio::test(start_paused = true)]
 async fn a_request_goes_on_with_a_tenant_that_others_have_displaced() {
     let rig = Rig::new(IN_PROBATION + 1);
+    let source = rig.source();
+    rig.database.insert(&iss(0), &source, |issuer| issuer);
     let mut request = pin!(rig.use_tenant(0));
     until_loaded(request.as_mut()).await;
     rig.displace().await;
     assert_eq!(request.await, 200);
     assert_eq!(rig.active(), [iss(0)]);
-    assert_eq!(rig.database.calls_about(&iss(0)), 1);
+    assert_eq!((rig.database.calls_about(&iss(0)), source.fetches()), (1, 1));
+    tokio::time::sleep(25 * MINUTE).await;
+    assert!(source.fetches() >= 3, "its keys are refreshed as those of any tenant in use");
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,6 +87,33 @@ async fn requests_that_wait_while_their_tenant_is_forgotten_are_refused() {
     assert_eq!(rig.tenants().list(), []);
 }
 
+/// What is under way since before does not come back, and does not end what has begun since.
+#[tokio::test(start_paused = true)]
+async fn a_load_from_before_the_tenant_was_forgotten_does_not_count() {
+    const OLD: &str = "https://old.example.test";
+    const NEW: &str = "https://new.example.test";
+    let rig = Rig::new(0);
+    let token = |audience: &str| rig.token(&iss(0)).audience(audience).sign();
+    let (old, new) = (token(OLD), token(NEW));
+    // It is resolved after 4 seconds, and its keys come after 8.
+    let late = Source::new(Fetch::Late(keys(&rig.signer), Duration::from_secs(4)));
+    rig.database.insert(&iss(0), &late, |issuer| issuer.allow_audience(OLD));
+    rig.database.set_delay(Duration::from_secs(4));
+    let (status, ()) = tokio::join!(rig.status(&old), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.tenants().forget(&iss(0));
+    });
+    assert_eq!(status, 401);
+    tokio::time::sleep(Duration::from_millis(5100)).await;
+    assert_eq!(late.fetches(), 1);
+    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.allow_audience(NEW));
+    // They wait for the second load from 6.1 to 10.1 seconds.
+    assert_eq!(tokio::join!(rig.status(&new), rig.status(&old)), (200, 401));
+    assert_eq!((late.fetches(), rig.database.calls()), (1, 2));
+    assert_eq!((rig.status(&new).await, rig.status(&old).await), (200, 401));
+    assert_eq!(rig.tenants().list().len(), 1);
+}
+
 /// The tenant is in use, and the request waits for a key that is new.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_waits_for_a_new_key_of_a_forgotten_tenant_is_refused() {

@@ -4,6 +4,7 @@ mod displaced;
 mod forget;
 mod handlers;
 mod identifiers;
+mod interrupted;
 mod races;
 mod resolver;
 mod separation;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tower_bearer::tenants::{ResolveError, ResolveFuture, TenantResolver, TenantSettings, from_fn};
-use tower_bearer::testing::Endpoint;
+use tower_bearer::testing::{Endpoint, TestClock};
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Issuer, ResourceServer};
 
@@ -245,4 +245,23 @@ fn without_a_runtime_nothing_is_asked() {
     drop(runtime);
     rig.database.set_delay(Duration::ZERO);
     assert_eq!(current_thread_runtime().block_on(rig.status(&token)), 200);
+}
+
+/// The runtime of the first request is there, and nobody drives it.
+#[test]
+fn a_load_that_makes_no_progress_is_begun_again() {
+    let clock = TestClock::new();
+    let of_server = clock.clone();
+    let rig = Rig::with(1, |settings| settings, |builder| builder.clock(of_server));
+    let token = rig.token(&iss(0)).sign();
+    let stopped = current_thread_runtime();
+    let error = stopped.block_on(async { rig.api.try_verify(&token).unwrap_err() });
+    assert!(matches!(error, VerifyError::TenantUnavailable { .. }), "{error}");
+    assert_eq!(rig.database.calls(), 0);
+    clock.advance(25 * SECOND);
+    assert_eq!(current_thread_runtime().block_on(rig.status(&token)), 200);
+    // The end of the other one changes nothing.
+    drop(stopped);
+    assert_eq!(current_thread_runtime().block_on(rig.status(&token)), 200);
+    assert_eq!(rig.database.calls(), 1);
 }

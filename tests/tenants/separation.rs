@@ -8,10 +8,10 @@ use tower_bearer::certificate::ClientCertificates;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::revocation::{Revocation, Revocations};
-use tower_bearer::testing::{ProofBuilder, TestCertificate, TestClient, TestIssuer};
+use tower_bearer::testing::{ProofBuilder, TestCertificate, TestClient, TestClock, TestIssuer};
 
 use super::{Rig, iss, request, status_of};
-use crate::harness::memory_source::{Fetch, Source, keys};
+use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Source, keys};
 
 /// Two tenants with the same keys, so the same kid, who expect each other's audience.
 #[tokio::test]
@@ -72,6 +72,35 @@ async fn the_rotation_of_one_tenant_is_nothing_to_the_others() {
     rig.database.insert(&iss(0), &source, |issuer| issuer);
     rig.tenants().add(rig.database.get(&iss(0)).unwrap()).unwrap();
     assert_eq!((rig.status(&one).await, rig.status(&other).await), (401, 200));
+}
+
+#[tokio::test]
+async fn remembered_tokens_of_tenants_expire_as_others_do() {
+    let clock = TestClock::new();
+    let of_server = clock.clone();
+    let rig = Rig::with(1, |settings| settings, |builder| builder.clock(of_server));
+    let token = rig.token(&iss(0)).expires_in(MINUTE).sign();
+    for _ in 0..3 {
+        assert_eq!(rig.status(&token).await, 200);
+    }
+    clock.advance(2 * MINUTE);
+    assert_eq!(rig.status(&token).await, 401);
+}
+
+/// The provider of the tenant no longer publishes the key.
+#[tokio::test(start_paused = true)]
+async fn remembered_tokens_of_tenants_end_with_their_key_as_others_do() {
+    let rig = Rig::new(0);
+    let source = rig.source();
+    rig.database.insert(&iss(0), &source, |issuer| issuer);
+    let token = rig.token(&iss(0)).expires_in(HOUR).sign();
+    for _ in 0..3 {
+        assert_eq!(rig.status(&token).await, 200);
+    }
+    source.set(Fetch::Keys(keys(&crate::harness::small_issuer()), None));
+    tokio::time::sleep(25 * MINUTE).await;
+    assert_eq!(rig.status(&token).await, 401);
+    assert_eq!(rig.database.calls(), 1);
 }
 
 #[tokio::test]

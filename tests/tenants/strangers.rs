@@ -138,6 +138,16 @@ async fn at_most_32_calls_and_32_fetches_run_at_once() {
     assert!(good >= 4 * 32 && statuses.iter().all(|status| matches!(status, 200 | 503)), "{good}, {statuses:?}");
 }
 
+/// Those that wait for their turn included.
+#[tokio::test(start_paused = true)]
+async fn at_most_1024_tenants_are_loaded_at_once() {
+    let rig = Arc::new(Rig::with(1500, |settings| settings.max_tenants(5000), |builder| builder));
+    rig.database.set_delay(4 * SECOND);
+    let statuses = flood(&rig, (0..1500).map(|number| naming(&rig, &iss(number)))).await;
+    let later = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!(later, 1500 - 1024);
+}
+
 /// Requests of tenants have a bound of their own.
 #[tokio::test(start_paused = true)]
 async fn pinned_issuers_have_their_places_whatever_tenants_do() {

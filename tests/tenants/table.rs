@@ -89,6 +89,18 @@ async fn a_tenant_that_is_idle_leaves_and_one_that_is_used_stays() {
     assert_eq!(rig.database.calls_about(&iss(0)), 2);
 }
 
+/// No request has ever looked at it.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_was_added_and_is_never_used_leaves_too() {
+    let rig = Rig::with(0, |settings| settings.idle_after(Duration::from_secs(600)), |builder| builder);
+    let source = rig.source();
+    let issuer = Issuer::keys(&iss(0), source.clone()).unwrap();
+    rig.tenants().add(issuer).unwrap();
+    assert_eq!(source.holders(), 2);
+    tokio::time::sleep(Duration::from_secs(1200)).await;
+    assert_eq!(source.holders(), 1);
+}
+
 /// By the clock of the server, however the task that looks for idle tenants fares.
 #[tokio::test]
 async fn a_tenant_that_was_idle_for_too_long_is_resolved_again_at_its_next_request() {

@@ -1,0 +1,4 @@
+//! See `tower_bearer_fuzz::certificates`.
+#![cfg_attr(fuzzing, no_main)]
+
+tower_bearer_fuzz::target!(certificates);

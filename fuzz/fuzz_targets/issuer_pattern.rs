@@ -1,0 +1,4 @@
+//! See `tower_bearer_fuzz::issuer_pattern`.
+#![cfg_attr(fuzzing, no_main)]
+
+tower_bearer_fuzz::target!(issuer_pattern);
