@@ -31,6 +31,7 @@ mod manual;
 mod mcp;
 mod nested_json;
 mod observability;
+mod operations;
 mod outage;
 mod packaging;
 mod policies;
