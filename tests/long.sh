@@ -21,3 +21,5 @@ REVOCATIONS=200000 cargo test --locked -p tower-bearer-redis --test promises -- 
 
 SEED=$seed ./fuzz/run.sh "$seconds"
 cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"
+# The chart of the comparison, and no measurement.
+CARGO_TARGET_DIR=target cargo test --locked --manifest-path benches/comparison/Cargo.toml

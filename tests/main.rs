@@ -33,6 +33,7 @@ mod nested_json;
 mod observability;
 mod on_refusal;
 mod one_claim;
+mod operations;
 mod outage;
 mod packaging;
 mod policies;

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::architecture::sources;
 
 /// Names of these are looked for; all else between backticks is prose.
-const FOLDERS: [&str; 8] = ["src/", "tests/", "examples/", "benches/", "fuzz/", "tools/", "docs/", "redis/"];
+const FOLDERS: [&str; 9] =
+    ["src/", "tests/", "examples/", "benches/", "fuzz/", "tools/", "docs/", "operations/", "redis/"];
 /// The page on which every source file has a place.
 const ARCHITECTURE: &str = "src/manual/architecture.md";
 /// Each file in it has a table of rules: rows whose first field is a `name`.

@@ -24,13 +24,15 @@ fn the_package_holds_the_crate_and_its_papers_and_nothing_of_the_workshop() {
         "README.md",
         "SECURITY.md",
         "docs/me.png",
+        "operations/alerts.yml",
+        "operations/dashboard.json",
         "src/lib.rs",
         "src/manual/mod.rs",
         "tests/vectors/rsa.json",
     ] {
         assert!(files.contains(&needed), "{needed} is missing");
     }
-    let folders = ["src/", "tests/", "examples/", "benches/", "docs/"];
+    let folders = ["src/", "tests/", "examples/", "benches/", "docs/", "operations/"];
     let odd = files.iter().filter(|file| file.contains('/') && !folders.iter().any(|folder| file.starts_with(folder)));
     assert_eq!(odd.collect::<Vec<_>>(), Vec::<&&str>::new());
     // The last ones test examples/me, whose sources would be missing.

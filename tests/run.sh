@@ -37,7 +37,7 @@ step lints
 cargo clippy --locked --workspace --all-features --lib --bins --examples --tests --benches -- -D warnings
 # With the same target folder, here and below, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
-CARGO_TARGET_DIR=target cargo clippy --locked --manifest-path benches/comparison/Cargo.toml -- -D warnings
+CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.

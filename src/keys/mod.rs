@@ -35,7 +35,7 @@
 //!
 //! # What a fleet does to its issuer
 //!
-//! 10,000 instances in virtual time, by `cargo run --release -p fleet`. Each gets one request a second (one a minute in
+//! 10,000 instances in virtual time, by `cargo run --release -p fleet -- keys`. Each gets one request a second (one a minute in
 //! the first row), and in the rows with junk also one token a second with a name that does not exist. Fetches are counted for
 //! the fleet as a whole from the third minute on, 401, 429 and 503 for legitimate requests:
 //!
@@ -51,6 +51,8 @@
 //! minutes before its first use costs none. Junk costs an instance one fetch in 5 seconds. It costs legitimate requests nothing,
 //! unless the issuer rotates meanwhile without notice: the first tokens of the new key get 429 as long as the next fetch is more
 //! than 1 second off. In the last row that is 1.6 requests an instance.
+//!
+//! `tools/fleet/README.md` has the figures of a platform with 1,000 tenants, opaque tokens and a shared store of revocations.
 
 mod back_off;
 mod decision;

@@ -12,8 +12,17 @@
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
 //! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
 //! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |
+//! | [`tower_bearer_introspection_seconds`](INTROSPECTION_SECONDS) | histogram | `issuer` | how long each of these calls took, with or without an answer |
+//! | [`tower_bearer_introspection_circuit_open`](INTROSPECTION_CIRCUIT_OPEN) | gauge | `issuer` | 1 from when the endpoint [is not asked](crate::manual::opaque_tokens) because too many calls have failed until a call is answered, and else 0 |
+//! | [`tower_bearer_replay_store_entries`](REPLAY_STORE_ENTRIES) | gauge | | DPoP proofs that the [store in memory](crate::dpop::MemoryReplayStore) keeps, as of the last proof; of several stores, the one that was used last |
+//! | [`tower_bearer_replay_store_capacity`](REPLAY_STORE_CAPACITY) | gauge | | how many it has room for |
+//! | [`tower_bearer_revocations`](REVOCATIONS) | gauge | | [revocations](crate::revocation::Revocations::len) that are kept, as of the last one; of several tables, the one that was changed last |
 //! | [`tower_bearer_revocation_events_total`](REVOCATION_EVENTS) | counter | `feed`, `issuer`, `outcome` | events that a [feed](crate::revocation::FeedKind::name) of revocations has received, by what has [become](crate::revocation::EventOutcome::name) of them |
 //! | [`tower_bearer_revocation_feed_timestamp_seconds`](REVOCATION_FEED_TIMESTAMP) | gauge | `feed`, `issuer` | when a feed was last heard, in seconds since 1970; the `issuer` of a shared store is empty |
+//! | [`tower_bearer_tenant_loads_total`](TENANT_LOADS) | counter | `result` | tenants that were looked up: `found` with their keys, `unknown` to the resolver, `unavailable` (the resolver or the keys), or `busy` because a bound was reached |
+//! | [`tower_bearer_tenants_in_use`](TENANTS_IN_USE) | gauge | | tenants that are kept because a token of theirs was accepted |
+//! | [`tower_bearer_configuration_reloads_total`](CONFIGURATION_RELOADS) | counter | `result` | readings of a changed [configuration file](crate::config::Watch): `success` if it replaced the configuration, `failure` if it has a mistake, counted once while that lasts |
+//! | [`tower_bearer_configuration_current`](CONFIGURATION_CURRENT) | gauge | | 1 if the server has the configuration that was last read, 0 if the last reading failed |
 //!
 //! What to look at:
 //!
@@ -25,12 +34,17 @@
 //! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # forgeries, or a key was replaced
 //! ```
 //!
+//! [Alert rules and a dashboard](crate::manual::observability#dashboard-and-alerts) are in the repository.
 //! `examples/metrics.rs` is an API that Prometheus can scrape. An event costs what the recorder makes of it: with none
 //! installed, a few nanoseconds. A readiness probe asks [`is_ready`](crate::ResourceServer::is_ready) instead.
 
+#[cfg(feature = "introspection")]
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+#[cfg(feature = "introspection")]
+use ::metrics::histogram;
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// Validated tokens, by `result` and `reason`.
 pub const TOKENS: &str = "tower_bearer_tokens_total";
@@ -48,10 +62,28 @@ pub const KEYS: &str = "tower_bearer_keys";
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
 /// Opaque tokens that their issuer was asked about, by `issuer` and `result`.
 pub const INTROSPECTIONS: &str = "tower_bearer_introspections_total";
+/// How long the calls took, by `issuer`.
+pub const INTROSPECTION_SECONDS: &str = "tower_bearer_introspection_seconds";
+/// Whether an introspection endpoint is left alone, by `issuer`.
+pub const INTROSPECTION_CIRCUIT_OPEN: &str = "tower_bearer_introspection_circuit_open";
+/// DPoP proofs that the store in memory keeps.
+pub const REPLAY_STORE_ENTRIES: &str = "tower_bearer_replay_store_entries";
+/// How many it has room for.
+pub const REPLAY_STORE_CAPACITY: &str = "tower_bearer_replay_store_capacity";
+/// Revocations that are kept.
+pub const REVOCATIONS: &str = "tower_bearer_revocations";
 /// Events of the feeds of revocations, by `feed`, `issuer` and `outcome`.
 pub const REVOCATION_EVENTS: &str = "tower_bearer_revocation_events_total";
 /// When a feed of revocations was last heard, by `feed` and `issuer`.
 pub const REVOCATION_FEED_TIMESTAMP: &str = "tower_bearer_revocation_feed_timestamp_seconds";
+/// Tenants that were looked up, by `result`.
+pub const TENANT_LOADS: &str = "tower_bearer_tenant_loads_total";
+/// Tenants that are kept.
+pub const TENANTS_IN_USE: &str = "tower_bearer_tenants_in_use";
+/// Readings of a changed configuration file, by `result`.
+pub const CONFIGURATION_RELOADS: &str = "tower_bearer_configuration_reloads_total";
+/// Whether the server has the configuration that was last read.
+pub const CONFIGURATION_CURRENT: &str = "tower_bearer_configuration_current";
 
 /// Describes every metric to the installed recorder.
 ///
@@ -65,6 +97,15 @@ pub fn describe() {
     describe_counter!(REVOCATION_EVENTS, "Events of the feeds of revocations, by outcome");
     describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a feed of revocations was last heard, since 1970");
     describe_gauge!(KEYS, "Usable keys of an issuer");
+    describe_histogram!(INTROSPECTION_SECONDS, Unit::Seconds, "How long calls of an introspection endpoint took");
+    describe_gauge!(INTROSPECTION_CIRCUIT_OPEN, "Whether an introspection endpoint is left alone");
+    describe_gauge!(REPLAY_STORE_ENTRIES, "DPoP proofs that the store in memory keeps");
+    describe_gauge!(REPLAY_STORE_CAPACITY, "DPoP proofs that the store in memory has room for");
+    describe_gauge!(REVOCATIONS, "Revocations that are kept");
+    describe_counter!(TENANT_LOADS, "Tenants that were looked up, by result");
+    describe_gauge!(TENANTS_IN_USE, "Tenants that are kept");
+    describe_counter!(CONFIGURATION_RELOADS, "Readings of a changed configuration file, by result");
+    describe_gauge!(CONFIGURATION_CURRENT, "Whether the server has the configuration that was last read");
     describe_gauge!(KEYS_TIMESTAMP, Unit::Seconds, "When the keys of an issuer were current, since 1970");
 }
 
@@ -100,25 +141,65 @@ pub(crate) fn keys_fetched(issuer: &str, keys: usize, at: SystemTime) {
 
 /// The same, without a fetch: an earlier process had the keys.
 pub(crate) fn keys_held(issuer: &str, keys: usize, at: SystemTime) {
-    gauge!(KEYS, "issuer" => issuer.to_owned()).set(u32::try_from(keys).unwrap_or(u32::MAX));
+    gauge!(KEYS, "issuer" => issuer.to_owned()).set(count(keys));
     gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(seconds(at));
 }
 
 /// An issuer has answered what an opaque token is.
 #[cfg(feature = "introspection")]
-pub(crate) fn introspected(issuer: &str) {
-    introspection(issuer, "answered");
+pub(crate) fn introspected(issuer: &str, took: Duration) {
+    introspection(issuer, "answered", took);
 }
 
 /// An issuer has not answered.
 #[cfg(feature = "introspection")]
-pub(crate) fn introspection_failed(issuer: &str) {
-    introspection(issuer, "failed");
+pub(crate) fn introspection_failed(issuer: &str, took: Duration) {
+    introspection(issuer, "failed", took);
 }
 
 #[cfg(feature = "introspection")]
-fn introspection(issuer: &str, result: &'static str) {
+fn introspection(issuer: &str, result: &'static str, took: Duration) {
     counter!(INTROSPECTIONS, "issuer" => issuer.to_owned(), "result" => result).increment(1);
+    histogram!(INTROSPECTION_SECONDS, "issuer" => issuer.to_owned()).record(took);
+}
+
+/// Whether an introspection endpoint is left alone.
+#[cfg(feature = "introspection")]
+pub(crate) fn introspection_circuit(issuer: &str, is_open: bool) {
+    gauge!(INTROSPECTION_CIRCUIT_OPEN, "issuer" => issuer.to_owned()).set(f64::from(u8::from(is_open)));
+}
+
+/// A store of used proofs has so many entries, and room for `capacity`.
+pub(crate) fn replay_store(entries: usize, capacity: usize) {
+    gauge!(REPLAY_STORE_ENTRIES).set(count(entries));
+    gauge!(REPLAY_STORE_CAPACITY).set(count(capacity));
+}
+
+/// So many revocations are kept.
+pub(crate) fn revocations(entries: usize) {
+    gauge!(REVOCATIONS).set(count(entries));
+}
+
+/// A tenant was looked up.
+#[cfg(feature = "tenants")]
+pub(crate) fn tenant_loaded(result: &'static str) {
+    counter!(TENANT_LOADS, "result" => result).increment(1);
+}
+
+/// So many tenants are in use.
+#[cfg(feature = "tenants")]
+pub(crate) fn tenants_in_use(tenants: u64) {
+    gauge!(TENANTS_IN_USE).set(u32::try_from(tenants).unwrap_or(u32::MAX));
+}
+
+/// A configuration file was read, and is used if `is_current`. It is a reload if it had changed.
+#[cfg(feature = "serde")]
+pub(crate) fn configuration_read(is_current: bool, is_reload: bool) {
+    if is_reload {
+        let result = if is_current { "success" } else { "failure" };
+        counter!(CONFIGURATION_RELOADS, "result" => result).increment(1);
+    }
+    gauge!(CONFIGURATION_CURRENT).set(f64::from(u8::from(is_current)));
 }
 
 /// The keys of a tenant were fetched. There are too many tenants for a label.
@@ -144,6 +225,10 @@ pub(crate) fn revocation_event(feed: &'static str, issuer: &str, outcome: &'stat
 /// A feed of revocations was heard at the time `at`.
 pub(crate) fn revocation_feed_heard(feed: &'static str, issuer: &str, at: SystemTime) {
     gauge!(REVOCATION_FEED_TIMESTAMP, "feed" => feed, "issuer" => issuer.to_owned()).set(seconds(at));
+}
+
+fn count(entries: usize) -> u32 {
+    u32::try_from(entries).unwrap_or(u32::MAX)
 }
 
 fn seconds(time: SystemTime) -> f64 {

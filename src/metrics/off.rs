@@ -1,5 +1,7 @@
 //! The feature `metrics` is off: nothing is counted.
 
+#[cfg(feature = "introspection")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 pub(crate) fn accepted() {}
@@ -19,10 +21,26 @@ pub(crate) fn keys_fetched(_issuer: &str, _keys: usize, _at: SystemTime) {}
 pub(crate) fn keys_held(_issuer: &str, _keys: usize, _at: SystemTime) {}
 
 #[cfg(feature = "introspection")]
-pub(crate) fn introspected(_issuer: &str) {}
+pub(crate) fn introspected(_issuer: &str, _took: Duration) {}
 
 #[cfg(feature = "introspection")]
-pub(crate) fn introspection_failed(_issuer: &str) {}
+pub(crate) fn introspection_failed(_issuer: &str, _took: Duration) {}
+
+#[cfg(feature = "introspection")]
+pub(crate) fn introspection_circuit(_issuer: &str, _is_open: bool) {}
+
+pub(crate) fn replay_store(_entries: usize, _capacity: usize) {}
+
+pub(crate) fn revocations(_entries: usize) {}
+
+#[cfg(feature = "tenants")]
+pub(crate) fn tenant_loaded(_result: &'static str) {}
+
+#[cfg(feature = "tenants")]
+pub(crate) fn tenants_in_use(_tenants: u64) {}
+
+#[cfg(feature = "serde")]
+pub(crate) fn configuration_read(_is_current: bool, _is_reload: bool) {}
 
 pub(crate) fn keys_not_fetched(_issuer: &str) {}
 

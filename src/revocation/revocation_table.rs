@@ -13,6 +13,7 @@ use super::revocations_full::RevocationsFull;
 use super::table::{MAX_ANSWER_LIFE, Table};
 use super::token_facts::TokenFacts;
 use crate::clock::{Clock, Moment};
+use crate::metrics;
 
 /// The largest leeway that a server may have.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
@@ -95,7 +96,9 @@ impl RevocationTable {
         let latest = now.wall.checked_add(MAX_CLOCK_DIFFERENCE).unwrap_or(now.wall);
         let (at, recorded) = (record.at.min(latest), record.recorded.min(now.wall));
         let mut table = self.write();
-        if table.add(&record.revocation, at, recorded, now)? {
+        let added = table.add(&record.revocation, at, recorded, now);
+        metrics::revocations(table.len());
+        if added? {
             // With the table, so that a token that is looked up at the new number finds the new entry.
             self.epoch.fetch_add(1, Ordering::Release);
             drop(table);

@@ -21,6 +21,7 @@ use crate::Issuer;
 use crate::clock::{Clock, Moment};
 use crate::issuer::ConfigError;
 use crate::keys::{PendingLookups, TokenBucket, UrlError};
+use crate::metrics;
 use crate::redact::Excerpt;
 use crate::validation::{Identities, Standing, TrustedIssuer};
 
@@ -214,13 +215,19 @@ impl TenantTable {
         self.front.insert(&iss, Arc::clone(&issuer));
         self.active.insert(iss, issuer);
         // So that there is never more than the bound.
-        self.active.run_pending_tasks();
+        self.settle();
     }
 
     /// Removes a tenant from the table, under the lock.
     pub(super) fn deactivate(&self, iss: &str) {
         self.active.invalidate(iss);
+        self.settle();
+    }
+
+    /// Does what the cache has put off.
+    fn settle(&self) {
         self.active.run_pending_tasks();
+        metrics::tenants_in_use(self.active.entry_count());
     }
 
     /// Removes the tenant with this identifier if it has been idle for too long, under the lock.
@@ -317,6 +324,12 @@ impl TenantTable {
         if !state.remove_load(iss, sender) {
             return;
         }
+        metrics::tenant_loaded(match &loaded {
+            Loaded::Tenant(_) => "found",
+            Loaded::Unknown => "unknown",
+            Loaded::Unavailable { .. } => "unavailable",
+            Loaded::Busy { .. } => "busy",
+        });
         match &loaded {
             Loaded::Tenant(issuer) => state.probation.insert(Arc::clone(iss), Arc::clone(issuer)),
             Loaded::Unknown => state.answers.insert(Arc::clone(iss), RecentAnswer::Unknown, now),

@@ -6,6 +6,9 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 pub const AUDIENCE: &str = "https://api.example.com";
+/// Who may introspect tokens at the issuer.
+pub const CLIENT: &str = "test-api";
+pub const SECRET: &str = "test-secret";
 /// The length of the tokens that are timed.
 const LENGTH: usize = 1_300;
 const HOUR: Duration = Duration::from_secs(3_600);

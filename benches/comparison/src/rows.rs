@@ -1,5 +1,7 @@
 //! The rows of every table.
 
+use std::time::Duration;
+
 use tower_bearer::dpop::Dpop;
 use tower_bearer::validation::TokenCache;
 
@@ -37,7 +39,7 @@ const RUST_CRYPTO: &str = "RustCrypto";
 /// Every row. The first is what all others are compared with.
 pub static ROWS: &[Row] = &[
     Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
-    Row::new("jsonwebtoken", "11", AWS_LC_RS, Kind::Reference, || work_bare(references::Decode::new)),
+    Row::new("jsonwebtoken", "12", AWS_LC_RS, Kind::Reference, || work_bare(references::Decode::new)),
     Row::new("no protection", "", "", Kind::Reference, || work(async |_| references::Open)),
     Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || work(ours::start(|builder| builder))),
     Row::new(OURS, "", AWS_LC_RS, Kind::Again, || work(ours::start(|builder| builder.token_cache(TokenCache::off()))))
@@ -63,9 +65,21 @@ pub static WITH_PROOFS: &[Row] = &[
     Row::new("huskarl-axum", "", RUST_CRYPTO, Kind::Peer, || work(huskarl::with_proofs)).variant("with DPoP"),
 ];
 
+/// Those that ask the issuer about opaque tokens.
+pub static WITH_INTROSPECTION: &[Row] = &[
+    Row::new(OURS, "", "", Kind::Peer, || work(ours::opaque(|introspection| introspection))).variant("opaque tokens"),
+    Row::new(OURS, "", "", Kind::Again, || work(ours::opaque(|introspection| introspection.lifetime(Duration::ZERO))))
+        .variant("opaque tokens, nothing remembered"),
+    Row::new("huskarl-axum", "", "", Kind::Peer, || work(huskarl::with_introspection)).variant("opaque tokens"),
+];
+
 /// The row that a worker was started for.
 pub fn named(id: &str) -> &'static Row {
-    ROWS.iter().chain(WITH_PROOFS).find(|row| row.id() == id).unwrap_or_else(|| panic!("there is no row {id:?}"))
+    ROWS.iter()
+        .chain(WITH_PROOFS)
+        .chain(WITH_INTROSPECTION)
+        .find(|row| row.id() == id)
+        .unwrap_or_else(|| panic!("there is no row {id:?}"))
 }
 
 impl Row {

@@ -17,6 +17,7 @@ use super::watch_status::WatchStatus;
 use crate::ResourceServer;
 use crate::clock::Clock;
 use crate::config::{Config, Problems};
+use crate::metrics;
 use crate::server::{Builder, Reloadable};
 
 /// The maximum size of a configuration, as of a document.
@@ -71,6 +72,7 @@ impl Follower {
         let server = Reloadable::build(builder?).map_err(|error| WatchError::Settings(Problems::of(&error)))?;
         let routed = metadata_path(&server.server());
         let state = Mutex::new(State { server, seen, routed });
+        metrics::configuration_read(true, false);
         Ok(Self { recipe, key, state, status: Mutex::default() })
     }
 
@@ -141,6 +143,7 @@ impl Follower {
             }
         }
         drop(status);
+        metrics::configuration_read(replaced.is_ok(), is_new || replaced.is_ok());
         if is_new || replaced.is_ok() {
             self.tell(replaced.as_ref());
         }
@@ -247,4 +250,53 @@ fn needs_restart(routed: Option<&str>, now: Option<&str>) -> Vec<String> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The configuration is replaced as a whole, so the state is consistent even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    const GOOD: &str = "audience = \"https://api.example.com\"\nissuers = [\"https://login.example.com\"]";
+
+    /// A reload happens on a thread for blocking work, where no test looks: so these call it themselves.
+    #[test]
+    fn reloads_are_recorded_and_a_mistake_once() {
+        let path = std::env::temp_dir().join(format!("tower-bearer-follower-{:016x}.toml", fastrand::u64(..)));
+        std::fs::write(&path, GOOD).unwrap();
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let scrape = recorder.handle();
+        ::metrics::with_local_recorder(&recorder, || {
+            let follower = Follower::start(Recipe {
+                path: path.clone(),
+                clock: Arc::new(SystemClock),
+                parse: Box::new(|text| toml::from_str(text).map_err(Into::into)),
+                customize: Box::new(|builder| builder),
+                on_reload: Box::new(|_| {}),
+            });
+            let follower = follower.unwrap();
+            assert_eq!(series(&scrape.render()), ["current 1"]);
+            for (text, expected) in [
+                ("nonsense", ["current 0", "reloads_total{result=\"failure\"} 1"].as_slice()),
+                ("nonsense", &["current 0", "reloads_total{result=\"failure\"} 1"]),
+                (GOOD, &["current 1", "reloads_total{result=\"failure\"} 1", "reloads_total{result=\"success\"} 1"]),
+            ] {
+                std::fs::write(&path, text).unwrap();
+                let found = follower.find_change().unwrap();
+                follower.reload_if(found);
+                assert_eq!(series(&scrape.render()), expected);
+            }
+            assert!(follower.find_change().is_none());
+        });
+        std::fs::remove_file(path).unwrap();
+    }
+
+    fn series(scrape: &str) -> Vec<&str> {
+        let mut lines: Vec<_> =
+            scrape.lines().filter_map(|line| line.strip_prefix("tower_bearer_configuration_")).collect();
+        lines.sort_unstable();
+        lines
+    }
 }

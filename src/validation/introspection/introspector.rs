@@ -196,9 +196,10 @@ impl Introspector {
                 Err(Unanswered { is_outage: false, retry_after: None })
             }
         });
+        let took = self.clock.monotonic().saturating_duration_since(asked_at.monotonic);
         match &answer {
-            Ok(_) => metrics::introspected(&self.issuer),
-            Err(_) => metrics::introspection_failed(&self.issuer),
+            Ok(_) => metrics::introspected(&self.issuer, took),
+            Err(_) => metrics::introspection_failed(&self.issuer, took),
         }
         answer.map_err(|Unanswered { retry_after, .. }| Failure::NoAnswer {
             retry_after: retry_after.unwrap_or(RETRY_AFTER_FAILURE),
@@ -274,12 +275,22 @@ impl Drop for Call<'_> {
             let mut circuit = self.introspector.circuit();
             (circuit.record(self.admitted, self.end, Moment::of(&**clock)), circuit.is_open())
         };
+        metrics::introspection_circuit(issuer, is_open);
         match (changed, is_open) {
             (true, true) => {
                 tracing::warn!(issuer, "the introspection endpoint does not answer, and is not asked for 5 seconds");
             }
             (true, false) => tracing::info!(issuer, "the introspection endpoint answers again"),
             (false, _) => {}
+        }
+    }
+}
+
+impl Drop for Introspector {
+    /// An issuer that was removed by a reload is no outage.
+    fn drop(&mut self) {
+        if self.circuit().is_open() {
+            metrics::introspection_circuit(&self.issuer, false);
         }
     }
 }

@@ -6,8 +6,8 @@ use aws_lc_rs::signature::{
 use axum::body::Body;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken_11::crypto::aws_lc;
-use jsonwebtoken_11::{DecodingKey, Validation, decode, jwk};
+use jsonwebtoken_12::crypto::aws_lc;
+use jsonwebtoken_12::{DecodingKey, Validation, decode, jwk};
 use serde::Deserialize;
 
 use crate::link::Setup;

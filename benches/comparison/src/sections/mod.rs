@@ -1,5 +1,6 @@
 pub mod counts;
 pub mod e2e;
+pub mod opaque;
 pub mod proofs;
 pub mod speed;
 

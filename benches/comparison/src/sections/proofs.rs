@@ -27,7 +27,7 @@ pub fn run() {
         }
         table.row(cells);
     }
-    println!("## A new DPoP proof and one token, through the whole layer\n\n{table}");
+    println!("## A new DPoP proof and one token, through the whole layer\n\n{table}\nNo other peer checks proofs.\n");
 }
 
 /// For each row, by its place, the median time. The token is signed with the algorithm of the proofs.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tower_bearer::jose::Algorithm;
 
 use super::wait_until_ready;
+use crate::chart::Chart;
 use crate::issuer;
 use crate::link::{Setup, Statuses, Worker};
 use crate::rows::{Kind, ROWS, Row};
@@ -27,10 +28,23 @@ const REPEAT: &str = "repeat";
 const FIRST: &str = "first use";
 const REFUSALS: [&str; 3] = ["garbage", "expired", "unknown kid"];
 
-pub fn run() {
+/// Prints the tables, and returns the first one as a chart.
+pub fn run() -> Chart {
     let figures: Figures = ALGORITHMS.into_iter().flat_map(measure).collect();
     println!("## One token through the whole layer\n\n{}", accepted(&figures));
     println!("## One refusal (RS256)\n\n{}", refused(&figures));
+    chart(&figures)
+}
+
+/// What RS256 costs each row but those that are no layer.
+fn chart(figures: &Figures) -> Chart {
+    let mut chart = Chart::new("One RS256 token through the whole layer", &["the same token again", "first use"], "µs");
+    for (place, row) in ROWS.iter().enumerate().filter(|(_, row)| row.kind != Kind::Reference) {
+        let microseconds = |what| figures[&(Algorithm::RS256, what)][place].0 / 1e3;
+        let label = format!("{} ({})", row.title(), row.backend);
+        chart.group(label, vec![microseconds(REPEAT), microseconds(FIRST)], row.is_ours());
+    }
+    chart
 }
 
 fn measure(algorithm: Algorithm) -> Figures {

@@ -11,6 +11,7 @@ use super::replay_store::{Freshness, ReplayAnswer, ReplayStore};
 use super::replay_store_error::ReplayStoreError;
 use super::shard::Shard;
 use crate::clock::Moment;
+use crate::metrics;
 
 /// At 130 seconds for each proof, which are kept for up to twice as long, that is 4,000 requests a second.
 const DEFAULT_CAPACITY: usize = 1 << 20;
@@ -126,6 +127,7 @@ impl MemoryReplayStore {
             self.drop_ended(entry.moment());
             freshness = self.try_insert(entry);
         }
+        metrics::replay_store(self.entries.load(Ordering::Relaxed), self.capacity);
         let refused = match freshness {
             Freshness::Fresh => return Ok(freshness),
             Freshness::Replayed => &self.replayed,
