@@ -59,6 +59,7 @@ mod rfc9728_metadata;
 mod rotation;
 mod runtimes;
 mod scope_hierarchy;
+mod shutdown;
 mod sources;
 mod stampede;
 mod tenants;
