@@ -6,7 +6,7 @@ use tower_bearer::tenants::{InvalidIssuerPattern, TenantSettings};
 /// Which issuers are tenants.
 #[derive(Args)]
 pub(crate) struct TenantArguments {
-    /// Trust every issuer whose URL has this form, {tenant} in the place of a tenant's name, as http://127.0.0.1:9400/{tenant}. This example has no
+    /// Trust every issuer whose URL has this form, {tenant} in the place of a tenant's name, as `http://127.0.0.1:9400/{tenant}`. This example has no
     /// database of tenants: whoever can open one there is trusted
     #[arg(long, value_name = "URL")]
     pub(crate) issuer_pattern: Option<String>,
