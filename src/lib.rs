@@ -55,7 +55,7 @@
 //!
 //! # Where to go
 //!
-//! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic),
+//! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic), [deployment](manual::deployment),
 //!   [opaque tokens](manual::opaque_tokens), [tenants](manual::tenants), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
 //!   [revocation](manual::revocation), [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).

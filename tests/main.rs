@@ -63,6 +63,7 @@ mod roles;
 mod rotation;
 mod runtimes;
 mod scope_hierarchy;
+mod shutdown;
 mod sources;
 mod stampede;
 mod tenants;

@@ -21,6 +21,9 @@ pub mod hyper {}
 #[doc = include_str!("tonic.md")]
 pub mod tonic {}
 
+#[doc = include_str!("deployment.md")]
+pub mod deployment {}
+
 #[doc = include_str!("several_credentials.md")]
 pub mod several_credentials {}
 
