@@ -42,7 +42,7 @@ use operations::operations;
 use proofs::proofs;
 use revocation::revocation;
 use support::{
-    ALGORITHMS, Floor, Gmac, Jsonwebtoken, bearer, call, call_bare, distinct, inner, issuer, large, protected,
+    ALGORITHMS, Floor, Jsonwebtoken, TokenHash, bearer, call, call_bare, distinct, inner, issuer, large, protected,
     required, server, small,
 };
 use two_threads::two_threads;
@@ -138,7 +138,7 @@ fn repeats(issuer: &TestIssuer) {
         let [one, two, three, four, five, six] = &mut random;
         let found: quick_cache::sync::Cache<u128, Arc<[u8; 1000]>> = quick_cache::sync::Cache::new(400_000);
         (0..count as u128).for_each(|key| found.insert(key, Arc::new([0; 1000])));
-        let hasher = Gmac::new();
+        let hasher = TokenHash::new();
         let mut cases = Cases::default();
         cases.add("service", || assert_eq!(call(&mut plain, &copy(one.choice(&credentials).unwrap())), 200));
         cases.add("layer", || assert_eq!(call(&mut layer, &copy(two.choice(&credentials).unwrap())), 200));

@@ -12,7 +12,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
 use crate::cases::ROUNDS;
-use crate::support::{Gmac, bearer, call, distinct, large, protected, server};
+use crate::support::{TokenHash, bearer, call, distinct, large, protected, server};
 
 /// Runs `work` on so many threads, each with an index, and returns how often all of them together did it in a second.
 fn rate(threads: usize, work: impl Fn(usize) + Sync) -> f64 {
@@ -46,7 +46,7 @@ pub(crate) fn two_threads(issuer: &TestIssuer) {
             assert_eq!(call(&mut protected(&api), credentials), 200);
         }
     }
-    let hasher = Gmac::new();
+    let hasher = TokenHash::new();
     let hash = |credentials: &HeaderValue| {
         hasher.hash(&credentials.as_bytes()[7..]);
     };
