@@ -206,6 +206,15 @@ impl ResourceMetadata {
         Self { url, json: Value::from(parameters).to_string().into() }
     }
 
+    /// The same document for another resource, which trusts this authorization server alone.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn of_tenant(&self, resource: &str, url: Url, authorization_server: &str) -> Self {
+        // It was made of an object.
+        let parameters = serde_json::from_slice(&self.json).unwrap_or_default();
+        let metadata = Metadata { resource: None, parameters };
+        Self::new(resource, url, std::iter::once(authorization_server), metadata)
+    }
+
     /// The URL of the document: the `resource_metadata` of the server's challenges.
     #[must_use]
     pub fn url(&self) -> &str {

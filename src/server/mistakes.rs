@@ -130,10 +130,8 @@ impl Builder {
     /// The resource's identifier, and the URL that it is.
     fn resource(&self, metadata: &Metadata) -> Result<(String, Url), ConfigError> {
         let resource = metadata.resource.clone().unwrap_or_else(|| self.audience.clone());
-        match keys::identifying(&resource, Encryption::Required) {
-            Ok(url) => Ok((resource, url)),
-            Err(reason) => Err(ConfigError::Resource { value: resource, reason }),
-        }
+        let url = resource_url(&resource)?;
+        Ok((resource, url))
     }
 
     pub(super) fn resource_metadata(&self) -> Result<Option<ResourceMetadata>, ConfigError> {
@@ -345,6 +343,12 @@ fn note_contradictions(metadata: &Metadata, dpop: &Dpop, mistakes: &mut Mistakes
 
 fn check_window(window: Duration) -> Result<(), ConfigError> {
     if WINDOW.contains(&window) { Ok(()) } else { Err(ConfigError::ProofWindow { value: window }) }
+}
+
+/// The URL that the identifier of a resource is (RFC 9728 §1.2).
+pub(super) fn resource_url(resource: &str) -> Result<Url, ConfigError> {
+    let refuse = |reason| ConfigError::Resource { value: resource.to_owned(), reason };
+    keys::identifying(resource, Encryption::Required).map_err(refuse)
 }
 
 pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {

@@ -7,13 +7,16 @@ use super::builder::Builder;
 use super::handle::Handle;
 use super::issuer_settings::IssuerSettings;
 use super::kept::Kept;
+use super::mistakes::resource_url;
 use super::resource_server::ResourceServer;
 use super::snapshot::Snapshot;
 use super::step::Step;
 use super::validator::Validator;
 use crate::AccessToken;
 use crate::credentials::RequestView;
+use crate::issuer::ConfigError;
 use crate::jose::Scratch;
+use crate::metadata::ResourceMetadata;
 use crate::redact::quoted;
 use crate::tenants::{MakeIssuer, TenantLookup, TenantRequest, TenantTable, Tenants};
 use crate::validation::{
@@ -68,6 +71,32 @@ impl ResourceServer {
         }
         let handle = self.handle().clone();
         Some(tenants.following(move || handle.current().tenants().cloned()))
+    }
+
+    /// The [metadata document](crate::metadata) of one tenant: that of the server, for the `resource` that the tenant's clients call, with the tenant's `issuer`
+    /// as the only authorization server. `None` if the server was built without metadata.
+    ///
+    /// A client that knows the URL of the tenant's API finds the document at the path that RFC 9728 §3.1 defines, where the application serves it. The challenges of
+    /// the server name the server's own document, because a request without a token names no tenant.
+    ///
+    /// ```
+    /// # use tower_bearer::metadata::Metadata;
+    /// # use tower_bearer::tenants::{TenantSettings, from_fn};
+    /// # use tower_bearer::{Issuer, ResourceServer};
+    /// # let resolver = from_fn(|_| async { Ok(None::<Issuer>) });
+    /// let api = ResourceServer::builder("https://api.example.com").trust_resolved(resolver).metadata(Metadata::new()).build()?;
+    /// let acme = api.tenant_metadata("https://api.example.com/acme", "https://login.example.com/acme")?;
+    /// let path = acme.as_ref().map(|metadata| metadata.path());
+    /// assert_eq!(path, Some("/.well-known/oauth-protected-resource/acme"));
+    /// # Ok::<(), tower_bearer::server::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If `resource` is not an https URL without a fragment. A loopback address may use http.
+    pub fn tenant_metadata(&self, resource: &str, issuer: &str) -> Result<Option<ResourceMetadata>, ConfigError> {
+        let url = resource_url(resource)?;
+        Ok(self.metadata().map(|metadata| metadata.of_tenant(resource, url, issuer)))
     }
 }
 

@@ -5,6 +5,7 @@ mod forget;
 mod handlers;
 mod identifiers;
 mod interrupted;
+mod metadata;
 mod races;
 mod resolver;
 mod separation;
