@@ -27,12 +27,15 @@ impl IssuerPattern {
         if before.contains(['{', '}']) || after.contains(['{', '}']) {
             return Err(InvalidIssuerPattern::Placeholder);
         }
-        let example = format!("{before}a{after}");
-        let url = identifying(&example, encryption).map_err(|reason| InvalidIssuerPattern::Url { reason })?;
+        let example = |name: &str| {
+            let url = identifying(&format!("{before}{name}{after}"), encryption);
+            url.map_err(|reason| InvalidIssuerPattern::Url { reason })
+        };
+        let (url, other) = (example("a")?, example("b")?);
         if url.query().is_some() {
             return Err(InvalidIssuerPattern::Url { reason: UrlError::Query });
         }
-        if !is_whole_part(&url, before, after) {
+        if !is_segment(&url, &other, before, after) && !is_first_label(&url, &other, after) {
             return Err(InvalidIssuerPattern::PartOfAName);
         }
         let is_on_this_machine = is_loopback(&url);
@@ -57,13 +60,19 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// Whether the placeholder is a whole segment of the path, or the first label of a name with at least two others.
-fn is_whole_part(url: &Url, before: &str, after: &str) -> bool {
-    let in_path =
-        before.matches('/').count() > 2 && before.ends_with('/') && (after.is_empty() || after.starts_with('/'));
-    let labels = url.domain().map_or(0, |name| name.split('.').filter(|label| !label.is_empty()).count());
-    let in_host = before.ends_with("://") && after.starts_with('.') && labels > 2;
-    in_path || in_host
+/// Whether the placeholder, which is `a` in `url` and `b` in `other`, is a whole segment of the path.
+///
+/// The URLs tell what is the host, because a parser of URLs leaves out and replaces characters of their text.
+fn is_segment(url: &Url, other: &Url, before: &str, after: &str) -> bool {
+    let is_bounded = before.ends_with('/') && (after.is_empty() || after.starts_with('/'));
+    is_bounded && url.host() == other.host() && url.port() == other.port()
+}
+
+/// Whether the placeholder is the first label of a name with at least two others.
+fn is_first_label(url: &Url, other: &Url, after: &str) -> bool {
+    let rest = |url: &Url, name| url.domain().and_then(|domain| domain.strip_prefix(name)).map(str::to_owned);
+    let Some(rest) = rest(url, "a.").filter(|of_a| rest(other, "b.").as_ref() == Some(of_a)) else { return false };
+    after.starts_with('.') && rest.split('.').filter(|label| !label.is_empty()).count() > 1
 }
 
 impl fmt::Debug for IssuerPattern {
@@ -109,6 +118,12 @@ mod tests {
             ("https://{tenant}.localhost", InvalidIssuerPattern::PartOfAName),
             ("https://login.{tenant}.com/", InvalidIssuerPattern::PartOfAName),
             ("https://login.example.com/a{tenant}", InvalidIssuerPattern::PartOfAName),
+            // What stands before looks like a scheme, and is a host and a path.
+            ("https://login.example.comhttps://{tenant}.example.com", InvalidIssuerPattern::PartOfAName),
+            ("https://login.example.com\\://{tenant}.example.com", InvalidIssuerPattern::PartOfAName),
+            // What looks like a path is the host, because a parser leaves out empty hosts.
+            ("https:////{tenant}", InvalidIssuerPattern::PartOfAName),
+            ("https:///{tenant}/v2", InvalidIssuerPattern::PartOfAName),
             ("https://login.example.com/{tenant}b", InvalidIssuerPattern::PartOfAName),
             ("https://login.example.com:{tenant}/", url(UrlError::NotAUrl)),
             ("https://{tenant}@login.example.com/", url(UrlError::Credentials)),
