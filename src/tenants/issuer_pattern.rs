@@ -35,7 +35,7 @@ impl IssuerPattern {
         if url.query().is_some() {
             return Err(InvalidIssuerPattern::Url { reason: UrlError::Query });
         }
-        if !is_segment(&url, &other, before, after) && !is_first_label(&url, &other, after) {
+        if !is_segment(&url, &other, before, after) && !is_first_label(&url, &other, before, after) {
             return Err(InvalidIssuerPattern::PartOfAName);
         }
         let is_on_this_machine = is_loopback(&url);
@@ -69,10 +69,13 @@ fn is_segment(url: &Url, other: &Url, before: &str, after: &str) -> bool {
 }
 
 /// Whether the placeholder is the first label of a name with at least two others.
-fn is_first_label(url: &Url, other: &Url, after: &str) -> bool {
+fn is_first_label(url: &Url, other: &Url, before: &str, after: &str) -> bool {
+    if !matches!(before, "https://" | "http://") || !after.starts_with('.') {
+        return false;
+    }
     let rest = |url: &Url, name| url.domain().and_then(|domain| domain.strip_prefix(name)).map(str::to_owned);
     let Some(rest) = rest(url, "a.").filter(|of_a| rest(other, "b.").as_ref() == Some(of_a)) else { return false };
-    after.starts_with('.') && rest.split('.').filter(|label| !label.is_empty()).count() > 1
+    rest.split('.').filter(|label| !label.is_empty()).count() > 1
 }
 
 impl fmt::Debug for IssuerPattern {
@@ -124,6 +127,7 @@ mod tests {
             // What looks like a path is the host, because a parser leaves out empty hosts.
             ("https:////{tenant}", InvalidIssuerPattern::PartOfAName),
             ("https:///{tenant}/v2", InvalidIssuerPattern::PartOfAName),
+            ("https:////{tenant}.login.example.com", InvalidIssuerPattern::PartOfAName),
             ("https://login.example.com/{tenant}b", InvalidIssuerPattern::PartOfAName),
             ("https://login.example.com:{tenant}/", url(UrlError::NotAUrl)),
             ("https://{tenant}@login.example.com/", url(UrlError::Credentials)),
