@@ -1,5 +1,6 @@
 //! The resource server: its builder, its facade, and the explanation of its decisions.
 
+mod admission;
 mod build;
 #[cfg(feature = "introspection")]
 mod build_introspection;
@@ -40,6 +41,7 @@ pub use explanation::Explanation;
 pub use resource_server::NotTrusted;
 pub use step::Step;
 
+pub(crate) use admission::{Accepted, Admission, PendingVerdict, Verdict};
 pub(crate) use context::{Access, Context};
 pub(crate) use handle::Handle;
 #[cfg(feature = "shared-signals")]
@@ -49,5 +51,4 @@ pub(crate) use mistakes::{Mistake, Place};
 pub(crate) use refused::{Cause, Refused};
 #[cfg(feature = "serde")]
 pub(crate) use reloadable::{Changes, Reloadable};
-pub(crate) use resource_server::{Accepted, Admission, PendingVerdict, Verdict};
 pub(crate) use snapshot::Snapshot;

@@ -3,9 +3,10 @@ use std::borrow::Cow;
 use http::Request;
 use tracing::Span;
 
+use super::admission::Admission;
 use super::explanation::Explanation;
 use super::refused::{Cause, Refused};
-use super::resource_server::{Admission, ResourceServer};
+use super::resource_server::ResourceServer;
 use super::snapshot::Snapshot;
 use crate::credentials::{MalformedCredentials, RequestView, TokenSources};
 use crate::validation::VerifyError;
