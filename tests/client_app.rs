@@ -324,7 +324,7 @@ async fn a_refresh_token_is_worth_nothing_without_the_secret_of_its_client() {
     for (credentials, error) in [
         (vec![("client_id", "demo-web-app")], "invalid_client"),
         (vec![("client_id", "demo-web-app"), ("client_secret", "a-guess")], "invalid_client"),
-        // Another client presents it: whoever it is, it ends.
+        // Another client presents it: it ends, whichever client that is.
         (vec![("client_id", "demo-app")], "invalid_grant"),
         (vec![("client_id", "demo-web-app"), ("client_secret", SECRET)], "invalid_grant"),
     ] {

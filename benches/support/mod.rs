@@ -1,4 +1,4 @@
-//! What the benches have in common: an issuer, tokens of a given size, a server whose keys are at hand, and one request
+//! What the benches have in common: an issuer, tokens of a given size, a server that has its keys, and one request
 //! through a service.
 #![allow(dead_code, reason = "each bench uses its part of it")]
 

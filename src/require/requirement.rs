@@ -112,7 +112,7 @@ impl Require {
     /// checked the credential, such as an API key.
     ///
     /// It counts only for a request whose credential the protecting layer [ignores](crate::layer::ProtectLayer::ignore_tokens). A token
-    /// is judged as if this alternative did not exist, whatever extensions the request has. Otherwise a client with its own API key
+    /// is checked as if this alternative did not exist, whatever extensions the request has. Otherwise a client with its own API key
     /// could do with another's token what the token does not grant. A request without credentials is refused as before.
     ///
     /// A layer outside of the protecting layer has to put the `T` into the request, and only after it has checked the credential.

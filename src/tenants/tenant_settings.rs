@@ -78,9 +78,9 @@ impl TenantSettings {
             && (max_tenants, idle_after) == (&other.max_tenants, &other.idle_after)
     }
 
-    /// Every issuer that fits the pattern, found by [discovery](Issuer::discover), whoever it belongs to.
+    /// Every issuer that fits the pattern, found by [discovery](Issuer::discover), with no regard to who owns it.
     ///
-    /// Whoever can open a tenant at this provider then gets tokens that this server accepts, if they carry its audience. Use it for a provider whose
+    /// Everybody who can open a tenant at this provider then gets tokens that this server accepts, if they carry its audience. Use it for a provider whose
     /// tenants are all yours.
     ///
     /// # Errors

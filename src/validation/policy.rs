@@ -8,7 +8,7 @@ use super::recipient::Recipient;
 use crate::jose::AlgorithmSet;
 use crate::token::SubjectClaim;
 
-/// What the tokens of one issuer must satisfy. Two that are equal judge every token alike.
+/// What the tokens of one issuer must satisfy. Two that are equal accept and refuse the same tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) issuer: Identities,

@@ -1,10 +1,10 @@
 //! DPoP: proofs that were used, and nonces.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
+use tokio::sync::watch;
 use tower_bearer::Issuer;
 use tower_bearer::certificate::ClientCertificates;
 use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
@@ -96,14 +96,33 @@ async fn dpop_is_switched_on_and_off() {
     }
 }
 
-/// A store that answers late, and knows every proof from its second use on.
-struct Slow(AtomicUsize);
+/// A store that answers only when it is told to, and knows every proof from its second use on.
+#[derive(Clone)]
+struct Slow {
+    calls: Arc<watch::Sender<usize>>,
+    answers: Arc<watch::Sender<bool>>,
+}
+
+impl Slow {
+    fn new() -> Self {
+        Self { calls: Arc::new(watch::Sender::new(0)), answers: Arc::new(watch::Sender::new(false)) }
+    }
+
+    /// Does `work` while a request waits for the answer.
+    async fn meanwhile(&self, work: impl Future<Output = ()>) {
+        self.calls.subscribe().wait_for(|calls| *calls == 1).await.unwrap();
+        work.await;
+        self.answers.send_replace(true);
+    }
+}
 
 impl ReplayStore for Slow {
     fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
-        let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        let is_first = *self.calls.borrow() == 0;
+        self.calls.send_modify(|calls| *calls += 1);
+        let mut answers = self.answers.subscribe();
         ReplayAnswer::Later(Box::pin(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            answers.wait_for(|answers| *answers).await.unwrap();
             Ok(if is_first { Freshness::Fresh } else { Freshness::Replayed })
         }))
     }
@@ -111,21 +130,21 @@ impl ReplayStore for Slow {
 
 /// The issuer is replaced while the request waits for the store. Its proof is used once.
 #[tokio::test]
-async fn a_request_that_waits_for_the_store_is_judged_by_the_new_configuration() {
+async fn a_request_that_waits_for_the_store_is_checked_by_the_new_configuration() {
     let other = small_issuer();
     for (what, status) in [("removed", 401), ("another leeway", 200)] {
         let issuer = small_issuer();
-        let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+        let store = Slow::new();
+        let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
         let rig =
             Rig::with(&document("", &[&issuer]), |watch| watch.customize(move |builder| builder.dpop(dpop.clone())));
         let client = Client::new(&issuer);
         rig.api.ready().await;
-        let reload = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let reload = store.meanwhile(async {
             let settings =
                 if what == "removed" { document("", &[&other]) } else { document("leeway = 10", &[&issuer]) };
             rig.reload(&settings).await;
-        };
+        });
         let proof = client.proof(None);
         let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
         assert_eq!(answer.status, status, "{what}");
@@ -137,7 +156,8 @@ async fn a_request_that_waits_for_the_store_is_judged_by_the_new_configuration()
 async fn a_request_that_waits_for_the_store_has_the_certificate_that_the_new_configuration_requires() {
     let issuer = small_issuer();
     let is_strict = Arc::new(AtomicBool::new(false));
-    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+    let store = Slow::new();
+    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
     let rig = Rig::with(&document("", &[&issuer]), |watch| {
         let is_strict = Arc::clone(&is_strict);
         watch.customize(move |builder| {
@@ -151,11 +171,10 @@ async fn a_request_that_waits_for_the_store_has_the_certificate_that_the_new_con
     });
     let client = Client::new(&issuer);
     rig.api.ready().await;
-    let reload = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let reload = store.meanwhile(async {
         is_strict.store(true, Ordering::Relaxed);
         rig.reload(&document("", &[&issuer])).await;
-    };
+    });
     let proof = client.proof(None);
     let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "its token is bound to no certificate");
@@ -172,7 +191,8 @@ async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configura
     });
     let settings = TenantSettings::new(resolver);
     let is_strict = Arc::new(AtomicBool::new(false));
-    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(Slow(AtomicUsize::new(0)));
+    let store = Slow::new();
+    let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
     let rig = Rig::with(&document("", &[&pinned]), |watch| {
         let is_strict = Arc::clone(&is_strict);
         watch.customize(move |builder| {
@@ -186,12 +206,11 @@ async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configura
         || signer.token().claim("iss", "https://login.example.com/acme").audience(AUDIENCE).scope("read:me");
     let client = Client { token: of_tenant().bound_to(&client).sign(), client };
     assert!(rig.api.verify(&of_tenant().sign()).await.is_ok());
-    let reload = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let reload = store.meanwhile(async {
         is_strict.store(true, Ordering::Relaxed);
         rig.reload(&document("", &[&pinned])).await;
         assert!(rig.api.verify(&of_tenant().sign()).await.is_ok(), "the tenant is loaded");
-    };
+    });
     let proof = client.proof(None);
     let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "no request fits any tenant");

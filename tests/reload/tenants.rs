@@ -230,7 +230,7 @@ async fn a_forgotten_tenant_stays_forgotten() {
 
 /// The tenant is being resolved when the configuration is replaced.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_for_its_tenant_is_judged_by_the_new_configuration() {
+async fn a_request_that_waits_for_its_tenant_is_checked_by_the_new_configuration() {
     for (what, status, calls) in [
         ("another realm", 200, 1),
         ("another leeway", 200, 2),

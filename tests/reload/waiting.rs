@@ -26,7 +26,7 @@ async fn until_asked(issuer: &tower_bearer::testing::TestIssuer) {
 
 /// Its issuer is gone or another one when the keys arrive.
 #[tokio::test]
-async fn a_request_whose_issuer_is_replaced_meanwhile_is_judged_by_the_new_configuration() {
+async fn a_request_whose_issuer_is_replaced_meanwhile_is_checked_by_the_new_configuration() {
     let other = small_issuer();
     for (what, status) in [("removed", 401), ("another audience", 401), ("another leeway", 200), ("another realm", 200)]
     {

@@ -245,7 +245,7 @@ async fn no_handler_sees_the_header_or_the_secret() {
     assert!(rig.send(request).await.seen().contains_key(CLIENT_CERT));
 }
 
-/// A layer within another one sees what the outer one has removed, and judges it by its own settings.
+/// A layer within another one sees what the outer one has removed, and checks it by its own settings.
 #[tokio::test]
 async fn layers_within_each_other_check_the_same_certificate() {
     let issuer = small_issuer();

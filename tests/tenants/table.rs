@@ -134,7 +134,7 @@ async fn a_tenant_is_in_probation_until_a_token_of_it_is_accepted() {
     assert_eq!(rig.tenants().list().len(), 1);
 }
 
-/// Those that the server was built with are found as before, whoever the resolver knows by the same name.
+/// Those that the server was built with take precedence over a tenant that the resolver knows by the same name.
 #[tokio::test]
 async fn the_issuers_that_the_server_was_built_with_take_precedence_and_never_leave() {
     let pinned = small_issuer();

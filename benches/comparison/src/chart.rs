@@ -201,11 +201,4 @@ mod tests {
         assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     }
-
-    /// To look at: `cargo test -- --ignored chart` writes it to the path in `CHART`.
-    #[test]
-    #[ignore = "it writes a file"]
-    fn a_chart_to_look_at() {
-        std::fs::write(std::env::var("CHART").unwrap(), chart().svg()).unwrap();
-    }
 }

@@ -74,7 +74,7 @@ async fn every_request_has_an_assertion_of_its_own() {
 /// neither one that was changed.
 #[test]
 fn every_key_in_every_format_signs_for_two_verifiers() {
-    let mut judged_twice = Vec::new();
+    let mut verified_twice = Vec::new();
     for generated in Generated::all() {
         let jwk = generated.private_jwk.to_string();
         let of_pem = generated.pems.iter().map(|pem| PrivateKey::from_pem(pem));
@@ -93,21 +93,21 @@ fn every_key_in_every_format_signs_for_two_verifiers() {
                 let changed = format!("{}A{}", &jwt[..jwt.len() - 20], &jwt[jwt.len() - 19..]);
                 for (jwt, is_good) in [(&jwt, true), (&changed, changed == jwt)] {
                     assert_eq!(is_verified(jwt, &generated.public_jwk), is_good, "{at}");
-                    if let Some(judgement) = second_judgement(jwt, &generated.public_jwk, algorithm) {
-                        assert_eq!(judgement, is_good, "{at}");
-                        judged_twice.push(algorithm);
+                    if let Some(elsewhere) = verified_elsewhere(jwt, &generated.public_jwk, algorithm) {
+                        assert_eq!(elsewhere, is_good, "{at}");
+                        verified_twice.push(algorithm);
                     }
                 }
             }
         }
     }
-    judged_twice.sort_unstable();
-    judged_twice.dedup();
-    assert_eq!(judged_twice.len(), 9, "{judged_twice:?}");
+    verified_twice.sort_unstable();
+    verified_twice.dedup();
+    assert_eq!(verified_twice.len(), 9, "{verified_twice:?}");
 }
 
 /// Whether `jsonwebtoken` accepts the signature. It knows neither ES512 nor the name `Ed25519`.
-fn second_judgement(jwt: &str, public: &Value, algorithm: Algorithm) -> Option<bool> {
+fn verified_elsewhere(jwt: &str, public: &Value, algorithm: Algorithm) -> Option<bool> {
     let algorithm = algorithm.name().parse::<jsonwebtoken::Algorithm>().ok()?;
     let jwk = serde_json::from_value(public.clone()).ok()?;
     let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).ok()?;

@@ -12,7 +12,7 @@ const INSTANCES: usize = 10_000;
 const FETCH: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How many requests of one instance may wait for a key that is not at hand.
+/// How many requests of one instance may wait for a key that is not held.
 const MAX_UNKNOWN: usize = 32;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -137,7 +137,7 @@ impl fmt::Display for Report {
         writeln!(f, "by what was known of the key: {:?}", totals.cases)?;
         writeln!(
             f,
-            "longest wait: {:.3} s, with the key at hand: {:.3} s, without the layer: {:.3} s; good tokens that waited for \
+            "longest wait: {:.3} s, with the key held: {:.3} s, without the layer: {:.3} s; good tokens that waited for \
              their key: {}, tokens refused because a fetch did not bring theirs: {}",
             totals.longest_wait.as_secs_f64(),
             totals.longest_wait_with_key.as_secs_f64(),

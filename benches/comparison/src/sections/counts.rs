@@ -121,7 +121,7 @@ fn herd(row: &'static Row) -> (Duration, Counted) {
 }
 
 /// Tokens that are good but for their keys, whose names are all different: one every 2 ms, whether or not the last one was
-/// answered, and the keys have been in for so long that whoever asks for others at all may ask again.
+/// answered, and the keys have been there for so long that every peer that refetches may do so again.
 fn flood(row: &'static Row) -> Counted {
     let issuer = issuer::start(ALGORITHM);
     let junk = issuer::of_unknown_keys(&issuer, ALGORITHM, FLOOD);

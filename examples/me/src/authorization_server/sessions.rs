@@ -12,7 +12,7 @@ use super::secrets;
 pub(crate) struct Sessions(HashMap<String, Session>);
 
 pub(crate) struct Session {
-    /// Stands in every form. Whoever makes a browser send one from elsewhere does not know it.
+    /// Stands in every form. A page of another site that makes a browser send a form does not know it.
     pub(crate) csrf: String,
     pub(crate) login: Option<Login>,
     pub(crate) consents: HashMap<String, Scope>,
