@@ -89,8 +89,8 @@ impl Snapshot {
         }
     }
 
-    /// Begins again with a request that has waited, because its issuer is another one in this configuration. `presented` and `request` are
-    /// as they were when it arrived.
+    /// Begins again with a request that has waited, because its issuer may be another one now. `presented` and `request` are as they were when
+    /// it arrived.
     pub(crate) fn restart(
         &self,
         verdict: Verdict,
@@ -135,6 +135,10 @@ impl Snapshot {
         match verdict {
             Verdict::Token(Ok(token)) => self.admit_valid(token, presented, request, span),
             Verdict::Token(Err(error)) => self.refuse(None, &error, presented.scheme, span),
+            // The tenant may have been forgotten or replaced meanwhile.
+            Verdict::Proof(accepted, answer) if self.is_of_tenant(&accepted.token) => {
+                self.restart(Verdict::Proof(accepted, answer), presented, request, span)
+            }
             Verdict::Proof(accepted, answer) => self.admit_fresh(accepted, answer, span),
         }
     }

@@ -116,7 +116,8 @@ impl Snapshot {
         })
     }
 
-    fn is_of_tenant(&self, token: &AccessToken) -> bool {
+    /// Whether the server was not built with the issuer of this valid token.
+    pub(super) fn is_of_tenant(&self, token: &AccessToken) -> bool {
         self.0.validator.issuers.named(token.issuer()).is_empty()
     }
 

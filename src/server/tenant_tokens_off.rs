@@ -19,6 +19,11 @@ impl Builder {
 }
 
 impl Snapshot {
+    #[expect(clippy::unused_self, reason = "there is none")]
+    pub(super) fn is_of_tenant(&self, _token: &AccessToken) -> bool {
+        false
+    }
+
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is none")]
     pub(super) fn check_tenant(&self, _token: &AccessToken, _request: RequestView<'_>) -> Result<(), VerifyError> {
         Ok(())

@@ -9,6 +9,7 @@ mod rsa_vectors;
 pub(crate) mod serve;
 pub(crate) mod sets;
 pub(crate) mod signatures;
+mod slow_store;
 
 use std::fmt::Display;
 use std::sync::LazyLock;
@@ -33,6 +34,7 @@ use tower_bearer::{AccessToken, Issuer, Require, ResourceServer};
 pub(crate) use self::answer::Answer;
 use self::answer::INVALID_TOKEN;
 pub(crate) use self::rsa_vectors::RsaVectors;
+pub(crate) use self::slow_store::SlowStore;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
 

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
-use tokio::sync::watch;
 use tower_bearer::Issuer;
 use tower_bearer::certificate::ClientCertificates;
-use tower_bearer::dpop::{Dpop, Freshness, ReplayAnswer, ReplayEntry, ReplayStore};
+use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, from_fn};
 use tower_bearer::testing::{ProofBuilder, TestClient, TestIssuer};
 
 use super::{Rig, document};
-use crate::harness::{AUDIENCE, Answer, good, send_with, small_issuer};
+use crate::harness::{AUDIENCE, Answer, SlowStore, good, send_with, small_issuer};
 
 const DPOP: &str = "[dpop]\nurl = \"https://api.example.test\"\n";
 const NONCES: &str = "[dpop]\nurl = \"https://api.example.test\"\nnonces = true\n";
@@ -96,45 +95,13 @@ async fn dpop_is_switched_on_and_off() {
     }
 }
 
-/// A store that answers only when it is told to, and knows every proof from its second use on.
-#[derive(Clone)]
-struct Slow {
-    calls: Arc<watch::Sender<usize>>,
-    answers: Arc<watch::Sender<bool>>,
-}
-
-impl Slow {
-    fn new() -> Self {
-        Self { calls: Arc::new(watch::Sender::new(0)), answers: Arc::new(watch::Sender::new(false)) }
-    }
-
-    /// Does `work` while a request waits for the answer.
-    async fn meanwhile(&self, work: impl Future<Output = ()>) {
-        self.calls.subscribe().wait_for(|calls| *calls == 1).await.unwrap();
-        work.await;
-        self.answers.send_replace(true);
-    }
-}
-
-impl ReplayStore for Slow {
-    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
-        let is_first = *self.calls.borrow() == 0;
-        self.calls.send_modify(|calls| *calls += 1);
-        let mut answers = self.answers.subscribe();
-        ReplayAnswer::Later(Box::pin(async move {
-            answers.wait_for(|answers| *answers).await.unwrap();
-            Ok(if is_first { Freshness::Fresh } else { Freshness::Replayed })
-        }))
-    }
-}
-
 /// The issuer is replaced while the request waits for the store. Its proof is used once.
 #[tokio::test]
 async fn a_request_that_waits_for_the_store_is_checked_by_the_new_configuration() {
     let other = small_issuer();
     for (what, status) in [("removed", 401), ("another leeway", 200)] {
         let issuer = small_issuer();
-        let store = Slow::new();
+        let store = SlowStore::new();
         let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
         let rig =
             Rig::with(&document("", &[&issuer]), |watch| watch.customize(move |builder| builder.dpop(dpop.clone())));
@@ -156,7 +123,7 @@ async fn a_request_that_waits_for_the_store_is_checked_by_the_new_configuration(
 async fn a_request_that_waits_for_the_store_has_the_certificate_that_the_new_configuration_requires() {
     let issuer = small_issuer();
     let is_strict = Arc::new(AtomicBool::new(false));
-    let store = Slow::new();
+    let store = SlowStore::new();
     let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
     let rig = Rig::with(&document("", &[&issuer]), |watch| {
         let is_strict = Arc::clone(&is_strict);
@@ -191,7 +158,7 @@ async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configura
     });
     let settings = TenantSettings::new(resolver);
     let is_strict = Arc::new(AtomicBool::new(false));
-    let store = Slow::new();
+    let store = SlowStore::new();
     let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
     let rig = Rig::with(&document("", &[&pinned]), |watch| {
         let is_strict = Arc::clone(&is_strict);

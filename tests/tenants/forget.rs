@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::Request;
+use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 use tower_bearer::Issuer;
-use tower_bearer::jose::JwkSet;
+use tower_bearer::dpop::Dpop;
+use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::tenants::{ResolvedTenant, TenantError};
+use tower_bearer::testing::TestClient;
 
-use super::{Rig, iss};
+use super::{Rig, iss, status_of};
 use crate::harness::memory_source::{Fetch, Source, keys};
-use crate::harness::small_issuer;
+use crate::harness::{SlowStore, small_issuer};
 
 const INSTANT: Duration = Duration::from_millis(1);
 
@@ -85,6 +89,33 @@ async fn requests_that_wait_while_their_tenant_is_forgotten_are_refused() {
     assert_eq!(waiting.await.unwrap(), 401);
     tokio::time::sleep(INSTANT).await;
     assert_eq!(rig.tenants().list(), []);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_the_replay_store_while_their_tenant_is_forgotten_are_refused() {
+    for (is_added_again, status) in [(false, 401), (true, 200)] {
+        let store = SlowStore::new();
+        let dpop = Dpop::at("https://api.example.test").unwrap().replay_store(store.clone());
+        let rig = Rig::with(1, |settings| settings, |builder| builder.dpop(dpop));
+        let client = TestClient::new(Algorithm::ES256);
+        let token = rig.token(&iss(0)).bound_to(&client).sign();
+        let request = Request::get("https://api.example.test/me")
+            .header(AUTHORIZATION, format!("DPoP {token}"))
+            .header("dpop", client.proof("GET", "https://api.example.test/me", &token).sign())
+            .body(())
+            .unwrap();
+        let forget = store.meanwhile(async {
+            rig.tenants().forget(&iss(0));
+            if is_added_again {
+                let issuer = Issuer::keys(&iss(0), rig.source()).unwrap();
+                rig.tenants().add(ResolvedTenant::new(issuer)).unwrap();
+                // Its keys are fetched at the first request.
+                assert_eq!(rig.use_tenant(0).await, 200);
+            }
+        });
+        let (answer, ()) = tokio::join!(rig.api.verify_request(&request), forget);
+        assert_eq!(status_of(&answer), status, "{answer:?}");
+    }
 }
 
 /// What is under way since before does not come back, and does not end what has begun since.
