@@ -28,7 +28,7 @@ impl<R> ProtectLayer<R> {
 /// A [`ProtectLayer`] whose response bodies end with the token of their request: see [`ProtectLayer::end_with_token`].
 ///
 /// A body ends at `exp` plus the server's leeway, by the server's clock, as [`AccessToken::expires`](crate::AccessToken::expires)
-/// does. Nothing that the inner body yields later is sent, but for a frame that is known to be its last. How it ends depends on the headers of the response:
+/// does. Of what the inner body yields later, only trailers and a frame that is known to be its last are sent. How it ends depends on the headers of the response:
 ///
 /// | the response | its end | what the client sees |
 /// |---|---|---|
@@ -38,8 +38,10 @@ impl<R> ProtectLayer<R> {
 ///
 /// - A body that is complete by then is passed on as it is. So are the refusals of this layer, and the bodies for requests without a token:
 ///   [anonymous](ProtectLayer::optional) ones, and those that an [extension](crate::Require::or_extension) admits.
-/// - The status and the headers are sent as the inner service makes them, also if it takes longer than the token is valid. So is a body
-///   that is in memory as a whole; any other one then ends at once.
+/// - A result is never withheld because the handler took longer than the token is valid: a client that repeated the request would do twice
+///   what it asked for. The status and the headers are sent as the inner service makes them. So are the first frame of the body, if it is
+///   there when it is first asked for, and all of a body that is in memory. A unary gRPC response is complete with that, and any other
+///   body then ends.
 /// - Only a client that reads notices the end. While the server waits for a client to read, it does not ask the body for more.
 /// - HTTP/1.0 has no sign of an incomplete body without `content-length`.
 /// - Put layers that change the body outside of this one, such as compression and the translation to gRPC-Web. They see the end, and finish

@@ -22,6 +22,8 @@ pin_project! {
         #[pin]
         inner: Option<B>,
         limit: Option<Limit>,
+        // Whether the inner body has been polled.
+        has_begun: bool,
     }
 }
 
@@ -36,12 +38,12 @@ struct Limit {
 impl<B> EndingBody<B> {
     /// A body that ends with `token`.
     pub(super) fn limited(inner: B, token: AccessToken, ending: Ending) -> Self {
-        Self { inner: Some(inner), limit: Some(Limit { token, ending, expires: None }) }
+        Self { inner: Some(inner), limit: Some(Limit { token, ending, expires: None }), has_begun: false }
     }
 
     /// A body that ends by itself.
     pub(super) fn unlimited(inner: B) -> Self {
-        Self { inner: Some(inner), limit: None }
+        Self { inner: Some(inner), limit: None, has_begun: false }
     }
 }
 
@@ -56,10 +58,13 @@ where
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let polled = inner.poll_frame(cx);
+        let is_first = !std::mem::replace(this.has_begun, true);
         match &polled {
             Poll::Ready(None) => this.inner.set(None),
             Poll::Ready(Some(Err(_))) => {}
-            // Without its last frame the body would be incomplete for nothing, such as the answer of a handler that took long.
+            // The handler may have taken long. A client that lacked its result would take what has been done for a failure, and repeat it.
+            Poll::Ready(Some(Ok(frame))) if is_first || frame.is_trailers() => {}
+            // Without its last frame the body would be incomplete for nothing.
             Poll::Ready(Some(Ok(_))) if this.inner.as_ref().as_pin_ref().is_some_and(|inner| inner.is_end_stream()) => {
             }
             // The clock is read after the inner body, so that one that is complete by now stays complete.

@@ -21,6 +21,9 @@ use crate::Rejection;
 /// | 429 | 8 `RESOURCE_EXHAUSTED` |
 /// | 503 | 14 `UNAVAILABLE` |
 /// | 500 | 13 `INTERNAL` |
+///
+/// A refusal that a client should retry has `grpc-retry-pushback-ms` beside `retry-after`: the retry policies of gRPC's clients read it
+/// (gRFC A6).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grpc;
 
@@ -59,21 +62,27 @@ impl Grpc {
         }
     }
 
-    /// Writes the code and the message.
+    /// Writes the code, the message and when to retry.
     fn write_status(rejection: &Rejection, headers: &mut HeaderMap) {
         write_status(Self::code(rejection), Self::message(rejection), headers);
+        let pushback = rejection.retry_after().and_then(|delay| u64::try_from(delay.as_millis()).ok());
+        headers.extend(pushback.map(|ms| (HeaderName::from_static("grpc-retry-pushback-ms"), ms.into())));
     }
 
-    /// The sentence that goes with it.
+    /// The sentence that goes with the code.
     fn message(rejection: &Rejection) -> &'static str {
-        let reason = || rejection.status().canonical_reason().unwrap_or_default();
-        rejection.description().unwrap_or_else(reason)
+        rejection.description().unwrap_or_else(|| match rejection.status() {
+            StatusCode::UNAUTHORIZED => "The call needs an access token",
+            StatusCode::TOO_MANY_REQUESTS => "Too many access tokens are being validated",
+            StatusCode::SERVICE_UNAVAILABLE => "The access token cannot be validated now",
+            other => other.canonical_reason().unwrap_or_default(),
+        })
     }
 
     /// The trailers of a response whose access token has expired: 16 `UNAUTHENTICATED`.
     pub(crate) fn trailers_of_expired_token() -> HeaderMap {
         let mut trailers = HeaderMap::with_capacity(2);
-        write_status(16, "The access token has expired", &mut trailers);
+        write_status(16, "The access token has expired or was revoked", &mut trailers);
         trailers
     }
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -30,7 +30,7 @@ enum End {
 
 fn grpc_end() -> End {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    End::Trailers(vec![pair("grpc-status", "16"), pair("grpc-message", "The access token has expired")])
+    End::Trailers(vec![pair("grpc-status", "16"), pair("grpc-message", "The access token has expired or was revoked")])
 }
 
 fn end(polled: Option<Result<Frame<Bytes>, BoxError>>) -> End {
@@ -131,14 +131,44 @@ async fn a_body_that_is_always_ready_ends_too() {
     }
 }
 
+/// A handler that took long has its result sent, or a client would repeat what was done. The rest of a stream is not sent.
 #[tokio::test]
-async fn what_is_ready_after_the_token_has_expired_is_not_sent() {
+async fn the_first_frame_and_trailers_are_sent_after_the_token_has_expired() {
+    for (headers, expected) in [(&[GRPC][..], grpc_end()), (&[EVENTS], End::Clean), (&[], End::Expired)] {
+        for (frames, ends) in [(1, true), (2, false)] {
+            let setup = Setup::new();
+            let (sender, inner) = fed();
+            let token = setup.token().sign();
+            let response = respond_through(&setup.layer(), Some(&token), with_headers(headers, inner)).await;
+            let mut body = response.into_body();
+            for _ in 0..frames {
+                sender.send(Ok(data("the result"))).unwrap();
+            }
+            let own = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+            sender.send(Ok(Frame::trailers(own.clone()))).unwrap();
+            drop(sender);
+            setup.clock.advance(BEYOND);
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "the result");
+            let last = body.frame().await;
+            if ends {
+                assert_eq!(last.unwrap().unwrap().into_trailers().unwrap(), own, "{headers:?}");
+            } else {
+                assert_eq!(end(last), expected, "{headers:?}");
+            }
+            assert!(in_time(body.frame()).await.is_none());
+        }
+    }
+}
+
+/// A stream that has nothing to say when the token expires has nothing to finish.
+#[tokio::test]
+async fn what_comes_after_the_token_has_expired_is_not_sent() {
     let setup = Setup::new();
     let (sender, inner) = fed();
     let response = respond_through(&setup.layer(), Some(&setup.token().sign()), with_headers(&[GRPC], inner)).await;
     let mut body = response.into_body();
+    assert!(poll(&mut body).is_pending());
     sender.send(Ok(data("late"))).unwrap();
-    sender.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
     setup.clock.advance(BEYOND);
     assert_eq!(end(body.frame().await), grpc_end());
     assert!(in_time(body.frame()).await.is_none());
@@ -262,8 +292,10 @@ fn the_end_is_logged_with_the_issuer_alone() {
     let text = logging(|log| {
         paused_runtime().block_on(async {
             let response = respond_through(&setup.layer(), Some(&setup.token().sign()), Response::new(Endless)).await;
+            let mut body = response.into_body();
+            body.frame().await.unwrap().unwrap();
             setup.clock.advance(BEYOND);
-            let Err(error) = response.into_body().frame().await.unwrap() else { panic!("it goes on") };
+            let Err(error) = body.frame().await.unwrap() else { panic!("it goes on") };
             let exp = error.downcast_ref::<TokenExpired>().unwrap().expires_at().duration_since(UNIX_EPOCH).unwrap();
             let expected = "the access token of the request expired before the response body was complete";
             assert_eq!(error.to_string(), format!("{expected} (exp {})", exp.as_secs()));

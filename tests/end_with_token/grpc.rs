@@ -49,7 +49,10 @@ async fn a_stream_ends_as_unauthenticated_after_its_messages() {
 
         setup.expire().await;
         let status = in_time(next(&mut stream)).await.unwrap_err();
-        assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "The access token has expired"));
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::Unauthenticated, "The access token has expired or was revoked")
+        );
         assert_eq!(next(&mut stream).await.unwrap(), None);
 
         // The connection goes on, and the token is refused.

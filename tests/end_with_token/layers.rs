@@ -146,6 +146,9 @@ async fn of_nested_layers_the_token_that_expires_first_counts() {
         request.headers_mut().insert(&header, inner.token().sign().parse().unwrap());
         let response = layers.service(answering(Response::new(body))).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
+        let mut body = response.into_body();
+        sender.send(Ok(data("before"))).unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
         if advance_outer {
             outer.clock.advance(BEYOND);
         }
@@ -153,7 +156,6 @@ async fn of_nested_layers_the_token_that_expires_first_counts() {
             inner.clock.advance(BEYOND);
         }
         sender.send(Ok(data("x"))).unwrap();
-        let mut body = response.into_body();
         let frame = body.frame().await.unwrap();
         assert_eq!((frame.is_err(), sender.is_closed()), (ends, ends), "{advance_outer} {advance_inner}");
     }
