@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::rejection::Refusal;
+use tower_bearer::require::Shortfall;
 use tower_bearer::revocation::{Revocation, Revocations};
 use tower_bearer::server::Builder;
 use tower_bearer::testing::{Endpoint, Fault, TestClient, TestIssuer};
@@ -32,7 +33,9 @@ impl Told {
             let [error, reason] = [refusal.error(), refusal.reason()].map(|word| word.unwrap_or("-"));
             let issuer = if refusal.issuer().is_some() { "issuer" } else { "-" };
             let (kind, status) = (refusal.kind().name(), refusal.status().as_u16());
-            told.0.lock().unwrap().push(format!("{status} {kind} {error} {reason} {issuer}"));
+            let missing: Vec<_> = refusal.shortfall().into_iter().flat_map(Shortfall::missing).collect();
+            let missing = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
+            told.0.lock().unwrap().push(format!("{status} {kind} {error} {reason} {issuer}{missing}"));
             assert!(!format!("{refusal:?}").contains("user-1"), "{refusal:?}");
         }
     }
@@ -92,13 +95,13 @@ async fn each_refused_request_is_told_once_with_constants() {
     to("/me", "a,b".to_owned()).await;
     told.assert(&["400 invalid_request invalid_request malformed -"]);
     to("/inner", good(&issuer).sign()).await;
-    told.assert(&["403 insufficient_scope insufficient_scope - issuer"]);
+    told.assert(&["403 insufficient_scope insufficient_scope - issuer: scope \"write:me\""]);
     to("/handler", good(&issuer).sign()).await;
-    told.assert(&["401 insufficient_authentication insufficient_user_authentication - issuer"]);
+    told.assert(&["401 insufficient_authentication insufficient_user_authentication - issuer: acr \"mfa\""]);
 
     let own = Router::new().route("/me", get(async || ())).layer(api.layer().require(Require::role("admin")));
     present(&own, &good(&issuer).sign()).await;
-    told.assert(&["403 insufficient_scope insufficient_scope - issuer"]);
+    told.assert(&["403 insufficient_scope insufficient_scope - issuer: role \"admin\""]);
     let optional = Router::new().route("/me", get(async |_: AccessToken| ())).layer(api.layer().optional());
     send(&optional, "/me", []).await.assert_bare();
     told.assert(&["401 no_credentials - - -"]);
@@ -166,7 +169,7 @@ async fn a_refusal_that_passes_several_layers_is_told_once() {
     let app = Router::new().route("/me", get(async || ()).layer(Require::scope("x")));
     let app = app.layer(inner.layer()).layer(inner.layer()).layer(outer.layer());
     present(&app, &good(&issuer).sign()).await.assert_insufficient_scope("x");
-    told_inner.assert(&["403 insufficient_scope insufficient_scope - issuer"]);
+    told_inner.assert(&["403 insufficient_scope insufficient_scope - issuer: scope \"x\""]);
     told_outer.assert(&[]);
     send(&app, "/me", []).await.assert_bare();
     told_inner.assert(&[]);

@@ -182,6 +182,36 @@ async fn the_challenge_names_the_alternative_a_client_can_act_on() {
 }
 
 /// Row M5.
+/// For the operator, what the client is not told.
+#[tokio::test]
+async fn a_shortfall_lists_what_is_missing() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    let token =
+        good(&issuer).scope("orders:read").claim("roles", json!(["viewer"])).expires_in(Duration::from_secs(60));
+    let denied = |_: &AccessToken, _| Err(Shortfall::denied("not today"));
+    let nested = |token: &AccessToken, now| Require::role("nested").check(token, now);
+    for (requirement, missing) in [
+        (Require::scope("orders:read").and_role("clerk"), &[r#"role "clerk""#][..]),
+        (Require::scope("orders:write orders:read").and_role("viewer"), &[r#"scope "orders:write orders:read""#]),
+        (
+            Require::scope("x").and_scope("y").and_claim_contains("/a/b", "c").and_acr("mfa"),
+            &[r#"scope "x""#, r#"scope "y""#, r#"claim "/a/b" contains "c""#, r#"acr "mfa""#],
+        ),
+        // The client can do something about the scope.
+        (Require::role("a").or(Require::scope("b")), &[r#"scope "b""#]),
+        (Require::token().and_custom(denied), &["custom"]),
+        (Require::token().and_custom(nested).and_role("viewer"), &[r#"role "nested""#]),
+    ] {
+        let shortfall = check(&api, &requirement, &token).await.unwrap_err();
+        assert!(shortfall.missing().eq(missing.iter().copied()), "{shortfall}");
+        assert!(shortfall.to_string().ends_with(&format!("; missing: {}", missing.join(", "))), "{shortfall}");
+    }
+    let valid = api.verify(&token.sign()).await.unwrap();
+    let expired = Require::role("a").check(&valid, SystemTime::now() + Duration::from_secs(120)).unwrap_err();
+    assert_eq!((expired.missing().count(), expired.to_string().contains("missing")), (0, false));
+}
+
 #[tokio::test]
 async fn a_custom_rule_chooses_the_description() {
     let issuer = small_issuer();

@@ -2,6 +2,7 @@ use http::StatusCode;
 
 use super::rejection_kind::RejectionKind;
 use crate::Rejection;
+use crate::require::Shortfall;
 
 /// A refused request as [`Builder::on_refusal`](crate::server::Builder::on_refusal) is told of it: constants, and the issuer of the
 /// token if the token is valid.
@@ -14,11 +15,19 @@ pub struct Refusal<'a> {
     error: Option<&'static str>,
     reason: Option<&'static str>,
     issuer: Option<&'a str>,
+    shortfall: Option<&'a Shortfall>,
 }
 
 impl<'a> Refusal<'a> {
-    pub(crate) fn new(rejection: &Rejection, reason: Option<&'static str>, issuer: Option<&'a str>) -> Self {
-        Self { kind: rejection.kind(), status: rejection.status(), error: rejection.error(), reason, issuer }
+    pub(crate) fn new(rejection: &'a Rejection, reason: Option<&'static str>, issuer: Option<&'a str>) -> Self {
+        Self {
+            kind: rejection.kind(),
+            status: rejection.status(),
+            error: rejection.error(),
+            reason,
+            issuer,
+            shortfall: rejection.shortfall(),
+        }
     }
 
     /// Why the request was refused, as the client may know it.
@@ -52,5 +61,12 @@ impl<'a> Refusal<'a> {
     #[must_use]
     pub fn issuer(&self) -> Option<&'a str> {
         self.issuer
+    }
+
+    /// What a valid token lacks for the operation, with the roles and claims that the client is not told of: see
+    /// [`Shortfall::missing`].
+    #[must_use]
+    pub fn shortfall(&self) -> Option<&'a Shortfall> {
+        self.shortfall
     }
 }

@@ -1,10 +1,12 @@
+use std::fmt;
+
 use crate::token::{InvalidPointer, JsonPointer};
 
 /// A value that a claim is compared with: a string, an integer or a boolean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimValue(Value);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Text(Box<str>),
     Number(i64),
@@ -36,14 +38,14 @@ impl From<bool> for ClaimValue {
 }
 
 /// A condition on the claim at a JSON pointer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct ClaimRule {
     /// The pointer's reference tokens, unescaped.
     pub(super) path: Box<[Box<str>]>,
     pub(super) condition: Condition,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Condition {
     Equals(Value),
     Contains(Value),
@@ -74,6 +76,31 @@ impl ClaimRule {
     pub(super) fn has_word(pointer: &str, delimiter: char, word: &str) -> Result<Self, InvalidPointer> {
         let word = Value::Text(word.into());
         Ok(Self { path: parse(pointer)?, condition: Condition::HasWord { delimiter, word } })
+    }
+}
+
+/// Such as `claim "/realm_access/roles" contains "admin"`.
+impl fmt::Debug for ClaimRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer: String =
+            self.path.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect();
+        write!(f, "claim {pointer:?} ")?;
+        match &self.condition {
+            Condition::Equals(value) => write!(f, "equals {value:?}"),
+            Condition::Contains(value) | Condition::Lists(value) => write!(f, "contains {value:?}"),
+            Condition::HasMember(name) => write!(f, "has member {name:?}"),
+            Condition::HasWord { delimiter, word } => write!(f, "has word {word:?} between {delimiter:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => text.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+        }
     }
 }
 

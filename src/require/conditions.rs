@@ -12,6 +12,29 @@ use super::shortfall::Shortfall;
 use crate::AccessToken;
 
 impl Require {
+    /// The token grants `scope`, as [`scope`](Self::scope) requires it. Scopes of several calls all have to be granted.
+    ///
+    /// # Panics
+    ///
+    /// If `scope` does not follow the grammar of RFC 6749 §3.3.
+    #[must_use]
+    #[track_caller]
+    pub fn and_scope(self, scope: &str) -> Self {
+        self.and(Self::scope(scope))
+    }
+
+    /// The token has `role`, as [`role`](Self::role) requires it.
+    ///
+    /// ```
+    /// use tower_bearer::Require;
+    ///
+    /// let clerk = Require::scope("orders:write").and_role("clerk");
+    /// ```
+    #[must_use]
+    pub fn and_role(self, role: &str) -> Self {
+        self.and(Self::role(role))
+    }
+
     /// The user was authenticated in one of these ways: the token's `acr` is one of `acr_values` (RFC 9470 §3).
     ///
     /// `acr_values` has one space between two values, and the preferred one first. Values compare as a whole. A token without
@@ -153,7 +176,8 @@ impl Require {
         self.and_valid(Self::try_issuers(issuers))
     }
 
-    /// A rule that the application defines. It must be quick and must not block.
+    /// A rule that the application defines. It must be quick and must not block. For a token that does not satisfy another rule, it is
+    /// called too, because the refusal states all that is lacking.
     ///
     /// Its error is a [`Shortfall::denied`], or what the [`check`](Self::check) of another requirement returns.
     ///

@@ -194,16 +194,26 @@ mod tests {
     #[test]
     fn a_constructor_and_its_method_make_the_rule_of_that_name() {
         let token = Require::token;
-        let claim = |condition| format!("ClaimRule {{ path: [\"a\"], condition: {condition} }}");
-        let contains = claim(r#"Contains(Text("x"))"#);
-        let equals = claim("Equals(Number(1))");
-        let has_member = claim(r#"HasMember("x")"#);
-        let has_word = claim(r#"HasWord { delimiter: ',', word: Text("x") }"#);
         for (made, added, rule) in [
-            (Require::try_claim_contains("/a", "x"), token().and_claim_contains("/a", "x"), &*contains),
-            (Require::try_claim_equals("/a", 1), token().and_claim_equals("/a", 1), &*equals),
-            (Require::try_claim_has_member("/a", "x"), token().and_claim_has_member("/a", "x"), &*has_member),
-            (Require::try_claim_word("/a", ',', "x"), token().and_claim_word("/a", ',', "x"), &*has_word),
+            (
+                Require::try_claim_contains("/a/b~1~0", "x"),
+                token().and_claim_contains("/a/b~1~0", "x"),
+                r#"claim "/a/b~1~0" contains "x""#,
+            ),
+            (Require::try_claim_equals("/a", 1), token().and_claim_equals("/a", 1), r#"claim "/a" equals 1"#),
+            (Require::try_claim_equals("/a", true), token().and_claim_equals("/a", true), r#"claim "/a" equals true"#),
+            (
+                Require::try_claim_has_member("/a", "x"),
+                token().and_claim_has_member("/a", "x"),
+                r#"claim "/a" has member "x""#,
+            ),
+            (
+                Require::try_claim_word("/a", ',', "x"),
+                token().and_claim_word("/a", ',', "x"),
+                r#"claim "/a" has word "x" between ','"#,
+            ),
+            (Ok(Require::role("x")), token().and_role("x"), r#"role "x""#),
+            (Require::try_scope("a"), token().and_scope("a"), r#"scope "a""#),
             (Require::try_clients(["a", "b"]), token().and_clients(["a", "b"]), r#"clients ["a", "b"]"#),
             (Require::try_issuers(["a"]), token().and_issuers(["a"]), r#"issuers ["a"]"#),
             (Require::try_all_scopes(["a", "b a"]), token().and(Require::all_scopes(["a b"])), r#"scope "a b""#),

@@ -84,7 +84,8 @@ impl Rule {
 
     /// What the token lacks to satisfy the rule, which may be nothing, and what the rule needs.
     pub(super) fn assess(&self, token: &AccessToken, now: SystemTime, claim_holds: &ClaimHolds) -> Shortfall {
-        let shortfall = |lacks, needs| Shortfall { lacks, needs, description: None };
+        let shortfall = |lacks, needs| Shortfall { lacks, needs, description: None, missing: Vec::new() };
+        let missing = |rule: &Self| vec![format!("{rule:?}").into()];
         match self {
             Self::All(rules) => rules
                 .iter()
@@ -96,11 +97,15 @@ impl Rule {
                 .map(|rule| rule.assess(token, now, claim_holds))
                 .min_by_key(|shortfall| shortfall.lacks)
                 .unwrap_or(shortfall(Lacks::OTHER, Needs::default())),
-            Self::Custom(custom) => custom(token, now).err().unwrap_or(shortfall(Lacks::NOTHING, Needs::default())),
+            Self::Custom(custom) => match custom(token, now) {
+                Ok(()) => shortfall(Lacks::NOTHING, Needs::default()),
+                Err(own) if own.missing.is_empty() => Shortfall { missing: missing(self), ..own },
+                Err(of_another) => of_another,
+            },
             // A challenge names one context. If the token already had it, the client would ask for it again and again.
             Self::AuthContext { claim, .. } if claim_holds(claim) => shortfall(Lacks::NOTHING, Needs::default()),
             leaf if leaf.holds(token, now, claim_holds) => shortfall(Lacks::NOTHING, leaf.needs()),
-            leaf => shortfall(leaf.kind(), leaf.needs()),
+            leaf => Shortfall { missing: missing(leaf), ..shortfall(leaf.kind(), leaf.needs()) },
         }
     }
 

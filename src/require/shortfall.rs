@@ -10,6 +10,7 @@ pub struct Shortfall {
     pub(super) lacks: Lacks,
     pub(super) needs: Needs,
     pub(super) description: Option<&'static str>,
+    pub(super) missing: Vec<Box<str>>,
 }
 
 /// The most important kind of thing that a token lacks. The first variant that applies decides what the client is told.
@@ -27,7 +28,8 @@ pub enum Lack {
 
 impl Shortfall {
     /// The token has expired. What else it lacks is not stated, because a new token may have it.
-    pub(super) const EXPIRED: Self = Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None };
+    pub(super) const EXPIRED: Self =
+        Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None, missing: Vec::new() };
 
     /// The refusal of a [custom](crate::Require::and_custom) rule: 403 with `description`, for which no other token is a remedy.
     ///
@@ -35,7 +37,7 @@ impl Shortfall {
     /// replaced.
     #[must_use]
     pub fn denied(description: &'static str) -> Self {
-        Self { lacks: Lacks::OTHER, needs: Needs::default(), description: Some(description) }
+        Self { lacks: Lacks::OTHER, needs: Needs::default(), description: Some(description), missing: Vec::new() }
     }
 
     /// The most important kind of thing that the token lacks.
@@ -90,6 +92,16 @@ impl Shortfall {
         self.description.filter(|_| self.lack() == Lack::Privileges)
     }
 
+    /// The rules that the token does not satisfy, for logs and tests: `role "clerk"`, `scope "orders:write"`,
+    /// `"/resource_access/orders-api/roles" contains "admin"`. Of [several alternatives](crate::Require::or), those of the one that the
+    /// client is told of.
+    ///
+    /// They are the application's constants and no part of the token. The client is not told of roles and claims. The wording may change
+    /// in any version. Of an expired token nothing is stated.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().map(|rule| &**rule)
+    }
+
     /// The same, where the client is told something else of the scope that is needed.
     pub(crate) fn with_scope(mut self, told: impl FnOnce(Scope) -> Option<Scope>) -> Self {
         self.needs.scope = self.needs.scope.and_then(told);
@@ -102,11 +114,12 @@ impl Shortfall {
             lacks: Lacks(self.lacks.0 | other.lacks.0),
             needs: self.needs.and(other.needs),
             description: self.description.or(other.description),
+            missing: [self.missing, other.missing].concat(),
         }
     }
 }
 
-/// Formats what the operation needs, for logs.
+/// Formats what the operation needs and what is missing, for logs.
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.lack() {
@@ -126,7 +139,13 @@ impl fmt::Display for Shortfall {
         if let Some(scope) = self.scope() {
             write!(f, ", scope {:?}", scope.as_str())?;
         }
-        self.description().map_or(Ok(()), |description| write!(f, ": {description}"))
+        if let Some(description) = self.description() {
+            write!(f, ": {description}")?;
+        }
+        for (n, rule) in self.missing().enumerate() {
+            write!(f, "{}{rule}", if n == 0 { "; missing: " } else { ", " })?;
+        }
+        Ok(())
     }
 }
 
