@@ -95,12 +95,14 @@ impl ResourceServer {
 impl Snapshot {
     async fn explain(&self, token: &str) -> Explanation {
         let (verdict, mut steps) = self.explain_valid(token).await;
-        let verdict = verdict.and_then(|token| match self.0.checks.check_alone(&token) {
-            Ok(()) => Ok(token),
-            Err(error) => {
-                steps.extend(self.0.checks.step_alone(&token, &error));
-                Err(error)
+        let verdict = verdict.and_then(|token| {
+            let fits = self.check_tenant_alone(&token);
+            steps.extend(self.tenant_step(&token, &fits));
+            let alone = self.0.checks.check_alone(&token);
+            if let Err(error) = &alone {
+                steps.extend(self.0.checks.step_alone(&token, error));
             }
+            fits.and(alone).map(|()| token)
         });
         Explanation { verdict, steps }
     }
@@ -272,9 +274,11 @@ fn of_key(
     claims: Option<&ClaimsExtension>,
 ) -> Vec<Step> {
     let (keys, status) = (store.held(), store.status());
-    let age = status
-        .age
-        .map_or("no keys".to_owned(), |age| format!("{} of them, {} s old", keys.keys().len(), age.as_secs()));
+    let found = match (keys.keys().len(), status.age) {
+        (0, None) => "no keys".to_owned(),
+        (count, None) => format!("{count} of them, which do not change"),
+        (count, Some(age)) => format!("{count} of them, {} s old", age.as_secs()),
+    };
     let trouble = status.last_error.map(|error| format!(", and the last fetch failed: {error}")).unwrap_or_default();
     let skipped = keys.skipped().iter().map(|skipped| format!("not used: {skipped}"));
     // If there are usable keys, the next step names all of them.
@@ -283,7 +287,7 @@ fn of_key(
         name: KEYS,
         source: "RFC 9068 §4",
         expected: "keys of the issuer that are not too old".to_owned(),
-        found: age + &trouble + &unusable.collect::<String>(),
+        found: found + &trouble + &unusable.collect::<String>(),
         holds: status.is_usable,
     };
     if !available.holds {

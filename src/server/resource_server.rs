@@ -39,6 +39,7 @@ impl ResourceServer {
     /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
     ///
     /// A token that is bound to a key or to a client certificate is refused, because a token alone has no proof and no connection: see [`verify_request`](Self::verify_request).
+    /// For the same reason, the [check of a tenant](crate::tenants::TenantSettings::check) gets an empty request here, which fits no host.
     ///
     /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the future cancels
     /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
@@ -204,6 +205,7 @@ impl Snapshot {
 
     pub(super) fn check_alone(&self, token: AccessToken) -> Result<AccessToken, VerifyError> {
         self.0.checks.check_alone(&token)?;
+        self.check_tenant_alone(&token)?;
         self.check_revocation(&token).map(|()| token)
     }
 

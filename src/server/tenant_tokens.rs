@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Request;
+
 use super::builder::Builder;
 use super::handle::Handle;
 use super::issuer_settings::IssuerSettings;
@@ -127,6 +129,11 @@ impl Snapshot {
         // The value alone does not tell: a tenant may have none.
         let fits = !self.is_of_tenant(token) || tenants.fits(TenantRequest::new(request), token.tenant());
         if fits { Ok(()) } else { Err(TokenError::TenantMismatch.into()) }
+    }
+
+    /// The same for a token that came without a request: it has no host and no path that would fit.
+    pub(super) fn check_tenant_alone(&self, token: &AccessToken) -> Result<(), VerifyError> {
+        self.check_tenant(token, (&Request::new(())).into())
     }
 }
 

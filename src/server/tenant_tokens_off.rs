@@ -29,6 +29,11 @@ impl Snapshot {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is none")]
+    pub(super) fn check_tenant_alone(&self, _token: &AccessToken) -> Result<(), VerifyError> {
+        Ok(())
+    }
+
     #[expect(clippy::unused_self, reason = "there is none")]
     pub(super) fn tenant_step(&self, _token: &AccessToken, _fits: &Result<(), VerifyError>) -> Option<Step> {
         None

@@ -16,7 +16,7 @@ impl<'r> TenantRequest<'r> {
     /// The host that the request is for, without its port: that of the URI, or of the one `Host` header. `None` if there is none, if there are several
     /// headers, or if header and URI differ.
     ///
-    /// Forwarded headers do not count. Compare it without regard to case.
+    /// Forwarded headers do not count. The host is as the client wrote it: compare it with [`is_host`](Self::is_host), or without regard to case.
     #[must_use]
     pub fn host(&self) -> Option<&'r str> {
         let of_uri = self.0.uri.authority().map(Authority::host);
@@ -27,6 +27,12 @@ impl<'r> TenantRequest<'r> {
             Some(host) => Some(host).filter(|host| host.eq_ignore_ascii_case(of_header)),
             None => Some(of_header),
         }
+    }
+
+    /// Whether the request is for this [host](Self::host), without regard to case (RFC 3986 §3.2.2).
+    #[must_use]
+    pub fn is_host(&self, host: &str) -> bool {
+        self.host().is_some_and(|own| own.eq_ignore_ascii_case(host))
     }
 
     /// The URI. Behind a router that strips a prefix, the path is what is left.
@@ -84,5 +90,8 @@ mod tests {
         ] {
             assert_eq!(host(uri, headers).as_deref(), expected, "{uri} {headers:?}");
         }
+        let request = Request::get("/").header(HOST, "ACME.Example.com:8443").body(()).unwrap();
+        let request = TenantRequest::new((&request).into());
+        assert!(request.is_host("acme.example.COM") && !request.is_host("example.com") && !request.is_host(""));
     }
 }

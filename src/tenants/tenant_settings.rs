@@ -17,8 +17,9 @@ use crate::token::TenantValue;
 const DEFAULT_MAX_TENANTS: u64 = 1000;
 /// The default of [`TenantSettings::idle_after`].
 const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(60 * 60);
-/// The least of it: the table looks for idle tenants a few times in it.
-const MIN_IDLE_AFTER: Duration = Duration::from_secs(60);
+/// The minimum of [`TenantSettings::idle_after`], in which the table looks for idle tenants a few times, and of
+/// [`TenantSettings::resolve_again_after`], so that the calls of the resolver stay few.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// How a server trusts issuers that are known at run time: who resolves them, which `iss` may be one, and how many are kept.
 ///
@@ -35,7 +36,7 @@ const MIN_IDLE_AFTER: Duration = Duration::from_secs(60);
 /// let tenants = TenantSettings::new(resolver)
 ///     .issuer_pattern("https://login.example.com/{tenant}")?
 ///     .max_tenants(5000)
-///     .check(|request, customer: &Customer| request.host() == Some(&customer.host));
+///     .check(|request, customer: &Customer| request.is_host(&customer.host));
 /// let api = ResourceServer::builder("https://api.example.com").trust_resolved(tenants).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -46,6 +47,7 @@ pub struct TenantSettings {
     pub(super) patterns: Vec<IssuerPattern>,
     pub(super) max_tenants: u64,
     pub(super) idle_after: Duration,
+    pub(super) resolve_again_after: Option<Duration>,
     pub(super) check: Option<Check>,
 }
 
@@ -60,13 +62,14 @@ impl TenantSettings {
             patterns: Vec::new(),
             max_tenants: DEFAULT_MAX_TENANTS,
             idle_after: DEFAULT_IDLE_AFTER,
+            resolve_again_after: None,
             check: None,
         }
     }
 
     /// Whether both are clones of the same settings.
     pub(crate) fn are_like(&self, other: &Self) -> bool {
-        let Self { resolver, patterns, max_tenants, idle_after, check } = self;
+        let Self { resolver, patterns, max_tenants, idle_after, resolve_again_after, check } = self;
         let has_check_of = match (check, &other.check) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
@@ -76,6 +79,7 @@ impl TenantSettings {
             && Arc::ptr_eq(resolver, &other.resolver)
             && *patterns == other.patterns
             && (max_tenants, idle_after) == (&other.max_tenants, &other.idle_after)
+            && *resolve_again_after == other.resolve_again_after
     }
 
     /// Every issuer that fits the pattern, found by [discovery](Issuer::discover), with no regard to who owns it.
@@ -121,18 +125,35 @@ impl TenantSettings {
     /// How long a tenant is kept after its last accepted token. Less than a minute counts as one.
     ///
     /// It is also how long a change in the database may go unnoticed for a tenant that is not used. For one that is in use, call
-    /// [`Tenants::add`](super::Tenants::add) or [`Tenants::forget`](super::Tenants::forget).
+    /// [`Tenants::add`](super::Tenants::add) or [`Tenants::forget`](super::Tenants::forget), or set
+    /// [`resolve_again_after`](Self::resolve_again_after).
     ///
     /// Default: 1 hour. A tenant that is kept costs a fetch of its keys every few minutes.
     pub fn idle_after(self, idle_after: Duration) -> Self {
-        Self { idle_after: idle_after.max(MIN_IDLE_AFTER), ..self }
+        Self { idle_after: idle_after.max(MINUTE), ..self }
+    }
+
+    /// Resolves a tenant again this long after it was resolved, also if it is in use, so that a removed customer is refused by then even if no process
+    /// was told. Less than a minute counts as one.
+    ///
+    /// The tenant leaves the table. Its next token waits for the resolver and for the keys, as its first token did, and gets 503 if one of them cannot be
+    /// reached.
+    ///
+    /// Default: none. A tenant that is in use is not resolved again until it is [forgotten](super::Tenants::forget) or
+    /// [added](super::Tenants::add).
+    pub fn resolve_again_after(self, age: Duration) -> Self {
+        Self { resolve_again_after: Some(age.max(MINUTE)), ..self }
     }
 
     /// Refuses a token whose tenant does not fit the request, such as its host or its path, with 401 `invalid_token`.
     ///
     /// `fits` gets the request and the [value](super::ResolvedTenant::value) of the tenant. It is called for each request with a valid token of a
     /// tenant, so it must be quick and must not block. A tenant without a value of type `T` fits no request. Tokens of other issuers are not
-    /// checked, and neither is [`verify`](crate::ResourceServer::verify), which knows no request.
+    /// checked.
+    ///
+    /// [`verify`](crate::ResourceServer::verify) and [`try_verify`](crate::ResourceServer::try_verify) have a token and no request. There `fits` gets
+    /// an empty one, without a host, so that it refuses what it cannot compare. For the first message of a WebSocket, put the token into the
+    /// `Authorization` header of a request with the host of the handshake, and call [`verify_request`](crate::ResourceServer::verify_request).
     ///
     /// Default: none. A handler can compare what it gets as [`Tenant<T>`](super::Tenant).
     pub fn check<T: Send + Sync + 'static>(
@@ -152,11 +173,12 @@ impl<R: TenantResolver> From<R> for TenantSettings {
 
 impl fmt::Debug for TenantSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { patterns, max_tenants, idle_after, .. } = self;
+        let Self { patterns, max_tenants, idle_after, resolve_again_after, .. } = self;
         f.debug_struct("TenantSettings")
             .field("patterns", patterns)
             .field("max_tenants", max_tenants)
             .field("idle_after", idle_after)
+            .field("resolve_again_after", resolve_again_after)
             .finish_non_exhaustive()
     }
 }

@@ -259,8 +259,12 @@ impl TenantTable {
         is_active && !self.is_idle(issuer, now)
     }
 
+    /// Whether it has been idle for too long, or has to be resolved again.
     fn is_idle(&self, issuer: &TrustedIssuer, now: Instant) -> bool {
-        issuer.tenancy.as_ref().is_some_and(|tenancy| tenancy.idle_for(now) >= self.settings.idle_after)
+        let TenantSettings { idle_after, resolve_again_after, .. } = &self.settings;
+        issuer.tenancy.as_ref().is_some_and(|tenancy| {
+            tenancy.idle_for(now) >= *idle_after || resolve_again_after.is_some_and(|after| tenancy.age(now) >= after)
+        })
     }
 
     /// A tenant with the rules of this server, if its issuer can be one and has this identifier.

@@ -57,6 +57,11 @@ impl Tenancy {
         is_recorded
     }
 
+    /// How long ago it was resolved.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
+
     /// How long no token was accepted.
     pub(crate) fn idle_for(&self, now: Instant) -> Duration {
         Duration::from_millis(self.milliseconds(now).saturating_sub(self.used.load(Ordering::Relaxed)))

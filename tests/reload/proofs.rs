@@ -176,7 +176,9 @@ async fn a_request_that_waits_for_the_store_fits_its_tenant_in_the_new_configura
     let reload = store.meanwhile(async {
         is_strict.store(true, Ordering::Relaxed);
         rig.reload(&document("", &[&pinned])).await;
-        assert!(rig.api.verify(&of_tenant().sign()).await.is_ok(), "the tenant is loaded");
+        // The tenant is loaded, and a token without a request fits it no more.
+        let error = rig.api.verify(&of_tenant().sign()).await.unwrap_err();
+        assert_eq!(error.reason(), Some("tenant_mismatch"));
     });
     let proof = client.proof(None);
     let (answer, ()) = tokio::join!(client.send(&rig, &proof), reload);

@@ -153,6 +153,7 @@ async fn tenants_of_other_settings_are_resolved_again() {
         (document("", &[&setup.issuer, &other]), same),
         (one(""), |settings| settings.max_tenants(7)),
         (one(""), |settings| settings.idle_after(Duration::from_secs(600))),
+        (one(""), |settings| settings.resolve_again_after(Duration::from_secs(600))),
         (one(""), pattern),
         (one(""), |settings| settings.check(|_: TenantRequest<'_>, (): &()| true)),
         (one(""), |settings| settings.check(|request: TenantRequest<'_>, (): &()| request.uri().path() == "/me")),

@@ -108,7 +108,7 @@ async fn a_tenant_must_fit_the_host_of_the_request() {
     let pinned = small_issuer();
     let trusted = pinned.issuer();
     let check = |settings: tower_bearer::tenants::TenantSettings| {
-        settings.check(|request, customer: &Customer| request.host() == Some(&customer.host))
+        settings.check(|request, customer: &Customer| request.is_host(&customer.host))
     };
     let rig = Rig::with(3, check, |builder| builder.trust(trusted));
     rig.database.set_value(&iss(0), customer("acme"));
@@ -117,7 +117,7 @@ async fn a_tenant_must_fit_the_host_of_the_request() {
     let tokens: Vec<_> = (0..3).map(|number| rig.token(&iss(number)).sign()).collect();
     for _ in 0..3 {
         assert_eq!(send(&app, "/named", "acme.example.test:8443", &tokens[0]).await.0, StatusCode::OK);
-        assert_eq!(send(&app, "/named", "umbrella.example.test", &tokens[1]).await.0, StatusCode::OK);
+        assert_eq!(send(&app, "/named", "UMBRELLA.example.test", &tokens[1]).await.0, StatusCode::OK);
         for (host, token) in [
             ("umbrella.example.test", &tokens[0]),
             ("acme.example.test", &tokens[1]),
@@ -133,8 +133,13 @@ async fn a_tenant_must_fit_the_host_of_the_request() {
         // Issuers that are no tenants are at home everywhere.
         assert_eq!(send(&app, "/optional", "any.example.test", &good(&pinned).sign()).await.0, StatusCode::OK);
     }
-    // A token alone comes with no request.
-    assert!(rig.api.verify(&tokens[0]).await.is_ok());
+    // A token alone comes with no request, so with no host.
+    for error in [rig.api.verify(&tokens[0]).await.unwrap_err(), rig.api.try_verify(&tokens[0]).unwrap_err()] {
+        assert_eq!(error.reason(), Some("tenant_mismatch"));
+    }
+    let explanation = rig.api.explain(&tokens[0]).await;
+    assert!(explanation.failures().map(|step| step.name).eq(["tenant"]) && explanation.verdict().is_err());
+    assert!(rig.api.verify(&good(&pinned).sign()).await.is_ok());
     let request = Request::get("/").header(HOST, "umbrella.example.test");
     let request = request.header(AUTHORIZATION, format!("Bearer {}", tokens[0])).body(()).unwrap();
     let explanation = rig.api.explain_request(&request).await.unwrap();

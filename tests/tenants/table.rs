@@ -174,3 +174,19 @@ fn a_server_has_one_resolver_and_needs_no_other_issuer() {
     let api = builder().trust(Issuer::keys("https://a.example", keys(&signer)).unwrap()).build().unwrap();
     assert!(api.tenants().is_none());
 }
+
+/// A customer who was removed while no process was told is refused after a while.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_in_use_is_resolved_again_after_a_while() {
+    let rig = Rig::with(2, |settings| settings.resolve_again_after(Duration::from_secs(600)), |builder| builder);
+    for _ in 0..59 {
+        assert_eq!((rig.use_tenant(0).await, rig.use_tenant(1).await), (200, 200));
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    assert_eq!(rig.database.calls(), 2);
+    rig.database.remove(&iss(0));
+    assert_eq!(rig.use_tenant(0).await, 200);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!((rig.use_tenant(0).await, rig.use_tenant(1).await), (401, 200));
+    assert_eq!((rig.database.calls_about(&iss(0)), rig.database.calls_about(&iss(1))), (2, 2));
+}
