@@ -40,11 +40,17 @@ fn static_keys_need_no_fetch_and_no_runtime() {
 
 #[test]
 fn static_keys_without_a_usable_one_are_a_configuration_error() {
-    for document in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"EC","use":"enc"}]}"#] {
+    let symmetric = "; entry 0 (kid \"a\"): a symmetric key was published";
+    for (document, reason) in [
+        (r#"{"keys":[]}"#, ""),
+        (r#"{"keys":[{"kty":"EC","use":"enc"}]}"#, "; entry 0: the key is not for signatures: use is \"enc\""),
+        (r#"{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}"#, symmetric),
+    ] {
         let keys = JwkSet::from_json(document.as_bytes()).unwrap();
         let issuer = Issuer::keys("https://issuer.example.test", keys).unwrap();
         let error = ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap_err();
-        assert_eq!(error, ConfigError::NoKey { issuer: "https://issuer.example.test".to_owned() });
+        let found = "none of the fixed keys of the issuer \"https://issuer.example.test\" can be used";
+        assert_eq!(error.to_string(), format!("{found}, expected at least one usable key{reason}"));
     }
 }
 

@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::server::ConfigError;
 
-/// All problems of a configuration, in the order of the document. `Display` writes one line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All problems of a configuration, in the order of the document. `Display` writes one line for each, and so does `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 /// One problem of a configuration: its place, and what is wrong there.
@@ -30,6 +30,12 @@ impl Problems {
     /// The problems, at least one.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
+    }
+}
+
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::text_error::TextError;
 #[cfg(feature = "introspection")]
 use crate::introspection::InvalidIntrospection;
+use crate::jose::SkippedJwk;
 use crate::keys::UrlError;
 use crate::redact::{self, Excerpt};
 
@@ -175,10 +176,12 @@ pub enum ConfigError {
         issuer: String,
     },
     /// The keys of an issuer never change, and none of them can be used.
-    #[error("none of the fixed keys of the issuer {} can be used, expected at least one usable key", shown(.issuer))]
+    #[error("none of the fixed keys of the issuer {} can be used, expected at least one usable key{}", shown(.issuer), reasons(.skipped))]
     NoKey {
         /// The issuer.
         issuer: String,
+        /// Why each entry of the set cannot be used. An entry for another purpose is not listed.
+        skipped: Vec<SkippedJwk>,
     },
     /// The keys of an issuer are to be persisted, and they are not fetched by HTTP.
     #[error("the keys of the issuer {} are to be persisted, and their source does not fetch them by HTTP: expected no file for them", shown(.issuer))]
@@ -239,7 +242,7 @@ impl ConfigError {
             | Self::EmptyClient { issuer: value }
             | Self::NoSubject { issuer: value }
             | Self::NoAlgorithm { issuer: value }
-            | Self::NoKey { issuer: value }
+            | Self::NoKey { issuer: value, .. }
             | Self::NotPersistable { issuer: value } => other.clone_into(value),
             #[cfg(feature = "introspection")]
             Self::Introspection { issuer: value, .. } => other.clone_into(value),
@@ -265,6 +268,11 @@ fn circle(scopes: &[String]) -> Excerpt {
 }
 
 /// The value in quotation marks.
+/// The reasons of the first few entries.
+fn reasons(skipped: &[SkippedJwk]) -> String {
+    skipped.iter().take(3).map(|skipped| format!("; {skipped}")).collect()
+}
+
 fn shown(value: &str) -> String {
     format!("{:?}", redact::url(value))
 }

@@ -270,8 +270,8 @@ impl Issuer {
             }
         }
         let fixed = Arc::<dyn KeySource>::from(source.clone()).fixed();
-        if fixed.is_some_and(|keys| keys.select(dialect.key_purpose).keys().is_empty()) {
-            note(&[], None, Err(ConfigError::NoKey { issuer: issuer() }));
+        if let Some(keys) = fixed.map(|keys| keys.select(dialect.key_purpose)).filter(|keys| keys.keys().is_empty()) {
+            note(&[], None, Err(ConfigError::NoKey { issuer: issuer(), skipped: keys.skipped().to_vec() }));
         }
         if let Some(path) = self.persisted_at() {
             note(PERSIST_KEYS, None, ConfigError::check_text("file of persisted keys", &path.to_string_lossy()));

@@ -143,14 +143,14 @@ fn only_keys_for_jwt_svids_count() {
     let verdict = |document: &Value| {
         let issuer = Issuer::spiffe("example.org", keys(document)).unwrap();
         let api = ResourceServer::builder(ORDERS).trust(issuer).clock(clock_at(NOW)).build();
-        api.map(|api| {
+        api.map_err(|error| assert!(matches!(error, ConfigError::NoKey { .. }), "{error}")).map(|api| {
             api.try_verify(
                 &Provider { api: api.clone(), header: json!({}), claims: svid() }.token(&json!({}), &json!({})),
             )
             .is_ok()
         })
     };
-    let none = Err(ConfigError::NoKey { issuer: "spiffe://example.org".to_owned() });
+    let none = Err(());
     assert_eq!(verdict(&bundle(&[(&KEYS, "jwt-svid"), (&one, "x509-svid")])), Ok(true));
     assert_eq!(verdict(&bundle(&[(&KEYS, "jwt-svid"), (&one, "sig"), (&two, "")])), Ok(true));
     assert_eq!(verdict(&bundle(&[(&KEYS, "x509-svid"), (&one, "jwt-svid")])), Ok(false));
@@ -171,7 +171,7 @@ fn a_key_for_jwt_svids_is_no_key_of_another_issuer() {
     assert_eq!(set.skipped()[0].reason.to_string(), r#"the key is not for signatures: use is "jwt-svid""#);
     let other = Issuer::keys("https://login.example.com", set).unwrap();
     let error = ResourceServer::builder(ORDERS).trust(other).build().err();
-    assert_eq!(error, Some(ConfigError::NoKey { issuer: "https://login.example.com".to_owned() }));
+    assert!(matches!(error, Some(ConfigError::NoKey { issuer, .. }) if issuer == "https://login.example.com"));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ fn all_mistakes_are_told() {
             });
             rig.write(&document("leeway = 100\nrealm = 3\nleway = 1", &[&issuer]));
             let error = rig.watched.reload().await.unwrap_err();
-            let WatchError::Settings(problems) = &error else { panic!("{error:?}") };
+            let WatchError::Settings { problems, .. } = &error else { panic!("{error:?}") };
             let paths: Vec<_> = problems.iter().map(tower_bearer::config::Problem::path).collect();
             assert_eq!(paths, ["leeway", "realm", "leway"]);
             rig.write("client_secret = \"s3cret");
@@ -131,7 +131,11 @@ async fn the_first_file_must_be_good() {
     let watch = || config::watch(folder.0.join("api.toml"), |text| toml::from_str(text));
     assert!(matches!(watch().start(), Err(WatchError::Read { .. })));
     folder.write("api.toml", "issuers = 3");
-    assert!(matches!(watch().start(), Err(WatchError::Settings(problems)) if problems.iter().count() == 2));
+    let error = watch().start().unwrap_err();
+    assert!(matches!(&error, WatchError::Settings { problems, .. } if problems.iter().count() == 2));
+    // A `main` that returns it prints this.
+    let lines: Vec<_> = format!("{error:?}").lines().map(ToOwned::to_owned).collect();
+    assert!(lines[0].ends_with("api.toml has mistakes:") && lines[1].starts_with("audience: "), "{lines:?}");
 }
 
 #[test]

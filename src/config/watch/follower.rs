@@ -69,7 +69,7 @@ impl Follower {
     pub(super) fn start(recipe: Recipe) -> Result<Self, WatchError> {
         let key = RandomState::new();
         let (seen, builder) = recipe.read(&key);
-        let server = Reloadable::build(builder?).map_err(|error| WatchError::Settings(Problems::of(&error)))?;
+        let server = Reloadable::build(builder?).map_err(|error| recipe.settings_error(Problems::of(&error)))?;
         let routed = metadata_path(&server.server());
         let state = Mutex::new(State { server, seen, routed });
         metrics::configuration_read(true, false);
@@ -153,7 +153,8 @@ impl Follower {
     fn replace(&self, state: &mut State) -> Result<Reloaded, WatchError> {
         let (seen, builder) = self.recipe.read(&self.key);
         state.seen = seen;
-        let changes = state.server.replace(builder?).map_err(|error| WatchError::Settings(Problems::of(&error)))?;
+        let changes = state.server.replace(builder?);
+        let changes = changes.map_err(|error| self.recipe.settings_error(Problems::of(&error)))?;
         let now = metadata_path(&state.server.server());
         Ok(Reloaded::new(changes, needs_restart(state.routed.as_deref(), now.as_deref())))
     }
@@ -168,7 +169,7 @@ impl Follower {
                     tracing::warn!(?path, "{what}");
                 }
             }
-            Err(WatchError::Settings(problems)) => {
+            Err(WatchError::Settings { problems, .. }) => {
                 for problem in problems {
                     tracing::error!(?path, %problem, "the configuration file has a mistake, and the last good configuration stays");
                 }
@@ -213,11 +214,15 @@ impl Recipe {
         let named = config.as_ref().map(|config| named_files(&config.tree)).unwrap_or_default();
         let stamp = Stamp::of(key, &content, named.iter().copied());
         let named = named.into_iter().map(Path::to_owned).collect();
-        let builder = config.and_then(|config| config.builder().map_err(WatchError::Settings));
+        let builder = config.and_then(|config| config.builder().map_err(|problems| self.settings_error(problems)));
         (
             Seen { stamp, named, failed: false },
             builder.map(|builder| (self.customize)(builder.shared_clock(Arc::clone(&self.clock)))),
         )
+    }
+
+    fn settings_error(&self, problems: Problems) -> WatchError {
+        WatchError::Settings { path: self.path.clone(), problems }
     }
 
     fn parse(&self, content: &io::Result<Vec<u8>>) -> Result<Config, WatchError> {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -5,7 +6,9 @@ use crate::config::Problems;
 use crate::redact::Excerpt;
 
 /// Why a configuration file is not used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` is the same text as `Display`, because a `main` that returns the error prints that.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The file cannot be read.
@@ -39,8 +42,13 @@ pub enum WatchError {
         reason: Excerpt,
     },
     /// The settings have problems, all of which are here.
-    #[error("{0}")]
-    Settings(Problems),
+    #[error("the configuration file {} has mistakes:\n{problems}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// The problems.
+        problems: Problems,
+    },
     /// A function of the application has panicked: the parser, or the one that completes the builder.
     #[error("a function of the application has panicked while the configuration was read")]
     Panicked,
@@ -50,4 +58,10 @@ pub enum WatchError {
     /// The runtime ended before the file was read.
     #[error("the tokio runtime ended before the configuration file was read")]
     Interrupted,
+}
+
+impl fmt::Debug for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
