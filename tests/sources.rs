@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use tokio::time::{Instant, sleep};
 use tower_bearer::jose::{Algorithm, JwkSet};
 use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, Fetched, KeyFile, KeySource, RemoteKeys, Seed};
-use tower_bearer::server::ConfigError;
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::validation::TokenError;
 use tower_bearer::validation::VerifyError;
