@@ -26,21 +26,26 @@ pub(crate) fn router(url: &str, issuer: Issuer) -> Result<Router, Box<dyn Error>
         .metadata(Metadata::new().resource_name("Files").scopes_supported(["files:read"]))
         .build()?;
     let operations = Operations::new()
+        .tool("list_files", Require::scope("files:read"))
+        .tool("watch_files", Require::scope("files:read"))
         .tool("delete_*", Require::scope("files:write"))
         .tool("whoami", Require::token())
+        // For a tool that nobody has listed here: everything.
+        .method("tools/call", Require::scope("files:read files:write"))
         .otherwise(Require::scope("files:read"));
     // The scope is for a client without a token: what a token needs is said by `operations`.
     let protect = api.layer().challenge_scope("files:read".parse()?).end_with_token();
 
     // `layer` would have every other path answer 401, in place of 404.
-    let mut router = Router::new().route_service("/mcp", files()).route_layer(operations).route_layer(protect);
-    // Outside the protecting layer: clients read it before they have a token.
+    let router = Router::new().route_service("/mcp", files()).route_layer(operations).route_layer(protect);
+    // Outside the protecting layer: preflights bring no token, and pages have to read refusals too.
+    let mut router = router.layer(cors());
+    // Outside both: clients read it before they have a token, and it allows all origins by itself.
     let metadata = api.metadata().ok_or("it has metadata")?;
     for path in metadata.paths() {
         router = router.route_service(path, metadata.service());
     }
-    // Outside of everything: preflights bring no token, and pages have to read refusals too.
-    Ok(router.layer(cors()))
+    Ok(router)
 }
 
 /// Without sessions: every request brings its token, so there is nothing that could belong to another user.
