@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Uri};
 
 use crate::credentials::RequestView;
 
-/// A request, as the [check](super::TenantSettings::check) of its tenant sees it: without its body.
+/// A request without its body, as the [check](super::TenantSettings::check) of its tenant sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct TenantRequest<'r>(RequestView<'r>);
 
@@ -13,10 +13,10 @@ impl<'r> TenantRequest<'r> {
         Self(request)
     }
 
-    /// The host that the request is for, without its port: that of the URI, or of the one `Host` header. `None` if there is none, if there are several
-    /// headers, or if header and URI differ.
+    /// The host that the request is for, without the port: from the URI, or from the only `Host` header. `None` if there is none, if there are
+    /// several headers, or if header and URI differ.
     ///
-    /// Forwarded headers do not count. Compare it without regard to case.
+    /// Forwarded headers are ignored. Compare it case-insensitively.
     #[must_use]
     pub fn host(&self) -> Option<&'r str> {
         let of_uri = self.0.uri.authority().map(Authority::host);
@@ -29,7 +29,7 @@ impl<'r> TenantRequest<'r> {
         }
     }
 
-    /// The URI. Behind a router that strips a prefix, the path is what is left.
+    /// The URI. Behind a router that strips a prefix, its path is the remainder.
     #[must_use]
     pub fn uri(&self) -> &'r Uri {
         self.0.uri
