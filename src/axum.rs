@@ -1,11 +1,10 @@
 //! Extractors for axum handlers (feature `axum`).
 //!
-//! [`AccessToken`] and [`Claims<T>`](Claims) are extractors. Behind a layer that is
-//! [optional](crate::layer::ProtectLayer::optional), `Option<AccessToken>` and `Option<Claims<T>>` are `None` for an
-//! anonymous request, and the plain forms refuse it with 401 and a challenge without `error`. For a request that passes the layer
-//! [by an extension](crate::Require::or_extension), such as one with an API key, the former are `None` too, and the latter refuse it
-//! with 401 `invalid_token`. On a route that no layer protects,
-//! each of the four answers 500 and logs an error that names the missing layer.
+//! [`AccessToken`] and [`Claims<T>`](Claims) are extractors. Behind a layer that is [optional](crate::layer::ProtectLayer::optional),
+//! `Option<AccessToken>` and `Option<Claims<T>>` are `None` for an anonymous request, and the plain forms refuse it with 401 and a challenge without
+//! `error`. For a request that passes the layer [by an extension](crate::Require::or_extension), such as one with an API key, the optional forms are
+//! also `None`, and the plain forms refuse it with 401 `invalid_token`. On a route that no layer protects, all four answer 500 and log an error that
+//! names the missing layer.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};

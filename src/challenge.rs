@@ -1,4 +1,4 @@
-//! `WWW-Authenticate`: the one place that writes it (RFC 9110 §11.6.1, RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
+//! The one place that writes `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time.
 ///
-/// The [default](SystemClock) is the system's; tests put [`TestClock`](crate::testing::TestClock) in its place.
+/// The [default](SystemClock) is the system's clock; tests can use a [`TestClock`](crate::testing::TestClock) instead.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source of time",
     label = "expected a `Clock`",
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
     note = "any other source is a type of yours with `impl tower_bearer::clock::Clock`"
 )]
 pub trait Clock: Send + Sync + 'static {
-    /// The time of day. Tokens are validated by it (`exp`, `nbf`, `iat`).
+    /// The time of day, which `exp`, `nbf` and `iat` are compared with.
     fn now(&self) -> SystemTime;
 
-    /// The monotonic time. Waits and back-offs are measured by it.
+    /// The monotonic time, which measures waits and back-offs.
     ///
-    /// The age of keys is measured by both times, and the larger age counts: the time of day may be set back, and the monotonic
-    /// time may stand still while a machine is suspended.
+    /// The age of keys is measured by both clocks, and the larger age is used: the time of day may be set back, and the
+    /// monotonic time may stand still while a machine is suspended.
     fn monotonic(&self) -> Instant {
         // tokio's, so that a paused runtime's time is this time too.
         tokio::time::Instant::now().into_std()

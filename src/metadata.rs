@@ -1,8 +1,7 @@
 //! The metadata of a protected resource (RFC 9728): which authorization servers it trusts, and which scopes it has.
 //!
-//! A client that knows only the API's URL starts here: a challenge names the document as `resource_metadata`, the document
-//! names the authorization servers, and their metadata names the rest (RFC 8414). Clients of the Model Context Protocol
-//! require it.
+//! A client that knows only the API's URL starts here: a challenge names the document as `resource_metadata`, the document names the
+//! authorization servers, and their metadata names the rest (RFC 8414). MCP clients require it.
 //!
 //! The document is built if the server's configuration has [metadata](crate::server::Builder::metadata). The application
 //! serves it at the path that RFC 9728 §3.1 defines:
@@ -44,9 +43,10 @@ const CERTIFICATE_BOUND: &str = "tls_client_certificate_bound_access_tokens";
 /// The parameters of the metadata document that do not follow from the server's configuration.
 ///
 /// By default the document has `resource`, the server's audience; `authorization_servers`, the trusted issuers whose identifiers are
-/// URLs, without the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`. A server [with DPoP](crate::server::Builder::dpop)
-/// has `dpop_signing_alg_values_supported` too, and `dpop_bound_access_tokens_required` if it requires bound tokens. One
-/// with [client certificates](crate::server::Builder::client_certificates) has `tls_client_certificate_bound_access_tokens`.
+/// URLs, except the tenants of a [list](crate::Issuer::entra_tenants); and `bearer_methods_supported`, which is `["header"]`. For a
+/// server with [DPoP](crate::server::Builder::dpop), it also has `dpop_signing_alg_values_supported`, and
+/// `dpop_bound_access_tokens_required` if bound tokens are required. For a server with [client
+/// certificates](crate::server::Builder::client_certificates), it also has `tls_client_certificate_bound_access_tokens`.
 #[derive(Clone, Debug, Default)]
 #[must_use = "give it to the builder of a server with `metadata`"]
 pub struct Metadata {
@@ -55,12 +55,12 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// No parameters but the default ones.
+    /// Only the default parameters.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The resource's identifier: an https URL without a fragment (RFC 9728 §1.2). A loopback address may use http.
+    /// Sets the resource's identifier: an https URL without a fragment (RFC 9728 §1.2). A loopback address may use http.
     ///
     /// Default: the server's audience.
     pub fn resource(mut self, url: impl Into<String>) -> Self {
@@ -68,49 +68,49 @@ impl Metadata {
         self
     }
 
-    /// The scopes that a client may ask for. `offline_access` is not allowed here, because it concerns the authorization server
+    /// Sets the scopes that a client may request. `offline_access` is not allowed here, because it concerns the authorization server
     /// and not the resource.
     ///
-    /// Default: none, and the parameter is not in the document.
+    /// Default: the parameter is not in the document.
     pub fn scopes_supported<'a>(self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         self.parameter("scopes_supported", scopes.into_iter().collect::<Vec<_>>())
     }
 
-    /// The name of the resource that is shown to users.
+    /// Sets the name of the resource that is shown to users.
     pub fn resource_name(self, name: &str) -> Self {
         self.parameter("resource_name", name)
     }
 
-    /// The URL of the documentation for developers of clients.
+    /// Sets the URL of the documentation for client developers.
     pub fn resource_documentation(self, url: &str) -> Self {
         self.parameter("resource_documentation", url)
     }
 
-    /// The URL of the policy on how clients may use the data.
+    /// Sets the URL of the policy on how clients may use the data.
     pub fn resource_policy_uri(self, url: &str) -> Self {
         self.parameter("resource_policy_uri", url)
     }
 
-    /// The URL of the terms of service.
+    /// Sets the URL of the terms of service.
     pub fn resource_tos_uri(self, url: &str) -> Self {
         self.parameter("resource_tos_uri", url)
     }
 
-    /// Any parameter of RFC 9728 §2, such as `resource_name#fr`; an earlier value of the same name is replaced.
+    /// Sets any parameter of RFC 9728 §2, such as `resource_name#fr`; it replaces an earlier value of the same name.
     ///
     /// `value` is anything that serializes as JSON. `resource` and `authorization_servers` have no effect: they follow from
     /// [`resource`](Self::resource) and from the trusted issuers.
     ///
     /// # Panics
     ///
-    /// If `value` does not serialize. Text, booleans, numbers and lists of them always do;
-    /// [`try_parameter`](Self::try_parameter) is for other types.
+    /// If `value` does not serialize. Text, booleans, numbers and lists of these always do; for other types, use
+    /// [`try_parameter`](Self::try_parameter).
     #[track_caller]
     pub fn parameter(self, name: &str, value: impl Serialize) -> Self {
         self.try_parameter(name, value).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`parameter`](Self::parameter), for a type that may not serialize as JSON, such as a map whose keys are not strings.
+    /// Like [`parameter`](Self::parameter), for a type that may not serialize as JSON, such as a map whose keys are not strings.
     ///
     /// # Errors
     ///
@@ -215,7 +215,7 @@ impl ResourceMetadata {
         Self::new(resource, url, std::iter::once(authorization_server), metadata)
     }
 
-    /// The URL of the document: the `resource_metadata` of the server's challenges.
+    /// The URL of the document, which is the `resource_metadata` in the server's challenges.
     #[must_use]
     pub fn url(&self) -> &str {
         self.url.as_str()
@@ -223,8 +223,8 @@ impl ResourceMetadata {
 
     /// The path to serve the document at (RFC 9728 §3.1).
     ///
-    /// It has no parameters. If one of its segments starts with `:` or `*`, axum takes that for the syntax of an earlier version
-    /// and panics, unless `Router::without_v07_checks` is called.
+    /// It has no path parameters. If a segment starts with `:` or `*`, axum takes it for the syntax of an earlier version and panics,
+    /// unless `Router::without_v07_checks` is called.
     #[must_use]
     pub fn path(&self) -> &str {
         self.url.path()
@@ -233,8 +233,8 @@ impl ResourceMetadata {
     /// Every path to serve the document at: [`path`](Self::path) and, if the resource's identifier has a path, also
     /// `/.well-known/oauth-protected-resource`.
     ///
-    /// Clients of the Model Context Protocol that have no challenge try both, in this order. The second one is right only if all of the
-    /// host is this resource: RFC 9728 defines it for a resource without a path.
+    /// MCP clients that have no challenge try both, in this order. The second is correct only if the whole host is this resource,
+    /// because RFC 9728 defines it for a resource without a path.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let root = (self.path() != WELL_KNOWN).then_some(WELL_KNOWN);
         std::iter::once(self.path()).chain(root)

@@ -1,6 +1,6 @@
 //! Bounded excerpts of untrusted text for errors, and URLs without secrets.
 //!
-//! An [`Excerpt`] is made when an error is made, so no error holds more text than that, and no log can show more.
+//! An [`Excerpt`] is made when an error is created, so no error holds more text than that, and no log can show more.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,9 +15,9 @@ const MAX_TEXTS: usize = 8;
 
 /// At most 200 characters of untrusted text, such as a claim of an unverified token.
 ///
-/// Longer text is cut and ends in `…`, which is one of the 200. `Display` escapes control characters, quotes and invisible
-/// characters, so that the text cannot forge a line of a log. `Debug` does the same and adds quotes. The characters of an escape
-/// count, so the longer form has at most 202. It dereferences to the text without escapes.
+/// Longer text is truncated and ends in `…`, which is one of the 200 characters. `Display` escapes control characters, quotes
+/// and invisible characters, so the text cannot forge a log line. `Debug` does the same and adds quotes. Escapes are included in
+/// the limit, so the output of `Debug` has at most 202 characters. An excerpt dereferences to the text without escapes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Excerpt(Box<str>);
 
@@ -83,7 +83,7 @@ pub struct Excerpts {
 }
 
 impl Excerpts {
-    /// The first texts of the list, at most 8, in their order.
+    /// The first texts of the list, at most 8, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Excerpt> {
         self.first.iter()
     }
@@ -143,7 +143,7 @@ pub(crate) fn url(text: &str) -> String {
     cut(&without_secrets(text)).into_owned()
 }
 
-/// As [`url`], for a parsed URL.
+/// Like [`url`], for a parsed URL.
 pub(crate) fn place(url: &Url) -> Box<str> {
     self::url(url.as_str()).into()
 }

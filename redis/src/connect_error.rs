@@ -1,6 +1,6 @@
 use redis::RedisError;
 
-/// A store cannot be made from these arguments. It is a mistake in the configuration, whether or not Redis is running.
+/// A store cannot be made from these arguments: the configuration is wrong, whether or not Redis is running.
 ///
 /// Neither the text nor the source contains the URL, which may have a password.
 #[derive(Debug, thiserror::Error)]

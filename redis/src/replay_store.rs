@@ -13,8 +13,8 @@ use crate::time_limit::TimeLimit;
 
 /// A store of used DPoP proofs in Redis or Valkey, which the servers of a fleet share (RFC 9449 §11.1).
 ///
-/// Each proof costs one command in one round trip: `SET key 1 NX PX milliseconds`. Of all servers that have the same Redis and the same
-/// namespace, one accepts a proof, once.
+/// Each proof costs one command in one round trip: `SET key 1 NX PX milliseconds`. Of all servers with the same Redis and the same
+/// namespace, only one accepts a given proof, and only once.
 ///
 /// ```
 /// use tower_bearer::dpop::Dpop;
@@ -26,24 +26,25 @@ use crate::time_limit::TimeLimit;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// - **Errors refuse.** No connection, no reply within the [time limit](Self::time_limit), an error of Redis or another reply than
-///   expected: the server answers 503 with `Retry-After`, and logs the cause. A command is never sent twice, because the second one would
-///   find the key of the first. The client repeats the request with a new proof.
-/// - **Connection.** The first proof connects, or [`connect`](Self::connect) does in the background if there is a tokio runtime. A
-///   connection that is lost, or on which no reply arrives within the time limit, is replaced with the next proof. After a failed attempt
-///   all proofs are refused at once for 100 ms, and then there is another attempt.
+/// - **Errors refuse.** If there is no connection, no reply within the [time limit](Self::time_limit), an error from Redis or an
+///   unexpected reply, the server answers 503 with `Retry-After` and logs the cause. The store never sends a command twice, because the
+///   second one would find the key of the first. The client repeats the request with a new proof.
+/// - **Connection.** [`connect`](Self::connect) opens it in the background if there is a tokio runtime; otherwise the first proof does.
+///   If the connection is lost, or no reply arrives within the time limit, the next proof opens a new one. After a failed attempt, all
+///   proofs are refused immediately for 100 ms before the next attempt.
 /// - **Keys** are `tower-bearer:NAMESPACE:dpop:` and 32 bytes of a hash. They contain nothing that a client sent.
 /// - **Memory.** Redis needs about 160 bytes for each proof, for the time in which the proof could be accepted. Set `maxmemory` to bound
-///   it. When that is reached, proofs are refused with 503. There is no limit for
-///   each client's key, as the [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore) has one. A client with a valid token can fill
-///   Redis, so limit the rate of each client's requests.
-/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other one, Redis may forget proofs
-///   that are still valid. The store asks once and logs a warning, or at level info that it may not ask.
-/// - **Failover and restart.** Redis replicates after it has replied. The proofs of the last moments before a failover, and all proofs
-///   after a restart without persistence, can be used once more while their time or their nonce is accepted.
-/// - **Clock.** Redis ends an entry by its own time of day. If that jumps ahead, proofs can be used again as after a restart.
+///   it; when that limit is reached, proofs are refused with 503. Unlike the
+///   [`MemoryReplayStore`](tower_bearer::dpop::MemoryReplayStore), this store has no limit for each client's key. A client with a valid
+///   token can fill Redis, so limit the rate of each client's requests.
+/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other policy, Redis may forget proofs
+///   that are still valid. The store queries the policy once and logs a warning if it is wrong, or a message at info level if it is not
+///   allowed to query it.
+/// - **Failover and restart.** Redis replicates after it has replied. Proofs from the last moments before a failover, and all proofs from
+///   before a restart without persistence, can be used once more while their time or their nonce is still accepted.
+/// - **Clock.** Redis expires entries by its own time of day. If that clock jumps ahead, proofs can be used again, as after a restart.
 ///
-/// It needs Redis 6 or Valkey. Its clones are one store, with one connection.
+/// It needs Redis 6 or Valkey. Clones share one store and one connection.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisReplayStore {
@@ -63,10 +64,10 @@ impl RedisReplayStore {
     /// The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `redis+unix:///PATH`, or `rediss://…` for TLS with the feature `tls`.
     ///
     /// The namespace is the name of the service, the same for all its servers: 1 to 64 letters, digits, dots, hyphens and underscores.
-    /// Services with different namespaces do not see each other's proofs. There is no default, because two services that share one by
-    /// accident would go unnoticed.
+    /// Services with different namespaces do not see each other's proofs. There is no default, because it would go unnoticed if two
+    /// services shared one by accident.
     ///
-    /// This does not wait for a connection. Until there is one, proofs are refused with 503. Within a tokio runtime it begins to connect
+    /// This does not wait for a connection. Until there is one, proofs are refused with 503. Within a tokio runtime it starts to connect
     /// in the background, and logs a warning if that fails.
     ///
     /// # Errors
@@ -78,12 +79,12 @@ impl RedisReplayStore {
 
     /// A store in the cluster that has a node at one of the `urls`, under keys of `namespace`.
     ///
-    /// Everything else is as for [`connect`](Self::connect). While slots move and while a node fails over, the proofs of these slots are
-    /// refused with 503.
+    /// Everything else is as for [`connect`](Self::connect). While slots move or a node fails over, the proofs in those slots are refused
+    /// with 503.
     ///
     /// # Errors
     ///
-    /// If there is no URL, if one of them or the namespace is not well-formed, or if they have different users or passwords.
+    /// If there is no URL, if a URL or the namespace is not well-formed, or if the URLs have different users or passwords.
     #[cfg(feature = "cluster")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     pub fn connect_cluster<'u>(urls: impl IntoIterator<Item = &'u str>, namespace: &str) -> Result<Self, ConnectError> {
@@ -92,7 +93,7 @@ impl RedisReplayStore {
 
     /// How long a proof waits for the connection and the reply, 500 ms by default. Then the request gets 503.
     ///
-    /// A value below 10 ms counts as 10 ms, and one above 5 s as 5 s: the server waits no longer for a store.
+    /// Values are clamped to 10 ms and 5 s, because the server waits no longer than that for a store.
     pub fn time_limit(self, limit: Duration) -> Self {
         Self { time_limit: TimeLimit::new(limit), ..self }
     }

@@ -28,7 +28,7 @@ impl Networks {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidNetwork {
-    /// The list is empty, so that no proxy is trusted.
+    /// The list is empty, so no proxy would be trusted.
     #[error("the list of networks is empty, expected at least one")]
     None,
     /// Neither an address nor a network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3).

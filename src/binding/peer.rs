@@ -1,10 +1,10 @@
 use std::net::IpAddr;
 
-/// The address of the peer of the connection, as a request extension: for named proxies, which [name the public URL](crate::dpop::PublicUrl::trust_proxies)
-/// or the [client certificate](crate::certificate::TrustedProxies).
+/// The address of the connection's peer, as a request extension. It identifies trusted proxies, which name the [public
+/// URL](crate::dpop::PublicUrl::trust_proxies) or the [client certificate](crate::certificate::TrustedProxies).
 ///
-/// The application inserts it, outside of the protecting layer, from what its server knows of the connection. With axum that is
-/// `ConnectInfo<SocketAddr>`, and with tonic `TcpConnectInfo`. Never insert an address that a header names.
+/// The application inserts it outside the protecting layer, from what its server knows about the connection:
+/// `ConnectInfo<SocketAddr>` with axum, `TcpConnectInfo` with tonic. Never insert an address that a header names.
 ///
 /// ```
 /// use std::net::SocketAddr;

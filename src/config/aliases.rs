@@ -1,4 +1,5 @@
-//! Names that people give a provider and no preset has. None of them is accepted: they are for the hint in the message.
+//! Common names of providers that are not the name of a preset. None is accepted: they serve for the hint in the
+//! message.
 
 use super::preset::PRESETS;
 

@@ -1,4 +1,4 @@
-//! The constructors of [`Issuer`], and which of them the settings of an issuer mean.
+//! The constructors of [`Issuer`], and which of them an issuer's settings select.
 
 use super::aliases;
 use super::path::Path;

@@ -1,4 +1,4 @@
-//! As `constructor.rs`, without the feature `http-client`: the keys of every issuer are in a file.
+//! Like `constructor.rs`, but without the feature `http-client`: the keys of every issuer are in a file.
 
 use super::path::Path;
 use super::reader::{Reader, Table};

@@ -1,4 +1,4 @@
-//! The settings of introspection: how an issuer is asked about its tokens.
+//! The settings of introspection.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! As `introspection.rs`, without the feature `introspection`: no issuer is asked about its tokens.
+//! Like `introspection.rs`, but without the feature `introspection`: no issuer is introspected.
 
 use super::reader::{Node, Reader, Table};
 use crate::Issuer;

@@ -1,10 +1,9 @@
 //! A server from a configuration file or from environment variables (feature `serde`).
 //!
-//! [`Config`] deserializes from any self-describing format (TOML, JSON, YAML), also as a part of an application's own settings.
-//! It makes a [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was
-//! expected and what was found. The settings have the names, the defaults and the rules of the
-//! [builder](crate::server::Builder), which validates them: its errors appear here in the same words, and a value that it
-//! refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
+//! [`Config`] deserializes from any self-describing format (TOML, JSON, YAML), also as part of an application's own settings. It builds a
+//! [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was expected and what was found. The
+//! settings have the names, the defaults and the rules of the [builder](crate::server::Builder), which validates them: its errors appear here in the
+//! same words, and a value that it refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,25 +55,25 @@
 //! # Ok(()) }
 //! ```
 //!
-//! An issuer that needs only its identifier can be a string: `issuers = ["https://login.example.com"]`. For everything that is
-//! not data, such as the type of your claims, [`Config::builder`] returns the builder with these settings.
+//! An issuer that needs only its identifier can be a string: `issuers = ["https://login.example.com"]`. For everything that is not data, such as the
+//! type of your claims, [`Config::builder`] returns a builder with these settings.
 //!
 //! # Settings
 //!
 //! | setting | value | default |
 //! |---|---|---|
-//! | `audience` | a string, as for [`ResourceServer::builder`] | required |
-//! | `issuers` | a list of issuers, each an identifier or a table, as for [`trust`](Builder::trust) | required |
-//! | `realm` | a string, as for [`realm`](Builder::realm) | the audience |
-//! | `profile` | `"generic"` or `"rfc9068"`, as for [`profile`](Builder::profile) | `"generic"` |
-//! | `leeway` | an integer from 0 to 60 (seconds), as for [`leeway`](Builder::leeway) | 30 |
+//! | `audience` | a string; see [`ResourceServer::builder`] | required |
+//! | `issuers` | a list of issuers, each an identifier or a table; see [`trust`](Builder::trust) | required |
+//! | `realm` | a string; see [`realm`](Builder::realm) | the audience |
+//! | `profile` | `"generic"` or `"rfc9068"`; see [`profile`](Builder::profile) | `"generic"` |
+//! | `leeway` | an integer from 0 to 60 (seconds); see [`leeway`](Builder::leeway) | 30 |
 //! | `token_cache` | a table, or `false` for [none](crate::validation::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
-//! | `token_cache.entries` | an integer, as for [`entries`](crate::validation::TokenCache::entries) | 10,000 |
-//! | `token_cache.bytes` | an integer, as for [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
-//! | `metadata` | a table, or `true` for an empty one, or `false`, as for [`metadata`](Builder::metadata) | `false`: none |
-//! | `metadata.resource` | a string, as for [`resource`](crate::metadata::Metadata::resource) | the audience |
+//! | `token_cache.entries` | an integer; see [`entries`](crate::validation::TokenCache::entries) | 10,000 |
+//! | `token_cache.bytes` | an integer; see [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
+//! | `metadata` | a table, or `true` for an empty one, or `false`; see [`metadata`](Builder::metadata) | `false`: none |
+//! | `metadata.resource` | a string; see [`resource`](crate::metadata::Metadata::resource) | the audience |
 //! | `metadata.scopes_supported` | a list of strings | not in the document, like all parameters below |
-//! | `metadata.resource_name` | a string; for a language as `resource_name#fr`, as the next three | |
+//! | `metadata.resource_name` | a string; for a language, `resource_name#fr`, also for the next three | |
 //! | `metadata.resource_documentation` | a string | |
 //! | `metadata.resource_policy_uri` | a string | |
 //! | `metadata.resource_tos_uri` | a string | |
@@ -86,61 +85,61 @@
 //! | `metadata.dpop_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.dpop_bound_access_tokens_required` | `true` or `false` | |
 //! | `metadata.signed_metadata` | a string | |
-//! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others), as for [`scope_hierarchy`](Builder::scope_hierarchy) | empty: no scope implies another |
+//! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others); see [`scope_hierarchy`](Builder::scope_hierarchy) | empty: no scope implies another |
 //! | `scope_hierarchy[].scope` | one scope token, in a list of tables | required in the table |
 //! | `scope_hierarchy[].implies` | a string: the scopes that it implies, with one space between two | required in the table |
-//! | `dpop` | a table, as for [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
-//! | `dpop.url` | the public URL, as for [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
-//! | `dpop.mounted_at` | a path, as for [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
+//! | `dpop` | a table; see [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
+//! | `dpop.url` | the public URL; see [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
+//! | `dpop.mounted_at` | a path; see [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
 //! | `dpop.trusted_proxies` | a list of addresses and networks, for `forwarded_headers` and `forward_auth`; the application inserts the [address of the peer](crate::dpop::PeerAddress) | none |
-//! | `dpop.forwarded_headers` | `"x_forwarded"`, `"x_forwarded_with_prefix"` or `"forwarded"`, as for [`trust_proxies`](crate::dpop::PublicUrl::trust_proxies) | none counts |
-//! | `dpop.forward_auth` | a table, as for [`forward_auth`](crate::dpop::PublicUrl::forward_auth) | the request itself is checked |
+//! | `dpop.forwarded_headers` | `"x_forwarded"`, `"x_forwarded_with_prefix"` or `"forwarded"`; see [`trust_proxies`](crate::dpop::PublicUrl::trust_proxies) | none counts |
+//! | `dpop.forward_auth` | a table; see [`forward_auth`](crate::dpop::PublicUrl::forward_auth) | the request itself is checked |
 //! | `dpop.forward_auth.target` | the name of the header with the target of the request | required in the table |
 //! | `dpop.forward_auth.method` | the name of the header with its method | required in the table |
-//! | `dpop.window` | an integer from 1 to 600 (seconds), as for [`window`](crate::dpop::Dpop::window) | 60 |
-//! | `dpop.nonces` | a table, or `true` for random keys, or `false`, as for [`nonces`](crate::dpop::Dpop::nonces) | `false`: none |
-//! | `dpop.nonces.keys` | a list of one or two secrets in base64, as for [`with_keys`](crate::dpop::Nonces::with_keys): the current key first | [random](crate::dpop::Nonces::random) keys of this process |
-//! | `dpop.nonces.key_files` | a list of one or two files, each with a secret in base64, in place of `keys` | none |
-//! | `dpop.nonces.lifetime` | an integer from 10 to 3,600 (seconds), as for [`lifetime`](crate::dpop::Nonces::lifetime) | 300 |
-//! | `dpop.nonces.issued_at_too` | `true` or `false`, as for [`nonces_and_issued_at`](crate::dpop::Dpop::nonces_and_issued_at) | `false` |
-//! | `dpop.required` | `true` or `false`, as for [`required`](crate::dpop::Dpop::required) | `false` |
-//! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::dpop::Dpop::algorithms) | all |
-//! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds), as for [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
-//! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`, as for [`client_certificates`](Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
-//! | `client_certificates.from` | `"connection"`, as for [`from_connection`](crate::certificate::ClientCertificates::from_connection); or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
+//! | `dpop.window` | an integer from 1 to 600 (seconds); see [`window`](crate::dpop::Dpop::window) | 60 |
+//! | `dpop.nonces` | a table, or `true` for random keys, or `false`; see [`nonces`](crate::dpop::Dpop::nonces) | `false`: none |
+//! | `dpop.nonces.keys` | a list of one or two secrets in base64; see [`with_keys`](crate::dpop::Nonces::with_keys): the current key first | [random](crate::dpop::Nonces::random) keys of this process |
+//! | `dpop.nonces.key_files` | a list of one or two files, each with a secret in base64, instead of `keys` | none |
+//! | `dpop.nonces.lifetime` | an integer from 10 to 3,600 (seconds); see [`lifetime`](crate::dpop::Nonces::lifetime) | 300 |
+//! | `dpop.nonces.issued_at_too` | `true` or `false`; see [`nonces_and_issued_at`](crate::dpop::Dpop::nonces_and_issued_at) | `false` |
+//! | `dpop.required` | `true` or `false`; see [`required`](crate::dpop::Dpop::required) | `false` |
+//! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name); see [`algorithms`](crate::dpop::Dpop::algorithms) | all |
+//! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds); see [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
+//! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`; see [`client_certificates`](Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
+//! | `client_certificates.from` | `"connection"`; see [`from_connection`](crate::certificate::ClientCertificates::from_connection); or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
 //! | `client_certificates.header` | the name of the header, with `"escaped_pem"` | required there |
-//! | `client_certificates.trusted_proxies` | a list of addresses and networks, as for [`TrustedProxies::at`](crate::certificate::TrustedProxies::at); the application inserts the [address of the peer](crate::certificate::PeerAddress) | this or `secret_header` is required with a header |
-//! | `client_certificates.secret_header` | the name of the header with the secret, as for [`TrustedProxies::with_secret`](crate::certificate::TrustedProxies::with_secret) | none |
+//! | `client_certificates.trusted_proxies` | a list of addresses and networks; see [`TrustedProxies::at`](crate::certificate::TrustedProxies::at); the application inserts the [address of the peer](crate::certificate::PeerAddress) | this or `secret_header` is required with a header |
+//! | `client_certificates.secret_header` | the name of the header with the secret; see [`TrustedProxies::with_secret`](crate::certificate::TrustedProxies::with_secret) | none |
 //! | `client_certificates.secret` | the secret, of at least 16 characters | this or the next one is required with `secret_header` |
 //! | `client_certificates.secret_file` | a file with the secret | |
-//! | `client_certificates.required` | `true` or `false`, as for [`required`](crate::certificate::ClientCertificates::required) | `false` |
-//! | `client_certificates.required_unless_dpop` | `true` or `false`, as for [the method](crate::certificate::ClientCertificates::required_unless_dpop) | `false` |
-//! | `issuers[].issuer` | the identifier, as for [`discover`](crate::Issuer::discover); with one of the next two, as for [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
+//! | `client_certificates.required` | `true` or `false`; see [`required`](crate::certificate::ClientCertificates::required) | `false` |
+//! | `client_certificates.required_unless_dpop` | `true` or `false`; see [the method](crate::certificate::ClientCertificates::required_unless_dpop) | `false` |
+//! | `issuers[].issuer` | the identifier; see [`discover`](crate::Issuer::discover); with one of the next two; see [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
-//! | `issuers[].persist_keys` | the path of a file for keys that are fetched, as for [`persist_keys`](crate::Issuer::persist_keys) | none |
+//! | `issuers[].persist_keys` | the path of a file for keys that are fetched; see [`persist_keys`](crate::Issuer::persist_keys) | none |
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
-//! | `issuers[].audiences` | a list of strings, as for [`allow_audience`](crate::Issuer::allow_audience) | the server's audience, or that of the preset |
-//! | `issuers[].identify_by_client` | a list of strings, as for [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
-//! | `issuers[].insecure_http` | true or false, as for [`insecure_http`](crate::Issuer::insecure_http) | false |
-//! | `issuers[].client_as_subject` | true or false, as for [`client_as_subject`](crate::Issuer::client_as_subject) | false |
-//! | `issuers[].subjects` | a list of strings, as for [`allow_subjects`](crate::Issuer::allow_subjects) | any |
-//! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name), as for [`algorithms`](crate::Issuer::algorithms) | all |
-//! | `issuers[].introspection` | a table, as for [`introspect`](crate::Issuer::introspect) | none: tokens are JWTs, and signatures are verified |
-//! | `issuers[].introspection.endpoint` | a URL, as for [`at`](crate::introspection::Introspection::at) | where the metadata of the issuer says |
+//! | `issuers[].audiences` | a list of strings; see [`allow_audience`](crate::Issuer::allow_audience) | the server's audience, or that of the preset |
+//! | `issuers[].identify_by_client` | a list of strings; see [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
+//! | `issuers[].insecure_http` | true or false; see [`insecure_http`](crate::Issuer::insecure_http) | false |
+//! | `issuers[].client_as_subject` | true or false; see [`client_as_subject`](crate::Issuer::client_as_subject) | false |
+//! | `issuers[].subjects` | a list of strings; see [`allow_subjects`](crate::Issuer::allow_subjects) | any |
+//! | `issuers[].algorithms` | a list of [names](crate::jose::Algorithm::name); see [`algorithms`](crate::Issuer::algorithms) | all |
+//! | `issuers[].introspection` | a table; see [`introspect`](crate::Issuer::introspect) | none: tokens are JWTs, and signatures are verified |
+//! | `issuers[].introspection.endpoint` | a URL; see [`at`](crate::introspection::Introspection::at) | where the metadata of the issuer says |
 //! | `issuers[].introspection.client_id` | the identifier of this server as a client of the issuer | required in the table |
 //! | `issuers[].introspection.client_secret` | a [secret](crate::introspection::Secret::new) | one of these three is required |
 //! | `issuers[].introspection.client_secret_file` | a [file](crate::introspection::Secret::from_file) with a secret | |
 //! | `issuers[].introspection.private_key_file` | a file with a private key, as [PEM](crate::introspection::PrivateKey::from_pem) or as a [JWK](crate::introspection::PrivateKey::from_jwk) | |
-//! | `issuers[].introspection.key_id` | a string, as for [`key_id`](crate::introspection::PrivateKey::key_id) | the `kid` of a JWK |
-//! | `issuers[].introspection.algorithm` | a name, as for [`algorithm`](crate::introspection::PrivateKey::algorithm) | the `alg` of a JWK, or that of the kind of key |
-//! | `issuers[].introspection.method` | `"client_secret_basic"`, `"client_secret_post"` or `"private_key_jwt"`, as for [`ClientAuthentication`](crate::introspection::ClientAuthentication) | `"client_secret_basic"` with a secret, `"private_key_jwt"` with a key |
-//! | `issuers[].introspection.lifetime` | an integer from 0 to 600 (seconds), as for [`lifetime`](crate::introspection::Introspection::lifetime) | 60 |
-//! | `issuers[].introspection.memory` | an integer (bytes), as for [`memory`](crate::introspection::Introspection::memory) | 16,777,216 |
-//! | `issuers[].introspection.concurrent_requests` | an integer from 1 to 1024, as for [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
-//! | `issuers[].introspection.audience_checked_by_issuer` | `true` or `false`, as for [the method](crate::introspection::Introspection::audience_checked_by_issuer) | `false` |
-//! | `issuers[].introspection.token_prefixes` | a list of strings, as for [`token_prefix`](crate::introspection::Introspection::token_prefix) | tokens that begin like those of no other issuer |
-//! | `issuers[].introspection.signed_answers` | `true` or `false`, as for [`signed_answers`](crate::introspection::Introspection::signed_answers) | `false` |
+//! | `issuers[].introspection.key_id` | a string; see [`key_id`](crate::introspection::PrivateKey::key_id) | the `kid` of a JWK |
+//! | `issuers[].introspection.algorithm` | a name; see [`algorithm`](crate::introspection::PrivateKey::algorithm) | the `alg` of a JWK, or that of the kind of key |
+//! | `issuers[].introspection.method` | `"client_secret_basic"`, `"client_secret_post"` or `"private_key_jwt"`; see [`ClientAuthentication`](crate::introspection::ClientAuthentication) | `"client_secret_basic"` with a secret, `"private_key_jwt"` with a key |
+//! | `issuers[].introspection.lifetime` | an integer from 0 to 600 (seconds); see [`lifetime`](crate::introspection::Introspection::lifetime) | 60 |
+//! | `issuers[].introspection.memory` | an integer (bytes); see [`memory`](crate::introspection::Introspection::memory) | 16,777,216 |
+//! | `issuers[].introspection.concurrent_requests` | an integer from 1 to 1024; see [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
+//! | `issuers[].introspection.audience_checked_by_issuer` | `true` or `false`; see [the method](crate::introspection::Introspection::audience_checked_by_issuer) | `false` |
+//! | `issuers[].introspection.token_prefixes` | a list of strings; see [`token_prefix`](crate::introspection::Introspection::token_prefix) | tokens that begin like those of no other issuer |
+//! | `issuers[].introspection.signed_answers` | `true` or `false`; see [`signed_answers`](crate::introspection::Introspection::signed_answers) | `false` |
 //!
 //! Presets are the [constructors](crate::Issuer#presets) of the same names, and all their arguments are required:
 //!
@@ -171,14 +170,14 @@
 //! | [`supabase_self_hosted`](crate::Issuer::supabase_self_hosted) | `issuer` |
 //! | [`spiffe`](crate::Issuer::spiffe) | `trust_domain`; and `jwks_url` or `jwks_file` is required |
 //!
-//! A value of another type is a problem, and nothing is converted: a list of one element is a list. An unknown setting is a
-//! problem, because someone may rely on it. So are a setting that is set twice, `null`, and an empty list where it would mean
-//! no token or every token. Leave a setting out to get its default.
+//! A value of the wrong type is a problem. Nothing is converted: even a list of one element must be a list. An unknown setting is a problem, because
+//! someone may rely on it. So are a setting that is set twice, `null`, and an empty list that would allow no token or every token. Omit a setting to
+//! get its default.
 //!
 //! # Scopes that imply others
 //!
-//! In the table `scope_hierarchy` the names are the broader scopes, and each value is what one of them implies. A list of tables says
-//! the same. These two are equal:
+//! In the table `scope_hierarchy`, each name is a broader scope, and its value lists the scopes that it implies. A list of tables does the same.
+//! These two are equivalent:
 //!
 //! ```
 //! # use tower_bearer::config::Config;
@@ -204,13 +203,13 @@
 //! # Ok::<(), tower_bearer::server::ConfigError>(())
 //! ```
 //!
-//! In variables the names of the table are in lower case: `API_SCOPE_HIERARCHY__FILES` is about `files`. Use the list for every other
-//! scope: `API_SCOPE_HIERARCHY__0__SCOPE=Files.All` and `API_SCOPE_HIERARCHY__0__IMPLIES=Files.Read`.
+//! In variables, the names of the table are read in lower case: `API_SCOPE_HIERARCHY__FILES` sets `files`. For all other scopes, use the list:
+//! `API_SCOPE_HIERARCHY__0__SCOPE=Files.All` and `API_SCOPE_HIERARCHY__0__IMPLIES=Files.Read`.
 //!
 //! # Bound tokens
 //!
-//! The table `dpop` has all that the method [`dpop`](Builder::dpop) of the builder takes as data. A replay store that several
-//! instances share is code: give the [builder](Config::builder) a `Dpop` of your own.
+//! The table `dpop` has every setting of the builder's [`dpop`](Builder::dpop) that is data. A replay store that several instances share is code:
+//! give the [builder](Config::builder) your own `Dpop`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -238,11 +237,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A setting that has no effect beside another one is a problem: `window` where nonces alone decide, or `trusted_proxies` without a
-//! header.
+//! A setting that has no effect in combination with others is a problem: `window` if only nonces decide, or `trusted_proxies` without a header.
 //!
-//! The table `client_certificates` is about tokens that are bound to a client certificate. `true` takes the certificate that the
-//! application puts into each request. Behind a proxy that ends TLS:
+//! The table `client_certificates` is for tokens that are bound to a client certificate. `true` uses the certificate that the application puts into
+//! each request. Behind a TLS-terminating proxy:
 //!
 //! ```
 //! # use tower_bearer::config::Config;
@@ -261,9 +259,9 @@
 //!
 //! # Opaque tokens
 //!
-//! An issuer with the table `introspection` is asked about its tokens (RFC 7662), with the feature `introspection`. The table has all
-//! that [`Introspection`](crate::introspection::Introspection) takes as data. Its time-outs and mutual TLS, which needs an HTTP client
-//! with a certificate, are code.
+//! An issuer with the table `introspection` is asked about its tokens (RFC 7662), with the feature `introspection`. The table has every setting of
+//! [`Introspection`](crate::introspection::Introspection) that is data. Timeouts and mutual TLS, which needs an HTTP client with a certificate, are
+//! code.
 //!
 //! ```
 //! # #[cfg(feature = "introspection")] {
@@ -293,16 +291,16 @@
 //!
 //! # Secrets
 //!
-//! The keys of nonces, client secrets, private keys and the secret of a proxy are the only secrets of a configuration. They come from files, or from variables
-//! such as `API_DPOP__NONCES__KEYS`. Files are read once, when the server is made, and at each reload of a server that [follows its file](watch()). White
-//! space at the ends of a key or of the secret of a proxy does not count, and of a client secret one line break at the end. No problem and no `Debug`
-//! form shows a secret or the path of one. A parser of your
-//! format may show the line of a syntax error, so prefer files in documents.
+//! The only secrets in a configuration are the keys of nonces, client secrets, private keys and the secret of a proxy. They come from files, or from
+//! variables such as `API_DPOP__NONCES__KEYS`. Files are read when the server is built, and at each reload of a server that [follows its
+//! file](watch()). White space around a nonce key or a proxy secret is ignored, and so is one line break at the end of a client secret. No problem
+//! and no `Debug` output shows a secret or its path. The parser of your format may show the line of a syntax error, so prefer files to secrets in the
+//! document.
 //!
 //! # From the environment
 //!
-//! [`Config::from_vars`] reads variables whose names are a prefix of your choice and the name of the setting, both in any case.
-//! `__` separates the name of a table from that of a setting in it, and the name of a list from the number of an element, from 0:
+//! [`Config::from_vars`] reads variables whose names are a prefix of your choice and the name of a setting, both in any case. `__` separates the name
+//! of a table from the name of a setting in it, and the name of a list from the index of an element, which starts at 0:
 //!
 //! ```
 //! use tower_bearer::config::Config;
@@ -331,16 +329,16 @@
 //! # Ok::<(), tower_bearer::config::Problems>(())
 //! ```
 //!
-//! A variable is parsed as the type of its setting. An integer has only digits. `true` and `on` are true, `false` and `off` are
-//! false. A list is words separated by spaces; a list with spaces or commas in its elements has a numbered variable for each
-//! element. An empty variable is an empty string or list and never a default, because a default may allow everyone. Choose a
-//! prefix that no other variables have, because all of them are settings; the problem of an unknown one has its name and not its
-//! value. Problems have the path of the setting and the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two variables
-//! whose names differ only in case set the same setting twice, which is a problem.
+//! A variable is parsed as the type of its setting. An integer consists of digits. `true` and `on` are true, `false` and `off` are false. A list
+//! consists of words separated by spaces; if an element contains a space or a comma, use a numbered variable for each element. An empty variable is
+//! an empty string or list and never a default, because a default may allow everyone. Choose a prefix that no other variables have, because every
+//! variable with the prefix is a setting; the problem for an unknown one shows its name but not its value. A problem shows the path of the setting
+//! and the variable: `issuers[1].realm (API_ISSUERS__1__REALM)`. Two variables whose names differ only in case set the same setting twice, which is a
+//! problem.
 //!
 //! # Changes without a restart
 //!
-//! [`watch()`] makes a server that follows its configuration file:
+//! [`watch()`] creates a server that follows its configuration file:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -367,8 +365,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A mistake in the file changes nothing, and is told. [`Watch`] says what stays when the configuration is replaced, what counts at once, and what is
-//! code.
+//! A mistake in the file changes nothing and is reported. [`Watch`] documents what is kept when the configuration is replaced, what takes effect
+//! immediately, and what is code.
 //!
 //! # Problems
 //!
@@ -448,7 +446,7 @@ use reader::Reader;
 use tree::Tree;
 use variables::Names;
 
-/// The settings of a [`ResourceServer`], not validated yet: see the [module](self).
+/// The settings of a [`ResourceServer`], not yet validated: see the [module](self).
 #[derive(Clone)]
 pub struct Config {
     tree: Tree,
@@ -470,10 +468,10 @@ impl Config {
         Self { tree, names: Some(names) }
     }
 
-    /// The builder with these settings, for everything that is not data: [`claims`](Builder::claims),
-    /// [`clock`](Builder::clock), [`on_refusal`](Builder::on_refusal), an issuer with another source of [keys](crate::Issuer::keys).
+    /// Returns a builder with these settings, for everything that is not data: [`claims`](Builder::claims), [`clock`](Builder::clock),
+    /// [`on_refusal`](Builder::on_refusal), or an issuer with another source of [keys](crate::Issuer::keys).
     ///
-    /// The settings have been validated. [`Builder::build`] validates what is set afterwards.
+    /// The settings are validated here. [`Builder::build`] validates what is set afterwards.
     ///
     /// # Errors
     ///
@@ -487,7 +485,7 @@ impl Config {
         }
     }
 
-    /// Builds the server. Nothing is fetched, and no runtime is needed. Files of persisted keys are read, if there are some.
+    /// Builds the server. Nothing is fetched, and no runtime is needed. Files of persisted keys are read if there are any.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The constructors of [`Issuer`] for one provider each, by their names and those of their arguments.
+//! The provider-specific constructors of [`Issuer`], with their names and the names of their arguments.
 
 use super::reader::{Reader, Table};
 use super::stand_in;

@@ -2,13 +2,13 @@ use std::fmt;
 
 use crate::server::ConfigError;
 
-/// All problems of a configuration, in the order of the document. `Display` writes one line for each, and so does `Debug`.
+/// All problems of a configuration, in document order. `Display` and `Debug` write one line for each.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
-/// One problem of a configuration: its place, and what is wrong there.
+/// A problem of a configuration: its place, and what is wrong there.
 ///
-/// `Display` writes the path, the variables in parentheses if there are some, a colon and the message.
+/// `Display` writes the path, the variables in parentheses if there are any, a colon and the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     path: String,
@@ -54,7 +54,7 @@ impl Problem {
     }
 
     /// The place of the setting in the [`Config`](super::Config), such as `issuers[1].algorithms[0]`. If the setting is
-    /// missing, it is the place where it belongs.
+    /// missing, this is where it belongs.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -62,8 +62,8 @@ impl Problem {
 
     /// The environment variables that set the value, such as `API_ISSUERS__1__ALGORITHMS`, separated by commas.
     ///
-    /// If the setting is missing, it is the variable that would set it. `None` if the configuration does not come [from
-    /// variables](super::Config::from_vars).
+    /// If the setting is missing, this is the variable that would set it. `None` if the configuration does not come
+    /// [from variables](super::Config::from_vars).
     #[must_use]
     pub fn variables(&self) -> Option<&str> {
         self.variables.as_deref()
@@ -71,8 +71,8 @@ impl Problem {
 
     /// What was expected and what was found, in one sentence.
     ///
-    /// If the builder refuses the value, it is the text of its [`ConfigError`](crate::server::ConfigError). A password in a URL is
-    /// left out, and a value is cut to 200 characters.
+    /// If the builder refuses the value, this is the text of its [`ConfigError`](crate::server::ConfigError). A
+    /// password in a URL is omitted, and a value is truncated to 200 characters.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

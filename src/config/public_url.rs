@@ -1,4 +1,4 @@
-//! The settings of the URL by which clients know the service.
+//! The settings of the URL that clients use for the service.
 
 use http::HeaderName;
 

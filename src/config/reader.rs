@@ -109,7 +109,7 @@ impl Reader {
         self.one_of_or(node, choices, |_| None)
     }
 
-    /// As [`one_of`](Self::one_of). For a name that is none of them, `hint` is asked for the end of the message before a name that
+    /// Like [`one_of`](Self::one_of). For a name that is none of them, `hint` is asked for the end of the message before a name that
     /// looks similar is suggested.
     pub(super) fn one_of_or<T: Copy>(
         &mut self,
@@ -139,7 +139,7 @@ impl Reader {
         strings.map(|(path, string)| (path, string.unwrap_or(stand_in))).collect()
     }
 
-    /// As [`strings`](Self::strings), with `None` in the place of a string or a list that cannot be read.
+    /// Like [`strings`](Self::strings), with `None` in the place of a string or a list that cannot be read.
     pub(super) fn each_string<'t>(&mut self, node: &Node<'t>) -> Option<Vec<(Path, Option<&'t str>)>> {
         if let Tree::Variable(text) = node.tree {
             return Some(self.words(node, text));
@@ -155,7 +155,7 @@ impl Reader {
         Some(elements.into_iter().map(string).collect())
     }
 
-    /// As [`each_string`](Self::each_string), where the strings are secrets: a problem shows none of them.
+    /// Like [`each_string`](Self::each_string), where the strings are secrets: a problem shows none of them.
     pub(super) fn each_secret<'t>(&mut self, node: &Node<'t>, expected: &str) -> Option<Vec<(Path, Option<&'t str>)>> {
         if let Tree::Variable(text) = node.tree {
             let words = text.split_ascii_whitespace().enumerate();

@@ -1,5 +1,4 @@
-//! Values that take the place of settings that could not be read. The builder accepts all of them, so they cause no further
-//! problem.
+//! Values that replace settings that could not be read. The builder accepts all of them, so they cause no further problems.
 
 use crate::Issuer;
 #[cfg(feature = "introspection")]

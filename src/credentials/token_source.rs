@@ -5,11 +5,10 @@ use super::cross_site::{self, Sites};
 use super::place::Place;
 use crate::redact::Excerpt;
 
-/// A place where a request may carry its token, beside the `Authorization` header
-/// ([`token_from`](crate::layer::ProtectLayer::token_from)) or in place of it
-/// ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
+/// A place where a request may carry its token, in addition to the `Authorization` header
+/// ([`token_from`](crate::layer::ProtectLayer::token_from)) or instead of it ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
 ///
-/// By default there is none. No other place is as safe as the header: read what each one requires of you.
+/// By default there is none. No other place is as safe as the header: read what each source requires of you.
 ///
 /// | source | the token is | requests that other sites cause |
 /// |---|---|---|
@@ -22,27 +21,26 @@ use crate::redact::Excerpt;
 ///
 /// # WebSockets
 ///
-/// A page cannot set the headers of a WebSocket handshake, but it chooses the subprotocols that the handshake offers in
-/// `Sec-WebSocket-Protocol`, and the token may be one of them. Several lines of that header are one list (RFC 6455 §11.3.4), empty
-/// elements of it do not count (RFC 9110 §5.6.1.2), and names compare exactly, by case too.
+/// A page cannot set the headers of a WebSocket handshake, but it chooses the subprotocols that the handshake offers in `Sec-WebSocket-Protocol`,
+/// and the token may be one of them. Several lines of that header form one list (RFC 6455 §11.3.4), empty elements are ignored (RFC 9110
+/// §5.6.1.2), and names are case-sensitive.
 ///
-/// The server must select another one of the subprotocols, such as `chat` in the examples, and never the token: the selected one is
-/// in the answer. It must select one, because a browser fails the handshake otherwise. The layer leaves the header in the request,
-/// so a handler must not copy it into its answer. See [`AccessToken::expires`](crate::AccessToken::expires) for closing the
-/// connection in time.
+/// The server must select another subprotocol, such as `chat` in the examples, and never the token, because the answer names the selected one. If
+/// it selects none, a browser fails the handshake. The layer leaves the header in the request, so a handler must not copy it into its answer. To
+/// close the connection in time, see [`AccessToken::expires`](crate::AccessToken::expires).
 ///
 /// # Caches
 ///
-/// A shared cache stores no answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). Other places have
-/// no such protection, so the layer adds it to every answer to a token from one of them, whatever the status:
+/// A shared cache does not store the answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). Tokens in other places
+/// have no such protection, so the layer adds it to every answer to such a token, whatever the status:
 ///
-/// - The answer gets `Cache-Control: private`, unless it is `private` or `no-store` already. Other directives of the application
-///   stay, except for those that allow shared caches more: `public`, `s-maxage`, and the fields `CDN-Cache-Control`, its variants
-///   for one network (`Cloudflare-CDN-Cache-Control`), `Surrogate-Control`, `Edge-Control` and `X-Accel-Expires`.
+/// - The answer gets `Cache-Control: private`, unless it is `private` or `no-store` already. The application's other directives are kept, except
+///   those that allow shared caches more: the directives `public` and `s-maxage`, and the fields `CDN-Cache-Control` (including its vendor
+///   variants, such as `Cloudflare-CDN-Cache-Control`), `Surrogate-Control`, `Edge-Control` and `X-Accel-Expires`.
 /// - `Vary` names the header that held the token, so that a browser does not show one user's page to the next.
 ///
-/// An answer to a request without a token, which an [optional](crate::layer::ProtectLayer::optional) layer lets through, stays as
-/// cacheable as it was. Its `Vary` names every header in which a token would have counted.
+/// The answer to a request without a token, which an [optional](crate::layer::ProtectLayer::optional) layer lets through, stays as cacheable as
+/// it was. Its `Vary` names every header in which a token would have been accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSource {
     pub(super) place: Place,
@@ -52,20 +50,19 @@ pub struct TokenSource {
 impl TokenSource {
     /// A header that holds only the token, such as `Cf-Access-Jwt-Assertion` of Cloudflare Access.
     ///
-    /// A client can write the header too, unless the proxy removes it from incoming requests: configure that. It cannot forge a
-    /// token, because the signature is verified, but it can send one that it got elsewhere. If the proxy copies the token from a
-    /// cookie, as Cloudflare Access does, other sites can cause requests with it: [refuse them](Self::refuse_cross_site).
+    /// A client can also write the header, unless you configure the proxy to remove it from incoming requests. The client cannot forge a token,
+    /// because the signature is verified, but it can send one that it got elsewhere. If the proxy copies the token from a cookie, as Cloudflare
+    /// Access does, other sites can cause requests with it: [refuse them](Self::refuse_cross_site).
     ///
-    /// Two lines of the header get 400, and so does an empty one.
+    /// A repeated or empty header gets 400.
     ///
     /// # Cloudflare Access
     ///
-    /// Access adds this header to every request that it lets through. Requests of browsers have the token in the cookie
-    /// `CF_Authorization` too, but Cloudflare does not guarantee that, so read the header. The issuer is
-    /// `https://<team>.cloudflareaccess.com`, its keys are at `/cdn-cgi/access/certs` of that host, and the audience is the
-    /// application's audience tag (AUD): see [an example](crate::manual::proxies#a-proxy-that-sends-a-token). `Authorization` is
-    /// not part of it: if the application uses that header for itself, take tokens
-    /// [only from](crate::layer::ProtectLayer::token_only_from) this one.
+    /// Access adds this header to every request that it lets through. Browsers' requests also have the token in the cookie `CF_Authorization`,
+    /// but Cloudflare does not guarantee that, so read the header. The issuer is `https://<team>.cloudflareaccess.com`, its keys are at
+    /// `/cdn-cgi/access/certs` of that host, and the audience is the application's audience tag (AUD): see [an
+    /// example](crate::manual::proxies#a-proxy-that-sends-a-token). Access does not use `Authorization`: if the application uses that header for
+    /// itself, take tokens [only from](crate::layer::ProtectLayer::token_only_from) this one.
     ///
     /// # Panics
     ///
@@ -76,7 +73,7 @@ impl TokenSource {
         Self::try_header(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`header`](Self::header), with an error in place of the panic.
+    /// Like [`header`](Self::header), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -91,14 +88,14 @@ impl TokenSource {
 
     /// A cookie that holds the token.
     ///
-    /// A browser sends a cookie with every request to its host, including those that other sites cause. So a request of an unsafe method (all but
-    /// `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) and a WebSocket handshake are refused with 403 if a page of
-    /// another origin caused them, even if the token is valid:
+    /// A browser sends a cookie with every request to its host, including requests that other sites cause. So a request with an unsafe method
+    /// (any but `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) or a WebSocket handshake is refused with 403 if a page of another origin
+    /// caused it, even if the token is valid:
     ///
     /// | the request has | it passes |
     /// |---|---|
     /// | an `Origin` that is [allowed](Self::allow_origin) | always |
-    /// | `Sec-Fetch-Site` | if it is `same-origin` or `none`; not if it is `same-site`, because a neighbour among the subdomains may be less trustworthy, or `cross-site` |
+    /// | `Sec-Fetch-Site` | if it is `same-origin` or `none`; not if it is `cross-site`, or `same-site`, because another subdomain may be less trustworthy |
     /// | `Origin` alone | if its host and port are the request's own, by `:authority` or `Host`; the scheme is not compared, because a proxy may have ended TLS |
     /// | neither | always: every current browser sends one of them, and no other client sends cookies for a page |
     ///
@@ -106,11 +103,11 @@ impl TokenSource {
     ///
     /// - A safe method must change nothing. The layer reads the method of the request; an override such as
     ///   `X-HTTP-Method-Override` is up to the application.
-    /// - A page of the same origin may do everything, so keep foreign scripts out of it.
-    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. Where a browser sends no
-    ///   `Sec-Fetch-Site`, they look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
-    /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name like `__Host-token` demands the first, and that no
-    ///   subdomain sets it.
+    /// - A page of the same origin may do anything, so keep foreign scripts out of it.
+    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. If a browser sends no `Sec-Fetch-Site`,
+    ///   these pages look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
+    /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name such as `__Host-token` enforces `Secure`, and that no subdomain sets
+    ///   the cookie.
     ///
     /// # Panics
     ///
@@ -121,7 +118,7 @@ impl TokenSource {
         Self::try_cookie(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`cookie`](Self::cookie), with an error in place of the panic.
+    /// Like [`cookie`](Self::cookie), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -149,7 +146,7 @@ impl TokenSource {
         Self::try_websocket_protocol(prefix).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`websocket_protocol`](Self::websocket_protocol), with an error in place of the panic.
+    /// Like [`websocket_protocol`](Self::websocket_protocol), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -164,9 +161,9 @@ impl TokenSource {
     /// new WebSocket("wss://api.example.com/live", ["chat", "bearer", token])
     /// ```
     ///
-    /// A handshake that offers `name` must offer it once, with a token after it. Otherwise it gets 400, as the word `Bearer`
-    /// alone in `Authorization` does. Clients of grpc-websocket-proxy offer `Bearer`, most others `bearer`, and the two are
-    /// different names. A server may select `name` itself.
+    /// A handshake that offers `name` must offer it once, followed by a token. Otherwise it gets 400, like an `Authorization` that is only the
+    /// word `Bearer`. Clients of grpc-websocket-proxy offer `Bearer` and most others `bearer`, which are different names. A server may select
+    /// `name` itself.
     ///
     /// # Panics
     ///
@@ -178,7 +175,7 @@ impl TokenSource {
         Self::try_websocket_protocol_after(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`websocket_protocol_after`](Self::websocket_protocol_after), with an error in place of the panic.
+    /// Like [`websocket_protocol_after`](Self::websocket_protocol_after), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -193,7 +190,7 @@ impl TokenSource {
     /// A WebSocket subprotocol that consists of `prefix`, a dot and the token in base64url without padding: see
     /// [WebSockets](Self#websockets).
     ///
-    /// Clients of the Kubernetes API send their token so, with the prefix `base64url.bearer.authorization.k8s.io`:
+    /// Clients of the Kubernetes API send their tokens this way, with the prefix `base64url.bearer.authorization.k8s.io`:
     ///
     /// ```text
     /// const encoded = btoa(token).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -213,7 +210,7 @@ impl TokenSource {
         Self::try_websocket_protocol_base64url(prefix).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`websocket_protocol_base64url`](Self::websocket_protocol_base64url), with an error in place of the panic.
+    /// Like [`websocket_protocol_base64url`](Self::websocket_protocol_base64url), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -224,8 +221,8 @@ impl TokenSource {
 
     /// The query parameter `access_token` (RFC 6750 §2.3).
     ///
-    /// URLs end up in logs, histories and `Referer` headers, and the token with them, so RFC 9700 §4.3.2 and OAuth 2.1 forbid
-    /// it. Use it only where nothing else is possible, with tokens that live for seconds.
+    /// URLs, and the tokens in them, end up in logs, histories and `Referer` headers, so RFC 9700 §4.3.2 and OAuth 2.1 forbid this. Use it only
+    /// where nothing else is possible, with tokens that live for seconds.
     #[must_use]
     pub fn query() -> Self {
         Self { place: Place::Query, sites: Sites::Any }
@@ -233,19 +230,19 @@ impl TokenSource {
 
     /// Refuses requests that pages of other sites cause, by the rules of a [cookie](Self::cookie).
     ///
-    /// Default: on for a cookie, and off for the other places, which no browser fills by itself. Use it for a header that a proxy
-    /// copies from a cookie.
+    /// Default: on for a cookie, and off for the other sources, which no browser fills by itself. Use it for a header that a proxy copies from a
+    /// cookie.
     #[must_use]
     pub fn refuse_cross_site(self) -> Self {
         Self { sites: Sites::OWN, ..self }
     }
 
-    /// Allows pages of `origin`, such as `https://app.example.com`, what the pages of this server may do. Call it again to allow
-    /// others too. Requests from all other sites are [refused](Self::refuse_cross_site).
+    /// Allows pages of `origin`, such as `https://app.example.com`, to do what this server's own pages may do. Call it again to allow others too.
+    /// Requests from all other sites are [refused](Self::refuse_cross_site).
     ///
     /// # Panics
     ///
-    /// If `origin` is not a scheme, a host and an optional port (RFC 6454 §4); there is no wildcard.
+    /// If `origin` is not a scheme, a host and an optional port (RFC 6454 §4); wildcards are not supported.
     /// [`try_allow_origin`](Self::try_allow_origin) returns an error.
     #[must_use]
     #[track_caller]
@@ -253,7 +250,7 @@ impl TokenSource {
         self.try_allow_origin(origin).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`allow_origin`](Self::allow_origin), with an error in place of the panic.
+    /// Like [`allow_origin`](Self::allow_origin), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -281,7 +278,7 @@ impl TokenSource {
     }
 }
 
-/// The error of an argument that makes no [`TokenSource`].
+/// An argument from which a [`TokenSource`] cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found {found:?}")]
 #[non_exhaustive]

@@ -6,10 +6,11 @@ use crate::issuer::ConfigError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFeed {
-    /// A setting of the issuer, the audience or the client that no server would accept either.
+    /// A setting of the issuer, the audience or the client is not acceptable.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The issuer has not one identifier of its own: it is a list of tenants, one tenant of such a list, a user flow or a SPIFFE trust domain.
+    /// The issuer has no single identifier of its own: it is a list of tenants, one tenant of such a list, a user flow or a SPIFFE trust
+    /// domain.
     #[error(
         "the issuer {issuer:?} has no single identifier of its own, expected an issuer such as that of Issuer::discover"
     )]
@@ -17,7 +18,7 @@ pub enum InvalidFeed {
         /// The name of the issuer.
         issuer: Box<str>,
     },
-    /// The issuer is introspected. What it pushes is signed, so its keys are needed, and nobody is asked.
+    /// The issuer is introspected. What it pushes is signed and verified with its keys, never introspected.
     #[error(
         "the issuer {issuer:?} is introspected, expected one whose keys are used, such as that of Issuer::discover"
     )]
@@ -25,7 +26,7 @@ pub enum InvalidFeed {
         /// The identifier of the issuer.
         issuer: Box<str>,
     },
-    /// The bearer token has a character that no bearer token has (RFC 6750 §2.1), or it is empty. It is not shown.
+    /// The bearer token is empty or has a character that no bearer token has (RFC 6750 §2.1). It is not shown.
     #[error(
         "the bearer token of the transmitter is empty or has other characters than A-Z a-z 0-9 - . _ ~ + / =, expected one without them"
     )]

@@ -20,10 +20,10 @@ use crate::redact::Excerpt;
 ///
 /// | method | what is sent | when to use it |
 /// |---|---|---|
-/// | [`private_key_jwt`](Self::private_key_jwt) | a JWT signed with a key that never leaves this server | wherever the authorization server supports it |
-/// | [`tls_client_auth`](Self::tls_client_auth) | a certificate, by your own HTTP client | in a network with certificates for every service |
-/// | [`client_secret_basic`](Self::client_secret_basic) | the secret, in the `Authorization` header | the method that every server supports |
-/// | [`client_secret_post`](Self::client_secret_post) | the secret, in the body | where the header does not work |
+/// | [`private_key_jwt`](Self::private_key_jwt) | a JWT signed with a key that never leaves this server | if the authorization server supports it |
+/// | [`tls_client_auth`](Self::tls_client_auth) | a certificate, by your own HTTP client | in a network in which every service has a certificate |
+/// | [`client_secret_basic`](Self::client_secret_basic) | the secret, in the `Authorization` header | otherwise: every server supports it |
+/// | [`client_secret_post`](Self::client_secret_post) | the secret, in the body | if the header does not work |
 ///
 /// ```
 /// use tower_bearer::introspection::{ClientAuthentication, Secret};
@@ -49,7 +49,7 @@ enum Method {
 impl ClientAuthentication {
     /// The identifier and the secret in the `Authorization` header, each form-encoded first (RFC 6749 §2.3.1).
     ///
-    /// Some servers do not decode them. The difference shows only with characters other than letters, digits and `*-._`.
+    /// Some servers do not decode them. That matters only for characters other than letters, digits and `*-._`.
     ///
     /// # Errors
     ///
@@ -58,38 +58,38 @@ impl ClientAuthentication {
         Self::new(client_id, Method::ClientSecretBasic(secret))
     }
 
-    /// The identifier and the secret in the body (RFC 6749 §2.3.1). That is not recommended: bodies are logged more often than
-    /// the header.
+    /// The identifier and the secret in the body (RFC 6749 §2.3.1). This is not recommended, because bodies are logged more often
+    /// than the header.
     ///
     /// # Errors
     ///
-    /// As for [`client_secret_basic`](Self::client_secret_basic).
+    /// Same as for [`client_secret_basic`](Self::client_secret_basic).
     pub fn client_secret_post(client_id: &str, secret: Secret) -> Result<Self, InvalidClientId> {
         Self::new(client_id, Method::ClientSecretPost(secret))
     }
 
-    /// A JWT that this server signs anew for every request (RFC 7523 §2.2).
+    /// A JWT that this server signs for every request (RFC 7523 §2.2).
     ///
-    /// Its `iss` and `sub` are the identifier, its `aud` is the identifier of the issuer alone (rfc7523bis), its `typ` is
-    /// `client-authentication+jwt`, and it expires after one minute. A signature by RSA takes about a millisecond of processor
-    /// time, others take some ten microseconds.
+    /// Its `iss` and `sub` are the client identifier, its `aud` is only the identifier of the issuer (rfc7523bis), its `typ` is
+    /// `client-authentication+jwt`, and it expires after one minute. An RSA signature takes about a millisecond of processor
+    /// time, others take tens of microseconds.
     ///
     /// # Errors
     ///
-    /// As for [`client_secret_basic`](Self::client_secret_basic).
+    /// Same as for [`client_secret_basic`](Self::client_secret_basic).
     pub fn private_key_jwt(client_id: &str, key: PrivateKey) -> Result<Self, InvalidClientId> {
         Self::new(client_id, Method::PrivateKeyJwt(Arc::new(key)))
     }
 
     /// The client certificate of the TLS connection (RFC 8705 §2). The request has the identifier in its body.
     ///
-    /// The certificate and its key are in an HTTP client of yours (`reqwest::ClientBuilder::identity`). Without one, the
-    /// server cannot be built. It is the same for certificates that an authority has issued (`tls_client_auth`) and for
-    /// self-signed ones (`self_signed_tls_client_auth`).
+    /// The certificate and its key belong to your own HTTP client (`reqwest::ClientBuilder::identity`). Without one, the server
+    /// cannot be built. This works both for certificates issued by an authority (`tls_client_auth`) and for self-signed ones
+    /// (`self_signed_tls_client_auth`).
     ///
     /// # Errors
     ///
-    /// As for [`client_secret_basic`](Self::client_secret_basic).
+    /// Same as for [`client_secret_basic`](Self::client_secret_basic).
     pub fn tls_client_auth(client_id: &str) -> Result<Self, InvalidClientId> {
         Self::new(client_id, Method::TlsClientAuth)
     }
@@ -195,7 +195,7 @@ impl fmt::Debug for ClientAuthentication {
     }
 }
 
-/// Why a text is no identifier of a client.
+/// Why a text is not a client identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidClientId {
@@ -208,7 +208,7 @@ pub enum InvalidClientId {
         /// The text.
         found: Excerpt,
     },
-    /// A template or a shell should have replaced it.
+    /// It is a placeholder that a template or a shell should have replaced.
     #[error("expected the identifier of a client, and found the placeholder {found:?}")]
     Placeholder {
         /// The text.

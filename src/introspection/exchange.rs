@@ -1,4 +1,4 @@
-//! One POST by HTTP, within a time and a size, over connections that are kept.
+//! An HTTP POST with limits on time and size, over connections that are kept alive.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -17,9 +17,9 @@ const MEMORY: u64 = 16 * 1024 * 1024;
 /// How many requests may be on their way at once by default.
 const CONCURRENT_REQUESTS: usize = 32;
 
-/// How the opaque tokens of an issuer are introspected (RFC 7662): where, as which client, and for how long an answer counts.
+/// How the opaque tokens of an issuer are introspected (RFC 7662): where, as which client, and for how long an answer is used.
 ///
-/// [`Issuer::introspection`](crate::Issuer::introspection) makes one with all defaults. For other settings, make one and give it to
+/// [`Issuer::introspection`](crate::Issuer::introspection) uses the defaults. For other settings, create one and pass it to
 /// [`Issuer::introspect`](crate::Issuer::introspect):
 ///
 /// ```
@@ -35,20 +35,19 @@ const CONCURRENT_REQUESTS: usize = 32;
 ///
 /// # Which tokens are introspected
 ///
-/// A token without the form of a JWT, and a JWT whose `iss` names this issuer. A JWT of another issuer never is, however its validation
-/// ends: no token is sent to anybody but its issuer. If several issuers are introspected, each of them but one needs a
-/// [prefix](Self::token_prefix).
+/// Tokens that do not have the form of a JWT, and JWTs whose `iss` names this issuer. A JWT of another issuer is never introspected here, whether or
+/// not it is valid: a token is sent only to its issuer. If several issuers are introspected, all but one need a [prefix](Self::token_prefix).
 ///
 /// # How often the issuer is asked
 ///
-/// Once for each token and [lifetime](Self::lifetime), however many requests have the token at once. A request may go away without ending
-/// that of the others. At most 1,024 tokens wait for the endpoint, and requests with further tokens get 429. A quarter of these places, and of
-/// the [requests](Self::concurrent_requests) that may be on their way, is kept for tokens that were active within the last 10 minutes, so
-/// that a flood of junk does not refuse them when their answers end.
+/// Once per token and [lifetime](Self::lifetime), however many requests have the token at once. If one request is cancelled, the others still get the
+/// answer. At most 1,024 tokens wait for the endpoint, and requests with further tokens get 429. A quarter of these places, and of the [concurrent
+/// requests](Self::concurrent_requests), is reserved for tokens that were active within the last 10 minutes, so that a flood of junk does not cause
+/// them to be refused when their answers expire.
 ///
-/// If at least half of 20 and more requests within 10 seconds find that the endpoint cannot be reached, answers late, refuses this server, or
-/// answers 429, 502, 503 or 504, it is not asked for 5 seconds. Requests with new tokens then get 503 with `Retry-After`. A 500 for one odd token is not among
-/// these.
+/// If there are at least 20 requests within 10 seconds, and at least half of them fail, the endpoint is not asked for 5 seconds, and requests with
+/// new tokens get 503 with `Retry-After`. A request fails in this sense if the endpoint cannot be reached, is too slow, refuses this server, or
+/// answers 429, 502, 503 or 504. A 500, which may be about a single odd token, is not a failure.
 #[derive(Debug)]
 #[must_use = "give it to an issuer with `introspect`"]
 pub struct Introspection {
@@ -64,9 +63,9 @@ pub struct Introspection {
 /// What an answer without `aud` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AbsentAudience {
-    /// Nothing: the token may be for another server.
+    /// The answer is refused: the token may be for another server.
     Refused,
-    /// That the issuer has checked it.
+    /// The issuer has checked it.
     CheckedByIssuer,
 }
 
@@ -79,22 +78,22 @@ pub(crate) enum Answers {
 }
 
 impl Introspection {
-    /// Asks at the `introspection_endpoint` of the issuer's metadata (RFC 8414 §2), which is looked for as that of its keys is.
+    /// Asks the `introspection_endpoint` in the issuer's metadata (RFC 8414 §2), which is found in the same way as for the issuer's keys.
     ///
     /// # Errors
     ///
-    /// If `issuer` is not an https URL without query and fragment. Plain http is for this machine, or for an issuer that
-    /// [allows it](crate::Issuer::insecure_http).
+    /// If `issuer` is not an https URL without query and fragment. Plain http is allowed only for this machine, or for an issuer that [allows
+    /// it](crate::Issuer::insecure_http).
     pub fn discover(issuer: &str, authentication: ClientAuthentication) -> Result<Self, UrlError> {
         Endpoint::discovered(issuer, authentication, Encryption::Optional).map(Self::new)
     }
 
-    /// Asks at this endpoint of the issuer with the identifier `issuer`.
+    /// Asks the endpoint at this URL, for the issuer with the identifier `issuer`.
     ///
     /// # Errors
     ///
-    /// If `endpoint` is not an https URL. Plain http is for this machine, or for an issuer that
-    /// [allows it](crate::Issuer::insecure_http).
+    /// If `endpoint` is not an https URL. Plain http is allowed only for this machine, or for an issuer that [allows
+    /// it](crate::Issuer::insecure_http).
     pub fn at(endpoint: &str, issuer: &str, authentication: ClientAuthentication) -> Result<Self, UrlError> {
         Endpoint::at(endpoint, issuer, authentication, Encryption::Optional).map(Self::new)
     }
@@ -111,19 +110,19 @@ impl Introspection {
         }
     }
 
-    /// Sets how long an answer counts, from when the issuer was asked: at most 10 minutes. Use does not prolong it.
+    /// Sets how long an answer is used, counted from the request to the issuer: at most 10 minutes. Use does not extend it.
     ///
-    /// A token that is revoked is accepted for as long, at most. Every answer also ends with the token's `exp`, whatever this is. With zero no
-    /// answer about an active token is kept: a request shares the answer to a question that is not sent yet, and gets none from before it
-    /// began. A refused token is remembered for 5 seconds, and one about which a question failed for 1 second.
+    /// A revoked token is accepted for at most this long. An answer is never used beyond the token's `exp`. With zero, no answer about an active
+    /// token is kept: concurrent requests may share an introspection request that has not been sent yet, but no request gets an answer from before
+    /// it began. A refused token is remembered for 5 seconds, and a token for which the introspection failed for 1 second.
     ///
-    /// Default: 60 seconds, the time in which a busy client sends many requests, and an operator who revokes a token does not notice.
+    /// Default: 60 seconds, in which a busy client sends many requests, and which an operator who revokes a token does not notice.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets how much memory the answers about active tokens may take, in bytes. Beyond it, those that are used least are dropped.
+    /// Sets how much memory the answers about active tokens may take, in bytes. Beyond that, the least used answers are dropped.
     ///
     /// Default: 16 MiB, about 10,000 tokens.
     pub fn memory(mut self, bytes: u64) -> Self {
@@ -131,7 +130,7 @@ impl Introspection {
         self
     }
 
-    /// Sets how many requests to the endpoint may be on their way at once: 1 to 1,024.
+    /// Sets how many requests to the endpoint may be in flight at once: 1 to 1,024.
     ///
     /// Default: 32, which is 320 new tokens a second if the endpoint takes 100 ms.
     pub fn concurrent_requests(mut self, at_once: usize) -> Self {
@@ -139,14 +138,14 @@ impl Introspection {
         self
     }
 
-    /// Accepts answers without `aud`: the issuer answers this client only about tokens that are for it (RFC 7662 §4).
+    /// Accepts answers without `aud`, because the issuer answers this client only about tokens that are meant for it (RFC 7662 §4).
     ///
-    /// Turn it on only if that is so. Otherwise a token for another API of the issuer is accepted here. An `aud` that is there has to name this
-    /// server all the same. Without an `aud`, the answer has to say that the token is an access token, by `token_type`, `token_use` or `typ`:
-    /// some issuers say nothing of the kind about a refresh token.
+    /// Turn this on only if that is true; otherwise, tokens for the issuer's other APIs are accepted here. If an answer has an `aud`, it must still
+    /// name this server. If it has none, it must say that the token is an access token, with `token_type`, `token_use` or `typ`, because some
+    /// issuers also answer without `aud` about a refresh token, but without these members.
     ///
-    /// Look also at what the issuer answers about a refresh token. Where that has neither an `aud` nor a type, as with oidc-provider by
-    /// default, a refresh token is an access token then. The issuer has to leave it out of its answers.
+    /// Also introspect a refresh token. If the answer looks like one for an access token, refresh tokens are accepted here, unless a
+    /// [prefix](Self::token_prefix) excludes them.
     ///
     /// Default: an answer without `aud` is refused.
     pub fn audience_checked_by_issuer(mut self) -> Self {
@@ -154,10 +153,10 @@ impl Introspection {
         self
     }
 
-    /// Introspects only opaque tokens that begin like this, such as `ory_at_`. Called again, it adds another. JWTs that name the issuer are
-    /// introspected whatever they begin with.
+    /// Introspects only opaque tokens that start with this prefix, such as `ory_at_`. Call it again to add others. JWTs that name the issuer are
+    /// introspected whatever they start with.
     ///
-    /// Default: every token without the form of a JWT that begins like no other issuer's.
+    /// Default: every token that does not have the form of a JWT, unless it starts with a prefix of another issuer.
     pub fn token_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefixes.push(prefix.into().into());
         self
@@ -193,32 +192,32 @@ impl Introspection {
         ambiguous.map_or(Ok(()), |prefix| Err(InvalidIntrospection::AmbiguousPrefix { prefix: prefix.into() }))
     }
 
-    /// Asks for signed answers (RFC 9701), and accepts no others. A key of the issuer has to have signed them.
+    /// Asks for signed answers (RFC 9701), and accepts no others. They must be signed with a key of the issuer.
     ///
-    /// A signature shows later that the issuer has given this answer. It does not say for which token, so TLS is needed all the same.
+    /// A signature proves later that the issuer gave this answer. It does not say for which token, so TLS is still needed.
     ///
     /// Default: plain answers, which TLS protects.
     pub fn signed_answers(self) -> Self {
         Self { answers: Answers::Signed, endpoint: self.endpoint.signed_answers(), ..self }
     }
 
-    /// Asks with this client: with a certificate of this server (RFC 8705), a private root certificate, or through a proxy.
+    /// Sets the HTTP client to ask with, for example with a certificate of this server (RFC 8705), a private root certificate, or a proxy.
     ///
-    /// It should follow no redirects. The limits on time and size stay.
+    /// It should not follow redirects. The limits on time and size still apply.
     ///
-    /// Default: a client with rustls and the system's root certificates, which follows no redirects.
+    /// Default: a client with rustls and the system's root certificates that does not follow redirects.
     pub fn client(self, client: reqwest::Client) -> Self {
         Self { endpoint: self.endpoint.client(client), ..self }
     }
 
-    /// Sets how long connecting may take, and how long one request may take in all, metadata included. Requests wait for at most 6
-    /// seconds.
+    /// Sets how long connecting may take, and how long a request to the endpoint may take in total, metadata included. An API request waits for at
+    /// most 6 seconds.
     ///
-    /// Default: 2 seconds to connect, and 5 seconds in all.
+    /// Default: 2 seconds to connect, and 5 seconds in total.
     ///
     /// # Errors
     ///
-    /// If one of them is out of its range, which is that of [`RemoteKeys::timeouts`](crate::keys::RemoteKeys::timeouts).
+    /// If a timeout is out of range. The ranges are those of [`RemoteKeys::timeouts`](crate::keys::RemoteKeys::timeouts).
     pub fn timeouts(self, connect: Duration, total: Duration) -> Result<Self, InvalidTimeouts> {
         Ok(Self { endpoint: self.endpoint.timeouts(connect, total)?, ..self })
     }

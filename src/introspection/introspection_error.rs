@@ -7,8 +7,8 @@ use crate::redact::Excerpt;
 
 /// Why an introspection endpoint gave no usable answer about a token.
 ///
-/// It says nothing about the token. It holds neither the token nor a secret, and of the answer only the status and the content type. A
-/// URL is shown without user name, password and the values of its query.
+/// It does not mean that the token is bad. It contains neither the token nor a secret, and only the status and the content type of the
+/// answer. A URL is shown without user name, password and the values of its query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntrospectionError {
@@ -17,15 +17,15 @@ pub enum IntrospectionError {
     Discovery {
         /// Why.
         reason: FetchError,
-        /// When it is looked for again.
+        /// How long until the next attempt to find it.
         retry_after: Duration,
     },
-    /// The HTTP client could not be built, most often because the machine has no root certificates.
+    /// The HTTP client could not be built, usually because the machine has no root certificates.
     #[error("{url}: the HTTP client could not be built: {reason}")]
     Client {
         /// The endpoint.
         url: Box<str>,
-        /// What the client's builder said.
+        /// The error of the client's builder.
         reason: Box<str>,
     },
     /// No client assertion could be signed.
@@ -34,38 +34,38 @@ pub enum IntrospectionError {
         /// The endpoint.
         url: Box<str>,
     },
-    /// No connection to the endpoint.
+    /// The connection to the endpoint failed.
     #[error("{url}: {reason}")]
     Connect {
         /// The endpoint.
         url: Box<str>,
-        /// What the client said.
+        /// The error of the client.
         reason: Box<str>,
     },
-    /// A connection that broke before the end of the answer, or an answer that is not HTTP.
+    /// The connection broke before the end of the answer, or the answer is not HTTP.
     #[error("{url}: {reason}")]
     Request {
         /// The endpoint.
         url: Box<str>,
-        /// What the client said.
+        /// The error of the client.
         reason: Box<str>,
     },
-    /// No complete answer in time.
+    /// There was no complete answer in time.
     #[error("{url}: no complete answer within {limit:?}")]
     Timeout {
         /// The endpoint, or the issuer whose metadata did not come.
         url: Box<str>,
-        /// The time that there was.
+        /// The time limit.
         limit: Duration,
     },
-    /// An answer with another status than 200 (RFC 7662 §2.3).
+    /// The answer has a status other than 200 (RFC 7662 §2.3).
     #[error("{url}: answered {status}")]
     Status {
         /// The endpoint.
         url: Box<str>,
         /// The status.
         status: StatusCode,
-        /// When to ask again, as the answer says (`Retry-After`, RFC 9110 §10.2.3): at most 60 seconds.
+        /// When to ask again, according to the answer (`Retry-After`, RFC 9110 §10.2.3): at most 60 seconds.
         retry_after: Option<Duration>,
     },
     /// The endpoint refused this server, not the token: 401, 403, or 400 with `invalid_client` (RFC 6749 §5.2).
@@ -78,26 +78,26 @@ pub enum IntrospectionError {
         /// The status.
         status: StatusCode,
     },
-    /// A redirect, which is never followed: the token and the credentials are for this endpoint alone.
+    /// The answer is a redirect. It is never followed, because the token and the credentials are only for this endpoint.
     #[error("{url}: answered with a redirect, and none is followed")]
     Redirected {
         /// The endpoint.
         url: Box<str>,
     },
-    /// More than 256 KiB.
+    /// The answer has more than 256 KiB.
     #[error("{url}: the answer is larger than 256 KiB")]
     TooLarge {
         /// The endpoint.
         url: Box<str>,
     },
-    /// An answer of another media type, such as an HTML page.
+    /// The answer has the wrong media type, such as an HTML page.
     #[error("{url}: expected the content type {expected}, and found {}", .found.as_ref().map_or("none".to_owned(), |found| format!("{found:?}")))]
     ContentType {
         /// The endpoint.
         url: Box<str>,
-        /// What was asked for.
+        /// The media type that was asked for.
         expected: &'static str,
-        /// What came.
+        /// The media type of the answer.
         found: Option<Excerpt>,
     },
 }

@@ -6,34 +6,34 @@ use crate::redact::Excerpt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidIntrospection {
-    /// An answer would count for too long.
+    /// The lifetime of an answer is too long.
     #[error("answers count for {} s, expected at most 600 s", .value.as_secs_f64())]
     Lifetime {
-        /// How long it would count.
+        /// The lifetime.
         value: Duration,
     },
-    /// No request to the endpoint could be on its way, or more than there are tokens that wait.
+    /// The number of concurrent requests is zero, or larger than the number of tokens that may wait.
     #[error("{value} requests may be on their way at once, expected 1 to 1024")]
     ConcurrentRequests {
-        /// How many could be.
+        /// The number.
         value: usize,
     },
-    /// The endpoint is that of another issuer, which must neither see these tokens nor speak for this issuer.
+    /// The endpoint belongs to another issuer, which must neither see these tokens nor speak for this issuer.
     #[error("the introspection is for the issuer {found:?}, expected that of the tokens")]
     OtherIssuer {
         /// The issuer that the introspection was made for.
         found: Excerpt,
     },
-    /// The `iss` of a token does not tell that it is from this issuer alone: it is a SPIFFE trust domain, a list of tenants, or one user
-    /// flow of several. So the tokens of others could be sent to the endpoint.
+    /// The `iss` of a token does not identify this issuer, because the issuer is a SPIFFE trust domain, a list of tenants, or one of
+    /// several user flows. So other issuers' tokens could be sent to the endpoint.
     #[error(
         "it is a SPIFFE trust domain, a list of tenants or a user flow, expected an issuer with an identifier of its own"
     )]
     NoOwnIdentifier,
-    /// This server authenticates by a certificate, and the default client has none.
+    /// This server authenticates with a certificate, but the default client has none.
     #[error("the client certificate is missing, expected an HTTP client with one")]
     NoCertificate,
-    /// The system provides no random bytes for the key under which answers are kept.
+    /// The system provides no random bytes for the key that protects the answers.
     #[error("the system provides no random bytes")]
     NoRandomness,
     /// A prefix is empty, so all tokens begin with it.
@@ -45,10 +45,10 @@ pub enum InvalidIntrospection {
         /// The prefix.
         prefix: Excerpt,
     },
-    /// Tokens that begin like this may be of another issuer too, and nobody is told the token of another.
+    /// Tokens with this prefix may also be another issuer's, and a token must not be sent to another issuer.
     #[error("tokens that begin with {prefix:?} may be of another issuer too, expected prefixes that differ")]
     AmbiguousPrefix {
-        /// What the tokens begin with. It is empty if two issuers have no prefix.
+        /// The prefix. It is empty if two issuers have no prefix.
         prefix: Box<str>,
     },
 }

@@ -1,20 +1,20 @@
 use crate::jose::Algorithm;
 use crate::redact::Excerpt;
 
-/// Why a text is no [`PrivateKey`](super::PrivateKey) that this crate signs with. It holds no byte of a key.
+/// Why a text is not a [`PrivateKey`](super::PrivateKey) that this crate can sign with. It holds no byte of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPrivateKey {
-    /// The text has no section of PEM.
+    /// The text has no PEM section.
     #[error("expected a private key in PEM, and found no line such as -----BEGIN PRIVATE KEY-----")]
     NotPem,
-    /// The PEM is of something else, such as a certificate.
+    /// The PEM contains something else, such as a certificate.
     #[error("expected PEM of a PRIVATE KEY, an RSA PRIVATE KEY or an EC PRIVATE KEY, and found {found:?}")]
     NoPrivateKey {
         /// The label of its first section.
         found: Excerpt,
     },
-    /// A section of PEM has no end, is not written on several lines (RFC 7468 §2), or its content is not base64.
+    /// A PEM section has no end or no line breaks (RFC 7468 §2), or its content is not base64.
     #[error(
         "expected a private key in PEM, and found a section without line breaks, without an end or with broken base64"
     )]
@@ -28,10 +28,11 @@ pub enum InvalidPrivateKey {
         /// How many.
         found: usize,
     },
-    /// The PEM is of a key that no supported algorithm uses, or of none at all.
+    /// The PEM contains a key that no supported algorithm uses, or no key at all.
     #[error("expected a key of RSA, Ed25519 or one of the curves P-256, P-384 and P-521, and found none of these")]
     Unsupported,
-    /// Not a JSON object, a known member with the wrong type or occurring twice, or no `kty` (RFC 7517 §4.1).
+    /// The text is not a JSON object, a known member has the wrong type or occurs twice, or `kty` is missing (RFC
+    /// 7517 §4.1).
     #[error("expected a private key as a JWK, and found something else")]
     NotAJwk,
     /// A key type that no supported algorithm uses.
@@ -70,7 +71,7 @@ pub enum InvalidPrivateKey {
         /// Its name.
         name: &'static str,
     },
-    /// A number of an elliptic curve that is shorter or longer than the curve requires (RFC 7518 §6.2, RFC 8037 §2).
+    /// A number is shorter or longer than the elliptic curve requires (RFC 7518 §6.2, RFC 8037 §2).
     #[error("expected {expected} bytes in the member {name}, and found {found}")]
     Length {
         /// Its name.
@@ -83,10 +84,10 @@ pub enum InvalidPrivateKey {
     /// An RSA key with more than two primes (RFC 7518 §6.3.2.7).
     #[error("expected an RSA key of two primes, and found more")]
     MoreThanTwoPrimes,
-    /// A short RSA key, which is weak (RFC 7518 §3.3).
+    /// The RSA key is too short, and therefore weak (RFC 7518 §3.3).
     #[error("expected an RSA key of 2048 to 8192 bits, and found a shorter one")]
     TooShort,
-    /// A long RSA key, with which one signature takes seconds.
+    /// The RSA key is so long that a signature takes seconds.
     #[error("expected an RSA key of 2048 to 8192 bits, and found a longer one")]
     TooLong,
     /// The parts of the key do not belong together.
@@ -98,12 +99,12 @@ pub enum InvalidPrivateKey {
         /// The `alg`.
         alg: Excerpt,
     },
-    /// The algorithm is not one of this key.
+    /// The algorithm does not fit this key.
     #[error("expected {expected} for this key, and found {found}")]
     AlgorithmMismatch {
         /// The algorithms that the key permits.
         expected: &'static str,
-        /// The one that was set.
+        /// The algorithm that was set.
         found: Algorithm,
     },
     /// The JWK names another algorithm (RFC 7517 §4.4).
@@ -111,7 +112,7 @@ pub enum InvalidPrivateKey {
     NotDeclared {
         /// The `alg` of the JWK.
         declared: Algorithm,
-        /// The one that was set.
+        /// The algorithm that was set.
         found: Algorithm,
     },
 }

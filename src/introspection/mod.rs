@@ -1,4 +1,4 @@
-//! Opaque tokens: how their issuer is asked what they are (RFC 7662, feature `introspection`).
+//! Introspection of opaque tokens (RFC 7662, feature `introspection`).
 //!
 //! [`Issuer::introspection`](crate::Issuer::introspection) trusts an issuer whose tokens are opaque. [`Introspection`] has the settings, and
 //! [`ClientAuthentication`] says how this server authenticates, with a [`Secret`] or a [`PrivateKey`].

@@ -11,8 +11,8 @@ use crate::redact::Excerpt;
 /// A private key with which this server signs, to [authenticate](super::ClientAuthentication::private_key_jwt) to its authorization
 /// server.
 ///
-/// It is an RSA key of 2048 to 8192 bits, a key on one of the curves P-256, P-384 and P-521, or an Ed25519 key. The authorization
-/// server has the public half of it. No `Debug` form, log or error shows the private half.
+/// It is an RSA key of 2048 to 8192 bits, a key on the curve P-256, P-384 or P-521, or an Ed25519 key. The authorization server
+/// has its public half. No `Debug` output, log or error shows the private half.
 ///
 /// ```no_run
 /// use tower_bearer::introspection::{ClientAuthentication, PrivateKey};
@@ -32,13 +32,14 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// The one private key in a PEM text: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
+    /// Reads the only private key in a PEM text: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC
+    /// 1).
     ///
     /// Other sections, such as certificates, are ignored.
     ///
     /// # Errors
     ///
-    /// If there is no such key or more than one, or if it is encrypted, weak, or of another kind.
+    /// If there is no such key or more than one, or if it is encrypted, weak, or of an unsupported kind.
     pub fn from_pem(pem: &str) -> Result<Self, InvalidPrivateKey> {
         let sections: Result<Vec<(SectionKind, Vec<u8>)>, _> = PemObject::pem_slice_iter(pem.as_bytes()).collect();
         let is_encrypted = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
@@ -59,13 +60,13 @@ impl PrivateKey {
         Ok(Self { algorithm: default_algorithm(pair.kind()), pair, declared: None, key_id: None })
     }
 
-    /// A private key as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2), in JSON.
+    /// Reads a private key from the JSON of a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2).
     ///
-    /// Its `kid` and its `alg` are used if they are there. An RSA key needs all members of RFC 7518 §6.3.2.
+    /// Its `kid` and `alg` are used if present. An RSA key needs all members of RFC 7518 §6.3.2.
     ///
     /// # Errors
     ///
-    /// If it is not a JWK, is a public key or one for another use, is weak, or has parts that do not belong together.
+    /// If it is not a JWK, is a public key or a key for another use, is weak, or has parts that do not belong together.
     pub fn from_jwk(json: &str) -> Result<Self, InvalidPrivateKey> {
         let jwk = PrivateJwk::parse(json.as_bytes())?;
         let pair = jwk.key_pair()?;
@@ -77,13 +78,13 @@ impl PrivateKey {
 
     /// Sets the algorithm, for a key that permits several.
     ///
-    /// Default: the `alg` of a JWK. Otherwise RS256 for RSA, because it is the one that authorization servers should support
-    /// (RFC 8414 §2), although FAPI 2.0 allows only PS256 of those for RSA; and `EdDSA` for Ed25519, because fewer servers know
-    /// the new name [`Ed25519`](Algorithm::Ed25519) (RFC 9864). A key of an elliptic curve permits one algorithm only.
+    /// Default: the `alg` of a JWK. Otherwise RS256 for RSA, because authorization servers should support it (RFC 8414 §2),
+    /// although FAPI 2.0 allows only PS256 for RSA; and `EdDSA` for Ed25519, because fewer servers know the new name
+    /// [`Ed25519`](Algorithm::Ed25519) (RFC 9864). A P-256, P-384 or P-521 key permits only one algorithm.
     ///
     /// # Errors
     ///
-    /// If the key does not permit it, or its JWK names another one.
+    /// If the key does not permit it, or if its JWK names another.
     pub fn algorithm(self, algorithm: Algorithm) -> Result<Self, InvalidPrivateKey> {
         let kind = self.pair.kind();
         if algorithm.key_kind() != kind {

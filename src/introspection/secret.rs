@@ -10,7 +10,7 @@ const MAX_FILE: usize = 4096;
 
 /// A secret that this server shares with its authorization server, such as a client secret.
 ///
-/// No `Debug` form, log or error shows it.
+/// No `Debug` output, log or error shows it.
 ///
 /// ```
 /// use tower_bearer::introspection::Secret;
@@ -27,12 +27,12 @@ const MAX_FILE: usize = 4096;
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// The secret is this text, byte for byte.
+    /// A secret that is this text, byte for byte.
     ///
     /// # Errors
     ///
-    /// If it is blank, contains a control character such as a line break, or is a placeholder such as `${SECRET}`. Braces and other
-    /// special characters within a text are no placeholder, because random secrets have them.
+    /// If it is blank, contains a control character such as a line break, or is a placeholder such as `${SECRET}`. Braces and other special
+    /// characters within a text do not make it a placeholder, because random secrets contain them.
     pub fn new(secret: impl AsRef<str>) -> Result<Self, InvalidSecret> {
         let secret = secret.as_ref();
         if secret.trim().is_empty() {
@@ -48,13 +48,13 @@ impl Secret {
         Ok(Self(secret.into()))
     }
 
-    /// The secret is the content of this file, such as a mounted secret of a cluster.
+    /// A secret that is the content of this file, such as a mounted Kubernetes secret.
     ///
-    /// The file is read now, and not again. One line break at its end is dropped.
+    /// The file is read once, now. One line break at its end is dropped.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, has more than 4,096 bytes or is not UTF-8, and as for [`new`](Self::new).
+    /// If the file cannot be read, has more than 4,096 bytes or is not UTF-8, or if its content is not acceptable to [`new`](Self::new).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, InvalidSecret> {
         let path = path.as_ref();
         let unreadable = |error: io::Error| InvalidSecret::File { path: path.to_owned(), kind: error.kind() };
@@ -81,7 +81,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a text or a file is no [`Secret`]. It holds no byte of it.
+/// Why a text or a file is not a [`Secret`]. It holds no byte of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSecret {
@@ -91,27 +91,27 @@ pub enum InvalidSecret {
     /// It contains a control character, such as a line break.
     #[error("expected a secret without control characters, and found one, such as a line break")]
     ControlCharacter,
-    /// A template or a shell should have replaced it: `${SECRET}`, `$SECRET`, `%SECRET%`, `{{ secret }}` or `<secret>`.
+    /// It is a placeholder that a template or a shell should have replaced: `${SECRET}`, `$SECRET`, `%SECRET%`, `{{ secret }}` or `<secret>`.
     #[error("expected a secret, and found a placeholder that was not filled in")]
     Placeholder,
     /// The file cannot be read.
     #[error("the file {path:?} with a secret cannot be read: {kind}")]
     File {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         kind: io::ErrorKind,
     },
     /// The file is longer than any secret.
     #[error("expected at most {MAX_FILE} bytes in the file {path:?} with a secret, and found more")]
     TooLong {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The file is not UTF-8.
     #[error("expected UTF-8 in the file {path:?} with a secret, and found other bytes")]
     NotUtf8 {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
     },
 }

@@ -4,16 +4,16 @@ use crate::jose::{Algorithm, JsonError, JwsError, SignatureError};
 use crate::redact::{Excerpt, Excerpts};
 use crate::token::NumericDate;
 
-/// Why a JWT is no answer of an introspection endpoint to this server (RFC 9701 §5).
+/// Why a JWT is not an answer of an introspection endpoint to this server (RFC 9701 §5).
 ///
-/// It says nothing about the token that was asked about.
+/// It does not mean that the token in question is bad.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignedAnswerError {
-    /// Not text, so not a JWT.
+    /// The answer is not text, so it is not a JWT.
     #[error("the answer is not UTF-8")]
     NotUtf8,
-    /// Not a signed JWT in the compact form.
+    /// The answer is not a signed JWT in the compact form.
     #[error("{0}")]
     Jws(JwsError),
     /// The header has another `typ`.
@@ -22,7 +22,7 @@ pub enum SignedAnswerError {
         /// The `typ`.
         found: Option<Excerpt>,
     },
-    /// The issuer does not sign with this algorithm.
+    /// The algorithm is not one of the issuer's.
     #[error("expected an algorithm that the issuer may use, and found {found}")]
     Algorithm {
         /// The `alg`.
@@ -37,7 +37,7 @@ pub enum SignedAnswerError {
         /// Its name.
         claim: &'static str,
     },
-    /// Another issuer made it.
+    /// The answer is from another issuer.
     #[error("expected the iss {expected:?}, and found {found:?}")]
     Issuer {
         /// The issuer that was asked.
@@ -45,43 +45,43 @@ pub enum SignedAnswerError {
         /// The `iss`.
         found: Excerpt,
     },
-    /// It is for another server.
+    /// The answer is for another server.
     #[error("expected an aud that names this server, and found {found:?}")]
     Audience {
         /// The `aud`.
         found: Excerpts,
     },
-    /// It is too old, so it may be a recorded one.
+    /// The answer is too old, so it may be replayed.
     #[error("expected an iat at most 60 s ago, and found {iat} at {now}, with a leeway of {leeway:?}")]
     Old {
         /// The `iat`.
         iat: NumericDate,
-        /// The time.
+        /// The current time.
         now: NumericDate,
         /// The leeway.
         leeway: Duration,
     },
-    /// It is from the future.
+    /// The answer is from the future.
     #[error("expected an iat in the past, and found {iat} at {now}, with a leeway of {leeway:?}")]
     Early {
         /// The `iat`.
         iat: NumericDate,
-        /// The time.
+        /// The current time.
         now: NumericDate,
         /// The leeway.
         leeway: Duration,
     },
-    /// It has expired.
+    /// The answer has expired.
     #[error("expected an exp in the future, and found {exp} at {now}, with a leeway of {leeway:?}")]
     Expired {
         /// The `exp`.
         exp: NumericDate,
-        /// The time.
+        /// The current time.
         now: NumericDate,
         /// The leeway.
         leeway: Duration,
     },
-    /// Its member `token_introspection` is not an object.
+    /// The claim `token_introspection` is not an object.
     #[error("expected an object in the claim token_introspection, and found another value")]
     NotAnObject,
     /// The issuer has no key with this `kid` for this algorithm.
@@ -93,7 +93,7 @@ pub enum SignedAnswerError {
     /// No key of the issuer made the signature.
     #[error("expected a signature by a key of the issuer, and found another one")]
     Signature,
-    /// As many verifications were made as are allowed.
+    /// The allowed number of signature verifications has been used up.
     #[error("as many keys were tried as are allowed for now")]
     NoBudget,
 }

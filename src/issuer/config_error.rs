@@ -8,10 +8,10 @@ use crate::jose::SkippedJwk;
 use crate::keys::UrlError;
 use crate::redact::{self, Excerpt};
 
-/// Why a server cannot be built: one sentence for the operator, with the value in question.
+/// Why a server cannot be built, as one sentence for the operator with the value in question.
 ///
-/// The fields hold the value as it was given. `Display` and `Debug` are the same sentence. It shows at most 200 characters of the
-/// value, and of a URL neither the user name and password nor the values of the query.
+/// The fields hold the value as it was given. `Display` and `Debug` write the same sentence, which shows at most 200 characters of the
+/// value. Of a URL, it shows neither the user name and password nor the values of the query.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -21,7 +21,7 @@ pub enum ConfigError {
         /// The audience.
         value: String,
     },
-    /// A text cannot be meant as an identifier: it is blank, quoted, or contains a placeholder.
+    /// A text cannot be an identifier: it is blank, quoted, or contains a placeholder.
     #[error("the {what} {} {reason}", shown(.value))]
     Text {
         /// What the text identifies.
@@ -37,7 +37,7 @@ pub enum ConfigError {
         /// The realm.
         value: String,
     },
-    /// The resource has metadata, and its identifier is not a URL of the required form.
+    /// The resource has metadata, but its identifier is not a URL of the required form.
     #[error("the identifier {} of the resource cannot have metadata: {reason}", shown(.value))]
     Resource {
         /// The identifier.
@@ -45,7 +45,7 @@ pub enum ConfigError {
         /// What is wrong with it as a URL.
         reason: UrlError,
     },
-    /// The metadata names a text that is not the scope of a resource.
+    /// The metadata lists a text that is not a scope of a resource.
     #[error("the metadata names the scope {}, expected a scope of this resource", shown(.value))]
     MetadataScope {
         /// The scope.
@@ -60,18 +60,18 @@ pub enum ConfigError {
         /// The algorithm.
         value: String,
     },
-    /// The metadata says that tokens need not be bound to a key, and the server requires it.
+    /// The metadata says that tokens need not be bound to a key, but the server requires it.
     #[error(
         "the metadata says that tokens need not be bound by DPoP, and the server requires it: expected the same in both"
     )]
     MetadataDeniesDpop,
-    /// The metadata says that tokens cannot be bound to client certificates, and the server accepts that.
+    /// The metadata says that tokens cannot be bound to client certificates, but the server accepts such tokens.
     #[error(
         "the metadata says that tokens cannot be bound to client certificates, and the server accepts such tokens: expected the same in both"
     )]
     MetadataDeniesCertificates,
-    /// A header that has another meaning is to hold the client certificate, or the secret of the proxy. The layer would remove it from
-    /// every request.
+    /// The header for the client certificate, or for the proxy's secret, is one that has another meaning. The layer would remove it
+    /// from every request.
     #[error(
         "the header {name:?} has another meaning, expected one that holds nothing but the client certificate, or nothing but the secret of the proxy"
     )]
@@ -96,23 +96,23 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: UrlError,
     },
-    /// Scopes imply each other in a circle. The narrowest of them would then be worth as much as the broadest, which is more often a
-    /// mistake in the hierarchy than meant. Of two names for one scope, let the one that old tokens have imply the other.
+    /// Scopes imply each other in a circle. The narrowest would then grant as much as the broadest, which is more likely a mistake in
+    /// the hierarchy than intended. If one scope has two names, let the one in old tokens imply the other.
     #[error("a scope of the hierarchy implies itself: {}, expected no circle", circle(.scopes))]
     ScopeCircle {
-        /// The scopes, from one on until the same one again. Each implies the next.
+        /// The scopes in the circle. Each implies the next, and the last is the first again.
         scopes: Vec<String>,
     },
     /// The builder trusts no issuer.
     #[error("the server trusts no issuer, expected at least one")]
     NoIssuer,
-    /// The server is to have two resolvers of tenants (feature `tenants`).
+    /// Two resolvers of tenants are set (feature `tenants`).
     #[error("the server has two resolvers of tenants, expected one")]
     ResolversTwice,
     /// The identifier of an issuer is empty.
     #[error("the identifier of an issuer is empty")]
     EmptyIssuer,
-    /// A URL of a key set has not the required form.
+    /// The URL of a key set does not have the required form.
     #[error("the JWKS URL {} cannot be fetched: {reason}", shown(.value))]
     JwksUrl {
         /// The URL.
@@ -141,7 +141,7 @@ pub enum ConfigError {
         /// The issuer.
         value: String,
     },
-    /// An argument of a [preset](crate::Issuer#presets) has not the required form.
+    /// An argument of a [preset](crate::Issuer#presets) does not have the required form.
     #[error("the {argument} is {}, expected {expected}", shown(.value))]
     Preset {
         /// What the argument is.
@@ -151,7 +151,7 @@ pub enum ConfigError {
         /// The required form.
         expected: &'static str,
     },
-    /// The tokens of an issuer are identified by client, and the list of clients is empty.
+    /// The tokens of an issuer are identified by client, but the list of clients is empty.
     #[error("the list of clients of the issuer {} is empty, expected at least one", shown(.issuer))]
     NoClient {
         /// The issuer.
@@ -175,7 +175,7 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
-    /// The keys of an issuer never change, and none of them can be used.
+    /// The keys of an issuer are fixed, and none of them can be used.
     #[error("none of the fixed keys of the issuer {} can be used, expected at least one usable key{}", shown(.issuer), reasons(.skipped))]
     NoKey {
         /// The issuer.
@@ -183,13 +183,13 @@ pub enum ConfigError {
         /// Why each entry of the set cannot be used. An entry for another purpose is not listed.
         skipped: Vec<SkippedJwk>,
     },
-    /// The keys of an issuer are to be persisted, and they are not fetched by HTTP.
+    /// The keys of an issuer are to be persisted, but they are not fetched by HTTP.
     #[error("the keys of the issuer {} are to be persisted, and their source does not fetch them by HTTP: expected no file for them", shown(.issuer))]
     NotPersistable {
         /// The issuer.
         issuer: String,
     },
-    /// One file is to hold the keys of two issuers.
+    /// The keys of two issuers are to be persisted in the same file.
     #[error("the file {} is to hold the persisted keys of two issuers, expected one file for each", shown(.value))]
     PersistPathTwice {
         /// The path.

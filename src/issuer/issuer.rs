@@ -20,25 +20,25 @@ use crate::validation::{Callers, Dialect, Identities, Subjects, UserFlow};
 /// A token's `iss` is compared with the identifier code point by code point (RFC 9068 §4): nothing is trimmed or
 /// normalized. Keys, algorithms and audiences belong to one issuer and are never used for another's tokens.
 ///
-/// Methods that are named by a verb ([`allow_audience`](Self::allow_audience)) add to what was set before. Methods that are named
-/// by a noun ([`algorithms`](Self::algorithms)) replace it.
+/// Methods named with a verb, such as [`allow_audience`](Self::allow_audience), add to earlier settings. Methods named with a noun,
+/// such as [`algorithms`](Self::algorithms), replace them.
 ///
 /// # Presets
 ///
-/// [`discover`](Self::discover) fits every issuer that has metadata and sends access tokens as RFC 9068 describes them. For
-/// some providers there is a constructor that knows the differences: the location of the keys, the claims that distinguish an
-/// access token from the provider's other tokens, the claim that names the client. A preset adds rules and removes none, except that
-/// of [dex](Self::dex), whose access tokens have an `at_hash`.
+/// [`discover`](Self::discover) fits every issuer that has metadata and issues access tokens as RFC 9068 describes them. For some
+/// providers there is a constructor that knows the differences: the location of the keys, the claims that distinguish an access token
+/// from the provider's other tokens, and the claim that names the client. A preset adds rules and removes none, except the preset for
+/// [dex](Self::dex), whose access tokens have an `at_hash`.
 ///
 /// | provider | `iss` | what else a token must have | the [client](crate::AccessToken::client_id) |
 /// |---|---|---|---|
 /// | [Keycloak](Self::keycloak) | `{base}/realms/{realm}` | `typ` `Bearer` | `azp` |
 /// | [Auth0](Self::auth0) | `https://{domain}/` | | `azp` |
 /// | [Microsoft Entra](Self::entra) | `https://login.microsoftonline.com/{tenant}/v2.0` | `tid`, `azp`, a key of that tenant | `azp` |
-/// | [… several tenants](Self::entra_tenants) | one of as many | `tid`, `azp`, a key of that tenant | `azp` |
+/// | [… several tenants](Self::entra_tenants) | that of one of the tenants | `tid`, `azp`, a key of that tenant | `azp` |
 /// | [… version 1](Self::entra_v1) | `https://sts.windows.net/{tenant}/` | `tid`, `appid` | `appid` |
 /// | [Okta](Self::okta) | `https://{domain}/oauth2/{server}` | `cid` | `cid` |
-/// | [Amazon Cognito](Self::cognito) | `https://cognito-idp.{region}.amazonaws.com/{pool}` | `token_use` `access`; one of the clients, and `aud` only if it is there | `client_id` |
+/// | [Amazon Cognito](Self::cognito) | `https://cognito-idp.{region}.amazonaws.com/{pool}` | `token_use` `access`; one of the clients; `aud` is checked only if present | `client_id` |
 /// | [Google](Self::google) | `https://accounts.google.com` | one of the subjects | `azp` |
 /// | [Zitadel](Self::zitadel) | `https://{domain}` | `jti` | `client_id` or `azp` |
 /// | [Kubernetes](Self::kubernetes) | the cluster's | | |
@@ -55,7 +55,7 @@ use crate::validation::{Callers, Dialect, Identities, Subjects, UserFlow};
 /// | [Firebase](Self::firebase) | `https://securetoken.google.com/{project}` | `firebase`, and the project in `aud` | |
 /// | [Supabase](Self::supabase) | `https://{project}.supabase.co/auth/v1` | `session_id`, and `authenticated` in `aud` | `client_id` |
 /// | [… self-hosted](Self::supabase_self_hosted) | the server's | `session_id`, and `authenticated` in `aud` | `client_id` |
-/// | [SPIFFE](Self::spiffe) | none is needed | a subject of the trust domain | |
+/// | [SPIFFE](Self::spiffe) | not needed | a subject of the trust domain | |
 #[derive(Clone)]
 pub struct Issuer {
     pub(crate) identities: Identities,
@@ -86,8 +86,8 @@ impl Issuer {
     /// # Errors
     ///
     /// If `identifier` is not an https URL without query and fragment, or contains a placeholder or another
-    /// [leftover](crate::server::TextError). Plain http is allowed for this machine only: `localhost`, `127.0.0.0/8` and `[::1]`. For
-    /// other hosts it is an error when the server is built, unless [`insecure_http`](Self::insecure_http) allows it.
+    /// [leftover](crate::server::TextError). Plain http is allowed only for this machine: `localhost`, `127.0.0.0/8` and `[::1]`. For
+    /// other hosts, building the server fails unless [`insecure_http`](Self::insecure_http) allows it.
     #[cfg(feature = "http-client")]
     pub fn discover(identifier: &str) -> Result<Self, ConfigError> {
         // An identifier with a placeholder may not be a URL either.
@@ -97,12 +97,12 @@ impl Issuer {
         Self::remote(identifier, keys)
     }
 
-    /// An issuer whose keys are at `jwks_url`, whatever its metadata says: for an issuer without metadata, or one whose keys are
-    /// fetched from another host than its own.
+    /// An issuer whose keys are at `jwks_url`, whatever its metadata says: for an issuer without metadata, or one whose keys are on a
+    /// host other than its own.
     ///
     /// # Errors
     ///
-    /// If `jwks_url` is not an https URL, or `identifier` is not acceptable to [`keys`](Self::keys). Plain http is treated as by
+    /// If `jwks_url` is not an https URL, or `identifier` is not acceptable to [`keys`](Self::keys). Plain http is treated as in
     /// [`discover`](Self::discover).
     #[cfg(feature = "http-client")]
     pub fn jwks(identifier: &str, jwks_url: &str) -> Result<Self, ConfigError> {
@@ -122,10 +122,10 @@ impl Issuer {
         Self::identified(identifier, Source::of(source))
     }
 
-    /// An issuer whose tokens are opaque, or that is to be asked about its JWTs: for each new token, its introspection endpoint is
-    /// asked (RFC 7662), and the answer counts for 60 seconds at most.
+    /// An issuer whose tokens are opaque, or whose JWTs are to be introspected: its introspection endpoint is asked about each new
+    /// token (RFC 7662), and the answer is used for at most 60 seconds.
     ///
-    /// The endpoint is found in the issuer's metadata. For other settings, see [`introspect`](Self::introspect).
+    /// The endpoint is found through the issuer's metadata. For other settings, see [`introspect`](Self::introspect).
     ///
     /// ```
     /// use tower_bearer::introspection::{ClientAuthentication, Secret};
@@ -145,7 +145,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `identifier` is not an https URL without query and fragment; http is allowed for this machine alone.
+    /// If `identifier` is not an https URL without query and fragment; http is allowed only for this machine.
     #[cfg(feature = "introspection")]
     pub fn introspection(identifier: &str, authentication: ClientAuthentication) -> Result<Self, ConfigError> {
         let issuer = Self::discover(identifier)?;
@@ -154,10 +154,10 @@ impl Issuer {
         Ok(issuer.introspect(introspection))
     }
 
-    /// Asks the issuer about each of its tokens, with these settings, in place of verifying their signatures.
+    /// Introspects this issuer's tokens with these settings, instead of verifying their signatures.
     ///
-    /// Its rules stay: audience, times, subject, and what its preset says about its tokens. Its keys are used for
-    /// [signed answers](Introspection::signed_answers) alone, and else are not fetched.
+    /// The issuer's rules still apply: audience, times, subject, and those of its preset. Its keys are used only for [signed
+    /// answers](Introspection::signed_answers), and are otherwise not fetched.
     #[cfg(feature = "introspection")]
     #[must_use]
     pub fn introspect(mut self, introspection: Introspection) -> Self {
@@ -200,7 +200,7 @@ impl Issuer {
 
     /// Takes this issuer's keys from another source. The identifier and the rules stay the same.
     ///
-    /// Use it for keys that are reached by an internal name, through a proxy, with a private root certificate or with headers:
+    /// Use it for keys that are reached through an internal host name, a proxy, a private root certificate or with headers:
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -218,11 +218,11 @@ impl Issuer {
         self
     }
 
-    /// Allows this issuer's metadata and keys to be fetched over plain http from another machine: for an issuer inside of a cluster or
-    /// of a Docker Compose network.
+    /// Allows this issuer's metadata and keys to be fetched over plain http from another machine: for an issuer inside a cluster or a
+    /// Docker Compose network.
     ///
-    /// Anyone on the path can then replace the keys, and forge tokens of this issuer. The first fetch logs a warning. It is about the
-    /// URLs of the constructor. A [source](Self::keys_from) has its own:
+    /// Anyone on the network path can then replace the keys and forge tokens of this issuer. The first fetch logs a warning. This
+    /// setting applies to the URLs of the constructor. For a [source](Self::keys_from) of your own, use
     /// [`RemoteKeys::insecure_http_at`](crate::keys::RemoteKeys::insecure_http_at).
     ///
     /// ```
@@ -232,7 +232,7 @@ impl Issuer {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// Default: plain http from another machine is [`ConfigError::PlainHttp`] when the server is built (RFC 8414 §2).
+    /// Default: with plain http from another machine, building the server fails with [`ConfigError::PlainHttp`] (RFC 8414 §2).
     #[cfg(feature = "http-client")]
     #[must_use]
     pub fn insecure_http(mut self) -> Self {
@@ -240,8 +240,8 @@ impl Issuer {
         self
     }
 
-    /// Keeps the last good keys of this issuer in the file at `path`, so that they survive a restart of the process while the issuer
-    /// is down. [`RemoteKeys::persist`] says how long they are used, and who may write the file.
+    /// Keeps the last good keys of this issuer in the file at `path`, so that they survive a restart of the process while the issuer is
+    /// down. [`RemoteKeys::persist`] documents how long they are used, and who may write the file.
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -250,8 +250,8 @@ impl Issuer {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// The keys must be fetched by HTTP, as those of every constructor but [`keys`](Self::keys) are, or be `RemoteKeys`. For another
-    /// source it is an [error](ConfigError::NotPersistable) when the server is built.
+    /// The keys must be fetched by HTTP, as with every constructor but [`keys`](Self::keys), or come from `RemoteKeys`. With any other
+    /// source, building the server fails with [`ConfigError::NotPersistable`].
     ///
     /// Default: keys are held in memory only.
     #[cfg(feature = "http-client")]
@@ -286,7 +286,7 @@ impl Issuer {
         }
     }
 
-    /// Accepts tokens of this issuer for `audience` in place of the server's audience. Call it again to accept others too.
+    /// Accepts tokens of this issuer for `audience` instead of the server's audience. Call it again to accept others too.
     ///
     /// Default: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the preset knows.
     #[must_use]
@@ -299,11 +299,11 @@ impl Issuer {
     /// `aud`, or an empty one. [Amazon Cognito](Self::cognito) is one, [Ory Hydra](Self::hydra) may be.
     ///
     /// - A token must be issued to one of `clients`. Tokens of all other clients are refused, whatever their `aud`.
-    /// - A token without `aud` is accepted. A token with `aud` must name this server all the same. The
-    ///   [strict profile](crate::validation::Profile::Rfc9068) always requires an `aud`.
+    /// - A token without `aud` is accepted. A token with `aud` must still name this server. The [strict
+    ///   profile](crate::validation::Profile::Rfc9068) always requires an `aud`.
     ///
-    /// This is weaker than an audience: whatever else these clients get tokens for, they can use here. The list is checked after
-    /// the signature, so that unsigned tokens do not reveal it. Call it again to add clients.
+    /// This is weaker than an audience: these clients can use here any token that they get from the issuer, whatever it is for. The
+    /// list is checked after the signature, so that unsigned tokens do not reveal it. Call it again to add clients.
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -320,18 +320,18 @@ impl Issuer {
         self
     }
 
-    /// Accepts tokens of this issuer without `sub`, and takes the [client](crate::AccessToken::client_id) for their subject: for an
-    /// issuer that leaves `sub` out, or writes an empty one or null, when a client gets a token for itself (client credentials).
-    /// Duende `IdentityServer` and the service tokens of Cloudflare Access are examples.
+    /// Accepts tokens of this issuer without `sub`, and uses the [client](crate::AccessToken::client_id) as their subject: for an
+    /// issuer that omits `sub`, or writes an empty one or null, when a client gets a token for itself (client credentials). Duende
+    /// `IdentityServer` and the service tokens of Cloudflare Access are examples.
     ///
     /// - A token with neither a `sub` nor a client is refused.
-    /// - [`AccessToken::is_client`](crate::AccessToken::is_client) is true for such a token. Data that is keyed by the subject
-    ///   should be keyed by it too, unless the issuer never gives a user the identifier of a client as `sub` (RFC 9068 §5, RFC 9700
-    ///   §4.15).
+    /// - [`AccessToken::is_client`](crate::AccessToken::is_client) is true for such a token. If data is keyed by the subject, add this
+    ///   to the key, unless the issuer never gives a user the identifier of a client as `sub` (RFC 9068 §5, RFC 9700 §4.15).
     /// - The [strict profile](crate::validation::Profile::Rfc9068) always requires a `sub`.
-    /// - Some issuers leave `sub` out of the tokens of users too: AD FS unless a rule issues it, Keycloak in lightweight access tokens.
-    ///   Use it there only if every user's token has a `sub`. Otherwise all users of a client would be one subject.
-    /// - An answer about an opaque token without `sub` that has a `username` (RFC 7662 §2.2) is about a user, and the token is refused.
+    /// - Some issuers also omit `sub` from users' tokens: AD FS unless a rule issues it, and Keycloak in lightweight access tokens.
+    ///   With these, use this only if every user's token has a `sub`. Otherwise all users of a client would be one subject.
+    /// - If the introspection answer for an opaque token has no `sub` but a `username` (RFC 7662 §2.2), the token is a user's, and is
+    ///   refused.
     /// - [`allow_subjects`](Self::allow_subjects) then compares the client of such a token.
     ///
     /// ```
@@ -363,7 +363,7 @@ impl Issuer {
         self
     }
 
-    /// The algorithms that this issuer may sign with.
+    /// Sets the algorithms that this issuer may sign with.
     ///
     /// Default: [all](Algorithm::ALL), for each key restricted to what its JWK allows. None of them is known to be weak, and an
     /// issuer that changes its algorithm should not need a deployment here (RFC 8725 §3.1).

@@ -1,4 +1,5 @@
-//! The issuers that a server trusts: their settings, the presets of providers, and the registry that finds them.
+//! The issuers that a server trusts: their settings, the presets for providers, and the registry that finds
+//! them.
 
 mod config_error;
 #[expect(clippy::module_inception, reason = "a file is named for its main type")]

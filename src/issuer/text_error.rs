@@ -1,25 +1,25 @@
 use crate::validation::is_tenant;
 
-/// Why a text cannot be meant as an identifier: a template, a shell or a list left something in it.
+/// Why a text cannot be an identifier: a template, a shell or a list left something in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
     /// It is empty or only white space.
     #[error("is blank")]
     Blank,
-    /// It begins or ends with white space, which no claim of a token does.
+    /// It begins or ends with white space, unlike any claim of a token.
     #[error("begins or ends with white space")]
     WhiteSpace,
-    /// It has quotation marks of the file or the shell that it came from.
+    /// It has quotation marks left over from a file or a shell.
     #[error("begins or ends with a quotation mark, which would be a part of it")]
     QuotationMark,
-    /// `${AUDIENCE}`, `$AUDIENCE`, `%AUDIENCE%`, `{{ audience }}`, `{tenant}` or `<audience>`.
+    /// It contains a placeholder: `${AUDIENCE}`, `$AUDIENCE`, `%AUDIENCE%`, `{{ audience }}`, `{tenant}` or `<audience>`.
     #[error("contains a placeholder that was not filled in")]
     Placeholder,
     /// It holds several URLs.
     #[error("is a list of URLs, expected one URL for each setting or element")]
     List,
-    /// Microsoft Entra's `common`, `organizations` or `consumers` in the place of a tenant.
+    /// It has Microsoft Entra's `common`, `organizations` or `consumers` instead of a tenant.
     #[error("stands for any tenant, expected the GUID of a tenant in place of common, organizations or consumers")]
     NoTenant,
 }

@@ -9,9 +9,9 @@ use crate::redact::Excerpt;
 
 /// A signature algorithm that this crate verifies: every asymmetric one registered for JWS and in use.
 ///
-/// The list is closed on purpose. `none` and the HMAC family (`HS256` …) have no variant, so no configuration, key set
-/// or token can select them (RFC 8725 §3.1, §3.2). The names are those of the IANA "JSON Web Signature and Encryption
-/// Algorithms" registry. `Display`, `FromStr` and serde use them, exactly and case-sensitively (RFC 7515 §4.1.1).
+/// The list is closed on purpose. `none` and the HMAC family (`HS256` …) have no variant, so no configuration, key set or
+/// token can select them (RFC 8725 §3.1, §3.2). `Display`, `FromStr` and serde use the case-sensitive names of the IANA
+/// "JSON Web Signature and Encryption Algorithms" registry (RFC 7515 §4.1.1).
 ///
 /// ```
 /// use tower_bearer::jose::Algorithm;
@@ -24,7 +24,7 @@ use crate::redact::Excerpt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3); the one a resource server must know (RFC 9068 §2.1).
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3). Every resource server must support it (RFC 9068 §2.1).
     RS256,
     /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3).
     RS384,
@@ -42,8 +42,8 @@ pub enum Algorithm {
     ES384,
     /// ECDSA on P-521 with SHA-512 (RFC 7518 §3.4).
     ES512,
-    /// `EdDSA` (RFC 8037 §3.1), here always over Ed25519. Deprecated by RFC 9864 in favour of [`Ed25519`](Self::Ed25519),
-    /// still what most issuers write.
+    /// `EdDSA` (RFC 8037 §3.1), here always with Ed25519. RFC 9864 deprecates it in favor of [`Ed25519`](Self::Ed25519),
+    /// but most issuers still write it.
     EdDSA,
     /// `Ed25519`, the fully-specified name (RFC 9864 §2.2).
     Ed25519,
@@ -56,7 +56,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every supported algorithm, in the order of the declaration. A later version may add some.
+    /// Every supported algorithm, in declaration order. Later versions may add some.
     pub const ALL: &'static [Self] = &Self::TABLE;
 
     /// How many there are, for tables with a place for each.
@@ -79,7 +79,7 @@ impl Algorithm {
         Self::MlDsa87,
     ];
 
-    /// The registered name, as `alg` carries it.
+    /// The registered name, as in `alg`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -168,7 +168,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// As [`FromStr`].
+/// Like [`FromStr`].
 impl TryFrom<&str> for Algorithm {
     type Error = UnknownAlgorithm;
 
@@ -205,7 +205,7 @@ impl<'de> Deserialize<'de> for Algorithm {
     }
 }
 
-/// The error for a name that is not that of an [`Algorithm`].
+/// The error for a name that does not belong to an [`Algorithm`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a supported signature algorithm")]
 pub struct UnknownAlgorithm {
@@ -213,7 +213,7 @@ pub struct UnknownAlgorithm {
 }
 
 impl UnknownAlgorithm {
-    /// The name, at most 200 characters of it.
+    /// The name, truncated to 200 characters.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

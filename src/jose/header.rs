@@ -21,7 +21,7 @@ impl<'t> Header<'t> {
         Self::check(raw)
     }
 
-    /// As [`parse`](Self::parse), and the JSON of the header's `jwk` (RFC 7515 §4.1.3), which is checked as the rest of the header
+    /// Like [`parse`](Self::parse), and the JSON of the header's `jwk` (RFC 7515 §4.1.3), which is checked as the rest of the header
     /// is.
     pub(super) fn parse_with_jwk(header: &'t [u8]) -> Result<(Self, Option<&'t str>), JwsError> {
         let mut raw = RawHeaderWithJwk::default();

@@ -7,31 +7,31 @@ pub enum JsonError {
     /// The bytes are not UTF-8 (RFC 8259 §8.1).
     #[error("the text is not UTF-8")]
     NotUtf8,
-    /// Not well-formed JSON, or more than one value.
+    /// The text is not well-formed JSON, or has more than one value.
     #[error("the text is not one JSON value: the parser stopped at byte {column} of a line")]
     Syntax {
-        /// Where the parser stopped: a byte of its line, from 1.
+        /// Where the parser stopped: the position of a byte in its line, from 1.
         column: usize,
     },
-    /// A JSON value, but no object.
+    /// The JSON value is not an object.
     #[error("the text is not a JSON object")]
     NotAnObject,
-    /// A name that occurs twice in one object, at any depth.
+    /// A name occurs twice in one object, at any depth.
     #[error("the member {name:?} occurs twice")]
     Duplicate {
         /// The name, unescaped.
         name: Excerpt,
     },
-    /// More than 32 levels of objects and arrays.
+    /// Objects and arrays are nested more than 32 levels deep.
     #[error("objects and arrays nest more than 32 levels deep")]
     TooDeep,
-    /// A name that `serde_json` uses internally: it would parse the value as another document.
+    /// A name is one that `serde_json` uses internally, and would parse the value as another document.
     #[error("the name of the member {name:?} is reserved")]
     Reserved {
         /// The name, unescaped.
         name: Excerpt,
     },
-    /// A member that this crate reads, with a value of the wrong type.
+    /// A member that this crate reads has a value of the wrong type.
     #[error("the member {name:?} has a value of the wrong type")]
     WrongType {
         /// The name, unescaped.

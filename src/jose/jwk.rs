@@ -32,14 +32,14 @@ struct SpiffeKeys {
 }
 
 impl JwkSet {
-    /// The most entries a set may have.
+    /// The maximum number of entries in a set.
     pub const MAX_KEYS: usize = 100;
 
-    /// Reads a JWK Set document and parses every usable key in it. There may be none.
+    /// Reads a JWK Set document and parses every usable key in it, of which there may be none.
     ///
     /// # Errors
     ///
-    /// [`JwkSetError`] when the document is no JWK Set, or has more than [`MAX_KEYS`](Self::MAX_KEYS) entries.
+    /// [`JwkSetError`] if the document is not a JWK Set, or has more than [`MAX_KEYS`](Self::MAX_KEYS) entries.
     pub fn from_json(document: &[u8]) -> Result<Self, JwkSetError> {
         #[derive(Deserialize)]
         struct Document<'a> {
@@ -170,10 +170,10 @@ pub(crate) enum KeyPurpose {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
-    /// Not a JSON object with an array `keys` (RFC 7517 §5.1).
+    /// The document is not a JSON object with an array `keys` (RFC 7517 §5.1).
     #[error("the document is not a JWK Set")]
     NotAJwkSet,
-    /// More than [`JwkSet::MAX_KEYS`] entries.
+    /// The set has more than [`JwkSet::MAX_KEYS`] entries.
     #[error("the set has {found} keys, and {} are allowed", JwkSet::MAX_KEYS)]
     TooManyKeys {
         /// How many there are.
@@ -185,11 +185,11 @@ pub enum JwkSetError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SkippedJwk {
-    /// Its place in `keys`, from 0.
+    /// Its index in `keys`.
     pub index: usize,
     /// Its `kid`, if it could be read.
     pub id: Option<Excerpt>,
-    /// Why.
+    /// Why it is not used.
     pub reason: UnusableJwk,
 }
 

@@ -5,13 +5,15 @@ use crate::redact::Excerpt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwsError {
-    /// Not three parts (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §7.1), and none is decrypted.
+    /// The text does not have three parts (RFC 7515 §7.1). Five parts would be an encrypted token (RFC 7516 §7.1),
+    /// which this crate does not decrypt.
     #[error("the token has {found} parts between dots, and a signed JWT has 3")]
     Parts {
         /// How many there are.
         found: usize,
     },
-    /// A part that is not base64url: padding, white space, another alphabet, or non-zero trailing bits (RFC 7515 §2).
+    /// A part is not base64url: it has padding, white space, another alphabet, or non-zero trailing bits (RFC 7515
+    /// §2).
     #[error("a part of the token is not base64url without padding")]
     Encoding,
     /// The header is not an acceptable JSON object.
@@ -20,13 +22,13 @@ pub enum JwsError {
     /// The header has no `alg` (RFC 7515 §4.1.1).
     #[error("the header has no alg")]
     NoAlgorithm,
-    /// An unsupported algorithm; `none` and the HMAC family are unsupported on purpose (RFC 8725 §3.1).
+    /// The algorithm is not supported; `none` and the HMAC family are unsupported on purpose (RFC 8725 §3.1).
     #[error("the alg {found:?} is not a supported signature algorithm")]
     Algorithm {
         /// The `alg`.
         found: Excerpt,
     },
-    /// The header marks extensions as critical, and none is supported (RFC 7515 §4.1.11).
+    /// The header marks extensions as critical, but none is supported (RFC 7515 §4.1.11).
     #[error("the header has crit, and no extension is supported")]
     Critical,
     /// `b64` is false (RFC 7797 §7).
@@ -35,7 +37,7 @@ pub enum JwsError {
     /// The payload is another token (RFC 7519 §5.2).
     #[error("the payload is another token (cty is JWT)")]
     Nested,
-    /// The header is that of an encrypted token (RFC 7516 §9).
+    /// The header belongs to an encrypted token (RFC 7516 §9).
     #[error("the token is encrypted (the header has enc)")]
     Encrypted,
 }

@@ -9,10 +9,10 @@ use super::base64url;
 use super::unusable_jwk::UnusableJwk;
 use crate::redact::Excerpt;
 
-/// A parsed public key with the algorithms that it may serve.
+/// A parsed public key, with the algorithms that it may be used with.
 ///
-/// It is of one kind (RSA, one elliptic curve, one ML-DSA parameter set) and serves only the algorithms of that kind,
-/// or the single one that its JWK names (RFC 8725 §3.1).
+/// It is of one kind (RSA, one elliptic curve or one ML-DSA parameter set), and may be used only with the algorithms of that
+/// kind, or with the single algorithm that its JWK names (RFC 8725 §3.1).
 pub struct VerifyingKey {
     identity: KeyIdentity,
     id: Option<Box<str>>,
@@ -54,7 +54,7 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
-    /// The algorithms that the key may serve.
+    /// The algorithms that the key may be used with.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
         self.parsed.iter().map(|(algorithm, _)| *algorithm)
     }

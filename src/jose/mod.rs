@@ -1,6 +1,6 @@
 //! JSON Web Algorithms, Keys and Signatures (RFC 7515, 7517, 7518, 8037, 9864, 9964).
 //!
-//! This module knows bytes and keys. It knows nothing of OAuth, HTTP, async or clocks.
+//! This module deals with bytes and keys. It knows nothing about OAuth, HTTP, async or clocks.
 
 mod algorithm;
 mod base64url;

@@ -1,11 +1,11 @@
-//! JSON objects of untrusted origin, read strictly: UTF-8, one object and nothing after it, at most [`MAX_DEPTH`] levels, and
-//! no member name twice in any object at any depth (RFC 7515 §4, RFC 7519 §4, RFC 8259 §4).
+//! Strict reading of JSON objects of untrusted origin: UTF-8, one object with nothing after it, at most [`MAX_DEPTH`] levels, and
+//! no duplicate member name in any object at any depth (RFC 7515 §4, RFC 7519 §4, RFC 8259 §4).
 //!
-//! Two parsers may disagree about which of two equal names counts, and that is a way past a check. So both are refused. Names
+//! Two parsers may disagree about which of two equal names is used, which is a way past a check. So duplicates are refused. Names
 //! are compared after unescaping, as code points (RFC 7515 §5.3).
 //!
-//! A text that passed may be parsed again by anything that reads JSON through `serde`. So [`RESERVED`] names are refused too:
-//! under such a name `serde_json` would parse a second document, which was not checked.
+//! A text that has passed may be parsed again by anything that reads JSON through `serde`. So [`RESERVED`] names are refused too:
+//! under such a name, `serde_json` would parse a second document that was not checked.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -117,7 +117,7 @@ impl<'de, A: MapAccess<'de>> Member<'_, 'de, A> {
         self.map.next_value_seed(Text(PhantomData))
     }
 
-    /// As [`text`](Self::text), or `None` for `null`.
+    /// Like [`text`](Self::text), or `None` for `null`.
     pub(crate) fn text_or_null(self) -> Result<Option<Cow<'de, str>>, A::Error> {
         self.map.next_value_seed(TextOrNull)
     }

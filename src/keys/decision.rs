@@ -2,7 +2,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Moment;
 
-/// What to do about one look-up.
+/// What to do about one lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// The held keys answer it.

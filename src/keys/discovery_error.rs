@@ -5,10 +5,11 @@ use crate::redact::Excerpt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {
-    /// Not a JSON object with the strings `issuer` and `jwks_uri`.
+    /// The document is not a JSON object with the strings `issuer` and `jwks_uri`.
     #[error("the document is not a JSON object with the strings issuer and jwks_uri")]
     NotMetadata,
-    /// Not a JSON object with the strings `issuer` and `introspection_endpoint`, where the latter is looked for.
+    /// The document is not a JSON object with the strings `issuer` and `introspection_endpoint`, and the latter
+    /// was needed.
     #[error("the document is not a JSON object with the strings issuer and introspection_endpoint")]
     NoIntrospectionEndpoint,
     /// The document names another issuer (RFC 8414 §3.3).
@@ -17,13 +18,13 @@ pub enum DiscoveryError {
         /// The `issuer` in it.
         found: Excerpt,
     },
-    /// Keys are not fetched from its `jwks_uri`.
+    /// The `jwks_uri` is not a URL that keys may be fetched from.
     #[error("the jwks_uri is refused: {reason}")]
     JwksUri {
         /// Why.
         reason: UrlError,
     },
-    /// No token is introspected at its `introspection_endpoint`.
+    /// The `introspection_endpoint` is not a URL that tokens may be sent to.
     #[error("the introspection_endpoint is refused: {reason}")]
     IntrospectionEndpoint {
         /// Why.

@@ -11,90 +11,91 @@ use crate::jose::JwkSetError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The HTTP client could not be built, most often because the machine has no root certificates.
+    /// The HTTP client could not be built, usually because the machine has no root certificates.
     #[error("{url}: the HTTP client could not be built: {reason}")]
     Client {
         /// The URL of the request.
         url: Box<str>,
-        /// What the client's builder said.
+        /// The error of the client's builder.
         reason: Box<str>,
     },
-    /// No answer, or one that broke off.
+    /// There was no answer, or it broke off.
     #[error("{url}: {reason}")]
     Request {
         /// The URL of the request.
         url: Box<str>,
-        /// What the client said.
+        /// The error of the client.
         reason: Box<str>,
     },
-    /// An answer other than 200 and, to a conditional request, 304.
+    /// The status is neither 200 nor, for a conditional request, 304.
     #[error("{url}: answered {status}")]
     Status {
         /// The URL of the request.
         url: Box<str>,
-        /// The answer.
+        /// The status.
         status: StatusCode,
     },
-    /// An answer from another origin than was asked, by way of redirects.
+    /// Redirects led to an answer from another origin.
     #[error("{url}: a redirect led to another origin")]
     Redirected {
         /// The URL of the request.
         url: Box<str>,
     },
-    /// More than 256 KiB.
+    /// The answer has more than 256 KiB.
     #[error("{url}: the document is larger than 256 KiB")]
     TooLarge {
         /// The URL of the request.
         url: Box<str>,
     },
-    /// No complete answer in time: [`RemoteKeys`](super::RemoteKeys) has a limit for all the URLs of a fetch.
+    /// There was no complete answer in time. [`RemoteKeys`](super::RemoteKeys) has one time limit for all
+    /// URLs of a fetch.
     #[error("{url}: no complete answer within {limit:?} from the start of the fetch")]
     Timeout {
-        /// What was asked for when the time had passed.
+        /// The URL that was being fetched when the time ran out.
         url: Box<str>,
-        /// The time that there was.
+        /// The time limit.
         limit: Duration,
     },
-    /// The source did not answer in time, and it is not a URL.
+    /// The source, which is not a URL, did not answer in time.
     #[error("the key source did not answer within {limit:?}")]
     TimedOut {
-        /// The time that there was.
+        /// The time limit.
         limit: Duration,
     },
-    /// An unusable metadata document.
+    /// The metadata document is unusable.
     #[error("{url}: {reason}")]
     Metadata {
-        /// Where it is.
+        /// The URL of the document.
         url: Box<str>,
         /// Why it is unusable.
         reason: DiscoveryError,
     },
-    /// No usable metadata document of the issuer.
+    /// No usable metadata document of the issuer was found.
     #[error("no usable metadata was found: {}", joined(attempts))]
     Discovery {
         /// The error of every URL that was tried, in order.
         attempts: Box<[FetchError]>,
     },
-    /// A document that is not a usable key set.
+    /// The document is not a usable key set.
     #[error("{}{reason}", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
     Keys {
-        /// The URL or the file that it came from, if the source told.
+        /// The URL or the file that it came from, if the source named it.
         place: Option<Box<str>>,
         /// Why it is unusable.
         reason: JwkSetError,
     },
-    /// A file that cannot be read.
+    /// The file cannot be read.
     #[error("the file {path:?} cannot be read: {kind}")]
     File {
-        /// Where it should be.
+        /// The path of the file.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The error of the system.
         kind: std::io::ErrorKind,
     },
-    /// The source reported that the keys have not changed, and there were none before.
+    /// The source reported that the keys have not changed, but there were none before.
     #[error("the key source reported unchanged keys, and there were none before")]
     NothingHeld,
-    /// An error of a [`KeySource`](super::KeySource) of the application.
+    /// The application's own [`KeySource`](super::KeySource) failed.
     #[error("{reason}")]
     Other {
         /// What went wrong.

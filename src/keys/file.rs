@@ -9,7 +9,8 @@ use crate::jose::JwkSet;
 /// How long keys from a file are fresh: short, because reading a file costs little.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Keys in a file with a JWK Set of at most 256 KiB. It is read again about every 50 seconds, so replacing the file rotates the keys.
+/// Keys in a file that contains a JWK Set of at most 256 KiB. The file is read again about every 50 seconds, so replacing it rotates
+/// the keys.
 #[derive(Clone, Debug)]
 pub struct KeyFile {
     path: PathBuf,

@@ -4,11 +4,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::decision::Wait;
 
-/// The most requests of one server that wait for keys while none may be used, as at the start. Further ones get 429.
+/// The maximum number of requests of one server that wait for keys while none may be used, as at the start. Further requests get
+/// 429.
 pub const MAX_PENDING_REQUESTS: usize = 4096;
 /// The maximum number of requests of one server that wait for a key that the held keys lack. Further requests get 429.
 ///
-/// Anyone can cause such requests. A small server accepts 64 requests at once, and this leaves half of them to others.
+/// Anyone can cause such requests. If a small server accepts 64 requests at once, this leaves half of them to others.
 pub const MAX_PENDING_UNKNOWN_KEYS: usize = 32;
 
 /// The bounds of one server on requests that wait for a fetch, for all its issuers together. A request over the bound is refused;
@@ -29,7 +30,7 @@ impl Default for PendingLookups {
 }
 
 impl PendingLookups {
-    /// `None` if the bound is reached. `news` changes when the look-up should be repeated.
+    /// `None` if the bound is reached. `news` changes when the lookup should be repeated.
     pub(super) fn wait(&self, wait: Wait, news: watch::Receiver<u64>) -> Option<PendingLookup> {
         let bound = match wait {
             Wait::Keys | Wait::Refresh => &self.keys,
@@ -55,9 +56,9 @@ pub(crate) struct PendingLookup {
 }
 
 impl PendingLookup {
-    /// Returns when the look-up should be repeated.
+    /// Returns when the lookup should be repeated.
     pub(crate) async fn news(mut self) {
-        // An error means that the store is gone, and the next look-up reports that.
+        // An error means that the store is gone, and the next lookup reports that.
         drop(self.news.changed().await);
     }
 }

@@ -115,7 +115,7 @@ async fn runtime_is_ending() -> bool {
 }
 
 impl Drop for RefreshTask {
-    /// A fetch that has not ended by now was cancelled with its runtime. The next look-up starts another.
+    /// A fetch that has not ended by now was cancelled with its runtime. The next lookup starts another.
     fn drop(&mut self) {
         self.keys.on_cancelled(self.fetch.number);
     }

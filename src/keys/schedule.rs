@@ -1,13 +1,13 @@
-//! Decides when one issuer's keys are fetched and whether they may be used: without a clock, I/O or the keys themselves.
-//! [`KeyStore`](super::KeyStore) carries the decisions out.
+//! Decides when an issuer's keys are fetched and whether they may be used, without a clock, I/O or the keys themselves. [`KeyStore`](super::KeyStore)
+//! carries out the decisions.
 //!
-//! There is at most one fetch at a time. It starts at once or within a second, and it ends in one of three ways: it is
-//! [answered](RefreshSchedule::on_fetched), it [fails](RefreshSchedule::on_failed), or it is
-//! [cancelled](RefreshSchedule::on_cancelled) because the task that carries it out is gone.
+//! There is at most one fetch at a time. It starts immediately or within a second, and ends in one of three ways: it is
+//! [answered](RefreshSchedule::on_fetched), it [fails](RefreshSchedule::on_failed), or it is [cancelled](RefreshSchedule::on_cancelled) because the
+//! task that carries it out is gone.
 //!
-//! Keys are used unconditionally for their lifetime. For an hour beyond it they are used only on fresh evidence that the issuer
-//! cannot be reached. That is an attempt that failed, or that has been unanswered for a second, and that began at most 75 seconds
-//! ago. After a suspension, or after the end of a runtime with its attempt, there is no such evidence, so the issuer is asked first.
+//! Keys are used unconditionally for their lifetime. For an hour beyond it, they are used only on recent evidence that the issuer cannot be reached:
+//! an attempt that began at most 75 seconds ago, and that failed or has been unanswered for a second. After a suspension, or after a runtime has
+//! ended with its attempt, there is no such evidence, so the issuer is asked first.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ impl RefreshSchedule {
         let before = age.at(now.wall, lifetime_of(document) + GRACE)?;
         self.hold(now, document);
         self.held = self.held.map(|held| match before {
-            // An earlier process fetched it. Keys may have been withdrawn since, so the first look-up asks the issuer.
+            // An earlier process fetched it. Keys may have been withdrawn since, so the first lookup asks the issuer.
             Some(before) => HeldDocument { before, age: held.age.saturating_add(before), refresh_at: now, ..held },
             None => HeldDocument { is_seed: true, ..held },
         });

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::jose::{JwkSet, KeyPurpose};
 use crate::metrics;
 
-/// Keys that are known before the first fetch, for [`KeySource::seed`](super::KeySource::seed).
+/// Keys that are available before the first fetch, for [`KeySource::seed`](super::KeySource::seed).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -34,19 +34,19 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// Keys of unknown age, such as ones that are compiled in. Their lifetime starts when the server is built, and they refuse no
-    /// token whose `kid` they lack: its key is fetched.
+    /// Keys of unknown age, such as compiled-in keys. Their lifetime starts when the server is built. A token whose `kid` they lack
+    /// is not refused: its key is fetched.
     #[must_use]
     pub fn keys(keys: JwkSet) -> Self {
         Self { keys, as_of: None, age: Duration::ZERO, lifetime: None, file: None }
     }
 
-    /// Sets the time that the keys are as of: when the fetch began that brought them, less the [age](super::Fetched::age) that they
-    /// had then.
+    /// Sets the time at which the keys were current: the start of the fetch that returned them, minus the [age](super::Fetched::age)
+    /// that they had then.
     ///
-    /// They are then used as if the process that fetched them had gone on: their lifetime and the hour beyond count from that time,
-    /// and later they are not used at all. The first look-up starts a fetch. If the time is more than 60 seconds in the future by the
-    /// server's [clock](crate::server::Builder::clock), they are not used, because the clock was or is wrong.
+    /// They are then used as if the process that fetched them had continued: their lifetime, and the hour beyond it, start at that
+    /// time, and after that they are not used at all. The first lookup starts a fetch. If the time is more than 60 seconds in the
+    /// future by the server's [clock](crate::server::Builder::clock), the keys are not used, because the clock was or is wrong.
     ///
     /// Default: the age is unknown.
     #[must_use]
@@ -159,7 +159,7 @@ mod tests {
             self.at.plus(Duration::from_secs(seconds))
         }
 
-        /// A known key, so many seconds after the restart. A fetch that the look-up starts fails.
+        /// A known key, so many seconds after the restart. A fetch that the lookup starts fails.
         fn is_used(&mut self, seconds: u64) -> bool {
             let now = self.after(seconds);
             let decision = self.schedule.decide(now);

@@ -18,7 +18,7 @@ const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(5500);
 /// A source of an issuer's keys.
 ///
 /// `RemoteKeys` fetches them by HTTP (feature `http-client`), and [`KeyFile`](super::KeyFile) reads a file. The same rules for
-/// lifetime and refresh hold for all sources. A [`JwkSet`] is a source too, of [fixed](Self::fixed) keys.
+/// lifetime and refresh apply to all sources. A [`JwkSet`] is also a source, of [fixed](Self::fixed) keys.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source of keys",
     label = "expected a `KeySource`",
@@ -26,37 +26,37 @@ const DEFAULT_TIME_LIMIT: Duration = Duration::from_millis(5500);
     note = "for a file, write `KeyFile::new(path)`, and for keys that never change `JwkSet::from_json(document)?`"
 )]
 pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the keys. There is one call at a time, and it is dropped after the [time limit](Self::time_limit).
+    /// Fetches the keys. There is only one call at a time, and its future is dropped after the [time limit](Self::time_limit).
     ///
-    /// A key set withdraws all keys that it lacks. So a source that cannot get the keys must return an error, never an empty set.
+    /// A key set withdraws all keys that it lacks, so a source that cannot get the keys must return an error, never an empty set.
     ///
     /// # Errors
     ///
-    /// [`FetchError::Other`] is for errors of sources outside of this crate.
+    /// [`FetchError::Other`] is for the errors of sources outside this crate.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
 
-    /// The time after which a [fetch](Self::fetch) is dropped and counts as failed. A value of more than 9.5 seconds counts as 9.5.
+    /// The time after which a [fetch](Self::fetch) is dropped and has failed: at most 9.5 seconds. Longer values are reduced to that.
     ///
-    /// A request waits for a fetch for at most 6 seconds. It then gets 503, and the fetch goes on for later requests.
+    /// A request waits at most 6 seconds for a fetch. It then gets 503, and the fetch continues for later requests.
     ///
     /// Default: 5.5 seconds.
     fn time_limit(&self) -> Duration {
         DEFAULT_TIME_LIMIT
     }
 
-    /// Keys that are known before the first fetch, so that the first token need not wait for it. It is called once, when the server
-    /// is [built](crate::server::Builder::build).
+    /// Keys that are available before the first fetch, so that the first token need not wait for it. This is called once, when the
+    /// server is [built](crate::server::Builder::build).
     ///
-    /// A source that wraps another one passes on its seed too: [`RemoteKeys::persist`](super::RemoteKeys::persist) reads its file here.
+    /// A source that wraps another must also forward this: [`RemoteKeys::persist`](super::RemoteKeys::persist) reads its file here.
     ///
     /// Default: none.
     fn seed(&self) -> Option<Seed> {
         None
     }
 
-    /// Keys that never change. They are never fetched, have no end and need no runtime.
+    /// Keys that never change. They are never fetched, do not expire and need no runtime.
     ///
-    /// Default: none, the keys are fetched.
+    /// Default: none, so the keys are fetched.
     fn fixed(&self) -> Option<JwkSet> {
         None
     }
@@ -71,15 +71,15 @@ pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchErro
 pub struct FetchRequest<'a> {
     /// The validators that came with the held keys, for a conditional request (RFC 9110 §13.1).
     pub validators: Option<&'a Validators>,
-    /// The monotonic time by the server's [clock](crate::clock::Clock).
+    /// The current monotonic time by the server's [clock](crate::clock::Clock).
     pub now: Instant,
-    /// Whether caches on the way must revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4), because a token has a `kid` that the
-    /// held keys lack.
+    /// Whether intermediate caches must revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4), because a token has a `kid` that
+    /// the held keys lack.
     pub bypass_caches: bool,
 }
 
 impl FetchRequest<'_> {
-    /// A request while no keys are held, for tests of a source.
+    /// The request that is made while no keys are held, for tests of a source.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { validators: None, now, bypass_caches: false }
@@ -102,13 +102,13 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// The keys, all of them.
+    /// All keys of the issuer.
     #[must_use]
     pub fn keys(keys: JwkSet) -> Self {
         Self::new(Some(keys))
     }
 
-    /// The keys have not changed since they came with the request's validators (RFC 9110 §15.4.5).
+    /// Reports that the keys have not changed since the response that the request's validators came from (RFC 9110 §15.4.5).
     #[must_use]
     pub fn unchanged() -> Self {
         Self::new(None)
@@ -116,7 +116,7 @@ impl Fetched {
 
     /// Sets the age of the keys at the start of the fetch, for an answer from a cache (`Age`, RFC 9111 §5.1).
     ///
-    /// Default: zero, as the issuer itself answered.
+    /// Default: zero, as if the issuer itself had answered.
     #[must_use]
     pub fn age(self, age: Duration) -> Self {
         Self { age, ..self }

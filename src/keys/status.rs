@@ -7,15 +7,15 @@ use crate::jose::SkippedJwk;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IssuerStatus {
-    /// The issuer's identifier; or, if it has several that share these keys, the template that they follow, as in
-    /// `https://login.microsoftonline.com/{tenantid}/v2.0`; or, if it is a user flow of Azure AD B2C, the identifier and the user
-    /// flow, as in `https://contoso.b2clogin.com/1a1a1a1a-…/v2.0/ (B2C_1_signin)`.
+    /// The issuer's identifier. If several identifiers share these keys, it is their template, such as
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`. For a user flow of Azure AD B2C, it is the identifier and the user
+    /// flow, such as `https://contoso.b2clogin.com/1a1a1a1a-…/v2.0/ (B2C_1_signin)`.
     pub issuer: Box<str>,
-    /// Whether its tokens can be validated now: there are usable keys within their lifetime, or the issuer cannot be reached and
-    /// the hour beyond has not passed.
+    /// Whether the issuer's tokens can be validated now: there are usable keys within their lifetime, or within the hour beyond
+    /// it while the issuer cannot be reached.
     pub is_usable: bool,
-    /// The age of the keys, including their time in HTTP caches. `None` before the first fetch, unless an earlier process
-    /// [persisted](crate::Issuer::persist_keys) them, and for keys that never change.
+    /// The age of the keys, including their time in HTTP caches. `None` for keys that never change, and before the first fetch
+    /// unless an earlier process [persisted](crate::Issuer::persist_keys) the keys.
     pub age: Option<Duration>,
     /// The age at which they become stale.
     pub lifetime: Option<Duration>,

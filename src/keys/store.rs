@@ -20,7 +20,7 @@ use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity, KeyPurpose};
 use crate::settled_until::SettledUntil;
 
-/// The time to the next look-up when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.
+/// The time to the next lookup when there is no runtime to fetch on, no room to wait, or no task that is sure to end the fetch.
 const SOON: Duration = Duration::from_secs(1);
 
 /// More than a fetch may take.
@@ -30,18 +30,18 @@ const MAX_ATTEMPT: Duration = Duration::from_secs(10);
 /// A handle to one issuer's keys: a snapshot that is read without waiting, and at most one fetch at a time, which is independent of
 /// the requests that wait for it.
 ///
-/// A look-up that needs a fetch spawns a [`RefreshTask`]. The task then refreshes the keys in time, until a later task takes over
+/// A lookup that needs a fetch spawns a [`RefreshTask`]. The task then refreshes the keys in time, until a later task takes over
 /// or the last handle to the store is dropped.
 #[derive(Clone)]
 pub(crate) struct KeyStore(Arc<IssuerKeys>);
 
-/// The result of a look-up for the key of one token.
+/// The result of a lookup for the key of one token.
 pub(crate) enum Lookup {
     /// The key, if there is one, is among these.
     Keys(Keys),
     /// There is no such key.
     Unknown,
-    /// The look-up must be repeated when this has news.
+    /// The lookup must be repeated when this has news.
     Wait(PendingLookup),
     /// There are no keys that may be used, and the next fetch is this far off.
     Unavailable { retry_after: Duration },
@@ -157,12 +157,12 @@ impl KeyStore {
     }
 
     /// Whether `key` may be used for a token that it has verified before: it is one of the held keys `now`, and they are not
-    /// too old. Never waits; a fetch that is due is started as by any other look-up.
+    /// too old. Never waits; a fetch that is due is started as by any other lookup.
     pub(crate) fn still_holds(&self, key: KeyIdentity, now: Moment) -> bool {
         let shared = &self.0;
         // In this order, as above.
         let is_settled = shared.is_settled(now);
-        // A withdrawn key is no reason to fetch: the full look-up that follows decides that.
+        // A withdrawn key is no reason to fetch: the full lookup that follows decides that.
         if shared.keys.load().get(key).is_none() {
             return false;
         }
@@ -239,7 +239,7 @@ impl KeyStore {
         }
     }
 
-    /// A look-up for no key in particular.
+    /// A lookup for no key in particular.
     fn any_key(&self, now: Moment) -> Lookup {
         self.look_up(None, TokenTimes { arrived: now.monotonic, issued: None, leeway: Duration::ZERO }, now)
     }

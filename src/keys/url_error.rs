@@ -6,19 +6,20 @@ use url::{Host, Url};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Not an absolute URL, or only after the corrections that a lenient parser makes.
+    /// The text is not an absolute URL, or only if a lenient parser corrects it.
     #[error("the text is not an absolute URL")]
     NotAUrl,
-    /// Neither https nor, for this machine, http: anyone on the path could replace keys in plain text (RFC 8414 §2).
+    /// The scheme is neither https nor, for this machine, http: anyone on the network path could replace keys in plain text (RFC
+    /// 8414 §2).
     #[error("the scheme is not https, and http is for this machine only")]
     Scheme,
-    /// A user name or a password in the URL.
+    /// The URL has a user name or a password.
     #[error("the URL has a user name or a password")]
     Credentials,
-    /// An issuer identifier has no query (RFC 8414 §2).
+    /// The URL has a query, which an issuer identifier must not have (RFC 8414 §2).
     #[error("the URL has a query")]
     Query,
-    /// A fragment, which is never sent to a server.
+    /// The URL has a fragment, which is never sent to a server.
     #[error("the URL has a fragment")]
     Fragment,
     /// A remote issuer points to this machine.
@@ -27,7 +28,7 @@ pub enum UrlError {
     /// A remote issuer points to a link-local address.
     #[error("the URL points to a link-local address")]
     LinkLocal,
-    /// A remote issuer points to the metadata service of a cloud, which serves credentials to its machines.
+    /// A remote issuer points to a cloud's metadata service, which gives credentials to the machines in the cloud.
     #[error("the URL points to the metadata service of a cloud")]
     CloudMetadata,
 }

@@ -1,7 +1,7 @@
-//! The cache headers of an answer that depends on a token from another place than `Authorization`.
+//! The cache headers of an answer that depends on a token from a place other than `Authorization`.
 //!
-//! A shared cache stores no answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). The answer to a
-//! token in a cookie, another header or the URL has no such protection.
+//! A shared cache does not store the answer to a request with `Authorization` unless the answer allows it (RFC 9111 §3.5). The
+//! answer to a token in a cookie, another header or the URL has no such protection.
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 

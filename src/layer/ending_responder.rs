@@ -4,7 +4,8 @@ use super::ending_body::EndingBody;
 use crate::Rejection;
 use crate::rejection::{Protocol, RejectionContext, Respond};
 
-/// The responder of an [`EndWithToken`](super::EndWithToken): the refusals of the responder `R`, whose bodies end by themselves.
+/// The responder of an [`EndWithToken`](super::EndWithToken): the refusals of the responder `R`, whose bodies
+/// are not cut short.
 #[derive(Clone, Copy, Debug)]
 pub struct EndingResponder<R>(pub(super) R);
 

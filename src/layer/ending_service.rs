@@ -11,9 +11,10 @@ use super::ending_body::EndingBody;
 use crate::AccessToken;
 use crate::server::{Access, Context};
 
-/// A service whose response bodies end with the token of their request: see [`EndWithToken`](super::EndWithToken).
+/// A service whose response bodies end when the token of their request expires: see
+/// [`EndWithToken`](super::EndWithToken).
 ///
-/// It is inside of a [`Protect`](super::Protect), which gives it the token.
+/// It is inside a [`Protect`](super::Protect), which gives it the token.
 #[derive(Clone, Debug)]
 pub struct EndingService<S> {
     inner: S,
@@ -48,7 +49,7 @@ where
 }
 
 pin_project! {
-    /// The response of an [`EndingService`].
+    /// The response future of an [`EndingService`].
     #[must_use = "futures do nothing unless polled"]
     pub struct EndingFuture<F> {
         #[pin]

@@ -14,9 +14,10 @@ use crate::rejection::Respond;
 use crate::server::PendingVerdict;
 
 pin_project! {
-    /// The response of [`Protect`](super::Protect).
+    /// The response future of [`Protect`](super::Protect).
     ///
-    /// Unless the token's key has to be fetched, or another process is asked about a DPoP proof, it allocates nothing and waits only for the inner service.
+    /// It allocates nothing and waits only for the inner service, unless the token's key has to be fetched or another process is asked about a DPoP
+    /// proof.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B, R>
     where

@@ -16,8 +16,8 @@ use crate::metadata::ResourceMetadata;
 use crate::server::Handle;
 
 impl ResourceMetadata {
-    /// A service that answers every `GET` with the document, for its [path](Self::path) alone. Pages of any origin may read
-    /// it, and caches may keep it for an hour (RFC 9728 §7).
+    /// A service that answers every `GET` with the document, to be routed only at its [path](Self::path). Pages of any origin may read it, and
+    /// caches may keep it for an hour (RFC 9728 §7).
     #[must_use]
     pub fn service(&self) -> MetadataService {
         MetadataService(Document::This(self.clone()))
@@ -25,11 +25,11 @@ impl ResourceMetadata {
 }
 
 impl ResourceServer {
-    /// A service that answers every `GET` with the [metadata document](Self::metadata) of this server, as
-    /// [`ResourceMetadata::service`] does, also after the document has changed.
+    /// A service that answers every `GET` with the current [metadata document](Self::metadata) of this server, like
+    /// [`ResourceMetadata::service`], but also after the document has changed.
     ///
-    /// Use it for a server that follows a file (`config::watch`). While the server has no metadata, the answer is 404. The path at which it is
-    /// routed does not change.
+    /// Use it for a server that follows a file (`config::watch`). While the server has no metadata, the answer is 404. The path of the route
+    /// does not change.
     #[must_use]
     pub fn metadata_service(&self) -> MetadataService {
         MetadataService(Document::Of(self.handle().clone()))
@@ -44,7 +44,7 @@ pub struct MetadataService(Document);
 #[derive(Clone, Debug)]
 enum Document {
     This(ResourceMetadata),
-    /// The one that this server has when it is asked for.
+    /// The current document of this server.
     Of(Handle),
 }
 

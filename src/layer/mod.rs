@@ -1,20 +1,20 @@
-//! The layers themselves: the only code that names [`tower_service::Service`].
+//! The layers: the only code that names [`tower_service::Service`].
 //!
 //! # Tracing
 //!
-//! The protecting layer has a span (`tracing`, level debug unless [set](ProtectLayer::trace_level)) with the name `bearer` for each request. The inner service runs in it.
-//! Its fields are recorded as they become known:
+//! For each request, the protecting layer creates a `tracing` span named `bearer`, at debug level unless
+//! [set](ProtectLayer::trace_level) otherwise. The inner service runs in it. Its fields are recorded as they become known:
 //!
-//! | field | what |
+//! | field | value |
 //! |---|---|
 //! | `issuer` | the issuer of a valid token |
 //! | `subject` | the subject of a valid token, if [enabled](ProtectLayer::trace_subject) |
-//! | `outcome` | `granted`, `granted_by_extension` for a credential that the layer [ignores](ProtectLayer::ignore_tokens), `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, also of an inner layer's |
-//! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason); `ignored` for a credential that the layer ignores, where its requirement accepts no extension of the request in its place |
+//! | `outcome` | `granted`, `granted_by_extension` for a credential that the layer [ignores](ProtectLayer::ignore_tokens), `anonymous` where that is allowed, or the [kind](crate::rejection::RejectionKind::name) of the refusal, including an inner layer's |
+//! | `reason` | what is wrong with a bad token or its proof, as [a constant word](crate::validation::VerifyError::reason); `ignored` for a credential that the layer ignores, if no extension of the request satisfies the requirement instead |
 //!
-//! An event in it (debug) states the reason of a refusal, with what was expected and what was found. Neither has the token. An event
-//! (debug) outside of it, with the issuer, states that a response body has [ended with its token](ProtectLayer::end_with_token). The
-//! module `metrics`, behind the feature of that name, documents what is counted.
+//! A debug event in the span states the reason for a refusal, with what was expected and what was found. Neither the span nor the
+//! event contains the token. A debug event outside the span, with the issuer, states that a response body has [ended with its
+//! token](ProtectLayer::end_with_token). The module `metrics`, behind the feature of the same name, documents what is counted.
 
 mod caching;
 mod end_with_token;

@@ -24,11 +24,11 @@ impl<S> Layer<S> for Operations {
     }
 }
 
-/// A service that only requests with a token that satisfies the requirement of their operation reach: see
+/// A service that passes on only requests whose token satisfies the requirement of their operation: see
 /// [`Operations`](crate::mcp::Operations).
 ///
-/// As behind a [`RequireService`](super::RequireService), the inner service must be `Clone`. It gets a [`MessageBody`](crate::mcp::MessageBody) in place
-/// of the body of the request.
+/// As with [`RequireService`](super::RequireService), the inner service must be `Clone`. It gets a
+/// [`MessageBody`](crate::mcp::MessageBody) instead of the body of the request.
 #[derive(Clone, Debug)]
 pub struct OperationsService<S> {
     inner: S,

@@ -15,7 +15,7 @@ use crate::Rejection;
 use crate::mcp::{MAX_MESSAGE_LENGTH, MessageBody, MessageError, Owner, Rules};
 
 pin_project! {
-    /// The response of [`OperationsService`](super::OperationsService).
+    /// The response future of [`OperationsService`](super::OperationsService).
     #[must_use = "futures do nothing unless polled"]
     pub struct OperationsFuture<S, B>
     where

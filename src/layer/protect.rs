@@ -17,19 +17,18 @@ use crate::server::Context;
 use crate::{Require, ResourceServer, Scope};
 
 impl ResourceServer {
-    /// A layer that passes on only requests with a valid access token, with the token as the request extension
+    /// Creates a layer that passes on only requests with a valid access token, and inserts the token as the request extension
     /// [`AccessToken`](crate::AccessToken).
     ///
-    /// It answers every other request itself, as documented at [`RejectionKind`](crate::rejection::RejectionKind). The service must
-    /// run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that inner
-    /// layers do not print it. A [header with the client certificate](crate::certificate::CertificateHeader) is removed.
+    /// The layer answers every other request itself, as documented at [`RejectionKind`](crate::rejection::RejectionKind). The service
+    /// must run within a tokio runtime with I/O and time enabled. The `Authorization` header is marked as sensitive, so that inner layers
+    /// do not print it. A [header with the client certificate](crate::certificate::CertificateHeader) is removed.
     ///
-    /// Put a CORS layer outside of it. A browser sends no credentials with a preflight, which would be refused here as any request
-    /// without credentials, and a page can read a refusal only if the answer has CORS headers
-    /// ([an example](crate::manual::axum#refusals)).
+    /// Put a CORS layer outside this one. A browser sends no credentials with a preflight request, so this layer would refuse it, and a
+    /// page can read a refusal only if the answer has CORS headers ([an example](crate::manual::axum#refusals)).
     ///
-    /// There may be several layers, of one server or of several, each around its own routes. If one is inside another, a request
-    /// has to satisfy both, and the handler gets the token of the inner one.
+    /// There may be several layers, from one server or several, each around its own routes. If layers are nested, a request has to
+    /// satisfy both, and the handler gets the token of the inner layer.
     pub fn layer(&self) -> ProtectLayer {
         ProtectLayer {
             settings: Settings {
@@ -47,7 +46,7 @@ impl ResourceServer {
     }
 }
 
-/// The layer that makes a [`Protect`] of a service: see [`ResourceServer::layer`].
+/// The layer that wraps a service in [`Protect`]: see [`ResourceServer::layer`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ProtectLayer<R = Empty> {
@@ -55,14 +54,14 @@ pub struct ProtectLayer<R = Empty> {
 }
 
 impl<R> ProtectLayer<R> {
-    /// Passes requests without credentials on too. Bad credentials are refused all the same: a client that sends credentials wants
-    /// them to count.
+    /// Also passes on requests without credentials. Bad credentials are still refused, because a client that sends credentials expects
+    /// them to be used.
     ///
-    /// A handler then takes `Option<AccessToken>`. A handler that takes `AccessToken`, or that is behind a
-    /// [`Require`](crate::Require), still refuses an anonymous request. Credentials of another scheme than `Bearer`, and
-    /// `DPoP` if that is [configured](crate::server::Builder::dpop), count as none (RFC 6750 §3.1). `Vary` of the answer to an anonymous request names every header in which a token would count:
-    /// `Authorization`, and those of other [sources](Self::token_from). So no cache gives it to a client with a token (RFC 9110
-    /// §12.5.5).
+    /// A handler then takes `Option<AccessToken>`. A handler that takes `AccessToken`, or that is behind a [`Require`](crate::Require),
+    /// still refuses an anonymous request. Credentials with a scheme other than `Bearer` (and `DPoP`, if
+    /// [configured](crate::server::Builder::dpop)) are treated as none (RFC 6750 §3.1). The `Vary` of the answer to an anonymous request
+    /// names every header in which a token would be accepted: `Authorization`, and those of other [sources](Self::token_from). So no
+    /// cache returns that answer to a client with a token (RFC 9110 §12.5.5).
     ///
     /// Default: credentials are required.
     pub fn optional(mut self) -> Self {
@@ -70,10 +69,10 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Requires that tokens satisfy `requirement`, as the requirement does as an inner layer. In addition, the challenge to a
-    /// request without credentials names the scope to ask for (RFC 6750 §3), which clients of the Model Context Protocol rely on, and
-    /// the refusal of an inner [`Require`] names what both need, so that a client which asks for exactly that is not refused again.
-    /// If it is called again, both requirements must be satisfied.
+    /// Requires that tokens satisfy `requirement`, like the requirement as an inner layer. In addition, the challenge to a request
+    /// without credentials names the scope to request (RFC 6750 §3), which MCP clients rely on, and the refusal of an inner [`Require`]
+    /// names what both need, so that a client that requests exactly that is not refused again. If this is called again, both requirements
+    /// must be satisfied.
     ///
     /// Default: every valid token is accepted.
     pub fn require(mut self, requirement: Require) -> Self {
@@ -85,9 +84,9 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// The scope that the challenge to a request without credentials names (RFC 6750 §3): for requirements on inner layers, which
-    /// such a request does not reach. `offline_access` in it is left out, as in every challenge, because no operation of a resource needs
-    /// it, and so are scopes that another one of them [implies](crate::token::ScopeHierarchy).
+    /// Sets the scope that the challenge to a request without credentials names (RFC 6750 §3): for requirements on inner layers, which
+    /// such a request does not reach. Every challenge omits `offline_access`, because no operation of a resource needs it, and scopes
+    /// that another scope in it [implies](crate::token::ScopeHierarchy).
     ///
     /// Default: the scope of the [requirement](Self::require) of this layer, if it names one.
     pub fn challenge_scope(mut self, scope: Scope) -> Self {
@@ -95,20 +94,20 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Accepts tokens from `source` too, beside the `Authorization` header. A request with tokens in two places gets 400
+    /// Also accepts tokens from `source`, in addition to the `Authorization` header. A request with tokens in two places gets 400
     /// `invalid_request` (RFC 6750 §2). Call it again to add other sources.
     ///
-    /// Default: no other source, because each has its own risks: see [`TokenSource`].
+    /// Default: no other source, because each has its own risks (see [`TokenSource`]).
     pub fn token_from(mut self, source: TokenSource) -> Self {
         self.settings.sources.add(source);
         self
     }
 
-    /// Accepts tokens from `source` alone. It replaces all sources, also the `Authorization` header, which then belongs to the
-    /// application: whatever it holds, even another Bearer token, is neither a token nor malformed, and it reaches the handler as
-    /// it is. Call [`token_from`](Self::token_from) after it to add other sources; `Authorization` stays out.
+    /// Accepts tokens only from `source`. This replaces all sources, including the `Authorization` header, which then belongs to the
+    /// application: whatever it holds, even a Bearer token, this layer ignores it, and it reaches the handler unchanged. Call
+    /// [`token_from`](Self::token_from) afterwards to add other sources; `Authorization` stays excluded.
     ///
-    /// It is for a proxy that validates its users and sends a token of its own:
+    /// Use this behind a proxy that authenticates users and sends its own token:
     ///
     /// ```
     /// # use tower_bearer::{Issuer, ResourceServer};
@@ -125,24 +124,23 @@ impl<R> ProtectLayer<R> {
     ///   `Authorization` header would help. If there is [metadata](crate::server::Builder::metadata), its
     ///   `bearer_methods_supported` should be empty (RFC 9728 §2).
     /// - `Vary` does not name `Authorization`. If the handler's answer depends on it, the handler has to say so.
-    /// - `Authorization` is marked as sensitive all the same.
-    /// - A layer inside of this one may read a token of another issuer from `Authorization`. Then a request needs both tokens, and
-    ///   the handler gets the inner one.
+    /// - `Authorization` is still marked as sensitive.
+    /// - An inner layer may read a token of another issuer from `Authorization`. Then a request needs both tokens, and the handler gets
+    ///   the inner layer's token.
     ///
-    /// The proxy must remove the header from incoming requests, as [`TokenSource::header`] says.
+    /// The proxy must remove the header from incoming requests: see [`TokenSource::header`].
     ///
-    /// Default: tokens come from `Authorization` alone (RFC 6750 §2.1).
+    /// Default: tokens come only from `Authorization` (RFC 6750 §2.1).
     pub fn token_only_from(mut self, source: TokenSource) -> Self {
         self.settings.sources.replace_all(source);
         self
     }
 
-    /// Leaves credentials to the application by their text, such as API keys beside tokens: this crate does not validate those for
-    /// which `are_of_application` returns true.
+    /// Leaves credentials such as API keys to the application: this crate does not validate credentials for whose text
+    /// `are_of_application` returns true.
     ///
-    /// The application checks them in a layer outside of this one, and puts a request extension of a type of its own into the request
-    /// if the credential is good. The [requirement](Self::require) of this layer names that type with
-    /// [`or_extension`](Require::or_extension):
+    /// The application checks them in a layer outside this one, which inserts a request extension of its own type if the credential is
+    /// good. The [requirement](Self::require) of this layer names that type with [`or_extension`](Require::or_extension):
     ///
     /// ```
     /// # use axum::response::Response;
@@ -180,30 +178,29 @@ impl<R> ProtectLayer<R> {
     /// let app: Router = Router::new()
     ///     .route("/report", get(report))
     ///     .route_layer(layer)
-    ///     .layer(from_fn(check_api_key)); // outside of the protecting layer
+    ///     .layer(from_fn(check_api_key)); // outside the protecting layer
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// - An ignored credential passes only if an extension satisfies the requirement of this layer. Otherwise, and without a
-    ///   requirement, the answer is 401 `invalid_token`, as to any bad token. A [`Require`] on an inner route is not enough, because this
-    ///   layer cannot see whether there is one. It is checked in addition, and needs its own
-    ///   [`or_extension`](Require::or_extension).
-    /// - It counts as a credential. A second one in the request is 400, and an [optional](Self::optional) layer does not treat the
-    ///   request as anonymous. The answer has the same caching headers as an answer to a token from the same
-    ///   [source](Self::token_from), and a cookie from another site is refused before.
+    /// - An ignored credential passes only if an extension satisfies the requirement of this layer. Otherwise, and without a requirement,
+    ///   the answer is 401 `invalid_token`, as for any bad token. A [`Require`] on an inner route is not enough, because this layer
+    ///   cannot see whether there is one. It is checked in addition, and needs its own [`or_extension`](Require::or_extension).
+    /// - An ignored credential is still a credential. A second one in the request gets 400, and an [optional](Self::optional) layer does
+    ///   not treat the request as anonymous. The answer has the same caching headers as for a token from the same
+    ///   [source](Self::token_from). A cookie in a request that another site caused is refused first.
     /// - There is no [`AccessToken`](crate::AccessToken), neither as an extension nor for an extractor: see
     ///   [`axum`](crate::axum).
-    /// - A JWT of a trusted issuer is always validated, whatever `are_of_application` returns. Other texts with the form of a JWT can be
-    ///   ignored only if their `iss` and their other registered claims can be read, whatever their `alg`; so neither an encrypted
-    ///   one (JWE) nor one with a duplicate claim can.
-    /// - With the scheme `DPoP` an ignored credential is refused with 401.
+    /// - A JWT of a trusted issuer is always validated, whatever `are_of_application` returns. Other texts in the form of a JWT can be
+    ///   ignored only if their `iss` and other registered claims can be read, whatever their `alg`. So an encrypted one (JWE), or one
+    ///   with a duplicate claim, cannot be ignored.
+    /// - With the scheme `DPoP`, an ignored credential is refused with 401.
     /// - [`verify_request`](ResourceServer::verify_request) and [`explain_request`](ResourceServer::explain_request) do not know the
-    ///   settings of a layer. To them it is a bad token.
+    ///   settings of a layer, and treat an ignored credential as a bad token.
     ///
-    /// `are_of_application` is called at most once for each request, with at most 16 KiB of the characters of a Bearer token (RFC 6750
-    /// §2.1). Anything else is refused as without it. It must be quick and must not block. It sees tokens too, so it must not log its
-    /// argument. If it panics, the panic goes on to the caller of this layer, and the request does not reach the inner service. If
-    /// `ignore_tokens` is called again, credentials of both kinds are ignored.
+    /// `are_of_application` is called at most once per request, with at most 16 KiB of the characters of a Bearer token (RFC 6750 §2.1);
+    /// any other text is refused as usual. It must be quick and must not block. It also sees tokens, so it must not log its argument. If
+    /// it panics, the panic propagates to the caller of this layer, and the request does not reach the inner service. If `ignore_tokens`
+    /// is called again, credentials that either function selects are ignored.
     ///
     /// See [several kinds of credentials](crate::manual::several_credentials).
     ///
@@ -218,13 +215,13 @@ impl<R> ProtectLayer<R> {
 
     /// Records the subject of valid tokens in the span of their request: see [`layer`](crate::layer#tracing).
     ///
-    /// Default: off, because it may be a person's, and not everybody who can read traces may see who did what.
+    /// Default: off, because the subject may be a person, and not everyone who can read traces may see who did what.
     pub fn trace_subject(mut self) -> Self {
         self.settings.tracing = Tracing::WithSubject;
         self
     }
 
-    /// The level of the [span](crate::layer#tracing) of each request, such as `INFO` for a service whose traces have that level.
+    /// Sets the level of each request's [span](crate::layer#tracing), such as `INFO` for a service whose traces have that level.
     ///
     /// ```
     /// # use tower_bearer::{Issuer, ResourceServer};
@@ -233,17 +230,17 @@ impl<R> ProtectLayer<R> {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// A span is made only if a subscriber wants its level. The event that states why a request was refused stays at debug, because
-    /// strangers cause as many as they like; the span has the reason in one word.
+    /// A span is created only if a subscriber is interested in its level. The event that states why a request was refused stays at debug
+    /// level, because strangers can cause any number of them; the span has the reason in one word.
     ///
-    /// Default: `DEBUG`, so that the spans of a service are its own unless it asks for these.
+    /// Default: `DEBUG`, so that these spans do not appear among a service's own unless it asks for them.
     pub fn trace_level(mut self, level: Level) -> Self {
         self.settings.span_level = level;
         self
     }
 
-    /// The responder that makes the body of every refusal, including those of an inner [`Require`](crate::Require) or extractor:
-    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or a closure of yours with
+    /// Sets the responder that creates the body of every refusal, including those of an inner [`Require`](crate::Require) or extractor:
+    /// [`Problem`](crate::rejection::Problem), [`Grpc`](crate::rejection::Grpc), or your own closure with
     /// [`from_fn`](crate::rejection::from_fn).
     ///
     /// Default: [`Empty`].
@@ -288,11 +285,11 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
     }
 }
 
-/// A service that only requests with a valid access token reach.
+/// A service that passes on only requests with a valid access token.
 ///
-/// A request that is refused, or that waits for its issuer's keys, reserves nothing in the inner service: the service that was
-/// ready for it is replaced by a clone and dropped. A request that waited makes a clone of its own ready once its token is
-/// valid. A handle that was made ready, and is neither called nor dropped, keeps what it has reserved, as with any tower service.
+/// A request that is refused, or that waits for its issuer's keys, reserves nothing in the inner service: the service that was ready for
+/// it is replaced by a clone and dropped. A request that has waited drives its own clone to readiness once its token is valid. A handle
+/// that is ready, and is neither called nor dropped, keeps what it has reserved, as with any tower service.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,

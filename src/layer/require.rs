@@ -21,10 +21,12 @@ impl<S> Layer<S> for Require {
     }
 }
 
-/// A service that only requests with a token that satisfies a [`Require`] reach, or what [`Require::by`] chooses.
+/// A service that passes on only requests whose token satisfies a [`Require`], or the requirement that
+/// [`Require::by`] chooses.
 ///
-/// The inner service must be `Clone`, as behind [`Protect`](super::Protect): when a request is refused, the service that was ready
-/// for it is replaced by a clone and dropped, so that it releases what it has reserved.
+/// As with [`Protect`](super::Protect), the inner service must be `Clone`: when a request is refused, the
+/// service that was ready for it is replaced by a clone and dropped, so that it releases what it has
+/// reserved.
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
@@ -106,7 +108,7 @@ pub(super) fn check_again(extensions: &Extensions) -> Result<(), Rejection> {
 }
 
 pin_project! {
-    /// The response of a service behind a [`Require`](crate::Require).
+    /// The response future of a service behind a [`Require`](crate::Require).
     #[must_use = "futures do nothing unless polled"]
     pub struct RequireFuture<F> {
         #[pin]

@@ -8,10 +8,11 @@ use super::require::{Choose, Needs, RequireService};
 use crate::Require;
 
 impl Require {
-    /// A layer whose requirement depends on the head of the request: on its method, its path, or a header.
+    /// Creates a layer whose requirement depends on the head of the request: its method, its path, or a header.
     ///
     /// `choose` returns what the request needs. It is called once for each request that has passed the protecting layer, and must be quick
-    /// and not block. Make the requirements before, and clone them: that is cheap, and [`scope`](Self::scope) and its like read text.
+    /// and must not block. Create the requirements in advance and clone them, which is cheap; [`scope`](Self::scope) and similar
+    /// constructors parse text.
     ///
     /// ```
     /// use http::Method;
@@ -25,12 +26,12 @@ impl Require {
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(async || ())).layer(layer);
     /// ```
     ///
-    /// List what needs less, and let everything else need the most, as here. A path is as the client wrote it, apart from what an outer
-    /// router has removed: `/a/%62` and `//a/b` are other texts than `/a/b`, and may reach the same handler. The methods of a gRPC
-    /// service are paths too ([an example](crate::manual::tonic)).
+    /// As in this example, list the requests that need less, and require the most for everything else. A path is as the client wrote it,
+    /// apart from what an outer router has removed: `/a/%62` and `//a/b` differ from `/a/b`, but may reach the same handler. The methods
+    /// of a gRPC service are also paths ([an example](crate::manual::tonic)).
     ///
-    /// As a [`Require`], the layer has to be inside the [protecting layer](crate::ResourceServer::layer), and names the whole scope in the
-    /// challenge of a refusal.
+    /// Like a [`Require`], the layer has to be inside the [protecting layer](crate::ResourceServer::layer), and names the whole scope in
+    /// the challenge of a refusal.
     pub fn by(choose: impl Fn(&Parts) -> Self + Send + Sync + 'static) -> RequireBy {
         RequireBy { choose: Arc::new(choose) }
     }

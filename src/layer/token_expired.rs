@@ -6,8 +6,9 @@ use crate::token::NumericDate;
 
 /// The error of a response body that is incomplete because the access token of its request has expired.
 ///
-/// It is the error of an [`EndingBody`](super::EndingBody), in a box, and it has no source. A server such as hyper does not send it:
-/// it breaks the connection or resets the stream, so the client knows that the body is incomplete.
+/// It is the boxed error of an [`EndingBody`](super::EndingBody), and has no source. A server such as hyper
+/// does not send it, but breaks the connection or resets the stream, so the client knows that the body is
+/// incomplete.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenExpired {
     exp: SystemTime,

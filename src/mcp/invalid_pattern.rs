@@ -1,6 +1,6 @@
 use crate::redact::Excerpt;
 
-/// A pattern of names that [`Operations`](super::Operations) cannot have.
+/// A name pattern that [`Operations`](super::Operations) does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     r#"expected a name, or the start of names followed by a single asterisk, such as "delete_*", found {pattern:?}"#

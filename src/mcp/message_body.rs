@@ -6,7 +6,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a request behind [`Operations`](super::Operations): as it came, whether or not it was read there.
+    /// The body of a request behind [`Operations`](super::Operations), unchanged, whether or not the layer
+    /// has read it.
     #[derive(Debug)]
     pub struct MessageBody<B> {
         #[pin]

@@ -7,7 +7,7 @@ use super::rules::{MirroredHeaders, Rules};
 use super::sessions::Sessions;
 use crate::Require;
 
-/// What each operation of an MCP server needs of a token: a layer for inside of the [protecting layer](crate::ResourceServer::layer).
+/// A layer to put inside the [protecting layer](crate::ResourceServer::layer), with the requirement of each operation of an MCP server.
 ///
 /// ```
 /// use tower_bearer::Require;
@@ -21,27 +21,26 @@ use crate::Require;
 ///     .otherwise(Require::scope("files:read"));
 /// ```
 ///
-/// The requirement of a request is the first of these that there is:
+/// The requirement of a request is the first of these that applies:
 ///
-/// 1. for a call of a tool (`tools/call`), that of the tool's exact name; else those of all [tool](Self::tool) patterns that match the name,
-///    together;
-/// 2. that of the exact [method](Self::method); else those of all method patterns that match, together;
+/// 1. for a tool call (`tools/call`), that of the tool's exact name, or else those of all matching [tool](Self::tool) patterns together;
+/// 2. that of the exact [method](Self::method), or else those of all matching method patterns together;
 /// 3. that of [`otherwise`](Self::otherwise).
 ///
-/// A pattern is a name, or the start of names followed by an asterisk, as `delete_*`. Names compare case-sensitively. So no tool escapes
-/// `delete_*` because there is also `*`, and the order in which patterns are added does not matter. A look-up compares few of the patterns,
-/// however many there are: among 1,000 it took less than 200 ns where it was measured.
+/// A pattern is a name, or a prefix followed by an asterisk, such as `delete_*`. Names are case-sensitive. Because all matching patterns
+/// apply, no tool escapes `delete_*` because of an additional `*`, and the order in which patterns are added does not matter. A lookup
+/// compares only few patterns: with 1,000 patterns, it was measured to take less than 200 ns.
 ///
-/// Tools alone are told apart by name: all prompts need what `prompts/get` needs, and all resources what `resources/read` needs.
+/// Only tools are distinguished by name: all prompts need what `prompts/get` needs, and all resources what `resources/read` needs.
 ///
-/// The challenge of a refusal names what the operation and the protecting layer require together, so that one more authorization request
-/// is enough.
+/// The challenge of a refusal names what the operation and the protecting layer require together, so one more authorization request is
+/// enough.
 ///
-/// A `GET`, `HEAD`, `DELETE` or `OPTIONS` without a body brings no message, and needs what [`otherwise`](Self::otherwise) says. One with a body
-/// needs that and what its message needs, because the service behind may have one handler for all methods.
+/// A `GET`, `HEAD`, `DELETE` or `OPTIONS` without a body has no message, and needs what [`otherwise`](Self::otherwise) requires. With a
+/// body, it also needs what its message needs, because the service may use one handler for all methods.
 ///
-/// A request for the result of an earlier call, such as `tasks/result` or a `GET` with `Last-Event-ID`, needs no more than its own method
-/// does: give such methods the requirement of the tools whose results they return, or check the token in the handler.
+/// A request for the result of an earlier call, such as `tasks/result` or a `GET` with `Last-Event-ID`, needs only what its own method
+/// needs. Give such methods the requirement of the tools whose results they return, or check the token in the handler.
 ///
 /// See the [module](super) for how the operation is read and for sessions.
 #[derive(Clone)]
@@ -58,7 +57,7 @@ impl Operations {
     ///
     /// # Panics
     ///
-    /// If the system has no random bytes, of which the key for sessions is made.
+    /// If the system provides no random bytes for the key of sessions.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -70,69 +69,68 @@ impl Operations {
         }
     }
 
-    /// A call of a tool whose name matches `pattern` needs `requirement`.
+    /// Sets the requirement for calls of tools whose name matches `pattern`.
     ///
     /// # Panics
     ///
-    /// If `pattern` is empty or has an asterisk elsewhere than at its end. [`try_tool`](Self::try_tool) returns an error instead.
+    /// If `pattern` is empty, or has an asterisk anywhere but at its end. [`try_tool`](Self::try_tool) returns an error instead.
     #[must_use]
     #[track_caller]
     pub fn tool(self, pattern: &str, requirement: Require) -> Self {
         self.try_tool(pattern, requirement).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`tool`](Self::tool), for a pattern that is no literal.
+    /// Like [`tool`](Self::tool), for a pattern known only at run time.
     ///
     /// # Errors
     ///
-    /// If `pattern` is empty or has an asterisk elsewhere than at its end.
+    /// If `pattern` is empty, or has an asterisk anywhere but at its end.
     pub fn try_tool(mut self, pattern: &str, requirement: Require) -> Result<Self, InvalidPattern> {
         self.tools.push((Pattern::parse(pattern)?, requirement));
         Ok(self)
     }
 
-    /// A request or notification whose method matches `pattern`, such as `resources/read` or `tasks/*`, needs `requirement`.
+    /// Sets the requirement for requests and notifications whose method matches `pattern`, such as `resources/read` or `tasks/*`.
     ///
     /// # Panics
     ///
-    /// If `pattern` is empty or has an asterisk elsewhere than at its end. [`try_method`](Self::try_method) returns an error instead.
+    /// If `pattern` is empty, or has an asterisk anywhere but at its end. [`try_method`](Self::try_method) returns an error instead.
     #[must_use]
     #[track_caller]
     pub fn method(self, pattern: &str, requirement: Require) -> Self {
         self.try_method(pattern, requirement).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`method`](Self::method), for a pattern that is no literal.
+    /// Like [`method`](Self::method), for a pattern known only at run time.
     ///
     /// # Errors
     ///
-    /// If `pattern` is empty or has an asterisk elsewhere than at its end.
+    /// If `pattern` is empty, or has an asterisk anywhere but at its end.
     pub fn try_method(mut self, pattern: &str, requirement: Require) -> Result<Self, InvalidPattern> {
         self.methods.push((Pattern::parse(pattern)?, requirement));
         Ok(self)
     }
 
-    /// Every other request needs `requirement`: for example `initialize`, `tools/list`, a tool without a pattern, and an answer of the
-    /// client to a request of the server.
+    /// Sets the requirement for every other request, such as `initialize`, `tools/list`, a call of a tool without a pattern, or a
+    /// client's answer to a request from the server.
     ///
-    /// If it is called again, the last one counts.
+    /// If this is called again, the last call wins.
     ///
-    /// Default: the requirements of all patterns together. So an operation that was forgotten is open only to tokens that may do
-    /// everything.
+    /// Default: the requirements of all patterns together, so a forgotten operation is open only to tokens that may do everything.
     #[must_use]
     pub fn otherwise(mut self, requirement: Require) -> Self {
         self.otherwise = Some(requirement);
         self
     }
 
-    /// States that the inner service compares the headers that repeat the operation with the body, and refuses a request in which they
-    /// differ. The layer then reads no body where the headers tell the operation.
+    /// States that the inner service compares the headers that repeat the operation with the body, and refuses a request if they differ.
+    /// The layer then does not read the body if the headers name the operation.
     ///
-    /// Revision 2026-07-28 of the protocol demands that of servers. The service has to do it for every message that it acts on, and with
-    /// the one value that each header has. What is between, such as a proxy, has to leave these headers and the body as they are.
+    /// Revision 2026-07-28 of the protocol requires this of servers. The service must do it for every message that it acts on, with the
+    /// single value of each header. Anything in between, such as a proxy, must not change these headers or the body.
     ///
-    /// `rmcp` 3.11 does it for requests and notifications. It does not for answers of clients to requests of the server; to those it
-    /// answers 400 in that revision.
+    /// `rmcp` 3.11 does this for requests and notifications, but not for clients' answers to requests from the server, which it refuses
+    /// with 400 in that revision.
     ///
     /// Default: the body is read, whatever the headers say.
     #[must_use]
@@ -141,10 +139,10 @@ impl Operations {
         self
     }
 
-    /// The key for the MACs of [sessions](super#sessions): at least 32 random bytes, the same in every process that may get requests of a
-    /// session. Processes that share sessions need it, and those whose sessions survive a restart.
+    /// Sets the key for the MACs of [sessions](super#sessions): at least 32 random bytes, the same in every process that may receive
+    /// requests of a session. It is needed if processes share sessions, or if sessions survive a restart.
     ///
-    /// With another key, all sessions are unknown, and their clients begin new ones.
+    /// With a new key, all sessions are unknown, and their clients begin new ones.
     ///
     /// Default: a random key for each call of [`new`](Self::new).
     ///

@@ -20,10 +20,10 @@ impl Pattern {
     }
 }
 
-/// Which requirement a name has, by patterns: a look-up compares a number of them that grows with the logarithm of their number.
+/// Which requirement a name has, by patterns: a lookup compares a number of them that grows with the logarithm of their number.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    /// The names and starts of names in their order, one after the other, so that a look-up reads little memory.
+    /// The names and starts of names in their order, one after the other, so that a lookup reads little memory.
     texts: Box<str>,
     /// Where each of them ends.
     ends: Box<[usize]>,
@@ -44,7 +44,7 @@ impl Patterns {
     /// Of the same pattern twice, both requirements count.
     pub(super) fn new(patterns: impl IntoIterator<Item = (Pattern, Require)>) -> Self {
         let parts = patterns.into_iter().map(|(pattern, requirement)| match pattern {
-            // A name comes after the start of names with the same text, because a look-up takes the last one.
+            // A name comes after the start of names with the same text, because a lookup takes the last one.
             Pattern::Exact(text) => (text, true, requirement),
             Pattern::Prefix(text) => (text, false, requirement),
         });

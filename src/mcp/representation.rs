@@ -1,4 +1,4 @@
-//! How a message has to be written, so that every reader of it reads the same: as UTF-8, without a content coding.
+//! How a message has to be encoded so that all readers read the same: as UTF-8, without a `Content-Encoding`.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};

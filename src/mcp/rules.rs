@@ -10,7 +10,7 @@ use super::patterns::Patterns;
 use super::sessions::Sessions;
 use crate::Require;
 
-/// What [`Operations`](super::Operations) say, made ready for look-ups.
+/// What [`Operations`](super::Operations) say, made ready for lookups.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(super) tools: Patterns,

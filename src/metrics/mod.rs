@@ -1,28 +1,28 @@
 //! Metrics (feature `metrics`), for any recorder of the [`metrics`](https://docs.rs/metrics) facade that the application installs.
 //!
-//! The names and labels are stable: they change with a major version only. No label value comes from a client, so the number of
+//! The names and labels are stable: they change only with a major version. No label value comes from a client, so the number of
 //! series is bounded by the code and by the trusted issuers.
 //!
-//! | name | kind | labels | what |
+//! | name | kind | labels | meaning |
 //! |---|---|---|---|
-//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with a [reason](crate::validation::VerifyError::reason), also of its DPoP proof, or `undecided` because the issuer's keys were unavailable |
-//! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that the layer answered with a refusal, its own or one of the inner service, by its [kind](crate::rejection::RejectionKind::name); and those that no layer protected |
-//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | good tokens that were found in the cache (`hit`) or verified (`miss`); a `hit` is also an opaque token whose answer is known |
-//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure`. All [tenants](crate::manual::tenants) together are one issuer, [`tenants`](TENANTS) |
+//! | [`tower_bearer_tokens_total`](TOKENS) | counter | `result`, `reason` | tokens that were validated, for a request or by [`verify`](crate::ResourceServer::verify): `accepted`, `refused` with the [reason](crate::validation::VerifyError::reason) (which may concern the DPoP proof), or `undecided` because the issuer's keys were unavailable |
+//! | [`tower_bearer_refusals_total`](REFUSALS) | counter | `kind` | requests that were answered with a refusal, by the layer or by the inner service, by the refusal's [kind](crate::rejection::RejectionKind::name); and requests that no layer protected |
+//! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | valid tokens that were found in the cache (`hit`) or verified (`miss`); an opaque token whose answer is cached is also a `hit` |
+//! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure`. All [tenants](crate::manual::tenants) are counted as one issuer, [`tenants`](TENANTS) |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
-//! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when these were current, in seconds since 1970: an age would stand still between two fetches |
-//! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | opaque tokens that the issuer was asked about: `answered` or `failed` |
-//! | [`tower_bearer_introspection_seconds`](INTROSPECTION_SECONDS) | histogram | `issuer` | how long each of these calls took, with or without an answer |
-//! | [`tower_bearer_introspection_circuit_open`](INTROSPECTION_CIRCUIT_OPEN) | gauge | `issuer` | 1 from when the endpoint [is not asked](crate::manual::opaque_tokens) because too many calls have failed until a call is answered, and else 0 |
-//! | [`tower_bearer_replay_store_entries`](REPLAY_STORE_ENTRIES) | gauge | | DPoP proofs that the [store in memory](crate::dpop::MemoryReplayStore) keeps, as of the last proof; of several stores, the one that was used last |
-//! | [`tower_bearer_replay_store_capacity`](REPLAY_STORE_CAPACITY) | gauge | | how many it has room for |
-//! | [`tower_bearer_revocations`](REVOCATIONS) | gauge | | [revocations](crate::revocation::Revocations::len) that are kept, as of the last one; of several tables, the one that was changed last |
-//! | [`tower_bearer_revocation_events_total`](REVOCATION_EVENTS) | counter | `feed`, `issuer`, `outcome` | events that a [feed](crate::revocation::FeedKind::name) of revocations has received, by what has [become](crate::revocation::EventOutcome::name) of them |
-//! | [`tower_bearer_revocation_feed_timestamp_seconds`](REVOCATION_FEED_TIMESTAMP) | gauge | `feed`, `issuer` | when a feed was last heard, in seconds since 1970; the `issuer` of a shared store is empty |
-//! | [`tower_bearer_tenant_loads_total`](TENANT_LOADS) | counter | `result` | tenants that were looked up: `found` with their keys, `unknown` to the resolver, `unavailable` (the resolver or the keys), or `busy` because a bound was reached |
-//! | [`tower_bearer_tenants_in_use`](TENANTS_IN_USE) | gauge | | tenants that are kept because a token of theirs was accepted |
-//! | [`tower_bearer_configuration_reloads_total`](CONFIGURATION_RELOADS) | counter | `result` | readings of a changed [configuration file](crate::config::Watch): `success` if it replaced the configuration, `failure` if it has a mistake, counted once while that lasts |
-//! | [`tower_bearer_configuration_current`](CONFIGURATION_CURRENT) | gauge | | 1 if the server has the configuration that was last read, 0 if the last reading failed |
+//! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when the held keys were current, in seconds since 1970 (an age would not advance between fetches) |
+//! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | introspection requests to the issuer: `answered` or `failed` |
+//! | [`tower_bearer_introspection_seconds`](INTROSPECTION_SECONDS) | histogram | `issuer` | how long each introspection request took, with or without an answer |
+//! | [`tower_bearer_introspection_circuit_open`](INTROSPECTION_CIRCUIT_OPEN) | gauge | `issuer` | 1 while the endpoint [is not asked](crate::manual::opaque_tokens) because too many requests have failed, until one is answered; otherwise 0 |
+//! | [`tower_bearer_replay_store_entries`](REPLAY_STORE_ENTRIES) | gauge | | DPoP proofs in the [in-memory store](crate::dpop::MemoryReplayStore), as of the last proof; with several stores, of the one used last |
+//! | [`tower_bearer_replay_store_capacity`](REPLAY_STORE_CAPACITY) | gauge | | how many proofs that store has room for |
+//! | [`tower_bearer_revocations`](REVOCATIONS) | gauge | | [revocations](crate::revocation::Revocations::len) that are kept, as of the last one; with several tables, of the one changed last |
+//! | [`tower_bearer_revocation_events_total`](REVOCATION_EVENTS) | counter | `feed`, `issuer`, `outcome` | events that a [feed](crate::revocation::FeedKind::name) of revocations has received, by [outcome](crate::revocation::EventOutcome::name) |
+//! | [`tower_bearer_revocation_feed_timestamp_seconds`](REVOCATION_FEED_TIMESTAMP) | gauge | `feed`, `issuer` | when a feed was last heard from, in seconds since 1970; the `issuer` of a shared store is empty |
+//! | [`tower_bearer_tenant_loads_total`](TENANT_LOADS) | counter | `result` | tenants that were looked up: `found` with their keys, `unknown` to the resolver, `unavailable` (the resolver or the keys), or `busy` because a limit was reached |
+//! | [`tower_bearer_tenants_in_use`](TENANTS_IN_USE) | gauge | | tenants that are kept because one of their tokens was accepted |
+//! | [`tower_bearer_configuration_reloads_total`](CONFIGURATION_RELOADS) | counter | `result` | readings of a changed [configuration file](crate::config::Watch): `success` if it replaced the configuration, `failure` if it has a mistake, which is counted once while it lasts |
+//! | [`tower_bearer_configuration_current`](CONFIGURATION_CURRENT) | gauge | | 1 if the server uses the configuration in the file, 0 if the last reading failed |
 //!
 //! What to look at:
 //!
@@ -35,8 +35,8 @@
 //! ```
 //!
 //! [Alert rules and a dashboard](crate::manual::observability#dashboard-and-alerts) are in the repository.
-//! `examples/metrics.rs` is an API that Prometheus can scrape. An event costs what the recorder makes of it: with none
-//! installed, a few nanoseconds. A readiness probe asks [`is_ready`](crate::ResourceServer::is_ready) instead.
+//! `examples/metrics.rs` is an API that Prometheus can scrape. The cost of an event depends on the recorder; without one, it is
+//! a few nanoseconds. For a readiness probe, use [`is_ready`](crate::ResourceServer::is_ready) instead.
 
 #[cfg(feature = "introspection")]
 use std::time::Duration;
@@ -50,31 +50,31 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histog
 pub const TOKENS: &str = "tower_bearer_tokens_total";
 /// Requests that were refused, by `kind`.
 pub const REFUSALS: &str = "tower_bearer_refusals_total";
-/// Good tokens, by whether they were remembered (`result`).
+/// Valid tokens, by whether they were found in the cache (`result`).
 pub const TOKEN_CACHE: &str = "tower_bearer_token_cache_total";
 /// Fetches of keys that have ended, by `issuer` and `result`.
 pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
-/// The `issuer` of [`KEY_FETCHES`] for all tenants (feature `tenants`) together. There are no gauges of their keys.
+/// The `issuer` label of [`KEY_FETCHES`] for all tenants together (feature `tenants`). There are no gauges for their keys.
 pub const TENANTS: &str = "tenants";
 /// Usable keys that are held, by `issuer`.
 pub const KEYS: &str = "tower_bearer_keys";
 /// When the held keys were current, by `issuer`.
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
-/// Opaque tokens that their issuer was asked about, by `issuer` and `result`.
+/// Introspection requests, by `issuer` and `result`.
 pub const INTROSPECTIONS: &str = "tower_bearer_introspections_total";
-/// How long the calls took, by `issuer`.
+/// How long introspection requests took, by `issuer`.
 pub const INTROSPECTION_SECONDS: &str = "tower_bearer_introspection_seconds";
-/// Whether an introspection endpoint is left alone, by `issuer`.
+/// Whether an introspection endpoint is not asked at present, by `issuer`.
 pub const INTROSPECTION_CIRCUIT_OPEN: &str = "tower_bearer_introspection_circuit_open";
-/// DPoP proofs that the store in memory keeps.
+/// DPoP proofs that the in-memory store keeps.
 pub const REPLAY_STORE_ENTRIES: &str = "tower_bearer_replay_store_entries";
-/// How many it has room for.
+/// How many DPoP proofs the in-memory store has room for.
 pub const REPLAY_STORE_CAPACITY: &str = "tower_bearer_replay_store_capacity";
 /// Revocations that are kept.
 pub const REVOCATIONS: &str = "tower_bearer_revocations";
 /// Events of the feeds of revocations, by `feed`, `issuer` and `outcome`.
 pub const REVOCATION_EVENTS: &str = "tower_bearer_revocation_events_total";
-/// When a feed of revocations was last heard, by `feed` and `issuer`.
+/// When a feed of revocations was last heard from, by `feed` and `issuer`.
 pub const REVOCATION_FEED_TIMESTAMP: &str = "tower_bearer_revocation_feed_timestamp_seconds";
 /// Tenants that were looked up, by `result`.
 pub const TENANT_LOADS: &str = "tower_bearer_tenant_loads_total";
@@ -82,12 +82,12 @@ pub const TENANT_LOADS: &str = "tower_bearer_tenant_loads_total";
 pub const TENANTS_IN_USE: &str = "tower_bearer_tenants_in_use";
 /// Readings of a changed configuration file, by `result`.
 pub const CONFIGURATION_RELOADS: &str = "tower_bearer_configuration_reloads_total";
-/// Whether the server has the configuration that was last read.
+/// Whether the server uses the configuration that was last read.
 pub const CONFIGURATION_CURRENT: &str = "tower_bearer_configuration_current";
 
 /// Describes every metric to the installed recorder.
 ///
-/// Calling it is optional: a Prometheus scrape then has `HELP` lines.
+/// Calling it is optional; it adds `HELP` lines to a Prometheus scrape.
 pub fn describe() {
     describe_counter!(INTROSPECTIONS, "Opaque tokens that their issuer was asked about, by result");
     describe_counter!(TOKENS, "Validated tokens, by result and reason");

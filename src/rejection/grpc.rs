@@ -6,12 +6,12 @@ use super::protocol::Protocol;
 use super::respond::{RejectionContext, Respond};
 use crate::Rejection;
 
-/// A refusal that gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response with the
-/// status 200, as gRPC has it, and the challenge in its metadata.
+/// A responder whose refusals gRPC clients understand, for tonic: `grpc-status` and `grpc-message` in the headers of a response
+/// with status 200, as gRPC requires, and the challenge in its metadata.
 ///
-/// Only a request that no other client sends gets the 200: a `POST` over HTTP/2 with a content type of `application/grpc…`
-/// and `te: trailers`. Any other client would take it for success, so it gets the HTTP status, with the same headers. That
-/// is what gRPC-Web gets over HTTP/1.1 and from a page. Its clients map the HTTP status as gRPC does
+/// Only a request that no other client would send gets the 200: a `POST` over HTTP/2 with a content type of `application/grpc…`
+/// and `te: trailers`. Other clients would take 200 for success, so they get the HTTP status, with the same headers. This
+/// includes gRPC-Web over HTTP/1.1 and from a page, whose clients map the HTTP status as gRPC does
 /// (`http-grpc-status-mapping.md`): 401 is `UNAUTHENTICATED`, 403 is `PERMISSION_DENIED`, 503 is `UNAVAILABLE`.
 ///
 /// | HTTP | gRPC |
@@ -28,10 +28,10 @@ use crate::Rejection;
 pub struct Grpc;
 
 impl Grpc {
-    /// A refusal as the headers of a gRPC response, for a handler that returns a `tonic::Status`: code, message, and as metadata
-    /// the challenges, `retry-after`, `dpop-nonce` and `cache-control`. They are those of a refusal by the layer.
+    /// A refusal as the headers of a gRPC response, for a handler that returns a `tonic::Status`: the code, the message, and as
+    /// metadata the challenges, `retry-after`, `dpop-nonce` and `cache-control`, all as in a refusal by the layer.
     ///
-    /// Every version of tonic that has version 1 of `http` reads them with `from_header_map`, which is `Some` for them:
+    /// Every version of tonic that uses version 1 of `http` reads them with `from_header_map`, which returns `Some` for them:
     ///
     /// ```
     /// use tonic::Status;

@@ -10,10 +10,12 @@ use crate::Rejection;
 use crate::Scope;
 use crate::require::{AcrValues, Shortfall};
 
-/// A problem document (RFC 9457), `application/problem+json`, which says what the status and the challenge say.
+/// A responder that writes a problem document (RFC 9457, `application/problem+json`) with the content of the status and the
+/// challenge.
 ///
-/// Beside `title`, `status` and `detail` it has the members `error`, `scope`, `acr_values` and `max_age` (seconds), each if
-/// the challenge has it. There is no `type`: the status tells the kind of problem (RFC 9457 §4.2.1).
+/// The document always has `title` and `status`. It has `detail`, `error`, `scope`, `acr_values` and `max_age` (in seconds)
+/// if the challenge has them: a request without credentials gets `{"title":"Unauthorized","status":401}`. There is no
+/// `type`, because the status identifies the kind of problem (RFC 9457 §4.2.1).
 ///
 /// ```text
 /// {"title":"Forbidden","status":403,"detail":"The request needs more than the access token grants",

@@ -1,7 +1,7 @@
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
-/// Where the status of a refusal is written. Only this crate can make one, so no responder can lose the status.
+/// Where the status of a refusal is written. Only this crate can create a value, so no responder can lose the status.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol(StatusIn);
 

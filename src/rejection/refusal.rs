@@ -4,10 +4,10 @@ use super::rejection_kind::RejectionKind;
 use crate::Rejection;
 use crate::require::Shortfall;
 
-/// A refused request as [`Builder::on_refusal`](crate::server::Builder::on_refusal) is told of it: constants, and the issuer of the
-/// token if the token is valid.
+/// What the callback of [`Builder::on_refusal`](crate::server::Builder::on_refusal) learns about a refused request: constants, and the
+/// issuer of the token if the token is valid.
 ///
-/// It has no token, no claim and nothing else that a client wrote, so it may be logged and counted.
+/// It contains no token, no claim and nothing else that a client wrote, so it may be logged and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal<'a> {
     kind: RejectionKind,
@@ -30,13 +30,13 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    /// Why the request was refused, as the client may know it.
+    /// Why the request was refused, as far as the client may know.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// The status of the refusal. [`Grpc`](super::Grpc) may answer 200 with it in the trailers.
+    /// The status of the refusal. [`Grpc`](super::Grpc) may answer 200 and put the status into the trailers.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
@@ -49,15 +49,15 @@ impl<'a> Refusal<'a> {
     }
 
     /// What is wrong with the token or its proof, as [a constant word](crate::validation::VerifyError::reason) that the client does not
-    /// learn; `ignored` for a credential that the layer [ignores](crate::layer::ProtectLayer::ignore_tokens). `None` if there is no token,
-    /// if it cannot be validated now, or if it is valid and does not grant enough.
+    /// see; `ignored` for a credential that the layer [ignores](crate::layer::ProtectLayer::ignore_tokens). `None` if there is no token,
+    /// if it cannot be validated now, or if it is valid but does not grant enough.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
         self.reason
     }
 
-    /// The issuer of the token, if the token is valid: its signature was verified, or its issuer has answered that it is active, and all
-    /// rules about it hold. It is refused for something else then, such as its scope, its proof, or because it is revoked.
+    /// The issuer of the token, if the token is valid: its signature was verified, or its issuer has answered that it is active, and it
+    /// satisfies all rules. The request was then refused for another reason, such as the token's scope, its proof, or a revocation.
     #[must_use]
     pub fn issuer(&self) -> Option<&'a str> {
         self.issuer

@@ -12,7 +12,7 @@ use crate::require::{Lack, Shortfall};
 
 /// A refusal as the client sees it: a status and challenges, without the exact reason.
 ///
-/// The response has it in its extensions too, where an outer layer can count it by its [kind](Self::kind).
+/// The response also has it as an extension, so that an outer layer can count it by its [kind](Self::kind).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     kind: RejectionKind,
@@ -161,19 +161,19 @@ impl Rejection {
         }
     }
 
-    /// The challenges of the response, each the value of one `WWW-Authenticate` header: at least one with every 400, 401 and 403,
-    /// unless it is [`RejectionKind::CrossSite`] or [`RejectionKind::InvalidMessage`].
+    /// The challenges of the response, each the value of one `WWW-Authenticate` header. Every 400, 401 and 403 has at least one,
+    /// except [`RejectionKind::CrossSite`] and [`RejectionKind::InvalidMessage`].
     pub fn challenges(&self) -> impl Iterator<Item = &HeaderValue> {
         self.challenges.iter()
     }
 
-    /// When to retry: with every 429 and 503.
+    /// When to retry, which every 429 and 503 states.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The error code of the challenges, if they have one (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3).
+    /// The error code in the challenges, if they have one (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3).
     #[must_use]
     pub fn error(&self) -> Option<&'static str> {
         self.error_code().map(ErrorCode::name)
@@ -186,13 +186,13 @@ impl Rejection {
         own.or(self.error_code().map(ErrorCode::description))
     }
 
-    /// What the token lacks for the operation, if the token is valid and does not grant enough.
+    /// What the token lacks for the operation, if it is valid but does not grant enough.
     #[must_use]
     pub fn shortfall(&self) -> Option<&Shortfall> {
         self.shortfall.as_deref()
     }
 
-    /// The refusal as a response, for a handler to return. The protecting layer gives it the body of its responder.
+    /// The refusal as a response, for a handler to return. The protecting layer adds the body of its responder.
     ///
     /// An axum handler can return the rejection itself.
     #[must_use]

@@ -4,13 +4,13 @@ use http::{HeaderMap, Request, Response};
 use super::protocol::{Caller, Protocol};
 use crate::Rejection;
 
-/// Makes the body of a refusal.
+/// Creates the body of a refusal.
 ///
-/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written after it, so it
-/// cannot lose them.
+/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written afterwards, so
+/// it cannot lose them.
 ///
-/// A function from the rejection and its context to a response is a responder. A closure needs the types of its arguments, or
-/// [`from_fn`], which knows them:
+/// A function from the rejection and its context to a response is a responder. A closure must state the types of its
+/// arguments, or be wrapped in [`from_fn`], which knows them:
 ///
 /// ```
 /// # use tower_bearer::{Issuer, ResourceServer};
@@ -37,13 +37,13 @@ pub trait Respond<B> {
     /// The response to `rejection`.
     fn respond(&self, rejection: &Rejection, context: &RejectionContext) -> Response<B>;
 
-    /// Whether the responder reads the context's [`accept`](RejectionContext::accept). The header is not kept for one that does not.
+    /// Whether the responder reads the context's [`accept`](RejectionContext::accept). If not, the header is not kept.
     #[doc(hidden)]
     fn reads_accept(&self) -> bool {
         true
     }
 
-    /// Where the status of the response is written. Only [`Grpc`](super::Grpc) has a protocol of its own.
+    /// Where the status of the response is written. Only [`Grpc`](super::Grpc) has its own protocol.
     #[doc(hidden)]
     fn protocol(&self) -> Protocol {
         Protocol::HTTP
@@ -58,11 +58,11 @@ impl<B, F: Fn(&Rejection, &RejectionContext) -> Response<B>> Respond<B> for F {
     }
 }
 
-/// The same closure as a [responder](Respond), without the types of its arguments.
+/// Turns a closure into a [responder](Respond), without stating the types of its arguments.
 ///
-/// The compiler infers them from the bound of this function, and from no bound of
-/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which takes other responders too. Without them it reports that an
-/// implementation of `FnOnce` "is not general enough", where the layer is used.
+/// The compiler infers them from the bound of this function, but cannot infer them from
+/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which also takes other responders. Without them, it reports
+/// where the layer is used that an implementation of `FnOnce` "is not general enough".
 ///
 /// ```
 /// use http::Response;
@@ -77,7 +77,7 @@ where
     respond
 }
 
-/// What a responder can see of the request that is refused.
+/// What a responder can see of the refused request.
 #[derive(Clone, Debug)]
 pub struct RejectionContext {
     caller: Caller,
@@ -85,7 +85,7 @@ pub struct RejectionContext {
 }
 
 impl RejectionContext {
-    /// The context of a refused request. The layer makes one for each request; a test of a responder makes its own.
+    /// The context of a refused request. The layer creates one for each request; a test of a responder creates its own.
     pub fn of<B>(request: &Request<B>) -> Self {
         Self { accept: accept(request.headers()), ..Self::without_accept(request) }
     }
@@ -105,7 +105,7 @@ impl RejectionContext {
         self.caller
     }
 
-    /// The `Accept` header of the request (RFC 9110 §12.5.1), several lines joined by commas.
+    /// The `Accept` header of the request (RFC 9110 §12.5.1), with several lines joined by commas.
     #[must_use]
     pub fn accept(&self) -> Option<&HeaderValue> {
         self.accept.as_ref()
@@ -135,7 +135,7 @@ pub(crate) fn respond<B, R: Respond<B>>(
     response
 }
 
-/// No body. The default: the status and the challenges suffice.
+/// A responder without a body. This is the default, because the status and the challenges suffice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Empty;
 

@@ -9,7 +9,7 @@ use crate::redact::Excerpt;
 /// Authentication context class references, in order of preference: the `acr_values` of a challenge (RFC 9470 §3) and of the
 /// authorization request that follows it (OpenID Connect Core §3.1.2.1).
 ///
-/// As text, and with serde, it has one space between two values. Values compare as a whole, never by their order as text.
+/// As text, and with serde, the values are separated by one space. A value is compared only for equality.
 ///
 /// ```
 /// use tower_bearer::require::AcrValues;
@@ -29,12 +29,12 @@ impl AcrValues {
         self.iter().any(|value| value == acr)
     }
 
-    /// The values, the preferred one first.
+    /// The values, with the preferred one first.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ')
     }
 
-    /// The values with one space between two.
+    /// The values, separated by one space.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -99,7 +99,7 @@ pub struct InvalidAcrValues {
 }
 
 impl InvalidAcrValues {
-    /// The text, cut to 200 characters.
+    /// The text, truncated to 200 characters.
     #[must_use]
     pub fn text(&self) -> &Excerpt {
         &self.text

@@ -4,12 +4,12 @@ use super::invalid_requirement::InvalidRequirement;
 use super::names::Names;
 use crate::AccessToken;
 
-/// The parties to whom an operation may be delegated, for [`Require::and_actors`](crate::Require::and_actors): subjects or
+/// The parties to which an operation may be delegated, for [`Require::and_actors`](crate::Require::and_actors): subjects or
 /// clients of one issuer (RFC 8693 §4.1).
 ///
-/// The name of an actor is unique within its [issuer](crate::token::Actor::issuer) only, so the issuer is always stated. It is
-/// also the issuer of the token, unless [`in_tokens_of`](Self::in_tokens_of) says another: a second issuer that the server trusts
-/// cannot name an actor of the first.
+/// The name of an actor is unique only within its [issuer](crate::token::Actor::issuer), so the issuer is always stated. The token
+/// must also be from that issuer, unless [`in_tokens_of`](Self::in_tokens_of) sets another: a second trusted issuer cannot name an
+/// actor of the first.
 ///
 /// ```
 /// use tower_bearer::Require;
@@ -38,7 +38,7 @@ enum Identity {
 }
 
 impl Actors {
-    /// Actors of this `issuer` by their [subjects](crate::token::Actor::subject).
+    /// Actors of `issuer`, identified by their [subjects](crate::token::Actor::subject).
     ///
     /// # Panics
     ///
@@ -49,7 +49,7 @@ impl Actors {
         Self::try_subjects(issuer, subjects).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`subjects`](Self::subjects), for a list that is no literal.
+    /// Like [`subjects`](Self::subjects), for a list known only at run time.
     ///
     /// # Errors
     ///
@@ -61,8 +61,8 @@ impl Actors {
         Self::new(issuer, Identity::Subject, subjects)
     }
 
-    /// Actors of this `issuer` by their [clients](crate::token::Actor::client_id), for an issuer that writes `client_id` into
-    /// `act`.
+    /// Actors of `issuer`, identified by their [clients](crate::token::Actor::client_id), for an issuer that writes `client_id`
+    /// into `act`.
     ///
     /// # Panics
     ///
@@ -73,7 +73,7 @@ impl Actors {
         Self::try_clients(issuer, clients).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`clients`](Self::clients), for a list that is no literal.
+    /// Like [`clients`](Self::clients), for a list known only at run time.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Actors {
         Self::new(issuer, Identity::Client, clients)
     }
 
-    /// The same actors, in tokens that the issuer `token_issuer` has issued and no other. By default it is the actors' own issuer.
+    /// Accepts the actors only in tokens issued by `token_issuer`. Default: the actors' own issuer.
     #[must_use]
     pub fn in_tokens_of(self, token_issuer: &str) -> Self {
         Self { token_issuer: token_issuer.into(), ..self }

@@ -1,4 +1,4 @@
-//! A single walk over a payload that evaluates any number of rules about claims.
+//! Evaluates any number of rules about claims in a single walk over a payload.
 
 use std::fmt;
 

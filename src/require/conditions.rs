@@ -12,7 +12,7 @@ use super::shortfall::Shortfall;
 use crate::AccessToken;
 
 impl Require {
-    /// The token grants `scope`, as [`scope`](Self::scope) requires it. Scopes of several calls all have to be granted.
+    /// Also requires `scope`, like [`scope`](Self::scope).
     ///
     /// # Panics
     ///
@@ -23,7 +23,7 @@ impl Require {
         self.and(Self::scope(scope))
     }
 
-    /// The token has `role`, as [`role`](Self::role) requires it.
+    /// Also requires `role`, like [`role`](Self::role).
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -35,14 +35,14 @@ impl Require {
         self.and(Self::role(role))
     }
 
-    /// The user was authenticated in one of these ways: the token's `acr` is one of `acr_values` (RFC 9470 §3).
+    /// Also requires that the user was authenticated in one of these ways: the token's `acr` is one of `acr_values` (RFC 9470 §3).
     ///
-    /// `acr_values` has one space between two values, and the preferred one first. Values compare as a whole. A token without
-    /// `acr`, or with a malformed one, does not satisfy the rule. For levels that are ordered, see [`Levels`](super::Levels).
+    /// `acr_values` are separated by one space, with the preferred one first. Values are compared only for equality. A token with
+    /// no `acr`, or a malformed one, does not satisfy the rule. For ordered levels, see [`Levels`](super::Levels).
     ///
     /// # Panics
     ///
-    /// If `acr_values` is not such a list. Text that is no literal is parsed as [`AcrValues`], for
+    /// If `acr_values` is not such a list. For text known only at run time, parse [`AcrValues`] and use
     /// [`and_acr_values`](Self::and_acr_values).
     #[must_use]
     #[track_caller]
@@ -51,24 +51,24 @@ impl Require {
         self.and_acr_values(values.unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// As [`and_acr`](Self::and_acr), for values that are no literal.
+    /// Like [`and_acr`](Self::and_acr), for values known only at run time.
     #[must_use]
     pub fn and_acr_values(self, values: AcrValues) -> Self {
         self.and_rule(Rule::Acr(values))
     }
 
-    /// The user was authenticated at most `age` ago, by the token's `auth_time` (RFC 9470 §3).
+    /// Also requires that the user was authenticated at most `age` ago, according to the token's `auth_time` (RFC 9470 §3).
     ///
-    /// The server's leeway is added to `age`. A token without `auth_time`, with a malformed one or with one in the future does
-    /// not satisfy the rule. The challenge states `age` in whole seconds, rounded down.
+    /// The server's leeway is added to `age`. A token whose `auth_time` is absent, malformed or in the future does not satisfy the
+    /// rule. The challenge states `age` in whole seconds, rounded down.
     #[must_use]
     pub fn and_max_age(self, age: Duration) -> Self {
         self.and_rule(Rule::MaxAge(age))
     }
 
-    /// The claim `acrs` of Microsoft Entra ID contains the authentication context `id`, such as `c1`.
+    /// Also requires that Microsoft Entra ID's claim `acrs` contains the authentication context `id`, such as `c1`.
     ///
-    /// Entra ID sends no `acr`, and is asked for a stronger authentication with a `claims` parameter. The refusal is its own
+    /// Entra ID sends no `acr`, and is asked for stronger authentication with a `claims` parameter. The refusal is Entra ID's own
     /// 401 `insufficient_claims`, which its client libraries handle.
     #[must_use]
     pub fn and_auth_context(self, id: &str) -> Self {
@@ -77,7 +77,7 @@ impl Require {
         self.and_rule(Rule::AuthContext { id: id.into(), claim })
     }
 
-    /// The token was issued at most `age` ago, by its `iat`.
+    /// Also requires that the token was issued at most `age` ago, according to its `iat`.
     ///
     /// The server's leeway is added to `age`. A token without `iat` does not satisfy the rule.
     #[must_use]
@@ -85,8 +85,8 @@ impl Require {
         self.and_rule(Rule::MaxTokenAge(age))
     }
 
-    /// The claim at `pointer` (RFC 6901) is an array that contains `value`, or is `value` itself: a role, a group, a
-    /// permission.
+    /// Also requires that the claim at `pointer` (RFC 6901) is an array that contains `value`, or is `value` itself: for example a
+    /// role, a group or a permission.
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -106,7 +106,7 @@ impl Require {
         self.and_valid(Self::try_claim_contains(pointer, value))
     }
 
-    /// The claim at `pointer` (RFC 6901) is `value`, of the same type: `2` is not `"2"`.
+    /// Also requires that the claim at `pointer` (RFC 6901) is `value`, of the same type: `2` is not `"2"`.
     ///
     /// # Panics
     ///
@@ -117,8 +117,8 @@ impl Require {
         self.and_valid(Self::try_claim_equals(pointer, value))
     }
 
-    /// The claim at `pointer` (RFC 6901) is an object with the member `name`, which is neither `null` nor `false`. Zitadel
-    /// writes roles this way.
+    /// Also requires that the claim at `pointer` (RFC 6901) is an object with a member `name` that is neither `null` nor `false`.
+    /// Zitadel writes roles this way.
     ///
     /// # Panics
     ///
@@ -130,12 +130,12 @@ impl Require {
         self.and_valid(Self::try_claim_has_member(pointer, name))
     }
 
-    /// The claim at `pointer` (RFC 6901) is a string that lists `word`, or an array that contains it: a role, where the issuer
-    /// writes all roles into one string.
+    /// Also requires that the claim at `pointer` (RFC 6901) is a string that lists `word`, or an array that contains it: for
+    /// example a role, if the issuer writes all roles into one string.
     ///
-    /// `delimiter` separates two words, and spaces around a word do not count. A word counts as a whole: neither `superadmin` nor,
-    /// between commas, `read-only admin` is `admin`. So the delimiter has to be the issuer's: with a space in its place, a role
-    /// whose name has a space would count as two. An element of an array is one word, and is compared as it is.
+    /// `delimiter` separates the words, and spaces around a word are ignored. Words are compared as a whole: neither `superadmin`
+    /// nor, between commas, `read-only admin` is `admin`. So the delimiter must be the issuer's: with a space instead, a role
+    /// whose name has a space would be taken for two roles. An element of an array is one word, and is compared as it is.
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -154,7 +154,7 @@ impl Require {
         self.and_valid(Self::try_claim_word(pointer, delimiter, word))
     }
 
-    /// The token was issued to one of these [clients](AccessToken::client_id).
+    /// Also requires that the token was issued to one of these [clients](AccessToken::client_id).
     ///
     /// # Panics
     ///
@@ -165,7 +165,7 @@ impl Require {
         self.and_valid(Self::try_clients(clients))
     }
 
-    /// The token was issued by one of these [issuers](AccessToken::issuer), of those that the server trusts.
+    /// Also requires that the token was issued by one of these [issuers](AccessToken::issuer), which the server must also trust.
     ///
     /// # Panics
     ///
@@ -176,10 +176,10 @@ impl Require {
         self.and_valid(Self::try_issuers(issuers))
     }
 
-    /// A rule that the application defines. It must be quick and must not block. For a token that does not satisfy another rule, it is
-    /// called too, because the refusal states all that is lacking.
+    /// Adds a rule that the application defines. It must be quick and must not block. It is called even for a token that another rule refuses,
+    /// because the refusal states everything that is missing.
     ///
-    /// Its error is a [`Shortfall::denied`], or what the [`check`](Self::check) of another requirement returns.
+    /// Its error is a [`Shortfall::denied`], or the error of another requirement's [`check`](Self::check).
     ///
     /// ```
     /// use tower_bearer::Require;

@@ -1,4 +1,4 @@
-//! Requirements of one rule.
+//! Constructors of requirements with one rule.
 
 use super::claim::{ClaimRule, ClaimValue, is_word};
 use super::invalid_requirement::InvalidRequirement;
@@ -9,7 +9,7 @@ use super::rule::Rule;
 use crate::Scope;
 
 impl Require {
-    /// All scope tokens of `scope`, which has one space between two of them (RFC 6749 §3.3).
+    /// Requires all scope tokens of `scope`, which are separated by one space (RFC 6749 §3.3).
     ///
     /// # Panics
     ///
@@ -20,7 +20,7 @@ impl Require {
         Self::try_scope(scope).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`scope`](Self::scope), for text that is no literal. From a parsed [`Scope`], use `Require::from`.
+    /// Like [`scope`](Self::scope), for text known only at run time. For a parsed [`Scope`], use `Require::from`.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl Require {
         Ok(scope.parse::<Scope>()?.into())
     }
 
-    /// All scope tokens of at least one of `scopes`. The refusal asks for the first one, so put the scope first that most
-    /// clients should ask for.
+    /// Requires all scope tokens of at least one of `scopes`. The refusal names the first, so begin with the scope that most
+    /// clients should request.
     ///
     /// # Panics
     ///
@@ -42,7 +42,7 @@ impl Require {
         Self::try_any_scope(scopes).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`any_scope`](Self::any_scope), for text that is no literal.
+    /// Like [`any_scope`](Self::any_scope), for text known only at run time.
     ///
     /// # Errors
     ///
@@ -52,7 +52,8 @@ impl Require {
         alternatives.into_iter().reduce(Self::or).ok_or(InvalidRequirement::Empty { expected: "scope" })
     }
 
-    /// All scope tokens of all `scopes`: the same as [`scope`](Self::scope) with one space between two of them. The refusal asks for the whole.
+    /// Requires all scope tokens of all `scopes`, like [`scope`](Self::scope) with the scopes joined by spaces. The refusal
+    /// names all of them.
     ///
     /// # Panics
     ///
@@ -64,7 +65,7 @@ impl Require {
         Self::try_all_scopes(scopes).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`all_scopes`](Self::all_scopes), for text that is no literal.
+    /// Like [`all_scopes`](Self::all_scopes), for text known only at run time.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl Require {
         all.map(Self::from).ok_or(InvalidRequirement::Empty { expected: "scope" })
     }
 
-    /// The token has this [role](crate::AccessToken::roles), in the one claim in which its issuer writes roles.
+    /// Requires this [role](crate::AccessToken::roles), in the claim in which the token's issuer writes roles.
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -84,17 +85,17 @@ impl Require {
     /// let report = Require::scope("reports").and(Require::role("auditor").or(Require::role("admin")));
     /// ```
     ///
-    /// Roles compare as a whole and case-sensitively. A role has the meaning that its issuer gives it: with several issuers, add
-    /// [`and_issuers`](Self::and_issuers). No token has the empty role. A role in another claim, such as that of a client of Keycloak,
-    /// and a group or a permission, is required with [`and_claim_contains`](Self::and_claim_contains).
+    /// Roles are compared as a whole, and are case-sensitive. A role has the meaning that its issuer gives it: with several
+    /// issuers, add [`and_issuers`](Self::and_issuers). No token has the empty role. For a role in another claim, such as that
+    /// of a Keycloak client, or for a group or a permission, use [`and_claim_contains`](Self::and_claim_contains).
     ///
-    /// A client cannot ask for a role, so the refusal is 403 `insufficient_scope` without a scope.
+    /// A client cannot request a role, so the refusal is 403 `insufficient_scope` without a scope.
     #[must_use]
     pub fn role(role: &str) -> Self {
         Rule::Role(RoleRule::new(role)).into()
     }
 
-    /// The rule of [`and_claim_contains`](Self::and_claim_contains), for a pointer that is no literal.
+    /// The rule of [`and_claim_contains`](Self::and_claim_contains), for a pointer known only at run time.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Require {
         Ok(Rule::Claim(ClaimRule::contains(pointer, value.into())?).into())
     }
 
-    /// The rule of [`and_claim_equals`](Self::and_claim_equals), for a pointer that is no literal.
+    /// The rule of [`and_claim_equals`](Self::and_claim_equals), for a pointer known only at run time.
     ///
     /// # Errors
     ///
@@ -112,7 +113,7 @@ impl Require {
         Ok(Rule::Claim(ClaimRule::equals(pointer, value.into())?).into())
     }
 
-    /// The rule of [`and_claim_has_member`](Self::and_claim_has_member), for a pointer that is no literal.
+    /// The rule of [`and_claim_has_member`](Self::and_claim_has_member), for a pointer known only at run time.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl Require {
         Ok(Rule::Claim(ClaimRule::has_member(pointer, name)?).into())
     }
 
-    /// The rule of [`and_claim_word`](Self::and_claim_word), for a pointer or a word that is no literal.
+    /// The rule of [`and_claim_word`](Self::and_claim_word), for a pointer or a word known only at run time.
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl Require {
         Ok(Rule::Claim(ClaimRule::has_word(pointer, delimiter, word)?).into())
     }
 
-    /// The rule of [`and_clients`](Self::and_clients), for a list that is no literal.
+    /// The rule of [`and_clients`](Self::and_clients), for a list known only at run time.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl Require {
         Ok(Rule::Clients(Names::at_least_one("client", clients)?).into())
     }
 
-    /// The rule of [`and_issuers`](Self::and_issuers), for a list that is no literal.
+    /// The rule of [`and_issuers`](Self::and_issuers), for a list known only at run time.
     ///
     /// # Errors
     ///

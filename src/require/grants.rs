@@ -8,10 +8,10 @@ use super::rule::Rule;
 use crate::token::AuthorizationDetail;
 
 impl Require {
-    /// The token is delegated to one of these [actors](Actors): the party that acts on behalf of its subject is one of them (RFC
-    /// 8693 §4.1).
+    /// Also requires that the token is delegated to one of these [actors](Actors), which acts on behalf of its subject (RFC 8693
+    /// §4.1).
     ///
-    /// Only the [current actor](crate::AccessToken::actor) counts, not those before it. A token that is not delegated does not
+    /// Only the [current actor](crate::AccessToken::actor) is compared, not earlier ones. A token that is not delegated does not
     /// satisfy the rule. To accept it too:
     ///
     /// ```
@@ -26,28 +26,28 @@ impl Require {
         self.and_rule(Rule::Actors(actors))
     }
 
-    /// The token is not delegated: it has no [actor](crate::AccessToken::actor) (`act`, RFC 8693 §4.1). For what a user has to do
-    /// themselves, such as changing a password.
+    /// Also requires that the token is not delegated: it has no [actor](crate::AccessToken::actor) (`act`, RFC 8693 §4.1). Use
+    /// this for what users must do themselves, such as changing a password.
     ///
-    /// A client that acts for itself, and an issuer that lets one party impersonate another, write no `act` either (RFC 8693
-    /// §1.1).
+    /// The token of a client that acts for itself has no `act` either, nor has one with which a party impersonates another (RFC
+    /// 8693 §1.1).
     #[must_use]
     pub fn and_no_actor(self) -> Self {
         self.and_rule(Rule::NoActor)
     }
 
-    /// At least one of the token's [authorization details](crate::AccessToken::authorization_details) has exactly this type (`kind`), is
-    /// for this `location`, and is what `holds` requires (RFC 9396 §2).
+    /// Also requires that at least one of the token's [authorization details](crate::AccessToken::authorization_details) has
+    /// exactly this type (`kind`), is for this `location`, and satisfies `holds` (RFC 9396 §2).
     ///
-    /// `location` is what the `locations` of a detail call this server: usually its URL, compared as a whole. A detail that has
-    /// `locations` without it is for another server and does not count, and one without `locations` is for every server that the
-    /// token is for. The audience does not replace it: issuers write `aud` and `locations` in different forms (RFC 9396 §9.1).
+    /// `location` is the name of this server in the `locations` of a detail: usually its URL, compared as a whole. A detail whose
+    /// `locations` lack it is for another server and is ignored; one without `locations` is for every server that the token is
+    /// for. The audience does not replace it: issuers write `aud` and `locations` in different forms (RFC 9396 §9.1).
     ///
-    /// Details of other types grant nothing, so `holds` never sees them. It must be quick and must not block. All that it requires
-    /// has to be in one detail: two details do not add up.
+    /// Details of other types grant nothing, so `holds` never sees them. It must be quick and must not block. Everything that it
+    /// requires must be in one detail; details are not combined.
     ///
-    /// A client cannot be told which detail it lacks, because no RFC has a parameter for it. The refusal is 403
-    /// `insufficient_scope` without a scope, as for a claim.
+    /// No RFC has a parameter that tells a client which detail it lacks, so the refusal is 403 `insufficient_scope` without a
+    /// scope, as for a claim.
     ///
     /// ```
     /// use serde::Deserialize;

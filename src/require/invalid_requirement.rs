@@ -1,7 +1,7 @@
 use crate::redact::Excerpt;
 use crate::token::{InvalidPointer, InvalidScope};
 
-/// Why no [`Require`](crate::Require) can be made of a value.
+/// Why a [`Require`](crate::Require) cannot be made from a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequirement {
@@ -11,12 +11,12 @@ pub enum InvalidRequirement {
     /// The pointer is not a JSON pointer to a claim (RFC 6901).
     #[error(transparent)]
     Pointer(#[from] InvalidPointer),
-    /// The text is not one word of a list with this delimiter, so no claim could list it.
+    /// The text is not a single word in a list with this delimiter, so no claim could list it.
     #[error("expected a word without {delimiter:?} and without spaces around it, found {word:?}")]
     Word {
         /// The text.
         word: Excerpt,
-        /// What separates two words.
+        /// The delimiter.
         delimiter: char,
     },
     /// No token could satisfy a choice from an empty list.

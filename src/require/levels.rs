@@ -1,9 +1,9 @@
 use super::acr_values::{AcrValues, InvalidAcrValues};
 use crate::redact::Excerpt;
 
-/// Authentication context classes in an order, the weakest first, so that a requirement can be "at least this one".
+/// Ordered authentication context classes, weakest first, so that a requirement can be "at least this one".
 ///
-/// `acr` values have no order themselves (RFC 9470 §6.1), so the application defines it.
+/// `acr` values have no order of their own (RFC 9470 §6.1), so the application defines it.
 ///
 /// ```
 /// use tower_bearer::Require;
@@ -16,7 +16,7 @@ use crate::redact::Excerpt;
 pub struct Levels(Vec<Box<str>>);
 
 impl Levels {
-    /// The levels, the weakest first.
+    /// The levels, weakest first.
     ///
     /// # Panics
     ///
@@ -27,7 +27,7 @@ impl Levels {
         Self::try_new(weakest_first).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`new`](Self::new), for levels that are no literals.
+    /// Like [`new`](Self::new), for levels known only at run time.
     ///
     /// # Errors
     ///
@@ -47,7 +47,8 @@ impl Levels {
         if levels.is_empty() { Err(InvalidLevels::Empty) } else { Ok(Self(levels)) }
     }
 
-    /// `level` and all stronger ones. A client is told to ask for `level` first, the weakest that is enough.
+    /// `level` and all stronger levels. A client is told to request `level` first, because it is the weakest
+    /// that is enough.
     ///
     /// # Panics
     ///
@@ -58,7 +59,7 @@ impl Levels {
         self.try_at_least(level).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`at_least`](Self::at_least), for a level that is no literal.
+    /// Like [`at_least`](Self::at_least), for a level known only at run time.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl Levels {
     }
 }
 
-/// Why a list of levels, or a level of one, cannot be used. Text in it is cut to 200 characters.
+/// Why a list of levels, or a level in one, cannot be used. Text in it is truncated to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLevels {
@@ -98,7 +99,7 @@ pub enum InvalidLevels {
     Unknown {
         /// The level.
         level: Excerpt,
-        /// The levels of the list, with commas between them.
+        /// The levels of the list, separated by commas.
         levels: Excerpt,
     },
 }

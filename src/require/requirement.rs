@@ -10,12 +10,12 @@ use super::rule::Rule;
 use super::shortfall::{Lacks, Shortfall};
 use crate::{AccessToken, Scope};
 
-/// What an operation needs beyond a valid token: scopes, a strong and recent authentication, roles and other claims, who acts,
-/// and combinations of these.
+/// What an operation needs beyond a valid token: scopes, strong and recent authentication, roles and other claims, an actor, and
+/// combinations of these.
 ///
-/// It is a value, a [pure check](Self::check), and a [`tower_layer::Layer`] for the routes that need it. As a layer it must be
-/// inside the [protecting layer](crate::ResourceServer::layer), which provides the token; without that layer it answers 500
-/// and logs what is missing. If there are several on the way to a handler, the token must satisfy all of them.
+/// It is a value, a [pure check](Self::check), and a [`tower_layer::Layer`] for the routes that need it. As a layer, it must be inside
+/// the [protecting layer](crate::ResourceServer::layer), which provides the token; without that layer, it answers 500 and logs what is
+/// missing. If a request passes several of these layers, its token must satisfy all of them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,13 +29,13 @@ use crate::{AccessToken, Scope};
 /// let report = Require::scope("reports").or(administration);
 /// ```
 ///
-/// A method whose name starts with `and` adds a rule to everything before it, so `a.or(b).and_acr("x")` is "(a or b) and x".
-/// Several rules of the same kind all have to hold; none replaces another.
+/// A method whose name starts with `and` adds a rule to everything before it, so `a.or(b).and_acr("x")` is "(a or b) and x". Several
+/// rules of the same kind must all hold; none replaces another.
 ///
 /// # Values known at run time
 ///
-/// The methods that take text panic if it is invalid, because it is usually a literal. For text from a configuration or a
-/// database, use the constructor that starts with `try_` in place of `and_`, and combine it with [`and`](Self::and):
+/// The methods that take text panic if it is invalid, because it is usually a literal. For text from a configuration or a database, use
+/// the constructor that starts with `try_` instead of the method that starts with `and_`, and combine it with [`and`](Self::and):
 ///
 /// ```
 /// use tower_bearer::Require;
@@ -52,24 +52,23 @@ use crate::{AccessToken, Scope};
 ///
 /// | the token | the answer |
 /// |---|---|
-/// | has expired, or is older than [`and_max_token_age`](Self::and_max_token_age) allows | 401 `invalid_token`: a refreshed one will do |
+/// | has expired, or is older than [`and_max_token_age`](Self::and_max_token_age) allows | 401 `invalid_token`: a refreshed token is enough |
 /// | lacks the [`acr`](Self::and_acr), the [`max_age`](Self::and_max_age) or the [authentication context](Self::and_auth_context) | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope`, each if the requirement names it (RFC 9470 §3) |
 /// | lacks a scope | 403 `insufficient_scope` with the whole `scope` that is needed (RFC 6750 §3.1) |
 /// | lacks a role or anything else | 403 `insufficient_scope` |
 ///
-/// The answer of an inner layer names what the request needs in all: its own requirement, and that of the
-/// [protecting layer](crate::layer::ProtectLayer::require). Requirements on layers in between are not in it, because a layer that has let
-/// a request pass leaves no trace in it. A client that asks for exactly that scope, and loses one of those in between, is told of it
-/// next. So give what many routes need to the protecting layer.
+/// The answer of an inner layer names its own requirement and that of the [protecting layer](crate::layer::ProtectLayer::require).
+/// Requirements of intermediate layers are not included. If a client requests exactly that scope and so loses one that an intermediate
+/// layer requires, the next refusal names that one. So put what many routes need into the protecting layer.
 ///
-/// The `scope` is without scopes that another one of them [implies](crate::token::ScopeHierarchy). `offline_access` is not in it
-/// either, because it concerns the authorization server and not this one. If nothing is left, there is no `scope`.
+/// The `scope` omits scopes that another scope in it [implies](crate::token::ScopeHierarchy), and `offline_access`, because it concerns
+/// the authorization server and not this one. If nothing is left, there is no `scope`.
 ///
 /// A credential that is not a token, because the layer [ignores](crate::layer::ProtectLayer::ignore_tokens) it, gets 401 `invalid_token`
 /// unless an [extension](Self::or_extension) satisfies the requirement.
 ///
-/// The first row that applies decides. Of [several alternatives](Self::or), the client is told of the one that it can do most
-/// about, in the order of the rows, and of the first one if several are equal.
+/// The first row that applies decides. Of [several alternatives](Self::or), the client is told about the one whose row comes first in
+/// this table, and about the first alternative if several are equal.
 #[derive(Clone)]
 pub struct Require {
     rule: Arc<Rule>,
@@ -78,13 +77,13 @@ pub struct Require {
 }
 
 impl Require {
-    /// A valid token and nothing else. Other rules are added to it where no scope is needed.
+    /// Requires a valid token and nothing else. Start with this to add other rules where no scope is needed.
     #[must_use]
     pub fn token() -> Self {
         Rule::All([].into()).into()
     }
 
-    /// Both this and `other`.
+    /// Requires both this and `other`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rules = match &*self.rule {
@@ -97,7 +96,7 @@ impl Require {
         Self { rule: Arc::new(rule), extension: extension.map(Arc::new) }
     }
 
-    /// This, or `other`, or both.
+    /// Requires this, or `other`, or both.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let rules = match &*self.rule {
@@ -108,19 +107,19 @@ impl Require {
         Self { rule: Arc::new(rule), extension: either(self.extension, other.extension) }
     }
 
-    /// This; or, where the credential is not a token, a request extension of the type `T`: proof that a layer of the application has
-    /// checked the credential, such as an API key.
+    /// Requires this or, if the credential is not a token, a request extension of type `T`, which proves that a layer of the application
+    /// has checked the credential, such as an API key.
     ///
-    /// It counts only for a request whose credential the protecting layer [ignores](crate::layer::ProtectLayer::ignore_tokens). A token
-    /// is checked as if this alternative did not exist, whatever extensions the request has. Otherwise a client with its own API key
-    /// could do with another's token what the token does not grant. A request without credentials is refused as before.
+    /// The alternative applies only to a request whose credential the protecting layer
+    /// [ignores](crate::layer::ProtectLayer::ignore_tokens). A token is checked as if the alternative did not exist, whatever extensions
+    /// the request has. Otherwise, a client with its own API key could use another's token for more than the token grants. A request
+    /// without credentials is still refused.
     ///
-    /// A layer outside of the protecting layer has to put the `T` into the request, and only after it has checked the credential.
-    /// A type that every request has, such as a request's id, or an `Option` that may be `None`, would let every ignored credential pass.
+    /// A layer outside the protecting layer must insert the `T` into the request, and only after it has checked the credential. A type
+    /// that every request has, such as a request ID, or an `Option` that may be `None`, would let every ignored credential pass.
     ///
-    /// Call it last. A method after it that adds a rule about the token, such as [`and_acr`](Self::and_acr), applies to both
-    /// alternatives, and no extension satisfies such a rule. Of two requirements that are joined by [`and`](Self::and), both need an
-    /// extension that satisfies them.
+    /// Call this last. A later rule about the token, such as [`and_acr`](Self::and_acr), applies to both alternatives, and no extension
+    /// satisfies it. If two requirements are joined with [`and`](Self::and), both need an extension that satisfies them.
     ///
     /// ```
     /// use tower_bearer::Require;
@@ -141,13 +140,13 @@ impl Require {
 
     /// Checks that `token` satisfies the requirement at the time `now`.
     ///
-    /// If it does, nothing is allocated for up to 16 rules about claims, unless a rule is about
-    /// [authorization details](Self::and_authorization_detail). However many rules about claims there are, the token's claims are
-    /// read once for all of them. No [extension](Self::or_extension) is considered. A token that has expired or is [revoked](crate::revocation) satisfies no requirement, because that may have happened after the request
-    /// arrived, for example on a long connection.
+    /// [Extensions](Self::or_extension) are not considered. A token that has expired or been [revoked](crate::revocation) satisfies no
+    /// requirement, because that may happen after the request has arrived, for example on a long connection. The token's claims are read
+    /// once for all rules about claims. If the token satisfies the requirement, up to 16 such rules need no allocation, unless a rule is
+    /// about [authorization details](Self::and_authorization_detail).
     ///
-    /// A handler can use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock
-    /// and turns the error into a response.
+    /// In a handler, use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock and turns
+    /// the error into a response.
     ///
     /// # Errors
     ///

@@ -6,10 +6,11 @@ use crate::AccessToken;
 use crate::token::{RolesClaim, RolesForm};
 
 impl AccessToken {
-    /// Whether the token has this [role](Self::roles), as [`Require::role`](crate::Require::role) requires it.
+    /// Whether the token has this [role](Self::roles), by the rules of
+    /// [`Require::role`](crate::Require::role).
     ///
-    /// It is for what a handler shows or leaves out. To refuse a request, use [`ResourceServer::check`](crate::ResourceServer::check),
-    /// whose error is the right response.
+    /// Use it to decide what a handler shows. To refuse a request, use
+    /// [`ResourceServer::check`](crate::ResourceServer::check), whose error is the right response.
     ///
     /// ```
     /// # fn of(token: &tower_bearer::AccessToken) {

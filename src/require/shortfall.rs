@@ -17,10 +17,10 @@ pub struct Shortfall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lack {
-    /// The token has expired or is too old for the operation. A refreshed one is enough.
+    /// The token has expired or is too old for the operation. A refreshed token is enough.
     Freshness,
-    /// The user was not authenticated in the way that the operation needs, so the client has to ask them to authenticate again
-    /// (RFC 9470).
+    /// The user was not authenticated in the way that the operation needs, so the client must ask them to authenticate again (RFC
+    /// 9470).
     Authentication,
     /// The token does not grant enough.
     Privileges,
@@ -31,9 +31,9 @@ impl Shortfall {
     pub(super) const EXPIRED: Self =
         Self { lacks: Lacks::FRESHNESS, needs: Needs::NOTHING, description: None, missing: Vec::new() };
 
-    /// The refusal of a [custom](crate::Require::and_custom) rule: 403 with `description`, for which no other token is a remedy.
+    /// The refusal of a [custom](crate::Require::and_custom) rule: 403 with `description`. Another token would not help.
     ///
-    /// The developer of the client sees `description`, so it must not be secret. Characters that a header cannot have are
+    /// The developer of the client sees `description`, so it must not be secret. Characters that a header cannot contain are
     /// replaced.
     #[must_use]
     pub fn denied(description: &'static str) -> Self {
@@ -52,12 +52,12 @@ impl Shortfall {
         }
     }
 
-    /// The whole scope that the operation needs, including what the token grants, because a client asks for exactly this scope
-    /// (RFC 6750 §3.1). In a [rejection](crate::Rejection::shortfall) it is the scope of the challenge: without scopes that another one
-    /// of them [implies](crate::token::ScopeHierarchy), and without `offline_access`.
+    /// The whole scope that the operation needs, including what the token already grants, because a client requests exactly this
+    /// scope (RFC 6750 §3.1). In a [rejection](crate::Rejection::shortfall), it is the scope of the challenge: without scopes
+    /// that another scope in it [implies](crate::token::ScopeHierarchy), and without `offline_access`.
     ///
-    /// It is `None` unless the token lacks scope or authentication. With the latter it is stated because the new token needs the
-    /// scope too.
+    /// `None` unless the token lacks scope or authentication. If it lacks authentication, the scope is stated because the new
+    /// token needs it too.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {
         let matters = match self.lack() {
@@ -86,7 +86,7 @@ impl Shortfall {
         self.needs.auth_context.as_deref().filter(|_| self.lack() == Lack::Authentication)
     }
 
-    /// The description for the developer of the client, if a custom rule gave one.
+    /// The description for the developer of the client, if a custom rule set one.
     #[must_use]
     pub fn description(&self) -> Option<&'static str> {
         self.description.filter(|_| self.lack() == Lack::Privileges)

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-/// How one source of revocations is doing: see [`Revocations::status`](super::Revocations::status).
+/// The state of one source of revocations: see [`Revocations::status`](super::Revocations::status).
 #[derive(Clone, Debug)]
 pub struct FeedStatus {
     pub(super) kind: FeedKind,
@@ -13,7 +13,7 @@ pub struct FeedStatus {
     pub(super) verification_state: Option<Box<str>>,
 }
 
-/// What kind of source of revocations it is.
+/// The kind of a source of revocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FeedKind {
@@ -25,19 +25,19 @@ pub enum FeedKind {
     Store,
 }
 
-/// What has become of an event.
+/// The outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventOutcome {
-    /// Tokens are revoked, or were already.
+    /// Tokens have been revoked, or already were.
     Revoked,
-    /// It is good, and is no reason to revoke anything.
+    /// The event is valid, but no reason to revoke anything.
     NoEffect,
-    /// It names its subject in a way that no token is compared with, such as by an email address: nothing is revoked.
+    /// The event names its subject in a form that tokens cannot be compared with, such as an email address: nothing is revoked.
     Unmatched,
-    /// It is about a subject of another issuer than those that the feed speaks for: nothing is revoked.
+    /// The event is about a subject of an issuer that the feed does not speak for: nothing is revoked.
     OtherIssuer,
-    /// It is not acceptable, or there was no room: its sender got an error.
+    /// The event was not acceptable, or there was no room: its sender got an error.
     Refused,
 }
 
@@ -47,9 +47,9 @@ pub enum EventOutcome {
 pub enum StreamState {
     /// Events are sent.
     Enabled,
-    /// Events are kept back for now.
+    /// Events are held back for now.
     Paused,
-    /// No events are sent or kept.
+    /// Events are neither sent nor kept.
     Disabled,
 }
 
@@ -60,25 +60,25 @@ impl FeedStatus {
         self.kind
     }
 
-    /// The issuer whose messages it takes; `None` for a shared store.
+    /// The issuer whose messages the feed accepts; `None` for a shared store.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// When the last good message came, or the shared store last said that there is nothing new.
+    /// When the last good message arrived, or when the shared store last reported that there is nothing new.
     #[must_use]
     pub fn last_heard(&self) -> Option<SystemTime> {
         self.last_heard
     }
 
-    /// Whether the revocations that were there when the process started are known: always, unless it is a shared store.
+    /// Whether the revocations that existed when the process started are known. It can be false only for a shared store.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.is_ready
     }
 
-    /// Whether the feed has been silent for longer than it may be, so that revocations may be missing.
+    /// Whether the feed has been silent for longer than its limit, so that revocations may be missing.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.is_stale
@@ -90,13 +90,13 @@ impl FeedStatus {
         self.events[outcome as usize]
     }
 
-    /// What the transmitter has last said about its stream; `None` if it has said nothing.
+    /// What the transmitter last said about its stream; `None` if it has said nothing.
     #[must_use]
     pub fn stream_state(&self) -> Option<StreamState> {
         self.stream_state
     }
 
-    /// The `state` of the last verification event, by which you recognise the answer to your request for it.
+    /// The `state` of the last verification event, by which you recognize the answer to your request for one.
     #[must_use]
     pub fn verification_state(&self) -> Option<&str> {
         self.verification_state.as_deref()
@@ -104,7 +104,7 @@ impl FeedStatus {
 }
 
 impl FeedKind {
-    /// A constant word for the kind, also the label of a metric: `shared_signals`, `back_channel_logout` or `store`.
+    /// A constant word for the kind, also used as the label of a metric: `shared_signals`, `back_channel_logout` or `store`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -119,7 +119,8 @@ impl EventOutcome {
     pub(super) const ALL: [Self; 5] =
         [Self::Revoked, Self::NoEffect, Self::Unmatched, Self::OtherIssuer, Self::Refused];
 
-    /// A constant word for the outcome, also the label of a metric: `revoked`, `no_effect`, `unmatched`, `other_issuer` or `refused`.
+    /// A constant word for the outcome, also used as the label of a metric: `revoked`, `no_effect`, `unmatched`, `other_issuer` or
+    /// `refused`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use super::revocation_store_error::RevocationStoreError;
 use super::revocation_table::RevocationTable;
 use super::revocations_full::RevocationsFull;
 
-/// What a [`RevocationStore`](super::RevocationStore) tells of the records that it reads.
+/// Receives the records that a [`RevocationStore`](super::RevocationStore) reads.
 pub struct Follower {
     /// It does not keep the table: the task ends when nobody has it any more.
     table: Weak<RevocationTable>,
@@ -32,23 +32,24 @@ impl Follower {
         }
     }
 
-    /// Refuses the tokens that a record names, from now on.
+    /// Refuses the tokens that a record concerns, from now on.
     ///
     /// # Errors
     ///
-    /// If there is no room. Nothing is revoked then: apply the record again later, and do not say that all is [up to date](Self::up_to_date).
+    /// If there is no room. Nothing is revoked then: apply the record again later, and do not report that all is [up to date](Self::up_to_date) until
+    /// then.
     pub fn apply(&self, record: &RevocationRecord) -> Result<(), RevocationsFull> {
         self.table.upgrade().map_or(Ok(()), |table| table.apply(record))
     }
 
-    /// For how long a record is needed after it was appended: as [`RevocationRecord::keep_for`].
+    /// How long a record is needed after it was appended, like [`RevocationRecord::keep_for`].
     #[must_use]
     pub fn keep_for(&self) -> Duration {
         self.keep_for
     }
 
-    /// Everything that the store had when it was last asked is applied. Say it at least every few seconds, also if there is nothing new: a store of which
-    /// this is not heard is stale.
+    /// Reports that everything that the store had when it was last asked has been applied. Call it at least every few seconds, even if there is
+    /// nothing new: otherwise the store is considered stale.
     pub fn up_to_date(&self) {
         self.feed.heard();
         if self.fails.swap(false, Ordering::Relaxed) {
@@ -56,7 +57,7 @@ impl Follower {
         }
     }
 
-    /// The store has failed. The first failure is logged.
+    /// Reports that the store has failed. The first failure is logged.
     pub fn failed(&self, error: &RevocationStoreError) {
         if self.fails.swap(true, Ordering::Relaxed) {
             return;
@@ -69,13 +70,13 @@ impl Follower {
         );
     }
 
-    /// Whether nobody has the revocations any more.
+    /// Whether nobody uses the revocations any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.table.strong_count() == 0
     }
 
-    /// Completes when nobody has the revocations any more.
+    /// Completes when nobody uses the revocations any more.
     pub async fn closed(&self) {
         let mut changes = self.changes.clone();
         while changes.changed().await.is_ok() {}

@@ -1,7 +1,7 @@
-//! Revocation: tokens that are refused before they expire.
+//! Revocation: refusing tokens before they expire.
 //!
-//! A JWT is valid until it expires, whatever has happened to its user since. With [`Revocations`] a server knows which tokens are no longer
-//! good, and refuses them with 401 `invalid_token` from the next request on:
+//! A JWT is valid until it expires, whatever has happened to its user since. With [`Revocations`], a server knows which tokens are no longer
+//! valid, and refuses them with 401 `invalid_token` from the next request on:
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,25 +19,26 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A revocation names a session, one token, a subject, a client, or all tokens of an issuer: see [`Revocation`]. It ends what was begun with
-//! such a token too: [`AccessToken::expires`](crate::AccessToken::expires) completes, and with
-//! [`end_with_token`](crate::layer::ProtectLayer::end_with_token) the body of the response ends.
+//! A revocation names a session, one token, a subject, a client, or all tokens of an issuer: see [`Revocation`]. It also ends what such a
+//! token has started: [`AccessToken::expires`](crate::AccessToken::expires) completes and, with
+//! [`end_with_token`](crate::layer::ProtectLayer::end_with_token), the body of the response ends.
 //!
 //! # What it costs
 //!
-//! A request with a token that was checked since the last revocation costs one load of an atomic number. After a revocation each token is
-//! looked up once, in a table in memory: that takes some 300 ns. The table has an entry for each revocation, of
-//! [at most 150 bytes](Revocations::quota), until the last token that it concerns has expired.
+//! A request whose token was already checked since the last revocation costs one load of an atomic number. After a revocation, each token is
+//! looked up once in an in-memory table, which takes about 300 ns. The table has an entry of [at most 150 bytes](Revocations::quota) for
+//! each revocation, until the last token that it concerns has expired.
 //!
 //! # What it does not do
 //!
-//! The table is empty after a restart, and each process has its own: revoke on every process. A revocation ends no session at the issuer:
-//! with a refresh token the client gets new access tokens there, and only a revoked session refuses those too.
+//! The table is empty after a restart, and each process has its own: revoke in every process, or [share](Revocations::share) the
+//! revocations. A revocation does not end the session at the issuer: with a refresh token, the client can get new access tokens there, and
+//! only a revoked session refuses those too.
 //!
 //! # When it is asked
 //!
-//! Last: after the token is validated, after every wait for keys, for the issuer's answer about an opaque token or for the store of DPoP
-//! proofs, and immediately before the request goes on. So a request that waits while its token is revoked is refused.
+//! Revocation is checked last: after the token has been validated, after every wait for keys, for an introspection or for the replay store,
+//! and immediately before the request is passed on. So a request that is waiting while its token is revoked is refused.
 
 mod end;
 mod entries;

@@ -1,16 +1,16 @@
 use std::fmt;
 use std::time::SystemTime;
 
-/// Which tokens of an issuer are no longer good.
+/// Which tokens of an issuer are no longer accepted.
 ///
 /// | what is revoked | the tokens that are refused |
 /// |---|---|
-/// | [`session`](Self::session) | those with this `sid`, whenever they were issued: a session that has ended stays so |
+/// | [`session`](Self::session) | those with this `sid`, whenever they were issued: a session that has ended stays ended |
 /// | [`session_of`](Self::session_of) | the same, and the subject's tokens without `sid` that were issued until [then](Self::at) |
 /// | [`token`](Self::token) | the one with this `jti` |
-/// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued until [then](Self::at). A user who signs in again gets tokens that are good |
+/// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued until [then](Self::at). If the user signs in again, the new tokens are accepted |
 ///
-/// Names are compared as a whole and case-sensitively. What is revoked of one issuer concerns no other issuer's tokens.
+/// Names are compared as a whole, and are case-sensitive. A revocation for one issuer does not affect another issuer's tokens.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use = "give it to `Revocations::revoke`"]
 pub struct Revocation {
@@ -37,11 +37,11 @@ impl Revocation {
         Self::new(issuer, Target::Session(sid.into()))
     }
 
-    /// All tokens of a session, and those tokens of its subject without `sid` that were issued until now: they may be of this session. The tokens of
-    /// the subject's other sessions stay good.
+    /// All tokens of a session, and the subject's tokens without `sid` that were issued until now, because they may belong to this session. The
+    /// tokens of the subject's other sessions remain valid.
     ///
-    /// It is right whether or not the issuer writes `sid` into access tokens. When more than 16 sessions of one subject are revoked in this
-    /// way, further ones count as [`subject`](Self::subject), which takes no more room.
+    /// This works whether or not the issuer writes `sid` into access tokens. If more than 16 sessions of one subject are revoked in this way,
+    /// further ones are treated like [`subject`](Self::subject), which takes no more room.
     pub fn session_of(issuer: &str, sid: &str, sub: &str) -> Self {
         Self::new(issuer, Target::SessionOf { sid: sid.into(), sub: sub.into() })
     }
@@ -66,20 +66,20 @@ impl Revocation {
         Self::new(issuer, Target::Issuer)
     }
 
-    /// Refuses the tokens that were issued until `time`. Tokens that were issued later stay good. `iat` has whole seconds as a rule, so a
-    /// token that was issued in the same second is refused.
+    /// Refuses the tokens that were issued until `time`. Tokens that were issued later remain valid. Because `iat` usually has whole seconds, a
+    /// token issued in the same second is refused.
     ///
-    /// A time in the future counts as now. For a session and a token it makes no difference.
+    /// A time in the future is treated as now. For a session or a token, the time makes no difference.
     ///
-    /// `iat` is a time of the issuer's clock. If that is ahead of the clock here by two seconds, tokens of the last two seconds before the
-    /// revocation stay good. Where that matters, revoke the session too: it is compared without a time.
+    /// `iat` is a time of the issuer's clock. If that clock is two seconds ahead of this server's, tokens issued in the last two seconds before
+    /// the revocation remain valid. If that matters, also revoke the session, which does not depend on a time.
     ///
     /// Default: the time at which it is [revoked](super::Revocations::revoke).
     pub fn at(self, time: SystemTime) -> Self {
         Self { at: Some(time), ..self }
     }
 
-    /// As [`at`](Self::at), unless a time is set already.
+    /// Like [`at`](Self::at), unless a time is set already.
     #[cfg(feature = "shared-signals")]
     pub(crate) fn at_or(self, time: SystemTime) -> Self {
         Self { at: self.at.or(Some(time)), ..self }

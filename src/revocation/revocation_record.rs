@@ -8,7 +8,7 @@ use super::revocation::{Revocation, Target};
 /// The version of the JSON. A reader refuses any other.
 const VERSION: u32 = 1;
 
-/// A revocation as processes share it: with its times, and as JSON.
+/// A revocation in the form in which processes share it: with its times, as JSON.
 #[derive(Clone, Debug)]
 pub struct RevocationRecord {
     pub(super) revocation: Revocation,
@@ -19,7 +19,7 @@ pub struct RevocationRecord {
     pub(super) keep_for: Duration,
 }
 
-/// A record is not one, or is of a version that this process does not know.
+/// A text is not a record, or has a version that this process does not know.
 #[derive(Debug, thiserror::Error)]
 #[error("expected the record of a revocation in version {VERSION}: {reason}")]
 pub struct InvalidRecord {
@@ -54,8 +54,8 @@ enum Kind {
 }
 
 impl RevocationRecord {
-    /// For how long the store should keep it after it was appended: a process that starts later needs it no more, because all tokens that it concerns
-    /// have expired.
+    /// How long the store should keep the record after it was appended. A process that starts later does not need it, because all tokens that it
+    /// concerns have expired.
     #[must_use]
     pub fn keep_for(&self) -> Duration {
         self.keep_for
@@ -67,7 +67,7 @@ impl RevocationRecord {
     ///
     /// # Panics
     ///
-    /// Never: strings and numbers can be written.
+    /// Never, because strings and numbers can always be written.
     #[must_use]
     pub fn to_json(&self) -> String {
         let (kind, name, sub) = match &self.revocation.target {
@@ -91,11 +91,12 @@ impl RevocationRecord {
         serde_json::to_string(&json).expect("strings and numbers")
     }
 
-    /// Reads what [`to_json`](Self::to_json) has written, in this process or in another one.
+    /// Reads what [`to_json`](Self::to_json) has written, in this or another process.
     ///
     /// # Errors
     ///
-    /// If it is something else, or of another version. A process of that version may have revoked tokens that this one does not refuse.
+    /// If the text is something else, or has another version. In the latter case, a process of that version may have revoked tokens that this
+    /// process does not refuse.
     pub fn from_json(json: &str) -> Result<Self, InvalidRecord> {
         let json: Json<'_> = serde_json::from_str(json).map_err(|error| InvalidRecord { reason: error.to_string() })?;
         if json.v != VERSION {

@@ -5,13 +5,13 @@ use super::follower::Follower;
 use super::revocation_record::RevocationRecord;
 use super::revocation_store_error::RevocationStoreError;
 
-/// Where processes share revocations: a log that each of them appends to and follows.
+/// Where processes share revocations: a log that every process appends to and follows.
 ///
-/// [`Revocations::share`](super::Revocations::share) takes one. `RedisRevocations` of the crate `tower-bearer-redis` is one for Redis and Valkey. Any
-/// other log will do that keeps a record for as long as [it says](RevocationRecord::keep_for), such as a table of a database with
-/// notifications.
+/// [`Revocations::share`](super::Revocations::share) takes one. `RedisRevocations` in the crate `tower-bearer-redis` is
+/// one for Redis and Valkey. Any other log that keeps a record for [as long as it is needed](RevocationRecord::keep_for)
+/// will do, such as a database table with notifications.
 ///
-/// The order of records does not matter, and a record may come twice: a revocation that is known already changes nothing.
+/// The order of records does not matter, and a record may occur twice: a revocation that is already known changes nothing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a store of revocations",
     label = "expected a `RevocationStore`",
@@ -19,15 +19,17 @@ use super::revocation_store_error::RevocationStoreError;
     note = "any other store is a type of yours with `impl tower_bearer::revocation::RevocationStore`"
 )]
 pub trait RevocationStore: Send + Sync + 'static {
-    /// Appends a record. It completes when the store has it, so that no process that starts afterwards can miss it.
+    /// Appends a record. The future completes once the store has it, so that no process that starts afterwards can miss
+    /// it.
     ///
-    /// The future borrows nothing from the store, because it may outlive the call. It should have a time limit of its own.
+    /// The future borrows nothing from the store, because it may outlive the call. It should have its own time limit.
     fn append(&self, record: RevocationRecord) -> AppendFuture;
 
-    /// Reads all records that are there, [says so](Follower::up_to_date), and goes on with those that are appended, by any process.
+    /// Reads all existing records, [reports that](Follower::up_to_date), and then reads the records that any process
+    /// appends.
     ///
-    /// It is called once, in a task of its own, and should return when the follower is [closed](Follower::closed). Until then it should go on, whatever
-    /// fails, and begin again where it was.
+    /// It is called once, in a separate task, and should return when the follower is [closed](Follower::closed). Until
+    /// then, whatever fails, it should retry and resume where it was.
     fn follow(self: Arc<Self>, follower: Follower) -> FollowFuture;
 }
 

@@ -1,6 +1,6 @@
 use std::error::Error;
 
-/// A [`RevocationStore`](super::RevocationStore) does not answer, or not as expected.
+/// The error of a [`RevocationStore`](super::RevocationStore) that does not answer, or not as expected.
 #[derive(Debug, thiserror::Error)]
 #[error("the shared store of revocations has failed")]
 pub struct RevocationStoreError {
@@ -8,9 +8,10 @@ pub struct RevocationStoreError {
 }
 
 impl RevocationStoreError {
-    /// An error of the store, which becomes the [`source`](Error::source). It is logged, and no client sees it.
+    /// Wraps an error of the store, which becomes the [`source`](Error::source). It is logged, and never sent
+    /// to a client.
     ///
-    /// It should contain neither a password of the store nor the record.
+    /// It should contain neither the store's password nor the record.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: source.into() }
     }

@@ -17,11 +17,10 @@ const DEFAULT_QUOTA: usize = 100_000;
 /// After what silence a shared store shows as stale.
 const STORE_SILENT_AFTER: Duration = Duration::from_secs(10);
 
-/// The tokens that are revoked, for one server or for several: see the [module](super).
+/// The revoked tokens, for one server or several: see the [module](super).
 ///
-/// It is a handle: clones share one table. Give a clone to each server that is to refuse the tokens, and keep one to
-/// [revoke](Self::revoke). The table is in memory, so it is empty after a restart, and every process has its own, unless they
-/// [share](Self::share) what they revoke.
+/// This is a handle: clones share one table. Give a clone to each server that is to refuse the tokens, and keep one to [revoke](Self::revoke) them.
+/// The table is in memory, so it is empty after a restart, and every process has its own unless they [share](Self::share) their revocations.
 #[derive(Clone)]
 pub struct Revocations(Arc<Inner>);
 
@@ -31,24 +30,24 @@ struct Inner {
 }
 
 impl Revocations {
-    /// No revocations, for servers none of whose tokens lives longer than `max_token_life`.
+    /// An empty table, for servers whose tokens live at most `max_token_life`.
     ///
-    /// An entry can be forgotten when all tokens that it concerns have expired. So a server with revocations refuses a JWT whose lifetime
-    /// (`exp` − `iat`) is longer, and one without `iat`, whose age is unknown. The entry is kept for `max_token_life`, but at least 10
-    /// minutes, and for 2 minutes more, which is twice the largest leeway.
+    /// An entry can be forgotten when all tokens that it concerns have expired. So a server with revocations refuses a JWT whose lifetime (`exp` −
+    /// `iat`) is longer, and a JWT without `iat`, whose age is unknown. An entry is kept for `max_token_life`, or 10 minutes if that is longer, plus
+    /// 2 minutes, which is twice the maximum leeway.
     ///
-    /// Tokens that are introspected may live longer: their issuer is asked about them again. So revoke them at the issuer too. If it still says
-    /// that they are active when the entry is forgotten, they are good again, whatever was revoked.
+    /// Introspected tokens may live longer, because their issuer is asked about them again. So also revoke them at the issuer. If it still says that
+    /// they are active when the entry is forgotten, they are accepted again.
     ///
     /// # Panics
     ///
-    /// If the system has no random bytes, of which the key of the table is made.
+    /// If the system provides no random bytes for the key of the table.
     #[must_use]
     pub fn new(max_token_life: Duration) -> Self {
         Self::with(max_token_life, DEFAULT_QUOTA, Arc::new(SystemClock))
     }
 
-    /// How many revocations of one issuer are kept at a time, from now on and for all clones. Each takes at most 150 bytes.
+    /// Sets how many revocations are kept for one issuer at a time, from now on and for all clones. Each takes at most 150 bytes.
     ///
     /// Default: 100,000.
     #[must_use]
@@ -57,15 +56,15 @@ impl Revocations {
         self
     }
 
-    /// The source of time: that of the servers, for tests.
+    /// Sets the source of time, for tests: the same as that of the servers.
     ///
-    /// Call it before the handle is cloned: it makes a new table.
+    /// Call this before you clone the handle, because it creates a new table.
     ///
     /// Default: the system's clock.
     ///
     /// # Panics
     ///
-    /// If the revocations are shared already, or have a feed: what comes from there would not be in the new table.
+    /// If the revocations are already shared or have a feed, whose revocations would not be in the new table.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         assert!(self.status().is_empty(), "the revocations are shared already, or have a feed");
@@ -73,15 +72,15 @@ impl Revocations {
         Self::with(self.0.table.max_token_life(), quota, Arc::new(clock))
     }
 
-    /// Revokes tokens: when it returns, every request that begins in this process is refused if it has one of them.
+    /// Revokes tokens: after the call returns, every new request in this process with such a token is refused.
     ///
-    /// The future completes at once, or when the [shared store](Self::share) has it. The other processes refuse the tokens a moment later. Revoking the
-    /// same again changes nothing.
+    /// The future completes immediately or, with a [shared store](Self::share), when the store has the revocation. Other processes refuse the tokens
+    /// a moment later. Repeating a revocation changes nothing.
     ///
     /// # Errors
     ///
-    /// [`RevokeError::Full`] if there are as many revocations of the issuer as the [quota](Self::quota) allows: nothing is revoked then.
-    /// [`RevokeError::Store`] if the shared store fails: the tokens are refused here and perhaps nowhere else.
+    /// [`RevokeError::Full`] if there are already as many revocations for the issuer as the [quota](Self::quota) allows: nothing is revoked then.
+    /// [`RevokeError::Store`] if the shared store fails: the tokens are refused here, but perhaps nowhere else.
     pub fn revoke(&self, revocation: &Revocation) -> impl Future<Output = Result<(), RevokeError>> + Send + use<> {
         let record = self.0.table.record(revocation);
         let applied = self.0.table.apply(&record);
@@ -96,29 +95,29 @@ impl Revocations {
         }
     }
 
-    /// Shares the revocations with other processes: they refuse what is revoked here, and the other way round.
+    /// Shares the revocations with other processes: they refuse what is revoked here, and vice versa.
     ///
-    /// It reads the store in a task of its own, from now on until the last handle and the last server with it are dropped. Until all that is in the store has been
-    /// read, a server with these revocations is [not ready](crate::ResourceServer::is_ready). It accepts tokens all the same, then and while the
-    /// store does not answer. [`share_and_refuse_when_stale`](Self::share_and_refuse_when_stale) is stricter.
+    /// A separate task reads the store, until the last handle and the last server with it are dropped. Until everything in the store has been read, a
+    /// server with these revocations is [not ready](crate::ResourceServer::is_ready). It still accepts tokens then, and also while the store does not
+    /// answer. [`share_and_refuse_when_stale`](Self::share_and_refuse_when_stale) is stricter.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or if the revocations are shared already.
+    /// Outside a tokio runtime, or if the revocations are already shared.
     #[must_use]
     pub fn share(self, store: impl RevocationStore) -> Self {
         self.share_with(store, None)
     }
 
-    /// Shares the revocations as [`share`](Self::share) does, and refuses all tokens with 503 and `Retry-After` while revocations of other processes
-    /// may be missing: until the store has been read for the first time, and when nothing was heard of it for longer than `after`.
+    /// Shares the revocations like [`share`](Self::share), and refuses all tokens with 503 and `Retry-After` while revocations of other processes may
+    /// be missing: until the store has been read for the first time, and when it has been silent for longer than `after`.
     ///
-    /// It makes an outage of the store an outage of the service. A store says every second that it is there, so 5 seconds is a sensible
-    /// value; less than 3 is not.
+    /// This turns an outage of the store into an outage of the service. A store reports every second that it is there, so 5 seconds is a sensible
+    /// value; less than 3 seconds is not.
     ///
     /// # Panics
     ///
-    /// As [`share`](Self::share).
+    /// Same as [`share`](Self::share).
     #[must_use]
     pub fn share_and_refuse_when_stale(self, store: impl RevocationStore, after: Duration) -> Self {
         self.share_with(store, Some(after))
@@ -149,13 +148,13 @@ impl Revocations {
         self
     }
 
-    /// How the feeds are doing: what pushes revocations to this process, and the shared store. Cheap enough to be read every second.
+    /// The state of the feeds that push revocations to this process, and of the shared store. This is cheap enough to be called every second.
     #[must_use]
     pub fn status(&self) -> Vec<FeedStatus> {
         self.0.table.status()
     }
 
-    /// How many revocations are kept.
+    /// The number of revocations that are kept.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.table.read(Table::len)

@@ -27,7 +27,7 @@ pub(super) struct Table {
     entries: Entries<Entry>,
     /// The entries by the minute in which they end.
     buckets: BTreeMap<u32, Vec<u128>>,
-    /// How many entries each issuer has, of each kind. So a look-up hashes only what may be there.
+    /// How many entries each issuer has, of each kind. So a lookup hashes only what may be there.
     counts: Vec<[usize; KINDS]>,
     /// The number of each issuer, which is its place in the counts.
     issuers: HashMap<Box<str>, u32>,

@@ -92,7 +92,7 @@ fn each_kind_of_revocation_concerns_the_tokens_that_it_names() {
     rig.add(&Revocation::session(ISSUER, "alice"));
     rig.add(&Revocation::subject("https://login.example.co", "malice"));
     rig.add(&Revocation::token(ISSUER, ""));
-    // So that the look-up considers each kind.
+    // So that the lookup considers each kind.
     rig.add(&Revocation::subject(ISSUER, "zoe"));
     rig.add(&Revocation::client(ISSUER, "s"));
     assert!(!rig.holds(|_| ()));

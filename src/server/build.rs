@@ -16,7 +16,7 @@ use crate::validation::ServerContext;
 
 impl Builder {
     /// Builds the server. Nothing is fetched, no runtime is needed, and no issuer needs to be reachable. Files of
-    /// [persisted keys](crate::Issuer::persist_keys) are read, if there are some.
+    /// [persisted keys](crate::Issuer::persist_keys) are read if there are any.
     ///
     /// # Errors
     ///

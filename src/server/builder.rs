@@ -22,11 +22,10 @@ use crate::{Issuer, ResourceServer};
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 
 impl ResourceServer {
-    /// Starts building a server whose tokens carry `audience` in `aud`: the identifier by which issuers know this server, such as
-    /// the URL of its API (RFC 9068 §4, RFC 8707 §2).
+    /// Starts building a server whose tokens have `audience` in `aud`: the identifier by which issuers know this server, such as the URL of its
+    /// API (RFC 9068 §4, RFC 8707 §2).
     ///
-    /// The audience has no default: a server that accepts tokens for any audience accepts those that were meant for another
-    /// server.
+    /// The audience has no default: a server that accepts tokens for any audience accepts tokens that are meant for another server.
     pub fn builder(audience: impl Into<String>) -> Builder {
         Builder::new(audience.into())
     }
@@ -34,8 +33,8 @@ impl ResourceServer {
 
 /// Builds a [`ResourceServer`]. At least one issuer has to be [trusted](Self::trust), now or at run time.
 ///
-/// Methods that are named by a verb ([`trust`](Self::trust)) add to what was set before. Methods that are named by a noun
-/// ([`realm`](Self::realm)) replace it.
+/// Methods named with a verb, such as [`trust`](Self::trust), add to earlier settings. Methods named with a noun, such as
+/// [`realm`](Self::realm), replace them.
 #[must_use]
 pub struct Builder {
     pub(super) audience: String,
@@ -78,13 +77,13 @@ impl Builder {
         }
     }
 
-    /// Accepts the tokens of `issuer`. Call it again to trust others too: each has its own keys, audiences and algorithms.
+    /// Accepts tokens of `issuer`. Call it again to trust others too: each has its own keys, audiences and algorithms.
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
         self
     }
 
-    /// Accepts the tokens of each of these issuers, as [`trust`](Self::trust) does for one.
+    /// Accepts tokens of all these issuers: see [`trust`](Self::trust).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -99,10 +98,10 @@ impl Builder {
         self
     }
 
-    /// Accepts the tokens of issuers that are known at run time: those that a [resolver](crate::tenants::TenantResolver) knows. The
-    /// issuers of [`trust`](Self::trust) take precedence, and need not be there.
+    /// Accepts tokens of issuers that are known only at run time, to a [resolver](crate::tenants::TenantResolver). Issuers added with
+    /// [`trust`](Self::trust) take precedence, but none is needed.
     ///
-    /// It takes a resolver, or [`TenantSettings`] with a resolver. Call it once.
+    /// It takes a resolver, or [`TenantSettings`] with a resolver. Call it only once.
     ///
     /// ```
     /// # use tower_bearer::tenants::{ResolveError, from_fn};
@@ -116,14 +115,14 @@ impl Builder {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// Default: the issuers of [`trust`](Self::trust) alone.
+    /// Default: only the issuers added with [`trust`](Self::trust).
     #[cfg(feature = "tenants")]
     pub fn trust_resolved(mut self, tenants: impl Into<TenantSettings>) -> Self {
         self.tenants.push(tenants.into());
         self
     }
 
-    /// The `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
+    /// Sets the `realm` of every challenge: what the user is asked to authenticate for (RFC 9110 §11.5).
     ///
     /// Default: the audience, because a challenge needs at least one parameter (RFC 6750 §3).
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
@@ -131,24 +130,24 @@ impl Builder {
         self
     }
 
-    /// How closely tokens must follow RFC 9068.
+    /// Sets how closely tokens must follow RFC 9068.
     ///
-    /// Default: [`Profile::Generic`], because most issuers do not follow RFC 9068 yet. Then the audience is what keeps ID tokens
-    /// out, so use an audience that is not the identifier of a client.
+    /// Default: [`Profile::Generic`], because most issuers do not follow RFC 9068 yet. Then it is the audience that keeps ID tokens out, so use
+    /// an audience that is not the identifier of a client.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// How far the clocks of the issuers may differ from this server's, for `exp`, `nbf`, `iat` and `auth_time`; at most 60 seconds.
+    /// Sets how far issuers' clocks may differ from this server's, for `exp`, `nbf`, `iat` and `auth_time`: at most 60 seconds.
     ///
-    /// Default: 30 seconds. Clocks that NTP keeps never need that much; others often do.
+    /// Default: 30 seconds. Clocks that are synchronized with NTP never need that much; others often do.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// The source of time.
+    /// Sets the source of time.
     ///
     /// Default: the system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -163,8 +162,8 @@ impl Builder {
         self
     }
 
-    /// The [metadata document](crate::metadata) of this server. Every challenge names its URL in `resource_metadata` (RFC 9728
-    /// §5.1). The application has to serve it there: see [`ResourceServer::metadata`].
+    /// Sets the [metadata document](crate::metadata) of this server. Every challenge names its URL in `resource_metadata` (RFC 9728 §5.1). The
+    /// application has to serve it there: see [`ResourceServer::metadata`].
     ///
     /// Default: none, because a challenge should not name a document that is not served.
     pub fn metadata(mut self, metadata: Metadata) -> Self {
@@ -172,8 +171,8 @@ impl Builder {
         self
     }
 
-    /// Parses the claims of every token as a `T` too, and passes them on as [`Claims<T>`](crate::Claims). A token whose claims do
-    /// not parse as a `T` is refused with 401 `invalid_token` before it reaches a handler.
+    /// Also parses the claims of every token as a `T`, and passes them on as [`Claims<T>`](crate::Claims). A token whose claims do not parse as
+    /// a `T` is refused with 401 `invalid_token` before it reaches a handler.
     ///
     /// Default: off.
     pub fn claims<T: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
@@ -181,20 +180,20 @@ impl Builder {
         self
     }
 
-    /// The size of the cache of verified tokens, which saves the verification of a signature at every request.
+    /// Sets the size of the cache of verified tokens, which saves verifying a signature for every request.
     ///
-    /// Default: [on](TokenCache::default), with at most 10,000 tokens and 16 MiB. No token that would be refused without it is
-    /// accepted with it: see [`TokenCache`].
+    /// Default: [on](TokenCache::default), with at most 10,000 tokens and 16 MiB. The cache never causes a token to be accepted that would be
+    /// refused without it: see [`TokenCache`].
     pub fn token_cache(mut self, token_cache: TokenCache) -> Self {
         self.token_cache = token_cache;
         self
     }
 
-    /// Accepts tokens that are bound to a key of the client, with a proof for each request (RFC 9449): see [`Dpop`].
+    /// Accepts tokens that are bound to a key of the client, with a proof in each request (RFC 9449): see [`Dpop`].
     ///
-    /// A server has one public URL. Layers on both sides of a router that strips a path need a server each.
+    /// A server has one public URL. Layers on both sides of a router that strips a path need separate servers.
     ///
-    /// Default: off. A token that is bound to a key is then refused with 401 `invalid_token`, because nothing shows who sends it.
+    /// Default: off. A token that is bound to a key is then refused with 401 `invalid_token`, because nothing proves who sends it.
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.dpop = Some(dpop);
         self
@@ -202,22 +201,21 @@ impl Builder {
 
     /// Accepts tokens that are bound to a client certificate, by mutual TLS (RFC 8705 §3): see [`ClientCertificates`].
     ///
-    /// Beside [`dpop`](Self::dpop), a token that is bound in both ways needs both.
+    /// With [`dpop`](Self::dpop) too, a token that is bound in both ways needs both.
     ///
-    /// Default: off. A token that is bound to a certificate is then refused with 401 `invalid_token`, because nothing shows whose connection it
-    /// is.
+    /// Default: off. A token that is bound to a certificate is then refused with 401 `invalid_token`, because nothing proves whose connection
+    /// it is.
     pub fn client_certificates(mut self, certificates: ClientCertificates) -> Self {
         self.client_certificates = Some(certificates);
         self
     }
 
-    /// Which scopes imply others, for all tokens and all challenges of this server: see [`ScopeHierarchy`].
+    /// Sets which scopes imply others, for all tokens and all challenges of this server: see [`ScopeHierarchy`].
     ///
-    /// A token that grants `files` then satisfies `Require::scope("files:read")`, if `files` implies `files:read`. The scope of a token
-    /// is expanded once, when the token is validated. A remembered token keeps the expanded scope, which counts as its memory
-    /// ([`TokenCache::bytes`]).
+    /// If `files` implies `files:read`, a token that grants `files` satisfies `Require::scope("files:read")`. The scope of a token is expanded
+    /// once, when the token is validated. A cached token keeps the expanded scope, which adds to its memory ([`TokenCache::bytes`]).
     ///
-    /// Default: no scope implies another, because RFC 6749 §3.3 gives the names of scopes no meaning.
+    /// Default: no scope implies another, because RFC 6749 §3.3 gives scope names no meaning.
     pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
         self.scope_hierarchy = hierarchy;
         self
@@ -225,17 +223,17 @@ impl Builder {
 
     /// Refuses tokens that are [revoked](crate::revocation), from the next request on.
     ///
-    /// Keep a clone of `revocations` to revoke tokens. A JWT that lives longer than the handle [says](Revocations::new), or has no `iat`, is refused
-    /// with 401 `invalid_token`.
+    /// Keep a clone of `revocations` to revoke tokens. A JWT that lives longer than the handle's [`max_token_life`](Revocations::new), or has
+    /// no `iat`, is refused with 401 `invalid_token`.
     ///
-    /// Default: a token is good until it expires.
+    /// Default: a token is valid until it expires.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
     }
 
-    /// Is told of each refused request, for an audit log or to limit a rate. It learns constants and the issuer of a valid token, and
-    /// nothing else: see [`Refusal`].
+    /// Sets a callback that runs for each refused request, for an audit log or a rate limit. It receives only constants and the issuer of a
+    /// valid token: see [`Refusal`].
     ///
     /// ```
     /// # use tower_bearer::{Issuer, ResourceServer};
@@ -251,22 +249,22 @@ impl Builder {
     ///
     /// It is called once for each request
     ///
-    /// - that a [layer](ResourceServer::layer) of this server answers with a refusal: its own, or one that comes from within, by a
-    ///   [`Require`](crate::Require), an extractor, `mcp::Operations`, or a handler that returns a [`Rejection`](crate::Rejection). Of several
-    ///   layers around each other it is the innermost around what has refused;
+    /// - that a [layer](ResourceServer::layer) of this server answers with a refusal: its own, or one from inside the layer, by a
+    ///   [`Require`](crate::Require), an extractor, `mcp::Operations`, or a handler that returns a [`Rejection`](crate::Rejection). If layers
+    ///   are nested, only the innermost layer around the source of the refusal calls it;
     /// - that [`verify_request`](ResourceServer::verify_request) refuses.
     ///
     /// It is not called for an accepted request, for [`verify`](ResourceServer::verify), which has no request, for
-    /// [`check`](ResourceServer::check), whose error a handler need not return, nor for what is used without a layer around it.
+    /// [`check`](ResourceServer::check), whose error a handler need not return, or for a refusal outside a layer.
     ///
-    /// It runs on the task of the request and within its [span](crate::layer#tracing), before the answer is made. It must be quick and must
-    /// not block. It cannot change the answer: if it panics, the request is refused all the same, and an error is logged. With `panic =
-    /// "abort"` a panic ends the process.
+    /// It runs on the request's task and within its [span](crate::layer#tracing), before the answer is created. It must be quick and must not
+    /// block. It cannot change the answer: if it panics, the request is still refused, and an error is logged. With `panic = "abort"`, a panic
+    /// ends the process.
     ///
-    /// A server that follows its configuration file keeps it over a change of the file
-    /// [if it is given there](crate::manual::observability#refusals). If `on_refusal` is called again, the last function counts.
+    /// A server that follows its configuration file keeps the callback when the file changes, [if it is set in the right
+    /// place](crate::manual::observability#refusals). If `on_refusal` is called again, the last call wins.
     ///
-    /// Default: nobody is told. The [log](crate::manual::observability#logs) has each refusal at the level debug.
+    /// Default: no callback. Each refusal is [logged](crate::manual::observability#logs) at debug level.
     pub fn on_refusal(mut self, hook: impl Fn(&Refusal<'_>) + Send + Sync + 'static) -> Self {
         self.on_refusal = Some(RefusalHook::new(hook));
         self

@@ -1,4 +1,4 @@
-//! The step of an explanation about the client certificate.
+//! The step of an explanation that concerns the client certificate.
 
 use super::request_checks::RequestChecks;
 use super::step::Step;

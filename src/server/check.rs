@@ -1,4 +1,4 @@
-//! What an operation needs, and the refusals that name it.
+//! Checks what an operation needs, and creates the refusals that name it.
 
 use super::resource_server::ResourceServer;
 use super::snapshot::Snapshot;
@@ -8,16 +8,16 @@ use crate::token::scope_to_offer;
 use crate::{AccessToken, Rejection, Require, Scope};
 
 impl ResourceServer {
-    /// Checks that `token` satisfies `requirement` now: for a handler that learns late what it needs. A token that has expired in
-    /// the meantime is refused with 401 `invalid_token`. The error is the response to send.
+    /// Checks that `token` satisfies `requirement` now: for a handler that finds out late what it needs. A token that has expired
+    /// in the meantime is refused with 401 `invalid_token`. The error is the response to send.
     ///
-    /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers,
-    /// expect another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500
-    /// whatever it grants, and the mistake is logged as an error. [`Require::check`] checks the requirement alone.
+    /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers, expect
+    /// another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500, whatever it
+    /// grants, and the mistake is logged as an error. [`Require::check`] checks only the requirement.
     ///
-    /// It knows no request, so the refusal names the scope of `requirement` alone, and not that of the layers which the request has
-    /// passed. A client may ask for exactly that scope, so name all that the operation needs: `Require::scope("files:read
-    /// files:write")` within a layer that requires `files:read`.
+    /// This does not know the request, so the refusal names only the scope of `requirement`, not that of the layers that the
+    /// request has passed. A client may request exactly that scope, so name everything that the operation needs:
+    /// `Require::scope("files:read files:write")` within a layer that requires `files:read`.
     ///
     /// ```
     /// # use tower_bearer::{AccessToken, Rejection, Require, ResourceServer};
@@ -39,7 +39,7 @@ impl ResourceServer {
 }
 
 impl Snapshot {
-    /// As [`check`](ResourceServer::check), for a request that has passed a layer with the requirement `outer`. The refusal names what both need.
+    /// Like [`check`](ResourceServer::check), for a request that has passed a layer with the requirement `outer`. The refusal names what both need.
     pub(crate) fn check_within(
         &self,
         outer: Option<&Require>,

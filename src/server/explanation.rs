@@ -13,10 +13,10 @@ use crate::validation::{
     Facts, ISSUER_RULE, MAX_TOKEN_LENGTH, Policy, Rule, Stage, TokenError, UnverifiedToken, VerifyError,
 };
 
-/// What was checked of a token, what was expected and what was found, step by step: for a developer who investigates a 401, in
-/// logs and in tests. Never send it to a client: it tells an attacker what to try next.
+/// What was checked about a token, what was expected and what was found, step by step: for a developer who investigates a 401, for logs and for
+/// tests. Never send it to a client, because it tells an attacker what to try next.
 ///
-/// [`ResourceServer::explain`](crate::ResourceServer::explain) makes one. Its text is a table:
+/// [`ResourceServer::explain`](crate::ResourceServer::explain) creates one. Its text is a table:
 ///
 /// ```text
 /// refused: audience
@@ -28,8 +28,7 @@ use crate::validation::{
 /// …
 /// ```
 ///
-/// Neither the token nor its subject is in it. Texts of the token are shown escaped and cut off, so that they cannot forge
-/// lines of a log.
+/// It contains neither the token nor its subject. Texts from the token are escaped and truncated, so that they cannot forge log lines.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     pub(super) verdict: Result<AccessToken, VerifyError>,
@@ -37,8 +36,8 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// The result of [`verify`](crate::ResourceServer::verify) for the token, or the one for the request without the question whether its proof
-    /// was used before. So it does not authorize a request.
+    /// The result of [`verify`](crate::ResourceServer::verify) for the token or, for a request, the result without the check whether its proof was
+    /// used before. So it does not authorize a request.
     ///
     /// # Errors
     ///
@@ -47,10 +46,10 @@ impl Explanation {
         self.verdict.as_ref()
     }
 
-    /// The steps, in the order of validation. The first step that fails is why a token is refused. All later steps that do not
-    /// depend on it are taken too, because a token may be wrong in more than one way. Where a step needs what an earlier one did
-    /// not find, such as an issuer's rules or keys, the list ends. A token that is bad by its content costs no fetch, so the steps
-    /// about its key are present only if the keys were available.
+    /// The steps, in the order of validation. The first step that fails is why the token is refused. Later steps that do not depend on it are also
+    /// included, because a token may be wrong in more than one way. The list ends where a step needs something that an earlier one did not find,
+    /// such as an issuer's rules or keys. A token whose content is bad causes no fetch, so the steps about its key are present only if the keys were
+    /// available.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -66,12 +65,11 @@ impl Explanation {
 const KEYS: &str = "keys";
 
 impl ResourceServer {
-    /// Validates a token as [`verify`](Self::verify) does, and reports for every rule what was expected and what was found: for a
-    /// developer who investigates a 401, in logs and in tests. Never send the report to a client.
+    /// Validates a token like [`verify`](Self::verify), and reports for every rule what was expected and what was found: for a developer who
+    /// investigates a 401, for logs and for tests. Never send the report to a client.
     ///
-    /// It costs several times as much as `verify`, so do not call it for every request. As with `verify`, keys are fetched if
-    /// they are needed, and the token may be cached. An opaque token's issuer is asked anew, and its answer is not kept. No metric counts the
-    /// decision.
+    /// This costs several times as much as `verify`, so do not call it for every request. As with `verify`, keys are fetched if needed, and the
+    /// token may be cached. For an opaque token, the issuer is asked again, and its answer is not kept. No metric counts the decision.
     ///
     /// ```
     /// use tower_bearer::ResourceServer;

@@ -1,4 +1,4 @@
-//! Credentials that the application checks itself, in place of this crate.
+//! Credentials that the application checks itself, instead of this crate.
 
 use super::snapshot::Snapshot;
 use crate::Rejection;

@@ -1,4 +1,4 @@
-//! The explanation of a token that its issuer is asked about.
+//! The explanation of an introspected token.
 
 use super::explanation::{of_claims_type, of_rule};
 use super::snapshot::Snapshot;

@@ -1,5 +1,5 @@
 //! The rules about a server's settings. [`Builder::build`] reports the first mistake; configuration from a file or from variables
-//! reports all of them.
+//! reports all mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! The steps of an explanation about what a bound token needs.
+//! The steps of an explanation that concern what a bound token needs.
 
 use super::request_checks::RequestChecks;
 use super::step::Step;

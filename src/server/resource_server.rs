@@ -19,10 +19,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// When to retry while a feed of revocations is silent for longer than its limit.
 const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 
-/// A resource server of OAuth 2.0 (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
+/// An OAuth 2.0 resource server (RFC 6749 §1.1): it trusts some issuers, and validates their access tokens.
 ///
-/// It is built once and shared: cloning it is cheap, and all clones share their keys and their cache. A server that follows its
-/// configuration file (`config::watch`) changes with the file, and so do its clones and the layers that it made.
+/// Build it once and share it: cloning is cheap, and all clones share their keys and their cache. A server that follows its configuration file
+/// (`config::watch`) changes with the file, and so do its clones and the layers that it made.
 ///
 /// ```
 /// use tower_bearer::{Issuer, ResourceServer};
@@ -36,13 +36,14 @@ const RETRY_WHILE_STALE: Duration = Duration::from_secs(1);
 pub struct ResourceServer(pub(super) Handle);
 
 impl ResourceServer {
-    /// Validates a token outside of any HTTP request: one that came in a WebSocket message, or through a queue.
+    /// Validates a token outside an HTTP request, such as one that came in a WebSocket message or through a queue.
     ///
-    /// A token that is bound to a key or to a client certificate is refused, because a token alone has no proof and no connection: see [`verify_request`](Self::verify_request).
-    /// For the same reason, the [check of a tenant](crate::tenants::TenantSettings::check) gets an empty request here, which fits no host.
+    /// A token that is bound to a key or a client certificate is refused, because there is no proof and no connection: see
+    /// [`verify_request`](Self::verify_request). For the same reason, the [check of a tenant](crate::tenants::TenantSettings::check) gets an empty
+    /// request here, which matches no host.
     ///
-    /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the future cancels
-    /// nothing for others. It must be called within a tokio runtime with I/O and time enabled.
+    /// It waits at most 6 seconds for the issuer's keys, or for its answer about an opaque token, and not at all if they are available. Dropping the
+    /// future does not affect other callers. It must be called within a tokio runtime with I/O and time enabled.
     ///
     /// # Errors
     ///
@@ -61,8 +62,8 @@ impl ResourceServer {
         }
     }
 
-    /// Validates a token with the keys that are available now. If the issuer's keys have to be fetched first, it starts the
-    /// fetch and returns [`VerifyError::KeysUnavailable`].
+    /// Validates a token with the keys that are available now. If the issuer's keys must be fetched first, this starts the fetch and returns
+    /// [`VerifyError::KeysUnavailable`].
     ///
     /// # Errors
     ///
@@ -74,8 +75,8 @@ impl ResourceServer {
         verdict
     }
 
-    /// Waits until the keys of every issuer are available, and [shared](crate::revocation::Revocations::share) revocations have been read, however long that
-    /// takes: for a process that wants no requests before it can answer them. Put a time-out around it for a process that would rather fail.
+    /// Waits until the keys of every issuer are available and [shared](crate::revocation::Revocations::share) revocations have been read, however
+    /// long that takes: for a process that should get no requests before it can answer them. If the process should fail instead, add a timeout.
     ///
     /// Calling it is optional. It must be called within a tokio runtime with I/O and time enabled.
     pub async fn ready(&self) {
@@ -93,12 +94,12 @@ impl ResourceServer {
         }
     }
 
-    /// Waits until the keys of one issuer are available, however long that takes: as [`ready`](Self::ready), for a process that does
-    /// not want to wait for all of its issuers. User flows of Azure AD B2C have one identifier, and it waits for all of them.
+    /// Waits until the keys of one issuer are available, however long that takes: like [`ready`](Self::ready), for a process that does not want to
+    /// wait for all issuers. If user flows of Azure AD B2C share the identifier, it waits for all of them.
     ///
     /// # Errors
     ///
-    /// At once if `issuer` is not the identifier of an issuer that this server trusts.
+    /// Fails immediately if `issuer` is not the identifier of an issuer that this server trusts.
     pub async fn ready_for(&self, issuer: &str) -> Result<(), NotTrusted> {
         loop {
             match &self.0 {
@@ -113,21 +114,21 @@ impl ResourceServer {
         }
     }
 
-    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. An introspection endpoint is
-    /// not asked. [Shared](crate::revocation::Revocations::share) revocations must have been read, and no feed of revocations may be silent for longer than
-    /// the limit after which tokens are refused.
+    /// Whether tokens of every issuer can be validated now: for a readiness probe. It is cheap and never waits. It does not ask introspection
+    /// endpoints. [Shared](crate::revocation::Revocations::share) revocations must have been read, and no feed of revocations may have been silent
+    /// for longer than the limit after which tokens are refused.
     ///
-    /// If keys are missing, it starts their fetch, as a request would: a process that gets no requests before it is ready becomes
-    /// ready all the same. That needs a tokio runtime with I/O and time enabled.
+    /// If keys are missing, this starts their fetch, as a request would, so that a process that gets no requests before it is ready still becomes
+    /// ready. That needs a tokio runtime with I/O and time enabled.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.current().is_ready()
     }
 
-    /// The status of every issuer's keys, in the order in which the issuers were trusted. It is cheap and never waits. An issuer whose
-    /// tokens are introspected has keys only if its answers are signed.
+    /// The status of every issuer's keys, in the order in which the issuers were added. It is cheap and never waits. An issuer whose tokens are
+    /// introspected has keys only if its answers are signed.
     ///
-    /// If keys are missing, it starts their fetch, as [`is_ready`](Self::is_ready) does.
+    /// If keys are missing, this starts their fetch, like [`is_ready`](Self::is_ready).
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
         let server = self.0.current();
@@ -135,13 +136,13 @@ impl ResourceServer {
         server.0.validator.issuers.iter().filter_map(|issuer| issuer.keys()).map(KeyStore::status).collect()
     }
 
-    /// The status of the cache of verified tokens; `None` if it is off. Cheap enough to be read every second.
+    /// The status of the cache of verified tokens; `None` if it is off. This is cheap enough to be called every second.
     #[must_use]
     pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
         self.0.current().0.validator.verified.as_deref().map(VerifiedTokens::status)
     }
 
-    /// The metadata document as it is now, if the server was built [with metadata](crate::server::Builder::metadata).
+    /// The current metadata document, if the server was built [with metadata](crate::server::Builder::metadata).
     #[must_use]
     pub fn metadata(&self) -> Option<ResourceMetadata> {
         self.0.current().metadata()

@@ -1,4 +1,4 @@
-//! Tokens of issuers that are known at run time.
+//! Tokens of issuers that are known only at run time.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -75,11 +75,11 @@ impl ResourceServer {
         Some(tenants.following(move || handle.current().tenants().cloned()))
     }
 
-    /// The [metadata document](crate::metadata) of one tenant: that of the server, for the `resource` that the tenant's clients call, with the tenant's `issuer`
-    /// as the only authorization server. `None` if the server was built without metadata.
+    /// The [metadata document](crate::metadata) of one tenant: the server's document, but with the `resource` that the tenant's clients call, and the
+    /// tenant's `issuer` as the only authorization server. `None` if the server was built without metadata.
     ///
-    /// A client that knows the URL of the tenant's API finds the document at the path that RFC 9728 §3.1 defines, where the application serves it. The challenges of
-    /// the server name the server's own document, because a request without a token names no tenant.
+    /// Serve it at the path that RFC 9728 §3.1 defines, where a client that knows the URL of the tenant's API looks for it. Challenges name the
+    /// server's own document, because a request without a token names no tenant.
     ///
     /// ```
     /// # use tower_bearer::metadata::Metadata;

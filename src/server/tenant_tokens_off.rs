@@ -1,4 +1,4 @@
-//! The feature `tenants` is off: no issuer is known at run time.
+//! The feature `tenants` is off: no issuer is resolved at run time.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -13,14 +13,14 @@ use crate::validation::VerifyError;
 use crate::{AccessToken, Rejection};
 
 impl ResourceServer {
-    /// Validates the token of a request, and its DPoP proof or client certificate if the token is bound to one: for a server that has no tower service to
-    /// put the [layer](Self::layer) around.
+    /// Validates the token of a request, and its DPoP proof or client certificate if the token is bound: for a server without a tower service that
+    /// the [layer](Self::layer) could wrap.
     ///
-    /// The token is that of the `Authorization` header. It knows no settings of a layer, so what one
-    /// [ignores](crate::layer::ProtectLayer::ignore_tokens) is a bad token here. As with the layer, it waits at most 6 seconds for the issuer's keys, and at most
-    /// 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once for each request and not beside a layer, because the
-    /// second use of a proof is a replay. It renews no nonce: a client whose nonce has expired is told so by a refusal. It must be called within a tokio
-    /// runtime with I/O and time enabled.
+    /// The token is read from the `Authorization` header. The settings of layers are not known, so a credential that a layer
+    /// [ignores](crate::layer::ProtectLayer::ignore_tokens) is a bad token here. As with the layer, this waits at most 6 seconds for the issuer's
+    /// keys, and at most 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once per request, and not in addition to a layer,
+    /// because the second use of a proof is a replay. It does not renew nonces: a client whose nonce has expired gets a refusal. It must be called
+    /// within a tokio runtime with I/O and time enabled.
     ///
     /// ```
     /// # use tower_bearer::{Rejection, ResourceServer};
@@ -70,14 +70,12 @@ impl ResourceServer {
         }
     }
 
-    /// Validates the token of a request as [`explain`](Self::explain) does, and reports what was expected and found of its DPoP proof and
-    /// its client certificate too.
-    /// `None` if the request has no credentials, or malformed ones.
+    /// Validates the token of a request like [`explain`](Self::explain), and also reports what was expected and found for its DPoP proof and its
+    /// client certificate. `None` if the request has no credentials, or malformed ones.
     ///
-    /// The step `htu` names the headers of the request that would have made the proof good if they had counted, and the step `proof_iat`
-    /// has the skew of the client's clock. A credential that a layer [ignores](crate::layer::ProtectLayer::ignore_tokens) is explained as a bad
-    /// token. The replay store is not asked, so a proof that was used before is explained as good. Never send
-    /// the report to a client.
+    /// The step `htu` names the request headers that would have made the proof valid if they were trusted, and the step `proof_iat` shows the skew
+    /// of the client's clock. A credential that a layer [ignores](crate::layer::ProtectLayer::ignore_tokens) is explained as a bad token. The
+    /// replay store is not asked, so a replayed proof is explained as valid. Never send the report to a client.
     pub fn explain_request<B>(&self, request: &Request<B>) -> impl Future<Output = Option<Explanation>> + Send {
         let request = RequestView::from(request);
         async move {

@@ -13,7 +13,7 @@ const MAX_SLOTS: u64 = 1 << 18;
 
 /// A direct-mapped cache in front of the table of tenants: an identifier has one slot, which the tenant that came last occupies.
 ///
-/// The table counts each look-up, for the order in which tenants leave. Here a look-up writes nothing that processors share. It may return a
+/// The table counts each lookup, for the order in which tenants leave. Here a lookup writes nothing that processors share. It may return a
 /// tenant that has left the table, whose standing then says so.
 pub(super) struct FrontCache {
     slots: Box<[ArcSwapOption<TrustedIssuer>]>,

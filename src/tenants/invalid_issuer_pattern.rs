@@ -1,18 +1,18 @@
 use crate::keys::UrlError;
 
-/// Why a text is no [pattern](super::TenantSettings::issuer_pattern) for the identifiers of tenants.
+/// Why a text is not a [pattern](super::TenantSettings::issuer_pattern) for the issuers of tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidIssuerPattern {
     /// There is no placeholder, or there is more than one.
     #[error("a pattern for issuers has {{tenant}} once, and no other placeholder")]
     Placeholder,
-    /// The placeholder is a part of a name, such as that of the host, so that a tenant could choose another host.
+    /// The placeholder is only part of a name, such as the host's, so a tenant could choose another host.
     #[error(
         "in a pattern for issuers {{tenant}} is a whole segment of the path, or the first label of a host name with at least two others"
     )]
     PartOfAName,
-    /// The pattern is no URL of an issuer.
+    /// The pattern is not the URL of an issuer.
     #[error("a pattern for issuers is the URL of an issuer: {reason}")]
     Url {
         /// What is wrong with it as a URL.

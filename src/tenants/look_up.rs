@@ -1,4 +1,4 @@
-//! How the tenant of a token is found, or loaded.
+//! Finds or loads the tenant of a token.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const MAX_LOADS: usize = 1024;
 /// When to try again when there are more, when too many requests wait, or when there is no runtime.
 const SOON: Duration = Duration::from_secs(1);
 
-/// The result of a look-up.
+/// The result of a lookup.
 pub(crate) enum TenantLookup {
     Found(Arc<TrustedIssuer>),
     /// There is no such tenant.
@@ -31,7 +31,7 @@ pub(crate) enum TenantLookup {
     Unavailable {
         retry_after: Duration,
     },
-    /// A bound of the server is reached.
+    /// A limit of the server has been reached.
     Busy {
         retry_after: Duration,
     },

@@ -1,8 +1,8 @@
-//! Issuers that are known at run time (feature `tenants`): one for each customer of an application, resolved from its database when a token
-//! names it.
+//! Issuers that are known only at run time (feature `tenants`), such as one for each customer of an application, resolved from its database
+//! when a token names the issuer.
 //!
-//! [`Builder::trust_resolved`](crate::server::Builder::trust_resolved) enables it, with a [`TenantResolver`] or with [`TenantSettings`]. The
-//! [manual](crate::manual::tenants) shows how, and names the limits and what strangers can do.
+//! [`Builder::trust_resolved`](crate::server::Builder::trust_resolved) enables it, with a [`TenantResolver`] or with [`TenantSettings`].
+//! The [manual](crate::manual::tenants) shows how, and describes the limits and what strangers can do.
 
 mod front_cache;
 mod invalid_issuer_pattern;

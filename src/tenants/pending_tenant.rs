@@ -18,7 +18,7 @@ pub(super) enum Loaded {
     Unavailable {
         retry_after: Duration,
     },
-    /// A bound of the server is reached.
+    /// A limit of the server has been reached.
     Busy {
         retry_after: Duration,
     },

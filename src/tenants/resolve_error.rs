@@ -2,12 +2,13 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a [resolver](super::TenantResolver) cannot tell whether there is a tenant: the token then gets 503.
+/// Why a [resolver](super::TenantResolver) cannot tell whether there is a tenant. The token then gets 503.
 #[derive(Clone)]
 pub struct ResolveError(Arc<dyn Error + Send + Sync>);
 
 impl ResolveError {
-    /// An error with this reason: an error of the database, or a text. It is logged and never sent to a client.
+    /// An error with this reason, which is a database error or a text. It is logged, and never sent to a
+    /// client.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(reason.into()))
     }

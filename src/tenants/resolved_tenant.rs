@@ -3,10 +3,10 @@ use std::fmt;
 use crate::Issuer;
 use crate::token::TenantValue;
 
-/// A tenant that is known: its issuer and, if wanted, a value of the application.
+/// A known tenant: its issuer and, optionally, a value of the application.
 ///
-/// The issuer has its own audiences, algorithms and preset; where it names no audience, the server's counts. These issuers are refused: one that
-/// has several identifiers, one that is introspected, one whose keys are persisted, and one whose keys are at an address of this machine.
+/// The issuer has its own audiences, algorithms and preset; if it has no audience, the server's is used. An issuer is refused if it has several
+/// identifiers, is introspected, or has keys that are persisted or at an address of this machine.
 #[derive(Clone)]
 pub struct ResolvedTenant {
     pub(super) issuer: Issuer,
@@ -14,16 +14,16 @@ pub struct ResolvedTenant {
 }
 
 impl ResolvedTenant {
-    /// The tenant with this issuer.
+    /// A tenant with this issuer.
     #[must_use]
     pub fn new(issuer: Issuer) -> Self {
         Self { issuer, value: None }
     }
 
-    /// Attaches a value, which handlers get as [`Tenant<T>`](super::Tenant): such as the tenant's row in the database.
+    /// Attaches a value that handlers get as [`Tenant<T>`](super::Tenant), such as the tenant's row in the database.
     ///
-    /// It is dropped after the tenant has left the table, at a time and on a thread that are not certain, and the table may be locked then. So its
-    /// [`Drop`] must not use [`Tenants`](super::Tenants) or validate a token, which may wait forever, and must be quick.
+    /// It is dropped after the tenant has left the table, at an unspecified time, on an unspecified thread, and possibly while the table is
+    /// locked. So its [`Drop`] must be quick, and must not use [`Tenants`](super::Tenants) or validate a token, because that may deadlock.
     ///
     /// Default: none.
     #[must_use]

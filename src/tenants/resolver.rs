@@ -4,21 +4,21 @@ use std::sync::Arc;
 use super::resolve_error::ResolveError;
 use super::resolved_tenant::ResolvedTenant;
 
-/// Tells which issuers the server trusts beside those that it is built with: from a database, or from an administrative API.
+/// Decides which issuers the server trusts in addition to those that it was built with, for example from a database or an administrative API.
 ///
-/// The resolver decides whom the server trusts, so it answers from what the application has recorded, never from the `iss` alone.
+/// The resolver decides whom the server trusts, so it must answer from what the application has recorded, never only from the `iss`.
 ///
 /// # The contract
 ///
-/// 1. **When it is called.** For a token whose `iss` is neither that of a [trusted](crate::server::Builder::trust) issuer nor that of a tenant in the
-///    table, if the `iss` fits a [pattern](super::TenantSettings::issuer_pattern) and has at most 512 bytes. Nothing of the token is verified yet: anybody can make
-///    the server ask about any `iss`.
+/// 1. **When it is called.** For a token whose `iss` belongs neither to a [trusted](crate::server::Builder::trust) issuer nor to a tenant in the
+///    table, if the `iss` fits a [pattern](super::TenantSettings::issuer_pattern) and has at most 512 bytes. At that point the token is not verified:
+///    anyone can make the server ask about any `iss`.
 /// 2. **How often.** Once for an `iss`, however many requests wait. At most 32 calls run at once, and the rate is
-///    [limited](crate::manual::tenants#limits). "No such tenant" counts for 5 seconds, an error for 1 second.
-/// 3. **How long.** A call is dropped after 5 seconds. It runs as a task of its own, so a client that disconnects cancels nothing. It must
-///    not block the thread.
-/// 4. **What it answers.** `Some` with an issuer whose identifier is `iss`, byte for byte: the tenant. `None`: there is no such tenant, and the token
-///    is refused with 401. An error, a panic or another issuer: the token gets 503.
+///    [limited](crate::manual::tenants#limits). "No such tenant" is remembered for 5 seconds, an error for 1 second.
+/// 3. **How long.** A call is dropped after 5 seconds. It runs as a separate task, so a client that disconnects does not cancel it. It must not block
+///    the thread.
+/// 4. **What it answers.** `Some` with an issuer whose identifier is `iss`, byte for byte, is the tenant. `None` means that there is no such tenant,
+///    and the token is refused with 401. After an error, a panic or another issuer, the token gets 503.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a resolver of tenants",
     label = "expected a `TenantResolver`",
@@ -39,7 +39,7 @@ impl<R: TenantResolver + ?Sized> TenantResolver for Arc<R> {
     }
 }
 
-/// A resolver that is an async closure over the `iss`.
+/// Creates a resolver from an async closure that takes the `iss`.
 ///
 /// ```
 /// use std::collections::HashMap;

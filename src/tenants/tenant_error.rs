@@ -2,11 +2,12 @@ use crate::issuer::ConfigError;
 use crate::keys::UrlError;
 use crate::redact::Excerpt;
 
-/// Why an issuer cannot be a tenant. One that a resolver returns makes its tokens get 503, and is logged as an error.
+/// Why an issuer cannot be a tenant. If a resolver returns such an issuer, its tokens get 503, and an error is
+/// logged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TenantError {
-    /// The resolver has returned another issuer than the one that it was asked about.
+    /// The resolver has returned an issuer other than the one it was asked about.
     #[error("the resolver returned the issuer {found:?} for {expected:?}")]
     OtherIssuer {
         /// The identifier of the issuer that was returned.
@@ -14,7 +15,7 @@ pub enum TenantError {
         /// The `iss` of the token.
         expected: Excerpt,
     },
-    /// The issuer has several identifiers, or one that no `iss` equals, as a SPIFFE trust domain.
+    /// The issuer has several identifiers, or one that no `iss` equals, like a SPIFFE trust domain.
     #[error("the issuer {issuer:?} is not identified by one iss, expected an issuer for each tenant")]
     NoSingleIdentifier {
         /// The issuer.
@@ -26,13 +27,14 @@ pub enum TenantError {
         /// The issuer.
         issuer: Excerpt,
     },
-    /// The server was built with this issuer, whose settings count.
+    /// The server was built with this issuer, and those settings take precedence.
     #[error("the server was built with the issuer {issuer:?}, which cannot be a tenant too")]
     Pinned {
         /// The issuer.
         issuer: Excerpt,
     },
-    /// The keys or the metadata would be fetched from this machine, its link, or the metadata service of a cloud.
+    /// The keys or the metadata would be fetched from this machine, a link-local address, or a cloud's metadata
+    /// service.
     #[error("nothing is fetched for the issuer {issuer:?}: {reason}")]
     LocalAddress {
         /// The issuer.
@@ -40,7 +42,7 @@ pub enum TenantError {
         /// What the URL points to.
         reason: UrlError,
     },
-    /// The issuer is introspected. An opaque token names no issuer, so it leads to no tenant.
+    /// The issuer is introspected. An opaque token names no issuer, so its tenant cannot be found.
     #[error("the issuer {issuer:?} is introspected, and only an issuer that the server is built with can be")]
     Introspected {
         /// The issuer.

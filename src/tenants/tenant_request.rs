@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Uri};
 
 use crate::credentials::RequestView;
 
-/// A request, as the [check](super::TenantSettings::check) of its tenant sees it: without its body.
+/// A request without its body, as the [check](super::TenantSettings::check) of its tenant sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct TenantRequest<'r>(RequestView<'r>);
 
@@ -13,10 +13,10 @@ impl<'r> TenantRequest<'r> {
         Self(request)
     }
 
-    /// The host that the request is for, without its port: that of the URI, or of the one `Host` header. `None` if there is none, if there are several
-    /// headers, or if header and URI differ.
+    /// The host that the request is for, without the port: from the URI, or from the only `Host` header. `None` if there is none, if there are
+    /// several headers, or if header and URI differ.
     ///
-    /// Forwarded headers do not count. The host is as the client wrote it: compare it with [`is_host`](Self::is_host), or without regard to case.
+    /// Forwarded headers are ignored. The host is as the client wrote it: compare it with [`is_host`](Self::is_host), or case-insensitively.
     #[must_use]
     pub fn host(&self) -> Option<&'r str> {
         let of_uri = self.0.uri.authority().map(Authority::host);
@@ -29,13 +29,13 @@ impl<'r> TenantRequest<'r> {
         }
     }
 
-    /// Whether the request is for this [host](Self::host), without regard to case (RFC 3986 §3.2.2).
+    /// Whether the request is for this [host](Self::host). The comparison is case-insensitive (RFC 3986 §3.2.2).
     #[must_use]
     pub fn is_host(&self, host: &str) -> bool {
         self.host().is_some_and(|own| own.eq_ignore_ascii_case(host))
     }
 
-    /// The URI. Behind a router that strips a prefix, the path is what is left.
+    /// The URI. Behind a router that strips a prefix, its path is the remainder.
     #[must_use]
     pub fn uri(&self) -> &'r Uri {
         self.0.uri

@@ -21,7 +21,7 @@ const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(60 * 60);
 /// [`TenantSettings::resolve_again_after`], so that the calls of the resolver stay few.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How a server trusts issuers that are known at run time: who resolves them, which `iss` may be one, and how many are kept.
+/// How a server trusts issuers that are known only at run time: who resolves them, which `iss` is possible, and how many are kept.
 ///
 /// ```
 /// # use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, from_fn};
@@ -55,7 +55,7 @@ pub struct TenantSettings {
 pub(super) type Check = Arc<dyn Fn(TenantRequest<'_>, &TenantValue) -> Option<bool> + Send + Sync>;
 
 impl TenantSettings {
-    /// Issuers that `resolver` knows.
+    /// Trusts the issuers that `resolver` knows.
     pub fn new(resolver: impl TenantResolver) -> Self {
         Self {
             resolver: Arc::new(resolver),
@@ -82,14 +82,14 @@ impl TenantSettings {
             && *resolve_again_after == other.resolve_again_after
     }
 
-    /// Every issuer that fits the pattern, found by [discovery](Issuer::discover), with no regard to who owns it.
+    /// Trusts every issuer that fits the pattern, through [discovery](Issuer::discover), regardless of who owns it.
     ///
-    /// Everybody who can open a tenant at this provider then gets tokens that this server accepts, if they carry its audience. Use it for a provider whose
-    /// tenants are all yours.
+    /// Anyone who can open a tenant at this provider can then get tokens that this server accepts, if they have its audience. Use it only for a
+    /// provider whose tenants are all yours.
     ///
     /// # Errors
     ///
-    /// As for [`issuer_pattern`](Self::issuer_pattern).
+    /// Same as for [`issuer_pattern`](Self::issuer_pattern).
     #[cfg(feature = "http-client")]
     pub fn insecure_any_tenant(pattern: &str) -> Result<Self, InvalidIssuerPattern> {
         // The pattern has been checked for what discovery checks.
@@ -99,45 +99,46 @@ impl TenantSettings {
 
     /// Asks the resolver only about an `iss` of this form, such as `https://login.example.com/{tenant}`. Call it again to allow other forms too.
     ///
-    /// The placeholder stands for 1 to 64 letters, digits, `-` and `_`. It is a whole segment of the path, or the first label of the host. The pattern trusts
-    /// nobody: the resolver decides.
+    /// The placeholder stands for 1 to 64 letters, digits, `-` and `_`. It is a whole segment of the path, or the first label of the host. The
+    /// pattern does not establish trust: the resolver decides.
     ///
-    /// A pattern on this machine (`localhost` or a loopback address) also allows keys to be fetched from this machine for the issuers that fit it.
+    /// A pattern for this machine (`localhost` or a loopback address) also allows the keys of the issuers that fit it to be fetched from this
+    /// machine.
     ///
     /// Default: the resolver is asked about every `iss` of at most 512 bytes.
     ///
     /// # Errors
     ///
-    /// If `pattern` is not an https URL with `{tenant}` once in such a place; http is allowed for this machine alone.
+    /// If `pattern` is not an https URL with exactly one `{tenant}` in such a place; http is allowed only for this machine.
     pub fn issuer_pattern(mut self, pattern: &str) -> Result<Self, InvalidIssuerPattern> {
         self.patterns.push(IssuerPattern::parse(pattern, Encryption::Required)?);
         Ok(self)
     }
 
-    /// How many tenants are kept, with their keys; 0 counts as 1. When there are more, the one that was not used for the longest time leaves, and is
-    /// resolved again when it is next used.
+    /// Sets how many tenants are kept, with their keys: at least 1. When there are more, the least recently used one is removed, and is resolved
+    /// again when it is next used.
     ///
     /// Default: 1,000. Choose more than are active in the same hour.
     pub fn max_tenants(self, max: usize) -> Self {
         Self { max_tenants: u64::try_from(max).unwrap_or(u64::MAX).max(1), ..self }
     }
 
-    /// How long a tenant is kept after its last accepted token. Less than a minute counts as one.
+    /// Sets how long a tenant is kept after its last accepted token: at least a minute. Shorter values are raised to that.
     ///
-    /// It is also how long a change in the database may go unnoticed for a tenant that is not used. For one that is in use, call
+    /// A change in the database may go unnoticed for this long if the tenant is not used. If it is in use, call
     /// [`Tenants::add`](super::Tenants::add) or [`Tenants::forget`](super::Tenants::forget), or set
     /// [`resolve_again_after`](Self::resolve_again_after).
     ///
-    /// Default: 1 hour. A tenant that is kept costs a fetch of its keys every few minutes.
+    /// Default: 1 hour. For each tenant that is kept, keys are fetched every few minutes.
     pub fn idle_after(self, idle_after: Duration) -> Self {
         Self { idle_after: idle_after.max(MINUTE), ..self }
     }
 
-    /// Resolves a tenant again this long after it was resolved, also if it is in use, so that a removed customer is refused by then even if no process
-    /// was told. Less than a minute counts as one.
+    /// Sets how long a tenant is used before it is resolved again: at least a minute. Shorter values are raised to that.
     ///
-    /// The tenant leaves the table. Its next token waits for the resolver and for the keys, as its first token did, and gets 503 if one of them cannot be
-    /// reached.
+    /// This bounds how long a removed customer is accepted if a process misses the call of [`forget`](super::Tenants::forget). When the time is
+    /// over, the tenant leaves the table. Its next token waits for the resolver and for the keys, like its first token, and gets 503 if one of
+    /// them cannot be reached.
     ///
     /// Default: none. A tenant that is in use is not resolved again until it is [forgotten](super::Tenants::forget) or
     /// [added](super::Tenants::add).
@@ -145,17 +146,17 @@ impl TenantSettings {
         Self { resolve_again_after: Some(age.max(MINUTE)), ..self }
     }
 
-    /// Refuses a token whose tenant does not fit the request, such as its host or its path, with 401 `invalid_token`.
+    /// Refuses a token with 401 `invalid_token` if its tenant does not fit the request, such as its host or its path.
     ///
-    /// `fits` gets the request and the [value](super::ResolvedTenant::value) of the tenant. It is called for each request with a valid token of a
-    /// tenant, so it must be quick and must not block. A tenant without a value of type `T` fits no request. Tokens of other issuers are not
-    /// checked.
+    /// `fits` gets the request and the [value](super::ResolvedTenant::value) of the tenant. It is called for each request with a valid token of
+    /// a tenant, so it must be quick and must not block. A tenant without a value of type `T` fits no request. `fits` is not called for tokens
+    /// of other issuers.
     ///
-    /// [`verify`](crate::ResourceServer::verify) and [`try_verify`](crate::ResourceServer::try_verify) have a token and no request. There `fits` gets
-    /// an empty one, without a host, so that it refuses what it cannot compare. For the first message of a WebSocket, put the token into the
-    /// `Authorization` header of a request with the host of the handshake, and call [`verify_request`](crate::ResourceServer::verify_request).
+    /// [`verify`](crate::ResourceServer::verify) and [`try_verify`](crate::ResourceServer::try_verify) have a token but no request. They call
+    /// `fits` with an empty request, which has no host. For the first message of a WebSocket, put the token into the `Authorization` header of a
+    /// request with the host of the handshake, and call [`verify_request`](crate::ResourceServer::verify_request).
     ///
-    /// Default: none. A handler can compare what it gets as [`Tenant<T>`](super::Tenant).
+    /// Default: none. A handler can compare its [`Tenant<T>`](super::Tenant).
     pub fn check<T: Send + Sync + 'static>(
         self,
         fits: impl Fn(TenantRequest<'_>, &T) -> bool + Send + Sync + 'static,

@@ -7,7 +7,8 @@ use crate::validation::{Standing, TrustedIssuer};
 pub struct TenantStatus {
     /// The identifier of its issuer.
     pub issuer: Box<str>,
-    /// Whether it is in the table: a token of it was accepted, or the application has added it. Otherwise it is in probation, and at most 16 are.
+    /// Whether the tenant is in the table: one of its tokens was accepted, or the application has added it. Otherwise it is on probation, like at
+    /// most 15 others.
     pub is_active: bool,
     /// The state of its keys.
     pub keys: IssuerStatus,

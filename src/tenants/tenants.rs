@@ -10,7 +10,7 @@ use super::tenant_status::TenantStatus;
 use super::tenant_table::{TenantTable, identifier};
 use crate::token::TenantValue;
 
-/// The tenants of a server: adds and removes them, and tells their state. Cloning it is cheap.
+/// The tenants of a server, to add, remove and inspect them. Cloning it is cheap.
 ///
 /// [`ResourceServer::tenants`](crate::ResourceServer::tenants) returns it. The resolver stays the source of truth: a tenant that leaves the table is resolved
 /// again when a token names it. If the server follows a configuration file, these are always the tenants of its newest configuration.
@@ -50,15 +50,15 @@ impl Tenants {
         newest.map_or_else(|| Arc::clone(&self.table), |newest| newest.table)
     }
 
-    /// Puts a tenant into the table, from the next request on, in the place of one with the same identifier.
+    /// Puts a tenant into the table, from the next request on, and replaces one with the same identifier.
     ///
-    /// Call it when the application has recorded a new tenant, so that an earlier "no such tenant" no longer counts, or has changed the settings of one.
-    /// Tokens that were accepted before are validated again, with new keys. Requests that wait for the tenant go on with this one. Other processes of a
-    /// fleet notice a new tenant within 5 seconds.
+    /// Call it when the application has recorded a new tenant, so that an earlier "no such tenant" is forgotten, or has changed a tenant's settings.
+    /// Tokens that were accepted before are validated again, with new keys. Requests that are waiting for the tenant continue with this one. Other
+    /// processes of a fleet notice a new tenant within 5 seconds.
     ///
     /// # Errors
     ///
-    /// Why the issuer cannot be a tenant. The table is then as before.
+    /// Why the issuer cannot be a tenant. The table is then unchanged.
     pub fn add(&self, tenant: impl Into<ResolvedTenant>) -> Result<(), TenantError> {
         let tenant = tenant.into();
         let iss = Arc::<str>::from(identifier(&tenant.issuer)?);
@@ -73,11 +73,12 @@ impl Tenants {
         Ok(())
     }
 
-    /// Removes a tenant, from the next request on: also for tokens that were accepted before, and for requests that wait for its keys or for the
-    /// resolver. They get 401.
+    /// Removes a tenant, from the next request on. Its tokens then get 401, including tokens that were accepted before, and those of requests that
+    /// are waiting for its keys or for the resolver.
     ///
-    /// Call it when the application has recorded that the tenant is gone. The resolver is not asked about it for 5 seconds. If it still knows the tenant
-    /// then, tokens of the tenant are accepted again. To replace the settings of a tenant, call [`add`](Self::add) alone. Other processes of a fleet have to be told too.
+    /// Call it when the application has recorded that the tenant is gone. The resolver is not asked about it for 5 seconds. If it still knows the
+    /// tenant then, tokens of the tenant are accepted again. To replace the settings of a tenant, just call [`add`](Self::add). Call this in every
+    /// process of a fleet.
     pub fn forget(&self, issuer: &str) {
         let table = self.newest();
         let now = table.now();
@@ -88,7 +89,7 @@ impl Tenants {
         state.supersede_load(issuer, Loaded::Unknown);
     }
 
-    /// The tenants in the table, in no particular order, and those in probation. Tenants that have been idle for too long leave before.
+    /// The tenants in the table and those on probation, in no particular order. Tenants that have been idle for too long are removed first.
     #[must_use]
     pub fn list(&self) -> Vec<TenantStatus> {
         let table = self.newest();
@@ -98,7 +99,7 @@ impl Tenants {
         found
     }
 
-    /// The state of one tenant, if it is in the table or in probation. The resolver is not asked.
+    /// The state of one tenant, if it is in the table or on probation. The resolver is not asked.
     #[must_use]
     pub fn status(&self, issuer: &str) -> Option<TenantStatus> {
         let found = Self::new(self.newest()).held(issuer)?;

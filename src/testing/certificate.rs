@@ -5,10 +5,10 @@ use crate::binding::certificate::ClientCertificate;
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
-/// A client certificate for tests of tokens that are bound to one (RFC 8705), each different from all others.
+/// A unique client certificate, for tests of tokens that are bound to one (RFC 8705).
 ///
-/// It has the outer form of a certificate and no content, because only the hash of a certificate counts. For a TLS handshake use a
-/// real one, such as the crate `rcgen` makes, and give its DER form to
+/// It has the outer form of a certificate and no content, because only the hash of a certificate is used. For a TLS handshake, use
+/// a real one, such as the crate `rcgen` makes, and pass its DER form to
 /// [`bound_to_certificate`](super::TokenBuilder::bound_to_certificate).
 ///
 /// ```
@@ -23,7 +23,7 @@ pub struct TestCertificate {
 }
 
 impl TestCertificate {
-    /// Another certificate at each call.
+    /// A new certificate, different at each call.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default is the same each time")]
     pub fn new() -> Self {

@@ -13,7 +13,7 @@ use super::unsigned_jwt::UnsignedJwt;
 use crate::clock::{Clock, SystemClock};
 use crate::jose::{Algorithm, JwkSet, encode_base64url};
 
-/// A client with a key of its own, for tests of sender-constrained tokens: it signs DPoP proofs (RFC 9449).
+/// A client with its own key, for tests of sender-constrained tokens: it signs DPoP proofs (RFC 9449).
 ///
 /// ```
 /// use tower_bearer::jose::Algorithm;
@@ -42,7 +42,7 @@ enum Offset {
 }
 
 impl TestClient {
-    /// A client with a new key, which signs by `algorithm`.
+    /// A client with a new key for `algorithm`.
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         let key = Arc::new(SigningKey::generate(algorithm, 1));
@@ -75,7 +75,7 @@ impl TestClient {
         }
     }
 
-    /// The public key as proofs have it: a JWK with no more members than identify the key.
+    /// The public key as in proofs: a JWK with only the members that identify the key.
     #[must_use]
     pub fn jwk(&self) -> Value {
         self.key.bare_jwk()
@@ -85,15 +85,15 @@ impl TestClient {
     ///
     /// # Panics
     ///
-    /// If the crate refuses the key that it has made.
+    /// If the crate refuses its own key.
     #[must_use]
     pub fn jkt(&self) -> String {
         let set = JwkSet::from_json(json!({ "keys": [self.jwk()] }).to_string().as_bytes()).expect("a key set");
         set.keys().first().expect("a usable key").thumbprint().to_string()
     }
 
-    /// A builder for a good proof for one request: its method, its URL without query and fragment, and its access token. Each proof
-    /// has a `jti` of its own.
+    /// A builder for a valid proof for one request: its method, its URL without query and fragment, and its access token. Each
+    /// proof has its own `jti`.
     pub fn proof(&self, method: &str, url: &str, token: &str) -> ProofBuilder {
         let id = self.proofs.fetch_add(1, Ordering::Relaxed);
         let builder =
@@ -118,7 +118,7 @@ impl fmt::Debug for TestClient {
 
 /// Builds a DPoP proof (RFC 9449 §4.2).
 ///
-/// Every header parameter and claim can be set to anything, or left out: a rule can be broken alone.
+/// Every header parameter and claim can be set to anything, or omitted, so that a test can break a single rule.
 #[derive(Clone)]
 #[must_use = "`sign` makes the proof"]
 pub struct ProofBuilder {
@@ -128,7 +128,8 @@ pub struct ProofBuilder {
 }
 
 impl ProofBuilder {
-    /// Sets `iat`, rounded down to a whole second. Default: the client's present time. A fraction is a [claim](Self::claim).
+    /// Sets `iat`, rounded down to a whole second. Default: the client's current time. For a fraction, use
+    /// [`claim`](Self::claim).
     pub fn issued_at(self, time: SystemTime) -> Self {
         self.claim("iat", whole(seconds(time)))
     }
@@ -143,7 +144,7 @@ impl ProofBuilder {
         self.claim("nonce", nonce)
     }
 
-    /// Sets `jti`. Default: another for each proof of the client.
+    /// Sets `jti`. Default: a new one for each proof of the client.
     pub fn id(self, id: &str) -> Self {
         self.claim("jti", id)
     }
@@ -152,13 +153,13 @@ impl ProofBuilder {
     ///
     /// # Panics
     ///
-    /// If `value` does not.
+    /// If `value` does not serialize.
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
         self.jwt.set_claim(name, value);
         self
     }
 
-    /// Leaves a claim out.
+    /// Omits a claim.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.jwt.claims.remove(name);
         self
@@ -168,43 +169,43 @@ impl ProofBuilder {
     ///
     /// # Panics
     ///
-    /// If `value` does not.
+    /// If `value` does not serialize.
     pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
         self.jwt.set_header(name, value);
         self
     }
 
-    /// Leaves a header parameter out.
+    /// Omits a header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
         self.jwt.header.remove(name);
         self
     }
 
-    /// Replaces the header by these bytes, which need not be JSON. The proof is still signed.
+    /// Replaces the header with these bytes, which need not be JSON. The proof is still signed.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.jwt.raw_header = Some(header.into());
         self
     }
 
-    /// Replaces the payload by these bytes, which need not be JSON. The proof is still signed.
+    /// Replaces the payload with these bytes, which need not be JSON. The proof is still signed.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.jwt.raw_payload = Some(payload.into());
         self
     }
 
-    /// Signs with the key of `other` and changes nothing else, so `jwk` is still that of the client: a forged proof.
+    /// Signs with the key of `other` but changes nothing else, so `jwk` is still the client's: a forged proof.
     pub fn signed_by(mut self, other: &TestClient) -> Self {
         self.key = Arc::clone(&other.key);
         self
     }
 
-    /// The signing input: the first two parts with the dot between them.
+    /// The signing input: the first two parts, joined by a dot.
     #[must_use]
     pub fn signing_input(&self) -> String {
         self.jwt.signing_input()
     }
 
-    /// The proof: the value of the `DPoP` header.
+    /// The signed proof: the value of the `DPoP` header.
     #[must_use]
     pub fn sign(&self) -> String {
         let input = self.signing_input();
@@ -223,8 +224,8 @@ impl fmt::Debug for ProofBuilder {
 }
 
 impl TokenBuilder {
-    /// Binds the token to the key of `client`: adds its `jkt` to `cnf` (RFC 9449 §6.1). The token is then good only together with
-    /// a [proof](TestClient::proof) of that client.
+    /// Binds the token to the key of `client`: adds its `jkt` to `cnf` (RFC 9449 §6.1). The token is then valid only with a
+    /// [proof](TestClient::proof) of that client.
     pub fn bound_to(self, client: &TestClient) -> Self {
         self.confirmed_by("jkt", &client.jkt())
     }

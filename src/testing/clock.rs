@@ -3,10 +3,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Clock;
 
-/// A clock that moves when told to.
+/// A clock that tests control.
 ///
-/// Its clones are one clock: give one to the server and keep another. The time of day stands still in between; the
-/// monotonic time, which keys age by, also follows tokio's clock, so that both a paused runtime and
+/// Clones share one clock: give one to the server and keep another. The time of day moves only when it is told to;
+/// the monotonic time, by which keys age, also follows tokio's clock, so that both a paused runtime and
 /// [`advance`](Self::advance) move it.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<Mutex<Times>>);

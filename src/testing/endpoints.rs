@@ -23,9 +23,9 @@ use super::introspection::{OpaqueTokens, Question};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// The metadata at the place of RFC 8414 §3.1.
+    /// The metadata at the location of RFC 8414 §3.1.
     OAuthMetadata,
-    /// The metadata at the places of OpenID Connect Discovery §4.1 and RFC 8414 §5.
+    /// The metadata at the locations of OpenID Connect Discovery §4.1 and RFC 8414 §5.
     OpenIdMetadata,
     /// The key set.
     Jwks,
@@ -43,7 +43,7 @@ pub enum Fault {
     Delay(Duration),
     /// Never answers.
     Hang,
-    /// Answers 200 with this body. It has the content type `application/json` at the introspection endpoint, and none elsewhere.
+    /// Answers 200 with this body. The content type is `application/json` at the introspection endpoint, and absent elsewhere.
     Body(Vec<u8>),
     /// Answers 307 with this location.
     Redirect(String),

@@ -18,9 +18,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::introspection::{ClientAuthentication, Secret};
 use crate::jose::{Algorithm, encode_base64url};
 
-/// An issuer for tests: on a loopback port, with real keys made at the start, with metadata and a key set.
+/// An issuer for tests on a loopback port, with real keys made at the start, with metadata and a key set.
 ///
-/// It serves on a thread of its own until it is dropped.
+/// It serves on its own thread until it is dropped.
 pub struct TestIssuer {
     url: String,
     algorithms: Vec<Algorithm>,
@@ -72,24 +72,24 @@ impl TestIssuer {
         format!("{}/jwks", self.url)
     }
 
-    /// The URL of its introspection endpoint (RFC 7662). It answers the client `test-api` with the secret `test-secret`.
+    /// The URL of its introspection endpoint (RFC 7662). It answers only the client `test-api` with the secret `test-secret`.
     #[must_use]
     pub fn introspection_url(&self) -> String {
         format!("{}/introspect", self.url)
     }
 
-    /// The issuer as a server trusts it, by discovery.
+    /// The issuer for a server to trust, through discovery.
     ///
     /// # Panics
     ///
-    /// If the path given to the builder makes the identifier no URL.
+    /// If the identifier is not a URL because of the path given to the builder.
     #[must_use]
     #[cfg(feature = "http-client")]
     pub fn issuer(&self) -> Issuer {
         Issuer::discover(&self.url).expect("a loopback URL")
     }
 
-    /// A builder for a token signed with ES256 or, if the issuer has no key for that, with its first algorithm.
+    /// A builder for a token signed with ES256 or, if the issuer has no key for it, with the issuer's first algorithm.
     pub fn token(&self) -> TokenBuilder {
         self.token_by(self.default_algorithm())
     }
@@ -104,14 +104,15 @@ impl TestIssuer {
         TokenBuilder::new(&self.url, self.key_for(algorithm), algorithm, id, self.clock.now())
     }
 
-    /// Replaces every key by a new one with a new `kid`, and publishes the new ones instead of the old: a rotation without notice.
+    /// Replaces every key with a new one that has a new `kid`, and publishes only the new keys: a rotation without notice.
     pub fn rotate(&self) {
         self.publish_next();
         self.sign_with_next();
         self.set_jwks(self.jwks());
     }
 
-    /// Makes the next keys and publishes them beside the current ones, which still sign: the start of a rotation with notice.
+    /// Creates the next keys and publishes them in addition to the current ones, which still sign: the start of a rotation
+    /// with notice.
     pub fn publish_next(&self) {
         let mut keys = self.keys();
         keys.generation += 1;
@@ -120,7 +121,7 @@ impl TestIssuer {
         keys.next = Some(next);
     }
 
-    /// Signs with the next keys from now on; what is published stays.
+    /// Signs with the next keys from now on; what is published does not change.
     ///
     /// # Panics
     ///
@@ -130,7 +131,7 @@ impl TestIssuer {
         keys.current = keys.next.take().expect("publish_next comes first");
     }
 
-    /// The key set of the keys that sign now, whatever is published.
+    /// The key set of the current signing keys, whatever is published.
     #[must_use]
     pub fn jwks(&self) -> Value {
         jwks(&self.keys().current)
@@ -165,8 +166,8 @@ impl TestIssuer {
         self.endpoints.state().cache_control = Some(value.to_owned());
     }
 
-    /// Sends this as the `Age` of every document, in seconds: that of a cache which stored it so long ago (RFC 9111 §5.1).
-    /// Default: no `Age`, the issuer itself answers.
+    /// Sends this as the `Age` of every document, in seconds, as if it came from a cache that stored it that long ago (RFC
+    /// 9111 §5.1). Default: no `Age`, as if the issuer itself answered.
     pub fn set_age(&self, seconds: u64) {
         self.endpoints.state().age = Some(seconds.to_string());
     }
@@ -187,30 +188,30 @@ impl TestIssuer {
         self.endpoints.requests(endpoint)
     }
 
-    /// The number of those that were answered with 304, because the client had the document already.
+    /// The number of requests to an endpoint that were answered with 304, because the client already had the document.
     #[must_use]
     pub fn not_modified(&self, endpoint: Endpoint) -> usize {
         self.endpoints.not_modified(endpoint)
     }
 
-    /// The number of those that made caches revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4).
+    /// The number of requests to an endpoint that made caches revalidate (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4).
     #[must_use]
     pub fn bypassed_caches(&self, endpoint: Endpoint) -> usize {
         self.endpoints.bypassed_caches(endpoint)
     }
 
-    /// The issuer as a server trusts it that introspects its tokens (RFC 7662).
+    /// The issuer for a server to trust that introspects its tokens (RFC 7662).
     ///
     /// # Panics
     ///
-    /// If the path given to the builder makes the identifier no URL.
+    /// If the identifier is not a URL because of the path given to the builder.
     #[must_use]
     #[cfg(feature = "introspection")]
     pub fn introspection(&self) -> Issuer {
         Issuer::introspection(&self.url, self.introspection_client()).expect("a loopback URL")
     }
 
-    /// How a server authenticates at the introspection endpoint.
+    /// How a server authenticates to the introspection endpoint.
     ///
     /// # Panics
     ///
@@ -223,7 +224,8 @@ impl TestIssuer {
         ClientAuthentication::client_secret_basic(id, secret).expect("an identifier")
     }
 
-    /// Issues an opaque token with these claims: the issuer answers with them, and with `active`, when it is asked (RFC 7662).
+    /// Issues an opaque token with these claims: when the token is introspected, the issuer answers with them and with
+    /// `active` (RFC 7662).
     #[must_use]
     pub fn opaque_token(&self, claims: &TokenBuilder) -> String {
         let id = self.issued.fetch_add(1, Ordering::Relaxed);
@@ -234,7 +236,7 @@ impl TestIssuer {
         token
     }
 
-    /// Answers like this from now on when it is asked about this token.
+    /// Sets the issuer's answer when this token is introspected, from now on.
     ///
     /// # Panics
     ///
@@ -244,12 +246,12 @@ impl TestIssuer {
         self.endpoints.state().opaque.set_answer(token, answer);
     }
 
-    /// Revokes an opaque token: it is not active any more.
+    /// Revokes an opaque token: it is no longer active.
     pub fn revoke(&self, token: &str) {
         self.set_answer(token, json!({ "active": false }));
     }
 
-    /// Changes the signed answers (RFC 9701) from now on: `change` gets the answer as a JWT that is about to be signed.
+    /// Changes the signed answers (RFC 9701) from now on: `change` gets the answer as a JWT before it is signed.
     pub fn change_signed_answers(&self, change: impl Fn(TokenBuilder) -> TokenBuilder + Send + Sync + 'static) {
         let (keys, clock, url) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.url.clone());
         let algorithm = self.default_algorithm();
@@ -282,7 +284,7 @@ impl TestIssuer {
 }
 
 impl TokenBuilder {
-    /// Signs with the current key of `other`, such as another issuer, and changes nothing else: a forged token.
+    /// Signs with the current key of another issuer, but changes nothing else: a forged token.
     ///
     /// # Panics
     ///
@@ -319,7 +321,7 @@ impl fmt::Debug for TestIssuer {
     }
 }
 
-/// Makes a [`TestIssuer`].
+/// Builds a [`TestIssuer`].
 #[must_use = "`start` makes the issuer"]
 pub struct TestIssuerBuilder {
     listen: SocketAddr,
@@ -330,39 +332,39 @@ pub struct TestIssuerBuilder {
 }
 
 impl TestIssuerBuilder {
-    /// The algorithms to have keys for. Default: all, of which RSA takes the longest to make.
+    /// Sets the algorithms to create keys for. Default: all, of which RSA takes the longest.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// The clock by which tokens are issued. Default: the system's.
+    /// Sets the clock by which tokens are issued. Default: the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The address to listen on. Default: a free port of 127.0.0.1.
+    /// Sets the address to listen on. Default: a free port of 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// The path of the issuer's URL, such as `/realms/test`. Default: none.
+    /// Sets the path of the issuer's URL, such as `/realms/test`. Default: none.
     pub fn path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
     }
 
-    /// The issuer's identifier, if something else serves its documents there: an authorization server around this issuer
-    /// publishes its [`metadata`](TestIssuer::metadata) and [`jwks`](TestIssuer::jwks) beside endpoints of its own.
+    /// Sets the issuer's identifier, if something else serves its documents there, such as an authorization server that
+    /// publishes this issuer's [`metadata`](TestIssuer::metadata) and [`jwks`](TestIssuer::jwks) beside its own endpoints.
     /// Default: the URL that is listened on.
     pub fn url(mut self, url: &str) -> Self {
         self.url = Some(url.to_owned());
         self
     }
 
-    /// Makes the keys and starts serving.
+    /// Creates the keys and starts serving.
     ///
     /// # Panics
     ///

@@ -1,8 +1,8 @@
-//! For tests of an API: an issuer, clients, tokens and proofs of every shape, a clock that the test moves, and a replay store that fails
-//! when told to (feature `testing`).
+//! Tools for testing an API: an issuer, clients, tokens and proofs of every form, a clock that tests control, and a replay store that
+//! fails on demand (feature `testing`).
 //!
-//! [`TestIssuer`] is a real issuer on a loopback port with real keys, so tests run the code that ships. It has a thread of its own
-//! and works with any runtime, or none.
+//! [`TestIssuer`] is a real issuer on a loopback port with real keys, so tests run the code that ships. It has its own thread, and
+//! works with any runtime or none.
 //!
 //! ```
 //! use tower_bearer::ResourceServer;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::binding::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore, ReplayStoreError};
 
-/// A store of used DPoP proofs that fails when told to, for tests of an API whose instances share a store.
+/// A store of used DPoP proofs that fails on demand, for tests of an API whose instances share a store.
 ///
-/// It works like a [`MemoryReplayStore`] until then. Its clones are one store: give one to the server and keep another.
+/// Otherwise it works like a [`MemoryReplayStore`]. Clones share one store: give one to the server and keep another.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -67,7 +67,7 @@ pub enum ReplayFault {
 }
 
 impl TestReplayStore {
-    /// A store without a fault. It answers at once.
+    /// A store without a fault, which answers immediately.
     #[must_use]
     pub fn new() -> Self {
         let proofs = MemoryReplayStore::new();
@@ -79,7 +79,7 @@ impl TestReplayStore {
         self.change(|behavior| behavior.fault = Some(fault));
     }
 
-    /// Gives every answer after this time from now on, by tokio's clock. A proof is inserted at the end of it.
+    /// Delays every answer by this time from now on, by tokio's clock. A proof is inserted at the end of the delay.
     pub fn delay(&self, delay: Duration) {
         self.change(|behavior| behavior.delay = Some(delay));
     }
@@ -89,7 +89,7 @@ impl TestReplayStore {
         self.change(|behavior| *behavior = Behavior::default());
     }
 
-    /// How many proofs the store has been asked about, whatever it did.
+    /// How many proofs the store was asked about, whatever it answered.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.0.requests.load(Ordering::Relaxed)

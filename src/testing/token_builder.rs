@@ -11,9 +11,9 @@ use crate::binding::certificate::ClientCertificate;
 use crate::jose::{Algorithm, encode_base64url};
 use crate::token::NumericDate;
 
-/// Builds a token: a good access token of RFC 9068, but without `aud` and `scope` until they are set.
+/// Builds a token: a valid RFC 9068 access token, except that `aud` and `scope` are absent until they are set.
 ///
-/// Every header parameter and claim can be set to anything, or left out.
+/// Every header parameter and claim can be set to anything, or omitted.
 #[derive(Clone)]
 #[must_use = "`sign` makes the token"]
 pub struct TokenBuilder {
@@ -38,7 +38,7 @@ impl TokenBuilder {
             .expires_in(Duration::from_secs(300))
     }
 
-    /// Sets `aud` to one audience. An array is a [claim](Self::claim).
+    /// Sets `aud` to one audience. For an array, use [`claim`](Self::claim).
     pub fn audience(self, audience: &str) -> Self {
         self.claim("aud", audience)
     }
@@ -53,25 +53,25 @@ impl TokenBuilder {
         self.claim("client_id", client)
     }
 
-    /// Sets `scope`: scope tokens with a space between two.
+    /// Sets `scope`: scope tokens separated by spaces.
     pub fn scope(self, scope: &str) -> Self {
         self.claim("scope", scope)
     }
 
-    /// Sets `exp` to `duration` after the issuer's present time. Default: 5 minutes.
+    /// Sets `exp` to `duration` after the issuer's current time. Default: 5 minutes.
     pub fn expires_in(self, duration: Duration) -> Self {
         let exp = seconds(self.now) + duration.as_secs_f64();
         self.claim("exp", whole(exp))
     }
 
-    /// Sets `exp` to `duration` before the issuer's present time.
+    /// Sets `exp` to `duration` before the issuer's current time.
     pub fn expired_for(self, duration: Duration) -> Self {
         let exp = seconds(self.now) - duration.as_secs_f64();
         self.claim("exp", whole(exp))
     }
 
     /// Binds the token to the client certificate with this DER form: adds its thumbprint to `cnf` as `x5t#S256` (RFC 8705 §3.1). The token
-    /// is then good only over a connection with that certificate. With [`bound_to`](Self::bound_to) beside it, the token is bound in both ways.
+    /// is then valid only over a connection with that certificate. With [`bound_to`](Self::bound_to) too, the token is bound in both ways.
     ///
     /// ```
     /// use tower_bearer::certificate::ClientCertificate;
@@ -98,13 +98,13 @@ impl TokenBuilder {
     ///
     /// # Panics
     ///
-    /// If `value` does not.
+    /// If `value` does not serialize.
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
         self.jwt.set_claim(name, value);
         self
     }
 
-    /// Leaves a claim out.
+    /// Omits a claim.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.jwt.claims.remove(name);
         self
@@ -114,25 +114,25 @@ impl TokenBuilder {
     ///
     /// # Panics
     ///
-    /// If `value` does not.
+    /// If `value` does not serialize.
     pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
         self.jwt.set_header(name, value);
         self
     }
 
-    /// Leaves a header parameter out.
+    /// Omits a header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
         self.jwt.header.remove(name);
         self
     }
 
-    /// Replaces the header by these bytes, which need not be JSON. The token is still signed.
+    /// Replaces the header with these bytes, which need not be JSON. The token is still signed.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.jwt.raw_header = Some(header.into());
         self
     }
 
-    /// Replaces the payload by these bytes, which need not be JSON. The token is still signed.
+    /// Replaces the payload with these bytes, which need not be JSON. The token is still signed.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.jwt.raw_payload = Some(payload.into());
         self
@@ -143,13 +143,13 @@ impl TokenBuilder {
         &self.jwt.claims
     }
 
-    /// The signing input: the first two parts with the dot between them.
+    /// The signing input: the first two parts, joined by a dot.
     #[must_use]
     pub fn signing_input(&self) -> String {
         self.jwt.signing_input()
     }
 
-    /// The token.
+    /// The signed token.
     #[must_use]
     pub fn sign(&self) -> String {
         let input = self.signing_input();

@@ -19,8 +19,8 @@ impl TestIssuer {
     ///
     /// `event` is the event's own object, which may be empty; `event_uri` is its name, such as
     /// `https://schemas.openid.net/secevent/caep/event-type/session-revoked`. The header has `typ: secevent+jwt`. The claims are `iss`, `aud`,
-    /// `iat`, `jti`, which differs for each builder, and `events`. As the Shared Signals Framework 1.0 demands (§4.1), there is no `sub` and no
-    /// `exp`: the subject is the [claim](TokenBuilder::claim) `sub_id` (RFC 9493), which is absent until it is set.
+    /// `iat`, `jti`, which differs for each builder, and `events`. As the Shared Signals Framework 1.0 requires (§4.1), there is no `sub` and
+    /// no `exp`: the subject is the [claim](TokenBuilder::claim) `sub_id` (RFC 9493), which is absent until it is set.
     ///
     /// ```
     /// use serde_json::json;
@@ -56,8 +56,8 @@ impl TestIssuer {
     /// A builder for a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) for the client with this identifier.
     ///
     /// The header has `typ: logout+jwt`. The claims are `iss`, `aud`, `iat`, `exp` 2 minutes later, `jti`, which differs for each builder, and
-    /// `events`. What ends is absent until it is set: the [subject](TokenBuilder::subject), the [claim](TokenBuilder::claim) `sid`, or both. A
-    /// logout token with neither is a bad one.
+    /// `events`. Set the [subject](TokenBuilder::subject), the [claim](TokenBuilder::claim) `sid`, or both, which are absent until then. A
+    /// logout token with neither is invalid.
     ///
     /// ```
     /// use tower_bearer::jose::Algorithm;
@@ -78,7 +78,7 @@ impl TestIssuer {
 
 /// The request with which a transmitter pushes a security event token (RFC 8935 §2.1).
 ///
-/// Its URI is `/`. A receiver that is called directly does not look at it; for a router, set that of the route.
+/// Its URI is `/`, which a receiver that is called directly ignores; for a router, set the URI of the route.
 #[must_use]
 pub fn push_request(set: &str) -> Request<String> {
     let mut request = post("application/secevent+jwt", set.to_owned());
@@ -88,7 +88,7 @@ pub fn push_request(set: &str) -> Request<String> {
 
 /// The request with which an OpenID provider sends a logout token (OpenID Connect Back-Channel Logout 1.0 §2.5).
 ///
-/// Its URI is `/`. A receiver that is called directly does not look at it; for a router, set that of the route.
+/// Its URI is `/`, which a receiver that is called directly ignores; for a router, set the URI of the route.
 #[must_use]
 pub fn logout_request(token: &str) -> Request<String> {
     let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("logout_token", token).finish();

@@ -39,8 +39,8 @@ const PAUSE_AFTER_CHANGE: Duration = Duration::from_millis(200);
 
 /// A validated access token.
 ///
-/// Only validation makes one, so a handler that takes one runs for valid tokens alone. It is a request extension and, with the
-/// `axum` feature, an extractor. Cloning it is cheap. Its `Debug` form shows neither the token nor the subject.
+/// Only validation creates one, so a handler that takes one runs only for valid tokens. It is a request extension and, with the feature
+/// `axum`, an extractor. Cloning it is cheap. `Debug` shows neither the token nor the subject.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Inner>);
 
@@ -91,7 +91,7 @@ pub(crate) struct Validated {
 pub(crate) enum NotAnAccessToken {
     /// A claim is missing that every access token has.
     Missing(&'static str),
-    /// The claims are not what the application asked for.
+    /// The claims do not parse as the application's type.
     Claims(ClaimsError),
 }
 
@@ -164,57 +164,57 @@ impl AccessToken {
         self.0.tenant.as_ref()
     }
 
-    /// Who issued the token (`iss`): one of the issuers that the server trusts.
+    /// The issuer of the token (`iss`), which is one that the server trusts.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.text(&self.0.issuer)
     }
 
-    /// On whose behalf the client acts (`sub`), never empty. Unique within the [issuer](Self::issuer) only, and not
-    /// necessarily a person: with the client-credentials grant it is the client itself (RFC 9068 §2.2, §6). For a token without
-    /// `sub`, of an issuer with [`client_as_subject`](crate::Issuer::client_as_subject), it is the client's identifier.
+    /// The subject on whose behalf the client acts (`sub`), which is never empty. It is unique only within the [issuer](Self::issuer),
+    /// and not necessarily a person: with the client credentials grant, it is the client itself (RFC 9068 §2.2, §6). For a token
+    /// without `sub` from an issuer with [`client_as_subject`](crate::Issuer::client_as_subject), it is the client's identifier.
     /// [`is_client`](Self::is_client) tells whether it is the client.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.text(&self.0.subject)
     }
 
-    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), or `azp`, or what else the issuer's
-    /// [preset](crate::Issuer#presets) says that it writes instead.
+    /// The client that the token was issued to: `client_id` (RFC 9068 §2.2), `azp`, or the claim that the issuer's
+    /// [preset](crate::Issuer#presets) names instead.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.0.client_id.as_ref().map(|client_id| self.text(client_id))
     }
 
-    /// Whether the subject is the client itself: there is a [client](Self::client_id), and the subject has the same identifier, or
-    /// the token has no `sub`. So no user stands behind the request (RFC 9068 §6, RFC 9700 §4.15).
+    /// Whether the subject is the client itself: there is a [client](Self::client_id), and the subject has the same identifier or the
+    /// token has no `sub`. Then there is no user behind the request (RFC 9068 §6, RFC 9700 §4.15).
     ///
-    /// `false` does not prove that there is a user. Some issuers give a client a subject of another name: Microsoft Entra writes
-    /// the object of the application, and Keycloak the user that it made for the client.
+    /// `false` does not prove that there is a user. Some issuers give a client a subject with another name: Microsoft Entra writes the
+    /// application's object ID, and Keycloak the ID of the service account that it created for the client.
     #[must_use]
     pub fn is_client(&self) -> bool {
         self.client_id() == Some(self.subject())
     }
 
-    /// The audience of the token (`aud`): this server, and possibly others. Empty only if the issuer identifies its tokens
-    /// [by client](crate::Issuer::identify_by_client), or has checked it in an introspection.
+    /// The audience of the token (`aud`): this server, and possibly others. It can be empty only if the issuer's tokens are identified
+    /// [by client](crate::Issuer::identify_by_client), or if the issuer has checked the audience during introspection.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(|audience| self.text(audience))
     }
 
-    /// What the token grants: what the issuer has written into it, and after that what these scopes
-    /// [imply](crate::server::Builder::scope_hierarchy) at this server. [`claims`](Self::claims) have it as it was written.
+    /// What the token grants: the scopes that the issuer wrote, followed by what they [imply](crate::server::Builder::scope_hierarchy)
+    /// at this server. [`claims`](Self::claims) has the scope as it was written.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.0.scope
     }
 
-    /// Whether the token grants `scope`: a scope token or, with one space between two, each of several (RFC 6749 §3.3). It is what
-    /// [`Require::scope`](crate::Require::scope) requires, so it counts what the token's scopes
-    /// [imply](crate::server::Builder::scope_hierarchy). A text that is no scope is never granted.
+    /// Whether the token grants all scope tokens of `scope`, which are separated by one space (RFC 6749 §3.3). Like
+    /// [`Require::scope`](crate::Require::scope), this includes what the token's scopes
+    /// [imply](crate::server::Builder::scope_hierarchy). A text that is not a scope is never granted.
     ///
-    /// It is for what a handler shows or leaves out. To refuse a request, use [`ResourceServer::check`](crate::ResourceServer::check),
-    /// whose error is the right response.
+    /// Use it to decide what a handler shows. To refuse a request, use [`ResourceServer::check`](crate::ResourceServer::check), whose
+    /// error is the right response.
     ///
     /// ```
     /// # fn of(token: &tower_bearer::AccessToken) {
@@ -239,9 +239,9 @@ impl AccessToken {
         self.0.validity.iat.map(Into::into)
     }
 
-    /// Completes when the token expires: at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock; or, within a
-    /// second, when it is [revoked](crate::revocation). Use it to end what outlives the request, such as a WebSocket. The layer ends response bodies itself, with
-    /// [`end_with_token`](crate::layer::ProtectLayer::end_with_token).
+    /// Completes when the token expires, at [`expires_at`](Self::expires_at) plus the server's leeway, by the server's clock; or within
+    /// a second after it has been [revoked](crate::revocation). Use it to end what outlives the request, such as a WebSocket. To end
+    /// response bodies, use [`end_with_token`](crate::layer::ProtectLayer::end_with_token).
     ///
     /// ```
     /// # use tower_bearer::AccessToken;
@@ -261,7 +261,7 @@ impl AccessToken {
     /// }
     /// ```
     ///
-    /// It must be polled within a tokio runtime with time enabled. It keeps the token alive and nothing else.
+    /// It must be polled within a tokio runtime with time enabled. It keeps only the token alive.
     pub fn expires(&self) -> impl Future<Output = ()> + Send + use<> {
         let token = self.clone();
         async move {
@@ -289,14 +289,14 @@ impl AccessToken {
         }
     }
 
-    /// How the user was authenticated when the token was issued (`acr`): an authentication context class, to be compared
-    /// as a whole (RFC 9068 §2.2.1). `None` also where it is no string.
+    /// How the user was authenticated when the token was issued (`acr`): an authentication context class, to be compared as a whole
+    /// (RFC 9068 §2.2.1). `None` also if it is not a string.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
         self.0.acr.as_ref().map(|acr| self.text(acr))
     }
 
-    /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). `None` also where it is no number.
+    /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). `None` also if it is not a number.
     #[must_use]
     pub fn auth_time(&self) -> Option<SystemTime> {
         self.0.auth_time.map(Into::into)
@@ -309,26 +309,27 @@ impl AccessToken {
     }
 
     /// The session that the token belongs to (`sid`, OpenID Connect Front-Channel Logout 1.0 §3), unique within the
-    /// [issuer](Self::issuer). `None` also where it is no string. Not every issuer writes it into access tokens.
+    /// [issuer](Self::issuer). `None` also if it is not a string. Not every issuer writes it into access tokens.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.0.session.as_ref().map(|session| self.text(session))
     }
 
-    /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and refuses at the edge.
+    /// All claims as a `T`, parsed at every call. [`Claims`](crate::Claims) is parsed once, and the layer refuses claims that do not
+    /// fit.
     ///
-    /// The payload was read strictly before: no object in it has a name twice, and at most 32 levels nest. That holds for
-    /// every `T` that takes the claims as they stand, `serde_json::Value` and maps included. It does not hold for JSON in a
-    /// text, where a `T` parses one as a second document.
+    /// The payload has already been read strictly: no object in it has duplicate names, and there are at most 32 levels. That holds for
+    /// every `T` that reads the claims directly, including `serde_json::Value` and maps. It does not hold for JSON inside a string that
+    /// a `T` parses as a second document.
     ///
     /// # Errors
     ///
-    /// When the claims are no `T`.
+    /// If the claims do not parse as a `T`.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         claims::read(&self.0.payload)
     }
 
-    /// How the server knows what the token says: by a signature, or because it has asked the issuer.
+    /// How the server knows that the claims are true: from a signature, or because it has asked the issuer.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
         self.0.provenance

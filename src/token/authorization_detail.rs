@@ -9,15 +9,15 @@ use super::claims_error::{ClaimsError, mismatch};
 use crate::jose::{Member, Members, Strings, read_object};
 use crate::redact::Excerpt;
 
-/// One of a token's `authorization_details`: what it grants in particular, in the terms of one API (RFC 9396 §2).
+/// One of a token's `authorization_details`: a fine-grained grant, in the terms of one API (RFC 9396 §2).
 ///
-/// [`AccessToken::authorization_details`] gives all of them, and
+/// [`AccessToken::authorization_details`] returns all details, and
 /// [`Require::and_authorization_detail`](crate::Require::and_authorization_detail) requires one. A detail of a
 /// [type](Self::kind) that your API does not define grants nothing there: compare the type first.
 ///
-/// The common members (RFC 9396 §2.2) have methods. Whatever the type, a common member that has another form than that section
-/// says is read as empty and never as absent, so that what should restrict a grant does not extend it. [`parse`](Self::parse)
-/// reads the whole detail. Its `Debug` form shows the type alone.
+/// The common members (RFC 9396 §2.2) have methods. Whatever the type, a common member that does not have the form in that
+/// section is read as empty and never as absent, so that a member meant to restrict a grant does not extend it.
+/// [`parse`](Self::parse) reads the whole detail. `Debug` shows only the type.
 #[derive(Clone, Copy)]
 pub struct AuthorizationDetail<'a> {
     kind: &'a str,
@@ -25,8 +25,8 @@ pub struct AuthorizationDetail<'a> {
 }
 
 impl AccessToken {
-    /// What the token grants in particular (`authorization_details`, RFC 9396 §9.1), in the order of the claim: at most 64
-    /// details, or none. A token whose claim is malformed was refused.
+    /// The fine-grained grants of the token (`authorization_details`, RFC 9396 §9.1), in the order of the claim: at most
+    /// 64. A token whose claim is malformed has been refused.
     ///
     /// ```
     /// # fn of(token: &tower_bearer::AccessToken) {
@@ -42,21 +42,22 @@ impl AccessToken {
 }
 
 impl<'a> AuthorizationDetail<'a> {
-    /// The `type`, which says what the other members mean. It is never empty. It compares byte by byte (RFC 9396 §2.1).
+    /// The `type`, which defines what the other members mean. It is never empty, and compared byte by byte (RFC 9396
+    /// §2.1).
     #[doc(alias = "type")]
     #[must_use]
     pub fn kind(&self) -> &'a str {
         self.kind
     }
 
-    /// Whether the detail is for the server that it calls `location`: [`locations`](Self::locations) is absent or contains exactly
-    /// this text.
+    /// Whether the detail is for the server with the name `location`: [`locations`](Self::locations) is absent or contains
+    /// exactly this text.
     #[must_use]
     pub fn is_for(&self, location: &str) -> bool {
         self.locations().is_none_or(|locations| locations.iter().any(|own| own == location))
     }
 
-    /// Where the detail counts (`locations`): usually URLs of resource servers. `None` if it is absent.
+    /// Where the detail applies (`locations`): usually URLs of resource servers. `None` if it is absent.
     #[must_use]
     pub fn locations(&self) -> Option<Vec<Cow<'a, str>>> {
         self.texts("locations")
@@ -68,13 +69,13 @@ impl<'a> AuthorizationDetail<'a> {
         self.texts("actions")
     }
 
-    /// The kinds of data with which it may be done (`datatypes`). `None` if it is absent.
+    /// The kinds of data on which it may be done (`datatypes`). `None` if it is absent.
     #[must_use]
     pub fn datatypes(&self) -> Option<Vec<Cow<'a, str>>> {
         self.texts("datatypes")
     }
 
-    /// The one resource with which it may be done (`identifier`). `None` if it is absent.
+    /// The single resource on which it may be done (`identifier`). `None` if it is absent.
     #[must_use]
     pub fn identifier(&self) -> Option<Cow<'a, str>> {
         self.member("identifier").map(|value| value.into_one().unwrap_or_default())
@@ -86,11 +87,12 @@ impl<'a> AuthorizationDetail<'a> {
         self.texts("privileges")
     }
 
-    /// The whole detail as a `T`, parsed at every call. As with [`AccessToken::claims`], no object in it has a name twice.
+    /// The whole detail as a `T`, parsed at every call. As with [`AccessToken::claims`], no object in it has duplicate
+    /// names.
     ///
     /// # Errors
     ///
-    /// When the detail is no `T`.
+    /// If the detail does not parse as a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, AuthorizationDetailError> {
         serde_json::from_str(self.json).map_err(|error| {
             let ClaimsError { wanted, pointer, is_missing, column, .. } =
@@ -145,7 +147,7 @@ impl fmt::Debug for AuthorizationDetail<'_> {
 pub struct AuthorizationDetailError {
     /// The name of the type.
     pub wanted: &'static str,
-    /// The member that does not fit or is missing, as a JSON pointer (RFC 6901). Empty if it is the detail as a whole.
+    /// The member that does not fit or is missing, as a JSON pointer (RFC 6901). Empty if it is the whole detail.
     pub pointer: Excerpt,
     /// Whether the member is missing.
     pub is_missing: bool,

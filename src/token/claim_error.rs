@@ -11,8 +11,8 @@ use crate::redact::Excerpt;
 impl AccessToken {
     /// The claim at a JSON pointer (RFC 6901) as a `T`, read at every call. `None` if it is absent or `null`.
     ///
-    /// A pointer begins with a slash, and `~1` in it is a slash within a name. A pointer to an element that an array does not have, or
-    /// into a value that is neither an object nor an array, leads to nothing, so it is `None` too.
+    /// A pointer begins with a slash; `~1` stands for a slash within a name. A pointer to an element that an array does not have, or
+    /// into a value that is neither an object nor an array, also gives `None`.
     ///
     /// ```
     /// # use tower_bearer::AccessToken;
@@ -24,13 +24,14 @@ impl AccessToken {
     /// # Ok(()) }
     /// ```
     ///
-    /// To refuse tokens with a claim of another type before they reach a handler, and to read it once for each token, use
-    /// [`Claims<T>`](crate::Claims). To require a value of it, use [`Require`](crate::Require). As with
-    /// [`claims`](Self::claims), no object in the value has a name twice.
+    /// To refuse tokens whose claim has the wrong type before they reach a handler, and to read the claim only once per token, use
+    /// [`Claims<T>`](crate::Claims). To require a value, use [`Require`](crate::Require). As with [`claims`](Self::claims), no object in
+    /// the value has duplicate names.
     ///
     /// # Errors
     ///
-    /// If the claim is there and is no `T`, also where only a part of it does not fit; or if `pointer` is not a JSON pointer to a claim.
+    /// If the claim is present but does not parse as a `T`, even if only part of it does not fit; or if `pointer` is not a JSON pointer
+    /// to a claim.
     pub fn claim<T: DeserializeOwned>(&self, pointer: &str) -> Result<Option<T>, ClaimError> {
         let path = JsonPointer::parse(pointer)?;
         let Some(json) = ClaimJson::at(self.payload(), path.tokens()) else { return Ok(None) };
@@ -38,23 +39,23 @@ impl AccessToken {
     }
 }
 
-/// Why [`AccessToken::claim`] does not return a claim as the type that the application asked for. It shows no value.
+/// Why [`AccessToken::claim`] does not return a claim as the requested type. It shows no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
     /// The text is not a JSON pointer to a claim.
     #[error(transparent)]
     Pointer(#[from] InvalidPointer),
-    /// The claim has another type, or a part of it has.
+    /// The claim, or part of it, has another type.
     #[error("expected a claim of the type {wanted}, found {found} at {pointer:?}")]
     #[non_exhaustive]
     Mismatch {
-        /// Where: the pointer to the claim, or to the part of it that does not fit or is missing.
+        /// A pointer to the claim, or to the part of it that does not fit or is missing.
         pointer: Excerpt,
         /// The name of the type.
         wanted: &'static str,
         /// What is there: `a string`, `a number`, `a boolean`, `an array`, `an object`, `null`, or `nothing` for a missing member. A
-        /// value may be of the right kind and not fit all the same, such as a number that is too large.
+        /// value of the right kind may still not fit, such as a number that is too large.
         found: &'static str,
     },
 }

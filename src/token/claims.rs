@@ -7,15 +7,16 @@ use serde::de::DeserializeOwned;
 
 use super::claims_error::ClaimsError;
 
-/// A token's claims as a type of the application, parsed once by the protecting layer.
+/// A token's claims as the application's own type, parsed once by the protecting layer.
 ///
 /// It dereferences to `T`: `claims.tenant` reads a field. It cannot be destructured.
 ///
-/// [`Builder::claims`](crate::server::Builder::claims) enables it. The layer then refuses a token whose claims do not parse as
-/// `T`. `Claims<T>` is a request extension and, with the feature `axum`, an extractor. Only the layer makes one.
-/// [`AccessToken::claims`](crate::AccessToken::claims) describes the JSON that `T` is parsed from.
+/// [`Builder::claims`](crate::server::Builder::claims) enables it. The layer then refuses a token whose claims
+/// do not parse as `T`. `Claims<T>` is a request extension and, with the feature `axum`, an extractor. Only the
+/// layer creates one. [`AccessToken::claims`](crate::AccessToken::claims) describes the JSON that `T` is parsed
+/// from.
 ///
-/// Its `Debug` form shows the name of the type and no claims, which may be personal data.
+/// `Debug` shows only the name of the type, because claims may be personal data.
 pub struct Claims<T>(Arc<T>);
 
 impl<T> Clone for Claims<T> {

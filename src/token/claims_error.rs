@@ -3,14 +3,14 @@ use std::fmt;
 
 use crate::redact::Excerpt;
 
-/// The claims of a valid token do not parse as the type that the application asked for.
+/// The claims of a valid token do not parse as the requested type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct ClaimsError {
     /// The name of the type.
     pub wanted: &'static str,
     /// The member that does not fit or is missing, as a JSON pointer (RFC 6901) such as `/address/country`. Empty if it is the
-    /// payload as a whole.
+    /// whole payload.
     pub pointer: Excerpt,
     /// Whether the member is missing.
     pub is_missing: bool,

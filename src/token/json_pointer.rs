@@ -30,7 +30,7 @@ pub struct InvalidPointer {
 }
 
 impl InvalidPointer {
-    /// The text, cut to 200 characters.
+    /// The text, truncated to 200 characters.
     #[must_use]
     pub fn text(&self) -> &Excerpt {
         &self.text

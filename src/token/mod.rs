@@ -1,4 +1,4 @@
-//! Access tokens as handlers see them, and the claims that they are made of.
+//! Access tokens as handlers see them, and their claims.
 
 pub(crate) mod access_token;
 mod act_claim;

@@ -1,4 +1,5 @@
-/// How a server knows what a token says: [`AccessToken::provenance`](crate::AccessToken::provenance).
+/// How a server knows that a token's claims are true: see
+/// [`AccessToken::provenance`](crate::AccessToken::provenance).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Provenance {

@@ -72,7 +72,7 @@ impl<'t> RegisteredClaims<'t> {
         }
     }
 
-    /// As [`client`](Self::client), by value.
+    /// Like [`client`](Self::client), by value.
     pub(crate) fn take_client(&mut self, claim: ClientClaim) -> Option<Cow<'t, str>> {
         match claim {
             ClientClaim::Standard => self.client_id.take().or(self.azp.take()),

@@ -9,23 +9,23 @@ use super::roles_claim::RolesForm;
 use crate::jose::{Member, Members, read_object};
 
 impl AccessToken {
-    /// The roles of the token, in the order of their claim, read at every call. Empty if there is no such claim, or one of another form.
+    /// The roles of the token, in the order of their claim, read at every call. Empty if there is no such claim, or if it has another form.
     ///
-    /// They are in one claim, by the issuer's preset:
+    /// The issuer's preset determines the claim:
     ///
     /// | issuer | claim |
     /// |---|---|
-    /// | [`keycloak`](crate::Issuer::keycloak) | `/realm_access/roles`: the roles of the realm, and not those of a client |
+    /// | [`keycloak`](crate::Issuer::keycloak) | `/realm_access/roles`: the roles of the realm, not those of a client |
     /// | [`ad_fs`](crate::Issuer::ad_fs) | `/role` |
     /// | [`zitadel`](crate::Issuer::zitadel) | the members of `/urn:zitadel:iam:org:project:roles` that are neither `null` nor `false` |
-    /// | every other one | `/roles` (RFC 9068 §2.2.3.1) |
+    /// | any other | `/roles` (RFC 9068 §2.2.3.1) |
     ///
-    /// The claim is an array of strings, or of objects with a `value` (RFC 7643 §2.4); one string is one role, whatever characters it
-    /// has. Everything else in it is no role, and neither is an empty text. Groups, permissions and `entitlements` are no roles, because an issuer may let
-    /// others decide about them: read them with [`claim`](Self::claim), and require them with
-    /// [`and_claim_contains`](crate::Require::and_claim_contains), which also has the roles of a client of Keycloak.
+    /// The claim is an array of strings, or of objects with a `value` (RFC 7643 §2.4), or a single string, which is one role whatever characters it
+    /// has. Anything else in it is not a role, and neither is an empty text. Groups, permissions and `entitlements` are not roles, because an issuer
+    /// may let others decide about them: read them with [`claim`](Self::claim), and require them with
+    /// [`and_claim_contains`](crate::Require::and_claim_contains), which you can also use for the roles of a Keycloak client.
     ///
-    /// To decide, use [`has_role`](Self::has_role) or [`Require::role`](crate::Require::role).
+    /// To check for a role, use [`has_role`](Self::has_role) or [`Require::role`](crate::Require::role).
     #[must_use]
     pub fn roles(&self) -> Vec<Cow<'_, str>> {
         let claim = self.roles_claim();

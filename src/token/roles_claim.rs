@@ -7,7 +7,7 @@ pub(crate) enum RolesClaim {
     /// `roles` (RFC 9068 §2.2.3.1).
     #[default]
     Roles,
-    /// `roles` in `realm_access`: the roles of a realm of Keycloak. Those of a client are apart.
+    /// `roles` in `realm_access`: the roles of a Keycloak realm. A client's roles are elsewhere.
     RealmAccess,
     /// `role`, which the rules of AD FS issue.
     Role,

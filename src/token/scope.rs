@@ -12,8 +12,8 @@ pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
 
 /// A set of scope tokens (RFC 6749 §3.3): what a token grants, or what an operation needs.
 ///
-/// Scope tokens compare case-sensitively and as a whole. As text, and with serde, a scope is its tokens with one space between
-/// two. Only a token can grant the empty scope, which has no text that parses.
+/// Scope tokens are case-sensitive and compared as a whole. As text, and with serde, a scope is its tokens separated by one space.
+/// The empty scope cannot be parsed from text; only a token can have it.
 ///
 /// ```
 /// use tower_bearer::Scope;
@@ -34,7 +34,7 @@ impl Scope {
         self.iter().any(|own| own == token)
     }
 
-    /// Whether every scope token of `other` is also one of this scope's.
+    /// Whether this scope has every scope token of `other`.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
         other.iter().all(|token| self.contains(token))
@@ -45,13 +45,13 @@ impl Scope {
         self.0.split(' ').filter(|token| !token.is_empty())
     }
 
-    /// Whether there is no scope token at all.
+    /// Whether there are no scope tokens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// The scope tokens with one space between two.
+    /// The scope tokens, separated by one space.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -164,7 +164,7 @@ pub struct InvalidScope {
 }
 
 impl InvalidScope {
-    /// The text, cut to 200 characters.
+    /// The text, truncated to 200 characters.
     #[must_use]
     pub fn text(&self) -> &Excerpt {
         &self.text

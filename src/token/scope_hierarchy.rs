@@ -1,17 +1,17 @@
 use super::scope::{InvalidScope, OFFLINE_ACCESS, Scope};
 use crate::redact::Excerpt;
 
-/// Which scopes imply others, such as `files` both `files:read` and `files:write`.
+/// Which scopes imply others: for example, `files` may imply both `files:read` and `files:write`.
 ///
-/// RFC 6749 §3.3 leaves the meaning of a scope to the application: without a hierarchy, no scope implies another, whatever their
-/// names are. [`Builder::scope_hierarchy`](crate::server::Builder::scope_hierarchy) gives it to a server, for two purposes:
+/// RFC 6749 §3.3 leaves the meaning of a scope to the application: without a hierarchy, no scope implies another, whatever its
+/// name. Set a hierarchy with [`Builder::scope_hierarchy`](crate::server::Builder::scope_hierarchy). It has two effects:
 ///
-/// - A token grants what its scopes imply too. [`AccessToken::scope`](crate::AccessToken::scope) has all of it, and every
+/// - A token also grants what its scopes imply. [`AccessToken::scope`](crate::AccessToken::scope) includes it, and every
 ///   requirement reads that.
-/// - A challenge leaves out what another one of its scopes implies, because a client that gets the broader one needs no more.
+/// - A challenge omits scopes that another of its scopes implies, because a client that gets the broader scope needs no more.
 ///
-/// Implication is transitive, and the order of the calls does not matter. A broader scope is one scope token: two scopes never
-/// imply together what neither implies alone.
+/// Implication is transitive, and the order of the calls does not matter. A broader scope is a single scope token: two scopes
+/// together never imply more than each of them does.
 ///
 /// ```
 /// use tower_bearer::token::ScopeHierarchy;
@@ -41,24 +41,24 @@ impl ScopeHierarchy {
         Self::default()
     }
 
-    /// A token that grants `broader` grants each scope token of `narrower` too. A later call with the same `broader` adds to it.
+    /// Makes `broader` imply each scope token of `narrower`. A later call with the same `broader` adds to this.
     ///
-    /// `narrower` has one space between two scope tokens (RFC 6749 §3.3).
+    /// The scope tokens in `narrower` are separated by one space (RFC 6749 §3.3).
     ///
     /// # Panics
     ///
-    /// If `broader` is not exactly one scope token, if `narrower` does not follow the grammar, or if one of them has
+    /// If `broader` is not exactly one scope token, if `narrower` does not follow the grammar, or if either contains
     /// `offline_access`. [`try_implies`](Self::try_implies) returns an error instead.
     #[track_caller]
     pub fn implies(self, broader: &str, narrower: &str) -> Self {
         self.try_implies(broader, narrower).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`implies`](Self::implies), for scopes that are no literals.
+    /// Like [`implies`](Self::implies), for scopes known only at run time.
     ///
     /// # Errors
     ///
-    /// If `broader` is not exactly one scope token, if `narrower` does not follow the grammar, or if one of them has
+    /// If `broader` is not exactly one scope token, if `narrower` does not follow the grammar, or if either contains
     /// `offline_access`.
     pub fn try_implies(mut self, broader: &str, narrower: &str) -> Result<Self, InvalidImplication> {
         let (broader, narrower) = (scope_of_resource(broader)?, scope_of_resource(narrower)?);
@@ -82,7 +82,7 @@ pub enum InvalidImplication {
     /// A text does not follow the grammar of RFC 6749 §3.3.
     #[error(transparent)]
     Scope(#[from] InvalidScope),
-    /// The broader scope has several scope tokens. Each of them would have to be told what it implies.
+    /// The broader scope has several scope tokens. Define separately what each implies.
     #[error("expected one scope token that implies others, found {found:?}")]
     SeveralBroader {
         /// The scope.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::Extensions;
 
-/// What the application knows about the tenant whose issuer has issued the request's token.
+/// The application's own data about the tenant that issued the request's token.
 ///
-/// It dereferences to `T`: `tenant.plan` reads a field. The [resolver](crate::tenants::TenantResolver) attaches it to the issuer, with
-/// [`ResolvedTenant::value`](crate::tenants::ResolvedTenant::value). `Tenant<T>` is a request extension and, with the feature `axum`, an
-/// extractor. A layer stores one for a valid token of that issuer alone.
+/// It dereferences to `T`: `tenant.plan` reads a field. The [resolver](crate::tenants::TenantResolver)
+/// attaches it to the issuer with [`ResolvedTenant::value`](crate::tenants::ResolvedTenant::value).
+/// `Tenant<T>` is a request extension and, with the feature `axum`, an extractor. A layer inserts one only
+/// for a valid token of that issuer.
 ///
-/// Its `Debug` form shows the name of the type alone.
+/// `Debug` shows only the name of the type.
 pub struct Tenant<T>(Arc<T>);
 
 impl<T> Clone for Tenant<T> {

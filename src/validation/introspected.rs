@@ -1,4 +1,4 @@
-//! Validation of an opaque token, by what its issuer says.
+//! Validation of an opaque token, from its issuer's answer.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

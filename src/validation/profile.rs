@@ -12,13 +12,13 @@ use crate::redact::Excerpt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// What issuers send in practice: the header's `typ` is `at+jwt`, `JWT`, `JOSE` or absent, in any case and with or without
-    /// `application/` before it. The scope is in `scope`, `scp` or `scopes`, and `iss`, `aud`, `exp` and `sub` are required. Tokens that are known to be of
-    /// another kind are refused all the same.
+    /// What issuers send in practice: the header's `typ` is `at+jwt`, `JWT`, `JOSE` or absent, in upper or lower case, with or without the prefix
+    /// `application/`. The scope is in `scope`, `scp` or `scopes`, and `iss`, `aud`, `exp` and `sub` are required. Tokens that are known to be of
+    /// another kind are still refused.
     #[default]
     Generic,
-    /// RFC 9068 to the letter: `typ` is `at+jwt` or `application/at+jwt`, `client_id`, `iat` and `jti` are required beside
-    /// the above, and the scope is a string in `scope`.
+    /// RFC 9068 to the letter: `typ` is `at+jwt` or `application/at+jwt`, the scope is a string in `scope`, and `client_id`, `iat` and `jti` are
+    /// also required.
     Rfc9068,
 }
 
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Profile {
     }
 }
 
-/// The error of a text that names no [`Profile`].
+/// The error for a text that does not name a [`Profile`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected the profile \"generic\" or \"rfc9068\", found {found:?}")]
 #[non_exhaustive]

@@ -11,11 +11,11 @@ use crate::token::RegisteredClaims;
 pub(crate) enum Recipient {
     /// `aud` names one of these, and possibly others.
     Audience(Vec<Box<str>>),
-    /// The issuer answers for tokens of this server alone, so it may leave `aud` out. If it is present, it names one of these.
+    /// The issuer answers only for tokens of this server, so it may omit `aud`. If `aud` is present, it names one of these.
     #[cfg_attr(not(feature = "introspection"), expect(dead_code, reason = "only introspection makes it"))]
     CheckedByIssuer(Vec<Box<str>>),
-    /// The token was issued to one of these clients. The issuer may leave `aud` out. If `aud` is present, it must name one of the
-    /// audiences all the same, because an ID token names its client too.
+    /// The token was issued to one of these clients. The issuer may omit `aud`. If `aud` is present, it must still name one of the
+    /// audiences, because an ID token also names its client.
     Client { clients: Vec<Box<str>>, audiences: Vec<Box<str>> },
 }
 

@@ -6,12 +6,12 @@ use crate::token::{ClaimsError, NotAnAccessToken, NumericDate};
 
 /// What is wrong with a token, for logs and tests.
 ///
-/// It holds what was found and, unless that is a constant of the crate, what was expected. A stranger may have written what was
-/// found, so only an [`Excerpt`] of it is kept. Clients never see it: each of these is `invalid_token` to them (RFC 6750 §3.1).
+/// It holds what was found and, unless that is a constant of the crate, what was expected. A stranger may have written what was found, so only an
+/// [`Excerpt`] of it is kept. Clients never see this error: they only get `invalid_token` (RFC 6750 §3.1).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Longer than a token may be.
+    /// The token is too long.
     #[error("the token has {length} bytes, expected at most {limit}")]
     TooLong {
         /// Its length in bytes.
@@ -19,7 +19,7 @@ pub enum TokenError {
         /// The maximum length in bytes.
         limit: usize,
     },
-    /// Not a signed JWT.
+    /// The token is not a signed JWT.
     #[error(transparent)]
     Jws(#[from] JwsError),
     /// The payload is not an acceptable JSON object, or a registered claim has the wrong type.
@@ -57,7 +57,7 @@ pub enum TokenError {
         /// The `alg`.
         found: Algorithm,
     },
-    /// The header's `typ` is not that of an access token (RFC 9068 §4).
+    /// The header's `typ` is not one that access tokens have (RFC 9068 §4).
     #[error("the typ of the header is {}, expected that of an access token", shown(.found.as_ref()))]
     Type {
         /// The `typ`, if there is one.
@@ -69,7 +69,7 @@ pub enum TokenError {
         /// Its name.
         claim: &'static str,
     },
-    /// A claim about what is delegated or granted is malformed (RFC 8693 §4.1, RFC 9396 §2).
+    /// A claim about delegation or grants is malformed (RFC 8693 §4.1, RFC 9396 §2).
     #[error("the claim {claim:?} is malformed: expected {expected}, found {found}")]
     MalformedClaim {
         /// Its name.
@@ -79,15 +79,14 @@ pub enum TokenError {
         /// What is wrong with it.
         found: &'static str,
     },
-    /// The token is bound to a key in a way that this server does not check (RFC 7800 §3.1): no binding is configured, or another.
+    /// The token is bound to a key in a way that this server does not check (RFC 7800 §3.1), because no binding or another one is configured.
     #[error("the token is bound to a key (cnf) in a way that this server is not configured to check")]
     Bound,
-    /// The token is bound to a key, and came without a proof: by another scheme than `DPoP`, from another source than `Authorization`,
-    /// or outside of a request (RFC 9449 §7.2).
+    /// The token is bound to a key but came without a proof: with a scheme other than `DPoP`, from a source other than `Authorization`, or outside a
+    /// request (RFC 9449 §7.2).
     #[error("the token is bound to a key, and came without a proof: expected the scheme DPoP in Authorization")]
     BoundWithoutProof,
-    /// The token is bound to no key, and came by the scheme `DPoP` or to a server that requires a binding (RFC 9449 §7.1, RFC 9700
-    /// §2.2.1).
+    /// The token is not bound to a key but came with the scheme `DPoP`, or to a server that requires a binding (RFC 9449 §7.1, RFC 9700 §2.2.1).
     #[error("the token is bound to no key, expected a jkt in its cnf")]
     NotBound,
     /// The token is for another audience (RFC 9068 §4).
@@ -106,7 +105,7 @@ pub enum TokenError {
         /// The clients that this server accepts.
         expected: Excerpts,
     },
-    /// The tenant that the token names is not that of its issuer.
+    /// The tenant that the token names is not its issuer's.
     #[error("the tenant in tid is {found:?}, expected {expected:?} as in iss")]
     Tenant {
         /// The `tid`.
@@ -114,13 +113,13 @@ pub enum TokenError {
         /// The tenant in the `iss`.
         expected: Excerpt,
     },
-    /// The tenant whose issuer has issued the token is not that of the request (feature `tenants`).
+    /// The tenant that issued the token does not fit the request (feature `tenants`).
     #[error("the tenant does not fit the request")]
     TenantMismatch,
-    /// The `sub` is not one of the allowed subjects. It is not shown, because it may be a person's.
+    /// The `sub` is not one of the allowed subjects. It is not shown, because it may identify a person.
     #[error("the subject is not one of the allowed subjects")]
     Subject,
-    /// The claim by which the issuer's callers are identified has a value that is not allowed.
+    /// The claim that identifies the issuer's callers has a value that is not allowed.
     #[error("the claim {claim:?} is {found:?}, which is not one of the allowed values")]
     Caller {
         /// Its name.
@@ -131,7 +130,7 @@ pub enum TokenError {
     /// The token was issued by another user flow of Azure AD B2C.
     #[error("the user flow in tfp is {}, expected {expected:?}", shown(.found.as_ref()))]
     UserFlow {
-        /// The `tfp`, or the `acr` in its place.
+        /// The `tfp`, or the `acr` instead.
         found: Option<Excerpt>,
         /// The user flow that is trusted.
         expected: Excerpt,
@@ -180,7 +179,7 @@ pub enum TokenError {
         /// The `kid`.
         kid: Option<Excerpt>,
     },
-    /// The token names no key, and none of the issuer's that was tried made the signature (RFC 7515 §4.1.4, appendix D).
+    /// The token names no key, and none of the issuer's keys that were tried made the signature (RFC 7515 §4.1.4, appendix D).
     #[error("no kid: {tried} of {fitting} keys tried, and none of them made the signature")]
     NoKid {
         /// How many keys were tried: at most 17.
@@ -188,7 +187,7 @@ pub enum TokenError {
         /// How many keys of the issuer are for the algorithm.
         fitting: usize,
     },
-    /// The issuer's key is not one for the token's algorithm (RFC 8725 §3.1), or not one for the token's tenant.
+    /// The issuer's key is not for the token's algorithm (RFC 8725 §3.1), or not for the token's tenant.
     #[error("the issuer's key with this kid is not for {algorithm}, or not for this tenant")]
     KeyMismatch {
         /// The `alg`.
@@ -197,7 +196,7 @@ pub enum TokenError {
     /// No key of the issuer made the signature (RFC 7515 §5.2).
     #[error("the signature is not valid for the issuer's key")]
     Signature,
-    /// The claims are not what the application asked for.
+    /// The claims do not parse as the application's type.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
 }

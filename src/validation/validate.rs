@@ -1,4 +1,4 @@
-//! Validation of a token with the rules and keys of its issuer, for the first time and again.
+//! Validation and revalidation of a token, with the rules and keys of its issuer.
 
 use std::time::Instant;
 

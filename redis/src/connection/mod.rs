@@ -1,4 +1,5 @@
-//! One connection to a server or a cluster, which is made again when it is lost, and connections for one task alone.
+//! One connection to a server or a cluster, which is reopened when it is lost, and connections that only one task
+//! uses.
 
 mod dedicated;
 mod link;

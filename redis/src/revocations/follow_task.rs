@@ -44,7 +44,7 @@ pub(super) struct FollowTask<'f> {
     cursor: EntryId,
     /// What the stream had when it was last looked at.
     extent: Extent,
-    /// What this process has appended of late, and what was not found since the cursor was set back.
+    /// What this process has appended recently, and what was not found since the cursor was set back.
     unseen: BTreeMap<EntryId, RecentAppend>,
     /// The longest time for which a process keeps entries, of those that were read.
     keep_for: Duration,

@@ -1,4 +1,4 @@
-//! Revocations in one Redis stream, which each process appends to and follows.
+//! Revocations in a Redis stream that every process appends to and follows.
 
 mod entry_id;
 mod extent;

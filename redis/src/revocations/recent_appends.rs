@@ -7,7 +7,7 @@ use super::entry_id::EntryId;
 /// How many are kept. They take a few megabytes.
 const MAX: usize = 10_000;
 
-/// What this process has appended of late, in case that Redis loses it.
+/// What this process has appended recently, in case Redis loses it.
 ///
 /// Redis may lose what it has confirmed: the last second in a crash, because it writes to disk once a second, and the last moments in a
 /// failover, because it replicates after it has replied. Without persistence it loses all.

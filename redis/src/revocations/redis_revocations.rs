@@ -16,10 +16,10 @@ use crate::namespace::Namespace;
 use crate::race::race;
 use crate::time_limit::TimeLimit;
 
-/// Revocations that the processes of a service share, in one stream of Redis or Valkey.
+/// Revocations that the processes of a service share in one Redis or Valkey stream.
 ///
-/// What one process revokes, the others refuse a few milliseconds later. A process that starts reads what is still needed before it is
-/// [ready](tower_bearer::ResourceServer::is_ready).
+/// When one process revokes tokens, the others refuse them a few milliseconds later. A starting process reads all entries that still matter
+/// before it is [ready](tower_bearer::ResourceServer::is_ready).
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,28 +34,30 @@ use crate::time_limit::TimeLimit;
 /// ```
 ///
 /// - **Appending** costs one `XADD` in one round trip. Without a reply within the [time limit](Self::time_limit),
-///   [`Revocations::revoke`](tower_bearer::revocation::Revocations::revoke) fails, although Redis may have the entry. Revoke again: an entry
-///   that comes twice changes nothing.
-/// - **Following** takes a connection of its own, on which a read waits at Redis for what comes. Redis answers at least once a second, so
-///   [`share_and_refuse_when_stale`](tower_bearer::revocation::Revocations::share_and_refuse_when_stale) notices an outage. A connection that
-///   is lost, or on which nothing comes for 3 seconds, is made again after a pause of 100 ms to 1 s.
-/// - **Lost entries.** Redis may lose what it has confirmed: the last moments in a failover, the last second in a crash, everything in a
-///   restart without persistence. After a lost connection, and once a second, each process looks whether the stream has lost entries. It
-///   then reads the stream again, and appends again what it appended in the 60 seconds before, up to 10,000 entries. Processes that run
-///   have all entries in memory. One that starts later lacks those that are older: use `appendonly yes`.
-/// - **Trimming.** Entries are removed 60 seconds after no token can live that they concern, by the longest time of the processes that
-///   appended them. The time is that of Redis, not that of the processes. If Redis' clock jumps ahead and something is revoked then,
-///   entries are removed too early, which concerns processes that start later.
-/// - **Unknown entries.** An entry of a later version of this crate is skipped, and a warning is logged once: it does not keep a process
-///   from being ready, or a service would stop in the middle of its update. Update all processes before you use what a later version adds.
-/// - **A full table.** Entries for which this process has no room are read again every second. It is not ready, or stale, until all are applied.
-/// - **Key.** It is `tower-bearer:NAMESPACE:revocations`. Its entries contain the names that are revoked: issuer and session, or subject.
-///   Who may write to it can revoke any token, and who may delete it can hide revocations from processes that start later.
-/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With another one, Redis may remove the stream.
-///   The store asks once and logs a warning, or at level info that it may not ask.
-/// - **Cluster.** The stream is in one slot. The task that follows has a cluster connection of its own.
+///   [`Revocations::revoke`](tower_bearer::revocation::Revocations::revoke) fails, although Redis may have stored the entry. Call it again: a
+///   duplicate entry changes nothing.
+/// - **Following** uses a separate connection, on which a blocking read waits for new entries. Redis answers at least once a second, so
+///   [`share_and_refuse_when_stale`](tower_bearer::revocation::Revocations::share_and_refuse_when_stale) notices an outage. If the connection is
+///   lost, or nothing arrives on it for 3 seconds, it is reopened after a pause of 100 ms to 1 s.
+/// - **Lost entries.** Redis may lose entries that it has confirmed: those of the last moments in a failover, of the last second in a crash, and
+///   all of them in a restart without persistence. After a lost connection, and once a second, each process checks whether the stream has lost
+///   entries. If so, it rereads the stream and appends again what it appended in the last 60 seconds, up to 10,000 entries. Running processes
+///   have all entries in memory. A process that starts later lacks the older ones, so set `appendonly yes`.
+/// - **Trimming.** An entry is removed 60 seconds after the last token that it could concern has expired, by the longest lifetime that any
+///   appending process is configured with, and by the clock of Redis. If that clock jumps ahead and something is revoked then, entries are
+///   removed too early, and processes that start later miss them.
+/// - **Unknown entries.** An entry that a later version of this crate has written is skipped, and one warning is logged. It does not keep a
+///   process from being ready, because that would stop a service in the middle of an upgrade. Upgrade all processes before you use features of
+///   the later version.
+/// - **A full table.** Entries for which this process has no room are read again every second. Until all are applied, the process is not ready,
+///   or is stale if it was ready before.
+/// - **Key.** It is `tower-bearer:NAMESPACE:revocations`. Its entries contain what is revoked: the issuer, and the session or the subject.
+///   Anyone who can write to the key can revoke any token, and anyone who can delete it can hide revocations from processes that start later.
+/// - **Eviction.** `maxmemory-policy` must be `noeviction`, which is the default of Redis. With any other policy, Redis may remove the stream.
+///   The store queries the policy once and logs a warning if it is wrong, or a message at info level if it is not allowed to query it.
+/// - **Cluster.** The stream is in one slot. The task that follows the stream has its own connection to the cluster.
 ///
-/// It needs Redis 6.2 or Valkey. Redis 6.0 works too, but is not trimmed, and a warning says so.
+/// It needs Redis 6.2 or Valkey. With Redis 6.0 it works too, but the stream is not trimmed, and a warning says so.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisRevocations {
@@ -80,8 +82,8 @@ impl RedisRevocations {
     /// The namespace is the name of the service, the same for all its processes: 1 to 64 letters, digits, dots, hyphens and underscores.
     /// Services with different namespaces do not see each other's revocations.
     ///
-    /// This does not connect. The task that [`Revocations::share`](tower_bearer::revocation::Revocations::share) starts does, and tries
-    /// again until it can.
+    /// This does not connect. The task that [`Revocations::share`](tower_bearer::revocation::Revocations::share) starts connects, and retries
+    /// until it succeeds.
     ///
     /// # Errors
     ///
@@ -92,12 +94,12 @@ impl RedisRevocations {
 
     /// Revocations in the cluster that has a node at one of the `urls`, in the stream of `namespace`.
     ///
-    /// Everything else is as for [`connect`](Self::connect). The stream is in one slot. The task that follows it has connections of its own
-    /// to the nodes of the cluster.
+    /// Everything else is as for [`connect`](Self::connect). The stream is in one slot. The task that follows it has its own connections to the
+    /// nodes of the cluster.
     ///
     /// # Errors
     ///
-    /// If there is no URL, if one of them or the namespace is not well-formed, or if they have different users or passwords.
+    /// If there is no URL, if a URL or the namespace is not well-formed, or if the URLs have different users or passwords.
     #[cfg(feature = "cluster")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     pub fn connect_cluster<'u>(urls: impl IntoIterator<Item = &'u str>, namespace: &str) -> Result<Self, ConnectError> {
@@ -105,9 +107,9 @@ impl RedisRevocations {
     }
 
     /// How long a revocation waits for the connection and the reply, 500 ms by default. Then
-    /// [`Revocations::revoke`](tower_bearer::revocation::Revocations::revoke) completes with an error, although Redis may have it.
+    /// [`Revocations::revoke`](tower_bearer::revocation::Revocations::revoke) fails, although Redis may have stored the revocation.
     ///
-    /// A value below 10 ms counts as 10 ms, and one above 5 s as 5 s.
+    /// Values are clamped to 10 ms and 5 s.
     pub fn time_limit(self, limit: Duration) -> Self {
         Self { time_limit: TimeLimit::new(limit), ..self }
     }

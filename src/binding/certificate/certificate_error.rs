@@ -5,17 +5,18 @@ pub enum CertificateError {
     /// There is no certificate: the client sent none, the proxy named none, or the token came without a request.
     #[error("the token is bound to a client certificate, and came without one")]
     Absent,
-    /// The header with the certificate, or with the secret of the proxy, has several lines. The answer is 400, because it is ambiguous which of them counts.
+    /// The header with the certificate, or with the proxy's secret, occurs more than once. The answer is 400, because it is ambiguous which line is
+    /// meant.
     #[error("expected one line of the header with the client certificate, found several")]
     Several,
-    /// The header did not come from a proxy that is trusted: the peer has another address, or the secret is absent or another.
+    /// The header did not come from a trusted proxy: the peer has another address, or the secret is absent or wrong.
     #[error("the header with the client certificate did not come from a trusted proxy: {reason}")]
     #[non_exhaustive]
     Untrusted {
         /// What is wrong, in a few words.
         reason: &'static str,
     },
-    /// The header does not have the form that is configured, or it does not name exactly one certificate.
+    /// The header does not have the configured form, or does not name exactly one certificate.
     #[error("the header with the client certificate is malformed: {reason}")]
     #[non_exhaustive]
     Malformed {
@@ -25,7 +26,7 @@ pub enum CertificateError {
     /// The certificate is not the one that the token is bound to.
     #[error("the token is bound to another client certificate")]
     Mismatch,
-    /// The token is bound to no certificate, and the server [requires](super::ClientCertificates::required) that.
+    /// The token is not bound to a certificate, and the server [requires](super::ClientCertificates::required) it to be.
     #[error("the token is bound to no client certificate, expected an x5t#S256 in its cnf")]
     NotBound,
 }

@@ -12,11 +12,11 @@ use crate::credentials::{PROOF, RequestView};
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const X_FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
-/// A header in which a proxy that ends TLS names the client certificate, and the proxies from which it counts.
+/// A header in which a TLS-terminating proxy names the client certificate, and the proxies that are trusted to send it.
 ///
-/// It has one line, of at most 32,768 bytes, in the form of its constructor. A request with a token and with two lines of it gets 400
-/// `invalid_request`, whatever the token, because it is ambiguous which of them counts. The layer removes the header from every request, and so it does the header with
-/// the [secret](TrustedProxies::with_secret): no handler sees what a stranger may have written.
+/// The header must occur once, with at most 32,768 bytes, in the form that its constructor describes. A request that has a token and repeats the
+/// header gets 400 `invalid_request`, whatever the token, because it is ambiguous which line is meant. The layer removes this header and the header
+/// with the [secret](TrustedProxies::with_secret) from every request, so no handler sees what a stranger may have written.
 ///
 /// ```
 /// use tower_bearer::certificate::{CertificateHeader, TrustedProxies};
@@ -37,18 +37,18 @@ impl CertificateHeader {
         Self { name: CLIENT_CERT, form: HeaderForm::ByteSequence, proxies }
     }
 
-    /// `X-Forwarded-Client-Cert` of Envoy: exactly one element, with `Hash`, the SHA-256 hash of the DER form in hexadecimal digits; or
-    /// with `Cert`, the certificate as PEM with the escapes of a URL; or with both of the same certificate.
+    /// `X-Forwarded-Client-Cert` of Envoy: exactly one element with `Hash` (the SHA-256 hash of the DER form in hexadecimal digits), `Cert` (the
+    /// certificate as URL-encoded PEM), or both for the same certificate.
     ///
-    /// Envoy writes one element with `forward_client_cert_details: SANITIZE_SET`, and drops what the client sent. With `APPEND_FORWARD` a
-    /// client that sends the header makes it two elements, and is refused. With `FORWARD_ONLY` and `ALWAYS_FORWARD_ONLY` a client writes the
-    /// header, so do not use them.
+    /// With `forward_client_cert_details: SANITIZE_SET`, Envoy writes one element and drops what the client sent. With `APPEND_FORWARD`, a client
+    /// that sends the header itself causes a second element, and is refused. Do not use `FORWARD_ONLY` or `ALWAYS_FORWARD_ONLY`, which let the
+    /// client write the header.
     pub fn x_forwarded_client_cert(proxies: TrustedProxies) -> Self {
         Self { name: X_FORWARDED_CLIENT_CERT, form: HeaderForm::Xfcc, proxies }
     }
 
-    /// A header of this name with the certificate as PEM with the escapes of a URL, as `$ssl_client_escaped_cert` of nginx: exactly
-    /// one certificate, and nothing before or after it.
+    /// A header of this name with the certificate as URL-encoded PEM, like nginx's `$ssl_client_escaped_cert`: exactly one certificate, with
+    /// nothing before or after it.
     ///
     /// ```nginx
     /// ssl_verify_client optional_no_ca;          # or `on`, with ssl_client_certificate

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use super::der;
 use crate::jose::encode_base64url;
 
-/// The certificate that the client of a connection has proven to have, as a request extension: its SHA-256 thumbprint.
+/// The SHA-256 thumbprint of the certificate that the client of a connection has proven to hold, as a request extension.
 ///
-/// The application inserts it, outside of the protecting layer, from what its TLS server knows of the connection: the first of the
-/// certificates that the client sent, which is its own. Make it once for each connection and insert a clone into each request, which
-/// is cheap. A connection without a certificate gets none. Never insert a certificate that a header names: that is for
+/// The application inserts it outside the protecting layer, from what its TLS server knows about the connection: the client's own
+/// certificate is the first one that the client sent. Create it once per connection and insert a clone into each request, which is cheap.
+/// Insert nothing for a connection without a certificate. Never insert a certificate that a header names: use
 /// [`CertificateHeader`](super::CertificateHeader), which checks where the header comes from.
 ///
-/// The TLS server must verify that the client has the private key, as every TLS server does that asks for a certificate. Whether it
-/// also verifies the chain is between you and your issuer: a self-signed certificate binds a token as well (RFC 8705 §2.2).
+/// The TLS server must verify that the client has the private key, as every TLS server that requests a certificate does. Whether it also
+/// verifies the chain is between you and your issuer: a token can also be bound to a self-signed certificate (RFC 8705 §2.2).
 ///
 /// ```
 /// use tower_bearer::certificate::ClientCertificate;
@@ -29,7 +29,7 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// The certificate with these bytes: DER, as in the TLS handshake. They are only hashed.
+    /// The certificate with these DER bytes, as sent in the TLS handshake. They are only hashed.
     #[must_use]
     pub fn from_der(der: impl AsRef<[u8]>) -> Self {
         Self::of_hash(der::hash(der.as_ref()))

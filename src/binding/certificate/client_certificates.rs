@@ -22,12 +22,11 @@ use crate::credentials::RequestView;
 /// ```
 ///
 /// A token whose `cnf` has an `x5t#S256` is then accepted if the certificate of the request has this thumbprint. Without a certificate,
-/// or with another one, it is refused with 401 `invalid_token`. It comes by the scheme `Bearer`, from any
-/// [source](crate::credentials::TokenSource). If its `cnf` has a `jkt` too, it needs a [DPoP](crate::dpop::Dpop) proof as well: both
-/// have to hold. A token that is bound to nothing is accepted, unless a binding is [required](Self::required).
+/// or with a different one, the token is refused with 401 `invalid_token`. It is sent with the scheme `Bearer`, from any
+/// [source](crate::credentials::TokenSource). If its `cnf` also has a `jkt`, it needs a [DPoP](crate::dpop::Dpop) proof as well. An
+/// unbound token is accepted unless a binding is [required](Self::required).
 ///
-/// The certificate comes from one place: the connection, or a header. A request in which the other place names a certificate is treated
-/// as if it did not.
+/// The certificate comes from one place, either the connection or a header. A certificate in the other place is ignored.
 #[derive(Clone)]
 #[must_use = "give it to the builder of a server with `client_certificates`"]
 pub struct ClientCertificates {
@@ -54,16 +53,16 @@ enum Tokens {
 
 impl ClientCertificates {
     /// The certificate of the connection, which the application puts into each request as the extension [`ClientCertificate`]: for a
-    /// process that ends TLS itself.
+    /// process that terminates TLS itself.
     pub fn from_connection() -> Self {
         Self::from_extension(|certificate: &ClientCertificate| Some(certificate.clone()))
     }
 
-    /// The certificate that a request extension of another type has: for a TLS server that inserts one of its own.
+    /// The certificate from a request extension of another type: for a TLS server that inserts its own extension.
     ///
     /// `certificate` returns the certificate of the client itself, which is the first of a chain, and `None` for a connection without
-    /// one. It is called for each request with a bound token. The type must be one that only the TLS server inserts, with what the
-    /// handshake has shown.
+    /// one. It is called for each request with a bound token. Only the TLS server may insert this type, with what the handshake has
+    /// shown.
     ///
     /// With axum-server (0.9 or newer, feature `tls-rustls`):
     ///
@@ -86,7 +85,7 @@ impl ClientCertificates {
         Self::from_source(Source::Extension(std::any::type_name::<T>(), Arc::new(extract)))
     }
 
-    /// The certificate that a trusted proxy names in a header: for a process behind a proxy that ends TLS.
+    /// The certificate that a trusted proxy names in a header: for a process behind a TLS-terminating proxy.
     pub fn from_header(header: CertificateHeader) -> Self {
         Self::from_source(Source::Header(header))
     }
@@ -95,20 +94,20 @@ impl ClientCertificates {
         Self { source, tokens: Tokens::Any }
     }
 
-    /// Refuses tokens that are bound to no certificate, with 401 `invalid_token` (RFC 9700 §2.2.1): also those that are bound to a key
-    /// by [DPoP](crate::dpop::Dpop), because each setting says what it requires. [`required_unless_dpop`](Self::required_unless_dpop)
-    /// accepts these.
+    /// Refuses tokens that are not bound to a certificate with 401 `invalid_token` (RFC 9700 §2.2.1), including tokens that are bound
+    /// to a key by [DPoP](crate::dpop::Dpop). [`required_unless_dpop`](Self::required_unless_dpop) accepts the latter.
     ///
-    /// [`verify`](crate::ResourceServer::verify) then accepts nothing, because a token alone comes with no certificate.
+    /// [`verify`](crate::ResourceServer::verify) then accepts nothing, because it receives a token without a certificate.
     ///
-    /// Default: such tokens are accepted, so that clients can move one by one.
+    /// Default: unbound tokens are accepted, so that clients can migrate one by one.
     pub fn required(mut self) -> Self {
         self.tokens = Tokens::BoundToCertificate;
         self
     }
 
-    /// Refuses tokens that are bound neither to a certificate nor to a key by [DPoP](crate::dpop::Dpop): for a server that accepts both
-    /// kinds and no other (FAPI 2.0 §5.3.4). Without [DPoP](crate::server::Builder::dpop) it is the same as [`required`](Self::required).
+    /// Refuses tokens that are bound neither to a certificate nor to a key by [DPoP](crate::dpop::Dpop): for a server that accepts only
+    /// these two kinds (FAPI 2.0 §5.3.4). Without [DPoP](crate::server::Builder::dpop), this is the same as
+    /// [`required`](Self::required).
     pub fn required_unless_dpop(mut self) -> Self {
         self.tokens = Tokens::BoundToCertificateOrKey;
         self

@@ -1,4 +1,4 @@
-//! A certificate as PEM with the escapes of a URL, as `$ssl_client_escaped_cert` of nginx and `Cert` of Envoy have it.
+//! A certificate as URL-encoded PEM, as in nginx's `$ssl_client_escaped_cert` and Envoy's `Cert`.
 
 use percent_encoding::percent_decode_str;
 

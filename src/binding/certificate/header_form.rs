@@ -10,9 +10,9 @@ pub(super) const MAX_LENGTH: usize = 32 * 1024;
 pub(super) enum HeaderForm {
     /// `:MII…=:`, a byte sequence of a structured field (RFC 9440 §2.1, RFC 9651 §3.3.5).
     ByteSequence,
-    /// `Hash=…;Cert="…"`, of Envoy.
+    /// Envoy's `Hash=…;Cert="…"`.
     Xfcc,
-    /// `-----BEGIN%20CERTIFICATE-----%0AMII…`, of nginx.
+    /// nginx's `-----BEGIN%20CERTIFICATE-----%0AMII…`.
     EscapedPem,
 }
 

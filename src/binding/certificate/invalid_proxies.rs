@@ -7,7 +7,7 @@ pub(super) const MIN_SECRET: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidProxies {
-    /// A text is not a network, or every client would be a proxy.
+    /// A text is not a network, or the network is so large that every client would be a proxy.
     #[error(transparent)]
     Network(#[from] InvalidNetwork),
     /// A secret that could be found by trial.
@@ -17,7 +17,7 @@ pub enum InvalidProxies {
         /// Its length in bytes.
         length: usize,
     },
-    /// A secret that no header can have: its characters have to be printable ASCII without spaces.
+    /// A secret that does not fit into a header: its characters have to be printable ASCII without spaces.
     #[error("expected printable ASCII without spaces in the secret of a proxy")]
     SecretCharacter,
     /// A secret whose bytes are all the same, or a placeholder that was not filled in.

@@ -1,8 +1,8 @@
 //! Tokens that are bound to a client certificate (mutual TLS, RFC 8705 §3): only a connection with that certificate may use them.
 //!
-//! The server that ends TLS knows the certificate. If that is this process, the application puts a [`ClientCertificate`] into each
-//! request. If it is a proxy, the proxy names the certificate in a [header](CertificateHeader). [`ClientCertificates`] are the settings,
-//! and [the manual](crate::manual::sender_constrained#mutual-tls) has an example of each.
+//! The server that terminates TLS knows the certificate. If that is this process, the application puts a [`ClientCertificate`]
+//! into each request. If it is a proxy, the proxy names the certificate in a [header](CertificateHeader). [`ClientCertificates`]
+//! are the settings, and [the manual](crate::manual::sender_constrained#mutual-tls) has an example of each.
 
 mod certificate_error;
 mod certificate_header;

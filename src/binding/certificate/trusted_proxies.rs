@@ -12,11 +12,10 @@ use crate::binding::peer::PeerAddress;
 use crate::credentials::RequestView;
 use crate::placeholder::is_placeholder;
 
-/// By what a proxy is recognized whose header names the client certificate.
+/// How to recognize the proxies whose header names the client certificate.
 ///
-/// Anybody can write the header, so it counts only if it comes from such a proxy. The proxy in turn must replace the header in every
-/// request, also if the client has no certificate: otherwise a client writes it, and the proxy vouches for it (RFC 9440 §4, RFC 9700
-/// §4.13).
+/// Anyone can send the header, so it is trusted only if it comes from such a proxy. The proxy must replace the header in every request,
+/// even if the client has no certificate; otherwise a client can write it, and the proxy vouches for it (RFC 9440 §4, RFC 9700 §4.13).
 ///
 /// ```
 /// use http::HeaderName;
@@ -44,13 +43,12 @@ enum By {
 impl TrustedProxies {
     /// Proxies with these addresses, or in these networks in CIDR notation, such as `10.0.0.0/8` or `2001:db8::/32`.
     ///
-    /// The application inserts the [`PeerAddress`] of the connection into each request. An unknown address is in no network. An IPv4
-    /// address that is written as an IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4 address.
+    /// The application inserts the [`PeerAddress`] of the connection into each request. An unknown address is in no network. An
+    /// IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is treated as the IPv4 address.
     ///
     /// # Errors
     ///
-    /// If there is no network, if a text is none, if it has bits beyond its prefix (`10.0.0.1/8`), or if a network contains every
-    /// address.
+    /// If the list is empty, or if a text is not a network, has bits beyond its prefix (`10.0.0.1/8`) or contains every address.
     pub fn at<I>(networks: I) -> Result<Self, InvalidProxies>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -60,13 +58,13 @@ impl TrustedProxies {
 
     /// Proxies that send this secret in this header of every request: for proxies without a fixed address.
     ///
-    /// The secret is compared in constant time, and is removed from the request before the handler. The header has to be there as one
-    /// line. Between the proxy and this server nobody else may read it, so use TLS there too.
+    /// The secret is compared in constant time, and removed before the request reaches the handler. The header must occur exactly once.
+    /// Nobody else may read it between the proxy and this server, so use TLS there too.
     ///
     /// # Errors
     ///
-    /// If the secret has fewer than 16 bytes, or a character that is not printable ASCII or is a space; if its bytes are all the same;
-    /// or if it is a placeholder such as `${SECRET}`.
+    /// If the secret has fewer than 16 bytes, contains a space or a character that is not printable ASCII, consists of one repeated byte,
+    /// or is a placeholder such as `${SECRET}`.
     pub fn with_secret(header: HeaderName, secret: impl AsRef<str>) -> Result<Self, InvalidProxies> {
         let secret = secret.as_ref();
         // A placeholder says what is wrong better than its length.

@@ -1,4 +1,4 @@
-//! `X-Forwarded-Client-Cert`, the header by which Envoy names the client certificate.
+//! `X-Forwarded-Client-Cert`, the header in which Envoy names the client certificate.
 
 use std::borrow::Cow;
 

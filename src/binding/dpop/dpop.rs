@@ -11,7 +11,7 @@ use crate::jose::{Algorithm, AlgorithmSet};
 /// The default window around the server's time.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 
-/// How a server accepts tokens that are bound to a key, with proofs by DPoP (RFC 9449).
+/// How a server accepts tokens that are bound to a key, with DPoP proofs (RFC 9449).
 ///
 /// ```
 /// use tower_bearer::dpop::Dpop;
@@ -24,11 +24,11 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A token whose `cnf` has a `jkt` is then accepted with a proof by that key, by the scheme `DPoP` of the `Authorization` header. By
-/// the scheme `Bearer`, or from another [source](crate::credentials::TokenSource), it is refused with 401 `invalid_token` (§7.2). A
-/// token that is bound to no key is accepted by the scheme `Bearer`, unless a binding is [required](Self::required).
+/// A token whose `cnf` has a `jkt` is then accepted with the scheme `DPoP` of the `Authorization` header and a proof by that key. With
+/// the scheme `Bearer`, or from another [source](crate::credentials::TokenSource), it is refused with 401 `invalid_token` (§7.2). A token
+/// that is not bound to a key is accepted with the scheme `Bearer`, unless a binding is [required](Self::required).
 ///
-/// A page can read the challenges and nonces of an answer to a cross-origin request only if the answer lists
+/// A page can read the challenge and the nonce in the answer to a cross-origin request only if the answer lists
 /// [`EXPOSED_HEADERS`](crate::dpop::EXPOSED_HEADERS) in `Access-Control-Expose-Headers`.
 #[derive(Clone)]
 #[must_use = "give it to the builder of a server with `dpop`"]
@@ -67,16 +67,16 @@ pub(super) enum Replays {
 }
 
 impl Dpop {
-    /// Proofs for requests to a service with this public URL, which is what clients call and sign as `htu`: see [`PublicUrl::new`].
+    /// Accepts proofs for requests to a service with this public URL, which clients call and sign as `htu`: see [`PublicUrl::new`].
     ///
     /// # Errors
     ///
-    /// The URL is not one that a client could call.
+    /// If a client could not call the URL.
     pub fn at(url: &str) -> Result<Self, InvalidPublicUrl> {
         PublicUrl::new(url).map(Self::at_url)
     }
 
-    /// Proofs for requests to a service with this public URL: for a service behind proxies, or one that is mounted below a path.
+    /// Accepts proofs for requests to a service with this public URL: for a service behind proxies, or one that is mounted below a path.
     pub fn at_url(url: PublicUrl) -> Self {
         Self {
             url,
@@ -91,41 +91,42 @@ impl Dpop {
 
     /// How far `iat` may be from the server's time, in both directions (RFC 9449 §11.1): between 1 second and 10 minutes.
     ///
-    /// Default: 60 seconds. It does not count where [nonces](Self::nonces) alone decide.
+    /// Default: 60 seconds. It has no effect if only [nonces](Self::nonces) decide.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// Requires a nonce of this server in every proof, and ignores `iat`: the clock of the client does not matter (RFC 9449 §9).
+    /// Requires a nonce from this server in every proof, and ignores `iat`, so the client's clock does not matter (RFC 9449 §9).
     ///
-    /// A proof without a good nonce is refused with 401 `use_dpop_nonce` and a nonce, and the client repeats the request once.
-    /// Clocks of clients are wrong more often than not by seconds, and sometimes by days. A nonce also ends proofs that were made in
-    /// advance (§11.2).
+    /// A proof without a valid nonce is refused with 401 `use_dpop_nonce` and a new nonce, and the client repeats the request once.
+    /// Clients' clocks are often wrong by seconds, and sometimes by days. Nonces also prevent the use of proofs that were made in advance
+    /// (§11.2).
     ///
-    /// Default: no nonces, and `iat` has to be within the [window](Self::window), because nonces cost a client one request more.
+    /// Default: no nonces, because they cost a client an additional request. `iat` then has to be within the [window](Self::window).
     pub fn nonces(mut self, nonces: Nonces) -> Self {
         (self.nonces, self.issued_at) = (Some(nonces), IssuedAt::Ignored);
         self
     }
 
-    /// Requires a nonce of this server in every proof, and an `iat` within the [window](Self::window) too.
+    /// Requires a nonce from this server in every proof, and also an `iat` within the [window](Self::window).
     pub fn nonces_and_issued_at(mut self, nonces: Nonces) -> Self {
         (self.nonces, self.issued_at) = (Some(nonces), IssuedAt::Checked);
         self
     }
 
-    /// Refuses tokens that are bound to no key, with 401 `invalid_token` (RFC 9700 §2.2.1). Challenges then name the scheme `DPoP` alone.
+    /// Refuses tokens that are not bound to a key with 401 `invalid_token` (RFC 9700 §2.2.1). Challenges then name only the scheme
+    /// `DPoP`.
     ///
-    /// [`verify`](crate::ResourceServer::verify) then accepts nothing, because a token alone has no proof.
+    /// [`verify`](crate::ResourceServer::verify) then accepts nothing, because it receives a token without a proof.
     ///
-    /// Default: such tokens are accepted by the scheme `Bearer`, so that clients can move one by one.
+    /// Default: such tokens are accepted with the scheme `Bearer`, so that clients can migrate one by one.
     pub fn required(mut self) -> Self {
         self.tokens = Tokens::BoundOnly;
         self
     }
 
-    /// The algorithms that proofs may be signed with: `algs` of the challenge (RFC 9449 §7.1).
+    /// Sets the algorithms that proofs may be signed with, which are the `algs` of the challenge (RFC 9449 §7.1).
     ///
     /// Default: every algorithm of this crate. All are asymmetric.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
@@ -133,24 +134,24 @@ impl Dpop {
         self
     }
 
-    /// The store that detects proofs that are used again (RFC 9449 §11.1): one that several instances share.
+    /// Sets the store that detects replayed proofs (RFC 9449 §11.1), such as one that several instances share.
     ///
     /// A proof is kept for about twice the [window](Self::window), or for the lifetime of a [nonce](Nonces::lifetime).
     ///
-    /// If layers of two servers are within each other, and the servers share a store, give both a clone of one `Dpop`: they then use a
-    /// proof once. With two stores each of them sees it once anyway.
+    /// If the layers of two servers are nested, and the servers share a store, give both a clone of one `Dpop`, so that a request's proof
+    /// is inserted only once. With separate stores, each server sees the proof once anyway.
     ///
-    /// Default: a [`MemoryReplayStore`](crate::dpop::MemoryReplayStore), which suffices for one process. With the default window it takes
-    /// 4,000 requests a second, and 60 of one client.
+    /// Default: a [`MemoryReplayStore`](crate::dpop::MemoryReplayStore), which suffices for one process. With the default window it can
+    /// take 4,000 requests a second in all, and 60 a second from one client.
     pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
         self.replays = Replays::By(Arc::new(store));
         self
     }
 
-    /// Accepts a proof any number of times while its `iat` is at most `window` from the server's time, which replaces the
-    /// [window](Self::window). With [nonces](Self::nonces) too, `iat` is then checked.
+    /// Accepts a proof any number of times while its `iat` is at most `window` from the server's time. This replaces the
+    /// [window](Self::window), and `iat` is checked even with [nonces](Self::nonces).
     ///
-    /// This is insecure: anyone who captures a request can repeat it. Use it where several instances share no store.
+    /// This is insecure: anyone who captures a request can repeat it. Use it only if several instances cannot share a store.
     pub fn insecure_accept_replay_within(mut self, window: Duration) -> Self {
         self.replays = Replays::AcceptedWithin(window);
         self

@@ -10,23 +10,21 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// The headers in which a proxy says how it was addressed by the client.
+/// The headers in which a proxy says how the client addressed it.
 ///
-/// Name only headers that the proxy overwrites or removes in every request. A header that it passes on was written by
+/// Name only headers that the proxy overwrites or removes in every request. A header that it passes on may come from
 /// the client, which could then use a proof for another server here. An example is an nginx that sets
-/// `X-Forwarded-Host` and passes `Forwarded` on.
+/// `X-Forwarded-Host` but passes `Forwarded` on.
 ///
-/// Each header counts only as one line with one element. If a header of the set is there in another form, the whole set
-/// is ignored, and the [`PublicUrl`](super::PublicUrl) is as it was configured: so a proxy that appends to what the
-/// client wrote does not make the client's value count. A header of the set that is absent leaves its part as it was
-/// configured.
+/// Each header must occur once, with one element. If any header of the set has another form, the whole set is ignored
+/// and the [`PublicUrl`](super::PublicUrl) is used as configured, so a proxy that appends to the client's header does
+/// not let the client's value in. If a header of the set is absent, its part of the URL is as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ForwardedHeaders {
     /// `X-Forwarded-Host`, a host with or without a port, and `X-Forwarded-Proto`, which is `http` or `https`.
     XForwarded,
-    /// The same and `X-Forwarded-Prefix`, a path that the proxy has stripped. It takes the place of the path of the
-    /// public URL.
+    /// The same and `X-Forwarded-Prefix`, a path that the proxy has stripped. It replaces the path of the public URL.
     XForwardedWithPrefix,
     /// The parameters `host` and `proto` of `Forwarded` (RFC 7239 §5.3, §5.4).
     Forwarded,

@@ -1,4 +1,4 @@
-//! A host and a port, as in a URI (RFC 3986 §3.2.2, §3.2.3), in a `Host` header and in headers of proxies.
+//! A host and a port, as in a URI (RFC 3986 §3.2.2, §3.2.3), a `Host` header or a proxy's headers.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

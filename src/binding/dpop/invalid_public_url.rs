@@ -14,7 +14,7 @@ pub enum InvalidPublicUrl {
     /// The path where the service is mounted is not a path.
     #[error("the path where the service is mounted is not acceptable: {0}")]
     Mount(TargetUriError),
-    /// The networks of proxies are none.
+    /// The networks of the proxies are not valid.
     #[error("the networks of proxies are not acceptable: {0}")]
     Network(InvalidNetwork),
 }

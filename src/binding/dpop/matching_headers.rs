@@ -1,4 +1,5 @@
-//! For a developer whose proofs name another URL than the configured one: which header holds what the proofs name.
+//! For a developer whose proofs name a URL other than the configured one: which header holds the URL that the proofs
+//! name.
 
 use http::header::HOST;
 use http::{HeaderMap, HeaderName};

@@ -48,6 +48,6 @@ pub(crate) use verifier::{GoodProof, KeptProofs, MAX_WAIT_FOR_STORE, ProofVerifi
 /// The header of an answer that holds a nonce (RFC 9449 §8.1).
 pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
-/// The headers of an answer that a client needs. A page sees them only if the answer to its cross-origin request lists them in
+/// The response headers that a client needs. A page can read them only if the answer to its cross-origin request lists them in
 /// `Access-Control-Expose-Headers`.
 pub const EXPOSED_HEADERS: [HeaderName; 2] = [WWW_AUTHENTICATE, NONCE];

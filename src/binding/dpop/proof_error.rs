@@ -8,23 +8,23 @@ use crate::token::NumericDate;
 /// What is wrong with a DPoP proof, for logs and tests.
 ///
 /// It holds what was found and what was expected. A stranger may have written what was found, so only an [`Excerpt`] of it is kept.
-/// Clients never see it: to them a proof is `invalid_dpop_proof`, or lacks a nonce and is `use_dpop_nonce` (RFC 9449 §7.1, §9).
+/// Clients never see this error: they get `invalid_dpop_proof`, or `use_dpop_nonce` if a valid nonce is missing (RFC 9449 §7.1, §9).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
     /// The request has no `DPoP` header (RFC 9449 §4.3, rule 1).
     #[error("the request has no DPoP header, expected one")]
     Absent,
-    /// The request has several (RFC 9449 §4.3, rule 1).
+    /// The request has more than one `DPoP` header (RFC 9449 §4.3, rule 1).
     #[error("the request has {found} DPoP headers, expected one")]
     Several {
-        /// How many.
+        /// The number of headers.
         found: usize,
     },
-    /// The header has other characters than a proof.
+    /// The header has characters that no proof has.
     #[error("the DPoP header is not printable ASCII")]
     NotText,
-    /// Longer than a proof may be.
+    /// The proof is too long.
     #[error("the proof has {length} bytes, expected at most {limit}")]
     TooLong {
         /// Its length in bytes.
@@ -32,7 +32,7 @@ pub enum ProofError {
         /// The maximum length in bytes.
         limit: usize,
     },
-    /// Not a signed JWT (RFC 9449 §4.3, rule 2).
+    /// The proof is not a signed JWT (RFC 9449 §4.3, rule 2).
     #[error("the proof is malformed: {0}")]
     Jws(JwsError),
     /// The header's `typ` is not that of a proof (RFC 9449 §4.3, rule 4).
@@ -50,13 +50,13 @@ pub enum ProofError {
     /// The header has no `jwk` (RFC 9449 §4.2).
     #[error("the header of the proof has no jwk")]
     NoKey,
-    /// The `jwk` is no public key that can be used: private, symmetric, weak, or not one for the `alg` (RFC 9449 §4.3, rules 6 and 7).
+    /// The `jwk` is not a usable public key: it is private, symmetric, weak, or not for the `alg` (RFC 9449 §4.3, rules 6 and 7).
     #[error("the jwk of the proof cannot be used: {0}")]
     Key(UnusableJwk),
     /// The payload is not an acceptable JSON object, or a claim has the wrong type.
     #[error("the payload of the proof is not acceptable JSON: {0}")]
     Payload(JsonError),
-    /// A claim that every proof for a resource server has is absent (RFC 9449 §4.3, rule 3).
+    /// A claim that a proof for a resource server must have is absent (RFC 9449 §4.3, rule 3).
     #[error("the claim {claim:?} of the proof is missing")]
     Missing {
         /// Its name.
@@ -70,10 +70,10 @@ pub enum ProofError {
         /// The maximum length in bytes.
         limit: usize,
     },
-    /// The target of the request is not known, so no proof is for it.
+    /// The target of the request is not known, so no proof can match it.
     #[error("no proof can be for this request: {0}")]
     Request(#[from] TargetUriError),
-    /// The proof is by another key than the token is bound to (RFC 9449 §4.3, rule 12; §6.1).
+    /// The proof's key is not the one that the token is bound to (RFC 9449 §4.3, rule 12; §6.1).
     #[error("the key of the proof has the thumbprint {found:?}, expected {expected:?} as in the jkt of the token")]
     OtherKey {
         /// The thumbprint of the `jwk`.
@@ -118,7 +118,7 @@ pub enum ProofError {
         iat: NumericDate,
         /// When the proof was checked.
         now: NumericDate,
-        /// How far the two may be apart.
+        /// How far apart the two may be.
         window: Duration,
     },
     /// The proof was made too far in the future (RFC 9449 §4.3, rule 11).
@@ -128,13 +128,13 @@ pub enum ProofError {
         iat: NumericDate,
         /// When the proof was checked.
         now: NumericDate,
-        /// How far the two may be apart.
+        /// How far apart the two may be.
         window: Duration,
     },
     /// The proof has no `nonce`, and this server requires one (RFC 9449 §4.3, rule 10; §9).
     #[error("the proof has no nonce, expected one of this server")]
     NoNonce,
-    /// The `nonce` is not one of this server, or too old (RFC 9449 §4.3, rule 10; §9).
+    /// The `nonce` is not from this server, or is too old (RFC 9449 §4.3, rule 10; §9).
     #[error("the nonce of the proof is not one of this server, or has expired")]
     Nonce,
     /// The key in the `jwk` did not make the signature (RFC 9449 §4.3, rule 6).

@@ -1,4 +1,4 @@
-//! From the path that a service sees to the path that its clients use.
+//! Maps the path that a service sees to the path that its clients use.
 
 use std::borrow::Cow;
 

@@ -14,12 +14,12 @@ use crate::binding::network::Networks;
 use crate::credentials::RequestView;
 use crate::redact;
 
-/// The URL by which clients know the service, and how the target of a request follows from it.
+/// The URL that clients use for the service, and how the target of a request is derived from it.
 ///
-/// A proof names the URL of the one request that it is for (`htu`, RFC 9449 §4.2). Which URL the client used is
-/// configuration, and not what the request says: a client writes `Host`, `:authority`, an absolute request target and
-/// `X-Forwarded-*` as it likes, and could use a proof for another server here. Only the path of the request counts. Its
-/// query does not (§4.3(9)).
+/// A proof names the URL of the one request that it is for (`htu`, RFC 9449 §4.2). The scheme, host and port of that URL
+/// are configured, not taken from the request: a client can write any `Host`, `:authority`, absolute request target and
+/// `X-Forwarded-*`, and could thus use a proof for another server here. Only the path comes from the request. The query
+/// is ignored (§4.3(9)).
 ///
 /// | between client and layer | configuration |
 /// |---|---|
@@ -29,8 +29,8 @@ use crate::redact;
 /// | several public names | [`trust_proxies`](Self::trust_proxies) |
 /// | a proxy that only asks whether a request may pass | [`forward_auth`](Self::forward_auth) |
 ///
-/// A path with a segment `.` or `..`, plain or as `%2e`, has no target. The client then gets 401, whatever its proof
-/// says.
+/// A request whose path has a segment `.` or `..`, plain or as `%2e`, has no target. The client then gets 401, whatever
+/// its proof says.
 ///
 /// ```
 /// use tower_bearer::dpop::{ForwardedHeaders, PublicUrl};
@@ -58,17 +58,18 @@ struct ForwardAuth {
 }
 
 impl PublicUrl {
-    /// The URL of the root of the service: a scheme, a host, and a port and a path if there are such.
+    /// The URL of the root of the service: a scheme, a host, and optionally a port and a path.
     ///
-    /// With a path, the layer is expected to see the requests without it, as behind a proxy that strips it, or in a
-    /// nested router of axum. A request for `/me` then has the target `https://api.example.com/shop/me`. The layer sees
-    /// `/` for `/shop` and for `/shop/`, so the URL has to be written as clients write it for the root, with or without
-    /// the slash at the end. Everywhere else the slash at the end of a path is significant.
+    /// If the URL has a path, such as `/shop`, the layer must see requests without it, as behind a proxy that strips it,
+    /// or in a nested axum router. A request for `/me` then has the target `https://api.example.com/shop/me`. The layer
+    /// sees `/` both for `/shop` and for `/shop/`, so write the URL as clients write it for the root, with or without
+    /// the trailing slash. For all other paths the trailing slash is significant.
     ///
     /// # Errors
     ///
     /// If the text is not an absolute `http` or `https` URL, or has a query, a fragment, a user name or a dot segment.
-    /// Nothing is corrected: `https:\\api.example.com` is refused, and so is a host outside of ASCII (write `xn--…`).
+    /// Nothing is corrected: `https:\\api.example.com` is refused, and so is a host with non-ASCII characters (write
+    /// `xn--…`).
     pub fn new(url: &str) -> Result<Self, InvalidPublicUrl> {
         let Parts { origin, path, has_more } =
             Parts::parse(url).map_err(|error| InvalidPublicUrl::Url(without_password(error, url)))?;
@@ -79,10 +80,10 @@ impl PublicUrl {
         Ok(Self { origin, base, mount: Mount::root(), proxies: None, forward_auth: None })
     }
 
-    /// The path of the root of the service as the layer sees it, which a gateway puts in the place of the path of the
-    /// public URL. The default is `/`.
+    /// Sets the path of the root of the service as the layer sees it, which a gateway substitutes for the path of the
+    /// public URL. Default: `/`.
     ///
-    /// With `/api`, and `https://api.example.com/shop` as the public URL, a request for `/api/me` has the target
+    /// With `/api` and the public URL `https://api.example.com/shop`, a request for `/api/me` has the target
     /// `https://api.example.com/shop/me`. A request for a path that is not below `/api` has no target and gets 401.
     ///
     /// # Errors
@@ -93,23 +94,23 @@ impl PublicUrl {
         Ok(Self { mount, ..self })
     }
 
-    /// Proxies that say how clients address the service, and the headers in which they say it. The default is that no
-    /// header counts.
+    /// Sets the proxies that say how clients address the service, and the headers in which they say it. Default: none,
+    /// so all such headers are ignored.
     ///
-    /// This is for services with several public names. With one name, write it in the public URL and leave this out.
+    /// This is for services with several public names. If there is only one, put it in the public URL and omit this.
     ///
-    /// `proxies` are addresses or networks in CIDR notation, such as `10.0.0.0/8` or `2001:db8::/32`. The headers count
-    /// only in a request whose peer, which is the other end of the connection, has an address in one of them. An unknown
-    /// address is in none. An IPv4 address that is written as an IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4
+    /// `proxies` are addresses or networks in CIDR notation, such as `10.0.0.0/8` or `2001:db8::/32`. The headers are
+    /// used only if the address of the request's peer, which is the other end of the connection, is in one of these
+    /// networks. An unknown address is in none. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is treated as the IPv4
     /// address.
     ///
-    /// In other requests, and if the headers are not [as they have to be](ForwardedHeaders), the target is the
-    /// configured one.
+    /// For all other requests, and if the headers do not have the [required form](ForwardedHeaders), the configured URL
+    /// is used.
     ///
     /// # Errors
     ///
-    /// If there is no network, if a text is none, if it has bits beyond its prefix (`10.0.0.1/8`), or if a network
-    /// contains every address.
+    /// If the list is empty, or if a text is not a network, has bits beyond its prefix (`10.0.0.1/8`) or contains every
+    /// address.
     pub fn trust_proxies<I>(self, proxies: I, headers: ForwardedHeaders) -> Result<Self, InvalidPublicUrl>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -117,15 +118,16 @@ impl PublicUrl {
         Ok(Self { proxies: Some((Networks::parse(proxies)?, headers)), ..self })
     }
 
-    /// The headers in which a proxy names the request that it asks about, as nginx (`auth_request`), Traefik
-    /// (`ForwardAuth`) and Caddy (`forward_auth`) do. The default is that the request itself is the one to be checked.
+    /// Sets the headers in which a proxy names the request that it asks about, as nginx (`auth_request`), Traefik
+    /// (`ForwardAuth`) and Caddy (`forward_auth`) do. Default: the request itself is checked.
     ///
-    /// The header `target` holds the path and the query of the request, or its whole URL. A URL has to have the scheme,
-    /// the host and the port of the public URL. The header `method` holds its method. Each has to be there as one line.
+    /// The header `target` holds the path and the query of the request, or its whole URL. A URL must have the scheme,
+    /// the host and the port of the public URL. The header `method` holds the request's method. Each header must occur
+    /// exactly once.
     ///
-    /// A client that reaches the layer itself could name a request for which it has a proof and make another one. So
-    /// the request has to come from one of `proxies`, which are as in [`trust_proxies`](Self::trust_proxies), and each
-    /// proxy has to overwrite both headers. A request from another peer has no target and gets 401.
+    /// A client that reaches the layer directly could name one request, for which it has a proof, and make another. So
+    /// the request must come from one of `proxies`, which are given as for [`trust_proxies`](Self::trust_proxies), and
+    /// each proxy must overwrite both headers. A request from any other peer has no target and gets 401.
     ///
     /// ```
     /// use http::HeaderName;
@@ -140,7 +142,7 @@ impl PublicUrl {
     ///
     /// # Errors
     ///
-    /// As for [`trust_proxies`](Self::trust_proxies).
+    /// Same as for [`trust_proxies`](Self::trust_proxies).
     pub fn forward_auth<I>(self, proxies: I, target: HeaderName, method: HeaderName) -> Result<Self, InvalidPublicUrl>
     where
         I: IntoIterator<Item: AsRef<str>>,

@@ -1,6 +1,6 @@
-//! The rules about a proof beside its form and its signature: one table row for each (RFC 9449 §4.3).
+//! The rules for a proof apart from its form and its signature, one table row each (RFC 9449 §4.3).
 //!
-//! They are checked in their order, up to the first that fails. `explain` reads the same rows and shows all of them.
+//! They are checked in order, up to the first that fails. `explain` reads the same rows and shows all of them.
 
 use std::time::{Duration, SystemTime};
 

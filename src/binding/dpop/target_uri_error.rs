@@ -4,13 +4,13 @@ use http::HeaderName;
 
 use crate::redact::Excerpt;
 
-/// Why a text, or what a request says of its target, does not identify the target of a request.
+/// Why a URL, or what a request says about its target, does not identify the target of a request.
 ///
 /// A text that a lenient parser would correct is refused, because two parsers may correct it in different ways.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetUriError {
-    /// Longer than 2,048 bytes.
+    /// The URL is longer than 2,048 bytes.
     #[error("the URI has {length} bytes, expected at most {max}")]
     #[non_exhaustive]
     TooLong {
@@ -19,15 +19,15 @@ pub enum TargetUriError {
         /// The maximum number of bytes.
         max: usize,
     },
-    /// A character that has to be percent-encoded in this place (RFC 3986 §2), such as a space, a control character, a
-    /// backslash or a character outside of ASCII.
+    /// A character that must be percent-encoded here (RFC 3986 §2), such as a space, a control character, a backslash
+    /// or a non-ASCII character.
     #[error("the URI contains the character {found:?}, expected its percent-encoding")]
     #[non_exhaustive]
     Character {
         /// The first such character.
         found: char,
     },
-    /// Not an absolute URI: it has no scheme, or no `//` after it (RFC 3986 §4.3).
+    /// The URL is not absolute: it has no scheme, or no `//` after the scheme (RFC 3986 §4.3).
     #[error("the URI is not absolute, expected http:// or https:// and a host")]
     NotAbsolute,
     /// A scheme other than `http` and `https`.
@@ -37,11 +37,11 @@ pub enum TargetUriError {
         /// The scheme.
         found: Excerpt,
     },
-    /// A user name or a password, which no `http` URI has (RFC 9110 §4.2.4). The error does not hold them.
+    /// A user name or a password, which no `http` URI may have (RFC 9110 §4.2.4). The error does not contain them.
     #[error("the URI has a user name or a password, expected none")]
     UserInfo,
-    /// No host, or one that is neither a name of ASCII letters, digits, `-` and `_` in labels, nor an address in its
-    /// usual form. An internationalized name has to be written in its ASCII form (`xn--…`).
+    /// There is no host, or it is neither a name with labels of ASCII letters, digits, `-` and `_`, nor an address in
+    /// its usual form. Write an internationalized name in its ASCII form (`xn--…`).
     #[error("the host is \"{found}\", expected a name in ASCII, an IPv4 address, or an IPv6 address in brackets")]
     #[non_exhaustive]
     Host {
@@ -63,7 +63,7 @@ pub enum TargetUriError {
         found: Excerpt,
     },
     /// A segment `.` or `..`, plain or percent-encoded. Proxies and servers differ in whether and when they resolve it
-    /// (RFC 3986 §5.2.4), so it could be another resource for each of them.
+    /// (RFC 3986 §5.2.4), so each could take it for another resource.
     #[error("the path contains the segment \"{found}\", expected a path without dot segments")]
     #[non_exhaustive]
     DotSegment {
@@ -78,8 +78,8 @@ pub enum TargetUriError {
         /// The target.
         found: Excerpt,
     },
-    /// The path of the request is not below the path where [`PublicUrl::mounted_at`](super::PublicUrl::mounted_at) says
-    /// that the service is.
+    /// The path of the request is not below the path where the service is mounted
+    /// ([`PublicUrl::mounted_at`](super::PublicUrl::mounted_at)).
     #[error(
         "the path of the request is \"{found}\", expected a path below \"{expected}\", where the service is mounted"
     )]
@@ -90,15 +90,15 @@ pub enum TargetUriError {
         /// The path where the service is mounted.
         expected: Box<str>,
     },
-    /// The request did not come from a proxy of [`PublicUrl::forward_auth`](super::PublicUrl::forward_auth), or the
-    /// address of its peer is unknown.
+    /// The request did not come from one of the proxies set with
+    /// [`PublicUrl::forward_auth`](super::PublicUrl::forward_auth), or the address of its peer is unknown.
     #[error("the peer's address is {}, expected that of a named proxy", Peer(*.found))]
     #[non_exhaustive]
     UnnamedPeer {
         /// The address, if it is known.
         found: Option<IpAddr>,
     },
-    /// Not exactly one line of a header that holds the target or the method.
+    /// The header that holds the target or the method does not occur exactly once.
     #[error("the request has {found} lines of the header {header}, expected 1")]
     #[non_exhaustive]
     HeaderLines {
@@ -107,7 +107,7 @@ pub enum TargetUriError {
         /// The number of lines.
         found: usize,
     },
-    /// The header that holds the method does not hold one (RFC 9110 §9.1).
+    /// The value of the header for the method is not a method (RFC 9110 §9.1).
     #[error("the header {header} is \"{found}\", expected a method")]
     #[non_exhaustive]
     Method {
@@ -116,7 +116,7 @@ pub enum TargetUriError {
         /// The value.
         found: Excerpt,
     },
-    /// The header that holds the target names another scheme, host or port than the public URL.
+    /// The header for the target names a scheme, host or port other than that of the public URL.
     #[error("the header {header} names the origin \"{found}\", expected \"{expected}\"")]
     #[non_exhaustive]
     OtherOrigin {

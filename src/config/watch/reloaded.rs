@@ -6,13 +6,13 @@ use crate::server::Changes;
 pub struct Reloaded {
     /// Issuers that were not trusted before.
     pub added: Vec<String>,
-    /// Issuers whose tokens are validated anew, because their keys or rules are others, or a setting of the server that their tokens depend on.
+    /// Issuers whose tokens are validated again, because their keys or rules, or a server setting that their tokens depend on, have changed.
     pub changed: Vec<String>,
-    /// Issuers that are not trusted any more.
+    /// Issuers that are no longer trusted.
     pub removed: Vec<String>,
     /// The number of issuers for which nothing has changed.
     pub kept: usize,
-    /// What of the configuration only a restart applies, one sentence each.
+    /// The changes that only a restart applies, one sentence each.
     pub needs_restart: Vec<String>,
 }
 

@@ -19,10 +19,10 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// At least this often less, so that a mistake does not keep a core busy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A server from the configuration file at `path`, which follows the file while it runs: see [`Watch`].
+/// Creates a server from the configuration file at `path`, and follows the file while the server runs: see [`Watch`].
 ///
-/// `parse` makes the [`Config`] of the text of the file, in whatever format it has. It is called at every reload, and may take the
-/// `Config` out of the application's own settings.
+/// `parse` turns the text of the file, in whatever format, into a [`Config`]. It is called at every reload, and may extract the `Config` from the
+/// application's own settings.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,51 +52,49 @@ where
     Watch { recipe, interval: Some(DEFAULT_INTERVAL) }
 }
 
-/// Follows a configuration file, so that operators change the configuration without a restart.
+/// Follows a configuration file, so that operators can change the configuration without a restart.
 ///
-/// [`watch`] makes one, and [`start`](Self::start) reads the file for the first time. From then on the file is read every
-/// [5 seconds](Self::interval), and at each call of [`Watched::reload`]. A file that has changed replaces the whole configuration, or
-/// nothing of it:
+/// [`watch`] creates one, and [`start`](Self::start) reads the file for the first time. From then on, the file is read every [5
+/// seconds](Self::interval) and at each call of [`Watched::reload`]. A changed file replaces either the whole configuration or none of it:
 ///
-/// - **A mistake changes nothing.** A file that cannot be read, that is no text, that `parse` refuses, or that has a
-///   [problem](crate::config::Problems) leaves the last good configuration in place. All problems are logged as errors (`tracing`), and are
-///   in [`Watched::status`] and in the outcome for [`on_reload`](Self::on_reload). The next reading tries again. The same mistake is told once.
-/// - **A request has one configuration**, from its beginning to its end, in all layers that it passes. The new one counts for every request that
-///   begins after the change. If a request waits meanwhile, and the issuer of its token was removed or changed, it is validated with the new
-///   one.
-/// - **What is unchanged stays**: the keys of an issuer whose keys come from the same place, with their age, so nothing is fetched; remembered tokens
-///   and answers about opaque tokens, if their issuer and all rules for them are the same; the proofs that were used, random keys of nonces;
-///   the identity of the server, so that [`check`](crate::ResourceServer::check) knows tokens that were validated before.
-/// - **What is changed or gone counts at once**: tokens of an issuer whose keys, audience, algorithms or other rules are others are validated anew, and those of a
-///   removed issuer are refused. Its keys are dropped and not fetched any more.
+/// - **A mistake changes nothing.** A file that cannot be read, that is not text, that `parse` rejects, or that has a
+///   [problem](crate::config::Problems) leaves the last good configuration in place. All problems are logged as errors with `tracing`, shown in
+///   [`Watched::status`] and passed to [`on_reload`](Self::on_reload). The next reading tries again. The same mistake is reported only once.
+/// - **A request has one configuration** from beginning to end, in all layers that it passes. The new configuration applies to every request that
+///   begins after the change. If a request is waiting when the issuer of its token is removed or changed, it is validated with the new configuration.
+/// - **What is unchanged is kept**: an issuer's keys and their age, if the keys come from the same place, so nothing is fetched; cached tokens and
+///   answers about opaque tokens, if their issuer and all rules for them are unchanged; used proofs and random nonce keys; and the identity of the
+///   server, so that [`check`](crate::ResourceServer::check) recognizes tokens that were validated before.
+/// - **Changes and removals take effect immediately**: tokens of an issuer whose keys, audience, algorithms or other rules have changed are validated
+///   again. Tokens of a removed issuer are refused, and its keys are dropped and no longer fetched.
 ///
-/// Files that the settings name are read again at a reload: client secrets, private keys and keys of nonces, which are settings
-/// whose names end with `_file` or `_files`. A change of such a file is noticed as a change of the configuration file is. A `jwks_file` is
-/// read [by itself](crate::keys::KeyFile).
+/// A reload also reads the files that the settings name: client secrets, private keys and nonce keys, which are settings whose names end in `_file`
+/// or `_files`. A change to such a file is noticed like a change to the configuration file. A `jwks_file` is followed
+/// [separately](crate::keys::KeyFile).
 ///
 /// # How changes are noticed
 ///
-/// The content is compared, and not the time of the last change. So it works on every file system, with editors that replace the file, and
-/// with the links of a Kubernetes `ConfigMap`. A file that is written in place may be read half: so content that has changed counts only when a
-/// second reading, 0.2 seconds later, finds the same. Replace the file by a rename to be sure.
+/// The content is compared, not the modification time. So this works on every file system, with editors that replace the file, and with the links of
+/// a Kubernetes `ConfigMap`. A file that is written in place may be read half-written, so changed content is used only if a second reading, 0.2
+/// seconds later, finds the same. To be sure, replace the file by renaming a new one.
 ///
 /// # What is code
 ///
-/// [`customize`](Self::customize) completes the builder at each reload. The settings of a [layer](crate::ResourceServer::layer) are code too: its
-/// sources of tokens, its requirement, whether credentials are optional, its responder. They are the same as long as the layer exists.
-/// Challenges, realm, DPoP with its scheme, scopes that imply others, and the metadata document come from the configuration. For the document, route
+/// [`customize`](Self::customize) completes the builder at each reload. The settings of a [layer](crate::ResourceServer::layer) are also code: its
+/// token sources, its requirement, whether credentials are optional, and its responder. They do not change while the layer exists. Challenges, the
+/// realm, DPoP and its scheme, scopes that imply others, and the metadata document come from the configuration. For the document, route
 /// [`metadata_service`](crate::ResourceServer::metadata_service).
 ///
-/// One thing needs a restart: the path of the metadata document, which the application has routed. A new path is told by a warning and in
-/// [`Reloaded::needs_restart`].
+/// Only a new path for the metadata document needs a restart, because the application has routed the old one. A warning and
+/// [`Reloaded::needs_restart`] report it.
 ///
 /// # Limits
 ///
-/// - If a larger [`window`](crate::dpop::Dpop::window), or another rule for the age of DPoP proofs, replaces one, a proof from before may be used once more, as
-///   after a restart.
-/// - Issuers that [`customize`](Self::customize) adds, with keys from a source of the application, keep their keys if they are clones of one issuer. An issuer that is
-///   made anew at each call is another one each time.
-/// - With another [`token_cache`](crate::server::Builder::token_cache), all remembered tokens are validated again.
+/// - After a change to a larger [`window`](crate::dpop::Dpop::window), or to another rule for the age of DPoP proofs, an earlier proof may be used
+///   once more, as after a restart.
+/// - Issuers that [`customize`](Self::customize) adds with keys from the application's own source keep their keys if they are clones of one issuer.
+///   An issuer that is created at each call is a new one each time.
+/// - If [`token_cache`](crate::server::Builder::token_cache) changes, all cached tokens are validated again.
 #[must_use = "nothing is read before it is started"]
 pub struct Watch {
     recipe: Recipe,
@@ -104,17 +102,17 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// How often the file is read. Less than 10 milliseconds counts as 10.
+    /// Sets how often the file is read: at least 10 milliseconds. Shorter values are raised to that.
     ///
-    /// Default: 5 seconds. A reading takes some ten microseconds.
+    /// Default: 5 seconds. A reading takes tens of microseconds.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval.max(MIN_INTERVAL));
         self
     }
 
-    /// Reads the file only when [`Watched::reload`] is called, such as by the handler of a signal.
+    /// Reads the file only when [`Watched::reload`] is called, for example by a signal handler.
     ///
-    /// Default: it is read every [5 seconds](Self::interval) too.
+    /// Default: it is also read every [5 seconds](Self::interval).
     pub fn without_polling(mut self) -> Self {
         self.interval = None;
         self
@@ -122,7 +120,8 @@ impl Watch {
 
     /// Completes the builder at each reload, with everything that is not data.
     ///
-    /// It is called with the settings of the file, on a thread for blocking work. What is to last must be made outside, and cloned here:
+    /// `customize` is called with the settings of the file, on a thread for blocking work. Create what has to outlive a reload outside, and clone it
+    /// here:
     ///
     /// ```
     /// use std::time::Duration;
@@ -134,15 +133,15 @@ impl Watch {
     ///     .customize(move |builder| builder.revocations(revocations.clone()));
     /// ```
     ///
-    /// The clock is set by [`clock`](Self::clock). One that is set here is another clock each time, and all keys are fetched anew.
+    /// Set the clock with [`clock`](Self::clock). A clock that is set here is a new one each time, and all keys are then fetched again.
     ///
-    /// Default: the settings of the file are all.
+    /// Default: only the settings of the file.
     pub fn customize(mut self, customize: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> Self {
         self.recipe.customize = Box::new(customize);
         self
     }
 
-    /// The source of time, as for [`Builder::clock`].
+    /// Sets the source of time, like [`Builder::clock`].
     ///
     /// Default: the system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -150,22 +149,22 @@ impl Watch {
         self
     }
 
-    /// Is told of every reload: what has changed, or why nothing has. It must be quick and must not call [`Watched::reload`].
+    /// Sets a callback that runs for every reload, with what has changed or why nothing has. It must be quick and must not call [`Watched::reload`].
     ///
-    /// A file that is unchanged since the last reading is no reload, and neither is a mistake that has been told.
+    /// It does not run if the file is unchanged since the last reading, or for a mistake that has already been reported.
     ///
-    /// Default: logs and [`Watched::status`] alone.
+    /// Default: only logs and [`Watched::status`].
     pub fn on_reload(mut self, on_reload: impl Fn(Result<&Reloaded, &WatchError>) + Send + Sync + 'static) -> Self {
         self.recipe.on_reload = Box::new(on_reload);
         self
     }
 
-    /// Reads the file, builds the server, and begins to follow the file. It blocks for as long as reading takes. It must be called within a
-    /// tokio runtime with time enabled. Nothing is fetched.
+    /// Reads the file, builds the server and starts to follow the file. It blocks while it reads, and must be called within a tokio runtime with time
+    /// enabled. Nothing is fetched.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or has a mistake: there is no good configuration yet.
+    /// If the file cannot be read or has a mistake, because there is no good configuration yet.
     pub fn start(self) -> Result<Watched, WatchError> {
         let runtime = Handle::try_current().map_err(|_| WatchError::NoRuntime)?;
         let follower = Arc::new(Follower::start(self.recipe)?);

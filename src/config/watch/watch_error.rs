@@ -31,17 +31,18 @@ pub enum WatchError {
         /// The file.
         path: PathBuf,
     },
-    /// The parser refuses the text.
+    /// The parser rejects the text.
     ///
-    /// The reason is the first line of what the parser says, because the others of some parsers show the line of the file, which may have a secret.
+    /// The reason is only the first line of the parser's message, because some parsers show the line of the file in the rest, and it may contain a
+    /// secret.
     #[error("the configuration file {} cannot be parsed: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What the parser says, at most 200 characters.
+        /// The parser's message, at most 200 characters.
         reason: Excerpt,
     },
-    /// The settings have problems, all of which are here.
+    /// The settings have problems. This holds all of them.
     #[error("the configuration file {} has mistakes:\n{problems}", path.display())]
     Settings {
         /// The file.
@@ -49,7 +50,7 @@ pub enum WatchError {
         /// The problems.
         problems: Problems,
     },
-    /// A function of the application has panicked: the parser, or the one that completes the builder.
+    /// A function of the application has panicked: the parser, or the function that completes the builder.
     #[error("a function of the application has panicked while the configuration was read")]
     Panicked,
     /// The server was not started within a tokio runtime.

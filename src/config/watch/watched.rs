@@ -11,7 +11,7 @@ use crate::ResourceServer;
 
 /// A server that follows its configuration file, from [`Watch::start`](super::Watch::start).
 ///
-/// While it exists, the file is read. After it is dropped, the [server](Self::server) keeps the configuration that it has.
+/// The file is followed while this exists. After it is dropped, the [server](Self::server) keeps its configuration.
 #[must_use = "the file is followed as long as this exists"]
 pub struct Watched {
     follower: Arc<Follower>,
@@ -24,15 +24,17 @@ impl Watched {
         Self { server: follower.server(), follower, poll }
     }
 
-    /// The server. All clones of it and all layers that it makes have the newest good configuration.
+    /// The server. All its clones and all layers that it makes use the newest good configuration.
     #[must_use]
     pub fn server(&self) -> ResourceServer {
         self.server.clone()
     }
 
-    /// Reads the file and the files that it names now, also if nothing has changed: for the handler of a signal, such as SIGHUP.
+    /// Reads the file and the files that it names immediately, even if nothing has changed: for the handler of a signal such as
+    /// SIGHUP.
     ///
-    /// Requests that begin after it has returned `Ok` have the new configuration. It goes on if the future is dropped.
+    /// Requests that begin after this has returned `Ok` use the new configuration. The reload continues if the future is
+    /// dropped.
     ///
     /// ```no_run
     /// # async fn follow(watched: tower_bearer::config::Watched) -> std::io::Result<()> {
@@ -47,13 +49,13 @@ impl Watched {
     ///
     /// # Errors
     ///
-    /// Why the last good configuration stays.
+    /// Why the last good configuration is kept.
     pub async fn reload(&self) -> Result<Reloaded, WatchError> {
         let reload = self.follower.blocking(Follower::reload).await;
         reload.unwrap_or(Err(WatchError::Interrupted))
     }
 
-    /// What has become of the file so far. Cheap enough to be read every second.
+    /// The state of the file and its reloads so far. This is cheap enough to be called every second.
     #[must_use]
     pub fn status(&self) -> WatchStatus {
         self.follower.status()

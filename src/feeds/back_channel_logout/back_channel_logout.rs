@@ -7,8 +7,8 @@ use crate::revocation::{FeedKind, FeedSettings, Revocations};
 
 /// Receives the logout tokens of an OpenID provider, and revokes tokens accordingly (OpenID Connect Back-Channel Logout 1.0).
 ///
-/// A provider sends a logout token to each client that a user has signed in to, at its `backchannel_logout_uri`. So register this server's
-/// route at the client whose users have tokens for this server.
+/// A provider sends a logout token to the `backchannel_logout_uri` of each client that a user has signed in to. So register this server's route
+/// for the client whose users have tokens for this server.
 ///
 /// | logout token | what is revoked |
 /// |---|---|
@@ -18,8 +18,9 @@ use crate::revocation::{FeedKind, FeedSettings, Revocations};
 ///
 /// # Answers
 ///
-/// 200 once it is revoked and stored. 400 with JSON and the error `invalid_request` for a bad one (§2.8). 405, 408, 413, 429 and 503 as for
-/// security events. A provider need not retry: watch [`FeedStatus`](crate::revocation::FeedStatus). Each answer has `Cache-Control: no-store`.
+/// 200 once the revocation is made and stored; 400 with JSON and the error `invalid_request` for a bad logout token (§2.8); 405, 408, 413, 429 and
+/// 503 as for security events. Providers are not required to retry, so monitor [`FeedStatus`](crate::revocation::FeedStatus). Each answer has
+/// `Cache-Control: no-store`.
 #[derive(Clone, Debug)]
 #[must_use = "`receiver` makes the service"]
 pub struct BackChannelLogout {
@@ -29,23 +30,24 @@ pub struct BackChannelLogout {
 }
 
 impl BackChannelLogout {
-    /// Logout tokens of this issuer for the client with this identifier, which is their `aud`. The issuer's rules for access tokens do not apply.
+    /// Accepts logout tokens from this issuer for the client with this identifier, which is their `aud`. The issuer's rules for access tokens do
+    /// not apply.
     pub fn from_issuer(issuer: Issuer, client_id: impl Into<String>) -> Self {
         Self { issuer, client_id: client_id.into(), requires_exp: true }
     }
 
     /// Accepts logout tokens without `exp`: for Ory Hydra, glewlwyd, and Keycloak and authentik before 2024 and 2025.
     ///
-    /// A logout token that somebody has captured can then be sent again at any time. That changes nothing: it ends the same session, or the tokens
-    /// that were issued until its `iat`.
+    /// A captured logout token can then be sent again at any time. That changes nothing: it ends the same session, or the tokens that were issued
+    /// until its `iat`.
     ///
-    /// Default: `exp` is required (§2.4), and must not have passed.
+    /// Default: `exp` is required (§2.4) and must not have passed.
     pub fn accept_without_expiry(self) -> Self {
         Self { requires_exp: false, ..self }
     }
 
-    /// The service for a route, such as that of `Router::route_service`. It needs no layer, and its route must not be behind one that asks for
-    /// an access token. It runs within a tokio runtime. Nothing is fetched before the first token needs it.
+    /// Returns the service to mount at a route, for example with `Router::route_service`. It needs no layer, and its route must not be behind one
+    /// that requires an access token. It needs a tokio runtime. Nothing is fetched before the first logout token arrives.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ const MAX_STATE: usize = 1024;
 pub(super) enum EventKind {
     /// Older tokens of its subject are no longer good.
     EndsTrust,
-    /// The answer to a request of the receiver, by its `state`, or a sign of life (SSF 1.0 §8.1.4).
+    /// The answer to the receiver's request, identified by its `state`, or a sign of life (SSF 1.0 §8.1.4).
     Verification(Option<String>),
     /// The transmitter has changed the state of the stream (SSF 1.0 §8.1.5).
     StreamUpdated(StreamState),

@@ -1,4 +1,4 @@
-//! From the subject of an event to revocations.
+//! Turns the subject of an event into revocations.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -20,40 +20,40 @@ use crate::server::check_audience;
 ///
 /// | event | effect |
 /// |---|---|
-/// | CAEP `session-revoked`, `token-claims-change`, `assurance-level-change`, and `credential-change` unless a credential was created | the tokens of its subject that were issued until the event are refused; those of a session for good |
+/// | CAEP `session-revoked`, `token-claims-change`, `assurance-level-change`, and `credential-change` unless a credential was created | the subject's tokens that were issued until the event are refused; a session's tokens are refused for good |
 /// | RISC `account-disabled`, `account-purged`, `sessions-revoked` | the same |
 /// | `verification` | [`FeedStatus::verification_state`](crate::revocation::FeedStatus::verification_state) |
 /// | `stream-updated` | [`FeedStatus::stream_state`](crate::revocation::FeedStatus::stream_state) |
 /// | any other | none, and the transmitter gets 202 |
 ///
-/// When the event happened is its `event_timestamp`, in seconds or in milliseconds (as Okta has it), else `toe`, else `iat`. The future counts as
-/// now.
+/// The time of an event is its `event_timestamp`, in seconds or in milliseconds (as Okta writes it), otherwise `toe`, otherwise `iat`. A time in the
+/// future is treated as now.
 ///
 /// # Subjects
 ///
-/// The subject is `sub_id`, else the event's `subject` of earlier drafts.
+/// The subject is `sub_id`, or else the event's `subject`, as in earlier drafts.
 ///
 /// | subject (RFC 9493, SSF 1.0 §3) | what is revoked |
 /// |---|---|
-/// | `iss_sub` | the [subject](Revocation::subject) of that issuer, if the feed [speaks for it](Self::subjects_of) |
+/// | `iss_sub` | the [subject](Revocation::subject) of that issuer, if the feed [speaks for the issuer](Self::subjects_of) |
 /// | `opaque`, `account`, `uri`, `did` | the subject of the transmitter's issuer that has this text as its `sub` |
 /// | `jwt_id` | the [token](Revocation::token) |
-/// | `aliases` | each of them |
+/// | `aliases` | each alias |
 /// | `complex` with `user` and `session` | the [session of that user](Revocation::session_of); the `id` of an `opaque` session is the `sid` |
 /// | … whose session is the text `ALL`, as Keycloak names all sessions of a user | the user |
 /// | … with `session` | the [session](Revocation::session) of the transmitter's issuer |
-/// | … with `user`, and perhaps `device`, `tenant` and others | the user |
-/// | … without `user` and `session` | nothing: it counts as unmatched |
-/// | `email`, `phone_number`, `saml_assertion_id`, any other | what [`resolve_subjects`](Self::resolve_subjects) says, else it counts as unmatched |
+/// | … with `user` in any other case, also with others such as `device` or `tenant` | the user |
+/// | … with neither `user` nor `session` | nothing: it is counted as unmatched |
+/// | `email`, `phone_number`, `saml_assertion_id`, any other | what [`resolve_subjects`](Self::resolve_subjects) returns; otherwise it is counted as unmatched |
 ///
 /// # Answers
 ///
 /// | status | when |
 /// |---|---|
-/// | 202 | all revocations are made and stored, or there are none |
+/// | 202 | all revocations have been made and stored, or there are none |
 /// | 400 with JSON (RFC 8935 §2.4) | the message is bad: `invalid_request`, `invalid_key`, `invalid_issuer`, `invalid_audience` or `authentication_failed` |
-/// | 405, 408, 413 | it is no POST; its body took longer than 10 seconds; it has more than 64 KiB |
-/// | 429 with `Retry-After` | there are 64 messages already, or too many keys were tried or asked for |
+/// | 405, 408, 413 | the request is not a POST; its body took longer than 10 seconds; its body has more than 64 KiB |
+/// | 429 with `Retry-After` | 64 messages are already being handled, or too many keys were tried or requested |
 /// | 503 with `Retry-After` | the transmitter's keys, the store or `resolve_subjects` are unavailable, or the table of revocations is full |
 #[derive(Clone)]
 #[must_use = "`receiver` makes the service"]
@@ -71,10 +71,11 @@ pub struct SharedSignals {
 }
 
 impl SharedSignals {
-    /// Events of this issuer for this audience.
+    /// Accepts events from this issuer for this audience.
     ///
-    /// The issuer has the transmitter's identifier, which is the `iss` of its events, and the transmitter's keys. Where the metadata at
-    /// `/.well-known/ssf-configuration` names other keys than the OpenID provider's, use [`Issuer::jwks`]. Its rules for access tokens do not apply.
+    /// `issuer` has the transmitter's identifier, which is the `iss` of its events, and the transmitter's keys. If the metadata at
+    /// `/.well-known/ssf-configuration` names other keys than the OpenID provider's, use [`Issuer::jwks`]. The issuer's rules for access tokens do
+    /// not apply.
     ///
     /// `audience` is the `aud` of the stream.
     pub fn from_issuer(issuer: Issuer, audience: impl Into<String>) -> Self {
@@ -92,35 +93,35 @@ impl SharedSignals {
         }
     }
 
-    /// Takes messages only with this bearer token in `Authorization`. In the configuration of the stream it is the `authorization_header`
-    /// (`Bearer …`) or the like.
+    /// Accepts messages only with this bearer token in `Authorization`. In the configuration of the stream, it is usually called
+    /// `authorization_header` (`Bearer …`).
     ///
     /// It is compared in constant time before anything is read. It does not replace the signature.
     ///
-    /// Default: none, so strangers can make this server read and verify messages, within the bounds of the feed.
+    /// Default: none, so strangers can make this server read and verify messages, within the limits of the feed.
     pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
         Self { bearer_token: BearerToken::new(token.as_ref()).map(Some).ok_or(InvalidFeed::BearerToken), ..self }
     }
 
-    /// Lets the transmitter also speak for subjects and tokens of this issuer, as in `{"format": "iss_sub", "iss": …}`. Call it again to
-    /// add others.
+    /// Lets the transmitter also speak for subjects and tokens of this issuer, as in `{"format": "iss_sub", "iss": …}`. Call it again to add more
+    /// issuers.
     ///
-    /// Default: for its own. Events about others are acknowledged and counted, and change nothing.
+    /// Default: it speaks only for its own. Events about those of other issuers are acknowledged and counted, but change nothing.
     pub fn subjects_of(mut self, issuer: impl Into<String>) -> Self {
         self.other_issuers.push(issuer.into().into());
         self
     }
 
-    /// Takes subjects and sessions without an issuer, as in `{"format": "opaque", "id": …}`, for those of this issuer, and lets the transmitter
-    /// speak for it: for a transmitter whose identifier is not the `iss` of the access tokens, such as authentik.
+    /// Attributes subjects and sessions without an issuer, as in `{"format": "opaque", "id": …}`, to this issuer, and lets the transmitter speak for
+    /// it. Use this for a transmitter whose identifier is not the `iss` of the access tokens, such as authentik.
     ///
-    /// Default: they are of the transmitter's own.
+    /// Default: they belong to the transmitter itself.
     pub fn subjects_without_issuer_of(self, issuer: impl Into<String>) -> Self {
         Self { default_issuer: Some(issuer.into().into()), ..self }
     }
 
-    /// The `critical_subject_members` of the transmitter's metadata: members of complex subjects without which an event must not be
-    /// interpreted.
+    /// Sets the `critical_subject_members` of the transmitter's metadata: the members of complex subjects that a receiver must understand to
+    /// interpret an event.
     ///
     /// This receiver understands `user`, and `session` where its `format` is `opaque`. An event with another member of this list is
     /// acknowledged and discarded (SSF 1.0 §3.6).
@@ -130,20 +131,20 @@ impl SharedSignals {
         Self { critical: members.into_iter().map(|member| member.into().into()).collect(), ..self }
     }
 
-    /// Accepts events without a `typ`, or with `JWT`: for authentik, and for others that write no type of their own.
+    /// Accepts events without a `typ`, or with `JWT`: for authentik and other transmitters that write no specific type.
     ///
-    /// An access token or an ID token of the same issuer does not pass for an event all the same: it has an `exp` and no `events`.
+    /// An access token or an ID token of the same issuer still does not pass for an event, because it has an `exp` and no `events`.
     ///
     /// Default: `typ` has to be `secevent+jwt` (RFC 8417 §2.3, SSF 1.0 §4.1.1).
     pub fn accept_any_jwt_type(self) -> Self {
         Self { accepts_any_jwt_type: true, ..self }
     }
 
-    /// Asks the application about subjects that tokens are not compared with, such as email addresses: it gives the revocations, or
-    /// none. An error, or no answer within 10 seconds, is 503 for the transmitter, which sends the event again.
+    /// Sets a callback for subjects that cannot be compared with tokens, such as email addresses. It returns the revocations to make, or none. If it
+    /// fails, or does not answer within 10 seconds, the transmitter gets 503 and sends the event again.
     ///
-    /// It is called only for events that end trust, of a verified message, and not for subjects of issuers that the feed does not speak
-    /// for. It may be called more than once for an event. It may revoke tokens of any issuer.
+    /// It is called only for events of a verified message that end trust, and not for subjects of issuers that the feed does not speak for. It may
+    /// be called more than once for an event, and may revoke tokens of any issuer.
     ///
     /// ```
     /// use tower_bearer::feeds::{SharedSignals, UnmatchedSubject};
@@ -162,7 +163,7 @@ impl SharedSignals {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// Default: such events are acknowledged and counted as unmatched, and change nothing.
+    /// Default: such events are acknowledged and counted as unmatched, but change nothing.
     pub fn resolve_subjects<F, Fut, R, E>(self, resolve: F) -> Self
     where
         F: Fn(UnmatchedSubject) -> Fut + Send + Sync + 'static,
@@ -173,26 +174,27 @@ impl SharedSignals {
         Self { resolver: Some(Resolver::new(resolve)), ..self }
     }
 
-    /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, when the transmitter was silent for
-    /// longer. Ask the transmitter for verification events that often, or more often. An event whose `iat` is older than that is carried out, and
-    /// is no sign of life.
+    /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, if the transmitter has been silent for
+    /// longer than this. Request verification events from the transmitter at least that often. An event whose `iat` is older than this is carried
+    /// out, but is not a sign of life.
     ///
     /// Default: it may be silent.
     pub fn expect_events_within(self, silence: Duration) -> Self {
         Self { silent_after: Some(silence), ..self }
     }
 
-    /// Refuses all tokens with 503 and `Retry-After` when the transmitter was silent for longer, at every server with these revocations.
+    /// Refuses all tokens with 503 and `Retry-After`, at every server with these revocations, if the transmitter has been silent for longer than
+    /// this.
     ///
-    /// It makes an outage of the transmitter an outage of the service. The time begins when the receiver is made.
+    /// This turns an outage of the transmitter into an outage of the service. The time starts when the receiver is created.
     ///
     /// Default: tokens are accepted.
     pub fn refuse_when_stale(self, silence: Duration) -> Self {
         Self { refuse_when_stale: Some(silence), ..self }
     }
 
-    /// The service for a route, such as that of `Router::route_service`. It needs no layer, and its route must not be behind one that asks for
-    /// an access token. It runs within a tokio runtime. Nothing is fetched before the first message needs it.
+    /// Returns the service to mount at a route, for example with `Router::route_service`. It needs no layer, and its route must not be behind one
+    /// that requires an access token. It needs a tokio runtime. Nothing is fetched before the first message arrives.
     ///
     /// # Errors
     ///

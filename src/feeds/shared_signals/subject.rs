@@ -14,7 +14,7 @@ const MAX_ALIASES: usize = 32;
 pub(super) enum Subject {
     /// One principal, by one identifier or by several (`aliases`).
     Simple(Vec<Identifier>),
-    /// One principal, by what narrows it down, such as the user and the session. What is absent may be anything.
+    /// One principal, by members that narrow it down, such as the user and the session. An absent member may be anything.
     Complex(BTreeMap<String, Vec<Identifier>>),
 }
 
@@ -23,13 +23,13 @@ pub(super) enum Subject {
 pub(super) enum Identifier {
     /// A `sub` of an issuer.
     Subject { issuer: String, sub: String },
-    /// What the transmitter calls it, without an issuer: a `sub` or, of a session, a `sid`.
+    /// The transmitter's name for it, without an issuer: a `sub` or, for a session, a `sid`.
     Opaque(String),
     /// A token by its `jti`.
     Token { issuer: String, id: String },
     /// A URL that may be a `sub`: `account`, `uri`, `did`.
     Url(String),
-    /// What no token is compared with.
+    /// Anything that tokens are not compared with.
     Other,
 }
 

@@ -3,10 +3,11 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-/// A subject of a security event that names nobody in a way that tokens are compared with: for
+/// The subject of a security event, in a form that tokens cannot be compared with: for
 /// [`SharedSignals::resolve_subjects`](super::SharedSignals::resolve_subjects).
 ///
-/// The event is good, and its signature is verified. Its `Debug` form shows no subject, which may be a person's address.
+/// The event is valid, and its signature has been verified. `Debug` does not show the subject, which may be a person's
+/// address.
 #[derive(Clone)]
 pub struct UnmatchedSubject {
     pub(super) issuer: Box<str>,
@@ -28,7 +29,8 @@ impl UnmatchedSubject {
         &self.event_type
     }
 
-    /// When the event happened, as the transmitter says. A revocation [without a time](crate::revocation::Revocation::at) gets this one.
+    /// When the event happened, according to the transmitter. A revocation [without a
+    /// time](crate::revocation::Revocation::at) gets this one.
     #[must_use]
     pub fn time(&self) -> SystemTime {
         self.time
@@ -41,7 +43,7 @@ impl UnmatchedSubject {
         self.subject.to_string()
     }
 
-    /// The text of a member: of the subject itself, else of its `user`. `email` and `phone_number` are such members.
+    /// The text of a member of the subject itself, or else of its `user`, such as `email` or `phone_number`.
     #[must_use]
     pub fn text(&self, member: &str) -> Option<&str> {
         text(&self.subject, member).or_else(|| text(self.subject.get("user")?, member))

@@ -5,25 +5,26 @@ use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::{Identities, Mark};
 
 impl Issuer {
-    /// Active Directory Federation Services (AD FS) 2016 and later, by the federation service's name, such as
+    /// Active Directory Federation Services (AD FS) 2016 and later, identified by the federation service's name, such as
     /// `sts.example.com`. The issuer of its access tokens is `http://{host}/adfs/services/trust`.
     ///
     /// - **Keys**: at `https://{host}/adfs/discovery/keys`. Nothing is fetched from the issuer's identifier, which is a
-    ///   plain-http URL and only a name. The metadata is not used, because it is that of the issuer `https://{host}/adfs`.
+    ///   plain-http URL and only a name. The metadata is not used, because it describes the issuer `https://{host}/adfs`.
     /// - **Also required**: `appid` is present. [`client_id`](crate::AccessToken::client_id) returns it. ID tokens are refused
-    ///   by their `iss`, which is `https://{host}/adfs`. Nothing else distinguishes them: they may have `appid` and `scp` too,
-    ///   and with the scope `allatclaims` all claims of an access token.
-    /// - **Set up**: a *Web API* in the application group, whose identifier is this server's audience. Use a URL. AD FS writes
-    ///   `microsoft:identityserver:` before an identifier of another form, and that is the audience then. A token has the
+    ///   because of their `iss`, which is `https://{host}/adfs`. Nothing else distinguishes them: they may also have `appid`
+    ///   and `scp` and, with the scope `allatclaims`, all claims of an access token.
+    /// - **Set up**: a *Web API* in the application group, whose identifier is this server's audience. Use a URL. AD FS
+    ///   prefixes any other identifier with `microsoft:identityserver:`, and the result is the audience. A token has the
     ///   claims that the issuance transform rules of the Web API issue, so it has a `sub` only if a rule issues one.
-    /// - **Without a `sub`**: the tokens that a client gets for itself. Accept them with
-    ///   [`client_as_subject`](Self::client_as_subject), but only if a rule issues a `sub` for every user. Otherwise the client
-    ///   would be the subject of all its users' tokens too.
-    /// - **Roles**: what the rules issue, such as `/role`, which [`Require::role`](crate::Require::role) reads: an array or, for one value, a string. Scopes are in `scp`.
-    ///   `auth_time` is text in many tokens, and then [`max_age`](crate::Require::and_max_age) is not satisfied.
+    /// - **No `sub`**: tokens that a client gets for itself have none. Accept them with
+    ///   [`client_as_subject`](Self::client_as_subject), but only if a rule issues a `sub` for every user. Otherwise the
+    ///   client would be the subject of all its users' tokens too.
+    /// - **Roles**: whatever the rules issue, such as `/role`, which [`Require::role`](crate::Require::role) reads: an array
+    ///   or, for one value, a string. Scopes are in `scp`. In many tokens `auth_time` is text, which does not satisfy
+    ///   [`max_age`](crate::Require::and_max_age).
     ///
     /// If the federation service's identifier has been changed (`Get-AdfsProperties`), `iss` is that identifier. Use
-    /// [`jwks`](Self::jwks) then, and make sure that it differs from the issuer of ID tokens.
+    /// [`jwks`](Self::jwks) in that case, and make sure that the identifier differs from the issuer of ID tokens.
     ///
     /// Documentation:
     /// <https://learn.microsoft.com/en-us/windows-server/identity/ad-fs/development/ad-fs-openid-connect-oauth-concepts>

@@ -3,15 +3,15 @@ use super::super::issuer::Issuer;
 use super::text::host;
 
 impl Issuer {
-    /// A tenant of Auth0, by its domain: `tenant.eu.auth0.com`, or a domain of your own. Its identifier is
-    /// `https://{domain}/`, with the slash.
+    /// An Auth0 tenant, identified by its domain: `tenant.eu.auth0.com`, or your own domain. The issuer is `https://{domain}/`,
+    /// with the slash.
     ///
-    /// - **Keys**: by the tenant's metadata.
-    /// - **Set up**: an API whose identifier is this server's audience. Clients must ask for it (`audience`),
-    ///   otherwise they get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. The `aud` of an ID
-    ///   token is the client, so never use a client's identifier as the audience.
-    /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. The
-    ///   API's token profile RFC 9068 fits [`Profile::Rfc9068`](crate::validation::Profile::Rfc9068).
+    /// - **Keys**: found through the tenant's metadata.
+    /// - **Set up**: an API whose identifier is this server's audience. Clients must request it (`audience`); otherwise they
+    ///   get an opaque token, which is refused. `aud` may also name the `/userinfo` endpoint. The `aud` of an ID token is the
+    ///   client, so never use a client's identifier as the audience.
+    /// - **Roles**: `/permissions`, if the API has "Add Permissions in the Access Token". Scopes are in `scope`. If the API's
+    ///   token profile is RFC 9068, you can use [`Profile::Rfc9068`](crate::validation::Profile::Rfc9068).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

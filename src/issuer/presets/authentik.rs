@@ -5,24 +5,24 @@ use crate::token::ClientClaim;
 use crate::validation::Mark;
 
 impl Issuer {
-    /// An application of authentik with an OAuth 2.0 provider, by the slug of the application. Its identifier is
-    /// `{base_url}/application/o/{slug}/`, with the slash.
+    /// An authentik application with an OAuth 2.0 provider, identified by the slug of the application. The issuer is
+    /// `{base_url}/application/o/{slug}/`, with the trailing slash.
     ///
-    /// - **Keys**: by the application's metadata.
-    /// - **Also required**: `azp` is present. authentik writes an ID token, and adds `azp` to it to make an access token. The
-    ///   audience does not distinguish them, because it is the provider's client identifier in both. So do not add a scope
-    ///   mapping that returns `azp`: ID tokens would have one too.
-    /// - **Set up**: the provider must have a *signing key*. Without one its tokens are signed with the client secret
-    ///   (`HS256`), and refused. It must have no *encryption key*. The issuer mode is *each provider has a different issuer*,
-    ///   which is the default. The audience is the provider's client identifier: as the server's audience, or with
-    ///   [`allow_audience`](Self::allow_audience). A server that is called by several applications trusts each of them.
-    /// - **Roles**: `/groups`, with the scope `profile`. Scopes are in `scope` from the versions on that write it. `sub` is
-    ///   what the provider's *subject mode* says. With client credentials it is that of a service account.
-    /// - **Introspection** (feature `introspection`): as the provider that the tokens are from, with its client identifier and secret.
-    ///   Answers have no `azp`, and it is not required. Scopes are in `scope`, in every version. Answers about refresh tokens have an
-    ///   `at_hash`, and are refused for that.
+    /// - **Keys**: found through the application's metadata.
+    /// - **Also required**: `azp` is present. authentik makes an access token from an ID token by adding `azp`. The audience does not
+    ///   distinguish them, because it is the provider's client identifier in both. So do not add a scope mapping that returns `azp`,
+    ///   because ID tokens would then have one too.
+    /// - **Set up**: the provider must have a *signing key*; without one, its tokens are signed with the client secret (`HS256`) and
+    ///   are refused. It must not have an *encryption key*. The issuer mode must be *each provider has a different issuer*, which is
+    ///   the default. The audience is the provider's client identifier: set it as the server's audience or with
+    ///   [`allow_audience`](Self::allow_audience). A server that is called by several applications must trust each of them.
+    /// - **Roles**: `/groups`, with the scope `profile`. Scopes are in `scope`, in the versions that write it. `sub` depends on the
+    ///   provider's *subject mode*. With client credentials it is that of a service account.
+    /// - **Introspection** (feature `introspection`): use the client identifier and secret of the provider that issued the tokens.
+    ///   Answers have no `azp`, and none is required. Scopes are in `scope`, in every version. Answers about refresh tokens have an
+    ///   `at_hash`, and are refused because of it.
     ///
-    /// authentik writes the host into `iss` by which the client has called it, so every client has to use this base URL.
+    /// authentik writes the host that the client called into `iss`, so every client has to use this base URL.
     ///
     /// Documentation: <https://docs.goauthentik.io/add-secure-apps/providers/oauth2/>
     ///
@@ -38,8 +38,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names an application already, or if the
-    /// slug is not made of letters, digits, `-`, `.`, `_` and `~`.
+    /// If the base URL is not acceptable to [`discover`](Self::discover), ends in a slash or already names an application, or if the
+    /// slug has characters other than letters, digits, `-`, `.`, `_` and `~`.
     pub fn authentik(base_url: &str, slug: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/application") {
             let expected = "a URL that ends before the slash and \"application\"";

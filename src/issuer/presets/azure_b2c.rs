@@ -9,20 +9,21 @@ impl Issuer {
     /// directory have the issuer `https://{domain}/{tenant}/v2.0/`, with the slash, and each has its keys at a URL of its own. Trust each
     /// policy whose tokens are accepted.
     ///
-    /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. The keys there count only for tokens of that
-    ///   policy. Microsoft publishes the same keys for many policies and directories, so `iss` and `tfp` are what separates them. The metadata is not used, because its location is that of the policy and not of the issuer.
-    /// - **Also required**: `tfp`, or `acr` in its absence, is the policy, in any case. `azp` is present. ID tokens have no
-    ///   `azp`, and their audience is the same if a client and an API share one registration.
-    /// - **Set up**: the audience is the API's application identifier, a GUID. The user flow's *subject claim* is the object
-    ///   identifier. The setting *not supported* gives every user the same `sub`.
-    /// - **Roles**: none, unless a custom policy adds them. Scopes are in `scp`, also those that an application has with client
-    ///   credentials. Tokens for an API of the same registration have none.
+    /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. These keys are used only for tokens of that policy. Microsoft
+    ///   publishes the same keys for many policies and directories, so `iss` and `tfp` are what distinguishes them. The metadata is not used, because
+    ///   it is located by policy and not by issuer.
+    /// - **Also required**: `tfp` (or `acr`, if `tfp` is absent) is the policy, ignoring case. `azp` is present. ID tokens have no `azp`, and their
+    ///   audience is the same if a client and an API share one registration.
+    /// - **Set up**: the audience is the API's application identifier, a GUID. The user flow's *subject claim* must be the object identifier, because
+    ///   the setting *not supported* gives every user the same `sub`.
+    /// - **Roles**: none, unless a custom policy adds them. Scopes are in `scp`, also with client credentials. Tokens for an API with the same
+    ///   registration as the client have no scopes.
     /// - **Names**: [`status`](crate::ResourceServer::status), logs and metrics show the issuer and, in parentheses, the
     ///   policy. [`ready_for`](crate::ResourceServer::ready_for) waits for all policies of the issuer.
     ///
-    /// If the *issuer claim* is configured to contain the policy (`https://{domain}/tfp/{tenant}/{policy}/v2.0/`), each policy
-    /// is an issuer by itself. Use [`discover`](Self::discover) for it, with an audience that is no client's. Tokens that a
-    /// client gets for itself from `login.microsoftonline.com`, without a policy, are those of [`entra`](Self::entra).
+    /// If the *issuer claim* is configured to contain the policy (`https://{domain}/tfp/{tenant}/{policy}/v2.0/`), each policy is a separate issuer.
+    /// Use [`discover`](Self::discover) for each, with an audience that does not belong to a client. For tokens that a client gets for itself from
+    /// `login.microsoftonline.com`, without a policy, use [`entra`](Self::entra).
     ///
     /// Documentation: <https://learn.microsoft.com/en-us/azure/active-directory-b2c/tokens-overview>
     ///
@@ -40,9 +41,9 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is not a bare domain, or is `{name}.onmicrosoft.com`, which is in no token; if `tenant` is not a GUID in
-    /// lower case; or if `policy` is not the full name of a policy, which begins with `B2C_1_` or `B2C_1A_`. A policy that is
-    /// trusted twice is an error when the server is built.
+    /// If `domain` is not a bare domain, or is `{name}.onmicrosoft.com`, which no token contains; if `tenant` is not a GUID in lower case; or if
+    /// `policy` is not the full name of a policy, which begins with `B2C_1_` or `B2C_1A_`. Trusting a policy twice is an error when the server is
+    /// built.
     pub fn azure_b2c(domain: &str, tenant: &str, policy: &str) -> Result<Self, ConfigError> {
         let domain = sign_in_domain(domain)?;
         let tenant = guid("tenant of Azure AD B2C", tenant)?;

@@ -5,23 +5,22 @@ use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark};
 
 impl Issuer {
-    /// Cloudflare Access, by the team domain, such as `shop.cloudflareaccess.com`: the application tokens that Cloudflare adds to
-    /// the requests that it lets through to your server. The issuer is `https://{domain}`.
+    /// Cloudflare Access, identified by the team domain, such as `shop.cloudflareaccess.com`: for the application tokens that Cloudflare
+    /// adds to the requests that it lets through. The issuer is `https://{domain}`.
     ///
     /// - **Keys**: at the team domain's `/cdn-cgi/access/certs`.
     /// - **Also required**: `type` is `app`. The global session token of the team domain, with which a user signs in to every
-    ///   application, has `org`. Tokens for an application that takes part by OpenID Connect have another issuer.
-    /// - **Set up**: the audience is the *Application Audience (AUD) Tag* of the Access application, a text of hexadecimal digits.
-    ///   Each application has one, and all applications of a team have the same keys, so the tag alone tells them apart.
+    ///   application, has `org`. Tokens for an application that is connected through OpenID Connect have another issuer.
+    /// - **Set up**: the audience is the *Application Audience (AUD) Tag* of the Access application, a string of hexadecimal digits. All
+    ///   applications of a team share the same keys, so only the tag tells them apart.
     /// - **Where the token is**: in the header `Cf-Access-Jwt-Assertion`, without the word `Bearer`:
-    ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare makes it from a cookie of the browser, so
-    ///   [refuse requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). The cookie
-    ///   `CF_Authorization` holds the token too, but Cloudflare does not promise to send it to you. If no client may use
-    ///   `Authorization`, let the layer read this header alone ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)).
-    /// - **Service tokens**: their `sub` is empty, so they are refused, unless you add
-    ///   [`client_as_subject`](Self::client_as_subject). Then [`client_id`](crate::AccessToken::client_id) and
-    ///   [`subject`](crate::AccessToken::subject) are the service token's *Client ID*, which is in `common_name`, and
-    ///   [`is_client`](crate::AccessToken::is_client) is true. Tokens of users have no client.
+    ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare copies it from a browser cookie, so [refuse
+    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). The cookie `CF_Authorization` also holds
+    ///   the token, but Cloudflare does not guarantee to send it to you. If no client may use `Authorization`, use
+    ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
+    /// - **Service tokens**: their `sub` is empty, so they are refused unless you add [`client_as_subject`](Self::client_as_subject).
+    ///   Then [`client_id`](crate::AccessToken::client_id) and [`subject`](crate::AccessToken::subject) are the service token's *Client
+    ///   ID*, which is in `common_name`, and [`is_client`](crate::AccessToken::is_client) is true. Tokens of users have no client.
     /// - **Roles**: none, and no scopes. Policies at Cloudflare decide who may use the application, and can add claims of the identity
     ///   provider to the token. `/email` is the user's address.
     ///
@@ -42,7 +41,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is not a bare domain: no scheme, no slash, and not the name of the team alone.
+    /// If `domain` is not a bare domain (no scheme, no slash), or is only the name of the team.
     pub fn cloudflare_access(domain: &str) -> Result<Self, ConfigError> {
         let identifier = format!("https://{}", host("team domain of Cloudflare Access", domain)?);
         let keys = jwks(&format!("{identifier}/cdn-cgi/access/certs"))?;

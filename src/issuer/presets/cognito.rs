@@ -5,16 +5,16 @@ use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark};
 
 impl Issuer {
-    /// A user pool of Amazon Cognito, by its identifier, for the tokens of these app clients. The issuer is
+    /// An Amazon Cognito user pool, identified by its ID, for the tokens of these app clients. The issuer is
     /// `https://cognito-idp.{region}.amazonaws.com/{pool}`. The region is the part of the pool's identifier before `_`.
     ///
     /// - **Keys**: at the pool's `/.well-known/jwks.json`.
     /// - **Also required**: `token_use` is `access`. `client_id` is one of `clients`, [instead of an
     ///   audience](Self::identify_by_client), because most access tokens have no `aud`. A token that was requested for a resource
-    ///   (RFC 8707) has an `aud`, and then it must name this server.
+    ///   (RFC 8707) has an `aud`, which must name this server.
     /// - **Set up**: nothing. If the pool serves several APIs, require a scope of this API's resource server.
-    /// - **Roles**: `/cognito:groups`. Scopes are in `scope`; a sign-in with the user pools API gets
-    ///   `aws.cognito.signin.user.admin` and no other.
+    /// - **Roles**: `/cognito:groups`. Scopes are in `scope`; a sign-in with the user pools API gets only
+    ///   `aws.cognito.signin.user.admin`.
     ///
     /// For China, whose domain differs, use [`jwks`](Self::jwks).
     ///

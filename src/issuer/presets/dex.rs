@@ -4,24 +4,24 @@ use crate::token::ClientClaim;
 use crate::validation::{AtHash, Mark};
 
 impl Issuer {
-    /// dex, by its issuer: what `issuer` in its configuration says, character by character.
+    /// dex, identified by its issuer: exactly the value of `issuer` in its configuration.
     ///
-    /// dex makes an access token as it makes an ID token: the same claims, with an `at_hash` and a `nonce`. So this preset does
-    /// not apply the rule that a token with `at_hash` is an ID token, and applies others in its place.
+    /// dex makes access tokens like ID tokens: with the same claims, including an `at_hash` and a `nonce`. So this preset
+    /// replaces the rule that a token with `at_hash` is an ID token with other rules.
     ///
-    /// - **Keys**: by the issuer's metadata.
+    /// - **Keys**: found through the issuer's metadata.
     /// - **Accepted**: tokens with `at_hash`.
-    /// - **Also required**: `azp` and `at_hash` are present. dex writes `azp` only if a client asked for the audience of
-    ///   *another* client, and only if that other client lists it as a trusted peer. So what a client gets for itself alone is
-    ///   refused, such as the ID tokens of its sign-ins, also where the client has the name of the audience. ID tokens of the
-    ///   code flow are refused by their `c_hash`, and those of a token exchange have no `at_hash`.
-    /// - **What remains**: a client that is a trusted peer and asks for this server's audience gets an ID token for it too. If
-    ///   that came in another way than with an authorization code, such as with a refresh token, a password or client
-    ///   credentials, nothing distinguishes it from the access token that came with it, and it is accepted. It grants nothing
-    ///   that the access token does not grant, but clients store and show ID tokens with less care.
+    /// - **Also required**: `azp` and `at_hash` are present. dex writes `azp` only if a client requested the audience of
+    ///   *another* client that lists it as a trusted peer. So tokens that a client gets only for itself, such as the ID tokens
+    ///   of its sign-ins, are refused, even if the client has the name of the audience. ID tokens of the code flow are refused
+    ///   because of their `c_hash`, and those of a token exchange because they have no `at_hash`.
+    /// - **What remains**: a trusted peer that requests this server's audience also gets an ID token for it. If that token was
+    ///   issued without an authorization code, such as for a refresh token, a password or client credentials, nothing
+    ///   distinguishes it from the access token that came with it, and it is accepted. It grants nothing that the access token
+    ///   does not grant, but clients are less careful with ID tokens.
     /// - **Set up**: a client for this API in dex (`staticClients`), whose `id` is the audience, and whose `trustedPeers` are
-    ///   the clients that may call it. Users do not sign in at it, because the tokens that it got for others would have its
-    ///   name too. The others request the scope `audience:server:client_id:{id}`.
+    ///   the clients that may call the API. Users must not sign in to the API's client, because the tokens that it would get
+    ///   for other audiences would also name it. The other clients request the scope `audience:server:client_id:{id}`.
     /// - **Roles**: `/groups`, with the scope `groups`. There are no scopes in the token, so
     ///   [`Require::scope`](crate::Require::scope) refuses every token. `sub` combines the user and the connector.
     ///
@@ -37,7 +37,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// As for [`discover`](Self::discover).
+    /// Same as for [`discover`](Self::discover).
     pub fn dex(issuer: &str) -> Result<Self, ConfigError> {
         let mut issuer = Self::openid(issuer)?.speaking(Mark::Client, ClientClaim::Azp);
         issuer.dialect.at_hash = AtHash::InEveryToken;

@@ -16,23 +16,22 @@ const V2_KEYS: &str = "https://login.microsoftonline.com/common/discovery/v2.0/k
 const V1_KEYS: &str = "https://login.microsoftonline.com/common/discovery/keys";
 
 impl Issuer {
-    /// One tenant of Microsoft Entra ID, by the identifier of its directory, for tokens of version 2: those of an API
-    /// whose manifest has `requestedAccessTokenVersion` 2. Their issuer is
-    /// `https://login.microsoftonline.com/{tenant}/v2.0`.
+    /// A Microsoft Entra ID tenant, identified by its directory ID, for version 2 tokens: those of an API whose manifest sets
+    /// `requestedAccessTokenVersion` to 2. Their issuer is `https://login.microsoftonline.com/{tenant}/v2.0`.
     ///
-    /// - **Keys**: by the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be the token's, because the
-    ///   set holds keys of personal accounts and of organizations.
+    /// - **Keys**: found through the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be the token's,
+    ///   because the set holds keys for both personal accounts and organizations.
     /// - **Also required**: `tid` is the tenant, and `azp` is present. ID tokens have no `azp`, and their audience is the same if
     ///   a client and an API share one registration.
     /// - **Set up**: the audience is the API's client identifier, a GUID. A token for Microsoft Graph is not for your API, and
     ///   only Microsoft Graph can verify it.
-    /// - **Roles**: `/roles`, and `/groups` if they are configured. Delegated permissions are in `scp`; a token that an
-    ///   application got for itself has none. *Any* application of the tenant gets such a token for your API, without any role,
-    ///   unless the API's registration requires assignment. So require a scope or a role on every route.
-    ///   `sub` differs from one API to another; `/oid` does not.
+    /// - **Roles**: `/roles`, and `/groups` if configured. Delegated permissions are in `scp`; a token that an application got
+    ///   for itself has none. *Any* application of the tenant gets such a token for your API, without any role, unless the API's
+    ///   registration requires assignment. So require a scope or a role on every route. `sub` differs from one API to another;
+    ///   `/oid` does not.
     ///
-    /// Version 1 is [`entra_v1`](Self::entra_v1). The keys of a single application (claims mapping) and those of the national
-    /// clouds are at other URLs: use [`jwks`](Self::jwks) or [`keys_from`](Self::keys_from) for them.
+    /// For version 1, use [`entra_v1`](Self::entra_v1). The keys of a single application (claims mapping) and of the national
+    /// clouds are at other URLs: use [`jwks`](Self::jwks) or [`keys_from`](Self::keys_from).
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -45,8 +44,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `tenant` is not a GUID in lower case, as tokens state it. Tokens state neither a domain's name nor `common`,
-    /// `organizations` or `consumers`.
+    /// If `tenant` is not a GUID in lower case, as in tokens. Tokens never contain a domain name, `common`, `organizations` or
+    /// `consumers` there.
     pub fn entra(tenant: &str) -> Result<Self, ConfigError> {
         let identities = Identities::of_tenant(V2, tenant_id(tenant)?);
         let keys = RemoteKeys::discover_openid(identities.name());
@@ -54,20 +53,20 @@ impl Issuer {
         Ok(Self::new(identities, Source::from(keys)).of_entra())
     }
 
-    /// Several tenants of Microsoft Entra ID, for tokens of version 2 of a multi-tenant API: [`entra`](Self::entra) for
-    /// each of them, with the keys fetched once for all.
+    /// Several Microsoft Entra ID tenants, for version 2 tokens of a multi-tenant API: like [`entra`](Self::entra) for each
+    /// tenant, but the keys are fetched once for all.
     ///
     /// The list is closed. The `iss` of a token must be that of a listed tenant, character by character, and `tid` must be that
     /// tenant. There is no way to trust every tenant.
     ///
-    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike.
-    /// [Metadata](crate::metadata) does not name its tenants. If a server has two lists, a stranger can find out which of them a
-    /// tenant is on: each list has its own audiences, rules and keys, and an unlisted tenant is treated as one of the first list.
-    /// Use one list if that matters.
+    /// The list stays secret. It is checked after the signature, and until then the tokens of all tenants are treated alike. The
+    /// [metadata](crate::metadata) does not name its tenants. If a server has two lists, a stranger can find out which one a
+    /// tenant is on, because each list has its own audiences, rules and keys, and an unlisted tenant is treated like one on the
+    /// first list. If that matters, use a single list.
     ///
-    /// - **Keys**: at the URL that is common to all tenants. The metadata is not used, because it is that of the issuer
-    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, with the braces, which issues no token.
-    ///   [`status`](crate::ResourceServer::status) and logs show the list by that name.
+    /// - **Keys**: at the URL that is common to all tenants. The metadata is not used, because its issuer is literally
+    ///   `https://login.microsoftonline.com/{tenantid}/v2.0`, which no token has. [`status`](crate::ResourceServer::status) and
+    ///   logs show the list by that name.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -81,8 +80,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If there is no tenant, or one is not a GUID in lower case. A tenant that is listed twice is an error when the server is
-    /// built.
+    /// If there is no tenant, or one is not a GUID in lower case. Listing a tenant twice is an error when the server is built.
     pub fn entra_tenants(tenants: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, ConfigError> {
         let tenants: Vec<_> = tenants.into_iter().collect();
         if tenants.is_empty() {
@@ -92,14 +90,14 @@ impl Issuer {
         Ok(Self::new(Identities::of_tenants(V2, tenants), jwks(V2_KEYS)?).of_entra())
     }
 
-    /// One tenant of Microsoft Entra ID, for tokens of version 1: those of an API whose manifest does not set
+    /// A Microsoft Entra ID tenant, for version 1 tokens: those of an API whose manifest does not set
     /// `requestedAccessTokenVersion`. Their issuer is `https://sts.windows.net/{tenant}/`, with the slash.
     ///
     /// - **Keys**: at the URL that is common to all tenants, because the issuer's URL has no metadata. They are not bound to
     ///   tenants.
     /// - **Also required**: `tid` is the tenant, and `appid` is present. ID tokens have no `appid`.
     ///   [`client_id`](crate::AccessToken::client_id) returns it.
-    /// - **Set up**: the audience is what the client asked for, in most cases the App ID URI (`api://…`).
+    /// - **Set up**: the audience is what the client requested, usually the App ID URI (`api://…`).
     /// - **Roles**: as in [`entra`](Self::entra). In addition, `acr` is `0` or `1`.
     ///
     /// ```

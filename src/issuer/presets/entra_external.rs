@@ -10,20 +10,19 @@ use crate::validation::{Identities, KeyIssuers, Mark};
 const TEMPLATE: &str = "https://{tenantid}.ciamlogin.com/{tenantid}/v2.0";
 
 impl Issuer {
-    /// An external tenant of Microsoft Entra External ID (customers, CIAM), by the identifier of its directory, for tokens of
-    /// version 2. Their issuer is `https://{tenant}.ciamlogin.com/{tenant}/v2.0`, also if clients use the tenant's name as the
-    /// host.
+    /// A Microsoft Entra External ID tenant (customers, CIAM), identified by its directory ID, for version 2 tokens. Their
+    /// issuer is `https://{tenant}.ciamlogin.com/{tenant}/v2.0`, even if clients use the tenant's name in the host.
     ///
-    /// - **Keys**: by the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be that of this tenant,
-    ///   there or at `login.microsoftonline.com`.
+    /// - **Keys**: found through the tenant's metadata. They have no `alg`. If a key has an `issuer`, it must be this
+    ///   tenant's, at that host or at `login.microsoftonline.com`.
     /// - **Also required**: `tid` is the tenant, and `azp` is present. ID tokens have no `azp`, and their audience is the same
     ///   if a client and an API share one registration.
     /// - **Set up**: as for [`entra`](Self::entra). The manifest of the API has `requestedAccessTokenVersion` 2, and the
-    ///   audience is the API's client identifier, a GUID. Tokens of version 1 are those of [`entra_v1`](Self::entra_v1).
-    /// - **Roles**: as for [`entra`](Self::entra): `/roles`, and `scp` for delegated permissions. Any application of the tenant
-    ///   gets a token for your API without both, unless the registration requires assignment.
+    ///   audience is the API's client identifier, a GUID. For version 1 tokens, use [`entra_v1`](Self::entra_v1).
+    /// - **Roles**: as for [`entra`](Self::entra): `/roles`, and `scp` for delegated permissions. Any application of the
+    ///   tenant gets a token for your API with neither, unless the registration requires assignment.
     ///
-    /// If the domain `ciamlogin.com` is blocked for the tenant in favour of a custom URL domain, take the keys from there:
+    /// If the tenant blocks the domain `ciamlogin.com` in favor of a custom URL domain, take the keys from
     /// `https://{domain}/{tenant}/discovery/v2.0/keys`, with [`keys_from`](Self::keys_from).
     ///
     /// Documentation: <https://learn.microsoft.com/en-us/entra/external-id/customers/overview-customers-ciam>
@@ -39,7 +38,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `tenant` is not a GUID in lower case, as tokens state it. The tenant's name is not in tokens.
+    /// If `tenant` is not a GUID in lower case, as in tokens. Tokens do not contain the tenant's name.
     pub fn entra_external(tenant: &str) -> Result<Self, ConfigError> {
         let identities = Identities::of_tenant(TEMPLATE, tenant_id(tenant)?);
         let keys = RemoteKeys::discover_openid(identities.name());

@@ -8,23 +8,23 @@ use crate::validation::{Identities, Mark};
 const KEYS: &str = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken%40system.gserviceaccount.com";
 
 impl Issuer {
-    /// A project of Firebase Authentication or of Google's Identity Platform, by its identifier: the ID tokens with which its apps
-    /// call your server. The issuer is `https://securetoken.google.com/{project}`.
+    /// A project of Firebase Authentication or Google's Identity Platform, identified by its ID: for the ID tokens with which its
+    /// apps call your server. The issuer is `https://securetoken.google.com/{project}`.
     ///
-    /// Firebase has no access tokens for servers of your own: its SDKs send the ID token (`getIdToken`). It identifies the user and
+    /// Firebase has no access tokens for your own servers: its SDKs send the ID token (`getIdToken`), which identifies the user and
     /// grants nothing.
     ///
-    /// - **Keys**: at Google's URL, the same for all projects. *So `iss` and `aud` alone tell your project's users from those of
-    ///   others*, and both are required.
-    /// - **Audience**: the project's identifier, in place of the server's audience. Nothing has to be set.
+    /// - **Keys**: at Google's URL, the same for all projects. *So only `iss` and `aud` tell your project's users from those of
+    ///   other projects*, and both are required.
+    /// - **Audience**: the project's ID, instead of the server's audience. You need not set it.
     /// - **Also required**: `firebase` is present, as in every ID token of a user. The tokens that call a blocking function have
     ///   another audience. Session cookies, custom tokens and App Check tokens have other issuers and other keys. The tokens of the
     ///   emulator are not signed.
-    /// - **Set up**: nothing. Decide who may sign up: with an open provider, or with anonymous sign-in, anybody in the world is a
-    ///   user of your project.
+    /// - **Set up**: nothing. Decide who may sign up: with an open provider, or with anonymous sign-in, anyone in the world can be
+    ///   a user of your project.
     /// - **Roles**: custom claims, which the Admin SDK sets (`setCustomUserClaims`), at the top of the token: `/admin`. No scopes.
-    ///   `/firebase/sign_in_provider` is `anonymous` for a user without an account, and `/firebase/tenant` names the tenant of a
-    ///   project that has several. `/email` proves something only where `/email_verified` is true. There is no client.
+    ///   `/firebase/sign_in_provider` is `anonymous` for a user without an account, and `/firebase/tenant` names the tenant in a
+    ///   project with several. Do not rely on `/email` unless `/email_verified` is true. There is no client.
     ///
     /// A disabled user's token stays valid until it expires, after at most an hour. Google documents the claims at
     /// <https://firebase.google.com/docs/auth/admin/verify-id-tokens>.
@@ -39,8 +39,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `project` is not the identifier of a project: a letter in lower case, then such letters, digits and `-`. The number of a
-    /// project and its name are not in tokens.
+    /// If `project` is not the ID of a project: a lower-case letter, then lower-case letters, digits and `-`. Tokens contain
+    /// neither the number nor the name of a project.
     pub fn firebase(project: &str) -> Result<Self, ConfigError> {
         if !is_project(project) {
             let expected = "the identifier of a project: a letter in lower case, then such letters, digits and '-'";

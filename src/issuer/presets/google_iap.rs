@@ -8,26 +8,27 @@ const IDENTIFIER: &str = "https://cloud.google.com/iap";
 const KEYS: &str = "https://www.gstatic.com/iap/verify/public_key-jwk";
 
 impl Issuer {
-    /// Google's Identity-Aware Proxy (IAP): the assertion that it adds to the requests that it lets through to your server. The
-    /// issuer is `https://cloud.google.com/iap`, for every project of every customer.
+    /// Google's Identity-Aware Proxy (IAP): for the assertion that it adds to the requests that it lets through. The issuer is
+    /// `https://cloud.google.com/iap`, for every project of every customer.
     ///
-    /// - **Keys**: at `https://www.gstatic.com/iap/verify/public_key-jwk`, for ES256, the same for all customers. *So the audience
-    ///   alone tells your application's assertions from those of others.* The proxy sets it, and no caller can choose it.
+    /// - **Keys**: at `https://www.gstatic.com/iap/verify/public_key-jwk`, for ES256, the same for all customers. *So only the
+    ///   audience tells your application's assertions from those for other applications.* The proxy sets it, and no caller can choose
+    ///   it.
     /// - **Also required**: nothing. Google's ID tokens have another issuer and other keys.
     /// - **Set up**: the audience, which the console shows for the resource as *Signed Header JWT Audience*:
     ///   `/projects/{project number}/global/backendServices/{service id}` for Compute Engine and GKE,
     ///   `/projects/{project number}/apps/{project id}` for App Engine,
     ///   `/projects/{project number}/locations/{region}/services/{name}` for Cloud Run.
     /// - **Where the token is**: in the header `x-goog-iap-jwt-assertion`, without the word `Bearer`:
-    ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy makes it from a cookie of the browser, so
-    ///   [refuse requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what
-    ///   the caller sent to the proxy: let the layer read this header alone ([`token_only_from`](crate::layer::ProtectLayer::token_only_from)). The headers
-    ///   `x-goog-authenticated-user-*` are not signed.
-    /// - **Roles**: none, and no scopes. The proxy has checked who may use the application. `/hd` is the organization of the account,
-    ///   and `/google/access_levels` lists the access levels that the request satisfies. The subject is
-    ///   `accounts.google.com:{number}`. There is no client; the `azp` is the audience again.
+    ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy derives it from a browser cookie, so [refuse
+    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what the
+    ///   caller sent to the proxy, so use [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
+    ///   The headers `x-goog-authenticated-user-*` are not signed.
+    /// - **Roles**: none, and no scopes. The proxy checks who may use the application. `/hd` is the organization of the account, and
+    ///   `/google/access_levels` lists the access levels that the request satisfies. The subject is `accounts.google.com:{number}`.
+    ///   There is no client; `azp` repeats the audience.
     ///
-    /// Health checks pass the proxy without an assertion: answer them outside of the layer. Google documents the claims at
+    /// Health checks pass the proxy without an assertion, so answer them outside the layer. Google documents the claims at
     /// <https://cloud.google.com/iap/docs/signed-headers-howto>.
     ///
     /// ```
@@ -44,7 +45,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// None: it has no argument that could be wrong.
+    /// None: there is no argument that could be wrong.
     pub fn google_iap() -> Result<Self, ConfigError> {
         Ok(Self::new(Identities::one(IDENTIFIER), jwks(KEYS)?).speaking(Mark::None, ClientClaim::ClientId))
     }

@@ -5,30 +5,29 @@ use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::Mark;
 
 impl Issuer {
-    /// A realm of Keycloak. Its identifier is `{base_url}/realms/{realm}`; before version 17 the base URL ended in
-    /// `/auth`.
+    /// A Keycloak realm. The issuer is `{base_url}/realms/{realm}`; before version 17 the base URL ended in `/auth`.
     ///
-    /// - **Keys**: by the realm's metadata. Its key set also holds a key for encryption (`RSA-OAEP`), which is skipped.
+    /// - **Keys**: found through the realm's metadata. The key set also holds a key for encryption (`RSA-OAEP`), which is skipped.
     /// - **Also required**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key. ID, refresh,
     ///   offline and logout tokens of the realm have another `typ`.
-    /// - **Set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the
-    ///   clients that call it. Without one, `aud` is `account` or absent, and every token is refused.
-    /// - **Lightweight access tokens** (a setting of a client, on for `admin-cli` since version 26): besides claims that every token
-    ///   has, such as `iss`, `typ` and `azp`, they have only those of mappers with *Add to lightweight access token*. Turn it on for
-    ///   the *Subject* mapper in the client scope *basic*, for the *Audience* mapper, and for the mappers of the roles that you
-    ///   require. Otherwise the tokens are refused, because `sub` or `aud` is missing. Do not use
-    ///   [`client_as_subject`](Self::client_as_subject) for them: all users of a client would be one subject.
+    /// - **Set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the clients that call it. Without one,
+    ///   `aud` names only the clients in which the user has client roles (*Audience Resolve*), which is `account` by default, or is absent.
+    ///   Tokens that do not name this server are refused.
+    /// - **Lightweight access tokens** (a client setting, on for `admin-cli` since version 26): besides claims that every token has, such as
+    ///   `iss`, `typ` and `azp`, they have only the claims of mappers with *Add to lightweight access token*. Turn it on for the *Subject*
+    ///   mapper in the client scope *basic* and for the *Audience* mapper; otherwise `sub` or `aud` is missing, and the tokens are refused.
+    ///   Also turn it on for the mappers of what your requirements read: roles, `auth_time` (in *basic*) and `acr` (in the client scope
+    ///   *acr*). Do not use [`client_as_subject`](Self::client_as_subject) for lightweight tokens: all users of a client would be one subject.
     /// - **Roles**: `/realm_access/roles`, which [`Require::role`](crate::Require::role) reads, and `/resource_access/{client}/roles`,
     ///   which apply to that client only. Scopes are in
     ///   `scope`. The `acr` is `0`, `1`, or the level that the realm maps it to.
     ///
-    /// **Introspection** (feature `introspection`): as a confidential client of the realm. From version 26.6.2 on, Keycloak answers only about
-    /// tokens with this client in `aud`, and that a token of another one is not active: so let an audience mapper add the client,
-    /// and take its identifier for the audience of this server. Answers have the claims of mappers with *Add to token introspection*,
-    /// lightweight tokens included, and the same `typ`: `Refresh` and `ID` are refused.
+    /// **Introspection** (feature `introspection`): use a confidential client of the realm. Since version 26.6.2, Keycloak reports a token as
+    /// inactive unless its `aud` names this client, so add an audience mapper for the client and use its ID as the server's audience. Answers
+    /// have the claims of mappers with *Add to token introspection*, also for lightweight tokens, and the `typ` of the token: `Refresh` and
+    /// `ID` are refused.
     ///
-    /// `iss` has the public host name. If this server reaches Keycloak by another name, set it with
-    /// [`keys_from`](Self::keys_from).
+    /// `iss` has the public host name. If this server reaches Keycloak under another name, use [`keys_from`](Self::keys_from).
     ///
     /// ```
     /// use tower_bearer::{Issuer, Require, ResourceServer};
@@ -43,8 +42,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If the base URL is not a URL as for [`discover`](Self::discover), ends in a slash or names a realm already, or if the realm is
-    /// not made of letters, digits, `-`, `.`, `_` and `~`. Use [`discover`](Self::discover) for a realm with another name.
+    /// If the base URL is not acceptable to [`discover`](Self::discover), ends in a slash or already names a realm, or if the realm has
+    /// characters other than letters, digits, `-`, `.`, `_` and `~`. Use [`discover`](Self::discover) for a realm with such a name.
     pub fn keycloak(base_url: &str, realm: &str) -> Result<Self, ConfigError> {
         if base_url.ends_with('/') || base_url.contains("/realms") {
             let expected = "a URL that ends before the slash and \"realms\"";

@@ -2,16 +2,16 @@ use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
 
 impl Issuer {
-    /// The service accounts of a Kubernetes cluster, by the cluster's issuer: what `kubectl get --raw
-    /// /.well-known/openid-configuration` shows as `issuer`, often `https://kubernetes.default.svc.cluster.local`.
+    /// A Kubernetes cluster, identified by its issuer, for the tokens of its service accounts. `kubectl get --raw
+    /// /.well-known/openid-configuration` shows the `issuer`, which is often `https://kubernetes.default.svc.cluster.local`.
     ///
-    /// - **Keys**: by the issuer's metadata. Managed clusters publish it.
-    /// - **Set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's.
-    ///   Everybody who may create pods can do that, so list the allowed callers with [`allow_subjects`](Self::allow_subjects).
+    /// - **Keys**: found through the issuer's metadata, which managed clusters publish.
+    /// - **Set up**: callers mount a projected `serviceAccountToken` volume whose `audience` is this server's. Anyone who may
+    ///   create pods can do that, so list the allowed callers with [`allow_subjects`](Self::allow_subjects).
     /// - **Roles**: none, and no scopes. The subject is `system:serviceaccount:{namespace}:{name}`, and `/kubernetes.io` has more.
     ///
-    /// In a cluster that publishes nothing, the API server serves the keys. It has a certificate of the cluster's own authority,
-    /// and usually requires a token. That token is renewed while the process runs, so it has to be read for each fetch:
+    /// If the cluster does not publish its metadata, get the keys from the API server. It has a certificate of the cluster's own
+    /// authority, and usually requires a token, which is renewed while the process runs and so must be read for each fetch:
     ///
     /// ```no_run
     /// use tower_bearer::keys::{FetchError, FetchFuture, FetchRequest, KeySource, RemoteKeys};
@@ -49,7 +49,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// As for [`discover`](Self::discover).
+    /// Same as for [`discover`](Self::discover).
     pub fn kubernetes(issuer: &str) -> Result<Self, ConfigError> {
         Self::openid(issuer)
     }

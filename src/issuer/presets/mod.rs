@@ -1,4 +1,5 @@
-//! The constructors of [`Issuer`] for particular providers, a file each. The rules themselves are in `validation`.
+//! The constructors of [`Issuer`] for particular providers, one file each. The rules themselves are in
+//! `validation`.
 
 mod ad_fs;
 mod auth0;

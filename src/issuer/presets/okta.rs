@@ -5,19 +5,18 @@ use crate::token::ClientClaim;
 use crate::validation::Mark;
 
 impl Issuer {
-    /// A custom authorization server of Okta: `default`, or the identifier of one that you created, at
-    /// `dev-123456.okta.com` or at your own domain. Its identifier is
-    /// `https://{domain}/oauth2/{authorization_server}`.
+    /// A custom Okta authorization server: `default`, or the ID of one that you created, at `dev-123456.okta.com` or at your
+    /// own domain. The issuer is `https://{domain}/oauth2/{authorization_server}`.
     ///
-    /// - **Keys**: by the server's metadata.
+    /// - **Keys**: found through the server's metadata.
     /// - **Also required**: `cid` is present. ID tokens have no `cid`. [`client_id`](crate::AccessToken::client_id) returns it.
-    /// - **Set up**: the authorization server's audience (`api://default` for the first one). The tokens of the
-    ///   organization's own server, whose issuer is the bare domain, are for Okta's API only.
-    /// - **Roles**: `/groups`, if a claim of that name is added. Scopes are in `scp`, an array. `sub` is the user's
-    ///   login. `/uid` is the identifier that does not change.
-    /// - **Introspection** (feature `introspection`): by a client of the same authorization server. Answers name the client in
-    ///   `client_id` and the scopes in `scope`. Also required is a `jti` that begins with `AT.`: answers about ID tokens have
-    ///   another one, and answers about refresh tokens have neither `jti` nor `aud`.
+    /// - **Set up**: the authorization server's audience (`api://default` for the first one). The tokens of the organization's
+    ///   own server, whose issuer is the bare domain, are only for Okta's API.
+    /// - **Roles**: `/groups`, if you add a claim of that name. Scopes are in the array `scp`. `sub` is the user's login,
+    ///   while `/uid` is an ID that does not change.
+    /// - **Introspection** (feature `introspection`): use a client of the same authorization server. Answers have the client
+    ///   in `client_id` and the scopes in `scope`. A `jti` that starts with `AT.` is also required: in answers about ID tokens
+    ///   it starts differently, and answers about refresh tokens have neither `jti` nor `aud`.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};
@@ -28,7 +27,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `domain` is not a bare domain, or the authorization server is not made of letters, digits, `-`, `.`, `_`
+    /// If `domain` is not a bare domain, or the authorization server has characters other than letters, digits, `-`, `.`, `_`
     /// and `~`.
     pub fn okta(domain: &str, authorization_server: &str) -> Result<Self, ConfigError> {
         let domain = host("domain of Okta", domain)?;

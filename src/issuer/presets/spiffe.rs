@@ -21,22 +21,24 @@ const ALGORITHMS: [Algorithm; 9] = [
 
 impl Issuer {
     /// A SPIFFE trust domain, such as `example.org`, for the JWT-SVIDs of its workloads. [`AccessToken::issuer`](crate::AccessToken::issuer)
-    /// returns the SPIFFE ID of the trust domain, `spiffe://example.org`, and [`AccessToken::subject`](crate::AccessToken::subject) that of
-    /// the workload.
+    /// returns the SPIFFE ID of the trust domain, `spiffe://example.org`, and [`AccessToken::subject`](crate::AccessToken::subject) returns
+    /// that of the workload.
     ///
-    /// - **Keys**: those of `source`. It has the bundle of the trust domain, of whose keys those with the `use` `jwt-svid` count, or a plain
-    ///   JWK Set: [`RemoteKeys::at`](crate::keys::RemoteKeys::at) for a bundle endpoint with a web certificate (`https_web`) and for SPIRE's
-    ///   OIDC discovery provider, or a [`KeyFile`](crate::keys::KeyFile) that `spiffe-helper` or an agent keeps up to date.
-    /// - **Also required**: `sub` is the SPIFFE ID of a workload in the trust domain: that takes the place of `iss`, which a JWT-SVID need
-    ///   not have. If the `iss` is that of another issuer that the server trusts, the token is that issuer's. The
-    ///   [algorithms](Self::algorithms) are RS, ES and PS 256 to 512.
-    /// - **Set up**: every workload of a trust domain can get a JWT-SVID for any audience. So name the callers, with
+    /// - **Keys**: those of `source`, which is the bundle of the trust domain, of which the keys with the `use` `jwt-svid` are used, or a
+    ///   plain JWK Set. Use [`RemoteKeys::at`](crate::keys::RemoteKeys::at) for a bundle endpoint with a web certificate (`https_web`) or
+    ///   SPIRE's OIDC discovery provider, and a [`KeyFile`](crate::keys::KeyFile) for a file that `spiffe-helper` or an agent keeps up to
+    ///   date.
+    /// - **Also required**: `sub` is the SPIFFE ID of a workload in the trust domain. It replaces `iss`, which a JWT-SVID need not have.
+    ///   If `iss` names another issuer that the server trusts, the token is treated as that issuer's. The [algorithms](Self::algorithms)
+    ///   are RS, ES and PS 256 to 512.
+    /// - **Set up**: every workload of a trust domain can get a JWT-SVID for any audience, so list the callers with
     ///   [`allow_subjects`](Self::allow_subjects) or in a requirement. The audience is a name of this server, often its own SPIFFE ID.
-    /// - **`iss`**: [`AccessToken::issuer`](crate::AccessToken::issuer) is always the trust domain. A JWT-SVID may have an `iss`, which
-    ///   is the signer's own text and identifies no one. It stays in the claims, so do not decide by it there.
+    /// - **`iss`**: [`AccessToken::issuer`](crate::AccessToken::issuer) is always the trust domain. A JWT-SVID may have an `iss`, but
+    ///   that is text of the signer's choice and identifies no one. It stays in the claims, but do not base decisions on it.
     /// - **Roles**: none. There are no scopes either, so [`Require::scope`](crate::Require::scope) refuses every token.
     ///
-    /// The [strict profile](crate::validation::Profile::Rfc9068) refuses JWT-SVIDs. Trust several trust domains with one issuer each.
+    /// The [strict profile](crate::validation::Profile::Rfc9068) refuses JWT-SVIDs. To trust several trust domains, add one issuer for
+    /// each.
     ///
     /// Documentation: <https://spiffe.io/docs/latest/spiffe-specs/jwt-svid/>
     ///

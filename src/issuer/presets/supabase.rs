@@ -9,24 +9,24 @@ use crate::validation::Mark;
 const AUDIENCE: &str = "authenticated";
 
 impl Issuer {
-    /// A project of Supabase, by its reference, such as `abcdefghijklmnopqrst`: the access tokens of its users. The issuer is
-    /// `https://{project}.supabase.co/auth/v1`, also for a project with a custom domain.
+    /// A Supabase project, identified by its reference, such as `abcdefghijklmnopqrst`: for the access tokens of its users. The
+    /// issuer is `https://{project}.supabase.co/auth/v1`, even for a project with a custom domain.
     ///
-    /// - **Keys**: at the issuer's `/.well-known/jwks.json`. It is empty as long as the project signs with a shared secret (HS256),
-    ///   and then no token is accepted: see *Set up*.
-    /// - **Audience**: `authenticated`, in place of the server's audience, because it is that of every project.
+    /// - **Keys**: at the issuer's `/.well-known/jwks.json`. The set is empty as long as the project signs with a shared secret
+    ///   (HS256), and then no token is accepted: see *Set up*.
+    /// - **Audience**: `authenticated`, as in every project, instead of the server's audience.
     /// - **Also required**: `session_id` is present, as in every access token. The ID tokens of a project that is an OAuth server
     ///   have none. The `anon` and `service_role` keys are tokens with another issuer (`supabase`), signed with the shared
     ///   secret.
-    /// - **Set up**: *JWT Signing Keys* in the project's settings: migrate the legacy secret, and rotate to an asymmetric key (ES256
-    ///   or RS256). Users stay signed in.
-    /// - **Roles**: `/role` is the database role: `authenticated`, if nothing else is configured. Roles of your own belong into
-    ///   `/app_metadata`, which only the project's servers can write, or into claims that a *Custom Access Token Hook* adds. *Never
-    ///   use `/user_metadata`: the users write it themselves.* `/is_anonymous` is true for a user who has signed in without an
-    ///   account. `/aal` is `aal2` after a second factor.
-    /// - **Client**: `client_id`, only if an OAuth client got the token for the user. If the project is an OAuth server with clients
-    ///   of others, their tokens are accepted here too: check [`client_id`](crate::AccessToken::client_id). `scope` is about user
-    ///   data only.
+    /// - **Set up**: under *JWT Signing Keys* in the project's settings, migrate the legacy secret and rotate to an asymmetric key
+    ///   (ES256 or RS256). Users stay signed in.
+    /// - **Roles**: `/role` is the database role: `authenticated`, unless another is configured. Your own roles belong in
+    ///   `/app_metadata`, which only the project's servers can write, or in claims that a *Custom Access Token Hook* adds. *Never
+    ///   use `/user_metadata`: users write it themselves.* `/is_anonymous` is true for a user who has signed in without an account.
+    ///   `/aal` is `aal2` after a second factor.
+    /// - **Client**: `client_id`, which is present only if an OAuth client got the token for the user. If the project is an OAuth
+    ///   server with third-party clients, their tokens are accepted here too: check [`client_id`](crate::AccessToken::client_id).
+    ///   `scope` concerns only user data.
     ///
     /// Supabase documents the claims at <https://supabase.com/docs/guides/auth/jwt-fields>, and the keys at
     /// <https://supabase.com/docs/guides/auth/signing-keys>.
@@ -44,7 +44,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `project` is not made of letters in lower case and digits. It is not the project's name.
+    /// If `project` has characters other than lower-case letters and digits. It is not the project's name.
     pub fn supabase(project: &str) -> Result<Self, ConfigError> {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         if project.is_empty() || !project.bytes().all(is_plain) {
@@ -54,10 +54,10 @@ impl Issuer {
         Self::supabase_self_hosted(&format!("https://{project}.supabase.co/auth/v1"))
     }
 
-    /// Supabase Auth that you host, by the `iss` of its tokens: [`supabase`](Self::supabase) with another issuer. It is what
-    /// `GOTRUE_JWT_ISSUER` says, such as `https://supabase.example.com/auth/v1`.
+    /// Self-hosted Supabase Auth, identified by the `iss` of its tokens: like [`supabase`](Self::supabase), with another issuer,
+    /// which is the value of `GOTRUE_JWT_ISSUER`, such as `https://supabase.example.com/auth/v1`.
     ///
-    /// The keys are at the issuer's `/.well-known/jwks.json`. If they are elsewhere, set it with [`keys_from`](Self::keys_from).
+    /// The keys are at the issuer's `/.well-known/jwks.json`. If they are elsewhere, use [`keys_from`](Self::keys_from).
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -68,7 +68,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `issuer` ends in a slash or has a query, and as for [`jwks`](Self::jwks).
+    /// If `issuer` ends in a slash, has a query, or is not acceptable to [`jwks`](Self::jwks).
     pub fn supabase_self_hosted(issuer: &str) -> Result<Self, ConfigError> {
         if issuer.ends_with('/') || issuer.contains(['?', '#']) {
             return Err(refuse("issuer of Supabase", issuer, "a URL without a query and without a slash at its end"));

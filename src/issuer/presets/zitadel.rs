@@ -5,20 +5,19 @@ use crate::token::{ClientClaim, RolesClaim};
 use crate::validation::Mark;
 
 impl Issuer {
-    /// An instance of Zitadel, by its domain: `shop-abc123.zitadel.cloud`, or your own domain, with the port if it has one. The
-    /// issuer is `https://{domain}`.
+    /// A Zitadel instance, identified by its domain: `shop-abc123.zitadel.cloud`, or your own domain, with the port if there is one.
+    /// The issuer is `https://{domain}`.
     ///
-    /// - **Keys**: by the instance's metadata. They live for hours only. A new key is fetched when its first token comes.
-    /// - **Also required**: `jti` is present. ID tokens have no `jti`, and their `aud` names the project and all its applications
-    ///   too.
-    /// - **Set up**: applications and service users must have the access token type JWT, otherwise their tokens are opaque and
-    ///   refused, unless they are [introspected](crate::manual::opaque_tokens#presets). The audience is the project's identifier. Clients of other projects ask for it with the scope
-    ///   `urn:zitadel:iam:org:project:id:{project}:aud`.
+    /// - **Keys**: found through the instance's metadata. They live only for hours. A new key is fetched when its first token arrives.
+    /// - **Also required**: `jti` is present. ID tokens have no `jti`, but their `aud` also names the project and all its applications.
+    /// - **Set up**: applications and service users must have the access token type JWT; otherwise their tokens are opaque, and are
+    ///   refused unless they are [introspected](crate::manual::opaque_tokens#presets). The audience is the project's ID. Clients of
+    ///   other projects request it with the scope `urn:zitadel:iam:org:project:id:{project}:aud`.
     /// - **Roles**: the members of the object `/urn:zitadel:iam:org:project:roles`, if they are requested or asserted:
     ///   [`Require::role`](crate::Require::role) reads them. There are no scopes, so [`Require::scope`](crate::Require::scope) refuses every token.
-    /// - **Introspection** (feature `introspection`): as an application of type API in the project, with a secret or a key. Answers are
-    ///   about tokens alone that name the project or this application in `aud`. They have `scope` too. Also personal access tokens
-    ///   are introspected. ID and refresh tokens are not active.
+    /// - **Introspection** (feature `introspection`): use an application of type API in the project, with a secret or a key. Only
+    ///   tokens whose `aud` names the project or this application are active; ID and refresh tokens are not. Answers also have `scope`.
+    ///   Personal access tokens can be introspected too.
     ///
     /// ```
     /// use tower_bearer::{Issuer, ResourceServer};

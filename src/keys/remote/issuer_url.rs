@@ -1,5 +1,5 @@
-//! From an issuer's identifier to the URLs of its metadata, and from these to the URLs that the metadata names: OpenID Connect
-//! Discovery 1.0 and RFC 8414. No I/O.
+//! Derives the URLs of the metadata from an issuer's identifier, and checks the URLs that the metadata names (OpenID Connect
+//! Discovery 1.0, RFC 8414). No I/O.
 
 use std::net::IpAddr;
 

@@ -7,7 +7,7 @@ use super::remote_keys::RemoteKeys;
 use crate::keys::{FetchFuture, FetchRequest, Fetched, KeySource, Seed};
 
 impl RemoteKeys {
-    /// Keeps the last good keys in the file at `path`, so that they survive a restart of the process while the issuer is down.
+    /// Keeps the last good keys in the file at `path`, so that they survive a restart while the issuer is down.
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -23,30 +23,30 @@ impl RemoteKeys {
     ///
     /// # How long the keys are used
     ///
-    /// Exactly as long as if the process had not restarted, because the file has the time that they are as of: for their lifetime, and
-    /// for an hour beyond it only while an attempt of the new process shows that the issuer cannot be reached. The age is measured by
-    /// the server's [clock](crate::server::Builder::clock). The first look-up starts a fetch, also if the keys are fresh, because
-    /// some may have been withdrawn meanwhile. Discovery runs again.
+    /// Exactly as long as if the process had not restarted, because the file records when the keys were current: for their lifetime, and
+    /// for an hour beyond it only while an attempt by the new process shows that the issuer cannot be reached. The age is measured by the
+    /// server's [clock](crate::server::Builder::clock). The first lookup starts a fetch even if the keys are fresh, because some may have
+    /// been withdrawn in the meantime. Discovery runs again.
     ///
     /// # The file
     ///
-    /// - **Anyone who can write it can make tokens that are accepted**, until the issuer answers. So let only the service write the
-    ///   file and its directory, and do not use a directory for temporary files. The file has a checksum, which detects damage and
-    ///   no attacker. It is created with mode 0600 on Unix. It contains public keys and no secret. In a container it belongs on a volume.
-    /// - It is read once, when the server is [built](crate::server::Builder::build): at most 516 KiB of a regular file. One that is damaged,
-    ///   of another source or of another version, or fetched more than 60 seconds in the future, is ignored with a warning
+    /// - **Anyone who can write the file can forge tokens**, which are accepted until the issuer answers. So only the service may have
+    ///   write access to the file and its directory; do not use a directory for temporary files. The file's checksum detects damage, not
+    ///   attacks. On Unix it is created with mode 0600. It contains public keys and no secrets. In a container, put it on a volume.
+    /// - It is read once, when the server is [built](crate::server::Builder::build), and must be a regular file of at most 516 KiB. A
+    ///   file that is damaged, from another source or version, or fetched more than 60 seconds in the future is ignored with a warning
     ///   (`tracing`), and the server starts without keys, as it does if there is no file yet.
-    /// - It is written after every fetch, also one that confirms or withdraws keys, on a thread for blocking work. It is replaced as a
-    ///   whole, by way of a temporary file beside it, which a crash at that moment may leave there. Several processes may share it if
-    ///   they have the same source, and newer keys are not replaced by older ones.
-    /// - If it cannot be written, the keys are used all the same. There is one warning, and one event when it can be written again. The
-    ///   file is then removed, because it may contain keys that have been withdrawn. If that fails too, or if the process ends
-    ///   before it has written, the file before remains, and is used until its keys are too old.
-    /// - Use a file for each issuer. One path for two issuers of a server is a
-    ///   [mistake](crate::server::ConfigError::PersistPathTwice) if the server can see it. Otherwise each replaces the file of the other,
-    ///   which ignores it after a restart.
+    /// - It is written after every fetch, including one that confirms or withdraws keys, on a thread for blocking work. It is replaced as
+    ///   a whole, through a temporary file beside it, which a crash at that moment may leave behind. Processes with the same source may
+    ///   share the file; older keys never replace newer ones.
+    /// - If it cannot be written, the keys are still used. One warning is logged, and one event when writing succeeds again. The old file
+    ///   is removed, because it may contain withdrawn keys. If that fails too, or if the process ends before it has written the file, the
+    ///   old file remains and is used until its keys are too old.
+    /// - Use a separate file for each issuer. If the server can detect that two issuers have the same path, that is an
+    ///   [error](crate::server::ConfigError::PersistPathTwice). Otherwise each replaces the other's file, which the other ignores after a
+    ///   restart.
     ///
-    /// A [`KeySource`] of yours that wraps this one must also pass on [`seed`](KeySource::seed).
+    /// If your own [`KeySource`] wraps this one, it must also forward [`seed`](KeySource::seed).
     ///
     /// Default: keys are held in memory only.
     #[must_use]

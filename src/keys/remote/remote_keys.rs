@@ -23,10 +23,10 @@ use crate::redact;
 /// How much later the store drops a fetch, so that the error names the URL.
 const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 
-/// Keys behind a URL.
+/// Keys that are fetched from a URL.
 ///
-/// [`Issuer::discover`](crate::Issuer::discover) and [`Issuer::jwks`](crate::Issuer::jwks) make one with the default client. Make
-/// one yourself to fetch with another [client](Self::client):
+/// [`Issuer::discover`](crate::Issuer::discover) and [`Issuer::jwks`](crate::Issuer::jwks) create one with the default client. Create
+/// one yourself to use another [client](Self::client):
 ///
 /// ```no_run
 /// use tower_bearer::Issuer;
@@ -41,27 +41,27 @@ const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 ///
 /// # Which addresses are connected to
 ///
-/// The addresses of issuers and URLs that the application names are trusted, private networks included. Those that the metadata
-/// names are not: a `jwks_uri` that points to this machine, to a link-local address or to the metadata service of a cloud is
-/// refused (RFC 8725bis §3.10), also as an IPv6 address with such an IPv4 address embedded. A host name, also that of the issuer, is
-/// refused if one of the addresses that it resolves to is such an address. For an issuer on this machine (host `localhost` or a
-/// loopback address) both rules are off.
+/// Issuers and URLs that the application names may be at any address, including private networks. A URL that the metadata names may not:
+/// a `jwks_uri` that points to this machine, to a link-local address or to a cloud's metadata service is refused (RFC 8725bis §3.10),
+/// also in the form of an IPv6 address that embeds such an IPv4 address. A host name, including the issuer's, is refused if any address
+/// that it resolves to is such an address. For an issuer on this machine (host `localhost` or a loopback address), both rules are off.
 ///
-/// The default client checks names. With a proxy or a [client](Self::client) of yours, they are not checked here.
+/// The default client checks names. With a proxy or your own [client](Self::client), they are not checked here.
 ///
 /// # When metadata is read again
 ///
-/// With the first refresh after an hour, after two failed fetches in a row, and for a token with an unknown `kid`; at most every
-/// 5 minutes. A changed `jwks_uri` is followed at once: if the keys cannot be fetched there, the fetch has failed and the old URL is
-/// not tried, because the issuer may have left it for a reason. If the metadata cannot be read, the last known `jwks_uri` is used.
+/// Metadata is read again with the first refresh after an hour, after two failed fetches in a row, and for a token with an unknown
+/// `kid`, but at most every 5 minutes. A changed `jwks_uri` is used immediately. If the keys cannot be fetched from it, the fetch fails;
+/// the old URL is not tried, because the issuer may have left it for a reason. If the metadata cannot be read, the last known `jwks_uri`
+/// is used.
 ///
 /// # Plain http
 ///
-/// A URL must be https. Plain http is for this machine only, because anyone on the path can replace keys in plain text (RFC 8414 §2).
-/// In a network that you trust, such as that of a cluster or of Docker Compose, use [`insecure_http_at`](Self::insecure_http_at),
-/// [`insecure_http_discover`](Self::insecure_http_discover) or [`Issuer::insecure_http`](crate::Issuer::insecure_http). The first fetch then
-/// logs a warning. The default client makes no such request through a proxy. A document that came over https never leads to plain
-/// http.
+/// A URL must be https. Plain http is allowed only for this machine, because anyone on the network path can replace keys in plain text
+/// (RFC 8414 §2). In a network that you trust, such as a cluster or Docker Compose, use [`insecure_http_at`](Self::insecure_http_at),
+/// [`insecure_http_discover`](Self::insecure_http_discover) or [`Issuer::insecure_http`](crate::Issuer::insecure_http). The first fetch
+/// then logs a warning. The default client never sends a plain http request through a proxy. A document fetched over https never leads
+/// to plain http.
 pub struct RemoteKeys {
     place: Place,
     transport: Transport,
@@ -81,20 +81,20 @@ enum Place {
 }
 
 impl RemoteKeys {
-    /// The keys of an issuer whose metadata tells where they are (OpenID Connect Discovery 1.0, RFC 8414).
+    /// The keys of an issuer whose metadata names their location (OpenID Connect Discovery 1.0, RFC 8414).
     ///
-    /// The locations of RFC 8414 §5 are tried in order until one gives a document that names the issuer, byte for byte, and a
-    /// `jwks_uri` that may be fetched from. An issuer that cannot be reached, or that answers 429 or 503, is not asked for the
-    /// next one.
+    /// The locations of RFC 8414 §5 are tried in order until one returns a document that names the issuer, byte for byte, and an
+    /// acceptable `jwks_uri`. If the issuer cannot be reached, or answers 429 or 503, the remaining locations are not tried.
     ///
     /// # Errors
     ///
-    /// If `issuer` is not an https URL without query and fragment; http is allowed for this machine alone.
+    /// If `issuer` is not an https URL without query and fragment; http is allowed only for this machine.
     pub fn discover(issuer: &str) -> Result<Self, UrlError> {
         Self::discovered(issuer, Encryption::Required)
     }
 
-    /// As [`discover`](Self::discover), also over plain http: anyone on the path can replace the keys, and then forge tokens.
+    /// Like [`discover`](Self::discover), but also over plain http: anyone on the network path can replace the keys, and then forge
+    /// tokens.
     ///
     /// # Errors
     ///
@@ -105,12 +105,12 @@ impl RemoteKeys {
 
     /// The keys of an issuer whose metadata is at the location of OpenID Connect Discovery 1.0 §4.1. No other location is tried.
     ///
-    /// This saves requests to an issuer that has only this location, and works with one that does not answer at the locations of
+    /// This saves requests to an issuer that has only this location, and works with an issuer that does not answer at the locations of
     /// RFC 8414, or answers 429 or 503 there.
     ///
     /// # Errors
     ///
-    /// As for [`discover`](Self::discover).
+    /// Same as for [`discover`](Self::discover).
     pub fn discover_openid(issuer: &str) -> Result<Self, UrlError> {
         Self::discovered_openid(issuer, Encryption::Required)
     }
@@ -119,12 +119,12 @@ impl RemoteKeys {
     ///
     /// # Errors
     ///
-    /// If `jwks_url` is not an https URL; http is allowed for this machine alone.
+    /// If `jwks_url` is not an https URL; http is allowed only for this machine.
     pub fn at(jwks_url: &str) -> Result<Self, UrlError> {
         Self::at_url(jwks_url, Encryption::Required)
     }
 
-    /// As [`at`](Self::at), also over plain http: anyone on the path can replace the keys, and then forge tokens.
+    /// Like [`at`](Self::at), but also over plain http: anyone on the network path can replace the keys, and then forge tokens.
     ///
     /// # Errors
     ///
@@ -133,32 +133,31 @@ impl RemoteKeys {
         Self::at_url(jwks_url, Encryption::Optional).map(Self::with_plain_http)
     }
 
-    /// Fetches with this client: with a private root certificate, through a proxy, or with headers of its own.
+    /// Sets the HTTP client to fetch with, for example with a private root certificate, a proxy, or additional headers.
     ///
-    /// The limits on time and size stay, and so does the refusal of an answer from another origin. Which addresses the client
-    /// connects to is yours to decide: names are not checked, only what a `jwks_uri` says in its text. If the server is used
-    /// from several runtimes, the client must keep no idle connections (`pool_max_idle_per_host(0)`): a connection ends with
-    /// the runtime that opened it.
+    /// The limits on time and size still apply, and answers from another origin are still refused. You decide which addresses the client
+    /// connects to: host names are not resolved for the check, so only an address that is written in a `jwks_uri` is checked. If the
+    /// server is used from several runtimes, the client must not keep idle connections (`pool_max_idle_per_host(0)`), because a
+    /// connection ends with the runtime that opened it.
     ///
-    /// Default: a client with rustls, the system's root certificates and the system's proxy (none for this machine itself),
-    /// 2 seconds to connect, at most 3 redirects within one origin, and the [addresses](Self#which-addresses-are-connected-to)
-    /// of other machines.
+    /// Default: a client with rustls, the system's root certificates and the system's proxy (but no proxy for this machine), 2 seconds
+    /// to connect, at most 3 redirects within one origin, and [checked addresses](Self#which-addresses-are-connected-to).
     #[must_use]
     pub fn client(self, client: reqwest::Client) -> Self {
         Self { transport: self.transport.with_client(client), ..self }
     }
 
-    /// Sets how long connecting may take, and how long one fetch may take in all, metadata included.
+    /// Sets how long connecting may take, and how long a fetch may take in total, metadata included.
     ///
-    /// `total` is between 100 ms and 9 s, and `connect` is more than zero and at most `total`. A [client](Self::client) of yours has its
-    /// own limit for connecting. A request waits for a fetch for at most 6 seconds. If the fetch takes longer, the request gets 503, and
-    /// the keys that come later serve the next requests.
+    /// `total` is between 100 ms and 9 s, and `connect` is more than zero and at most `total`. Your own [client](Self::client) has its
+    /// own limit for connecting. A request waits at most 6 seconds for a fetch. If the fetch takes longer, the request gets 503, and the
+    /// keys are used for later requests.
     ///
-    /// Default: 2 seconds to connect, and 5 seconds in all.
+    /// Default: 2 seconds to connect, and 5 seconds in total.
     ///
     /// # Errors
     ///
-    /// If one of them is out of its range.
+    /// If a timeout is out of range.
     pub fn timeouts(self, connect: Duration, total: Duration) -> Result<Self, InvalidTimeouts> {
         Timeouts::new(connect, total)?;
         Ok(Self { transport: self.transport.with_connect_timeout(connect), fetch_timeout: total, ..self })

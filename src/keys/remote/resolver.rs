@@ -12,7 +12,7 @@ use super::address::LocalAddress;
 const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The system's resolver, but it refuses every name with a [local address](LocalAddress) among its addresses. One such address is
-/// enough: with a mixed answer an attacker gets past a check that is followed by a second look-up.
+/// enough: with a mixed answer an attacker gets past a check that is followed by a second lookup.
 ///
 /// Proxies are exempt, because the operator configured their addresses.
 pub(crate) struct FilteringResolver {

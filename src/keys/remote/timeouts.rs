@@ -47,8 +47,8 @@ impl Default for Timeouts {
 )]
 #[non_exhaustive]
 pub struct InvalidTimeouts {
-    /// The time-out for connecting.
+    /// The timeout for connecting.
     pub connect: Duration,
-    /// The time-out for a fetch in all.
+    /// The timeout for the whole fetch.
     pub total: Duration,
 }

@@ -1,4 +1,4 @@
-//! One document by HTTP, within a time, a size and an origin.
+//! Fetches one document by HTTP, with limits on time and size, and from one origin only.
 
 use std::error::Error;
 use std::sync::OnceLock;

@@ -1,8 +1,8 @@
-//! Tokens that were verified before. A valid signature stays valid as long as its key is trusted, so it need not be verified again.
+//! The cache of verified tokens. A valid signature stays valid as long as its key is trusted, so it need not be verified again.
 //!
-//! An entry states something about the past. Its user checks again whatever may have changed since: the time, and whether the
-//! [evidence](Entry::evidence) still proves the token. Nothing depends on an entry being removed in time, because an
-//! insertion may always come a moment later.
+//! An entry is about the past. Its user checks again whatever may have changed since: the time, and whether the
+//! [evidence](Entry::evidence) still proves the token. Nothing depends on an entry being removed in time, because an insertion
+//! may always come a moment later.
 
 mod admission_filter;
 mod counters;

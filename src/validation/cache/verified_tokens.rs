@@ -95,7 +95,7 @@ impl VerifiedTokens {
     }
 
     /// Counts a token whose signature was verified. It is kept from its second use on: most tokens that come once never come
-    /// again, and each would cost as much as two dozen look-ups and evict another.
+    /// again, and each would cost as much as two dozen lookups and evict another.
     pub(crate) fn verified(&self, fingerprint: Fingerprint, entry: Entry) {
         self.counters.miss();
         metrics::token_verified();

@@ -1,7 +1,7 @@
-//! Opaque tokens: what their issuer says about them, and for how long that counts (RFC 7662).
+//! Opaque tokens: what their issuer says about them, and for how long that is used (RFC 7662).
 //!
-//! An answer states something about the moment in which the endpoint was asked. It counts for a limited time from then on, however
-//! often it is used, and the times of the token are checked again at each use.
+//! An answer is about the moment when the endpoint was asked. It is used for a limited time from then on, however often, and the
+//! times of the token are checked again at each use.
 
 mod active;
 mod answer_source;

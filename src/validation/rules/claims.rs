@@ -1,4 +1,4 @@
-//! What the claims of an access token have to be.
+//! The rules about the claims of an access token.
 
 use super::super::policy::Bindings;
 use super::super::profile::Profile;

@@ -1,4 +1,4 @@
-//! Whose token it is, and that it is an access token.
+//! The rules about who issued the token, and whether it is an access token.
 
 use super::super::dialect::{AtHash, Mark};
 use super::super::policy::{Format, UserFlow};

@@ -1,4 +1,4 @@
-//! Who is on the issuer's lists of tenants, subjects and clients.
+//! The rules about the issuer's lists of tenants, subjects and clients.
 
 use super::super::policy::{Callers, Subjects};
 use super::super::recipient::Recipient;

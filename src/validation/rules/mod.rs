@@ -1,7 +1,7 @@
-//! The rules about a token beside its form and its signature: one table row for each.
+//! The rules for a token apart from its form and its signature, one table row each.
 //!
-//! Validation checks the rows in their order and stops at the first that fails. `explain` reads the same rows and shows all of
-//! them. To add a rule, add a row to the table of its topic, and an error to [`TokenError`].
+//! Validation checks the rows in order and stops at the first that fails. `explain` reads the same rows and shows all of them.
+//! To add a rule, add a row to the table of its topic, and an error to [`TokenError`].
 
 mod claims;
 mod kind;

@@ -1,4 +1,4 @@
-//! When a token is valid.
+//! The rules about the times of a token.
 
 use std::time::Duration;
 

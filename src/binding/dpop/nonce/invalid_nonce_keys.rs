@@ -5,10 +5,10 @@ pub(super) const MIN_KEY_LENGTH: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidNonceKeys {
-    /// No key at all, or more than a current and a previous one.
+    /// There is no key, or there are more than two.
     #[error("expected one or two nonce keys, the current one first, and found {found}")]
     Number {
-        /// The number of keys; at most 3, because no further key is read.
+        /// The number of keys; at most 3, because no more are read.
         found: usize,
     },
     /// A key that could be found by trial.

@@ -1,4 +1,4 @@
-//! Server nonces (RFC 9449 §8, §9): a timestamp and a MAC, so that no nonce is stored.
+//! Server nonces (RFC 9449 §8, §9), made of a timestamp and a MAC so that they need not be stored.
 
 mod invalid_nonce_keys;
 mod nonce_error;

@@ -28,8 +28,8 @@ const TEXT_LENGTH: usize = (TIMESTAMP_LENGTH + MAC_LENGTH) / 3 * 4;
 /// the server stores no nonces, and any server with the same keys accepts it. A nonce may be used for several proofs: that a proof is
 /// used once is the part of a [`ReplayStore`](super::super::ReplayStore).
 ///
-/// A nonce is accepted for its [lifetime](Self::lifetime). One that was issued up to 5 seconds in the future is accepted too, because the
-/// clocks of a fleet differ. Anything else is answered with a new nonce, which costs the client one more request.
+/// A nonce is accepted for its [lifetime](Self::lifetime). A nonce issued up to 5 seconds in the future is also accepted, because the clocks
+/// of a fleet differ. For anything else, the server answers with a new nonce, which costs the client one more request.
 ///
 /// Clones share their keys.
 ///
@@ -53,10 +53,10 @@ pub struct Nonces {
 }
 
 impl Nonces {
-    /// Nonces of one process, with random keys.
+    /// Nonces for one process, with random keys.
     ///
-    /// A key issues nonces for 2 hours and is then replaced, and it checks them for 2 hours more, so a key that leaks soon ends. Other
-    /// processes do not accept these nonces, nor does this one after a restart: the client then gets a new nonce, and repeats its request.
+    /// A key issues nonces for 2 hours, and then only checks them for another 2 hours, so a leaked key soon becomes useless. Other processes
+    /// do not accept these nonces, nor does this one after a restart; the client then gets a new nonce and repeats its request.
     ///
     /// # Panics
     ///
@@ -65,7 +65,7 @@ impl Nonces {
         Self::try_random().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Like [`random`](Self::random), without a panic.
+    /// Like [`random`](Self::random), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -74,14 +74,14 @@ impl Nonces {
         NonceKeys::random().map(Self::of)
     }
 
-    /// Nonces of a fleet: the key that issues nonces and, optionally, a second one that only checks them.
+    /// Nonces for a fleet: the key that issues nonces and, optionally, a second key that only checks them.
     ///
-    /// A key has at least 32 random bytes. Every instance needs the same keys. Servers that share keys accept each other's nonces, which tell
-    /// them only the time. The key should be used for nothing else.
+    /// A key has at least 32 random bytes. Every instance needs the same keys. Servers that share keys accept each other's nonces, which
+    /// reveal only the time. Do not use the key for anything else.
     ///
-    /// To replace a key without refusing a nonce, deploy three times, and wait for the lifetime of a nonce in between: `[old, new]`, so that
-    /// every instance accepts the new key before one issues by it; then `[new, old]`; then `[new]`. A key that has leaked is replaced at
-    /// once, by `[new]`: clients then repeat one request.
+    /// To replace a key without refusing any nonce, deploy three times, waiting for the lifetime of a nonce in between: `[old, new]`, so
+    /// that every instance accepts the new key before any issues nonces with it; then `[new, old]`; then `[new]`. Replace a leaked key
+    /// immediately, with `[new]`; each client then repeats one request.
     ///
     /// # Errors
     ///
@@ -91,13 +91,12 @@ impl Nonces {
         NonceKeys::configured(keys).map(Self::of)
     }
 
-    /// Sets how long a nonce is accepted: between 10 seconds and 1 hour, and longer or shorter values count as these. A fraction of a second
-    /// is dropped.
+    /// Sets how long a nonce is accepted. The value is clamped to between 10 seconds and 1 hour, and a fraction of a second is dropped.
     ///
-    /// A captured proof that the replay store has not seen can be used for this time, and the replay store keeps every proof for it. A
-    /// client that pauses for longer has to repeat its next request.
+    /// A captured proof that the replay store has not seen can be used for this long, and the replay store keeps every proof for this long.
+    /// A client that pauses for longer has to repeat its next request.
     ///
-    /// Default: 5 minutes, which is in the order of minutes, as RFC 9449 §11.1 has it.
+    /// Default: 5 minutes, in line with RFC 9449 §11.1.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Duration::from_secs(lifetime.clamp(MIN_LIFETIME, MAX_LIFETIME).as_secs());
         self

@@ -24,21 +24,20 @@ const SHARDS: usize = 64;
 /// More than any proof is valid, and little enough for either clock to represent the end of it.
 const MAX_KEEP_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A [`ReplayStore`] in the memory of this process, with bounds.
+/// A bounded [`ReplayStore`] in the memory of this process.
 ///
-/// A server has one unless another store is set. A restart empties it, and several instances do not see each other's entries: then a captured
-/// proof can be used again after a restart, or once at each instance, as long as its time or its nonce is accepted.
+/// A server uses one unless another store is set. A restart empties it, and instances do not see each other's entries. So a captured proof can be
+/// used again after a restart, or once at each instance, while its time or its nonce is still accepted.
 ///
-/// - **Entries.** A proof is kept as 16 bytes of a hash with a secret key, for the time that [`keep_for`](ReplayEntry::keep_for) states at least,
-///   and for twice that at most. Entries end in groups, so that removing them costs nothing.
-/// - **Memory.** At most 48 bytes for each entry of the capacity and a fixed 1 MiB. It is allocated as entries are inserted.
-/// - **A full store** refuses further proofs with 503, and forgets none that is still valid. Only requests that have passed all other checks get here,
-///   so it takes valid tokens to fill it.
-/// - **One key** holds at most 1/64 of the capacity. Beyond that, its proofs are refused with 429, and others are not affected. The counts
-///   are estimates that are never too low. With 64 keys at their limit, the probability that a certain other key is refused with them is below 1 in
-///   100 million.
-/// - **Clocks.** An entry ends when both the monotonic time and the time of day say so. So neither a time of day that is set back
-///   nor one that jumps ahead and returns makes a proof usable again.
+/// - **Entries.** A proof is kept as 16 bytes of a keyed hash, for at least the time in [`keep_for`](ReplayEntry::keep_for) and at most twice that
+///   time. Entries are removed in groups, at no cost.
+/// - **Memory.** At most 48 bytes for each entry of the capacity, plus 1 MiB. It is allocated as entries are inserted.
+/// - **A full store** refuses further proofs with 503, and never drops one that is still valid. Only requests that have passed all other checks reach
+///   the store, so it takes valid tokens to fill it.
+/// - **One key** holds at most 1/64 of the capacity. Beyond that, its proofs are refused with 429, and other keys are not affected. The counts are
+///   estimates that are never too low. With 64 keys at their limit, the probability that a given other key is refused too is below 1 in 100 million.
+/// - **Clocks.** An entry ends only when both the monotonic clock and the time of day say so. So a proof does not become usable again if the time of
+///   day is set back, or jumps ahead and returns.
 ///
 /// ```
 /// use tower_bearer::dpop::MemoryReplayStore;
@@ -64,14 +63,14 @@ impl MemoryReplayStore {
     ///
     /// # Panics
     ///
-    /// As [`with_capacity`](Self::with_capacity) does.
+    /// Same as [`with_capacity`](Self::with_capacity).
     pub fn new() -> Self {
         Self::with_capacity(DEFAULT_CAPACITY)
     }
 
-    /// A store for so many entries, at most 4,294,967,295.
+    /// A store for this many entries, at most 4,294,967,295.
     ///
-    /// An instance needs the number of its requests a second × the seconds for which a proof is kept × 2, and 64 times what its busiest client
+    /// An instance needs its number of requests per second × the seconds for which a proof is kept × 2, and at least 64 times what its busiest client
     /// needs.
     ///
     /// # Panics
@@ -82,7 +81,7 @@ impl MemoryReplayStore {
             .unwrap_or_else(|_| panic!("the system provided no random bytes for a replay store"))
     }
 
-    /// Like [`with_capacity`](Self::with_capacity), without a panic.
+    /// Like [`with_capacity`](Self::with_capacity), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -210,9 +209,9 @@ impl fmt::Debug for MemoryReplayStore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryReplayStatus {
-    /// How many entries are kept. Some of them may have ended, if no insertion has come since.
+    /// How many entries are kept. Some may already have ended, because they are removed at the next insertion.
     pub entries: usize,
-    /// How many entries there is room for.
+    /// How many entries the store has room for.
     pub capacity: usize,
     /// How many proofs were [`Replayed`](Freshness::Replayed).
     pub replayed: u64,

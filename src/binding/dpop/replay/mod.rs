@@ -1,4 +1,4 @@
-//! That a proof is used once (RFC 9449 §11.1): the trait of a store, and the store in memory.
+//! Detection of replayed proofs (RFC 9449 §11.1): the trait for a store, and the in-memory store.
 
 mod generation;
 mod key_counts;

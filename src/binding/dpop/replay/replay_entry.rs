@@ -3,23 +3,23 @@ use std::time::{Duration, Instant, SystemTime};
 use super::replay_key::ReplayKey;
 use crate::clock::{Clock, Moment};
 
-/// What a [`ReplayStore`](super::ReplayStore) is asked to insert: the key of a proof, and for how long to keep it.
+/// What a [`ReplayStore`](super::ReplayStore) is asked to insert: the key of a proof, and how long to keep it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ReplayEntry {
     /// The key of the proof.
     pub key: ReplayKey,
-    /// The minimum time for which the key is kept from now on: until then the proof could be accepted again. It is the same for all
-    /// proofs of a server.
+    /// The minimum time to keep the key, from now on: until then, the proof could be accepted again. It is the same for all proofs
+    /// of a server.
     pub keep_for: Duration,
-    /// The monotonic time by the server's [clock](crate::clock::Clock), for a store in this process.
+    /// The current monotonic time by the server's [clock](crate::clock::Clock), for a store in this process.
     pub now: Instant,
-    /// The time of day by the same clock.
+    /// The current time of day by the same clock.
     pub time_of_day: SystemTime,
 }
 
 impl ReplayEntry {
-    /// An entry that is to be inserted now.
+    /// An entry to be inserted now.
     ///
     /// The server makes it. It is public for the tests of a store.
     #[must_use]

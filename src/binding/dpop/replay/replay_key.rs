@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 const LABEL: &[u8] = b"tower-bearer DPoP proof v1";
 const HOLDER_LABEL: &[u8] = b"tower-bearer DPoP proof key v1";
 
-/// Identifies one use of one DPoP proof: a hash of whose proof it is, for which request, and of its `jti`.
+/// Identifies a DPoP proof: a hash of the proof's key, its request and its `jti`.
 ///
 /// It is the SHA-256 of `jkt`, `htm`, `htu` and `jti`, each with its length, so that no two quadruples have the same input (RFC 9449
-/// §11.1). It has one length whatever a client sends, and holds nothing that a client sent. Every server of a fleet derives the same
-/// key from the same proof.
+/// §11.1). Its length does not depend on what a client sends, and it contains nothing that a client sent. Every server of a fleet
+/// derives the same key from the same proof.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplayKey {
     proof: [u8; 32],
@@ -35,7 +35,7 @@ impl ReplayKey {
         &self.proof
     }
 
-    /// The first 16 bytes of a hash of `jkt`. A store may limit what one key holds by it.
+    /// The first 16 bytes of a hash of `jkt`, by which a store can limit how many proofs of one client key it holds.
     #[must_use]
     pub fn holder(&self) -> &[u8; 16] {
         &self.holder

@@ -5,37 +5,37 @@ use std::sync::Arc;
 use super::replay_entry::ReplayEntry;
 use super::replay_store_error::ReplayStoreError;
 
-/// A store that detects a DPoP proof that is used again (RFC 9449 §11.1).
+/// A store that detects replayed DPoP proofs (RFC 9449 §11.1).
 ///
-/// [`MemoryReplayStore`](super::MemoryReplayStore) is the default, and suffices for one process. Several instances that serve the same
-/// clients need a store that they share, or a captured proof can be used once at each of them. The crate
-/// [`tower-bearer-redis`](https://docs.rs/tower-bearer-redis) has one for Redis and Valkey.
+/// [`MemoryReplayStore`](super::MemoryReplayStore) is the default, and suffices for one process. Several instances that serve the same clients
+/// need a shared store, or a captured proof can be used once at each of them. The crate [`tower-bearer-redis`](https://docs.rs/tower-bearer-redis)
+/// has one for Redis and Valkey.
 ///
 /// # The contract
 ///
 /// The server calls [`insert`](Self::insert) once for each request with a proof, after all other checks of the token and the proof have passed.
 ///
-/// 1. **One atomic step.** The store looks for the key and inserts it in one step. Of any number of calls with one key, at once or one after
-///    another, from one server or from several, at most one gets [`Fresh`](Freshness::Fresh). Redis does this with one `SET` with `NX`
-///    and `PX`; a `GET` before a `SET` does not do it, nor does reading from a replica.
-/// 2. **Until when.** After `Fresh` the key stays for at least [`keep_for`](ReplayEntry::keep_for), counted from the insertion. It may stay longer: a
-///    client never makes the same proof twice. A unit that is too coarse is rounded up. Nothing may remove the key earlier, so
+/// 1. **One atomic step.** The store looks for the key and inserts it in one step. Of any number of calls with the same key, concurrent or not,
+///    from one server or from several, at most one gets [`Fresh`](Freshness::Fresh). In Redis, use a single `SET` with `NX` and `PX`; a `GET`
+///    before a `SET` is not atomic, and a replica must not be read.
+/// 2. **How long.** After `Fresh` the key stays for at least [`keep_for`](ReplayEntry::keep_for), counted from the insertion. It may stay longer,
+///    because a client never makes the same proof twice. If the store's time unit is too coarse, round up. Nothing may remove the key earlier, so
 ///    Redis needs the `maxmemory-policy` `noeviction`. A repeated key does not extend the time.
-/// 3. **The whole key.** Entries are told apart by all 32 bytes of [`ReplayKey::as_bytes`](super::ReplayKey::as_bytes), or by at least 16 bytes of a hash of them with a
-///    secret key. Servers that must not see each other's entries use a prefix or a store of their own.
-/// 4. **Errors refuse.** If the store does not know the answer, it returns [`ReplayStoreError`]: no connection, a time limit, a reply that it does
-///    not understand, or an insertion that may not survive. The request is then refused with 503. `Fresh` is never a guess.
-/// 5. **No repetition.** A command that may have been executed is not sent again: the second one would find the key of the first, and a good
-///    proof would be refused as [`Replayed`](Freshness::Replayed). With redis-rs that is `retries(0)`. The client repeats the request, with a
-///    new proof.
-/// 6. **Bounds.** A store that has no room answers [`Full`](Freshness::Full), and a store may limit how much one
-///    [`holder`](super::ReplayKey::holder) has with [`TooManyOfOneKey`](Freshness::TooManyOfOneKey). Neither inserts the key.
-/// 7. **Cancellation.** The future of [`ReplayAnswer::Later`] may be dropped at any point, because the client has disconnected or the server
-///    waits no longer. The key is then inserted or not; a later call with the same key may get either answer, as long as point 1 holds.
-/// 8. **No blocking.** [`insert`](Self::insert) returns without waiting for I/O. What takes longer belongs into the future, which has a time limit of its own.
+/// 3. **The whole key.** Entries are distinguished by all 32 bytes of [`ReplayKey::as_bytes`](super::ReplayKey::as_bytes), or by at least 16 bytes
+///    of a keyed hash of them. Servers that must not see each other's entries use separate prefixes or stores.
+/// 4. **Errors refuse.** If the store does not know the answer, it returns [`ReplayStoreError`]: there is no connection, a time limit has passed,
+///    the reply is not understood, or the insertion may not survive. The request is then refused with 503. `Fresh` is never a guess.
+/// 5. **No retries.** A command that may have been executed is not sent again: the second one would find the key of the first, and a good proof
+///    would be refused as [`Replayed`](Freshness::Replayed). With redis-rs, set `retries(0)`. The client repeats the request with a new proof.
+/// 6. **Bounds.** A store that has no room answers [`Full`](Freshness::Full). A store that limits the entries of each
+///    [`holder`](super::ReplayKey::holder) answers [`TooManyOfOneKey`](Freshness::TooManyOfOneKey). In both cases it does not insert the key.
+/// 7. **Cancellation.** The future of [`ReplayAnswer::Later`] may be dropped at any point, because the client has disconnected or the server has
+///    stopped waiting. Whether the key is then inserted is undefined; a later call with the same key may get either answer, as long as point 1
+///    holds.
+/// 8. **No blocking.** [`insert`](Self::insert) returns without waiting for I/O. Slow work belongs in the future, which has its own time limit.
 ///
-/// A store that loses entries, as Redis does by a restart without persistence or by a failover to a replica that lags behind, lets the proofs of
-/// the last moments be used once more.
+/// If a store loses entries, as Redis does in a restart without persistence or a failover to a lagging replica, the proofs of the last moments
+/// can be used once more.
 ///
 /// # A store in Redis
 ///
@@ -79,7 +79,7 @@ use super::replay_store_error::ReplayStoreError;
     note = "any other store is a type of yours with `impl tower_bearer::dpop::ReplayStore`"
 )]
 pub trait ReplayStore: Send + Sync + 'static {
-    /// Inserts the key of a proof, unless it is there, in one atomic step.
+    /// Inserts the key of a proof unless it is already there, in one atomic step.
     fn insert(&self, entry: ReplayEntry) -> ReplayAnswer;
 }
 
@@ -89,20 +89,20 @@ impl<S: ReplayStore + ?Sized> ReplayStore for Arc<S> {
     }
 }
 
-/// The answer of a [`ReplayStore`], at once or later.
+/// The answer of a [`ReplayStore`], immediate or later.
 #[must_use]
 pub enum ReplayAnswer {
-    /// The answer of a store that does not wait. It costs no allocation.
+    /// The answer of a store that does not wait. It needs no allocation.
     Now(Result<Freshness, ReplayStoreError>),
     /// The answer of a store that asks another process.
     Later(ReplayFuture),
 }
 
-/// What [`ReplayAnswer::Later`] holds. It borrows nothing from the store, because it moves into the future of the request.
+/// The future in [`ReplayAnswer::Later`]. It borrows nothing from the store, because it moves into the request's future.
 pub type ReplayFuture = Pin<Box<dyn Future<Output = Result<Freshness, ReplayStoreError>> + Send>>;
 
 impl ReplayAnswer {
-    /// The answer that the future gives.
+    /// The answer that `answer` resolves to.
     pub fn later(answer: impl Future<Output = Result<Freshness, ReplayStoreError>> + Send + 'static) -> Self {
         Self::Later(Box::pin(answer))
     }
@@ -117,17 +117,17 @@ impl fmt::Debug for ReplayAnswer {
     }
 }
 
-/// Whether a proof is used for the first time. Every answer but [`Fresh`](Self::Fresh) refuses the request.
+/// Whether a proof is used for the first time. With every answer but [`Fresh`](Self::Fresh), the request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Freshness {
     /// The key was not there, and is now.
     Fresh,
-    /// The key was there: the request gets 401 `invalid_dpop_proof`.
+    /// The key was already there: the request gets 401 `invalid_dpop_proof`.
     Replayed,
     /// The store has no room for another key: the request gets 503. The key was not inserted.
     Full,
-    /// The holder of the proof's key has its whole share of the store: the request gets 429. The key was not inserted.
+    /// The holder of the proof's key has used up its share of the store: the request gets 429. The key was not inserted.
     TooManyOfOneKey,
 }

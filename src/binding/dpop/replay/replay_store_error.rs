@@ -1,6 +1,7 @@
 use std::error::Error;
 
-/// A [`ReplayStore`](super::ReplayStore) could not tell whether a proof is fresh, so the request is refused with 503.
+/// The error of a [`ReplayStore`](super::ReplayStore) that could not tell whether a proof is fresh. The
+/// request is refused with 503.
 #[derive(Debug, thiserror::Error)]
 #[error("the replay store could not tell whether the proof has been used")]
 pub struct ReplayStoreError {
@@ -8,9 +9,10 @@ pub struct ReplayStoreError {
 }
 
 impl ReplayStoreError {
-    /// An error of the store, which becomes the [`source`](Error::source). It is logged, and no client sees it.
+    /// Wraps an error of the store, which becomes the [`source`](Error::source). It is logged, and never sent
+    /// to a client.
     ///
-    /// It should contain neither a password of the store nor the key of the entry.
+    /// It should contain neither the store's password nor the key of the entry.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: source.into() }
     }

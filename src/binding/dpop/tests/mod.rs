@@ -72,7 +72,7 @@ fn error(text: &str, client: &TestClient) -> Option<ProofError> {
     verify().err()
 }
 
-/// As [`error`], for a fault that is found without parsing a key or verifying a signature.
+/// Like [`error`], for a fault that is found without parsing a key or verifying a signature.
 fn cheap_error(text: &str, client: &TestClient) -> Option<ProofError> {
     let before = parsed_and_verified();
     let found = error(text, client);
