@@ -99,11 +99,13 @@ pub(super) struct EncodedHeader<'t> {
 
 impl<'t> Parts<'t> {
     pub(super) fn split(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, JwsError> {
-        let parts = || JwsError::Parts { found: token.split('.').count() };
-        let (signing_input, signature) = token.rsplit_once('.').ok_or_else(parts)?;
-        let (header, payload) = signing_input.split_once('.').ok_or_else(parts)?;
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::Parts { found: 1 })?;
+        let (header, payload) = signing_input.split_once('.').ok_or(JwsError::Parts { found: 2 })?;
         // A further dot would be in the payload, and is no character of base64url. So it is looked for only after an error.
-        let wrong = || if payload.contains('.') { parts() } else { JwsError::Encoding };
+        let wrong = || match payload.matches('.').count() {
+            0 => JwsError::Encoding,
+            further => JwsError::Parts { found: 3 + further },
+        };
 
         let lengths = [header, payload, signature].map(|part| base64url::decoded_length(part.len()));
         scratch.0.resize(lengths.iter().sum(), 0);

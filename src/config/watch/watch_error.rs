@@ -42,7 +42,7 @@ pub enum WatchError {
         /// The parser's message, at most 200 characters.
         reason: Excerpt,
     },
-    /// The settings have problems. This holds all of them.
+    /// The settings have problems. All of them are here.
     #[error("the configuration file {} has mistakes:\n{problems}", path.display())]
     Settings {
         /// The file.
