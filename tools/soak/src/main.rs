@@ -1,15 +1,20 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
 //! `cargo run -p soak -- --seconds 75`.
 //!
-//! Five issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
+//! Six issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
 //! under its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for
 //! longer than its keys are fresh. A fifth issues [opaque] tokens, revokes them, and fails, stalls and recovers when it is asked
 //! about them. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
 //! the middle of a request, while they wait and in the middle of an answer.
 //!
+//! The sixth is steady, and what happens to its tokens happens elsewhere. They are bound to keys of clients, who present [proofs] again
+//! and wrong ones. Their [sessions] and users are revoked, of which the API hears from [Redis](redis). That is killed and started again.
+//! [Tenants](tenants) are known at run time alone; they come, go and rest, and strangers name others. All the while the API reads its
+//! [settings] again.
+//!
 //! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
 //! for nothing, counts as wrong. The [promises] to the issuers are checked too, and the API's [memory], which is a process of
-//! its own. It exits with 0 only if nothing was wrong.
+//! its own. It needs `redis-server`. It exits with 0 only if nothing was wrong.
 //!
 //! Everything random comes from the seed, which is printed: the same seed makes the same schedule, though not the same
 //! interleaving. `--verbose` prints the schedule. Of what this process remembers, tokens are bounded by their number, and
@@ -18,38 +23,50 @@
 mod answer;
 mod api;
 mod client;
+mod comings;
 mod connection;
+mod expectation;
 mod fetches;
 mod forgeries;
 mod held;
 mod in_flight;
+mod kinds;
 mod memory;
 mod opaque;
 mod oracle;
+mod pause;
 mod presentation;
 mod promises;
+mod proofs;
 mod realm;
+mod redis;
+mod reloads;
 mod report;
 mod schedule;
+mod sessions;
+mod settings;
 mod slowness;
+mod tenants;
 mod timeline;
 mod tokens;
 mod totals;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
+use crate::api::Served;
 use crate::client::Shared;
 use crate::connection::Connection;
 use crate::in_flight::InFlight;
@@ -57,14 +74,22 @@ use crate::memory::Memory;
 use crate::opaque::Opaque;
 use crate::oracle::Oracle;
 use crate::presentation::Supply;
+use crate::proofs::{Place, Proofs};
 use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
+use crate::redis::Redis;
+use crate::reloads::Reloads;
 use crate::report::Report;
 use crate::schedule::{Deck, Schedule};
+use crate::sessions::Sessions;
+use crate::settings::{Settings, Trusted};
 use crate::slowness::Slowness;
+use crate::tenants::Tenants;
 use crate::totals::judge_all;
 
 /// For how many clients there is one that only hangs up.
 const IMPATIENT: u64 = 8;
+/// How often the API is asked for its first keys.
+const ATTEMPTS: u32 = 50;
 
 /// The layer under load, with issuers that misbehave and clients that hang up, and an oracle for every answer
 #[derive(Parser)]
@@ -84,21 +109,25 @@ struct Arguments {
     /// Print what the issuers go through
     #[arg(long)]
     verbose: bool,
-    /// Be the API that trusts this issuer, and any others
-    #[arg(long, hide = true)]
-    serve: Vec<String>,
-    /// … and about whose opaque tokens it asks this one
-    #[arg(long, hide = true)]
-    introspect: Option<String>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What else this program is.
+#[derive(Subcommand)]
+enum Role {
+    /// The API
+    #[command(hide = true)]
+    Serve(Served),
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
-    if arguments.serve.is_empty() {
-        return soak(&arguments);
+    if let Some(Role::Serve(served)) = &arguments.role {
+        api::serve(served)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    api::serve(&arguments.serve, arguments.introspect.as_deref())?;
-    Ok(ExitCode::SUCCESS)
+    soak(&arguments)
 }
 
 #[tokio::main]
@@ -106,20 +135,37 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("seed {seed}, {} s, {} clients", arguments.seconds, arguments.clients);
     let mut random = fastrand::Rng::with_seed(seed);
+    let issuer = || TestIssuer::builder().algorithms([Algorithm::ES256]).start();
     let realms = Arc::new(NAMES.map(Realm::start));
-    let stranger = Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start());
-    let opaque = Arc::new(Opaque::start(TestIssuer::builder().algorithms([Algorithm::ES256]).start()));
+    let (stranger, steady) = (Arc::new(issuer()), Arc::new(issuer()));
+    let opaque = Arc::new(Opaque::start(issuer()));
     for realm in [TWIN, AWAY] {
         realms[realm].set_cache_control("max-age=60", Duration::from_secs(60));
     }
+    let folder = Folder::new()?;
+    let redis = Redis::start(folder.0.join("redis"))?;
+    let by_keys = realms.iter().map(|realm| realm.issuer.url()).chain([steady.url()]).collect();
+    let trusted = Trusted { by_keys, opaque: opaque.issuer.url(), local: steady.url() };
+    let settings = Settings::write(&folder.0, &trusted)?;
 
-    let mut api = Api::start(&*realms, &opaque)?;
+    let mut api = Api::start(&folder, &settings, &redis)?;
     let mut memory = Memory::of(api.process.id());
     let start = Instant::now();
     memory.sample(Duration::ZERO);
 
     let (answers, received) = mpsc::channel(4096);
-    let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger), Arc::clone(&opaque));
+    let proofs = Proofs::new(Arc::clone(&steady), Arc::clone(&redis), Arc::clone(&settings));
+    let sessions = Sessions::start(steady, Arc::clone(&redis))?;
+    let tenants = Tenants::start(folder.database(), api.address)?;
+    let supply = Supply::new(
+        Arc::clone(&realms),
+        Arc::clone(&stranger),
+        Arc::clone(&opaque),
+        proofs,
+        Arc::clone(&sessions),
+        Arc::clone(&tenants),
+    );
+    api.has_keys(&supply, &mut random).await?;
     let in_flight = Arc::new(InFlight::new());
     let shared = Arc::new(Shared::new(api.address, supply, answers, Arc::clone(&in_flight)));
     let slowness = Arc::new(Slowness::new());
@@ -151,18 +197,33 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     };
     let [first, second] = RESTLESS.map(&mut schedule).map(|schedule| tokio::spawn(schedule.restless()));
     let away = tokio::spawn(schedule(AWAY).away());
-    let failing = tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, arguments.verbose));
-    let revoking = tokio::spawn(Arc::clone(&opaque).revoke(random.fork()));
-    let schedules = [first, second, away, failing, revoking];
+    let is_verbose = arguments.verbose;
+    let schedules = [
+        first,
+        second,
+        away,
+        tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(Arc::clone(&opaque).revoke(random.fork())),
+        tokio::spawn(Arc::clone(&redis).die_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(sessions.revoke(random.fork())),
+        tokio::spawn(Arc::clone(&settings).change(random.fork(), start, is_verbose)),
+        tokio::spawn(comings::come_and_go(Arc::clone(&tenants), random.fork())),
+        tokio::spawn(comings::rest(Arc::clone(&shared), random.fork())),
+        tokio::spawn(comings::flood(Arc::clone(&shared), random.fork())),
+    ];
 
+    let mut reloads = Reloads::default();
     let length = Duration::from_secs(arguments.seconds);
     while start.elapsed() < length {
         tokio::time::sleep(Duration::from_secs(1)).await;
         memory.sample(start.elapsed());
+        reloads.look(&api.status().await?);
     }
 
     for schedule in schedules {
         schedule.abort();
+        // It holds what all clients have in common until it has ended.
+        let _ = schedule.await;
     }
     shared.is_over.store(true, Ordering::Relaxed);
     for client in clients {
@@ -177,8 +238,21 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     memory.sample(start.elapsed());
     let survived = api.stop()?;
 
-    let report =
-        Report { length: arguments.seconds, start, end, oracle, totals, memory, cuts, broken, status, survived };
+    let report = Report {
+        length: arguments.seconds,
+        start,
+        end,
+        oracle,
+        totals,
+        memory,
+        cuts,
+        broken,
+        status,
+        reloads,
+        absences: redis.absences(),
+        tenants,
+        survived,
+    };
     print!("{report}");
     let wrongs = report.wrongs();
     for wrong in &wrongs {
@@ -195,16 +269,28 @@ struct Api {
 }
 
 impl Api {
-    fn start(realms: &[Realm], opaque: &Opaque) -> Result<Self, Box<dyn Error>> {
+    fn start(folder: &Folder, settings: &Settings, redis: &Redis) -> Result<Self, Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
-        for realm in realms {
-            command.arg("--serve").arg(realm.issuer.url());
-        }
-        command.arg("--introspect").arg(opaque.issuer.url());
+        command.arg("serve").args(&settings.files).arg(folder.database()).arg(redis.url());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         Ok(Self { process, address: line.trim().parse()? })
+    }
+
+    /// Asks until it has the keys of the steady issuer, which are never in doubt after that.
+    async fn has_keys(&self, supply: &Supply, random: &mut fastrand::Rng) -> Result<(), Box<dyn Error>> {
+        for place in [Place::Redis, Place::Memory] {
+            for _ in 0..ATTEMPTS {
+                let mut connection = Connection::open(self.address).await?;
+                connection.send(&supply.proofs.good(place, supply.number(), random).request()).await?;
+                if connection.receive().await?.status == 200 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Ok(())
     }
 
     async fn status(&self) -> Result<Value, Box<dyn Error>> {
@@ -218,5 +304,28 @@ impl Api {
         let was_there = self.process.try_wait()?.is_none();
         drop(self.process.stdin.take());
         Ok(was_there && self.process.wait()?.success())
+    }
+}
+
+/// A folder for what the run needs, until it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("tower-bearer-soak-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// Where tenants are recorded.
+    fn database(&self) -> PathBuf {
+        self.0.join("tenants")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is in a folder for what is not needed for long.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -9,9 +9,13 @@ use serde_json::json;
 use tower_bearer::testing::{TestIssuer, TokenBuilder};
 
 use crate::answer::Answer;
+use crate::expectation::Expectation;
 use crate::forgeries::{FORGERIES, UNREADABLE};
 use crate::opaque::{Opaque, OpaqueToken};
+use crate::proofs::Proofs;
 use crate::realm::{AWAY, Key, NAMES, Name, RESTLESS, Realms, Signer, TWIN};
+use crate::sessions::Sessions;
+use crate::tenants::Tenants;
 use crate::tokens::{Kept, Token, pick};
 
 /// What the API allows for clocks that differ.
@@ -25,6 +29,8 @@ pub(crate) struct Presentation {
     pub(crate) path: &'static str,
     /// The values of its `Authorization` lines.
     pub(crate) lines: Vec<String>,
+    /// The value of its `DPoP` line.
+    pub(crate) proof: Option<String>,
     pub(crate) rule: Rule,
     /// Tells this request from all others.
     pub(crate) number: u64,
@@ -38,6 +44,8 @@ pub(crate) enum Rule {
     ByToken { token: Arc<Token>, granted: Answer },
     /// The token is opaque. It depends on what its issuer says about it; if it is good, it is this one.
     ByIssuer { token: Arc<OpaqueToken>, granted: Answer },
+    /// It depends on what was done here before.
+    ByDeeds(Box<dyn Expectation>),
 }
 
 impl Presentation {
@@ -46,8 +54,14 @@ impl Presentation {
         match &self.rule {
             Rule::ByToken { token, .. } => format!("{} {}", token.subject, self.number),
             Rule::ByIssuer { token, .. } => format!("{} {}", token.subject, self.number),
+            Rule::ByDeeds(expectation) => format!("{} {}", expectation.echo(), self.number),
             Rule::Always(_) => format!("nobody {}", self.number),
         }
+    }
+
+    /// The scheme that its credentials are of, if they are.
+    pub(crate) fn scheme(&self) -> &str {
+        self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default()
     }
 
     pub(crate) fn request(&self) -> Vec<u8> {
@@ -55,6 +69,9 @@ impl Presentation {
         for line in &self.lines {
             // Nothing that is written to a `String` fails.
             let _ = write!(request, "Authorization: {line}\r\n");
+        }
+        if let Some(proof) = &self.proof {
+            let _ = write!(request, "DPoP: {proof}\r\n");
         }
         request.push_str("\r\n");
         request.into()
@@ -66,13 +83,24 @@ pub(crate) struct Supply {
     realms: Arc<Realms>,
     stranger: Arc<TestIssuer>,
     opaque: Arc<Opaque>,
+    pub(crate) proofs: Proofs,
+    sessions: Arc<Sessions>,
+    pub(crate) tenants: Arc<Tenants>,
     kept: [Mutex<Kept>; NAMES.len()],
     numbers: AtomicU64,
 }
 
 impl Supply {
-    pub(crate) fn new(realms: Arc<Realms>, stranger: Arc<TestIssuer>, opaque: Arc<Opaque>) -> Self {
-        Self { realms, stranger, opaque, kept: Default::default(), numbers: AtomicU64::new(0) }
+    pub(crate) fn new(
+        realms: Arc<Realms>,
+        stranger: Arc<TestIssuer>,
+        opaque: Arc<Opaque>,
+        proofs: Proofs,
+        sessions: Arc<Sessions>,
+        tenants: Arc<Tenants>,
+    ) -> Self {
+        let (kept, numbers) = Default::default();
+        Self { realms, stranger, opaque, proofs, sessions, tenants, kept, numbers }
     }
 
     pub(crate) fn next(&self, random: &mut fastrand::Rng) -> Presentation {
@@ -86,8 +114,16 @@ impl Supply {
             260..300 => self.misattributed(random),
             300..301 => self.unheard(RESTLESS[random.usize(..2)]),
             301..400 => self.opaque(random),
+            400..470 => self.proofs.next(self.number(), random),
+            470..530 => self.sessions.next(self.number(), random),
+            530..600 => self.tenants.next(self.number(), random),
             _ => self.good(realm, random),
         }
+    }
+
+    /// A token with the name of a tenant that nobody has.
+    pub(crate) fn unknown_tenant(&self, random: &mut fastrand::Rng) -> Presentation {
+        self.tenants.unknown(self.number(), random)
     }
 
     /// A token that would be good if there were a key of the name that it bears.
@@ -229,7 +265,8 @@ impl Supply {
             _ => ("/me", Answer::Granted),
         };
         let lines = vec![format!("Bearer {}", token.text)];
-        Presentation { kind, path, lines, rule: Rule::ByIssuer { token, granted }, number: self.number() }
+        let rule = Rule::ByIssuer { token, granted };
+        Presentation { kind, path, lines, proof: None, rule, number: self.number() }
     }
 
     fn without_token(&self, random: &mut fastrand::Rng) -> Presentation {
@@ -259,6 +296,7 @@ impl Supply {
             kind,
             path,
             lines,
+            proof: None,
             rule: Rule::ByToken { token: Arc::clone(token), granted },
             number: self.number(),
         }
@@ -271,7 +309,8 @@ impl Supply {
         lines: [String; N],
         answer: Answer,
     ) -> Presentation {
-        Presentation { kind, path, lines: lines.into(), rule: Rule::Always(answer), number: self.number() }
+        let rule = Rule::Always(answer);
+        Presentation { kind, path, lines: lines.into(), proof: None, rule, number: self.number() }
     }
 
     fn draft(&self, realm: usize, number: u64) -> Draft {
@@ -287,7 +326,7 @@ impl Supply {
         self.kept[realm].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 }
