@@ -12,8 +12,9 @@ use crate::tenants::{Tenant, Tenants, Told};
 /// How long one that comes and goes is there, and is not.
 const STAYS: [f64; 2] = [0.5, 2.0];
 const IS_GONE: [f64; 2] = [0.5, 7.0];
-/// How long one is not used until it must have left the table, which keeps it for a minute.
-const IDLE: Duration = Duration::from_millis(61_500);
+/// How long one is not used until it must have left the table, which keeps it for a minute, and how much longer it rests.
+const IDLE: Duration = Duration::from_millis(60_500);
+const RESTS: Duration = Duration::from_secs(2);
 /// How long one that is in use is not used at most.
 const USED: [f64; 2] = [2.0, 20.0];
 /// How many names of nobody come at once, and how often.
@@ -54,7 +55,8 @@ async fn be_idle(shared: &Shared, tenant: &Arc<Tenant>, mut random: fastrand::Rn
         told(shared.supply.tenants.remove(tenant, Told::Never).await);
         sleep(IDLE).await;
         tenant.must_be_known(false);
-        for _ in 0..3 {
+        for _ in 0..4 {
+            sleep(RESTS / 2).await;
             ask(shared, "tenant, in memory, idle", tenant, &mut random).await;
         }
         told(shared.supply.tenants.add(tenant, Told::Never).await);

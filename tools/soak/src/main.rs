@@ -82,7 +82,7 @@ use crate::report::Report;
 use crate::schedule::{Deck, Schedule};
 use crate::sessions::Sessions;
 use crate::settings::{Settings, Trusted};
-use crate::slowness::Slowness;
+use crate::slowness::{Asked, Slowness};
 use crate::tenants::Tenants;
 use crate::totals::judge_all;
 
@@ -169,9 +169,9 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let in_flight = Arc::new(InFlight::new());
     let shared = Arc::new(Shared::new(api.address, supply, answers, Arc::clone(&in_flight)));
     let slowness = Arc::new(Slowness::new());
-    let watch = tokio::spawn({
-        let (slowness, address) = (Arc::clone(&slowness), api.address);
-        async move { slowness.watch(address).await }
+    let watches = [Asked::Api(api.address), Asked::Redis(redis.address())].map(|asked| {
+        let slowness = Arc::clone(&slowness);
+        tokio::spawn(async move { slowness.watch(asked).await })
     });
     let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&opaque), Arc::clone(&slowness), in_flight);
     let judge = thread::spawn(move || judge_all(oracle, received, start));
@@ -230,7 +230,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         client.await?;
     }
     let (cuts, broken) = Shared::closed(shared).await;
-    watch.abort();
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
     slowness.is_over();
     let (oracle, totals) = judge.join().map_err(|_| "the oracle panicked")?;
     let end = Instant::now();
