@@ -22,11 +22,13 @@
 
 mod answer;
 mod api;
+mod api_process;
 mod client;
 mod comings;
 mod connection;
 mod expectation;
 mod fetches;
+mod folder;
 mod forgeries;
 mod held;
 mod in_flight;
@@ -46,35 +48,33 @@ mod schedule;
 mod sessions;
 mod settings;
 mod slowness;
+mod supply;
 mod tenants;
 mod timeline;
 mod tokens;
 mod totals;
 
 use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
 use crate::api::Served;
+use crate::api_process::ApiProcess;
 use crate::client::Shared;
-use crate::connection::Connection;
+use crate::folder::Folder;
 use crate::in_flight::InFlight;
 use crate::memory::Memory;
 use crate::opaque::Opaque;
 use crate::oracle::Oracle;
-use crate::presentation::Supply;
-use crate::proofs::{Place, Proofs};
+use crate::proofs::Proofs;
 use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
 use crate::redis::Redis;
 use crate::reloads::Reloads;
@@ -83,13 +83,12 @@ use crate::schedule::{Deck, Schedule};
 use crate::sessions::Sessions;
 use crate::settings::{Settings, Trusted};
 use crate::slowness::{Asked, Slowness};
+use crate::supply::Supply;
 use crate::tenants::Tenants;
 use crate::totals::judge_all;
 
 /// For how many clients there is one that only hangs up.
 const IMPATIENT: u64 = 8;
-/// How often the API is asked for its first keys.
-const ATTEMPTS: u32 = 50;
 
 /// The layer under load, with issuers that misbehave and clients that hang up, and an oracle for every answer
 #[derive(Parser)]
@@ -143,13 +142,13 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         realms[realm].set_cache_control("max-age=60", Duration::from_secs(60));
     }
     let folder = Folder::new()?;
-    let redis = Redis::start(folder.0.join("redis"))?;
+    let redis = Redis::start(folder.path().join("redis"))?;
     let by_keys = realms.iter().map(|realm| realm.issuer.url()).chain([steady.url()]).collect();
     let trusted = Trusted { by_keys, opaque: opaque.issuer.url(), local: steady.url() };
-    let settings = Settings::write(&folder.0, &trusted)?;
+    let settings = Settings::write(folder.path(), &trusted)?;
 
-    let mut api = Api::start(&folder, &settings, &redis)?;
-    let mut memory = Memory::of(api.process.id());
+    let mut api = ApiProcess::start(&folder, &settings, &redis)?;
+    let mut memory = Memory::of(api.id());
     let start = Instant::now();
     memory.sample(Duration::ZERO);
 
@@ -260,72 +259,4 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     println!("{} (seed {seed})", if wrongs.is_empty() { "all as it must be" } else { "NOT as it must be" });
     Ok(if wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The process behind the layer.
-struct Api {
-    process: Child,
-    address: std::net::SocketAddr,
-}
-
-impl Api {
-    fn start(folder: &Folder, settings: &Settings, redis: &Redis) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("serve").args(&settings.files).arg(folder.database()).arg(redis.url());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        Ok(Self { process, address: line.trim().parse()? })
-    }
-
-    /// Asks until it has the keys of the steady issuer, which are never in doubt after that.
-    async fn has_keys(&self, supply: &Supply, random: &mut fastrand::Rng) -> Result<(), Box<dyn Error>> {
-        for place in [Place::Redis, Place::Memory] {
-            for _ in 0..ATTEMPTS {
-                let mut connection = Connection::open(self.address).await?;
-                connection.send(&supply.proofs.good(place, supply.number(), random).request()).await?;
-                if connection.receive().await?.status == 200 {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn status(&self) -> Result<Value, Box<dyn Error>> {
-        let mut connection = Connection::open(self.address).await?;
-        connection.send(b"GET /status HTTP/1.1\r\nHost: api.example.test\r\n\r\n").await?;
-        Ok(serde_json::from_str(&connection.receive().await?.body)?)
-    }
-
-    /// Ends it. Returns whether it had not ended by itself, and does so without an error.
-    fn stop(&mut self) -> Result<bool, Box<dyn Error>> {
-        let was_there = self.process.try_wait()?.is_none();
-        drop(self.process.stdin.take());
-        Ok(was_there && self.process.wait()?.success())
-    }
-}
-
-/// A folder for what the run needs, until it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("tower-bearer-soak-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        Ok(Self(folder))
-    }
-
-    /// Where tenants are recorded.
-    fn database(&self) -> PathBuf {
-        self.0.join("tenants")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is in a folder for what is not needed for long.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

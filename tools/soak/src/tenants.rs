@@ -80,7 +80,8 @@ struct Named {
     tenant: Option<Arc<Tenant>>,
     echo: String,
     is_forged: bool,
-    is_in_table: bool,
+    /// No flood puts it off.
+    is_spared: bool,
     floods: Arc<Mutex<Timeline<bool>>>,
 }
 
@@ -137,7 +138,7 @@ impl Tenants {
     /// The token of a tenant for the part that keeps all in memory.
     pub(crate) fn local(&self, kind: &'static str, tenant: &Arc<Tenant>, number: u64) -> Presentation {
         let token = tenant.token();
-        self.present(kind, "/local/tenant", &token, Some(Arc::clone(tenant)), number, false)
+        self.present(kind, "/local/tenant", &token, Some(Arc::clone(tenant)), number, true)
     }
 
     pub(crate) fn changing(&self, random: &mut fastrand::Rng) -> &Arc<Tenant> {
@@ -184,8 +185,8 @@ impl Tenants {
     }
 
     fn good(&self, kind: &'static str, tenant: &Arc<Tenant>, number: u64) -> Presentation {
-        let is_in_table = kind == "tenant";
-        self.present(kind, "/tenant", &tenant.token(), Some(Arc::clone(tenant)), number, is_in_table)
+        let is_spared = kind == "tenant";
+        self.present(kind, "/tenant", &tenant.token(), Some(Arc::clone(tenant)), number, is_spared)
     }
 
     fn forged(&self, kind: &'static str, tenant: &Tenant, number: u64, random: &mut fastrand::Rng) -> Presentation {
@@ -212,10 +213,10 @@ impl Tenants {
         token: &str,
         tenant: Option<Arc<Tenant>>,
         number: u64,
-        is_in_table: bool,
+        is_spared: bool,
     ) -> Presentation {
         let echo = tenant.as_ref().map(|tenant| format!("{} user-1", tenant.name)).unwrap_or_default();
-        let named = Named { is_forged: tenant.is_none(), tenant, echo, is_in_table, floods: Arc::clone(&self.floods) };
+        let named = Named { is_forged: tenant.is_none(), tenant, echo, is_spared, floods: Arc::clone(&self.floods) };
         let lines = vec![format!("Bearer {token}")];
         Presentation { kind, path, lines, proof: None, number, rule: Rule::ByDeeds(Box::new(named)) }
     }
@@ -285,7 +286,7 @@ impl Expectation for Named {
             answers.push(Answer::InvalidToken);
         }
         let floods = self.floods.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_in_table && floods.during(during).any(|is_on| *is_on) {
+        if !self.is_spared && floods.during(during).any(|is_on| *is_on) {
             answers.push(Answer::TooManyRequests);
         }
         answers.sort_unstable();

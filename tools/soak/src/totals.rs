@@ -7,7 +7,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::answer::Answer;
 use crate::oracle::{AHEAD, Answered, Case, Oracle, Right};
-use crate::presentation::{LEEWAY, Rule};
+use crate::presentation::Rule;
+use crate::supply::LEEWAY;
 use crate::tokens::{DRIFT, Validity};
 
 /// How often the issuers are looked at.
