@@ -262,7 +262,8 @@ impl Expectation for Attempt {
         if redis.is_some_and(|redis| redis.may_be_away(during, late)) {
             answers.push(Answer::Unavailable);
         }
-        (answers, AT_ONCE)
+        // Redis has its turn too.
+        (answers, if redis.is_some() { AT_ONCE + late } else { AT_ONCE })
     }
 
     fn echo(&self) -> String {
