@@ -152,8 +152,6 @@ impl Schedule {
             }
             Episode::RotationDuring(trouble) => {
                 if matches!(trouble, Trouble::MetadataToo) {
-                    // Metadata that were never found are looked for elsewhere, of which nobody here knows.
-                    self.until_found().await;
                     // No other, after which metadata may be looked for elsewhere.
                     self.realm().fail(METADATA, Fault::Status(503));
                 }
@@ -223,13 +221,6 @@ impl Schedule {
         happen(self.realm());
         if self.realm == RESTLESS[0] {
             happen(&self.realms[TWIN]);
-        }
-    }
-
-    /// Until the keys were asked for once.
-    async fn until_found(&self) {
-        while self.realm().issuer.requests(ENDPOINTS[KEYS]) == 0 {
-            sleep(Duration::from_millis(5)).await;
         }
     }
 
