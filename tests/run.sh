@@ -87,7 +87,8 @@ step browser
 ./tests/browser/run.sh
 
 step soak
-# Load, faults and disconnections, with an oracle that knows every right answer; for a little longer than keys are fresh.
+# Load, faults, replays, revocations, reloads and disconnections, with an oracle that knows every right answer; for a little longer than keys
+# are fresh and idle tenants stay.
 cargo run --locked --quiet -p soak -- --seconds 75 --seed 1
 
 step fuzzing

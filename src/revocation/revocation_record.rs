@@ -123,10 +123,11 @@ impl RevocationRecord {
     }
 }
 
-/// Rounded up: a token that was issued in the same millisecond is refused.
+/// Rounded up, so that a token that was issued in the same millisecond is refused; but not to the next second, whose tokens were issued later.
 fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    let last_of_second = u128::from(since.as_secs()) * 1000 + 999;
+    u64::try_from(since.as_nanos().div_ceil(1_000_000).min(last_of_second)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

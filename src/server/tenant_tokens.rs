@@ -54,11 +54,14 @@ impl Builder {
     fn kept_tenants(&self, settings: &IssuerSettings, kept: &Kept<'_>) -> Option<Tenants> {
         let before = kept.of_same_context()?;
         let old = &before.settings;
-        let identities =
-            |builder: &'_ Self| builder.issuers.iter().map(|issuer| issuer.identities.clone()).collect::<Vec<_>>();
+        // In whatever order: a file may list the same issuers in another one.
+        let has_all_of = |these: &Self, others: &Self| {
+            others.issuers.iter().all(|other| these.issuers.iter().any(|this| this.identities == other.identities))
+        };
         let are_alike = old.tenants.first()?.are_like(self.tenants.first()?)
             && IssuerSettings::of(old).are_like(settings)
-            && identities(old) == identities(self);
+            && has_all_of(old, self)
+            && has_all_of(self, old);
         before.server.0.validator.tenants.clone().filter(|_| are_alike)
     }
 }

@@ -135,6 +135,25 @@ async fn tenants_of_the_same_settings_stay() {
     present(&setup.rig.app, &token).await.assert_invalid_token();
 }
 
+#[tokio::test(start_paused = true)]
+async fn tenants_stay_if_the_issuers_of_the_file_come_in_another_order() {
+    let (setup, other) = (Setup::new(), small_issuer());
+    let token = setup.token();
+    setup.rig.reload(&document("", &[&setup.issuer, &other])).await;
+    for _ in 0..3 {
+        present(&setup.rig.app, &token).await.assert_ok();
+    }
+    let counts = setup.directory.counts();
+    setup.rig.reload(&document("", &[&other, &setup.issuer])).await;
+    present(&setup.rig.app, &token).await.assert_ok();
+    assert_eq!(setup.directory.counts(), counts);
+    for issuers in [&[&other][..], &[&other, &setup.issuer]] {
+        setup.rig.reload(&document("", issuers)).await;
+        present(&setup.rig.app, &token).await.assert_ok();
+    }
+    assert_eq!(setup.directory.counts(), (counts.0 + 2, counts.1 + 2), "another issuer may be a tenant");
+}
+
 /// Whatever a setting says about a tenant's tokens, or about the table: nothing is kept if it is another one.
 #[tokio::test(start_paused = true)]
 async fn tenants_of_other_settings_are_resolved_again() {

@@ -222,6 +222,27 @@ async fn clocks_that_differ_revoke_alike() {
     assert_eq!(nodes[1].revocations.len(), 1);
 }
 
+/// Records have whole milliseconds, and the next one may be in the next second.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_the_next_second_was_issued_later_for_all_processes() {
+    for fraction in [0, 1, 999_000_000, 999_000_001, 999_999_999] {
+        let (issuer, clock, log) = (small_issuer(), TestClock::new(), Log::default());
+        let second = clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let nodes = [Node::new(&issuer, &clock, &log), Node::new(&issuer, &clock, &log)];
+        clock.set(std::time::UNIX_EPOCH + Duration::new(second, fraction));
+        nodes[0].revocations.revoke(&Revocation::subject(issuer.url(), "alice")).await.unwrap();
+        settle().await;
+        let token = |iat: u64| {
+            let token = issuer.token().audience(AUDIENCE).subject("alice").claim("iat", iat);
+            token.claim("exp", iat + 300).sign()
+        };
+        for node in &nodes {
+            let accepted = [node.accepts(&token(second)).await, node.accepts(&token(second + 1)).await];
+            assert_eq!(accepted, [false, true], "{fraction} ns");
+        }
+    }
+}
+
 /// Or a process that starts often would fill its table with what has long ended.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_read_later_ends_no_later() {

@@ -1,4 +1,5 @@
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http_auth::ChallengeRef;
 
 use crate::connection::Response;
 use crate::presentation::Presentation;
@@ -14,6 +15,8 @@ pub(crate) enum Answer {
     InvalidRequest,
     /// 401 `invalid_token`.
     InvalidToken,
+    /// 401 `invalid_dpop_proof`.
+    InvalidProof,
     /// 403 `insufficient_scope`.
     InsufficientScope,
     /// 401 `insufficient_user_authentication`.
@@ -29,11 +32,12 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Granted,
         Self::NoCredentials,
         Self::InvalidRequest,
         Self::InvalidToken,
+        Self::InvalidProof,
         Self::InsufficientScope,
         Self::StepUp,
         Self::Unavailable,
@@ -48,6 +52,7 @@ impl Answer {
             Self::NoCredentials => "401",
             Self::InvalidRequest => "400",
             Self::InvalidToken => "401 token",
+            Self::InvalidProof => "401 proof",
             Self::InsufficientScope => "403",
             Self::StepUp => "401 acr",
             Self::Unavailable => "503",
@@ -65,7 +70,9 @@ impl Answer {
             (200, []) => Self::Anothers,
             (503, []) => Self::undecided(Self::Unavailable, 60, response),
             (429, []) => Self::undecided(Self::TooManyRequests, 5, response),
-            (status @ (400 | 401 | 403), [challenge]) => Self::refusal(status, challenge, response),
+            (status @ (400 | 401 | 403), [bearer, dpop]) => {
+                Self::refusal(status, [bearer, dpop], presentation.scheme(), response)
+            }
             _ => Self::Nonsense,
         }
     }
@@ -79,15 +86,19 @@ impl Answer {
         if is_sound { answer } else { Self::Nonsense }
     }
 
-    fn refusal(status: u16, challenge: &str, response: &Response) -> Self {
-        let Ok(challenges) = http_auth::parse_challenges(challenge) else { return Self::Nonsense };
-        let [challenge] = &*challenges else { return Self::Nonsense };
-        let parameter = |name: &str| {
-            let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.to_unescaped())
+    /// One challenge for each scheme, and the error in that of the scheme that was used.
+    fn refusal(status: u16, challenges: [&str; 2], used: &str, response: &Response) -> Self {
+        let parsed = challenges.map(|challenge| http_auth::parse_challenges(challenge).unwrap_or_default());
+        let [[bearer], [dpop]] = parsed.each_ref().map(Vec::as_slice) else { return Self::Nonsense };
+        let (with, without) = if used == "DPoP" { (dpop, bearer) } else { (bearer, dpop) };
+        let parameter = |name: &str| parameter(with, name);
+        let is_of = |challenge: &ChallengeRef<'_>, scheme: &str| {
+            challenge.scheme.eq_ignore_ascii_case(scheme)
+                && self::parameter(challenge, "realm").as_deref() == Some(crate::realm::AUDIENCE)
         };
-        let is_sound = challenge.scheme.eq_ignore_ascii_case("Bearer")
-            && parameter("realm").as_deref() == Some(crate::realm::AUDIENCE)
+        let is_sound = is_of(bearer, "Bearer")
+            && is_of(dpop, "DPoP")
+            && self::parameter(without, "error").is_none()
             && parameter("error").is_none_or(|error| response.body.contains(&format!("\"error\":\"{error}\"")))
             && !response.body.contains("user-")
             && is_not_stored(response);
@@ -96,6 +107,7 @@ impl Answer {
             (401, None) => Self::NoCredentials,
             (400, Some("invalid_request")) => Self::InvalidRequest,
             (401, Some("invalid_token")) => Self::InvalidToken,
+            (401, Some("invalid_dpop_proof")) if used == "DPoP" => Self::InvalidProof,
             (403, Some("insufficient_scope")) if parameter("scope").as_deref() == Some("admin") => {
                 Self::InsufficientScope
             }
@@ -107,6 +119,11 @@ impl Answer {
             _ => Self::Nonsense,
         }
     }
+}
+
+fn parameter(challenge: &ChallengeRef<'_>, name: &str) -> Option<String> {
+    let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.to_unescaped())
 }
 
 fn is_not_stored(response: &Response) -> bool {

@@ -11,7 +11,8 @@ use crate::api;
 use crate::connection::Connection;
 use crate::in_flight::InFlight;
 use crate::oracle::Answered;
-use crate::presentation::{Presentation, Rule, Supply};
+use crate::presentation::{Presentation, Rule};
+use crate::supply::Supply;
 use crate::timeline::Span;
 
 /// Longer than any answer may take.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tower_bearer::testing::TokenBuilder;
 
-use crate::presentation::seconds_from_now;
+use crate::supply::seconds_from_now;
 
 /// Makes a bad token of a good one in the making.
 type Forge = fn(TokenBuilder) -> String;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fetches::Outcome;
-use crate::presentation::LEEWAY;
 use crate::realm::{Name, Published};
+use crate::supply::LEEWAY;
 use crate::timeline::Span;
 use crate::tokens::{DRIFT, Token};
 

@@ -1,15 +1,20 @@
 //! The layer under load while an issuer rotates, fails, stalls and recovers and clients hang up, all at random:
 //! `cargo run -p soak -- --seconds 75`.
 //!
-//! Five issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
+//! Six issuers are trusted. Two are restless: they announce new keys or do not, withdraw some or all by mistake, replace one
 //! under its name, and answer late, wrongly or not at all. One has keys of the same names and no trouble ever. One is away for
 //! longer than its keys are fresh. A fifth issues [opaque] tokens, revokes them, and fails, stalls and recovers when it is asked
 //! about them. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
 //! the middle of a request, while they wait and in the middle of an answer.
 //!
+//! The sixth is steady, and what happens to its tokens happens elsewhere. They are bound to keys of clients, who present [proofs] again
+//! and wrong ones. Their [sessions] and users are revoked, of which the API hears from [Redis](redis). That is killed and started again.
+//! [Tenants](tenants) are known at run time alone; they come, go and rest, and strangers name others. All the while the API reads its
+//! [settings] again.
+//!
 //! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
 //! for nothing, counts as wrong. The [promises] to the issuers are checked too, and the API's [memory], which is a process of
-//! its own. It exits with 0 only if nothing was wrong.
+//! its own. It needs `redis-server`. It exits with 0 only if nothing was wrong.
 //!
 //! Everything random comes from the seed, which is printed: the same seed makes the same schedule, though not the same
 //! interleaving. `--verbose` prints the schedule. Of what this process remembers, tokens are bounded by their number, and
@@ -17,50 +22,69 @@
 
 mod answer;
 mod api;
+mod api_process;
 mod client;
+mod comings;
 mod connection;
+mod expectation;
 mod fetches;
+mod folder;
 mod forgeries;
 mod held;
 mod in_flight;
+mod kinds;
 mod memory;
 mod opaque;
 mod oracle;
+mod pause;
 mod presentation;
 mod promises;
+mod proofs;
 mod realm;
+mod redis;
+mod reloads;
 mod report;
 mod schedule;
+mod sessions;
+mod settings;
 mod slowness;
+mod supply;
+mod tenants;
 mod timeline;
 mod tokens;
 mod totals;
 
 use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
-use serde_json::Value;
+use clap::{Parser, Subcommand};
 use tokio::sync::mpsc;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
+use crate::api::Served;
+use crate::api_process::ApiProcess;
 use crate::client::Shared;
-use crate::connection::Connection;
+use crate::folder::Folder;
 use crate::in_flight::InFlight;
 use crate::memory::Memory;
 use crate::opaque::Opaque;
 use crate::oracle::Oracle;
-use crate::presentation::Supply;
+use crate::proofs::Proofs;
 use crate::realm::{AWAY, NAMES, RESTLESS, Realm, TWIN};
+use crate::redis::Redis;
+use crate::reloads::Reloads;
 use crate::report::Report;
 use crate::schedule::{Deck, Schedule};
-use crate::slowness::Slowness;
+use crate::sessions::Sessions;
+use crate::settings::{Settings, Trusted};
+use crate::slowness::{Asked, Slowness};
+use crate::supply::Supply;
+use crate::tenants::Tenants;
 use crate::totals::judge_all;
 
 /// For how many clients there is one that only hangs up.
@@ -84,21 +108,25 @@ struct Arguments {
     /// Print what the issuers go through
     #[arg(long)]
     verbose: bool,
-    /// Be the API that trusts this issuer, and any others
-    #[arg(long, hide = true)]
-    serve: Vec<String>,
-    /// … and about whose opaque tokens it asks this one
-    #[arg(long, hide = true)]
-    introspect: Option<String>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What else this program is.
+#[derive(Subcommand)]
+enum Role {
+    /// The API
+    #[command(hide = true)]
+    Serve(Served),
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
-    if arguments.serve.is_empty() {
-        return soak(&arguments);
+    if let Some(Role::Serve(served)) = &arguments.role {
+        api::serve(served)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    api::serve(&arguments.serve, arguments.introspect.as_deref())?;
-    Ok(ExitCode::SUCCESS)
+    soak(&arguments)
 }
 
 #[tokio::main]
@@ -106,26 +134,43 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("seed {seed}, {} s, {} clients", arguments.seconds, arguments.clients);
     let mut random = fastrand::Rng::with_seed(seed);
+    let issuer = || TestIssuer::builder().algorithms([Algorithm::ES256]).start();
     let realms = Arc::new(NAMES.map(Realm::start));
-    let stranger = Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start());
-    let opaque = Arc::new(Opaque::start(TestIssuer::builder().algorithms([Algorithm::ES256]).start()));
+    let (stranger, steady) = (Arc::new(issuer()), Arc::new(issuer()));
+    let opaque = Arc::new(Opaque::start(issuer()));
     for realm in [TWIN, AWAY] {
         realms[realm].set_cache_control("max-age=60", Duration::from_secs(60));
     }
+    let folder = Folder::new()?;
+    let redis = Redis::start(folder.path().join("redis"))?;
+    let by_keys = realms.iter().map(|realm| realm.issuer.url()).chain([steady.url()]).collect();
+    let trusted = Trusted { by_keys, opaque: opaque.issuer.url(), local: steady.url() };
+    let settings = Settings::write(folder.path(), &trusted)?;
 
-    let mut api = Api::start(&*realms, &opaque)?;
-    let mut memory = Memory::of(api.process.id());
+    let mut api = ApiProcess::start(&folder, &settings, &redis)?;
+    let mut memory = Memory::of(api.id());
     let start = Instant::now();
     memory.sample(Duration::ZERO);
 
     let (answers, received) = mpsc::channel(4096);
-    let supply = Supply::new(Arc::clone(&realms), Arc::clone(&stranger), Arc::clone(&opaque));
+    let proofs = Proofs::new(Arc::clone(&steady), Arc::clone(&redis), Arc::clone(&settings));
+    let sessions = Sessions::start(steady, Arc::clone(&redis))?;
+    let tenants = Tenants::start(folder.database(), api.address)?;
+    let supply = Supply::new(
+        Arc::clone(&realms),
+        Arc::clone(&stranger),
+        Arc::clone(&opaque),
+        proofs,
+        Arc::clone(&sessions),
+        Arc::clone(&tenants),
+    );
+    api.has_keys(&supply, &mut random).await?;
     let in_flight = Arc::new(InFlight::new());
     let shared = Arc::new(Shared::new(api.address, supply, answers, Arc::clone(&in_flight)));
     let slowness = Arc::new(Slowness::new());
-    let watch = tokio::spawn({
-        let (slowness, address) = (Arc::clone(&slowness), api.address);
-        async move { slowness.watch(address).await }
+    let watches = [Asked::Api(api.address), Asked::Redis(redis.address())].map(|asked| {
+        let slowness = Arc::clone(&slowness);
+        tokio::spawn(async move { slowness.watch(asked).await })
     });
     let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&opaque), Arc::clone(&slowness), in_flight);
     let judge = thread::spawn(move || judge_all(oracle, received, start));
@@ -151,25 +196,40 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     };
     let [first, second] = RESTLESS.map(&mut schedule).map(|schedule| tokio::spawn(schedule.restless()));
     let away = tokio::spawn(schedule(AWAY).away());
-    let failing = tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, arguments.verbose));
-    let revoking = tokio::spawn(Arc::clone(&opaque).revoke(random.fork()));
-    let schedules = [first, second, away, failing, revoking];
+    let is_verbose = arguments.verbose;
+    let schedules = [
+        first,
+        second,
+        away,
+        tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(Arc::clone(&opaque).revoke(random.fork())),
+        tokio::spawn(Arc::clone(&redis).die_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(sessions.revoke(random.fork())),
+        tokio::spawn(Arc::clone(&settings).change(random.fork(), start, is_verbose)),
+        tokio::spawn(comings::come_and_go(Arc::clone(&tenants), random.fork())),
+        tokio::spawn(comings::rest(Arc::clone(&shared), random.fork())),
+        tokio::spawn(comings::flood(Arc::clone(&shared), random.fork())),
+    ];
 
+    let mut reloads = Reloads::default();
     let length = Duration::from_secs(arguments.seconds);
     while start.elapsed() < length {
         tokio::time::sleep(Duration::from_secs(1)).await;
         memory.sample(start.elapsed());
+        reloads.look(&api.status().await?);
     }
 
     for schedule in schedules {
         schedule.abort();
+        // It holds what all clients have in common until it has ended.
+        let _ = schedule.await;
     }
     shared.is_over.store(true, Ordering::Relaxed);
     for client in clients {
         client.await?;
     }
     let (cuts, broken) = Shared::closed(shared).await;
-    watch.abort();
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
     slowness.is_over();
     let (oracle, totals) = judge.join().map_err(|_| "the oracle panicked")?;
     let end = Instant::now();
@@ -177,8 +237,21 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     memory.sample(start.elapsed());
     let survived = api.stop()?;
 
-    let report =
-        Report { length: arguments.seconds, start, end, oracle, totals, memory, cuts, broken, status, survived };
+    let report = Report {
+        length: arguments.seconds,
+        start,
+        end,
+        oracle,
+        totals,
+        memory,
+        cuts,
+        broken,
+        status,
+        reloads,
+        absences: redis.absences(),
+        tenants,
+        survived,
+    };
     print!("{report}");
     let wrongs = report.wrongs();
     for wrong in &wrongs {
@@ -186,37 +259,4 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     println!("{} (seed {seed})", if wrongs.is_empty() { "all as it must be" } else { "NOT as it must be" });
     Ok(if wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The process behind the layer.
-struct Api {
-    process: Child,
-    address: std::net::SocketAddr,
-}
-
-impl Api {
-    fn start(realms: &[Realm], opaque: &Opaque) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
-        for realm in realms {
-            command.arg("--serve").arg(realm.issuer.url());
-        }
-        command.arg("--introspect").arg(opaque.issuer.url());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        Ok(Self { process, address: line.trim().parse()? })
-    }
-
-    async fn status(&self) -> Result<Value, Box<dyn Error>> {
-        let mut connection = Connection::open(self.address).await?;
-        connection.send(b"GET /status HTTP/1.1\r\nHost: api.example.test\r\n\r\n").await?;
-        Ok(serde_json::from_str(&connection.receive().await?.body)?)
-    }
-
-    /// Ends it. Returns whether it had not ended by itself, and does so without an error.
-    fn stop(&mut self) -> Result<bool, Box<dyn Error>> {
-        let was_there = self.process.try_wait()?.is_none();
-        drop(self.process.stdin.take());
-        Ok(was_there && self.process.wait()?.success())
-    }
 }

@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
 use crate::answer::Answer;
+use crate::pause::pause;
 use crate::realm::AUDIENCE;
 use crate::timeline::{Span, Timeline};
 
@@ -200,8 +200,4 @@ fn keep(kept: &mut VecDeque<Arc<OpaqueToken>>, token: &Arc<OpaqueToken>) {
 
 fn pick(kept: &VecDeque<Arc<OpaqueToken>>, random: &mut fastrand::Rng) -> Option<Arc<OpaqueToken>> {
     kept.get(random.usize(..kept.len().max(1))).cloned()
-}
-
-async fn pause(random: &mut fastrand::Rng, [least, most]: [f64; 2]) {
-    sleep(Duration::from_secs_f64(least + (most - least) * random.f64())).await;
 }

@@ -15,15 +15,21 @@
 //!     then; or after 6 seconds, if it did not answer.
 //! - There is no key in it that can be used, or none is held: 503, if the issuer is left alone, or after 6 seconds, as above.
 //!
-//! What does not depend on a key has one right answer, at once. What is right about an opaque token is written in [opaque].
+//! What does not depend on a key has one right answer, at once. What is right about an opaque token is written in [opaque], about a
+//! token that is bound to a key of its client in [proofs], about one that may be revoked in [sessions], and about a tenant's in
+//! [tenants].
 //!
 //! [held]: crate::held
 //! [opaque]: crate::opaque
+//! [proofs]: crate::proofs
+//! [sessions]: crate::sessions
+//! [tenants]: crate::tenants
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
+use crate::expectation::Expectation;
 use crate::fetches::{Fetch, Log, Outcome};
 use crate::held::{Held, LEAD, Word};
 use crate::in_flight::InFlight;
@@ -35,7 +41,7 @@ use crate::timeline::Span;
 use crate::tokens::{Token, Validity};
 
 /// How late an answer may be that nothing has to be waited for, on an idle machine.
-const AT_ONCE: Duration = Duration::from_secs(1);
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long an answer is on its way at most, on an idle machine, once it is decided.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// How long a request waits for a key at most …
@@ -99,6 +105,10 @@ pub(crate) enum Case {
     Opaque,
     /// … or fails about then.
     OpaqueUnclear,
+    /// What was done here decides, and there is one right answer …
+    Deeds,
+    /// … or several, because it was done about then.
+    DeedsUnclear,
 }
 
 pub(crate) struct Oracle {
@@ -141,6 +151,7 @@ impl Oracle {
         let (token, granted) = match &answered.presentation.rule {
             Rule::Always(answer) => return Right { answers: vec![*answer], within: AT_ONCE, case: Case::NoKey },
             Rule::ByIssuer { token, granted } => return self.by_issuer(token, *granted, answered.during),
+            Rule::ByDeeds(expectation) => return self.by_deeds(&**expectation, answered),
             Rule::ByToken { token, granted } => (token, *granted),
         };
         match token.validity(answered.during) {
@@ -160,6 +171,13 @@ impl Oracle {
         let late = self.slowness.during(during.later(Duration::ZERO, AHEAD));
         let (answers, may_fail) = self.opaque.right(token, granted, during, late);
         let (within, case) = if may_fail { (PATIENCE + AT_ONCE, Case::OpaqueUnclear) } else { (AT_ONCE, Case::Opaque) };
+        Right { answers, within, case }
+    }
+
+    fn by_deeds(&self, expectation: &dyn Expectation, answered: &Answered) -> Right {
+        let late = self.slowness.during(answered.during.later(Duration::ZERO, AHEAD));
+        let (answers, within) = expectation.right(answered, late);
+        let case = if answers.len() > 1 { Case::DeedsUnclear } else { Case::Deeds };
         Right { answers, within, case }
     }
 

@@ -78,7 +78,7 @@ fn within_budget(outcomes: &[Outcome]) -> Option<(Instant, &'static str)> {
 
 /// For as long as is stated, less the jitter, since the failure came about at the earliest.
 fn left_alone_after_failures(outcomes: &[Outcome]) -> Vec<(Instant, &'static str)> {
-    let (mut failures, mut free_at) = (0, None);
+    let (mut failures, mut free_at, mut is_found) = (0, None, false);
     let mut broken = Vec::new();
     for outcome in outcomes {
         let Fetch { arrived, .. } = outcome.fetch;
@@ -86,6 +86,11 @@ fn left_alone_after_failures(outcomes: &[Outcome]) -> Vec<(Instant, &'static str
             broken.push((arrived.to, "asked again before the failing issuer had been left alone for long enough"));
         }
         free_at = None;
+        is_found |= outcome.fetch.endpoint == 1;
+        if is_found && outcome.fetch.endpoint == 0 {
+            // Whatever the metadata say, the same attempt goes on to the keys, where they were before if need be.
+            continue;
+        }
         if outcome.was_surely_in_vain() {
             free_at = Some(outcome.landed.from + back_off(failures).mul_f64(1.0 - BACK_OFF_JITTER));
             failures += 1;

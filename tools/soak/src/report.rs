@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -8,9 +9,12 @@ use tower_bearer::testing::Fault;
 use crate::answer::Answer;
 use crate::client::Cut;
 use crate::forgeries::FORGERIES;
+use crate::kinds;
 use crate::memory::{Memory, WARM_UP};
 use crate::oracle::{Case, Oracle};
 use crate::promises::{Account, account};
+use crate::reloads::Reloads;
+use crate::tenants::Tenants;
 use crate::totals::Totals;
 
 /// A run shorter than this need not have met everything.
@@ -32,6 +36,9 @@ pub(crate) struct Report {
     pub(crate) cuts: [u64; 3],
     pub(crate) broken: u64,
     pub(crate) status: Value,
+    pub(crate) reloads: Reloads,
+    pub(crate) absences: u32,
+    pub(crate) tenants: Arc<Tenants>,
     pub(crate) survived: bool,
 }
 
@@ -46,7 +53,12 @@ impl Report {
         must(self.broken == 0, format!("{} connections broke", self.broken));
         must(self.survived, "the API ended".into());
         must(self.memory.is_bounded(), "the API's memory grows".into());
+        let broken = self.reloads.broken(&self.status);
+        must(broken.is_empty(), broken.join(", "));
+        wrongs.extend(self.tenants.broken(self.end - self.start));
         if self.length >= FULL {
+            let kinds = kinds::unmet(&self.totals);
+            wrongs.extend(kinds.iter().map(|what| format!("the oracle saw nothing of this kind: {what}")));
             wrongs
                 .extend(self.unmet().into_iter().map(|what| format!("{what}: not met, so nothing is shown about it")));
         }
@@ -69,6 +81,8 @@ impl Report {
         must(of("opaque, revoked", Answer::InvalidToken), "a revoked token that is refused");
         must(of("opaque, unknown", Answer::InvalidToken), "an opaque token that the issuer does not know");
         must(of("opaque", Answer::Unavailable), "an opaque token while its issuer fails");
+        must(self.absences > 0, "Redis being away");
+        must(self.status["revocations"].as_u64() > Some(0), "a revocation that the API has heard of");
         must(is_met(Case::Opaque), "an issuer that is well and is asked");
         must(is_met(Case::Unknown), "a key that is not known");
         must(is_met(Case::Replaced), "another key under the name");
@@ -157,6 +171,13 @@ impl fmt::Display for Report {
                 realm.name
             )?;
         }
+        let [busy, changing, rare] = self.tenants.fetches();
+        writeln!(
+            f,
+            "fetches for tenants: {busy} of those in use, {changing} of those that come and go, {rare} of rare ones; \
+             Redis was away {} times",
+            self.absences
+        )?;
         writeln!(f, "opaque: {} questions", self.oracle.opaque.questions())?;
         writeln!(f, "as the API has it: {status}")?;
         writeln!(
@@ -169,6 +190,7 @@ impl fmt::Display for Report {
             memory.at(Duration::MAX),
             memory.most(),
         )?;
-        writeln!(f, "minute by minute: {:?}", memory.minutes())
+        writeln!(f, "minute by minute: {:?}", memory.minutes())?;
+        write!(f, "{}", kinds::Page(totals))
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,43 +19,47 @@ const FACTOR: u32 = 2;
 const ABOUT: Duration = Duration::from_secs(1);
 
 /// How slow the machine is, because it has other things to do: how long the API takes for what the layer has no part in. So
-/// much later may everything else be, and an hour of others' work makes no wrong answer.
+/// much later may everything else be, and an hour of others' work makes no wrong answer. Redis is asked too, which waits for the disk.
 pub(crate) struct Slowness(Mutex<Seen>);
 
 struct Seen {
     slow: VecDeque<Span>,
-    until: Instant,
+    /// Of each that is asked.
+    until: [Instant; 2],
+}
+
+/// Who is asked.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    Api(SocketAddr),
+    Redis(SocketAddr),
 }
 
 impl Slowness {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Seen { slow: VecDeque::new(), until: Instant::now() }))
+        Self(Mutex::new(Seen { slow: VecDeque::new(), until: [Instant::now(); 2] }))
     }
 
     /// Asks again and again, until it is aborted.
-    pub(crate) async fn watch(&self, address: SocketAddr) {
+    pub(crate) async fn watch(&self, asked: Asked) {
         loop {
             let from = Instant::now();
-            let asked = async {
-                let mut connection = Connection::open(address).await?;
-                connection.send(b"GET /status HTTP/1.1\r\nHost: api.example.test\r\n\r\n").await?;
-                connection.receive().await
-            };
-            // One that goes wrong goes wrong for the clients too, who count it.
-            let _ = asked.await;
-            self.saw(Span { from, to: Instant::now() });
+            // One that goes wrong goes wrong for the clients too, who count it, or is meant to.
+            let _ = asked.answer().await;
+            self.saw(asked, Span { from, to: Instant::now() });
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     /// There is nothing more to see.
     pub(crate) fn is_over(&self) {
-        self.seen().until = Instant::now() + Duration::from_secs(3600);
+        self.seen().until = [Instant::now() + Duration::from_secs(3600); 2];
     }
 
     /// Until when it is known how slow the machine was.
     pub(crate) fn known_until(&self) -> Instant {
-        self.seen().until
+        let [api, redis] = self.seen().until;
+        api.min(redis)
     }
 
     /// How much longer than on an idle machine anything may take about then.
@@ -71,9 +76,9 @@ impl Slowness {
         self.seen().slow.iter().map(|slow| slow.to - slow.from).max().unwrap_or_default()
     }
 
-    fn saw(&self, span: Span) {
+    fn saw(&self, asked: Asked, span: Span) {
         let mut seen = self.seen();
-        seen.until = span.to;
+        seen.until[usize::from(matches!(asked, Asked::Redis(_)))] = span.to;
         if span.to - span.from >= QUICK {
             if seen.slow.len() == REMEMBERED {
                 seen.slow.pop_front();
@@ -84,5 +89,23 @@ impl Slowness {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asked {
+    async fn answer(self) -> io::Result<()> {
+        match self {
+            Self::Api(address) => {
+                let mut connection = Connection::open(address).await?;
+                connection.send(b"GET /status HTTP/1.1\r\nHost: api.example.test\r\n\r\n").await?;
+                connection.receive().await.map(drop)
+            }
+            Self::Redis(address) => {
+                let mut connection = Connection::open(address).await?;
+                // What it writes to its file, as a proof.
+                connection.send(b"SET soak:slowness 1\r\n").await?;
+                connection.receive_some().await
+            }
+        }
     }
 }

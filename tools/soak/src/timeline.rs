@@ -54,4 +54,15 @@ impl<T> Timeline<T> {
         let first = self.0.partition_point(|change| change.since.to < span.from).saturating_sub(1);
         self.0[first..].iter().take_while(move |change| change.since.from <= span.to).map(|change| &change.value)
     }
+
+    /// Each stretch of time in which the value surely was such: since when, if not always, and until when, if it still is.
+    pub(crate) fn stretches(
+        &self,
+        is_such: impl Fn(&T) -> bool,
+    ) -> impl Iterator<Item = (Option<Instant>, Option<Instant>)> {
+        self.0.iter().enumerate().filter(move |(_, change)| is_such(&change.value)).map(|(at, change)| {
+            let until = self.0.get(at + 1).map(|next| next.since.from);
+            ((at > 0).then_some(change.since.to), until)
+        })
+    }
 }

@@ -7,7 +7,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::answer::Answer;
 use crate::oracle::{AHEAD, Answered, Case, Oracle, Right};
-use crate::presentation::{LEEWAY, Rule};
+use crate::presentation::Rule;
+use crate::supply::LEEWAY;
 use crate::tokens::{DRIFT, Validity};
 
 /// How often the issuers are looked at.
@@ -22,6 +23,8 @@ const WAITED: Duration = Duration::from_millis(50);
 pub(crate) struct Totals {
     /// By what was presented.
     pub(crate) answers: BTreeMap<&'static str, [u64; Answer::ALL.len()]>,
+    /// To how many of them several answers would have been right.
+    uncertain: BTreeMap<&'static str, u64>,
     /// By what there was to know about the key.
     pub(crate) cases: BTreeMap<Case, u64>,
     pub(crate) wrong: u64,
@@ -69,6 +72,7 @@ impl Totals {
         let wait = answered.during.to - answered.during.from;
         let answer = answered.answer;
         self.answers.entry(answered.presentation.kind).or_default()[answer as usize] += 1;
+        *self.uncertain.entry(answered.presentation.kind).or_default() += u64::from(right.answers.len() > 1);
         *self.cases.entry(right.case).or_default() += 1;
         self.longest_wait = self.longest_wait.max(wait);
         if matches!(right.case, Case::NoKey | Case::Known | Case::Replaced) {
@@ -99,13 +103,26 @@ impl Totals {
         self.answers.values().flatten().sum()
     }
 
+    pub(crate) fn of_kind(&self, kind: &str) -> u64 {
+        self.answers.get(kind).into_iter().flatten().sum()
+    }
+
+    pub(crate) fn of_both(&self, kind: &str, answer: Answer) -> u64 {
+        self.answers.get(kind).map_or(0, |answers| answers[answer as usize])
+    }
+
+    /// To how many of a kind several answers would have been right.
+    pub(crate) fn uncertain(&self, kind: &str) -> u64 {
+        self.uncertain.get(kind).copied().unwrap_or_default()
+    }
+
     pub(crate) fn of(&self, answer: Answer) -> u64 {
         self.answers.values().map(|answers| answers[answer as usize]).sum()
     }
 }
 
 fn is_by_key(case: Case) -> bool {
-    !matches!(case, Case::Opaque | Case::OpaqueUnclear)
+    !matches!(case, Case::Opaque | Case::OpaqueUnclear | Case::Deeds | Case::DeedsUnclear)
 }
 
 /// Whether the token is valid by its times, and so young that no key set can be newer than it by its own account.
@@ -114,7 +131,7 @@ fn is_young(answered: &Answered) -> bool {
         Rule::ByToken { token, .. } => {
             token.validity(answered.during) == Validity::Present && token.issued + LEEWAY > answered.during.to + DRIFT
         }
-        Rule::Always(_) | Rule::ByIssuer { .. } => false,
+        Rule::Always(_) | Rule::ByIssuer { .. } | Rule::ByDeeds(_) => false,
     }
 }
 
