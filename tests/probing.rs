@@ -235,7 +235,7 @@ fn metadata_lists_no_tenants() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_trusted_separately_has_its_own_rules() {
     let setup = Setup::new(List::Tenants, Fetch::Hang);
-    let own = Issuer::entra(UNLISTED).unwrap().keys_from(setup.keys()).allow_audience("https://own.example.test");
+    let own = Issuer::entra(UNLISTED).unwrap().keys_from(setup.keys()).audiences(["https://own.example.test"]);
     let tenants = Issuer::entra_tenants([LISTED]).unwrap().keys_from(setup.source.clone());
     for issuers in [[tenants.clone(), own.clone()], [own.clone(), tenants.clone()]] {
         let [one, other] = issuers;

@@ -223,7 +223,7 @@ fn configuration_errors_show_no_url_secrets() {
             ("cognito", Issuer::cognito(&url, ["a"]).err()),
             ("google", Issuer::google([url.as_str()]).err()),
             ("audience", build(&format!("{url}\u{e9}"), issuer())),
-            ("audience of an issuer", build(AUDIENCE, issuer().allow_audience(format!("{url}\n")))),
+            ("audience of an issuer", build(AUDIENCE, issuer().audiences([format!("{url}\n")]))),
             ("realm", server().realm(format!("{url}\n")).trust(issuer()).build().err()),
             (
                 "resource",

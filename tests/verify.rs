@@ -59,7 +59,7 @@ async fn audiences_and_algorithms_are_per_issuer() {
     let (one, other) = (small_issuer(), small_issuer());
     let api = ResourceServer::builder(AUDIENCE)
         .trust(one.issuer())
-        .trust(other.issuer().allow_audience("a").allow_audience("b").algorithms([Algorithm::RS256, Algorithm::ES256]))
+        .trust(other.issuer().audiences(["a", "b"]).algorithms([Algorithm::RS256, Algorithm::ES256]))
         .build()
         .unwrap();
     assert!(api.verify(&good(&one).sign()).await.is_ok());
@@ -80,7 +80,7 @@ fn invalid_settings_are_configuration_errors() {
     let error = |audience: &str, issuer: Issuer| ResourceServer::builder(audience).trust(issuer).build().unwrap_err();
     assert_eq!(error("", issuer()), ConfigError::Audience { value: String::new() });
     assert_eq!(error("a\n", issuer()), ConfigError::Audience { value: "a\n".into() });
-    assert_eq!(error("a", issuer().allow_audience("é")), ConfigError::Audience { value: "é".into() });
+    assert_eq!(error("a", issuer().audiences(["é"])), ConfigError::Audience { value: "é".into() });
     let issuer_name = "https://login.example.com".to_owned();
     assert_eq!(error("a", issuer().algorithms([])), ConfigError::NoAlgorithm { issuer: issuer_name.clone() });
     let twice = ResourceServer::builder("a").trust(issuer()).trust(issuer()).build().unwrap_err();

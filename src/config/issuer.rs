@@ -62,7 +62,7 @@ fn with_rules(reader: &mut Reader, table: &mut Table, arguments: &[&str], mut is
                 "expected at least one audience, found an empty list; leave the setting out for the server's audience",
             );
         }
-        issuer = audiences.into_iter().fold(issuer, |issuer, (_, audience)| issuer.allow_audience(audience));
+        issuer = issuer.audiences(audiences.into_iter().map(|(_, audience)| audience));
     }
     let mut names = |argument, setting| {
         let node = if arguments.contains(&argument) { None } else { table.get(setting) };

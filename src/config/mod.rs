@@ -119,7 +119,7 @@
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
 //! | `issuers[].persist_keys` | the path of a file for keys that are fetched; see [`persist_keys`](crate::Issuer::persist_keys) | none |
 //! | `issuers[].preset` | one of the presets below; its arguments are settings of the same table | none |
-//! | `issuers[].audiences` | a list of strings; see [`allow_audience`](crate::Issuer::allow_audience) | the server's audience, or that of the preset |
+//! | `issuers[].audiences` | a list of strings; see [`audiences`](crate::Issuer::audiences) | the server's audience, or that of the preset |
 //! | `issuers[].identify_by_client` | a list of strings; see [`identify_by_client`](crate::Issuer::identify_by_client) | an audience is required |
 //! | `issuers[].insecure_http` | true or false; see [`insecure_http`](crate::Issuer::insecure_http) | false |
 //! | `issuers[].client_as_subject` | true or false; see [`client_as_subject`](crate::Issuer::client_as_subject) | false |

@@ -20,7 +20,7 @@ use crate::validation::{Callers, Dialect, Identities, Subjects, UserFlow};
 /// A token's `iss` is compared with the identifier code point by code point (RFC 9068 §4): nothing is trimmed or
 /// normalized. Keys, algorithms and audiences belong to one issuer and are never used for another's tokens.
 ///
-/// Methods named with a verb, such as [`allow_audience`](Self::allow_audience), add to earlier settings. Methods named with a noun,
+/// Methods named with a verb, such as [`allow_subjects`](Self::allow_subjects), add to earlier settings. Methods named with a noun,
 /// such as [`algorithms`](Self::algorithms), replace them.
 ///
 /// # Presets
@@ -286,12 +286,14 @@ impl Issuer {
         }
     }
 
-    /// Accepts tokens of this issuer for `audience` instead of the server's audience. Call it again to accept others too.
+    /// Accepts tokens of this issuer for one of `audiences` in place of the server's audience. To accept the server's too, list it. If it is
+    /// called again, the last list counts.
     ///
-    /// Default: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the preset knows.
+    /// Default, and for an empty list: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the
+    /// preset knows.
     #[must_use]
-    pub fn allow_audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into().into());
+    pub fn audiences<A: Into<String>>(mut self, audiences: impl IntoIterator<Item = A>) -> Self {
+        self.audiences = audiences.into_iter().map(|audience| audience.into().into()).collect();
         self
     }
 

@@ -58,7 +58,7 @@ fn presets_equal_the_constructors() {
         ),
         ("preset = 'google_iap'".into(), Issuer::google_iap()),
         ("preset = 'firebase'\nproject = 'shop-1a2b3'".into(), Issuer::firebase("shop-1a2b3")),
-        ("preset = 'supabase'\nproject = 'abc'\naudiences = ['x']".into(), Issuer::supabase("abc").map(|issuer| issuer.allow_audience("x"))),
+        ("preset = 'supabase'\nproject = 'abc'\naudiences = ['x']".into(), Issuer::supabase("abc").map(|issuer| issuer.audiences(["x"]))),
         (
             "preset = 'supabase_self_hosted'\nissuer = 'https://supabase.example.com/auth/v1'".into(),
             Issuer::supabase_self_hosted("https://supabase.example.com/auth/v1"),
@@ -176,9 +176,7 @@ impl Drawn {
             Some(url) => Issuer::jwks(self.identifier, url)?,
             None => Issuer::discover(self.identifier)?,
         };
-        for audience in &self.audiences {
-            issuer = issuer.allow_audience(*audience);
-        }
+        issuer = issuer.audiences(self.audiences.iter().copied());
         if let Some(clients) = &self.clients {
             issuer = issuer.identify_by_client(clients.iter().copied());
         }

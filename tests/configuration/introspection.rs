@@ -127,7 +127,7 @@ fn every_kind_of_issuer_can_be_introspected() {
             Issuer::hydra(hydra)
                 .unwrap()
                 .client_as_subject()
-                .allow_audience("x")
+                .audiences(["x"])
                 .introspect(discovered(hydra).token_prefix("ory_at_")),
         ),
         (

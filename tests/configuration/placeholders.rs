@@ -80,7 +80,7 @@ fn unfilled_values_are_problems() {
         let built = |builder: Builder| builder.build().unwrap_err().to_string();
         assert_eq!(built(ResourceServer::builder(value).trust(issuer())), text("audience"));
         let trusting = |issuer: Issuer| built(ResourceServer::builder("a").trust(issuer));
-        assert_eq!(trusting(issuer().allow_audience(value)), text("audience"));
+        assert_eq!(trusting(issuer().audiences([value])), text("audience"));
         assert_eq!(trusting(issuer().allow_subjects([value])), text("subject"));
         assert_eq!(trusting(issuer().identify_by_client([value])), text("client"));
     }

@@ -102,7 +102,7 @@ fn refuses_tokens_of_the_emulator() {
 
 #[test]
 fn a_stated_audience_replaces_the_project() {
-    let provider = by(Issuer::firebase("shop-1a2b3").unwrap().allow_audience("shop-old"));
+    let provider = by(Issuer::firebase("shop-1a2b3").unwrap().audiences(["shop-old"]));
     provider.accepts(&json!({ "aud": "shop-old" }));
     provider.refuses([("the project's", json!({}), audience(["shop-1a2b3"], "shop-old"))]);
     assert!(ResourceServer::builder("shop-1a2b3").trust(Issuer::firebase("shop-1a2b3").unwrap()).build().is_ok());

@@ -69,8 +69,7 @@ async fn the_secret_comes_from_a_file() {
         "[client_certificates]\nfrom = 'client_cert'\nsecret_header = 'x-proxy-secret'\nsecret_file = {:?}",
         path.display().to_string()
     );
-    let api =
-        builder(&settings).unwrap().trust(issuer.issuer().allow_audience(crate::harness::AUDIENCE)).build().unwrap();
+    let api = builder(&settings).unwrap().trust(issuer.issuer().audiences([crate::harness::AUDIENCE])).build().unwrap();
     fs::remove_file(path).unwrap();
     let token = crate::harness::good(&issuer).bound_to_certificate(certificate.der()).sign();
     let line = super::byte_sequence(certificate.der());

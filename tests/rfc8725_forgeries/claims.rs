@@ -66,7 +66,7 @@ fn an_empty_or_invalid_audience_is_a_configuration_error() {
     for audience in ["", "\n", "a\0", "\u{e9}"] {
         let error = Some(ConfigError::Audience { value: audience.into() });
         assert_eq!(ResourceServer::builder(audience).trust(issuer()).build().err(), error);
-        assert_eq!(ResourceServer::builder(AUDIENCE).trust(issuer().allow_audience(audience)).build().err(), error);
+        assert_eq!(ResourceServer::builder(AUDIENCE).trust(issuer().audiences([audience])).build().err(), error);
     }
     assert!(ResourceServer::builder(AUDIENCE).trust(issuer()).build().is_ok());
 }
@@ -75,9 +75,7 @@ fn an_empty_or_invalid_audience_is_a_configuration_error() {
 #[tokio::test]
 async fn an_issuer_audience_replaces_the_server_audience() {
     let (one, two) = (small_issuer(), small_issuer());
-    let api = ResourceServer::builder(AUDIENCE)
-        .trust(one.issuer())
-        .trust(two.issuer().allow_audience("a").allow_audience("b"));
+    let api = ResourceServer::builder(AUDIENCE).trust(one.issuer()).trust(two.issuer().audiences(["a", "b"]));
     let api = app(&api.build().unwrap());
     let for_whom = |issuer: &TestIssuer, audience: &'static str| (audience, good(issuer).audience(audience).sign());
     assert_accepted(&api, [for_whom(&one, AUDIENCE), for_whom(&two, "a"), for_whom(&two, "b")]).await;

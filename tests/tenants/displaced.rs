@@ -38,7 +38,7 @@ impl Rig {
 
     /// Records `t0` with this audience.
     fn record(&self, audience: &str) {
-        self.database.insert(&iss(0), &self.source(), |issuer| issuer.allow_audience(audience));
+        self.database.insert(&iss(0), &self.source(), |issuer| issuer.audiences([audience]));
     }
 
     /// The status of a token of `t0` with this audience.
@@ -83,7 +83,7 @@ async fn a_displaced_tenant_that_is_replaced_has_the_new_settings() {
     assert!(poll_once(good.as_mut()).await.is_pending());
     until_loaded(bad.as_mut()).await;
     rig.displace().await;
-    rig.tenants().add(Issuer::keys(&iss(0), rig.source()).unwrap().allow_audience(OTHER)).unwrap();
+    rig.tenants().add(Issuer::keys(&iss(0), rig.source()).unwrap().audiences([OTHER])).unwrap();
     assert_eq!((bad.await, good.await), (401, 200));
     assert_eq!(rig.active(), [iss(0)]);
 }

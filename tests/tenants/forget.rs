@@ -128,7 +128,7 @@ async fn a_load_from_before_the_tenant_was_forgotten_does_not_count() {
     let (old, new) = (token(OLD), token(NEW));
     // It is resolved after 4 seconds, and its keys come after 8.
     let late = Source::new(Fetch::Late(keys(&rig.signer), Duration::from_secs(4)));
-    rig.database.insert(&iss(0), &late, |issuer| issuer.allow_audience(OLD));
+    rig.database.insert(&iss(0), &late, |issuer| issuer.audiences([OLD]));
     rig.database.set_delay(Duration::from_secs(4));
     let (status, ()) = tokio::join!(rig.status(&old), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -137,7 +137,7 @@ async fn a_load_from_before_the_tenant_was_forgotten_does_not_count() {
     assert_eq!(status, 401);
     tokio::time::sleep(Duration::from_millis(5100)).await;
     assert_eq!(late.fetches(), 1);
-    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.allow_audience(NEW));
+    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.audiences([NEW]));
     // They wait for the second load from 6.1 to 10.1 seconds.
     assert_eq!(tokio::join!(rig.status(&new), rig.status(&old)), (200, 401));
     assert_eq!((late.fetches(), rig.database.calls()), (1, 2));
@@ -198,14 +198,14 @@ async fn what_is_added_replaces_what_was_there() {
     for _ in 0..3 {
         assert_eq!(rig.status(&token).await, 200);
     }
-    let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().allow_audience("https://other.example.test");
+    let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().audiences(["https://other.example.test"]);
     rig.tenants().add(stricter).unwrap();
     assert_eq!(rig.status(&token).await, 401);
     assert_eq!(rig.active(), [iss(0)]);
     // Also while it is in probation.
     let rig = Rig::new(1);
     assert_eq!(rig.status(&rig.forged(&iss(0))).await, 401);
-    let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().allow_audience("https://other.example.test");
+    let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().audiences(["https://other.example.test"]);
     rig.tenants().add(stricter).unwrap();
     assert_eq!(rig.status(&token).await, 401);
     assert_eq!(rig.tenants().list().len(), 1);
@@ -273,7 +273,7 @@ async fn the_settings_of_what_is_added_count_also_if_the_keys_are_the_same_fixed
     let rig = Rig::new(0);
     let fixed = keys(&rig.signer);
     let add = |audience: &str| {
-        let issuer = Issuer::keys(&iss(0), fixed.clone()).unwrap().allow_audience(audience);
+        let issuer = Issuer::keys(&iss(0), fixed.clone()).unwrap().audiences([audience]);
         rig.tenants().add(issuer).unwrap();
     };
     let token = rig.token(&iss(0)).sign();

@@ -152,7 +152,7 @@ async fn a_tenant_must_fit_the_host_of_the_request() {
 async fn an_explanation_shows_the_rules_of_the_tenant() {
     let pattern = "https://login.example.com/{tenant}";
     let rig = Rig::with(0, |settings| settings.issuer_pattern(pattern).unwrap(), |builder| builder);
-    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.allow_audience("https://tenant.example.test"));
+    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.audiences(["https://tenant.example.test"]));
     let explanation = rig.api.explain(&rig.token(&iss(0)).sign()).await;
     let failed: Vec<_> = explanation.failures().map(|step| (step.name, step.expected.clone())).collect();
     assert_eq!(failed, [("aud", "\"https://tenant.example.test\"".to_owned())], "{explanation}");

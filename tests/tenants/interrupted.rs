@@ -105,7 +105,7 @@ async fn a_tenant_that_is_forgotten_during_a_validation_is_refused() {
 async fn a_tenant_that_is_replaced_during_a_validation_has_the_new_settings() {
     for before in ALL {
         let readings = interrupt_each(before, |rig| {
-            let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().allow_audience("https://other.example.test");
+            let stricter = Issuer::keys(&iss(0), rig.source()).unwrap().audiences(["https://other.example.test"]);
             rig.tenants().add(stricter).unwrap();
         });
         assert!(readings.await >= 2, "{before:?}");

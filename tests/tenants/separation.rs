@@ -18,8 +18,8 @@ use crate::harness::memory_source::{Fetch, HOUR, MINUTE, Source, keys};
 async fn tenants_with_the_same_keys_do_not_accept_each_others_tokens() {
     let rig = Rig::new(0);
     let [one, other] = ["https://one.example.test", "https://other.example.test"];
-    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.allow_audience(one));
-    rig.database.insert(&iss(1), &rig.source(), |issuer| issuer.allow_audience(other));
+    rig.database.insert(&iss(0), &rig.source(), |issuer| issuer.audiences([one]));
+    rig.database.insert(&iss(1), &rig.source(), |issuer| issuer.audiences([other]));
     let token = |number: usize, audience: &str| rig.token(&iss(number)).audience(audience).sign();
     for _ in 0..3 {
         assert_eq!(rig.status(&token(0, one)).await, 200);

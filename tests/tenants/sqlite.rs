@@ -93,7 +93,7 @@ impl Inner {
         let Some(audience) = self.query(iss).map_err(ResolveError::new)? else { return Ok(None) };
         let (set, fetches) = (self.keys.clone(), Arc::clone(&self.fetches));
         let source = Keys { set, fetches, _alive: Arc::clone(&self.sources) };
-        let issuer = Issuer::keys(iss, source).map_err(ResolveError::new)?.allow_audience(&audience);
+        let issuer = Issuer::keys(iss, source).map_err(ResolveError::new)?.audiences([&audience]);
         Ok(Some(ResolvedTenant::new(issuer).value(Row { _audience: audience, _alive: Arc::clone(&self.rows) })))
     }
 }

@@ -15,7 +15,7 @@ impl Issuer {
     /// - **Set up**: the provider must have a *signing key*; without one, its tokens are signed with the client secret (`HS256`) and
     ///   are refused. It must not have an *encryption key*. The issuer mode must be *each provider has a different issuer*, which is
     ///   the default. The audience is the provider's client identifier: set it as the server's audience or with
-    ///   [`allow_audience`](Self::allow_audience). A server that is called by several applications must trust each of them.
+    ///   [`audiences`](Self::audiences). A server that is called by several applications must trust each of them.
     /// - **Roles**: `/groups`, with the scope `profile`. Scopes are in `scope`, in the versions that write it. `sub` depends on the
     ///   provider's *subject mode*. With client credentials it is that of a service account.
     /// - **Introspection** (feature `introspection`): use the client identifier and secret of the provider that issued the tokens.
