@@ -270,7 +270,7 @@ fn circle(scopes: &[String]) -> Excerpt {
 /// The value in quotation marks.
 /// The reasons of the first few entries.
 fn reasons(skipped: &[SkippedJwk]) -> String {
-    skipped.iter().take(3).map(|skipped| format!("; {skipped}")).collect()
+    skipped.iter().take(3).fold(String::new(), |reasons, skipped| format!("{reasons}; {skipped}"))
 }
 
 fn shown(value: &str) -> String {

@@ -82,9 +82,8 @@ impl ClaimRule {
 /// Such as `claim "/realm_access/roles" contains "admin"`.
 impl fmt::Debug for ClaimRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pointer: String =
-            self.path.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect();
-        write!(f, "claim {pointer:?} ")?;
+        let tokens: Vec<_> = self.path.iter().map(|token| token.replace('~', "~0").replace('/', "~1")).collect();
+        write!(f, "claim \"/{}\" ", tokens.join("/").escape_debug())?;
         match &self.condition {
             Condition::Equals(value) => write!(f, "equals {value:?}"),
             Condition::Contains(value) | Condition::Lists(value) => write!(f, "contains {value:?}"),
