@@ -1,25 +1,25 @@
-//! The crate in front of a service in any language: a proxy asks it about every request before it passes one on. It answers
-//! as nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz` expect it: `cargo run --example forward_auth`.
+//! The crate in front of a service in any language: a proxy asks this server about every request before passing it on. The answers suit
+//! nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: `cargo run --example forward_auth`.
 //!
 //! | the proxy asks for | and a good token gets |
 //! |---|---|
 //! | `/auth`, or any path below | 200 |
-//! | `/scope/read:me`, or any path below | 200 if it grants `read:me`, else 403 |
+//! | `/scope/read:me`, or any path below | 200 if it grants `read:me`, otherwise 403 |
 //!
-//! Every 200 has `X-Auth-Subject`, `X-Auth-Client`, `X-Auth-Scope` and `X-Auth-Issuer` for the service behind the proxy, empty
-//! where the token says nothing, so that a proxy which overwrites what it is given leaves nothing of the client's. Everything
-//! else is refused: 400, 401 and 403 with a challenge, and 503 with `Retry-After` while the issuer is down.
+//! Every 200 has `X-Auth-Subject`, `X-Auth-Client`, `X-Auth-Scope` and `X-Auth-Issuer` for the service behind the proxy. They are empty if
+//! the token has no such value, so that a proxy that copies them always overwrites the client's own. Everything else is refused: with 400,
+//! 401 or 403 and a challenge, or with 503 and `Retry-After` while the issuer is down.
 //!
 //! With `--dpop https://api.example.com` it also accepts tokens that are bound to a key (RFC 9449), with a proof for the request that
 //! the proxy asks about. The proxy names that request in two headers, which it overwrites in every request.
 //!
-//! The scope stands in the path, because the proxy's configuration alone writes that. It does not stand in the query: Envoy
-//! appends the client's own. Several are separated by `%20`, and a slash within one is `%2F`.
+//! The scope is in the path, because only the proxy's configuration determines that. It is not in the query, to which Envoy appends the
+//! client's own. Separate several scopes with `%20`, and write a slash within a scope as `%2F`.
 //!
 //! # nginx
 //!
 //! ```nginx
-//! # For `http { … }`. nginx itself passes on the challenge of a 401, and of nothing else.
+//! # For `http { … }`. By itself, nginx passes on only the challenge of a 401.
 //! map $auth_status $auth_challenge_left { 400 $auth_challenge; 403 $auth_challenge; }
 //! map $auth_nonce $auth_nonce_caching { "" ""; default no-store; }      # a nonce is for one client
 //!
@@ -29,7 +29,7 @@
 //!     proxy_pass http://127.0.0.1:9000/scope/;
 //!     proxy_pass_request_body off;
 //!     proxy_set_header Content-Length "";
-//!     proxy_set_header X-Original-URI $request_uri;      # for --dpop: in place of whatever the client sent
+//!     proxy_set_header X-Original-URI $request_uri;      # for --dpop: replaces whatever the client sent
 //!     proxy_set_header X-Original-Method $request_method;
 //! }
 //! location /api/ {
@@ -42,7 +42,7 @@
 //!     auth_request_set $auth_client $upstream_http_x_auth_client;
 //!     auth_request_set $auth_scope $upstream_http_x_auth_scope;
 //!     auth_request_set $auth_issuer $upstream_http_x_auth_issuer;
-//!     proxy_set_header X-Auth-Subject $auth_subject;    # in place of whatever the client sent
+//!     proxy_set_header X-Auth-Subject $auth_subject;    # replaces whatever the client sent
 //!     proxy_set_header X-Auth-Client $auth_client;
 //!     proxy_set_header X-Auth-Scope $auth_scope;
 //!     proxy_set_header X-Auth-Issuer $auth_issuer;
@@ -52,7 +52,7 @@
 //!     error_page 500 = @undecided;
 //!     proxy_pass http://127.0.0.1:8000;
 //! }
-//! # auth_request knows 2xx, 401 and 403, and makes 500 of every other answer.
+//! # auth_request knows 2xx, 401 and 403, and turns every other answer into 500.
 //! location @undecided {
 //!     add_header WWW-Authenticate $auth_challenge_left always;
 //!     add_header Retry-After $auth_retry_after always;
@@ -63,14 +63,14 @@
 //! }
 //! ```
 //!
-//! nginx before 1.23 passes on only one line of `WWW-Authenticate`, so the challenges of all schemes are one line here (RFC 9110
+//! nginx before 1.23 passes on only one line of `WWW-Authenticate`, so the challenges of all schemes are on one line here (RFC 9110
 //! §11.6.1).
 //!
 //! # Traefik
 //!
-//! It overwrites `X-Forwarded-Uri` and `X-Forwarded-Method` unless `trustForwardHeader` is on. For DPoP, leave that off, and start the
-//! example with `--target-header x-forwarded-uri --method-header x-forwarded-method`. Middlewares that change the path come after this one.
-//! Traefik drops the new nonce of a 200, so a client learns it from the 401 that follows.
+//! Traefik overwrites `X-Forwarded-Uri` and `X-Forwarded-Method` unless `trustForwardHeader` is on. For DPoP, leave it off, and start the
+//! example with `--target-header x-forwarded-uri --method-header x-forwarded-method`. Put middlewares that change the path after this one.
+//! Traefik drops the new nonce of a 200, so a client learns it from the next 401.
 //!
 //! ```yaml
 //! http:
@@ -83,7 +83,7 @@
 //!
 //! # Envoy
 //!
-//! It sends only some headers of a request. For DPoP it has to send the proof, and another filter has to write the two headers before.
+//! Envoy sends only some headers of a request. For DPoP, it must send the proof, and another filter must write the two headers first.
 //!
 //! ```yaml
 //! # For DPoP.
@@ -107,22 +107,22 @@
 //!     authorization_response:
 //!       allowed_upstream_headers: { patterns: [{ prefix: x-auth-, ignore_case: true }] }
 //!       allowed_client_headers_on_success: { patterns: [{ exact: dpop-nonce }] }    # for DPoP
-//!   status_on_error: { code: ServiceUnavailable }    # else a 503 of ours becomes 403
+//!   status_on_error: { code: ServiceUnavailable }    # otherwise our 503 becomes 403
 //! ```
 //!
 //! # Cautions
 //!
-//! - What the service behind believes must come from here: the proxy overwrites or strips every `X-Auth-*` header of a client,
-//!   also on routes that it does not ask about, and in the spelling `X_Auth_Subject` if the service cannot tell the two apart
-//!   (nginx drops those by itself, Envoy with `headers_with_underscores_action`). Nobody reaches the service but the proxy.
-//! - Listen on loopback or a private network: a caller that reaches this server chooses the scope, and the answer names the subject.
-//! - The token still reaches the service. If it has no need of it, drop it: `proxy_set_header Authorization "";`.
-//! - No answer from here may mean yes: leave Envoy's `failure_mode_allow` off. Give the proxy 7 seconds of patience, one more
-//!   than a request may wait for a key.
-//! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: who has captured one can
-//!   name the request that it was made for, and make another. The two headers count only from the addresses of `--proxy`.
-//! - A proof passes once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
-//! - Preflights of browsers bring no token: let the proxy answer them.
+//! - The service must trust only headers from here: the proxy must overwrite or strip every `X-Auth-*` header of a client, also on routes
+//!   that it does not ask about, and also in the spelling `X_Auth_Subject` if the service does not distinguish the two (nginx drops those
+//!   by default, Envoy with `headers_with_underscores_action`). Only the proxy may be able to reach the service.
+//! - Listen on loopback or a private network: anyone who reaches this server can choose the scope, and the answer names the subject.
+//! - The token still reaches the service. If the service does not need it, drop it: `proxy_set_header Authorization "";`.
+//! - A missing answer must not mean yes: leave Envoy's `failure_mode_allow` off. Set the proxy's timeout to 7 seconds, one more than a
+//!   request may wait for a key.
+//! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: anyone who has captured a
+//!   proof can name the request that it was made for, and make another. The two headers are trusted only from the addresses of `--proxy`.
+//! - A proof is accepted once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
+//! - Browsers' preflight requests have no token: let the proxy answer them.
 
 use std::error::Error;
 use std::net::SocketAddr;

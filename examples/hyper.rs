@@ -1,4 +1,5 @@
-//! The layer in front of a handler on bare hyper: `cargo run --example hyper`, then the `curl` lines that it prints.
+//! The layer in front of a handler with plain hyper: `cargo run --example hyper`, then run the `curl` lines that it
+//! prints.
 
 use std::convert::Infallible;
 use std::error::Error;

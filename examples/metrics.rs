@@ -1,5 +1,5 @@
-//! An API that Prometheus can scrape: `GET /metrics` beside `GET /api/me`, on one address here for brevity. Keep the former from
-//! strangers in earnest. With `--once` it serves a few requests to itself, prints the scrape, and ends.
+//! An API that Prometheus can scrape: `GET /metrics` and `GET /api/me`, on one address for brevity. In production, do not expose
+//! `/metrics` to strangers. With `--once`, the example sends itself a few requests, prints the scrape, and exits.
 
 use std::error::Error;
 

@@ -1,9 +1,9 @@
-//! An API that accepts only tokens which are bound to the certificate of the client (RFC 8705): `cargo run --example mtls`.
+//! An API that accepts only tokens that are bound to the client's certificate (RFC 8705): `cargo run --example mtls`.
 //!
-//! The API ends TLS itself, with tokio-rustls, and puts the certificate of each connection into its requests. The example makes a
-//! certification authority, its certificates and an issuer, calls the API as the right client, as another one, and without a
-//! certificate, and fails if an answer is not as expected. `--once` is accepted and changes nothing: there is nothing left to call
-//! afterwards.
+//! The API terminates TLS itself, with tokio-rustls, and puts the certificate of each connection into its requests. The example
+//! creates a certification authority, its certificates and an issuer. It calls the API as the right client, as another client, and
+//! without a certificate, and fails if an answer is not as expected. `--once` is accepted but changes nothing, because the example
+//! always exits.
 
 use std::error::Error;
 use std::process::ExitCode;

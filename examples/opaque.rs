@@ -1,7 +1,7 @@
-//! An API whose issuer hands out opaque tokens, and is asked what they are (RFC 7662): `cargo run --example opaque`.
+//! An API whose issuer issues opaque tokens and is asked about them (RFC 7662): `cargo run --example opaque`.
 //!
-//! The issuer of the test kit is in the same process. In earnest it is `Issuer::introspection("https://login.example.com", client)`. With
-//! `--once` the example sends a few requests to itself, prints what happens, and ends.
+//! The issuer is the test kit's, in the same process. In production, use `Issuer::introspection("https://login.example.com", client)`.
+//! With `--once`, the example sends itself a few requests, prints what happens, and exits.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! Two nodes of an API that share what is revoked: `cargo run --example revocation`.
+//! Two nodes of an API that share revocations: `cargo run --example revocation`.
 //!
-//! The issuer tells one of them that a user has signed out everywhere, and both refuse the user's tokens. The issuer of the test kit is in the
-//! same process, and so are the nodes, which share a log in its memory. In earnest each node is a process of its own, and they share
-//! `RedisRevocations` of the crate `tower-bearer-redis`. With `--once` the example sends the requests itself, prints what happens, and ends: with an
-//! error if something did not happen as it should.
+//! The issuer tells one node that a user has signed out everywhere, and both nodes refuse the user's tokens. The issuer is the test kit's, in the
+//! same process as the nodes, which share an in-memory log. In production, each node is a separate process, and the nodes share `RedisRevocations`
+//! from the crate `tower-bearer-redis`. With `--once`, the example sends the requests itself, prints what happens, and exits, with an error if
+//! anything is not as expected.
 
 use std::error::Error;
 use std::future::ready;

@@ -1,8 +1,8 @@
-//! A client meets a step-up challenge (RFC 9470) and comes back stronger: `cargo run --example step_up`.
+//! A client gets a step-up challenge (RFC 9470) and returns with a stronger authentication: `cargo run --example step_up`.
 //!
-//! The API needs a user who was authenticated with a second factor in the last five minutes. The client reads in the refusal
-//! what to ask the authorization server for, and asks for just that. `--once` is accepted and changes nothing: there is no
-//! server left to talk to afterwards.
+//! The API needs a user who was authenticated with a second factor in the last five minutes. The client reads from the
+//! refusal what to request from the authorization server, and requests exactly that. `--once` is accepted but changes
+//! nothing, because the example always exits.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! The layer in front of a gRPC service, and what its clients see: `cargo run --example tonic`.
 //!
-//! It accepts tokens that are bound to a key too, with a DPoP proof for each call (RFC 9449). A proof names the method `POST` and the URL
-//! of the gRPC method, `https://host/package.Service/Method`.
+//! It also accepts tokens that are bound to a key, with a DPoP proof for each call (RFC 9449). A proof names the method `POST` and the
+//! URL of the gRPC method, `https://host/package.Service/Method`.
 //!
 //! The service is the standard health check, so that no code has to be generated. Its two methods need different scopes, which a layer
-//! tells apart by the path. What a check needs beyond `health:read` depends on the message, so the handler checks that, and refuses as
-//! the layer does.
+//! chooses by the path. What a check needs beyond `health:read` depends on the message, so the handler checks that, and refuses in the
+//! same way as the layer.
 
 use std::error::Error;
 

@@ -56,7 +56,7 @@ impl ErrorCode {
             Self::InsufficientUserAuthentication | Self::InsufficientClaims => {
                 "The request needs a stronger or more recent authentication"
             }
-            Self::InvalidDpopProof => "The DPoP proof is absent, malformed, or not one for this request",
+            Self::InvalidDpopProof => "The DPoP proof is absent, malformed, or not for this request",
             Self::UseDpopNonce => "The DPoP proof needs the nonce of this response",
         }
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source of time",
     label = "expected a `Clock`",
-    note = "a test takes `tower_bearer::testing::TestClock::new()`, of the feature `testing`, and moves it",
-    note = "any other source is a type of yours with `impl tower_bearer::clock::Clock`"
+    note = "in a test, use `tower_bearer::testing::TestClock::new()` (feature `testing`)",
+    note = "any other source is your own type with `impl tower_bearer::clock::Clock`"
 )]
 pub trait Clock: Send + Sync + 'static {
     /// The time of day, which `exp`, `nbf` and `iat` are compared with.

@@ -273,13 +273,12 @@ fn bad_flags_get_one_clear_sentence() {
     assert!(run(&["--issuer", "http://login.example.com"]).contains("http://login.example.com"));
     assert!(
         run(&["--scope", "a  b"])
-            .contains("expected scope tokens with one space between two (RFC 6749 §3.3), found \"a  b\"")
+            .contains("expected scope tokens separated by one space (RFC 6749 §3.3), found \"a  b\"")
     );
     assert!(run(&["--audience", ""]).contains("the audience is \"\""));
     assert!(run(&["--listen", "nowhere"]).contains("nowhere"));
     assert!(
-        run(&["--acr", "a  b"])
-            .contains("expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")
+        run(&["--acr", "a  b"]).contains("expected acr values separated by one space (RFC 9470 §3), found \"a  b\"")
     );
     let introspect =
         |flags: &[&str]| run(&[&["--issuer", "https://login.example.com", "--introspect"], flags].concat());

@@ -411,7 +411,7 @@ async fn a_passing_check_allocates_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "expected scope tokens with one space between two (RFC 6749 §3.3), found \"a  b\"")]
+#[should_panic(expected = "expected scope tokens separated by one space (RFC 6749 §3.3), found \"a  b\"")]
 fn an_invalid_scope_literal_panics() {
     let _ = Require::scope("a  b");
 }
@@ -443,7 +443,7 @@ fn a_list_in_place_of_a_word_panics() {
 }
 
 #[test]
-#[should_panic(expected = "expected acr values with one space between two (RFC 9470 §3), found \"a  b\"")]
+#[should_panic(expected = "expected acr values separated by one space (RFC 9470 §3), found \"a  b\"")]
 fn an_invalid_acr_literal_panics() {
     let _ = Require::token().and_acr("a  b");
 }

@@ -140,7 +140,7 @@ async fn an_error_about_authorization_details_says_what_is_wrong() {
     let api = server(&issuer);
     for (details, found) in [
         (json!({ "type": "payment" }), "no array"),
-        (json!([{ "type": 1 }]), "an element that is no object with such a type"),
+        (json!([{ "type": 1 }]), "an element that is not an object with such a type"),
         (Value::Array(vec![json!({ "type": "payment" }); 65]), "more than 64 elements"),
     ] {
         let error = api.verify(&detailed(&issuer, &details).sign()).await.unwrap_err().to_string();

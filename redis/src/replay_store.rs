@@ -79,7 +79,7 @@ impl RedisReplayStore {
 
     /// A store in the cluster that has a node at one of the `urls`, under keys of `namespace`.
     ///
-    /// Everything else is as for [`connect`](Self::connect). While slots move or a node fails over, the proofs in those slots are refused
+    /// Otherwise this is like [`connect`](Self::connect). While slots move or a node fails over, the proofs in those slots are refused
     /// with 503.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl ReplayStore for RedisReplayStore {
                 Value::Okay => Ok(Freshness::Fresh),
                 Value::Nil => Ok(Freshness::Replayed),
                 other => {
-                    Err(ReplayStoreError::new(format!("expected OK or nil of Redis, and found {}", kind_of(&other))))
+                    Err(ReplayStoreError::new(format!("expected OK or nil from Redis, and found {}", kind_of(&other))))
                 }
             }
         })

@@ -68,8 +68,7 @@ pub(super) fn hint(written: &str) -> Option<String> {
     if let Some(preset) = of_preset.filter(|preset| PRESETS.iter().any(|known| known.name == *preset)) {
         return Some(format!("; did you mean {preset:?}?"));
     }
-    let hint =
-        "; there is no preset for it, so set issuer in place of preset, as the page \"providers\" of the manual says";
+    let hint = "; there is no preset for it, so set issuer instead of preset, as the page \"providers\" of the manual describes";
     WITHOUT_PRESET.contains(&&*written).then(|| hint.to_owned())
 }
 

@@ -44,11 +44,12 @@ pub(super) fn read(reader: &mut Reader, table: &mut Table) -> ClientAuthenticati
             match (&credential, method) {
                 (None, _) => refuse_none(reader, table),
                 (Some(Credential::Secret(_)), Method::PrivateKeyJwt) => {
-                    let message = "expected client_secret_basic or client_secret_post for a secret, or private_key_file in its place";
+                    let message =
+                        "expected client_secret_basic or client_secret_post for a secret, or private_key_file instead";
                     reader.refuse(&node.path, message);
                 }
                 (Some(Credential::Key(_)), Method::ClientSecretBasic | Method::ClientSecretPost) => {
-                    let message = "expected private_key_jwt for private_key_file, or a secret in its place";
+                    let message = "expected private_key_jwt for private_key_file, or a secret instead";
                     reader.refuse(&node.path, message);
                 }
                 _ => {}
@@ -112,7 +113,7 @@ fn credential(reader: &mut Reader, table: &mut Table) -> Option<Credential> {
     let [text, file, key] = given;
     if is_secret && key.is_none() {
         for node in of_key.iter().flatten() {
-            reader.refuse(&node.path, "without effect, expected private_key_file beside it");
+            reader.refuse(&node.path, "without effect, expected private_key_file too");
         }
     }
     Some(match (text, file, key) {

@@ -136,7 +136,7 @@ impl<'t> ProxySettings<'t> {
         }
         if secret_header.is_none() {
             for node in secret.iter().chain(&secret_file) {
-                reader.refuse(&node.path, "without effect, expected secret_header beside it");
+                reader.refuse(&node.path, "without effect, expected secret_header too");
             }
         }
         if let Some(node) = by_address {
@@ -173,7 +173,7 @@ fn secret_of(reader: &mut Reader, header: &Path, secret: Option<Node>, file: Opt
             Some((node.path.clone(), reader.accept(&node.path, text)?.to_owned()))
         }
         (None, None) => {
-            reader.refuse(header, "expected secret or secret_file beside it, found neither");
+            reader.refuse(header, "expected secret or secret_file too, found neither");
             None
         }
     }

@@ -137,7 +137,7 @@ fn refuse_keys(reader: &mut Reader, beside: &Table, identifier: Option<&str>) {
     for name in OF_KEYS {
         if beside.has(name) && (is_url || !name.starts_with("jwks_")) {
             let message = "without effect, because the issuer is asked about its tokens, and no signature is verified; \
-                           expected introspection.signed_answers = true beside it";
+                           expected introspection.signed_answers = true too";
             reader.refuse(&beside.path().name(name), message);
         }
     }

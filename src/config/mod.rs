@@ -92,7 +92,7 @@
 //! | `dpop.url` | the public URL; see [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
 //! | `dpop.mounted_at` | a path; see [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
 //! | `dpop.trusted_proxies` | a list of addresses and networks, for `forwarded_headers` and `forward_auth`; the application inserts the [address of the peer](crate::dpop::PeerAddress) | none |
-//! | `dpop.forwarded_headers` | `"x_forwarded"`, `"x_forwarded_with_prefix"` or `"forwarded"`; see [`trust_proxies`](crate::dpop::PublicUrl::trust_proxies) | none counts |
+//! | `dpop.forwarded_headers` | `"x_forwarded"`, `"x_forwarded_with_prefix"` or `"forwarded"`; see [`trust_proxies`](crate::dpop::PublicUrl::trust_proxies) | none |
 //! | `dpop.forward_auth` | a table; see [`forward_auth`](crate::dpop::PublicUrl::forward_auth) | the request itself is checked |
 //! | `dpop.forward_auth.target` | the name of the header with the target of the request | required in the table |
 //! | `dpop.forward_auth.method` | the name of the header with its method | required in the table |

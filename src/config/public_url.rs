@@ -45,10 +45,10 @@ fn with_proxies(reader: &mut Reader, table: &mut Table, mut url: PublicUrl) -> P
     let (headers, forward_auth) = (table.get("forwarded_headers"), table.get("forward_auth"));
     match (&proxies, headers.as_ref().or(forward_auth.as_ref())) {
         (Some(node), None) => {
-            reader.refuse(&node.path, "without effect, expected forwarded_headers or forward_auth beside it");
+            reader.refuse(&node.path, "without effect, expected forwarded_headers or forward_auth too");
         }
         (None, Some(dependent)) => {
-            let message = "without effect, expected trusted_proxies beside it, with the networks of the proxies";
+            let message = "without effect, expected trusted_proxies too, with the networks of the proxies";
             reader.refuse(&dependent.path, message);
         }
         _ => {}
@@ -91,7 +91,7 @@ fn target_and_method(reader: &mut Reader, node: &Node) -> Option<(HeaderName, He
     let method = method.and_then(|node| header(reader, &node));
     let (target, method) = target.zip(method)?;
     if target == method {
-        reader.refuse(&method_path?, format_args!("{method} is the header of the target too, expected another one"));
+        reader.refuse(&method_path?, format_args!("{method} is also the header of the target, expected another one"));
         return None;
     }
     Some((target, method))

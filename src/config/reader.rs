@@ -53,7 +53,7 @@ impl Reader {
             Tree::Table(entries) if node.tree.is_of_variables() => {
                 let has = |is_meant: fn(&str) -> bool| entries.iter().any(|(name, _)| is_meant(name));
                 if has(is_number_and_more) {
-                    "; a number in the name of a variable has two underscores on either side".to_owned()
+                    "; a number in the name of a variable has two underscores on each side".to_owned()
                 } else if has(is_no_index) {
                     format!("; elements are numbered from 0 to {}, without leading zeros", MAX_ELEMENTS - 1)
                 } else {

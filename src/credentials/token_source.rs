@@ -96,7 +96,7 @@ impl TokenSource {
     /// |---|---|
     /// | an `Origin` that is [allowed](Self::allow_origin) | always |
     /// | `Sec-Fetch-Site` | if it is `same-origin` or `none`; not if it is `cross-site`, or `same-site`, because another subdomain may be less trustworthy |
-    /// | `Origin` alone | if its host and port are the request's own, by `:authority` or `Host`; the scheme is not compared, because a proxy may have ended TLS |
+    /// | `Origin` alone | if its host and port are the request's own, by `:authority` or `Host`; the scheme is not compared, because a proxy may have terminated TLS |
     /// | neither | always: every current browser sends one of them, and no other client sends cookies for a page |
     ///
     /// What remains for you to do:

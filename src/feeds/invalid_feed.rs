@@ -28,7 +28,7 @@ pub enum InvalidFeed {
     },
     /// The bearer token is empty or has a character that no bearer token has (RFC 6750 §2.1). It is not shown.
     #[error(
-        "the bearer token of the transmitter is empty or has other characters than A-Z a-z 0-9 - . _ ~ + / =, expected one without them"
+        "the bearer token of the transmitter is empty or has other characters, expected only A-Z a-z 0-9 - . _ ~ + / ="
     )]
     BearerToken,
     /// The time after which a silent feed is stale is zero.

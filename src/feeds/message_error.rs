@@ -99,7 +99,7 @@ impl MessageError {
             Self::Missing { .. } => "a claim is missing or malformed",
             Self::Forbidden { .. } => "there is a claim that must not be there",
             Self::Issuer { .. } => "the iss is another issuer",
-            Self::Audience { .. } => "the aud is another receiver",
+            Self::Audience { .. } => "the aud names another receiver",
             Self::Early { .. } => "the iat is in the future",
             #[cfg(feature = "back-channel-logout")]
             Self::Expired { .. } => "it has expired",

@@ -23,6 +23,6 @@ pub(super) async fn revoke_all(revocations: &Revocations, revoked: &[Revocation]
         }
     }
     let Some(error) = failed else { return Ok(()) };
-    tracing::warn!(issuer, %error, "tokens could not be revoked everywhere, and the issuer is asked to say it again");
+    tracing::warn!(issuer, %error, "tokens could not be revoked everywhere, so the issuer is asked to send the event again");
     Err(Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_REVOKING))
 }

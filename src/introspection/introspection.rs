@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::invalid_introspection::InvalidIntrospection;
 use crate::keys::{Encryption, InvalidTimeouts, UrlError};
 
-/// How many requests may be on their way at once.
+/// How many requests may be in flight at once.
 const CONCURRENT_REQUESTS_RANGE: RangeInclusive<usize> = 1..=1024;
 /// How long an answer may count at most.
 const MAX_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -14,7 +14,7 @@ const MAX_LIFETIME: Duration = Duration::from_secs(10 * 60);
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The memory for answers by default.
 const MEMORY: u64 = 16 * 1024 * 1024;
-/// How many requests may be on their way at once by default.
+/// How many requests may be in flight at once by default.
 const CONCURRENT_REQUESTS: usize = 32;
 
 /// How the opaque tokens of an issuer are introspected (RFC 7662): where, as which client, and for how long an answer is used.

@@ -79,7 +79,7 @@ pub enum IntrospectionError {
         status: StatusCode,
     },
     /// The answer is a redirect. It is never followed, because the token and the credentials are only for this endpoint.
-    #[error("{url}: answered with a redirect, and none is followed")]
+    #[error("{url}: answered with a redirect, which is not followed")]
     Redirected {
         /// The endpoint.
         url: Box<str>,

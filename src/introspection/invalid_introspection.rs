@@ -7,13 +7,13 @@ use crate::redact::Excerpt;
 #[non_exhaustive]
 pub enum InvalidIntrospection {
     /// The lifetime of an answer is too long.
-    #[error("answers count for {} s, expected at most 600 s", .value.as_secs_f64())]
+    #[error("answers are used for {} s, expected at most 600 s", .value.as_secs_f64())]
     Lifetime {
         /// The lifetime.
         value: Duration,
     },
     /// The number of concurrent requests is zero, or larger than the number of tokens that may wait.
-    #[error("{value} requests may be on their way at once, expected 1 to 1024")]
+    #[error("{value} requests may be in flight at once, expected 1 to 1024")]
     ConcurrentRequests {
         /// The number.
         value: usize,
@@ -46,7 +46,7 @@ pub enum InvalidIntrospection {
         prefix: Excerpt,
     },
     /// Tokens with this prefix may also be another issuer's, and a token must not be sent to another issuer.
-    #[error("tokens that begin with {prefix:?} may be of another issuer too, expected prefixes that differ")]
+    #[error("tokens that begin with {prefix:?} may also be another issuer's, expected different prefixes")]
     AmbiguousPrefix {
         /// The prefix. It is empty if two issuers have no prefix.
         prefix: Box<str>,

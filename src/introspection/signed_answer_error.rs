@@ -94,7 +94,7 @@ pub enum SignedAnswerError {
     #[error("expected a signature by a key of the issuer, and found another one")]
     Signature,
     /// The allowed number of signature verifications has been used up.
-    #[error("as many keys were tried as are allowed for now")]
+    #[error("the number of keys that may be tried is used up for now")]
     NoBudget,
 }
 

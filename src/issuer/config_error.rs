@@ -62,18 +62,18 @@ pub enum ConfigError {
     },
     /// The metadata says that tokens need not be bound to a key, but the server requires it.
     #[error(
-        "the metadata says that tokens need not be bound by DPoP, and the server requires it: expected the same in both"
+        "the metadata says that tokens need not be bound by DPoP, but the server requires it: expected the same in both"
     )]
     MetadataDeniesDpop,
     /// The metadata says that tokens cannot be bound to client certificates, but the server accepts such tokens.
     #[error(
-        "the metadata says that tokens cannot be bound to client certificates, and the server accepts such tokens: expected the same in both"
+        "the metadata says that tokens cannot be bound to client certificates, but the server accepts such tokens: expected the same in both"
     )]
     MetadataDeniesCertificates,
     /// The header for the client certificate, or for the proxy's secret, is one that has another meaning. The layer would remove it
     /// from every request.
     #[error(
-        "the header {name:?} has another meaning, expected one that holds nothing but the client certificate, or nothing but the secret of the proxy"
+        "the header {name:?} has another meaning, expected one that holds only the client certificate, or only the secret of the proxy"
     )]
     CertificateHeader {
         /// Its name.
@@ -184,7 +184,7 @@ pub enum ConfigError {
         skipped: Vec<SkippedJwk>,
     },
     /// The keys of an issuer are to be persisted, but they are not fetched by HTTP.
-    #[error("the keys of the issuer {} are to be persisted, and their source does not fetch them by HTTP: expected no file for them", shown(.issuer))]
+    #[error("the keys of the issuer {} are to be persisted, but their source does not fetch them by HTTP: expected no file for them", shown(.issuer))]
     NotPersistable {
         /// The issuer.
         issuer: String,

@@ -11,7 +11,7 @@ pub enum TextError {
     #[error("begins or ends with white space")]
     WhiteSpace,
     /// It has quotation marks left over from a file or a shell.
-    #[error("begins or ends with a quotation mark, which would be a part of it")]
+    #[error("begins or ends with a quotation mark, which would be part of it")]
     QuotationMark,
     /// It contains a placeholder: `${AUDIENCE}`, `$AUDIENCE`, `%AUDIENCE%`, `{{ audience }}`, `{tenant}` or `<audience>`.
     #[error("contains a placeholder that was not filled in")]
@@ -20,7 +20,7 @@ pub enum TextError {
     #[error("is a list of URLs, expected one URL for each setting or element")]
     List,
     /// It has Microsoft Entra's `common`, `organizations` or `consumers` instead of a tenant.
-    #[error("stands for any tenant, expected the GUID of a tenant in place of common, organizations or consumers")]
+    #[error("stands for any tenant, expected the GUID of a tenant instead of common, organizations or consumers")]
     NoTenant,
 }
 

@@ -174,7 +174,7 @@ pub enum JwkSetError {
     #[error("the document is not a JWK Set")]
     NotAJwkSet,
     /// The set has more than [`JwkSet::MAX_KEYS`] entries.
-    #[error("the set has {found} keys, and {} are allowed", JwkSet::MAX_KEYS)]
+    #[error("the set has {found} keys, expected at most {}", JwkSet::MAX_KEYS)]
     TooManyKeys {
         /// How many there are.
         found: usize,

@@ -7,7 +7,7 @@ use crate::redact::Excerpt;
 pub enum JwsError {
     /// The text does not have three parts (RFC 7515 §7.1). Five parts would be an encrypted token (RFC 7516 §7.1),
     /// which this crate does not decrypt.
-    #[error("the token has {found} parts between dots, and a signed JWT has 3")]
+    #[error("the token has {found} parts between dots, but a signed JWT has 3")]
     Parts {
         /// How many there are.
         found: usize,
@@ -29,7 +29,7 @@ pub enum JwsError {
         found: Excerpt,
     },
     /// The header marks extensions as critical, but none is supported (RFC 7515 §4.1.11).
-    #[error("the header has crit, and no extension is supported")]
+    #[error("the header has crit, but no extension is supported")]
     Critical,
     /// `b64` is false (RFC 7797 §7).
     #[error("the payload is unencoded (b64 is false)")]

@@ -42,7 +42,7 @@ pub enum UnusableJwk {
         alg: Excerpt,
     },
     /// `alg` does not fit the key.
-    #[error("the key is not one for {declared}")]
+    #[error("the key is not for {declared}")]
     AlgorithmMismatch {
         /// The `alg`.
         declared: Algorithm,
@@ -60,7 +60,7 @@ pub enum UnusableJwk {
         name: &'static str,
     },
     /// The RSA modulus does not have 2048 to 8192 bits (RFC 8725 §3.5).
-    #[error("the RSA modulus has {bits} bits, and 2048 to 8192 are allowed")]
+    #[error("the RSA modulus has {bits} bits, expected 2048 to 8192")]
     ModulusLength {
         /// The number of bits.
         bits: usize,

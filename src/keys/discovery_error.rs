@@ -13,7 +13,7 @@ pub enum DiscoveryError {
     #[error("the document is not a JSON object with the strings issuer and introspection_endpoint")]
     NoIntrospectionEndpoint,
     /// The document names another issuer (RFC 8414 §3.3).
-    #[error("the metadata is of another issuer: {found:?}")]
+    #[error("the metadata is for another issuer: {found:?}")]
     Issuer {
         /// The `issuer` in it.
         found: Excerpt,

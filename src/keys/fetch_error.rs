@@ -93,7 +93,7 @@ pub enum FetchError {
         kind: std::io::ErrorKind,
     },
     /// The source reported that the keys have not changed, but there were none before.
-    #[error("the key source reported unchanged keys, and there were none before")]
+    #[error("the key source reported unchanged keys, but there were none before")]
     NothingHeld,
     /// The application's own [`KeySource`](super::KeySource) failed.
     #[error("{reason}")]

@@ -169,8 +169,12 @@ impl IssuerKeys {
         if recovered {
             tracing::info!(issuer = %self.issuer, "the issuer's keys can be fetched again");
         }
-        if changed {
-            tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys have changed");
+        match held {
+            None => tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys were loaded"),
+            Some(_) if changed => {
+                tracing::info!(issuer = %self.issuer, keys = keys.keys().len(), "the issuer's keys have changed");
+            }
+            Some(_) => {}
         }
         if skips_others {
             for skipped in keys.skipped() {

@@ -11,7 +11,7 @@ pub enum UrlError {
     NotAUrl,
     /// The scheme is neither https nor, for this machine, http: anyone on the network path could replace keys in plain text (RFC
     /// 8414 §2).
-    #[error("the scheme is not https, and http is for this machine only")]
+    #[error("the scheme is not https, and http is only for this machine")]
     Scheme,
     /// The URL has a user name or a password.
     #[error("the URL has a user name or a password")]
@@ -23,7 +23,7 @@ pub enum UrlError {
     #[error("the URL has a fragment")]
     Fragment,
     /// A remote issuer points to this machine.
-    #[error("the URL points to this machine, and the issuer is elsewhere")]
+    #[error("the URL points to this machine, but the issuer is elsewhere")]
     Loopback,
     /// A remote issuer points to a link-local address.
     #[error("the URL points to a link-local address")]

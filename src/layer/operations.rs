@@ -61,7 +61,10 @@ where
         let owner = owner(&rules, &head.extensions);
         let next = owner.and_then(|owner| {
             rules.sessions().unbind(&owner, &mut head.headers).map_err(|_| {
-                tracing::debug!(error = "the session is of another subject, or none of this server", "request refused");
+                tracing::debug!(
+                    error = "the session belongs to another subject, or not to this server",
+                    "request refused"
+                );
                 Rejection::unknown_session()
             })?;
             let next = decide(&rules, &head.method, &head.headers, &head.extensions, &body)?;

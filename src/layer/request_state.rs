@@ -277,7 +277,7 @@ impl<R> RequestState<R> {
                 return Ok(());
             }
             Scheme::Bearer => {
-                "the layer ignores the credential, and its requirement accepts no extension of the request instead"
+                "the layer ignores the credential, but its requirement accepts no extension of the request instead"
             }
             // It says that the credential is bound to a key, which nobody has checked.
             Scheme::Dpop => "the layer ignores the credential, which came with the scheme DPoP",

@@ -2,9 +2,7 @@ use crate::redact::Excerpt;
 
 /// A name pattern that [`Operations`](super::Operations) does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    r#"expected a name, or the start of names followed by a single asterisk, such as "delete_*", found {pattern:?}"#
-)]
+#[error(r#"expected a name, or a prefix followed by a single asterisk, such as "delete_*", found {pattern:?}"#)]
 pub struct InvalidPattern {
     pattern: Excerpt,
 }

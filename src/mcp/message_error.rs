@@ -8,7 +8,7 @@ pub(crate) enum MessageError {
     Json(JsonError),
     #[error("expected a JSON-RPC message with either a method or a result or error")]
     Neither,
-    #[error("expected no member of a message whose name differs from one of JSON-RPC in the case of letters alone")]
+    #[error("expected no member whose name differs from a JSON-RPC name only in case")]
     Ambiguous,
     #[error("expected at least one JSON-RPC message in a batch, found none")]
     Empty,
@@ -16,11 +16,11 @@ pub(crate) enum MessageError {
     NoTool,
     #[error("expected at most {max} bytes, found more", max = super::MAX_MESSAGE_LENGTH)]
     TooLong,
-    #[error("expected a body without a content coding, found {0:?}")]
+    #[error("expected a body without a Content-Encoding, found {0:?}")]
     Encoded(Excerpt),
     #[error("expected no charset or UTF-8, found the content type {0:?}")]
     Charset(Excerpt),
-    #[error("the body of the request ended before its end")]
+    #[error("the body of the request ended early")]
     Unreadable,
 }
 

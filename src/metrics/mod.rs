@@ -89,23 +89,23 @@ pub const CONFIGURATION_CURRENT: &str = "tower_bearer_configuration_current";
 ///
 /// Calling it is optional; it adds `HELP` lines to a Prometheus scrape.
 pub fn describe() {
-    describe_counter!(INTROSPECTIONS, "Opaque tokens that their issuer was asked about, by result");
+    describe_counter!(INTROSPECTIONS, "Introspection requests, by result");
     describe_counter!(TOKENS, "Validated tokens, by result and reason");
     describe_counter!(REFUSALS, "Requests that were refused, by kind");
-    describe_counter!(TOKEN_CACHE, "Good tokens, by whether they were remembered");
+    describe_counter!(TOKEN_CACHE, "Valid tokens, by whether they were found in the cache");
     describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");
     describe_counter!(REVOCATION_EVENTS, "Events of the feeds of revocations, by outcome");
-    describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a feed of revocations was last heard, since 1970");
+    describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a revocation feed was last heard from, since 1970");
     describe_gauge!(KEYS, "Usable keys of an issuer");
-    describe_histogram!(INTROSPECTION_SECONDS, Unit::Seconds, "How long calls of an introspection endpoint took");
-    describe_gauge!(INTROSPECTION_CIRCUIT_OPEN, "Whether an introspection endpoint is left alone");
-    describe_gauge!(REPLAY_STORE_ENTRIES, "DPoP proofs that the store in memory keeps");
-    describe_gauge!(REPLAY_STORE_CAPACITY, "DPoP proofs that the store in memory has room for");
+    describe_histogram!(INTROSPECTION_SECONDS, Unit::Seconds, "How long introspection requests took");
+    describe_gauge!(INTROSPECTION_CIRCUIT_OPEN, "Whether an introspection endpoint is not asked at present");
+    describe_gauge!(REPLAY_STORE_ENTRIES, "DPoP proofs that the in-memory store keeps");
+    describe_gauge!(REPLAY_STORE_CAPACITY, "DPoP proofs that the in-memory store has room for");
     describe_gauge!(REVOCATIONS, "Revocations that are kept");
     describe_counter!(TENANT_LOADS, "Tenants that were looked up, by result");
     describe_gauge!(TENANTS_IN_USE, "Tenants that are kept");
     describe_counter!(CONFIGURATION_RELOADS, "Readings of a changed configuration file, by result");
-    describe_gauge!(CONFIGURATION_CURRENT, "Whether the server has the configuration that was last read");
+    describe_gauge!(CONFIGURATION_CURRENT, "Whether the server uses the configuration that was last read");
     describe_gauge!(KEYS_TIMESTAMP, Unit::Seconds, "When the keys of an issuer were current, since 1970");
 }
 
@@ -163,7 +163,7 @@ fn introspection(issuer: &str, result: &'static str, took: Duration) {
     histogram!(INTROSPECTION_SECONDS, "issuer" => issuer.to_owned()).record(took);
 }
 
-/// Whether an introspection endpoint is left alone.
+/// Whether an introspection endpoint is not asked at present.
 #[cfg(feature = "introspection")]
 pub(crate) fn introspection_circuit(issuer: &str, is_open: bool) {
     gauge!(INTROSPECTION_CIRCUIT_OPEN, "issuer" => issuer.to_owned()).set(f64::from(u8::from(is_open)));

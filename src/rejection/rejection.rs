@@ -92,7 +92,7 @@ impl Rejection {
     /// `what` was used on a route that no layer protects.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
-            "{what} was used on a route that no layer outside of it protects: add `.layer(api.layer())` of a ResourceServer after it, because in axum the layer that is added last is the outermost"
+            "{what} was used on a route that no outer layer protects: add `.layer(api.layer())` with a ResourceServer after it, because in axum the layer that is added last is the outermost"
         );
         // No layer counts it.
         metrics::request_refused(RejectionKind::Unprotected.name());
@@ -104,7 +104,7 @@ impl Rejection {
     pub(crate) fn claims_not_configured<T>() -> Self {
         let wanted = std::any::type_name::<T>();
         tracing::error!(
-            "Claims<{wanted}> was used and is not configured: add `.claims::<{wanted}>()` to the ResourceServer's builder"
+            "Claims<{wanted}> was used but is not configured: add `.claims::<{wanted}>()` to the ResourceServer's builder"
         );
         Self::without_challenge(RejectionKind::Unprotected)
     }
@@ -114,7 +114,7 @@ impl Rejection {
     pub(crate) fn no_tenant<T>() -> Self {
         let wanted = std::any::type_name::<T>();
         tracing::error!(
-            "Tenant<{wanted}> was used, and the resolver has attached no such value to the token's issuer: attach one with ResolvedTenant::value, or use Option<Tenant<{wanted}>>"
+            "Tenant<{wanted}> was used, but the resolver has attached no such value to the token's issuer: attach one with ResolvedTenant::value, or use Option<Tenant<{wanted}>>"
         );
         Self::without_challenge(RejectionKind::Unprotected)
     }
@@ -123,7 +123,7 @@ impl Rejection {
     pub(crate) fn token_of_another_server(issuer: &str) -> Self {
         tracing::error!(
             issuer,
-            "check was given a token that another ResourceServer has validated: call it on the server whose layer or verify made the token, or on a clone of it"
+            "check was given a token that another ResourceServer has validated: call it on the server whose layer or verify created the token, or on a clone of it"
         );
         Self::without_challenge(RejectionKind::Unprotected)
     }

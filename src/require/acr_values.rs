@@ -93,7 +93,7 @@ impl Serialize for AcrValues {
 
 /// Text that is not a list of authentication context class references.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected acr values with one space between two (RFC 9470 §3), found {text:?}")]
+#[error("expected acr values separated by one space (RFC 9470 §3), found {text:?}")]
 pub struct InvalidAcrValues {
     text: Excerpt,
 }
@@ -139,7 +139,7 @@ mod tests {
             assert!(serde_json::from_str::<AcrValues>(bad).is_err(), "{bad}");
         }
         let error = serde_json::from_str::<AcrValues>(r#""a  b""#).unwrap_err();
-        assert_eq!(error.to_string(), r#"expected acr values with one space between two (RFC 9470 §3), found "a  b""#);
+        assert_eq!(error.to_string(), r#"expected acr values separated by one space (RFC 9470 §3), found "a  b""#);
     }
 
     #[test]

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn invalid_values_are_errors() {
-        let scope = r#"expected scope tokens with one space between two (RFC 6749 §3.3), found "a  b""#;
+        let scope = r#"expected scope tokens separated by one space (RFC 6749 §3.3), found "a  b""#;
         let pointer = r#"expected a JSON pointer to a claim, such as "/realm_access/roles" (RFC 6901), found "roles""#;
         for (made, expected) in [
             (Require::try_scope("a  b"), scope),
@@ -173,7 +173,7 @@ mod tests {
             (Require::try_all_scopes(["a", "a  b"]), scope),
             (
                 Require::try_all_scopes([""]),
-                r#"expected scope tokens with one space between two (RFC 6749 §3.3), found """#,
+                r#"expected scope tokens separated by one space (RFC 6749 §3.3), found """#,
             ),
             (Require::try_all_scopes([]), "expected at least one scope, found an empty list"),
             (Require::try_any_scope([]), "expected at least one scope, found an empty list"),

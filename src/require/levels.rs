@@ -120,8 +120,8 @@ mod tests {
     fn invalid_levels_are_errors() {
         for (levels, expected) in [
             (&[][..], "expected at least one level, found an empty list"),
-            (&["a", ""], r#"expected acr values with one space between two (RFC 9470 §3), found """#),
-            (&["a", "é"], r#"expected acr values with one space between two (RFC 9470 §3), found "é""#),
+            (&["a", ""], r#"expected acr values separated by one space (RFC 9470 §3), found """#),
+            (&["a", "é"], r#"expected acr values separated by one space (RFC 9470 §3), found "é""#),
             (&["a", "b c"], r#"expected one acr value for each level, found "b c""#),
             (&["a", "b", "a"], r#"expected every level once, found "a" twice"#),
         ] {

@@ -15,8 +15,8 @@ use super::revocation_store_error::RevocationStoreError;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a store of revocations",
     label = "expected a `RevocationStore`",
-    note = "for Redis or Valkey, write `RedisRevocations` of the package `tower-bearer-redis`",
-    note = "any other store is a type of yours with `impl tower_bearer::revocation::RevocationStore`"
+    note = "for Redis or Valkey, use `RedisRevocations` from the crate `tower-bearer-redis`",
+    note = "any other store is your own type with `impl tower_bearer::revocation::RevocationStore`"
 )]
 pub trait RevocationStore: Send + Sync + 'static {
     /// Appends a record. The future completes once the store has it, so that no process that starts afterwards can miss

@@ -67,7 +67,7 @@ impl Revocations {
     /// If the revocations are already shared or have a feed, whose revocations would not be in the new table.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        assert!(self.status().is_empty(), "the revocations are shared already, or have a feed");
+        assert!(self.status().is_empty(), "the revocations are already shared, or have a feed");
         let quota = self.0.table.read(Table::quota);
         Self::with(self.0.table.max_token_life(), quota, Arc::new(clock))
     }
@@ -125,7 +125,7 @@ impl Revocations {
 
     fn share_with(self, store: impl RevocationStore, refuse_when_stale: Option<Duration>) -> Self {
         let store: Arc<dyn RevocationStore> = Arc::new(store);
-        assert!(self.0.store.set(Arc::clone(&store)).is_ok(), "the revocations are shared already");
+        assert!(self.0.store.set(Arc::clone(&store)).is_ok(), "the revocations are already shared");
         let silent_after = Some(STORE_SILENT_AFTER);
         let feed = self.0.table.add_feed(FeedSettings {
             kind: FeedKind::Store,
@@ -141,7 +141,7 @@ impl Revocations {
                 let panicked = ended.is_err_and(|error| error.is_panic());
                 tracing::error!(
                     panicked,
-                    "the shared store of revocations is not followed any more, so those of other processes are missing"
+                    "the shared store of revocations is no longer followed, so revocations of other processes are missing"
                 );
             }
         });

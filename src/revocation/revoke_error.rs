@@ -10,6 +10,6 @@ pub enum RevokeError {
     Full(#[from] RevocationsFull),
     /// The shared store has failed. This process refuses the tokens, but other processes may not. Revoke them again: that changes nothing
     /// here, but appends the revocation to the store.
-    #[error("the tokens are refused by this process, and perhaps by no other one: {0}")]
+    #[error("the tokens are refused by this process, but perhaps by no other: {0}")]
     Store(RevocationStoreError),
 }

@@ -20,7 +20,7 @@ use crate::validation::{
 ///
 /// ```text
 /// refused: audience
-/// pass  size       expected at most 16384 bytes; found 383 bytes  (a bound of this crate)
+/// pass  size       expected at most 16384 bytes; found 383 bytes  (a limit of this crate)
 /// …
 /// pass  iss        expected "https://login.example.test"; found "https://login.example.test"  (RFC 9068 §4)
 /// FAIL  aud        expected "https://api.example.test"; found "https://other.example.test"  (RFC 9068 §4)
@@ -177,7 +177,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
     let steps = [
         (
             "size",
-            "a bound of this crate",
+            "a limit of this crate",
             format!("at most {MAX_TOKEN_LENGTH} bytes"),
             format!("{} bytes", token.len()),
         ),

@@ -38,6 +38,6 @@ impl Snapshot {
     /// The same for a requirement or an extractor that needs a token.
     pub(crate) fn refuse_without_token(&self) -> Rejection {
         // With another scheme the layer has refused the request.
-        self.refuse_ignored(Scheme::Bearer, "the layer ignores the credential, and this needs an access token")
+        self.refuse_ignored(Scheme::Bearer, "the layer ignores the credential, but this needs an access token")
     }
 }

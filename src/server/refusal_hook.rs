@@ -16,9 +16,7 @@ impl RefusalHook {
     pub(super) fn call(&self, refusal: &Refusal<'_>) {
         // What the hook has left half done is its own.
         if catch_unwind(AssertUnwindSafe(|| (self.0)(refusal))).is_err() {
-            tracing::error!(
-                "the function that was given to on_refusal has panicked; the request is refused all the same"
-            );
+            tracing::error!("the callback set with on_refusal has panicked; the request is still refused");
         }
     }
 }

@@ -132,9 +132,9 @@ impl RequestChecks {
         if let Some(error) = fault {
             // As an error, so that a subscriber shows its source too.
             let error: &(dyn Error + 'static) = error;
-            tracing::warn!(error, "the store of used DPoP proofs takes no proofs");
+            tracing::warn!(error, "the replay store accepts no proofs");
         } else {
-            tracing::info!("the store of used DPoP proofs takes proofs again");
+            tracing::info!("the replay store accepts proofs again");
         }
     }
 

@@ -44,7 +44,7 @@ impl<'t> DetailsClaim<'t> {
                 return self.details.push(Detail { kind, json: Cow::Borrowed(json) });
             }
             Some(_) => "more than 64 elements",
-            None => "an element that is no object with such a type",
+            None => "an element that is not an object with such a type",
         };
         self.fault.get_or_insert(fault);
     }

@@ -154,7 +154,7 @@ impl Serialize for Scope {
 
 /// Text that does not follow the grammar of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected scope tokens with one space between two (RFC 6749 §3.3), found {text:?}")]
+#[error("expected scope tokens separated by one space (RFC 6749 §3.3), found {text:?}")]
 pub struct InvalidScope {
     text: Excerpt,
 }
@@ -235,10 +235,7 @@ mod tests {
             assert!(serde_json::from_str::<Scope>(bad).is_err(), "{bad}");
         }
         let error = serde_json::from_str::<Scope>(r#""a  b""#).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            r#"expected scope tokens with one space between two (RFC 6749 §3.3), found "a  b""#
-        );
+        assert_eq!(error.to_string(), r#"expected scope tokens separated by one space (RFC 6749 §3.3), found "a  b""#);
         assert_eq!(serde_json::to_string(&Scope::none()).unwrap(), r#""""#);
     }
 }

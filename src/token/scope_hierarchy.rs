@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn invalid_implications_are_errors() {
         let grammar =
-            |found: &str| format!("expected scope tokens with one space between two (RFC 6749 §3.3), found {found:?}");
+            |found: &str| format!("expected scope tokens separated by one space (RFC 6749 §3.3), found {found:?}");
         let offline = "expected scopes of this resource, found offline_access, which concerns the authorization server";
         for (broader, narrower, expected) in [
             ("", "a", grammar("")),

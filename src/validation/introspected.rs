@@ -41,7 +41,7 @@ impl TrustedIssuer {
             Lookup::Ask(load, pending) => {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else {
                     tracing::error!(
-                        "an opaque token was validated outside of a tokio runtime, where nothing can be asked"
+                        "an opaque token was validated outside a tokio runtime, where its issuer cannot be asked"
                     );
                     return Outcome::Refused(VerifyError::IntrospectionUnavailable { retry_after: RETRY_AFTER_MISUSE });
                 };

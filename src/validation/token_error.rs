@@ -84,10 +84,10 @@ pub enum TokenError {
     Bound,
     /// The token is bound to a key but came without a proof: with a scheme other than `DPoP`, from a source other than `Authorization`, or outside a
     /// request (RFC 9449 §7.2).
-    #[error("the token is bound to a key, and came without a proof: expected the scheme DPoP in Authorization")]
+    #[error("the token is bound to a key, but came without a proof: expected the scheme DPoP in Authorization")]
     BoundWithoutProof,
     /// The token is not bound to a key but came with the scheme `DPoP`, or to a server that requires a binding (RFC 9449 §7.1, RFC 9700 §2.2.1).
-    #[error("the token is bound to no key, expected a jkt in its cnf")]
+    #[error("the token is not bound to a key, expected a jkt in its cnf")]
     NotBound,
     /// The token is for another audience (RFC 9068 §4).
     #[error("the audience is {found:?}, expected one of {expected:?}")]

@@ -24,13 +24,13 @@ pub enum VerifyError {
         retry_after: Duration,
     },
     /// The token may be good, but it could not be resolved whether its issuer is a tenant (feature `tenants`).
-    #[error("whether the issuer is a tenant could not be resolved, retry in {} s", .retry_after.as_secs_f64())]
+    #[error("it could not be resolved whether the issuer is a tenant, retry in {} s", .retry_after.as_secs_f64())]
     TenantUnavailable {
         /// How long to wait before another attempt.
         retry_after: Duration,
     },
     /// The token may be good, but its issuer did not answer the introspection (RFC 7662).
-    #[error("the issuer has not said what the token is, retry in {} s", .retry_after.as_secs_f64())]
+    #[error("the issuer did not answer about the token, retry in {} s", .retry_after.as_secs_f64())]
     IntrospectionUnavailable {
         /// How long to wait before another attempt.
         retry_after: Duration,
@@ -49,7 +49,7 @@ pub enum VerifyError {
     },
     /// The token may be good, but a limit of this server has been reached: on requests that wait for a key or a tenant, on
     /// tenants that are loaded, on verifications of tokens without `kid`, or on proofs by one key.
-    #[error("a bound of this server is reached, retry in {} s", .retry_after.as_secs_f64())]
+    #[error("a limit of this server has been reached, retry in {} s", .retry_after.as_secs_f64())]
     TooManyRequests {
         /// How long to wait before another attempt.
         retry_after: Duration,

@@ -87,7 +87,7 @@ fn each_mistake_is_one_problem() {
     );
     forward_auth(
         "{ target = 'X-A', method = 'x-a' }",
-        ".method: x-a is the header of the target too, expected another one",
+        ".method: x-a is also the header of the target, expected another one",
     );
     forward_auth(
         "{ target = 'x-a', method = 'x-b', uri = 'x' }",
@@ -111,12 +111,12 @@ fn each_mistake_is_one_problem() {
 
 #[test]
 fn a_setting_without_effect_is_a_problem() {
-    let headers = "without effect, expected trusted_proxies beside it, with the networks of the proxies";
+    let headers = "without effect, expected trusted_proxies too, with the networks of the proxies";
     assert_alone("forwarded_headers = 'forwarded'", &format!("dpop.forwarded_headers: {headers}"));
     assert_alone("forward_auth = { target = 'a', method = 'b' }", &format!("dpop.forward_auth: {headers}"));
     assert_alone(
         "trusted_proxies = ['::1']",
-        "dpop.trusted_proxies: without effect, expected forwarded_headers or forward_auth beside it",
+        "dpop.trusted_proxies: without effect, expected forwarded_headers or forward_auth too",
     );
     assert_alone(
         "window = 10\ninsecure_accept_replay_within = 10",
@@ -147,7 +147,7 @@ fn metadata_that_contradicts_the_server_is_a_problem() {
     assert_eq!(
         problems(&with("required = true", "dpop_bound_access_tokens_required = false")),
         [
-            "metadata.dpop_bound_access_tokens_required: the metadata says that tokens need not be bound by DPoP, and the server requires it: expected the same in both"
+            "metadata.dpop_bound_access_tokens_required: the metadata says that tokens need not be bound by DPoP, but the server requires it: expected the same in both"
         ]
     );
     assert_eq!(

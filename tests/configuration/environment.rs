@@ -210,7 +210,7 @@ fn a_misspelt_variable_name_gets_a_suggestion() {
     assert_eq!(
         with("API_ISSUERS__0_ISSUER", "https://a.example"),
         [
-            "issuers (API_ISSUERS__0_ISSUER): expected a list of issuers, found a table; a number in the name of a variable has two underscores on either side"
+            "issuers (API_ISSUERS__0_ISSUER): expected a list of issuers, found a table; a number in the name of a variable has two underscores on each side"
         ]
     );
     let issuers = ("API_ISSUERS", "https://a.example");

@@ -55,12 +55,12 @@ fn each_mistake_is_one_problem() {
     let cannot = r#"tokens of the issuer "https://login.example.com" cannot be introspected:"#;
     assert_with_client(
         "lifetime = 601",
-        &format!(".lifetime: {cannot} answers count for 601 s, expected at most 600 s"),
+        &format!(".lifetime: {cannot} answers are used for 601 s, expected at most 600 s"),
     );
     assert_with_client("memory = -1", ".memory: expected a non-negative integer (bytes), found the number -1");
     assert_with_client(
         "concurrent_requests = 0",
-        &format!(".concurrent_requests: {cannot} 0 requests may be on their way at once, expected 1 to 1024"),
+        &format!(".concurrent_requests: {cannot} 0 requests may be in flight at once, expected 1 to 1024"),
     );
     assert_with_client(
         "concurrent_requests = true",
@@ -120,7 +120,7 @@ fn an_opaque_token_must_lead_to_one_issuer() {
         format!("audience = {AUDIENCE:?}\n{}{}", issuer("one", one), issuer("other", other))
     };
     let cannot = r#"tokens of the issuer "https://other.example" cannot be introspected: tokens that begin with"#;
-    let end = "may be of another issuer too, expected prefixes that differ";
+    let end = "may also be another issuer's, expected different prefixes";
     assert_eq!(problems(&two("", "")), [format!("issuers[1].introspection.token_prefixes: {cannot} \"\" {end}")]);
     assert_eq!(
         problems(&two(", token_prefixes = ['a_']", ", token_prefixes = ['b_', 'a_x']")),
@@ -192,11 +192,11 @@ fn contradictions_about_the_client_are_problems() {
     );
     assert_with_client(
         "method = 'private_key_jwt'",
-        ".method: expected client_secret_basic or client_secret_post for a secret, or private_key_file in its place",
+        ".method: expected client_secret_basic or client_secret_post for a secret, or private_key_file instead",
     );
     for setting in ["key_id = 'x'", "algorithm = 'ES256'"] {
         let name = setting.split(' ').next().unwrap();
-        assert_with_client(setting, &format!(".{name}: without effect, expected private_key_file beside it"));
+        assert_with_client(setting, &format!(".{name}: without effect, expected private_key_file too"));
     }
     let (pem, _) = private_key();
     let key = file("contradiction", pem);
@@ -206,7 +206,7 @@ fn contradictions_about_the_client_are_problems() {
     for method in ["client_secret_basic", "client_secret_post"] {
         with_key(
             &format!("method = '{method}'"),
-            ".method: expected private_key_jwt for private_key_file, or a secret in its place",
+            ".method: expected private_key_jwt for private_key_file, or a secret instead",
         );
     }
     with_key("key_id = ''", ".key_id: the key ID \"\" is blank");
@@ -248,7 +248,7 @@ fn a_setting_without_effect_is_a_problem() {
         let issuer = format!("issuer = 'https://a.example'\n{setting}");
         let name = setting.split(' ').next().unwrap();
         let expected = format!(
-            "issuers[0].{name}: without effect, because the issuer is asked about its tokens, and no signature is verified; expected introspection.signed_answers = true beside it"
+            "issuers[0].{name}: without effect, because the issuer is asked about its tokens, and no signature is verified; expected introspection.signed_answers = true too"
         );
         assert_eq!(problems(&beside(&issuer, "")), [&*expected]);
         assert_eq!(problems(&beside(&issuer, ", signed_answers = false")), [expected]);

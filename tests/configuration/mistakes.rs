@@ -34,7 +34,7 @@ fn all_mistakes_are_reported_at_once() {
         "leeway: the leeway is 90 s, expected at most 60 s",
         r#"profile: expected one of "generic", "rfc9068", found the string "rfc9086"; did you mean "rfc9068"?"#,
         r#"audience: the audience is "", expected printable ASCII"#,
-        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: the scheme is not https, and http is for this machine only"#,
+        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: the scheme is not https, and http is only for this machine"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", expected a scope of this resource"#,
         "metadata.scopes_supported[2]: expected a string, found the number 3",
         r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens"#,
@@ -251,7 +251,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'google'\nsubjects = ['1', 'worker@shop.example']",
-        r#"issuers[0].subjects[1]: the subject at Google is "worker@shop.example", expected the unique identifier of an account, a number"#,
+        r#"issuers[0].subjects[1]: the subject at Google is "worker@shop.example", expected the unique numeric ID of an account"#,
     );
     assert_alone_in_table(
         "preset = 'kubernetes'\nissuer = 'kubernetes'",
@@ -279,7 +279,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'github_actions'\nrepositories = ['1', 'octo-org/octo-repo']",
-        r#"issuers[0].repositories[1]: the repository at GitHub is "octo-org/octo-repo", expected the identifier of a repository, a number, as gh api repos/{owner}/{name} --jq .id shows it"#,
+        r#"issuers[0].repositories[1]: the repository at GitHub is "octo-org/octo-repo", expected the numeric ID of a repository, as gh api repos/{owner}/{name} --jq .id shows it"#,
     );
     assert_alone_in_table(
         "preset = 'supabase_self_hosted'\nissuer = 'supabase'",

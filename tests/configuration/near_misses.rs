@@ -29,7 +29,7 @@ fn other_names_of_providers_are_hints() {
         assert_eq!(told(written), format!("; did you mean {meant:?}?"), "{written}");
     }
     for written in ["logto", "gitlab", "oidc", "Spring Authorization Server"] {
-        let expected = "; there is no preset for it, so set issuer in place of preset, as the page \"providers\" of the manual says";
+        let expected = "; there is no preset for it, so set issuer instead of preset, as the page \"providers\" of the manual describes";
         assert_eq!(told(written), expected, "{written}");
     }
     assert_eq!(told("something else"), "");

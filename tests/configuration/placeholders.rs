@@ -33,7 +33,7 @@ fn unfilled_values_are_problems() {
     let oddities = [
         (" ", "is blank"),
         ("b ", "begins or ends with white space"),
-        ("\"b\"", "begins or ends with a quotation mark, which would be a part of it"),
+        ("\"b\"", "begins or ends with a quotation mark, which would be part of it"),
         ("${VALUE}", "contains a placeholder that was not filled in"),
         ("$VALUE", "contains a placeholder that was not filled in"),
         ("{{ value }}", "contains a placeholder that was not filled in"),
@@ -118,7 +118,7 @@ fn unfilled_values_are_problems() {
     assert_eq!(
         problems(&format!("audience = 'a'\nissuers = ['{common}']")),
         [format!(
-            "issuers[0]: the issuer {common:?} stands for any tenant, expected the GUID of a tenant in place of common, organizations or consumers"
+            "issuers[0]: the issuer {common:?} stands for any tenant, expected the GUID of a tenant instead of common, organizations or consumers"
         )]
     );
 }

@@ -64,7 +64,7 @@ fn table_list_variables_and_code_make_the_same_server() {
 #[test]
 fn each_mistake_is_one_problem() {
     let of = |settings: &str| problems(&format!("{SERVER}{settings}"));
-    let grammar = "expected scope tokens with one space between two (RFC 6749 §3.3), found";
+    let grammar = "expected scope tokens separated by one space (RFC 6749 §3.3), found";
     let offline = "expected scopes of this resource, found offline_access, which concerns the authorization server";
     for (settings, expected) in [
         ("scope_hierarchy = true", "scope_hierarchy: expected a table, or a list of tables, found true".to_owned()),

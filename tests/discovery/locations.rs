@@ -181,7 +181,7 @@ async fn a_failed_search_reports_every_url_with_its_reason() {
     let expected = format!(
         "no usable metadata was found: {origin}{oauth}: the document is not a JSON object with the strings issuer and jwks_uri; \
          {origin}{inserted}: answered 403 Forbidden; \
-         {origin}{appended}: the metadata is of another issuer: \"https://other.example\""
+         {origin}{appended}: the metadata is for another issuer: \"https://other.example\""
     );
     assert_eq!(error.to_string(), expected);
 

@@ -49,7 +49,7 @@ fn keys_that_are_not_fetched_cannot_be_persisted() {
         assert_eq!(error, ConfigError::NotPersistable { issuer: "https://a.example".into() });
         assert_eq!(
             error.to_string(),
-            r#"the keys of the issuer "https://a.example" are to be persisted, and their source does not fetch them by HTTP: expected no file for them"#
+            r#"the keys of the issuer "https://a.example" are to be persisted, but their source does not fetch them by HTTP: expected no file for them"#
         );
     }
 }
@@ -104,7 +104,7 @@ fn mistakes_are_reported_at_the_setting() {
     );
     assert_eq!(
         problem(&format!("{one}jwks_file = 'x'\npersist_keys = 'y'")),
-        "issuers[0].persist_keys: the keys of the issuer \"https://one.example\" are to be persisted, and their source does not \
+        "issuers[0].persist_keys: the keys of the issuer \"https://one.example\" are to be persisted, but their source does not \
          fetch them by HTTP: expected no file for them"
     );
     assert_eq!(

@@ -128,5 +128,5 @@ fn a_file_that_cannot_be_replaced_is_removed() {
     });
     assert!(keys().seed().is_none());
     let told = warnings(&log);
-    assert!(told.len() == 1 && told[0].contains("the file before was removed"), "{log}");
+    assert!(told.len() == 1 && told[0].contains("the old file was removed"), "{log}");
 }

@@ -164,7 +164,8 @@ async fn a_store_that_fails_leaves_the_revocation_in_this_process_and_says_so() 
     log.fail(true);
     let alice = Revocation::subject(issuer.url(), "alice");
     let error = nodes[0].revocations.revoke(&alice).await.unwrap_err();
-    let expected = "the tokens are refused by this process, and perhaps by no other one: the shared store of revocations has failed";
+    let expected =
+        "the tokens are refused by this process, but perhaps by no other: the shared store of revocations has failed";
     assert_eq!(error.to_string(), expected);
     assert!(!nodes[0].accepts(&old).await && nodes[1].accepts(&old).await);
     log.fail(false);
@@ -272,7 +273,7 @@ async fn following_ends_with_the_last_handle_and_the_last_server() {
 }
 
 #[tokio::test]
-#[should_panic = "the revocations are shared already"]
+#[should_panic = "the revocations are already shared"]
 async fn revocations_are_shared_through_one_store() {
     let _ = Revocations::new(LIFE).share(Log::default()).share(Log::default());
 }
@@ -292,7 +293,7 @@ async fn a_quota_that_is_set_later_counts_for_what_is_shared() {
 }
 
 #[tokio::test]
-#[should_panic = "the revocations are shared already, or have a feed"]
+#[should_panic = "the revocations are already shared, or have a feed"]
 async fn the_clock_of_shared_revocations_is_not_changed() {
     let _ = Revocations::new(LIFE).share(Log::default()).clock(TestClock::new());
 }
@@ -353,6 +354,6 @@ fn a_store_that_is_followed_no_longer_is_an_error_in_the_log() {
                 assert!(!revocations.status()[0].is_ready());
             });
         });
-        assert!(log.contains("is not followed any more") && log.contains(&format!("panicked={panics}")), "{log}");
+        assert!(log.contains("is no longer followed") && log.contains(&format!("panicked={panics}")), "{log}");
     }
 }

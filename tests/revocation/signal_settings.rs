@@ -171,7 +171,7 @@ async fn settings_that_cannot_be_meant_are_errors() {
         ),
         (
             good().bearer_token("${TOKEN}"),
-            "the bearer token of the transmitter is empty or has other characters than A-Z a-z 0-9 - . _ ~ + / =, expected one without them",
+            "the bearer token of the transmitter is empty or has other characters, expected only A-Z a-z 0-9 - . _ ~ + / =",
         ),
         (
             good().subjects_without_issuer_of("<issuer>"),

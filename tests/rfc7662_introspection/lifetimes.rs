@@ -8,7 +8,7 @@ use tower_bearer::testing::{Fault, TestClock};
 
 use super::*;
 
-/// A rig by a clock, whose answers count for so many seconds.
+/// A rig by a clock, whose answers are used for so many seconds.
 fn rig(lifetime: u64) -> (Rig, TestClock) {
     let clock = TestClock::new();
     let trusted = |issuer: &TestIssuer| {

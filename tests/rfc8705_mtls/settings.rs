@@ -157,7 +157,7 @@ fn every_mistake_about_the_source_is_told() {
         ),
         (
             format!("[client_certificates]\nfrom = 'escaped_pem'\nheader = 'Authorization'\n{proxies}"),
-            "client_certificates: the header \"authorization\" has another meaning, expected one that holds nothing but the client certificate, or nothing but the secret of the proxy",
+            "client_certificates: the header \"authorization\" has another meaning, expected one that holds only the client certificate, or only the secret of the proxy",
         ),
     ]);
 }
@@ -177,11 +177,11 @@ fn every_mistake_about_the_proxies_is_told() {
         ),
         (
             "[client_certificates]\nfrom = 'client_cert'\nsecret_header = 'x-s'".into(),
-            "client_certificates.secret_header: expected secret or secret_file beside it, found neither",
+            "client_certificates.secret_header: expected secret or secret_file too, found neither",
         ),
         (
             format!("[client_certificates]\nfrom = 'client_cert'\n{proxies}\n{secret}"),
-            "client_certificates.secret: without effect, expected secret_header beside it",
+            "client_certificates.secret: without effect, expected secret_header too",
         ),
         (
             "[client_certificates]\nfrom = 'client_cert'\nsecret_header = 'x-s'\nsecret = 'zebra'".into(),
@@ -207,7 +207,7 @@ fn every_mistake_about_the_proxies_is_told() {
         ),
         (
             "client_certificates = true\n[metadata]\nresource = 'https://api.example.com'\ntls_client_certificate_bound_access_tokens = false".into(),
-            "metadata.tls_client_certificate_bound_access_tokens: the metadata says that tokens cannot be bound to client certificates, and the server accepts such tokens: expected the same in both",
+            "metadata.tls_client_certificate_bound_access_tokens: the metadata says that tokens cannot be bound to client certificates, but the server accepts such tokens: expected the same in both",
         ),
     ]);
     let missing =

@@ -127,10 +127,10 @@ fn a_store_that_fails_is_logged_when_it_begins_and_when_it_ends() {
             }
         });
     });
-    let logged: Vec<_> = log.lines().filter(|line| line.contains("the store of used DPoP proofs takes")).collect();
+    let logged: Vec<_> = log.lines().filter(|line| line.contains("the replay store accepts")).collect();
     assert_eq!(logged.len(), 3, "{log}");
     assert!(logged[0].contains(" WARN ") && logged[0].contains("the test has made the store fail"), "{log}");
-    assert!(logged[1].contains(" INFO ") && logged[1].contains("takes proofs again"), "{log}");
+    assert!(logged[1].contains(" INFO ") && logged[1].contains("accepts proofs again"), "{log}");
     assert!(logged[2].contains(" WARN ") && logged[2].contains("it is full"), "{log}");
 }
 

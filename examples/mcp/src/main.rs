@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! cargo run -p mcp              # serves both; give a client the URL of the MCP server
-//! cargo run -p mcp -- --once    # a client walks the whole way, step by step
+//! cargo run -p mcp -- --once    # a client walks through the whole flow, step by step
 //! ```
 //!
-//! A client knows the URL of the MCP server alone. The 401 to its first request names the metadata (RFC 9728), which names the
+//! A client knows only the URL of the MCP server. The 401 to its first request names the metadata (RFC 9728), which names the
 //! authorization server. There the client registers itself (RFC 7591), the user signs in as `alice` with the password `wonderland`,
 //! and the client gets an access token for this server (RFC 8707). When a tool needs more, the 403 names the scopes.
 //!
@@ -15,9 +15,9 @@
 //! | `list_files`, `watch_files` and everything else | `files:read` |
 //! | `delete_file` | `files:write` |
 //!
-//! `watch_files` goes on until the token expires: the layer ends the stream then, and the client continues with a new token.
+//! `watch_files` runs until the token expires: the layer then ends the stream, and the client continues with a new token.
 //!
-//! `server.rs` is what you would copy, and `files.rs` has the tools. The authorization server is for development only.
+//! Copy `server.rs` to start your own; `files.rs` has the tools. The authorization server is only for development.
 
 mod files;
 mod server;

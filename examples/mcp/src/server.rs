@@ -1,4 +1,4 @@
-//! The MCP server, protected: what you would copy.
+//! The protected MCP server: copy this to start your own.
 
 use std::error::Error;
 use std::sync::Arc;

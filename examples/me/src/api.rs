@@ -1,4 +1,4 @@
-//! The API: what it serves, and what protects it.
+//! The API, and what protects it.
 
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};

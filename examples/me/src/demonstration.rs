@@ -1,4 +1,4 @@
-//! Asks the API for a real issuer what it can be asked without one of its tokens.
+//! Sends the API for a real issuer the requests that need no token of that issuer.
 
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;

@@ -1,4 +1,4 @@
-//! The flags for an issuer that is asked about its tokens (RFC 7662).
+//! The flags for an issuer whose tokens are introspected (RFC 7662).
 
 use std::error::Error;
 use std::fs;

@@ -1,12 +1,13 @@
 //! The whole sequence of an authorization code with PKCE, on three origins of this machine: a client app with its backend, an
 //! authorization server (for development only), and the resource server that this crate is for.
 //!
-//! Without flags it walks the sequence in the terminal, shows each step, and serves on: open the client app in a browser.
-//! With `--issuer` there is the API alone, and it trusts that issuer; with `--issuer-pattern` it trusts the tenants of one.
+//! Without flags, it walks through the sequence in the terminal, shows each step, and keeps serving, so that you can open the client app in a
+//! browser. With `--issuer` it runs only the API, which trusts that issuer; with `--issuer-pattern`, the API trusts the tenants of a
+//! provider.
 //!
-//! `GET /api/me` needs a scope, `/api/transfer` a stronger or more recent authentication too, and `GET /healthz` nothing. The
-//! API serves its metadata (RFC 9728), which every challenge names. Its own issuer tells it when a user signs out everywhere, and another one
-//! with `--revocation`: from then on it refuses the tokens of before.
+//! `GET /api/me` needs a scope, `/api/transfer` also needs stronger or more recent authentication, and `GET /healthz` needs nothing. The API
+//! serves its metadata (RFC 9728), which every challenge names. Its own issuer, or another with `--revocation`, tells it when a user signs
+//! out everywhere: from then on, it refuses the user's earlier tokens.
 //!
 //! Other packages use the [`authorization_server`].
 

@@ -1,4 +1,4 @@
-//! The program of the library beside it.
+//! The program for the library in this package.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Revocation: its flags, and the endpoints at which the API is told that tokens have ended.
+//! Revocation: its flags, and the endpoints that tell the API which tokens have ended.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The flags for issuers that are known at run time.
+//! The flags for issuers that are known only at run time.
 
 use clap::Args;
 use tower_bearer::tenants::{InvalidIssuerPattern, TenantSettings};

@@ -194,7 +194,7 @@ impl<'f> FollowTask<'f> {
                 known = %self.cursor,
                 first = %extent.first.unwrap_or_default(),
                 last = %extent.last,
-                "Redis has lost revocations: the stream is read again, and what this process has appended of late is appended again"
+                "Redis has lost revocations: the stream is read again, and what this process has recently appended is appended again"
             );
             self.cursor = EntryId::START;
             self.refused = None;
@@ -254,7 +254,7 @@ impl<'f> FollowTask<'f> {
         while !appends.is_empty() {
             finish(appends.join_next().await)?;
         }
-        tracing::warn!(count, "appended revocations again that Redis had lost");
+        tracing::warn!(count, "appended again the revocations that Redis had lost");
         Ok(())
     }
 }

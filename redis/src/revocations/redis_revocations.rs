@@ -94,7 +94,7 @@ impl RedisRevocations {
 
     /// Revocations in the cluster that has a node at one of the `urls`, in the stream of `namespace`.
     ///
-    /// Everything else is as for [`connect`](Self::connect). The stream is in one slot. The task that follows it has its own connections to the
+    /// Otherwise this is like [`connect`](Self::connect). The stream is in one slot. The task that follows it has its own connections to the
     /// nodes of the cluster.
     ///
     /// # Errors

@@ -5,6 +5,6 @@ use crate::connection::LinkError;
 pub(super) enum StreamError {
     #[error(transparent)]
     Link(#[from] LinkError),
-    #[error("expected {expected} of Redis, and found {found}")]
+    #[error("expected {expected} from Redis, and found {found}")]
     Reply { expected: &'static str, found: &'static str },
 }

@@ -10,7 +10,7 @@ use crate::harness::{Fleet, Log, Node, Proxy, TOKEN_LIFE, store_at, until};
 
 const KEY: &str = "tower-bearer:test:revocations";
 const LOST: &str = "Redis has lost revocations";
-const HEALED: &str = "appended revocations again";
+const HEALED: &str = "appended again the revocations";
 
 fn len(fleet: &Fleet) -> usize {
     fleet.redis.tell(&format!("XLEN {KEY}"))

@@ -3,7 +3,7 @@
 #[non_exhaustive]
 pub enum CertificateError {
     /// There is no certificate: the client sent none, the proxy named none, or the token came without a request.
-    #[error("the token is bound to a client certificate, and came without one")]
+    #[error("the token is bound to a client certificate, but came without one")]
     Absent,
     /// The header with the certificate, or with the proxy's secret, occurs more than once. The answer is 400, because it is ambiguous which line is
     /// meant.
@@ -27,7 +27,7 @@ pub enum CertificateError {
     #[error("the token is bound to another client certificate")]
     Mismatch,
     /// The token is not bound to a certificate, and the server [requires](super::ClientCertificates::required) it to be.
-    #[error("the token is bound to no client certificate, expected an x5t#S256 in its cnf")]
+    #[error("the token is not bound to a client certificate, expected an x5t#S256 in its cnf")]
     NotBound,
 }
 

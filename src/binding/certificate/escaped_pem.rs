@@ -12,14 +12,14 @@ const LINE: usize = 64;
 /// The one certificate in the text, with nothing before and nothing after it, as OpenSSL writes it (RFC 7468 §3, §5).
 pub(super) fn certificate(escaped: &str) -> Result<Vec<u8>, &'static str> {
     if !escaped.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("expected spaces and line breaks as escapes");
+        return Err("expected percent-encoded spaces and line breaks");
     }
     // A `%` that begins no escape stays in the text, and PEM has none.
-    let text = percent_decode_str(escaped).decode_utf8().map_err(|_| "expected ASCII under the escapes")?;
+    let text = percent_decode_str(escaped).decode_utf8().map_err(|_| "expected ASCII after percent-decoding")?;
     let (body, rest) = text
         .strip_prefix(BEGIN)
         .and_then(|rest| rest.split_once(END))
-        .ok_or("expected a certificate in PEM with the escapes of a URL")?;
+        .ok_or("expected a certificate in URL-encoded PEM")?;
     if !matches!(rest, "" | "\n") {
         return Err("expected nothing after the certificate");
     }

@@ -71,7 +71,7 @@ pub enum ProofError {
         limit: usize,
     },
     /// The target of the request is not known, so no proof can match it.
-    #[error("no proof can be for this request: {0}")]
+    #[error("no proof can match this request: {0}")]
     Request(#[from] TargetUriError),
     /// The proof's key is not the one that the token is bound to (RFC 9449 §4.3, rule 12; §6.1).
     #[error("the key of the proof has the thumbprint {found:?}, expected {expected:?} as in the jkt of the token")]
@@ -132,10 +132,10 @@ pub enum ProofError {
         window: Duration,
     },
     /// The proof has no `nonce`, and this server requires one (RFC 9449 §4.3, rule 10; §9).
-    #[error("the proof has no nonce, expected one of this server")]
+    #[error("the proof has no nonce, expected one from this server")]
     NoNonce,
     /// The `nonce` is not from this server, or is too old (RFC 9449 §4.3, rule 10; §9).
-    #[error("the nonce of the proof is not one of this server, or has expired")]
+    #[error("the nonce of the proof is not from this server, or has expired")]
     Nonce,
     /// The key in the `jwk` did not make the signature (RFC 9449 §4.3, rule 6).
     #[error("the signature of the proof is not valid for its jwk")]

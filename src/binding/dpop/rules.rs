@@ -175,7 +175,7 @@ pub(crate) const RULES: &[Rule] = &[
             NonceVerdict::Absent => Err(ProofError::NoNonce),
             NonceVerdict::Bad => Err(ProofError::Nonce),
         },
-        expected: |_| "a nonce of this server that has not expired".to_owned(),
+        expected: |_| "a nonce from this server that has not expired".to_owned(),
         found: |facts| match facts.nonce {
             NonceVerdict::Good => "such a nonce".to_owned(),
             NonceVerdict::Absent => "none".to_owned(),

@@ -92,7 +92,7 @@ pub enum TargetUriError {
     },
     /// The request did not come from one of the proxies set with
     /// [`PublicUrl::forward_auth`](super::PublicUrl::forward_auth), or the address of its peer is unknown.
-    #[error("the peer's address is {}, expected that of a named proxy", Peer(*.found))]
+    #[error("the peer's address is {}, expected the address of a named proxy", Peer(*.found))]
     #[non_exhaustive]
     UnnamedPeer {
         /// The address, if it is known.

@@ -171,11 +171,11 @@ impl Follower {
             }
             Err(WatchError::Settings { problems, .. }) => {
                 for problem in problems {
-                    tracing::error!(?path, %problem, "the configuration file has a mistake, and the last good configuration stays");
+                    tracing::error!(?path, %problem, "the configuration file has a mistake, so the last good configuration stays in use");
                 }
             }
             Err(error) => {
-                tracing::error!(?path, %error, "the configuration file is not used, and the last good configuration stays");
+                tracing::error!(?path, %error, "the configuration file is not used, so the last good configuration stays in use");
             }
         }
         // A panic of the application must end neither the polling nor this reload.

@@ -167,7 +167,7 @@ impl Inner {
         }
         if matched.revocations.is_empty() {
             let is_of_other = matched.is_of_other_issuer;
-            tracing::debug!(issuer, is_of_other, "a security event is about nobody whose tokens are compared");
+            tracing::debug!(issuer, is_of_other, "a security event has a subject that tokens are not compared with");
             return Ok(if is_of_other { EventOutcome::OtherIssuer } else { EventOutcome::Unmatched });
         }
         made.map(|()| EventOutcome::Revoked)

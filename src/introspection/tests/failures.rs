@@ -137,7 +137,7 @@ async fn a_redirect_takes_neither_the_token_nor_the_secret_elsewhere() {
                 }
                 let (error, text) = error_of(&stub, endpoint).await;
                 assert!(matches!(error, IntrospectionError::Redirected { .. }), "{error:?}");
-                assert_eq!(text, "URL: answered with a redirect, and none is followed");
+                assert_eq!(text, "URL: answered with a redirect, which is not followed");
                 for request in elsewhere.requests() {
                     assert!(has_own_client, "{request}");
                     for hidden in ["t0ken", "gX1fBat3bV", "authorization"] {
@@ -202,7 +202,7 @@ async fn an_answer_that_never_comes_or_drips_is_cut_at_the_time_limit() {
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     }
     let error = endpoint(&Stub::answering(""), basic()).timeouts(Duration::ZERO, total).unwrap_err();
-    assert!(error.to_string().contains("expected 100ms to 9s in all"), "{error}");
+    assert!(error.to_string().contains("expected 100ms to 9s in total"), "{error}");
 }
 
 #[tokio::test]

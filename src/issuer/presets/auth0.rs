@@ -4,7 +4,7 @@ use super::text::host;
 
 impl Issuer {
     /// An Auth0 tenant, identified by its domain: `tenant.eu.auth0.com`, or your own domain. The issuer is `https://{domain}/`,
-    /// with the slash.
+    /// with the trailing slash.
     ///
     /// - **Keys**: found through the tenant's metadata.
     /// - **Set up**: an API whose identifier is this server's audience. Clients must request it (`audience`); otherwise they

@@ -5,9 +5,9 @@ use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark, UserFlow};
 
 impl Issuer {
-    /// One user flow or custom policy of Azure AD B2C, at `{name}.b2clogin.com` or at your own domain. All policies of a
-    /// directory have the issuer `https://{domain}/{tenant}/v2.0/`, with the slash, and each has its keys at a URL of its own. Trust each
-    /// policy whose tokens are accepted.
+    /// One user flow or custom policy of Azure AD B2C, at `{name}.b2clogin.com` or at your own domain. All policies of a directory have the issuer
+    /// `https://{domain}/{tenant}/v2.0/`, with the trailing slash, and each policy has its own URL for its keys. Trust each policy whose tokens are
+    /// to be accepted.
     ///
     /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. These keys are used only for tokens of that policy. Microsoft
     ///   publishes the same keys for many policies and directories, so `iss` and `tfp` are what distinguishes them. The metadata is not used, because

@@ -32,7 +32,7 @@ impl Issuer {
     /// If `pool` is not the identifier of a pool, such as `eu-central-1_AbCdEfGhI`. An empty list of clients is an error when the
     /// server is built.
     pub fn cognito(pool: &str, clients: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
-        let expected = "a region outside of China, an underscore, and letters and digits";
+        let expected = "a region outside China, an underscore, and letters and digits";
         let (region, _) = parse_pool(pool).ok_or_else(|| refuse("user pool of Cognito", pool, expected))?;
         let identifier = format!("https://cognito-idp.{region}.amazonaws.com/{pool}");
         let keys = jwks(&format!("{identifier}/.well-known/jwks.json"))?;

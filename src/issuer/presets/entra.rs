@@ -9,7 +9,7 @@ use crate::validation::{Identities, KeyIssuers, Mark};
 
 /// The issuer of version 2 tokens.
 const V2: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
-/// The issuer of version 1 tokens, with the slash.
+/// The issuer of version 1 tokens, with the trailing slash.
 const V1: &str = "https://sts.windows.net/{tenantid}/";
 /// The keys of all tenants.
 const V2_KEYS: &str = "https://login.microsoftonline.com/common/discovery/v2.0/keys";
@@ -91,7 +91,7 @@ impl Issuer {
     }
 
     /// A Microsoft Entra ID tenant, for version 1 tokens: those of an API whose manifest does not set
-    /// `requestedAccessTokenVersion`. Their issuer is `https://sts.windows.net/{tenant}/`, with the slash.
+    /// `requestedAccessTokenVersion`. Their issuer is `https://sts.windows.net/{tenant}/`, with the trailing slash.
     ///
     /// - **Keys**: at the URL that is common to all tenants, because the issuer's URL has no metadata. They are not bound to
     ///   tenants.

@@ -43,7 +43,7 @@ impl Issuer {
     /// neither the number nor the name of a project.
     pub fn firebase(project: &str) -> Result<Self, ConfigError> {
         if !is_project(project) {
-            let expected = "the identifier of a project: a letter in lower case, then such letters, digits and '-'";
+            let expected = "the ID of a project: a lower-case letter, then lower-case letters, digits and '-'";
             return Err(refuse("project of Firebase", project, expected));
         }
         let identifier = format!("https://securetoken.google.com/{project}");

@@ -84,7 +84,7 @@ impl Issuer {
             return Err(refuse("list of repositories at GitHub", "", "a list of at least one"));
         }
         if let Some(odd) = repositories.iter().find(|repository| !is_number(repository)) {
-            let expected = "the identifier of a repository, a number, as gh api repos/{owner}/{name} --jq .id shows it";
+            let expected = "the numeric ID of a repository, as gh api repos/{owner}/{name} --jq .id shows it";
             return Err(refuse("repository at GitHub", odd, expected));
         }
         let issuer = Self::openid(issuer)?.called_by(REPOSITORY, repositories);

@@ -34,7 +34,7 @@ impl Issuer {
     pub fn google(subjects: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, ConfigError> {
         let subjects: Vec<String> = subjects.into_iter().map(Into::into).collect();
         match subjects.iter().find(|subject| !is_number(subject)) {
-            Some(odd) => Err(refuse("subject at Google", odd, "the unique identifier of an account, a number")),
+            Some(odd) => Err(refuse("subject at Google", odd, "the unique numeric ID of an account")),
             None => Ok(Self::openid(IDENTIFIER)?.allow_subjects(subjects)),
         }
     }

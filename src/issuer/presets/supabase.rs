@@ -48,7 +48,7 @@ impl Issuer {
     pub fn supabase(project: &str) -> Result<Self, ConfigError> {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         if project.is_empty() || !project.bytes().all(is_plain) {
-            let expected = "the reference of a project: letters in lower case and digits";
+            let expected = "the reference of a project: lower-case letters and digits";
             return Err(refuse("project of Supabase", project, expected));
         }
         Self::supabase_self_hosted(&format!("https://{project}.supabase.co/auth/v1"))

@@ -80,9 +80,9 @@ impl PersistedFile {
         };
         let Err(reason) = written else { return Ok(()) };
         let remains = match fs::remove_file(&self.path) {
-            Ok(()) => "the file before was removed",
+            Ok(()) => "the old file was removed",
             Err(error) if error.kind() == ErrorKind::NotFound => "there is no file",
-            Err(_) => "the file before remains, until its keys are too old",
+            Err(_) => "the old file remains, until its keys are too old",
         };
         Err(Failure::new(&reason, remains))
     }

@@ -70,7 +70,7 @@ fn host_of(proxy: &str) -> Option<String> {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the name {name} resolves to {address}, which is {local}, and the issuer is elsewhere")]
+#[error("the name {name} resolves to {address}, which is {local}, but the issuer is elsewhere")]
 struct RefusedName {
     name: String,
     address: IpAddr,
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_this_machine_is_refused() {
         let refused = |address: &str, what: &str| {
-            Err(format!("the name id.example.com resolves to {address}, which is {what}, and the issuer is elsewhere"))
+            Err(format!("the name id.example.com resolves to {address}, which is {what}, but the issuer is elsewhere"))
         };
         let name = "id.example.com";
         let found = resolve(name, |_| Ok(addresses(["127.0.0.1"]))).await;

@@ -305,7 +305,7 @@ pub(super) mod tests {
         let transport = Transport::new(Target::Elsewhere).with_client(client);
         let Err(error) = transport.get(request(&Url::parse(&url).unwrap())).await else { panic!("an answer") };
         let reason =
-            "the name id.example.com resolves to 127.0.0.1, which is this machine, and the issuer is elsewhere";
+            "the name id.example.com resolves to 127.0.0.1, which is this machine, but the issuer is elsewhere";
         assert!(error.to_string().starts_with(&url) && error.to_string().ends_with(reason), "{error}");
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     }

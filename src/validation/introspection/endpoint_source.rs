@@ -42,7 +42,7 @@ enum Fault {
     Answer(#[from] SignedAnswerError),
     #[error("the issuer's keys are unavailable")]
     Keys,
-    #[error("it is from before the question, expected an iat that is at most the leeway earlier")]
+    #[error("it is older than the request, expected an iat at most the leeway before it")]
     BeforeQuestion,
 }
 

@@ -1,4 +1,4 @@
-//! rmcp's client with rmcp's OAuth.
+//! rmcp's client, with rmcp's OAuth.
 
 use std::collections::BTreeSet;
 use std::error::Error;

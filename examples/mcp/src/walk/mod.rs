@@ -1,5 +1,5 @@
-//! The whole way of a client that knows nothing but the URL of the MCP server. The client is rmcp's own, with its own OAuth; a user
-//! with a browser is played by HTTP.
+//! The whole flow of a client that knows only the URL of the MCP server. The client is rmcp's own, with its own OAuth; plain HTTP
+//! requests stand in for a user with a browser.
 
 #[path = "../../../me/src/walk/browser.rs"]
 #[expect(dead_code, reason = "the example me needs all of it")]

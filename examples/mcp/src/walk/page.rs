@@ -1,4 +1,4 @@
-//! What a page in a browser may do, and what the server refuses whatever the token says.
+//! What a page in a browser may do, and what the server refuses whatever the token grants.
 
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,

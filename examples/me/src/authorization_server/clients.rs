@@ -1,4 +1,5 @@
-//! The clients that are registered: those of the example, and those that have [registered themselves](super::registration).
+//! The registered clients: those of the example, and those that have [registered
+//! themselves](super::registration).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! What users have granted: codes that are redeemed once within a minute, and refresh tokens that change at every use.
 //!
-//! Pure: the time goes in as an argument. Access tokens are not in here: a JWT is valid for as long as it says, and
-//! an opaque one is [elsewhere](super::opaque).
+//! Pure: the time is an argument. Access tokens are not here: a JWT is valid for as long as it says, and opaque tokens are
+//! [elsewhere](super::opaque).
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};

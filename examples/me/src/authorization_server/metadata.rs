@@ -1,4 +1,4 @@
-//! What the server says of itself (RFC 8414 §2, OpenID Connect Discovery §3).
+//! The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3).
 
 use serde_json::{Value, json};
 

@@ -1,12 +1,11 @@
-//! An authorization server, **for development only**: two users whose passwords stand on the login page, one-time codes that
-//! are shown where they are asked for, registered clients whose secrets everybody knows, registration for everybody else, plain
-//! http, and everything in memory, without bounds and gone at the end. It is here so that the whole sequence can be seen and attacked on one machine.
+//! An authorization server, **for development only**: two users whose passwords are shown on the login page, one-time codes that are shown where they
+//! are requested, clients with well-known secrets, open registration, plain http, and unbounded state that is only in memory. It lets you see and
+//! attack the whole sequence on one machine.
 //!
-//! What it does, it does by the book: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207),
-//! step-up (RFC 9470), refresh tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound
-//! to a key (RFC 9449), opaque tokens with introspection (RFC 7662), tokens for the resource that is named (RFC 8707), clients
-//! that register themselves (RFC 7591), and security events when a user signs out everywhere (RFC 8417, RFC 8935). A [`TestIssuer`] signs
-//! the tokens.
+//! What it does follows the RFCs: authorization code with PKCE (RFC 6749, 7636, 9700), `iss` in every answer (RFC 9207), step-up (RFC 9470), refresh
+//! tokens that rotate, client credentials, ID tokens, revocation (RFC 7009), tokens that are bound to a key (RFC 9449), opaque tokens with
+//! introspection (RFC 7662), resource indicators (RFC 8707), dynamic client registration (RFC 7591), and security events when a user signs out
+//! everywhere (RFC 8417, RFC 8935). A [`TestIssuer`] signs the tokens.
 
 mod authorize;
 pub(crate) mod clients;

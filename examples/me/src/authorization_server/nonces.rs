@@ -1,6 +1,6 @@
-//! The nonces of the token endpoint (RFC 9449 §8): a proof with one of them was made a short time ago, whatever the client's clock says.
+//! The nonces of the token endpoint (RFC 9449 §8): a proof with a nonce was made recently, whatever the client's clock says.
 //!
-//! Pure: the time goes in as an argument.
+//! Pure: the time is an argument.
 
 use std::time::{Duration, SystemTime};
 

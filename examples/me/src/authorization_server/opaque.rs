@@ -1,4 +1,5 @@
-//! Opaque access tokens: what the server keeps of them, and `/introspect`, where the API asks about them (RFC 7662).
+//! Opaque access tokens: what the server keeps about them, and `/introspect`, where the API asks about them (RFC
+//! 7662).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

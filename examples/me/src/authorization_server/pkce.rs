@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636): who redeems a code must know what only the one who asked for it knows.
+//! Proof Key for Code Exchange (RFC 7636): only the client that requested a code can redeem it.
 
 use super::secrets;
 

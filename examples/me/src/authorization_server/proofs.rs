@@ -1,7 +1,7 @@
-//! DPoP proofs at the token endpoint (RFC 9449 §4.3, §5). They say which key the tokens are to be bound to.
+//! DPoP proofs at the token endpoint (RFC 9449 §4.3, §5), which determine the key that the tokens are bound to.
 //!
-//! The crate checks proofs of requests *with* a token. Here there is none yet, so this is a check of its own. It shares with the
-//! crate the rules about keys and the store of used proofs.
+//! The crate checks proofs of requests *with* a token. Here there is no token yet, so this is a separate check, which shares the
+//! rules for keys and the store of used proofs with the crate.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,7 +1,7 @@
-//! `/register` (RFC 7591): a client that knows nothing but the URL of an API makes itself known.
+//! `/register` (RFC 7591): a client that knows only the URL of an API registers itself.
 //!
-//! Without an initial access token, so anybody can. All clients that come this way are public, and a redirect URI is all that is
-//! known about one: the user is shown where it leads.
+//! There is no initial access token, so anyone can register. All such clients are public, and nothing is known about one but its
+//! redirect URI, so the user is shown where that leads.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

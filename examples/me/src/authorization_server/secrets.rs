@@ -1,4 +1,4 @@
-//! Random values, digests, and a comparison that takes no longer for a better guess.
+//! Random values, digests, and comparison in constant time.
 
 use aws_lc_rs::{constant_time, digest, rand};
 use base64::Engine;

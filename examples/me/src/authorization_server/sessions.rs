@@ -1,4 +1,4 @@
-//! The users' browsers: who is signed in there, what was consented to, and which authorization requests are under way.
+//! The users' browser sessions: who is signed in, what was consented to, and which authorization requests are in progress.
 
 use std::collections::HashMap;
 use std::time::SystemTime;

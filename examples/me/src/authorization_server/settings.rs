@@ -1,4 +1,4 @@
-//! What an authorization server is started with.
+//! The settings of an authorization server.
 
 use tower_bearer::Scope;
 use tower_bearer::require::AcrValues;

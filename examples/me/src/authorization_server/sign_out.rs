@@ -1,7 +1,7 @@
-//! `/sign-out-everywhere`: the user ends all of their sessions and grants here, and the API is told.
+//! `/sign-out-everywhere`: the user ends all of their sessions and grants here, and the API is notified.
 //!
-//! It takes a page and a click. A link, a picture or a form of another site can open the page at most: the form of the page has a token that no
-//! other site knows, and no other page may frame it.
+//! This takes a page and a click. A link, a picture or a form on another site can at most open the page: its form has a token that no other
+//! site knows, and no other page may frame it.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,9 +1,9 @@
-//! The app's own backend. It begins each sign-in, redeems the code and refreshes, and keeps the refresh token in a cookie that no
-//! script can read; the page gets access tokens, which last for minutes and which it keeps in its memory alone.
+//! The app's own backend. It begins each sign-in, redeems the code and refreshes, and keeps the refresh token in a cookie that no script can
+//! read; the page gets access tokens, which last for minutes and are kept only in the page's memory.
 //!
-//! With DPoP (RFC 9449) an access token is bound to a key of the client that uses it. For the page's own tokens the page makes the proof for the
-//! token endpoint, and sends it along in the header `DPoP`; the nonce for the next one comes back in `DPoP-Nonce`. The backend has another key,
-//! for the calls that it makes itself. The refresh token is bound to neither, because the backend shows its secret with it (§5).
+//! With DPoP (RFC 9449), an access token is bound to a key of the client that uses it. For its own tokens, the page makes the proof for the
+//! token endpoint and sends it in the header `DPoP`; the nonce for the next proof comes back in `DPoP-Nonce`. The backend has another key, for
+//! its own calls. The refresh token is bound to neither, because the backend authenticates with its secret (§5).
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! A sign-in under way: what the backend has to know again when the user comes back.
+//! A sign-in in progress: what the backend has to remember until the user comes back.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! What the backend sends and gets, for the page to show. A backend that demonstrates nothing has no such thing.
+//! What the backend sends and receives, for the page to show. A real backend does not need this.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

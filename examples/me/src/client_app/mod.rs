@@ -1,4 +1,4 @@
-//! The client app: a page without a build step, and the backend that keeps its refresh token; both are one origin.
+//! The client app: a page without a build step, and the backend that keeps its refresh token, on one origin.
 
 mod backend;
 mod flow;

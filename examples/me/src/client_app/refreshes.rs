@@ -1,4 +1,4 @@
-//! One refresh for all who ask at once.
+//! One refresh for all concurrent callers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Only the app's own page may ask the backend for something.
+//! Lets only the app's own page call the backend.
 
 use std::sync::Arc;
 

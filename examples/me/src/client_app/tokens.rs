@@ -1,4 +1,4 @@
-//! The backend at the authorization server: a confidential client, which shows its secret with everything it asks for.
+//! The backend as a confidential client of the authorization server, which sends its secret with every request.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The client app's page in a browser: what it asks its backend for, with the cookies that the browser keeps for it.
+//! The client app's page in a browser: its requests to the backend, with the cookies that the browser keeps for it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! As much of a browser as the authorization server's pages need: one cookie, redirects, forms.
+//! A minimal browser for the authorization server's pages: one cookie, redirects, forms.
 
 use http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;

@@ -1,5 +1,5 @@
-//! The client's part, played by the `oauth2` crate: what it accepts was not written to please this authorization server. The crate
-//! knows nothing of proofs; they are added to the requests that it makes.
+//! The client, which uses the `oauth2` crate, so that an independent implementation checks this authorization server. The crate
+//! does not know proofs; they are added to its requests.
 
 use std::cell::RefCell;
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! A user signs out everywhere: tokens end at the API before they expire.
 //!
-//! It is another user than in the other steps, so that it ends nobody's session who has opened a browser in the meantime.
+//! This uses another user than the other steps, so that it does not end the session of anyone who has opened a browser in the meantime.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

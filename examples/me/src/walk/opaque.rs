@@ -1,4 +1,4 @@
-//! Opaque access tokens: who asks what they are, and for how long an answer counts.
+//! Opaque access tokens: who asks about them, and for how long an answer is used.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What a thief can do with tokens that are bound to a key, and without the key: nothing.
+//! What a thief can do with tokens that are bound to a key, without the key: nothing.
 
 use std::error::Error;
 

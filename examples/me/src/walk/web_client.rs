@@ -1,4 +1,5 @@
-//! A web application on a server, with a user: a confidential client, whose code takes the PKCE verifier *and* the secret.
+//! A server-side web application with a user: a confidential client, whose code needs both the PKCE verifier and the
+//! secret.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! One request and its answer, with what there is to see of the proofs.
+//! One request and its answer, with the visible parts of the proofs.
 
 use http::Response;
 use http::header::HeaderValue;

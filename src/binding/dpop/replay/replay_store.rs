@@ -75,8 +75,8 @@ use super::replay_store_error::ReplayStoreError;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a store of used DPoP proofs",
     label = "expected a `ReplayStore`",
-    note = "one in memory is there without a call; for Redis or Valkey, write `RedisReplayStore` of the package `tower-bearer-redis`",
-    note = "any other store is a type of yours with `impl tower_bearer::dpop::ReplayStore`"
+    note = "the default is in memory; for Redis or Valkey, use `RedisReplayStore` from the crate `tower-bearer-redis`",
+    note = "any other store is your own type with `impl tower_bearer::dpop::ReplayStore`"
 )]
 pub trait ReplayStore: Send + Sync + 'static {
     /// Inserts the key of a proof unless it is already there, in one atomic step.

@@ -210,7 +210,7 @@ fn a_rule_says_what_it_expected_and_what_it_found() {
         r#"htm: "POST"; "GET""#.to_owned(),
         r#"htu: "https://api.example.test/me"; "/me?code=…", which is not an absolute URI"#.to_owned(),
         "proof_iat: at most 60 s before or after 1800000000; 1799999000 (1000 s ago)".to_owned(),
-        "nonce: a nonce of this server that has not expired; none".to_owned(),
+        "nonce: a nonce from this server that has not expired; none".to_owned(),
     ];
     assert_eq!(shown, expected);
     let errors: Vec<_> = RULES.iter().map(|rule| (rule.check)(&facts).unwrap_err().to_string()).collect();
@@ -222,7 +222,7 @@ fn a_rule_says_what_it_expected_and_what_it_found() {
         r#"the htu of the proof is "/me?code=…", expected an absolute URI such as "https://api.example.test/me""#
             .to_owned(),
         "the proof was made 1000 s ago (iat 1799999000, at most 60 s are allowed)".to_owned(),
-        "the proof has no nonce, expected one of this server".to_owned(),
+        "the proof has no nonce, expected one from this server".to_owned(),
     ];
     assert_eq!(errors, expected);
     assert_eq!(facts.proof.htu(), "/me?code=secret");
