@@ -103,8 +103,8 @@ fn watch(settings: &std::path::Path, reloads: &Reloads) -> Watch {
         match outcome {
             Ok(reloaded) => {
                 good.fetch_add(1, Ordering::Relaxed);
-                let changed = reloaded.added.len() + reloaded.changed.len() + reloaded.removed.len();
-                changes.fetch_add(changed as u64, Ordering::Relaxed);
+                let others = reloaded.added.len() + reloaded.changed.len() + reloaded.removed.len();
+                changes.fetch_add(others as u64, Ordering::Relaxed);
             }
             Err(_) => drop(bad.fetch_add(1, Ordering::Relaxed)),
         }

@@ -63,6 +63,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::testing::TestIssuer;
 
@@ -174,15 +175,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     });
     let oracle = Oracle::new(Arc::clone(&realms), Arc::clone(&opaque), Arc::clone(&slowness), in_flight);
     let judge = thread::spawn(move || judge_all(oracle, received, start));
-    let pause = Duration::from_millis(arguments.pause);
-    let mut clients = Vec::new();
-    for number in 0..arguments.clients {
-        let seed = random.u64(..);
-        clients.push(tokio::spawn(client::run(Arc::clone(&shared), seed, pause)));
-        if number % IMPATIENT == 0 {
-            clients.push(tokio::spawn(client::run_impatient(Arc::clone(&shared), !seed, pause)));
-        }
-    }
+    let clients = clients(arguments, &shared, &mut random);
     let deck = Arc::new(Deck::default());
     let mut schedule = |realm| Schedule {
         realm,
@@ -196,20 +189,9 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     };
     let [first, second] = RESTLESS.map(&mut schedule).map(|schedule| tokio::spawn(schedule.restless()));
     let away = tokio::spawn(schedule(AWAY).away());
-    let is_verbose = arguments.verbose;
-    let schedules = [
-        first,
-        second,
-        away,
-        tokio::spawn(Arc::clone(&opaque).fail_now_and_then(random.fork(), start, is_verbose)),
-        tokio::spawn(Arc::clone(&opaque).revoke(random.fork())),
-        tokio::spawn(Arc::clone(&redis).die_now_and_then(random.fork(), start, is_verbose)),
-        tokio::spawn(sessions.revoke(random.fork())),
-        tokio::spawn(Arc::clone(&settings).change(random.fork(), start, is_verbose)),
-        tokio::spawn(comings::come_and_go(Arc::clone(&tenants), random.fork())),
-        tokio::spawn(comings::rest(Arc::clone(&shared), random.fork())),
-        tokio::spawn(comings::flood(Arc::clone(&shared), random.fork())),
-    ];
+    let mut schedules = vec![first, second, away];
+    let noted = (start, arguments.verbose);
+    schedules.extend(other_schedules(&shared, &opaque, &redis, &settings, sessions, &mut random, noted));
 
     let mut reloads = Reloads::default();
     let length = Duration::from_secs(arguments.seconds);
@@ -229,7 +211,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         client.await?;
     }
     let (cuts, broken) = Shared::closed(shared).await;
-    watches.iter().for_each(tokio::task::JoinHandle::abort);
+    watches.iter().for_each(JoinHandle::abort);
     slowness.is_over();
     let (oracle, totals) = judge.join().map_err(|_| "the oracle panicked")?;
     let end = Instant::now();
@@ -252,11 +234,52 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         tenants,
         survived,
     };
+    Ok(conclude(&report, seed))
+}
+
+/// Prints what came of the run.
+fn conclude(report: &Report, seed: u64) -> ExitCode {
     print!("{report}");
     let wrongs = report.wrongs();
     for wrong in &wrongs {
         println!("WRONG: {wrong}");
     }
     println!("{} (seed {seed})", if wrongs.is_empty() { "all as it must be" } else { "NOT as it must be" });
-    Ok(if wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All clients, until the run is over.
+fn clients(arguments: &Arguments, shared: &Arc<Shared>, random: &mut fastrand::Rng) -> Vec<JoinHandle<()>> {
+    let pause = Duration::from_millis(arguments.pause);
+    let mut clients = Vec::new();
+    for number in 0..arguments.clients {
+        let seed = random.u64(..);
+        clients.push(tokio::spawn(client::run(Arc::clone(shared), seed, pause)));
+        if number % IMPATIENT == 0 {
+            clients.push(tokio::spawn(client::run_impatient(Arc::clone(shared), !seed, pause)));
+        }
+    }
+    clients
+}
+
+/// What happens elsewhere than at the issuers of keys, until it is aborted. `noted` is since when, and whether it is printed.
+fn other_schedules(
+    shared: &Arc<Shared>,
+    opaque: &Arc<Opaque>,
+    redis: &Arc<Redis>,
+    settings: &Arc<Settings>,
+    sessions: Arc<Sessions>,
+    random: &mut fastrand::Rng,
+    (start, is_verbose): (Instant, bool),
+) -> [JoinHandle<()>; 8] {
+    [
+        tokio::spawn(Arc::clone(opaque).fail_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(Arc::clone(opaque).revoke(random.fork())),
+        tokio::spawn(Arc::clone(redis).die_now_and_then(random.fork(), start, is_verbose)),
+        tokio::spawn(sessions.revoke(random.fork())),
+        tokio::spawn(Arc::clone(settings).change(random.fork(), start, is_verbose)),
+        tokio::spawn(comings::come_and_go(Arc::clone(&shared.supply.tenants), random.fork())),
+        tokio::spawn(comings::rest(Arc::clone(shared), random.fork())),
+        tokio::spawn(comings::flood(Arc::clone(shared), random.fork())),
+    ]
 }

@@ -1,9 +1,11 @@
 use std::fs;
 use std::time::Duration;
 
-/// How much more memory the API may hold at the end than after the warm-up, in KiB, however long the run was.
-const ALLOWANCE: u64 = 8 * 1024;
-/// When everything that is bounded has reached its bound.
+/// How much more memory the API may hold at the end than after a third of the run, in KiB, however long that was.
+const ALLOWANCE: u64 = 6 * 1024;
+/// The same for the end and the warm-up. What is revoked is remembered for 12 minutes.
+const ALLOWANCE_SINCE_WARM_UP: u64 = 16 * 1024;
+/// When everything else that is bounded has reached its bound.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(20);
 
 /// How much memory the API held, second by second.
@@ -40,7 +42,8 @@ impl Memory {
     }
 
     pub(crate) fn is_bounded(&self) -> bool {
-        let (warm, end) = (self.at(WARM_UP), self.at(Duration::MAX));
-        end > 0 && end <= warm + ALLOWANCE
+        let length = self.samples.last().map_or(Duration::ZERO, |(at, _)| *at);
+        let [warm, third, end] = [WARM_UP, WARM_UP.max(length / 3), Duration::MAX].map(|at| self.at(at));
+        end > 0 && end <= warm + ALLOWANCE_SINCE_WARM_UP && end <= third + ALLOWANCE
     }
 }

@@ -54,7 +54,7 @@ const SECOND_LOOK_AFTER: u64 = 60;
 pub(crate) struct Tenants {
     database: PathBuf,
     api: SocketAddr,
-    tenants: Vec<Arc<Tenant>>,
+    all: Vec<Arc<Tenant>>,
     /// Those of the part of the API that keeps all in memory: one in use, and one idle.
     pub(crate) local: [Arc<Tenant>; 2],
     rare_at: Mutex<Option<Instant>>,
@@ -90,18 +90,18 @@ struct Named {
 impl Tenants {
     pub(crate) fn start(database: PathBuf, api: SocketAddr) -> io::Result<Arc<Self>> {
         fs::create_dir_all(&database)?;
-        let tenants: Vec<_> =
+        let all: Vec<_> =
             (0..BUSY + CHANGING + RARE).map(|number| Arc::new(Tenant::start(format!("tenant-{number}")))).collect();
         let local = ["in-use", "idle"].map(|name| Arc::new(Tenant::start(name.to_owned())));
-        for tenant in tenants.iter().chain(&local) {
+        for tenant in all.iter().chain(&local) {
             tenant.record(&database)?;
         }
         let floods = Arc::new(Mutex::new(Timeline::new(false)));
-        Ok(Arc::new(Self { database, api, tenants, local, rare_at: Mutex::default(), floods }))
+        Ok(Arc::new(Self { database, api, all, local, rare_at: Mutex::default(), floods }))
     }
 
     pub(crate) fn next(&self, number: u64, random: &mut fastrand::Rng) -> Presentation {
-        let busy = &self.tenants[random.usize(..BUSY)];
+        let busy = &self.all[random.usize(..BUSY)];
         match random.u32(..20) {
             0..3 => match self.rare(random) {
                 Some(rare) if random.u32(..4) == 0 => self.forged("tenant, rare, forged", &rare, number, random),
@@ -109,7 +109,7 @@ impl Tenants {
                 None => self.good("tenant", busy, number),
             },
             3..8 => {
-                let changing = &self.tenants[BUSY + random.usize(..CHANGING)];
+                let changing = &self.all[BUSY + random.usize(..CHANGING)];
                 self.good("tenant that comes and goes", changing, number)
             }
             8..10 => self.unknown(number, random),
@@ -120,7 +120,7 @@ impl Tenants {
 
     /// A token with the name of a tenant that nobody has.
     pub(crate) fn unknown(&self, number: u64, random: &mut fastrand::Rng) -> Presentation {
-        let signer = &self.tenants[random.usize(..BUSY)];
+        let signer = &self.all[random.usize(..BUSY)];
         let name = format!("nobody-{number}");
         let (kind, iss) = match random.u32(..4) {
             0 => ("tenant outside of the pattern", issuer_of(&format!("{name}/x"))),
@@ -144,7 +144,7 @@ impl Tenants {
     }
 
     pub(crate) fn changing(&self, random: &mut fastrand::Rng) -> &Arc<Tenant> {
-        &self.tenants[BUSY + random.usize(..CHANGING)]
+        &self.all[BUSY + random.usize(..CHANGING)]
     }
 
     /// The database has the tenant no more. What the API must know of it is the caller's to say if it is never told.
@@ -176,12 +176,12 @@ impl Tenants {
         let most = 2 + seconds / REFRESHED_AFTER + seconds / SECOND_LOOK_AFTER;
         let fetches = |tenant: &Tenant| tenant.issuer.requests(Endpoint::Jwks) as u64;
         let tell = |tenant: &Tenant| format!("{}: {} fetches of at most {most}", tenant.name, fetches(tenant));
-        self.tenants[..BUSY].iter().filter(|tenant| fetches(tenant) > most).map(|tenant| tell(tenant)).collect()
+        self.all[..BUSY].iter().filter(|tenant| fetches(tenant) > most).map(|tenant| tell(tenant)).collect()
     }
 
     /// How often keys were fetched: of those that are always in use, of those that come and go, and of those that come up rarely.
     pub(crate) fn fetches(&self) -> [usize; 3] {
-        let (busy, others) = self.tenants.split_at(BUSY);
+        let (busy, others) = self.all.split_at(BUSY);
         let (changing, rare) = others.split_at(CHANGING);
         [busy, changing, rare].map(|tenants| tenants.iter().map(|tenant| tenant.issuer.requests(Endpoint::Jwks)).sum())
     }
@@ -192,7 +192,7 @@ impl Tenants {
     }
 
     fn forged(&self, kind: &'static str, tenant: &Tenant, number: u64, random: &mut fastrand::Rng) -> Presentation {
-        let others: Vec<_> = self.tenants.iter().filter(|other| other.name != tenant.name).collect();
+        let others: Vec<_> = self.all.iter().filter(|other| other.name != tenant.name).collect();
         let signer = &others[random.usize(..others.len())].issuer;
         let token = tenant.draft().signed_by(signer).sign();
         self.present(kind, "/tenant", &token, None, number, false)
@@ -205,7 +205,7 @@ impl Tenants {
             return None;
         }
         *rare_at = Some(Instant::now());
-        Some(Arc::clone(&self.tenants[BUSY + CHANGING + random.usize(..RARE)]))
+        Some(Arc::clone(&self.all[BUSY + CHANGING + random.usize(..RARE)]))
     }
 
     fn present(
