@@ -211,7 +211,11 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         client.await?;
     }
     let (cuts, broken) = Shared::closed(shared).await;
-    watches.iter().for_each(JoinHandle::abort);
+    for watch in watches {
+        watch.abort();
+        // Or it says once more until when it has seen something.
+        let _ = watch.await;
+    }
     slowness.is_over();
     let (oracle, totals) = judge.join().map_err(|_| "the oracle panicked")?;
     let end = Instant::now();
