@@ -297,8 +297,10 @@ impl Issued {
     }
 }
 
+/// Without nanoseconds: with them, the last ones of a second would be rounded to the next second, whose tokens were issued later.
 fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::new(since.as_secs(), since.subsec_micros() * 1000).as_secs_f64()
 }
 
 #[cfg(test)]
