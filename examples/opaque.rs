@@ -1,6 +1,6 @@
 //! An API whose issuer hands out opaque tokens, and is asked what they are (RFC 7662): `cargo run --example opaque`.
 //!
-//! The issuer of the test kit is in the same process. In earnest it is `Issuer::introspection("https://login.example.com", client)`. With
+//! The issuer of the test kit is in the same process. In production it is `Issuer::introspection("https://login.example.com", client)`. With
 //! `--once` the example sends a few requests to itself, prints what happens, and ends.
 
 use std::error::Error;

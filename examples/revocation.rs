@@ -1,7 +1,7 @@
 //! Two nodes of an API that share what is revoked: `cargo run --example revocation`.
 //!
 //! The issuer tells one of them that a user has signed out everywhere, and both refuse the user's tokens. The issuer of the test kit is in the
-//! same process, and so are the nodes, which share a log in its memory. In earnest each node is a process of its own, and they share
+//! same process, and so are the nodes, which share a log in its memory. In production each node is a process of its own, and they share
 //! `RedisRevocations` of the crate `tower-bearer-redis`. With `--once` the example sends the requests itself, prints what happens, and ends: with an
 //! error if something did not happen as it should.
 
