@@ -78,7 +78,7 @@ impl TestIssuer {
         format!("{}/introspect", self.url)
     }
 
-    /// The issuer for a server to trust, through discovery.
+    /// An [`Issuer`] for a server that trusts this issuer, through discovery.
     ///
     /// # Panics
     ///
