@@ -299,8 +299,9 @@
 //!
 //! # From the environment
 //!
-//! [`Config::from_vars`] reads variables whose names are a prefix of your choice and the name of a setting, both in any case. `__` separates the name
-//! of a table from the name of a setting in it, and the name of a list from the index of an element, which starts at 0:
+//! [`Config::from_vars`] reads variables, which are not merged with a file. Their names are a prefix of your choice and the name of a setting, both in
+//! any case. `__` separates the name of a table from the name of a setting in it, and the name of a list from the index of an element, which starts at
+//! 0:
 //!
 //! ```
 //! use tower_bearer::config::Config;

@@ -146,7 +146,7 @@ impl<R> ProtectLayer<R> {
     /// # use axum::response::Response;
     /// # use tower_bearer::{Issuer, ResourceServer};
     /// use axum::{Router, extract::{Extension, Request}, middleware::{Next, from_fn}, routing::get};
-    /// use http::header::AUTHORIZATION;
+    /// use http::{StatusCode, header::AUTHORIZATION};
     /// use tower_bearer::{AccessToken, Require};
     ///
     /// /// The customer whose API key it is. Only `check_api_key` makes one.
@@ -156,17 +156,18 @@ impl<R> ProtectLayer<R> {
     /// # fn customer_of(key: &str) -> Option<u64> { (key == "ak_live_7").then_some(7) }
     /// async fn check_api_key(mut request: Request, next: Next) -> Response {
     ///     let credential = request.headers().get(AUTHORIZATION).and_then(|line| line.to_str().ok());
-    ///     let key = credential.and_then(|line| line.strip_prefix("Bearer "));
+    ///     let (scheme, key) = credential.and_then(|line| line.trim().split_once(' ')).unwrap_or_default();
+    ///     let key = scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim());
     ///     if let Some(customer) = key.and_then(customer_of) { // in constant time, by a hash of the key
     ///         request.extensions_mut().insert(ApiKey { customer });
     ///     }
     ///     next.run(request).await
     /// }
-    /// async fn report(token: Option<AccessToken>, key: Option<Extension<ApiKey>>) -> String {
+    /// async fn report(token: Option<AccessToken>, key: Option<Extension<ApiKey>>) -> Result<String, StatusCode> {
     ///     match (token, key) {
-    ///         (Some(token), _) => format!("the report of the user {}", token.subject()),
-    ///         (None, Some(Extension(key))) => format!("the report of the customer {}", key.customer),
-    ///         (None, None) => unreachable!("the layer has refused it"),
+    ///         (Some(token), _) => Ok(format!("the report of the user {}", token.subject())),
+    ///         (None, Some(Extension(key))) => Ok(format!("the report of the customer {}", key.customer)),
+    ///         (None, None) => Err(StatusCode::INTERNAL_SERVER_ERROR), // a mistake: the layer does not let such a request pass
     ///     }
     /// }
     ///

@@ -21,7 +21,7 @@
 //! | [`tower_bearer_revocation_feed_timestamp_seconds`](REVOCATION_FEED_TIMESTAMP) | gauge | `feed`, `issuer` | when a feed was last heard from, in seconds since 1970; the `issuer` of a shared store is empty |
 //! | [`tower_bearer_tenant_loads_total`](TENANT_LOADS) | counter | `result` | tenants that were looked up: `found` with their keys, `unknown` to the resolver, `unavailable` (the resolver or the keys), or `busy` because a limit was reached |
 //! | [`tower_bearer_tenants_in_use`](TENANTS_IN_USE) | gauge | | tenants that are kept because one of their tokens was accepted |
-//! | [`tower_bearer_configuration_reloads_total`](CONFIGURATION_RELOADS) | counter | `result` | readings of a changed [configuration file](crate::config::Watch): `success` if it replaced the configuration, `failure` if it has a mistake, which is counted once while it lasts |
+//! | [`tower_bearer_configuration_reloads_total`](CONFIGURATION_RELOADS) | counter | `result` | readings of a changed [configuration file](crate::config::Watch): `success` if it replaced the configuration, `failure` if it has a mistake, which polling counts once while it lasts |
 //! | [`tower_bearer_configuration_current`](CONFIGURATION_CURRENT) | gauge | | 1 if the server uses the configuration in the file, 0 if the last reading failed |
 //!
 //! What to look at:

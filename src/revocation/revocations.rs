@@ -30,7 +30,7 @@ struct Inner {
 }
 
 impl Revocations {
-    /// An empty table, for servers whose tokens live at most `max_token_life`.
+    /// Creates an empty table. No token may live longer than `max_token_life`.
     ///
     /// An entry can be forgotten when all tokens that it concerns have expired. So a server with revocations refuses a JWT whose lifetime (`exp` −
     /// `iat`) is longer, and a JWT without `iat`, whose age is unknown. An entry is kept for `max_token_life`, or 10 minutes if that is longer, plus

@@ -9,7 +9,8 @@ use crate::{AccessToken, Rejection, Require, Scope};
 
 impl ResourceServer {
     /// Checks that `token` satisfies `requirement` now: for a handler that finds out late what it needs. A token that has expired
-    /// in the meantime is refused with 401 `invalid_token`. The error is the response to send.
+    /// or been [revoked](crate::revocation) in the meantime is refused with 401 `invalid_token`, even if it satisfies `requirement`. The error is the
+    /// response to send.
     ///
     /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers, expect
     /// another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500, whatever it

@@ -78,7 +78,7 @@ impl TestIssuer {
         format!("{}/introspect", self.url)
     }
 
-    /// The issuer for a server to trust, through discovery.
+    /// An [`Issuer`] for a server that trusts this issuer, through discovery.
     ///
     /// # Panics
     ///
@@ -200,7 +200,7 @@ impl TestIssuer {
         self.endpoints.bypassed_caches(endpoint)
     }
 
-    /// The issuer for a server to trust that introspects its tokens (RFC 7662).
+    /// An [`Issuer`] for a server that introspects this issuer's tokens (RFC 7662).
     ///
     /// # Panics
     ///

@@ -38,6 +38,22 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// # std::fs::remove_dir_all(folder)?;
 /// # Ok(()) }
 /// ```
+///
+/// Only the first line of the error of `parse` is [reported](WatchError::Format). There, `toml` says where the mistake is, but not what it is. This
+/// reports both:
+///
+/// ```
+/// use tower_bearer::config::{self, Config};
+///
+/// fn parse(text: &str) -> Result<Config, String> {
+///     toml::from_str(text).map_err(|error| {
+///         let whole = error.to_string();
+///         format!("{}: {}", whole.lines().next().unwrap_or_default(), error.message())
+///     })
+/// }
+/// # assert_eq!(parse("audience = 1\nissuers").unwrap_err(), "TOML parse error at line 2, column 8: key with no value, expected `=`");
+/// let watch = config::watch("/etc/shop/api.toml", parse);
+/// ```
 pub fn watch<E>(path: impl Into<PathBuf>, parse: impl Fn(&str) -> Result<Config, E> + Send + Sync + 'static) -> Watch
 where
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -59,7 +75,8 @@ where
 ///
 /// - **A mistake changes nothing.** A file that cannot be read, that is not text, that `parse` rejects, or that has a
 ///   [problem](crate::config::Problems) leaves the last good configuration in place. All problems are logged as errors with `tracing`, shown in
-///   [`Watched::status`] and passed to [`on_reload`](Self::on_reload). The next reading tries again. The same mistake is reported only once.
+///   [`Watched::status`] and passed to [`on_reload`](Self::on_reload). The next reading tries again. Polling reports the same mistake only once; [`Watched::reload`] reports
+///   it each time.
 /// - **A request has one configuration** from beginning to end, in all layers that it passes. The new configuration applies to every request that
 ///   begins after the change. If a request is waiting when the issuer of its token is removed or changed, it is validated with the new configuration.
 /// - **What is unchanged is kept**: an issuer's keys and their age, if the keys come from the same place, so nothing is fetched; cached tokens and
@@ -80,7 +97,8 @@ where
 ///
 /// # What is code
 ///
-/// [`customize`](Self::customize) completes the builder at each reload. The settings of a [layer](crate::ResourceServer::layer) are also code: its
+/// [`customize`](Self::customize) completes the builder at each reload, for example with [revocations](crate::server::Builder::revocations) and their
+/// feeds. The settings of a [layer](crate::ResourceServer::layer) are also code: its
 /// token sources, its requirement, whether credentials are optional, and its responder. They do not change while the layer exists. Challenges, the
 /// realm, DPoP and its scheme, scopes that imply others, and the metadata document come from the configuration. For the document, route
 /// [`metadata_service`](crate::ResourceServer::metadata_service).
@@ -151,7 +169,7 @@ impl Watch {
 
     /// Sets a callback that runs for every reload, with what has changed or why nothing has. It must be quick and must not call [`Watched::reload`].
     ///
-    /// It does not run if the file is unchanged since the last reading, or for a mistake that has already been reported.
+    /// Polling does not call it for a file that is unchanged since the last reading, or for a mistake that has already been reported.
     ///
     /// Default: only logs and [`Watched::status`].
     pub fn on_reload(mut self, on_reload: impl Fn(Result<&Reloaded, &WatchError>) + Send + Sync + 'static) -> Self {
@@ -165,6 +183,10 @@ impl Watch {
     /// # Errors
     ///
     /// If the file cannot be read or has a mistake, because there is no good configuration yet.
+    ///
+    /// # Panics
+    ///
+    /// If the application's parser or [`customize`](Self::customize) panics. A later reading returns [`WatchError::Panicked`] instead.
     pub fn start(self) -> Result<Watched, WatchError> {
         let runtime = Handle::try_current().map_err(|_| WatchError::NoRuntime)?;
         let follower = Arc::new(Follower::start(self.recipe)?);

@@ -6,7 +6,8 @@ use super::watch_error::WatchError;
 pub struct WatchStatus {
     /// How often the configuration has been replaced since the start.
     pub reloads: u64,
-    /// How often a changed configuration could not be used. A mistake that lasts is counted once.
+    /// How often a changed configuration could not be used. A mistake that lasts is counted once by polling, and at each call of
+    /// [`reload`](super::Watched::reload).
     pub refusals: u64,
     /// Why the last reading changed nothing. `None` if the server has the configuration that is in the file.
     pub last_error: Option<WatchError>,

@@ -49,7 +49,7 @@ impl Watched {
     ///
     /// # Errors
     ///
-    /// Why the last good configuration is kept.
+    /// Why the last good configuration is kept. The same mistake is reported at each call.
     pub async fn reload(&self) -> Result<Reloaded, WatchError> {
         let reload = self.follower.blocking(Follower::reload).await;
         reload.unwrap_or(Err(WatchError::Interrupted))
