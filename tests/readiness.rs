@@ -100,6 +100,32 @@ async fn without_the_key(warm: bool) -> (Setup, String) {
     (setup, token)
 }
 
+/// A token is validated before anything is reserved. So strangers with forged tokens take no place from others.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_reserved_before_a_token_is_known_to_be_valid() {
+    let issuer = small_issuer();
+    let api = server(&issuer);
+    api.ready().await;
+    let limited = Limited::new(1);
+    let places = Arc::clone(&limited.places);
+    let mut service = api.layer().layer(limited);
+    let good = good(&issuer).sign();
+    let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, "A".repeat(86));
+    service.ready().await.unwrap();
+    assert_eq!(places.available_permits(), 1);
+
+    // There is no place: a stranger is refused at once, and a good request waits for one.
+    let held = Arc::clone(&places).try_acquire_owned().unwrap();
+    let refused = timeout(SECOND, service.ready().await.unwrap().call(bearer(&forged))).await.unwrap().unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let mut waiting = service.ready().await.unwrap().call(bearer(&good));
+    let mut waiting = std::pin::pin!(&mut waiting);
+    assert!(timeout(SECOND, &mut waiting).await.is_err());
+    drop(held);
+    assert_eq!(waiting.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(places.available_permits(), 1);
+}
+
 /// One handle is kept after a refusal and one while its request waits; a third is served.
 #[tokio::test(start_paused = true)]
 async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {

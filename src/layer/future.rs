@@ -53,6 +53,11 @@ impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
         Self { progress: Progress::Inner { future }, state, span }
     }
 
+    /// `service` is not ready yet, and only this request uses it.
+    pub(super) fn admitted(service: S, request: Request<B>, state: RequestState<R>, span: Span) -> Self {
+        Self { progress: Progress::Admitted { service, request: Some(request) }, state, span }
+    }
+
     pub(super) fn refused(rejection: Rejection, state: RequestState<R>, span: Span) -> Self {
         Self { progress: Progress::Refused { rejection: Some(rejection) }, state, span }
     }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use http::{Request, Response};
 use tower_layer::Layer;
@@ -8,7 +8,6 @@ use tracing::Level;
 
 use super::future::ResponseFuture;
 use super::ignored_tokens::IgnoredTokens;
-use super::release::release;
 use super::request_state::{self, Decision, RequestState};
 use super::settings::{Credentials, Settings, Tracing};
 use crate::credentials::{TokenSource, TokenSources};
@@ -288,9 +287,9 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
 
 /// A service that passes on only requests with a valid access token.
 ///
-/// A request that is refused, or that waits for its issuer's keys, reserves nothing in the inner service: the service that was ready for
-/// it is replaced by a clone and dropped. A request that has waited drives its own clone to readiness once its token is valid. A handle
-/// that is ready, and is neither called nor dropped, keeps what it has reserved, as with any tower service.
+/// It is always ready. The inner service is polled ready once the token is known to be valid, so a request that is refused, or that waits for
+/// its issuer's keys, reserves nothing there, such as a permit of a concurrency limit. An accepted request waits until the inner service is
+/// ready. To shed load instead, put the layer for that directly outside the limit.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,
@@ -312,8 +311,8 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, ReqB, R>;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
@@ -322,13 +321,17 @@ where
         let span = request_state::span(self.settings.span_level).entered();
         // Each arm builds the future in its place, because it is large.
         match state.decide(&mut request, &span) {
-            Decision::PassOn => ResponseFuture::inner(self.inner.call(request), state, span.exit()),
-            Decision::Refuse(rejection) => {
-                release(&mut self.inner);
-                ResponseFuture::refused(rejection, state, span.exit())
-            }
+            // Nobody is woken: if it is not ready, the future polls it again.
+            Decision::PassOn => match self.inner.poll_ready(&mut TaskContext::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => ResponseFuture::inner(self.inner.call(request), state, span.exit()),
+                Poll::Ready(Err(_)) | Poll::Pending => {
+                    let fresh = self.inner.clone();
+                    let service = std::mem::replace(&mut self.inner, fresh);
+                    ResponseFuture::admitted(service, request, state, span.exit())
+                }
+            },
+            Decision::Refuse(rejection) => ResponseFuture::refused(rejection, state, span.exit()),
             Decision::Wait(pending) => {
-                release(&mut self.inner);
                 ResponseFuture::pending(pending, self.inner.clone(), request, state, span.exit())
             }
         }
