@@ -38,8 +38,8 @@ impl<R> ProtectLayer<R> {
 ///
 /// - A body that is complete by then is passed on unchanged. So are this layer's refusals, and the bodies for requests without a token:
 ///   [anonymous](ProtectLayer::optional) requests, and those that an [extension](crate::Require::or_extension) admits.
-/// - A result is never withheld because the handler took longer than the token is valid, since a client would repeat the request and so do twice
-///   what it asked for. The inner service's status and headers are sent. So is the first frame of the body, if it is ready when it is first
+/// - If the token expires while the handler runs, the result is still sent. Otherwise, the client would repeat the request and perform the
+///   operation twice. The inner service's status and headers are sent. So is the first frame of the body, if it is ready when it is first
 ///   polled, and all of a body that is entirely in memory. That completes a unary gRPC response; any other body then ends.
 /// - Only a client that reads notices the end: while the server waits for the client to read, it does not poll the body.
 /// - HTTP/1.0 cannot signal an incomplete body without `content-length`.

@@ -187,7 +187,7 @@ impl<R> ProtectLayer<R> {
     ///   cannot see whether there is one. It is checked in addition, and needs its own [`or_extension`](Require::or_extension).
     /// - An ignored credential is still a credential. A second one in the request gets 400, and an [optional](Self::optional) layer does
     ///   not treat the request as anonymous. The answer has the same caching headers as for a token from the same
-    ///   [source](Self::token_from). A cookie in a request that another site caused is refused first.
+    ///   [source](Self::token_from). A cookie in a cross-site request (CSRF) is refused first.
     /// - There is no [`AccessToken`](crate::AccessToken), neither as an extension nor for an extractor: see
     ///   [`axum`](crate::axum).
     /// - A JWT of a trusted issuer is always validated, whatever `are_of_application` returns. Other texts in the form of a JWT can be

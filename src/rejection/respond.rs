@@ -61,8 +61,8 @@ impl<B, F: Fn(&Rejection, &RejectionContext) -> Response<B>> Respond<B> for F {
 /// Turns a closure into a [responder](Respond), without stating the types of its arguments.
 ///
 /// The compiler infers them from the bound of this function, but cannot infer them from
-/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which also takes other responders. Without them, it reports
-/// where the layer is used that an implementation of `FnOnce` "is not general enough".
+/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which also takes other responders. If the types are not stated,
+/// the compiler reports, at the place where the layer is used, that an implementation of `FnOnce` "is not general enough".
 ///
 /// ```
 /// use http::Response;

@@ -15,8 +15,8 @@ impl Issuer {
     ///   applications of a team share the same keys, so only the tag tells them apart.
     /// - **Where the token is**: in the header `Cf-Access-Jwt-Assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare copies it from a browser cookie, so [refuse
-    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). The cookie `CF_Authorization` also holds
-    ///   the token, but Cloudflare does not guarantee to send it to you. If no client may use `Authorization`, use
+    ///   cross-site requests](crate::credentials::TokenSource::refuse_cross_site) (CSRF). The cookie `CF_Authorization` also holds the
+    ///   token, but Cloudflare does not guarantee to send it to you. If no client may use `Authorization`, use
     ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
     /// - **Service tokens**: their `sub` is empty, so they are refused unless you add [`client_as_subject`](Self::client_as_subject).
     ///   Then [`client_id`](crate::AccessToken::client_id) and [`subject`](crate::AccessToken::subject) are the service token's *Client

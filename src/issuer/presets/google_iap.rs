@@ -21,9 +21,9 @@ impl Issuer {
     ///   `/projects/{project number}/locations/{region}/services/{name}` for Cloud Run.
     /// - **Where the token is**: in the header `x-goog-iap-jwt-assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy derives it from a browser cookie, so [refuse
-    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what the
-    ///   caller sent to the proxy, so use [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
-    ///   The headers `x-goog-authenticated-user-*` are not signed.
+    ///   cross-site requests](crate::credentials::TokenSource::refuse_cross_site) (CSRF). `Authorization` may hold what the caller
+    ///   sent to the proxy, so use [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header. The
+    ///   headers `x-goog-authenticated-user-*` are not signed.
     /// - **Roles**: none, and no scopes. The proxy checks who may use the application. `/hd` is the organization of the account, and
     ///   `/google/access_levels` lists the access levels that the request satisfies. The subject is `accounts.google.com:{number}`.
     ///   There is no client; `azp` repeats the audience.
