@@ -288,7 +288,7 @@ impl Issuer {
     }
 
     /// Accepts tokens of this issuer for one of `audiences` in place of the server's audience. To accept the server's too, list it. If it is
-    /// called again, the last list counts.
+    /// called again, the last list wins.
     ///
     /// Default, and for an empty list: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the
     /// preset knows.

@@ -8,8 +8,8 @@ use crate::rejection::Empty;
 impl<R> ProtectLayer<R> {
     /// Ends each response body when the token of its request expires: a stream of events, a gRPC stream, a long download.
     ///
-    /// This returns another type of layer, because it changes the type of the body. So call it last, after all other settings of the layer. See
-    /// [`EndWithToken`] for how each kind of body ends.
+    /// This returns a different type of layer, because it changes the type of the body. So call it last, after all other settings of the layer.
+    /// See [`EndWithToken`] for how each kind of body ends.
     ///
     /// ```
     /// # use tower_bearer::{Issuer, Require, ResourceServer};
@@ -33,7 +33,7 @@ impl<R> ProtectLayer<R> {
 /// | the response | its end | what the client sees |
 /// |---|---|---|
 /// | `content-type: text/event-stream` without `content-length` and `content-encoding` | no more frames | the end of the stream. To reconnect, it needs a new token |
-/// | `content-type: application/grpc`, also with a suffix such as `+proto`, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
+/// | `content-type: application/grpc`, with or without a suffix such as `+proto`, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
 /// | any other | the error [`TokenExpired`](super::TokenExpired) | a broken connection or a reset stream, so that no truncated download looks complete |
 ///
 /// - A body that is complete by then is passed on unchanged. So are this layer's refusals, and the bodies for requests without a token:
@@ -50,7 +50,7 @@ impl<R> ProtectLayer<R> {
 ///   shows.
 /// - If such layers are nested, a body ends with the token that expires first.
 ///
-/// A body has no timer until it makes its server wait. The timer costs an allocation, and wakes up once a minute.
+/// No timer is created until the body is first pending. It costs one allocation and wakes once a minute.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EndWithToken<R = Empty>(ProtectLayer<EndingResponder<R>>);

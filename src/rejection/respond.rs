@@ -6,8 +6,8 @@ use crate::Rejection;
 
 /// Creates the body of a refusal.
 ///
-/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written afterwards, so
-/// it cannot lose them.
+/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written afterwards, so it
+/// cannot remove or override them.
 ///
 /// A function from the rejection and its context to a response is a responder. A closure must state the types of its
 /// arguments, or be wrapped in [`from_fn`], which knows them:

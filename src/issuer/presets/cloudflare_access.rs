@@ -16,8 +16,8 @@ impl Issuer {
     /// - **Where the token is**: in the header `Cf-Access-Jwt-Assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare copies it from a browser cookie, so [refuse
     ///   cross-site requests](crate::credentials::TokenSource::refuse_cross_site) (CSRF). The cookie `CF_Authorization` also holds the
-    ///   token, but Cloudflare does not guarantee to send it to you. If no client may use `Authorization`, use
-    ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
+    ///   token, but Cloudflare does not guarantee to send it to you. To ignore `Authorization`, use
+    ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from), which reads only this header.
     /// - **Service tokens**: their `sub` is empty, so they are refused unless you add [`client_as_subject`](Self::client_as_subject).
     ///   Then [`client_id`](crate::AccessToken::client_id) and [`subject`](crate::AccessToken::subject) are the service token's *Client
     ///   ID*, which is in `common_name`, and [`is_client`](crate::AccessToken::is_client) is true. Tokens of users have no client.

@@ -28,8 +28,8 @@ impl Issuer {
     ///   `/google/access_levels` lists the access levels that the request satisfies. The subject is `accounts.google.com:{number}`.
     ///   There is no client; `azp` repeats the audience.
     ///
-    /// Health checks pass the proxy without an assertion, so answer them outside the layer. Google documents the claims at
-    /// <https://cloud.google.com/iap/docs/signed-headers-howto>.
+    /// Health checks come from the load balancer, do not go through IAP and carry no assertion. So answer them outside the layer.
+    /// Google documents the claims at <https://cloud.google.com/iap/docs/signed-headers-howto>.
     ///
     /// ```
     /// use tower_bearer::credentials::TokenSource;
@@ -45,7 +45,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// None: there is no argument that could be wrong.
+    /// Never fails; returns `Result` like the other presets.
     pub fn google_iap() -> Result<Self, ConfigError> {
         Ok(Self::new(Identities::one(IDENTIFIER), jwks(KEYS)?).speaking(Mark::None, ClientClaim::ClientId))
     }
