@@ -1,8 +1,10 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
-use super::text::{host, jwks};
+use super::text::{host, jwks, refuse};
 use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark};
+
+const TEAM_DOMAIN: &str = "team domain of Cloudflare Access";
 
 impl Issuer {
     /// Cloudflare Access, identified by the team domain, such as `shop.cloudflareaccess.com`: for the application tokens that Cloudflare
@@ -43,7 +45,10 @@ impl Issuer {
     ///
     /// If `domain` is not a bare domain (no scheme, no slash), or is only the name of the team.
     pub fn cloudflare_access(domain: &str) -> Result<Self, ConfigError> {
-        let identifier = format!("https://{}", host("team domain of Cloudflare Access", domain)?);
+        if !domain.contains('.') {
+            return Err(refuse(TEAM_DOMAIN, domain, "the full team domain, such as shop.cloudflareaccess.com"));
+        }
+        let identifier = format!("https://{}", host(TEAM_DOMAIN, domain)?);
         let keys = jwks(&format!("{identifier}/cdn-cgi/access/certs"))?;
         let issuer = Self::new(Identities::one(&identifier), keys);
         Ok(issuer.speaking(Mark::Value { claim: "type", value: "app" }, ClientClaim::CommonName))
