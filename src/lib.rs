@@ -119,8 +119,8 @@
 //! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the
 //! signature, so that unsigned tokens do not reveal who is on them.
 //!
-//! With [revocations](revocation), a JWT also needs an `iat` and must not live longer than revocations are remembered (checked in step
-//! 6). Whether a token is revoked is checked last, at every request.
+//! With [revocations](revocation), a JWT also needs an `iat` and must not live longer than revocations are remembered (checked in
+//! step 6). Whether a token is revoked is checked last, at every request.
 //!
 //! A token that has been used twice is cached, so that its signature is not verified again and its claims are not parsed again.
 //! Because time passes and keys change, every request still repeats step 6, and checks that the key from step 7 still belongs to the
