@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! # Where it stands in OAuth
+//! # Where it fits in OAuth
 //!
 //! ```text
 //!  client                    authorization server               your service
@@ -57,7 +57,7 @@
 //!
 //! - The [`manual`] has a page for each task: [axum](manual::axum), [hyper](manual::hyper), [tonic](manual::tonic), [deployment](manual::deployment),
 //!   [opaque tokens](manual::opaque_tokens), [tenants](manual::tenants), [several kinds of credentials](manual::several_credentials), [proxies](manual::proxies), [testing](manual::testing), [providers](manual::providers), [MCP](manual::mcp),
-//!   [revocation](manual::revocation), [step-up](manual::step_up), [delegation and fine grants](manual::delegation), [sockets and queues](manual::messages),
+//!   [revocation](manual::revocation), [step-up](manual::step_up), [delegation and fine-grained authorization](manual::delegation), [sockets and queues](manual::messages),
 //!   [observability](manual::observability) and [migrating](manual::migrating).
 //! - For a review, read the [defaults](manual::defaults) and their reasons, the [threat model](manual::threat_model), the
 //!   [limits](manual::limits) and the [architecture](manual::architecture).
@@ -79,10 +79,10 @@
 //! | repeats the header that names the client certificate | 400 `invalid_request` |
 //! | has a valid token of a user who has to [authenticate](Require::and_acr) again or more strongly for the route | 401 `insufficient_user_authentication` with `acr_values`, `max_age` and `scope` (RFC 9470) |
 //! | has a valid token that grants too little for the route | 403 `insufficient_scope`, with the scope that is needed |
-//! | has a token in a [cookie](credentials::TokenSource::cookie), and a page of another origin caused the request | 403 without a challenge |
-//! | has a body that is not a JSON-RPC message, behind [`mcp::Operations`] | 400; with more than 1 MiB, 413 |
-//! | names a session of another user, behind [`mcp::Operations`] | 404 |
-//! | exceeds a limit of this server: too many requests are waiting for keys or for a tenant, too many opaque tokens are waiting for their issuer, too many tenants are loaded, the next fetch is too far off, too many keys were tried, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
+//! | has a token in a [cookie](credentials::TokenSource::cookie), and is a cross-site request (CSRF) | 403 without a challenge |
+//! | reaches [`mcp::Operations`] with a body that is not a JSON-RPC message | 400, or 413 if the body exceeds 1 MiB |
+//! | reaches [`mcp::Operations`] and names a session of another user | 404 |
+//! | exceeds a limit of this server: too many requests are waiting for keys or for a tenant, too many opaque tokens are waiting for their issuer, too many tenants are being loaded, the keys may not be fetched again yet, too many keys had to be tried for tokens without a `kid`, or one key made too many DPoP proofs | 429 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a token that cannot be validated, because the issuer cannot be reached, publishes no usable key, or does not answer about an opaque token, or because it is not known whether the issuer is a [tenant](manual::tenants) | 503 with `Retry-After`, and no error, so that the client keeps its token |
 //! | has a DPoP proof, but the [replay store](dpop::ReplayStore) is full or does not answer | 503 with `Retry-After`, and no error |
 //! | reaches a [`Require`] or an extractor that no layer protects, or has a token that is [checked](ResourceServer::check) by a server other than the one that validated it | 500, and an error in the log that names the mistake |
@@ -92,13 +92,13 @@
 //! 1. It is a JWS in the compact form (RFC 7515 §7.1) of at most 16 KiB: strict base64url, and strict JSON without duplicate names at
 //!    any depth and without names that `serde_json` reserves. It has no critical extensions, and is neither nested nor encrypted.
 //! 2. Its `iss` is the identifier of a trusted [`Issuer`], code point by code point, and its `alg` is one that this issuer may use.
-//!    With a [list of tenants](Issuer::entra_tenants), every tenant passes this check, and `tid` must name the same tenant. With
-//!    [tenants](manual::tenants), `iss` may also be the identifier of a tenant that the resolver knows. If several issuers have the
-//!    identifier, they are [user flows](Issuer::azure_b2c), and `tfp` selects one. For a [SPIFFE trust domain](Issuer::spiffe), `sub`
-//!    replaces `iss`.
+//!    With a [list of tenants](Issuer::entra_tenants), any tenant passes this check, and `tid` must name the tenant that `iss` names.
+//!    With [tenants](manual::tenants), `iss` may also be the identifier of a tenant that the resolver knows. Several issuers can
+//!    share an identifier only if they are [user flows](Issuer::azure_b2c); `tfp` then selects one. For a [SPIFFE trust
+//!    domain](Issuer::spiffe), `sub` replaces `iss`.
 //! 3. Its `typ` and its claims are those of an access token, according to the [profile](validation::Profile) and the issuer's
-//!    [preset](Issuer#presets). Its claims about [scopes](AccessToken::scope), [delegation](AccessToken::actor) and [fine
-//!    grants](AccessToken::authorization_details) are well-formed.
+//!    [preset](Issuer#presets). Its claims about [scopes](AccessToken::scope), [delegation](AccessToken::actor) and [fine-grained
+//!    authorization](AccessToken::authorization_details) are well-formed.
 //! 4. It is not bound to a key (`cnf`). With [DPoP](dpop::Dpop), it may be bound by `jkt`, and each request must then have a proof by
 //!    that key. With [client certificates](certificate::ClientCertificates), it may be bound by `x5t#S256`, and each request must then
 //!    have that certificate.
@@ -112,18 +112,19 @@
 //!    such lists.
 //! 9. Its claims parse as the `T` of [`claims`](server::Builder::claims), if that is set.
 //!
-//! If its issuer is [introspected](Issuer::introspection), an opaque token is valid if the issuer answers that it is active, and if 3
-//! to 6, 8 and 9 hold for the claims of the answer. [`opaque_tokens`](manual::opaque_tokens) has the details.
+//! If its issuer is one whose tokens are [introspected](Issuer::introspection), an opaque token is valid if the issuer answers that
+//! it is active, and steps 3 to 6, 8 and 9 succeed for the claims of the answer. [`opaque_tokens`](manual::opaque_tokens) has the
+//! details.
 //!
 //! The cheap checks come first, so that a token that fails them never costs a request to the issuer. The lists come after the
 //! signature, so that unsigned tokens do not reveal who is on them.
 //!
-//! With [revocations](revocation), a JWT also needs an `iat` and must not live longer than revocations are remembered (in 6). Whether a
-//! token is revoked is checked last, at every request.
+//! With [revocations](revocation), a JWT also needs an `iat` and must not live longer than revocations are remembered (checked in
+//! step 6). Whether a token is revoked is checked last, at every request.
 //!
-//! A token that has been used twice is cached, so that its signature is not verified again and its claims are not parsed again. What
-//! may have changed is still checked at every request: 6, and whether the key of 7 still belongs to the issuer. See
-//! [`TokenCache`](validation::TokenCache).
+//! A token that has been used twice is cached, so that its signature is not verified again and its claims are not parsed again.
+//! Because time passes and keys change, every request still repeats step 6, and checks that the key from step 7 still belongs to the
+//! issuer. See [`TokenCache`](validation::TokenCache).
 //!
 //! A token is validated when its request arrives. A response that outlives the token, such as a stream of events, continues unless the
 //! layer has [`end_with_token`](layer::ProtectLayer::end_with_token).

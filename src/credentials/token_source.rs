@@ -10,7 +10,7 @@ use crate::redact::Excerpt;
 ///
 /// By default there is none. No other place is as safe as the header: read what each source requires of you.
 ///
-/// | source | the token is | requests that other sites cause |
+/// | source | the token is | cross-site requests |
 /// |---|---|---|
 /// | [`header`](Self::header) | the value of a header of its own | [pass](Self::refuse_cross_site) |
 /// | [`cookie`](Self::cookie) | the value of a cookie | are [refused](Self::cookie) |
@@ -52,7 +52,7 @@ impl TokenSource {
     ///
     /// A client can also write the header, unless you configure the proxy to remove it from incoming requests. The client cannot forge a token,
     /// because the signature is verified, but it can send one that it got elsewhere. If the proxy copies the token from a cookie, as Cloudflare
-    /// Access does, other sites can cause requests with it: [refuse them](Self::refuse_cross_site).
+    /// Access does, cross-site requests (CSRF) have it too: [refuse them](Self::refuse_cross_site).
     ///
     /// A repeated or empty header gets 400.
     ///
@@ -88,9 +88,9 @@ impl TokenSource {
 
     /// A cookie that holds the token.
     ///
-    /// A browser sends a cookie with every request to its host, including requests that other sites cause. So a request with an unsafe method
-    /// (any but `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) or a WebSocket handshake is refused with 403 if a page of another origin
-    /// caused it, even if the token is valid:
+    /// A browser sends a cookie with every request to its host, including cross-site requests. So a request with an unsafe method (any but
+    /// `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) or a WebSocket handshake is refused with 403 if it is cross-site: if a page of
+    /// another origin caused it, even if the token is valid:
     ///
     /// | the request has | it passes |
     /// |---|---|

@@ -200,7 +200,8 @@ impl Issuer {
 
     /// Takes this issuer's keys from another source. The identifier and the rules stay the same.
     ///
-    /// Use it for keys that are reached through an internal host name, a proxy, a private root certificate or with headers:
+    /// Use it for keys that must be fetched from an internal host name, through a proxy, with a private root certificate, or with
+    /// extra headers:
     ///
     /// ```
     /// use tower_bearer::Issuer;
@@ -287,7 +288,7 @@ impl Issuer {
     }
 
     /// Accepts tokens of this issuer for one of `audiences` in place of the server's audience. To accept the server's too, list it. If it is
-    /// called again, the last list counts.
+    /// called again, the last list wins.
     ///
     /// Default, and for an empty list: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the
     /// preset knows.
@@ -298,7 +299,7 @@ impl Issuer {
     }
 
     /// Identifies this issuer's tokens by the client that they were issued to, instead of an audience: for an issuer that sends no
-    /// `aud`, or an empty one. [Amazon Cognito](Self::cognito) is one, [Ory Hydra](Self::hydra) may be.
+    /// `aud` or an empty one, as [Amazon Cognito](Self::cognito) does and [Ory Hydra](Self::hydra) may.
     ///
     /// - A token must be issued to one of `clients`. Tokens of all other clients are refused, whatever their `aud`.
     /// - A token without `aud` is accepted. A token with `aud` must still name this server. The [strict

@@ -8,8 +8,8 @@ use crate::rejection::Empty;
 impl<R> ProtectLayer<R> {
     /// Ends each response body when the token of its request expires: a stream of events, a gRPC stream, a long download.
     ///
-    /// This returns another type of layer, because it changes the type of the body. So call it last, after all other settings of the layer. See
-    /// [`EndWithToken`] for how each kind of body ends.
+    /// This returns a different type of layer, because it changes the type of the body. So call it last, after all other settings of the layer.
+    /// See [`EndWithToken`] for how each kind of body ends.
     ///
     /// ```
     /// # use tower_bearer::{Issuer, Require, ResourceServer};
@@ -33,13 +33,13 @@ impl<R> ProtectLayer<R> {
 /// | the response | its end | what the client sees |
 /// |---|---|---|
 /// | `content-type: text/event-stream` without `content-length` and `content-encoding` | no more frames | the end of the stream. To reconnect, it needs a new token |
-/// | `content-type: application/grpc`, also with a suffix such as `+proto`, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
+/// | `content-type: application/grpc`, with or without a suffix such as `+proto`, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
 /// | any other | the error [`TokenExpired`](super::TokenExpired) | a broken connection or a reset stream, so that no truncated download looks complete |
 ///
 /// - A body that is complete by then is passed on unchanged. So are this layer's refusals, and the bodies for requests without a token:
 ///   [anonymous](ProtectLayer::optional) requests, and those that an [extension](crate::Require::or_extension) admits.
-/// - A result is never withheld because the handler took longer than the token is valid, since a client would repeat the request and so do twice
-///   what it asked for. The inner service's status and headers are sent. So is the first frame of the body, if it is ready when it is first
+/// - If the token expires while the handler runs, the result is still sent. Otherwise, the client would repeat the request and perform the
+///   operation twice. The inner service's status and headers are sent. So is the first frame of the body, if it is ready when it is first
 ///   polled, and all of a body that is entirely in memory. That completes a unary gRPC response; any other body then ends.
 /// - Only a client that reads notices the end: while the server waits for the client to read, it does not poll the body.
 /// - HTTP/1.0 cannot signal an incomplete body without `content-length`.
@@ -50,7 +50,7 @@ impl<R> ProtectLayer<R> {
 ///   shows.
 /// - If such layers are nested, a body ends with the token that expires first.
 ///
-/// A body has no timer until it makes its server wait. The timer costs an allocation, and wakes up once a minute.
+/// No timer is created until the body is first pending. It costs one allocation and wakes once a minute.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EndWithToken<R = Empty>(ProtectLayer<EndingResponder<R>>);

@@ -119,8 +119,8 @@ impl<R> ProtectLayer<R> {
     /// # Ok::<(), tower_bearer::server::ConfigError>(())
     /// ```
     ///
-    /// - A request without a token in `source` gets 401 with a `Bearer` challenge, as always (RFC 9110 §15.5.2), although no
-    ///   `Authorization` header would help. If there is [metadata](crate::server::Builder::metadata), its
+    /// - A request without a token in `source` gets 401 with a `Bearer` challenge, as always (RFC 9110 §15.5.2), even though
+    ///   sending `Authorization` would not help. If there is [metadata](crate::server::Builder::metadata), its
     ///   `bearer_methods_supported` should be empty (RFC 9728 §2).
     /// - `Vary` does not name `Authorization`. If the handler's answer depends on it, the handler has to say so.
     /// - `Authorization` is still marked as sensitive.
@@ -135,8 +135,8 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Leaves credentials such as API keys to the application: this crate does not validate credentials for whose text
-    /// `are_of_application` returns true.
+    /// Leaves credentials such as API keys to the application: this crate does not validate a credential if `are_of_application`
+    /// returns true for its text.
     ///
     /// The application checks them in a layer outside this one, which inserts a request extension of its own type if the credential is
     /// good. The [requirement](Self::require) of this layer names that type with [`or_extension`](Require::or_extension):
@@ -187,9 +187,8 @@ impl<R> ProtectLayer<R> {
     ///   cannot see whether there is one. It is checked in addition, and needs its own [`or_extension`](Require::or_extension).
     /// - An ignored credential is still a credential. A second one in the request gets 400, and an [optional](Self::optional) layer does
     ///   not treat the request as anonymous. The answer has the same caching headers as for a token from the same
-    ///   [source](Self::token_from). A cookie in a request that another site caused is refused first.
-    /// - There is no [`AccessToken`](crate::AccessToken), neither as an extension nor for an extractor: see
-    ///   [`axum`](crate::axum).
+    ///   [source](Self::token_from). A cookie in a cross-site request (CSRF) is refused first.
+    /// - There is no [`AccessToken`](crate::AccessToken), either as an extension or for an extractor: see [`axum`](crate::axum).
     /// - A JWT of a trusted issuer is always validated, whatever `are_of_application` returns. Other texts in the form of a JWT can be
     ///   ignored only if their `iss` and other registered claims can be read, whatever their `alg`. So an encrypted one (JWE), or one
     ///   with a duplicate claim, cannot be ignored.
@@ -197,10 +196,10 @@ impl<R> ProtectLayer<R> {
     /// - [`verify_request`](ResourceServer::verify_request) and [`explain_request`](ResourceServer::explain_request) do not know the
     ///   settings of a layer, and treat an ignored credential as a bad token.
     ///
-    /// `are_of_application` is called at most once per request, with at most 16 KiB of the characters of a Bearer token (RFC 6750 §2.1);
-    /// any other text is refused as usual. It must be quick and must not block. It also sees tokens, so it must not log its argument. If
-    /// it panics, the panic propagates to the caller of this layer, and the request does not reach the inner service. If `ignore_tokens`
-    /// is called again, credentials that either function selects are ignored.
+    /// `are_of_application` is called at most once per request, with at most 16 KiB of text that contains only characters allowed in a
+    /// Bearer token (RFC 6750 §2.1); any other text is refused as usual. It must be quick and must not block. It also sees tokens, so it
+    /// must not log its argument. If it panics, the panic propagates to the caller of this layer, and the request does not reach the
+    /// inner service. If `ignore_tokens` is called again, credentials that either function selects are ignored.
     ///
     /// See [several kinds of credentials](crate::manual::several_credentials).
     ///

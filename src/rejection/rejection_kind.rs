@@ -19,8 +19,8 @@ pub enum RejectionKind {
     InsufficientAuthentication,
     /// The token is valid but does not grant enough: 403 `insufficient_scope`, with the required scope if scope is what is missing.
     InsufficientScope,
-    /// The token came in a cookie with a request that another site caused: 403 without a challenge, because another token would
-    /// not help. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
+    /// The token came in a cookie with a cross-site request (CSRF): 403 without a challenge, because another token would not
+    /// help. See [`TokenSource::cookie`](crate::credentials::TokenSource::cookie).
     CrossSite,
     /// The body of a request to an MCP server is not a JSON-RPC message, or is ambiguous, so it is not known what the request needs: 400 without a
     /// challenge, because another token would not help.

@@ -6,8 +6,8 @@ use crate::Rejection;
 
 /// Creates the body of a refusal.
 ///
-/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written afterwards, so
-/// it cannot lose them.
+/// It may also set headers. The status, the challenges, `Retry-After` and `Cache-Control: no-store` are written afterwards, so it
+/// cannot remove or override them.
 ///
 /// A function from the rejection and its context to a response is a responder. A closure must state the types of its
 /// arguments, or be wrapped in [`from_fn`], which knows them:
@@ -61,8 +61,8 @@ impl<B, F: Fn(&Rejection, &RejectionContext) -> Response<B>> Respond<B> for F {
 /// Turns a closure into a [responder](Respond), without stating the types of its arguments.
 ///
 /// The compiler infers them from the bound of this function, but cannot infer them from
-/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which also takes other responders. Without them, it reports
-/// where the layer is used that an implementation of `FnOnce` "is not general enough".
+/// [`respond_with`](crate::layer::ProtectLayer::respond_with), which also takes other responders. If the types are not stated,
+/// the compiler reports, at the place where the layer is used, that an implementation of `FnOnce` "is not general enough".
 ///
 /// ```
 /// use http::Response;

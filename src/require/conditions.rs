@@ -133,9 +133,10 @@ impl Require {
     /// Also requires that the claim at `pointer` (RFC 6901) is a string that lists `word`, or an array that contains it: for
     /// example a role, if the issuer writes all roles into one string.
     ///
-    /// `delimiter` separates the words, and spaces around a word are ignored. Words are compared as a whole: neither `superadmin`
-    /// nor, between commas, `read-only admin` is `admin`. So the delimiter must be the issuer's: with a space instead, a role
-    /// whose name has a space would be taken for two roles. An element of an array is one word, and is compared as it is.
+    /// `delimiter` separates the words, and spaces around a word are ignored. Words are compared as a whole: `superadmin` does
+    /// not match `admin`. Nor does `read-only admin` in a comma-separated list. So the delimiter must be the issuer's: with a
+    /// space instead, a role whose name has a space would be taken for two roles. An element of an array is one word, and is
+    /// compared as it is.
     ///
     /// ```
     /// use tower_bearer::Require;

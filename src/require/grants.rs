@@ -1,4 +1,4 @@
-//! The methods of [`Require`] about delegation and fine grants.
+//! The methods of [`Require`] about delegation and fine-grained authorization.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ impl Require {
     /// Also requires that the token is not delegated: it has no [actor](crate::AccessToken::actor) (`act`, RFC 8693 §4.1). Use
     /// this for what users must do themselves, such as changing a password.
     ///
-    /// The token of a client that acts for itself has no `act` either, nor has one with which a party impersonates another (RFC
-    /// 8693 §1.1).
+    /// A token with which a client acts on its own behalf has no `act` either. Nor does a token with which one party impersonates
+    /// another (RFC 8693 §1.1).
     #[must_use]
     pub fn and_no_actor(self) -> Self {
         self.and_rule(Rule::NoActor)

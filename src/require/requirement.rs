@@ -61,8 +61,8 @@ use crate::{AccessToken, Scope};
 /// Requirements of intermediate layers are not included. If a client requests exactly that scope and so loses one that an intermediate
 /// layer requires, the next refusal names that one. So put what many routes need into the protecting layer.
 ///
-/// The `scope` omits scopes that another scope in it [implies](crate::token::ScopeHierarchy), and `offline_access`, because it concerns
-/// the authorization server and not this one. If nothing is left, there is no `scope`.
+/// The `scope` omits any scope that another scope in it [implies](crate::token::ScopeHierarchy). It also omits `offline_access`, which
+/// concerns the authorization server and not this server. If nothing is left, there is no `scope`.
 ///
 /// A credential that is not a token, because the layer [ignores](crate::layer::ProtectLayer::ignore_tokens) it, gets 401 `invalid_token`
 /// unless an [extension](Self::or_extension) satisfies the requirement.
@@ -141,9 +141,9 @@ impl Require {
     /// Checks that `token` satisfies the requirement at the time `now`.
     ///
     /// [Extensions](Self::or_extension) are not considered. A token that has expired or been [revoked](crate::revocation) satisfies no
-    /// requirement, because that may happen after the request has arrived, for example on a long connection. The token's claims are read
-    /// once for all rules about claims. If the token satisfies the requirement, up to 16 such rules need no allocation, unless a rule is
-    /// about [authorization details](Self::and_authorization_detail).
+    /// requirement. This is checked here because either may happen after the request has arrived, for example on a long connection. The
+    /// token's claims are read once for all rules about claims. If the token satisfies the requirement, up to 16 such rules need no
+    /// allocation, unless a rule is about [authorization details](Self::and_authorization_detail).
     ///
     /// In a handler, use [`ResourceServer::check`](crate::ResourceServer::check), which takes the time from the server's clock and turns
     /// the error into a response.

@@ -93,11 +93,11 @@ impl Shortfall {
     }
 
     /// The rules that the token does not satisfy, for logs and tests: `role "clerk"`, `scope "orders:write"`,
-    /// `"/resource_access/orders-api/roles" contains "admin"`. Of [several alternatives](crate::Require::or), those of the one that the
-    /// client is told of.
+    /// `"/resource_access/orders-api/roles" contains "admin"`. If the requirement has [alternatives](crate::Require::or), only the
+    /// rules of the alternative that the client is told about. Empty for an expired token.
     ///
     /// They are the application's constants and no part of the token. The client is not told of roles and claims. The wording may change
-    /// in any version. Of an expired token nothing is stated.
+    /// in any version.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(|rule| &**rule)
     }

@@ -31,7 +31,7 @@ impl ResourceServer {
     }
 }
 
-/// Builds a [`ResourceServer`]. At least one issuer has to be [trusted](Self::trust), now or at run time.
+/// Builds a [`ResourceServer`]. At least one issuer has to be [trusted](Self::trust), either on this builder or at run time.
 ///
 /// Methods named with a verb, such as [`trust`](Self::trust), add to earlier settings. Methods named with a noun, such as
 /// [`realm`](Self::realm), replace them.
@@ -155,7 +155,7 @@ impl Builder {
         self
     }
 
-    /// The source of time that the server before has too.
+    /// The clock that the previous server also uses.
     #[cfg(feature = "serde")]
     pub(crate) fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -201,7 +201,7 @@ impl Builder {
 
     /// Accepts tokens that are bound to a client certificate, by mutual TLS (RFC 8705 §3): see [`ClientCertificates`].
     ///
-    /// With [`dpop`](Self::dpop) too, a token that is bound in both ways needs both.
+    /// If [`dpop`](Self::dpop) is also set, a token bound in both ways needs both the proof and the certificate.
     ///
     /// Default: off. A token that is bound to a certificate is then refused with 401 `invalid_token`, because nothing proves whose connection
     /// it is.

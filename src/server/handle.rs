@@ -16,7 +16,7 @@ pub(crate) enum Handle {
 }
 
 impl Handle {
-    /// The configuration that counts now.
+    /// The configuration that applies now.
     #[inline]
     pub(crate) fn current(&self) -> Cow<'_, Snapshot> {
         match self {

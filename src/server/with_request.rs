@@ -16,11 +16,12 @@ impl ResourceServer {
     /// Validates the token of a request, and its DPoP proof or client certificate if the token is bound: for a server without a tower service that
     /// the [layer](Self::layer) could wrap.
     ///
-    /// The token is read from the `Authorization` header. The settings of layers are not known, so a credential that a layer
-    /// [ignores](crate::layer::ProtectLayer::ignore_tokens) is a bad token here. As with the layer, this waits at most 6 seconds for the issuer's
-    /// keys, and at most 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once per request, and not in addition to a layer,
-    /// because the second use of a proof is a replay. It does not renew nonces: a client whose nonce has expired gets a refusal. It must be called
-    /// within a tokio runtime with I/O and time enabled.
+    /// The token is read only from the `Authorization` header. For a token in another header, such as that of a
+    /// [proxy](crate::manual::proxies#a-proxy-that-sends-a-token), call [`verify`](Self::verify) with its text. The settings of layers are not
+    /// known, so a credential that a layer [ignores](crate::layer::ProtectLayer::ignore_tokens) is a bad token here. As with the layer, this waits
+    /// at most 6 seconds for the issuer's keys, and at most 5 seconds for the [replay store](crate::dpop::ReplayStore). Call it once per request,
+    /// and not in addition to a layer, because the second use of a proof is a replay. It does not renew nonces: a client whose nonce has expired
+    /// gets a refusal. It must be called within a tokio runtime with I/O and time enabled.
     ///
     /// ```
     /// # use tower_bearer::{Rejection, ResourceServer};
@@ -71,7 +72,8 @@ impl ResourceServer {
     }
 
     /// Validates the token of a request like [`explain`](Self::explain), and also reports what was expected and found for its DPoP proof and its
-    /// client certificate. `None` if the request has no credentials, or malformed ones.
+    /// client certificate. `None` if the request has no credentials in `Authorization`, or malformed ones. For a token in another
+    /// header, call [`explain`](Self::explain) with its text.
     ///
     /// The step `htu` names the request headers that would have made the proof valid if they were trusted, and the step `proof_iat` shows the skew
     /// of the client's clock. A credential that a layer [ignores](crate::layer::ProtectLayer::ignore_tokens) is explained as a bad token. The

@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::introspection::{ClientAuthentication, Secret};
 use crate::jose::{Algorithm, encode_base64url};
 
-/// An issuer for tests on a loopback port, with real keys made at the start, with metadata and a key set.
+/// An issuer for tests on a loopback port, with real keys generated at start-up, and with metadata and a key set.
 ///
 /// It serves on its own thread until it is dropped.
 pub struct TestIssuer {

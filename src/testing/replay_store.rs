@@ -56,7 +56,7 @@ struct Behavior {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayFault {
-    /// Returns an error, as without a connection.
+    /// Returns an error, as if the store were unreachable.
     Unavailable,
     /// Answers [`Freshness::Full`].
     Full,
@@ -74,7 +74,7 @@ impl TestReplayStore {
         Self(Arc::new(Inner { proofs, requests: AtomicUsize::new(0), behavior: Mutex::default() }))
     }
 
-    /// Fails like this from now on. No proof is inserted.
+    /// Fails with `fault` from now on. No proof is inserted.
     pub fn fail(&self, fault: ReplayFault) {
         self.change(|behavior| behavior.fault = Some(fault));
     }

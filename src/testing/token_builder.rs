@@ -71,7 +71,8 @@ impl TokenBuilder {
     }
 
     /// Binds the token to the client certificate with this DER form: adds its thumbprint to `cnf` as `x5t#S256` (RFC 8705 §3.1). The token
-    /// is then valid only over a connection with that certificate. With [`bound_to`](Self::bound_to) too, the token is bound in both ways.
+    /// is then valid only over a connection with that certificate. If [`bound_to`](Self::bound_to) is also called, the token is bound in
+    /// both ways.
     ///
     /// ```
     /// use tower_bearer::certificate::ClientCertificate;

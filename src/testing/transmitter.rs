@@ -38,7 +38,7 @@ impl TestIssuer {
     /// let request = push_request(&set.sign());
     /// assert_eq!(request.headers()["content-type"], "application/secevent+jwt");
     ///
-    /// // Everything that a transmitter can do wrong is made as for an access token:
+    /// // Malformed events are built in the same way as malformed access tokens:
     /// let other_issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
     /// let forged = set.clone().signed_by(&other_issuer);
     /// let without_subject = set.without_claim("sub_id");

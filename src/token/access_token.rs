@@ -189,8 +189,8 @@ impl AccessToken {
     /// Whether the subject is the client itself: there is a [client](Self::client_id), and the subject has the same identifier or the
     /// token has no `sub`. Then there is no user behind the request (RFC 9068 §6, RFC 9700 §4.15).
     ///
-    /// `false` does not prove that there is a user. Some issuers give a client a subject with another name: Microsoft Entra writes the
-    /// application's object ID, and Keycloak the ID of the service account that it created for the client.
+    /// `false` does not prove that there is a user. Some issuers give a client a subject with a different name: Microsoft Entra writes
+    /// the application's object ID, and Keycloak the ID of the service account that it created for the client.
     #[must_use]
     pub fn is_client(&self) -> bool {
         self.client_id() == Some(self.subject())
@@ -290,13 +290,13 @@ impl AccessToken {
     }
 
     /// How the user was authenticated when the token was issued (`acr`): an authentication context class, to be compared as a whole
-    /// (RFC 9068 §2.2.1). `None` also if it is not a string.
+    /// (RFC 9068 §2.2.1). Also `None` if it is not a string.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
         self.0.acr.as_ref().map(|acr| self.text(acr))
     }
 
-    /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). `None` also if it is not a number.
+    /// When the user was last authenticated (`auth_time`, RFC 9068 §2.2.1). Also `None` if it is not a number.
     #[must_use]
     pub fn auth_time(&self) -> Option<SystemTime> {
         self.0.auth_time.map(Into::into)
@@ -309,7 +309,7 @@ impl AccessToken {
     }
 
     /// The session that the token belongs to (`sid`, OpenID Connect Front-Channel Logout 1.0 §3), unique within the
-    /// [issuer](Self::issuer). `None` also if it is not a string. Not every issuer writes it into access tokens.
+    /// [issuer](Self::issuer). Also `None` if it is not a string. Not every issuer writes it into access tokens.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.0.session.as_ref().map(|session| self.text(session))

@@ -1,8 +1,10 @@
 use super::super::config_error::ConfigError;
 use super::super::issuer::Issuer;
-use super::text::{host, jwks};
+use super::text::{host, jwks, refuse};
 use crate::token::ClientClaim;
 use crate::validation::{Identities, Mark};
+
+const TEAM_DOMAIN: &str = "team domain of Cloudflare Access";
 
 impl Issuer {
     /// Cloudflare Access, identified by the team domain, such as `shop.cloudflareaccess.com`: for the application tokens that Cloudflare
@@ -15,9 +17,9 @@ impl Issuer {
     ///   applications of a team share the same keys, so only the tag tells them apart.
     /// - **Where the token is**: in the header `Cf-Access-Jwt-Assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). Cloudflare copies it from a browser cookie, so [refuse
-    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). The cookie `CF_Authorization` also holds
-    ///   the token, but Cloudflare does not guarantee to send it to you. If no client may use `Authorization`, use
-    ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
+    ///   cross-site requests](crate::credentials::TokenSource::refuse_cross_site) (CSRF). The cookie `CF_Authorization` also holds the
+    ///   token, but Cloudflare does not guarantee to send it to you. To ignore `Authorization`, use
+    ///   [`token_only_from`](crate::layer::ProtectLayer::token_only_from), which reads only this header.
     /// - **Service tokens**: their `sub` is empty, so they are refused unless you add [`client_as_subject`](Self::client_as_subject).
     ///   Then [`client_id`](crate::AccessToken::client_id) and [`subject`](crate::AccessToken::subject) are the service token's *Client
     ///   ID*, which is in `common_name`, and [`is_client`](crate::AccessToken::is_client) is true. Tokens of users have no client.
@@ -43,7 +45,10 @@ impl Issuer {
     ///
     /// If `domain` is not a bare domain (no scheme, no slash), or is only the name of the team.
     pub fn cloudflare_access(domain: &str) -> Result<Self, ConfigError> {
-        let identifier = format!("https://{}", host("team domain of Cloudflare Access", domain)?);
+        if !domain.contains('.') {
+            return Err(refuse(TEAM_DOMAIN, domain, "the full team domain, such as shop.cloudflareaccess.com"));
+        }
+        let identifier = format!("https://{}", host(TEAM_DOMAIN, domain)?);
         let keys = jwks(&format!("{identifier}/cdn-cgi/access/certs"))?;
         let issuer = Self::new(Identities::one(&identifier), keys);
         Ok(issuer.speaking(Mark::Value { claim: "type", value: "app" }, ClientClaim::CommonName))

@@ -18,18 +18,19 @@ impl Issuer {
     /// - **Set up**: the audience, which the console shows for the resource as *Signed Header JWT Audience*:
     ///   `/projects/{project number}/global/backendServices/{service id}` for Compute Engine and GKE,
     ///   `/projects/{project number}/apps/{project id}` for App Engine,
-    ///   `/projects/{project number}/locations/{region}/services/{name}` for Cloud Run.
+    ///   `/projects/{project number}/locations/{region}/services/{name}` for Cloud Run. If IAP is turned on for the backend
+    ///   service of a load balancer in front of Cloud Run, the audience is that of the backend service.
     /// - **Where the token is**: in the header `x-goog-iap-jwt-assertion`, without the word `Bearer`:
     ///   [`TokenSource::header`](crate::credentials::TokenSource::header). The proxy derives it from a browser cookie, so [refuse
-    ///   requests that other sites cause](crate::credentials::TokenSource::refuse_cross_site). `Authorization` may hold what the
-    ///   caller sent to the proxy, so use [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header.
-    ///   The headers `x-goog-authenticated-user-*` are not signed.
-    /// - **Roles**: none, and no scopes. The proxy checks who may use the application. `/hd` is the organization of the account, and
-    ///   `/google/access_levels` lists the access levels that the request satisfies. The subject is `accounts.google.com:{number}`.
-    ///   There is no client; `azp` repeats the audience.
+    ///   cross-site requests](crate::credentials::TokenSource::refuse_cross_site) (CSRF). `Authorization` may hold what the caller
+    ///   sent to the proxy, so use [`token_only_from`](crate::layer::ProtectLayer::token_only_from) to read only this header. The
+    ///   headers `x-goog-authenticated-user-*` are not signed.
+    /// - **Roles**: none, and no scopes. The proxy checks who may use the application. `/email` is the user's address, `/hd` is the
+    ///   organization of the account, and `/google/access_levels` lists the access levels that the request satisfies. The subject is
+    ///   `accounts.google.com:{number}`. There is no client; `azp` repeats the audience.
     ///
-    /// Health checks pass the proxy without an assertion, so answer them outside the layer. Google documents the claims at
-    /// <https://cloud.google.com/iap/docs/signed-headers-howto>.
+    /// Health checks come from the load balancer, do not go through IAP and carry no assertion. So answer them outside the layer.
+    /// Google documents the claims at <https://cloud.google.com/iap/docs/signed-headers-howto>.
     ///
     /// ```
     /// use tower_bearer::credentials::TokenSource;
@@ -45,7 +46,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// None: there is no argument that could be wrong.
+    /// Never fails; returns `Result` like the other presets.
     pub fn google_iap() -> Result<Self, ConfigError> {
         Ok(Self::new(Identities::one(IDENTIFIER), jwks(KEYS)?).speaking(Mark::None, ClientClaim::ClientId))
     }

@@ -65,6 +65,8 @@ fn only_a_domain_without_more_is_accepted_as_a_team_domain() {
         "https://shop.cloudflareaccess.com",
     ];
     assert_refused(Issuer::cloudflare_access, &odd);
+    let error = Issuer::cloudflare_access("shop").unwrap_err().to_string();
+    assert!(error.ends_with("expected the full team domain, such as shop.cloudflareaccess.com"), "{error}");
 }
 
 #[test]
