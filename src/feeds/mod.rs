@@ -14,13 +14,19 @@
 //! use tower_bearer::{Issuer, ResourceServer};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let revocations = Revocations::new(Duration::from_secs(60 * 60)); // no token of the issuer lives longer let issuer =
-//! Issuer::discover("https://login.example.com")?; let api = ResourceServer::builder("https://api.example.com") .trust(issuer.clone())
-//! .revocations(revocations.clone()) .build()?; let signals = SharedSignals::from_issuer(issuer.clone(), "https://api.example.com/ssf")
-//! .bearer_token("gX1fBat3bV") // as agreed with the transmitter: read it from a file .receiver(&revocations)?; let logout =
-//! BackChannelLogout::from_issuer(issuer, "shop-client").receiver(&revocations)?; let protected: Router = Router::new().route("/me",
-//! axum::routing::get(async || "…")).layer(api.layer()); // The receivers are outside the layer: their callers have no access token. let app:
-//! Router = protected.route_service("/ssf/events", signals).route_service("/backchannel-logout", logout);
+//! let revocations = Revocations::new(Duration::from_secs(60 * 60)); // no token of the issuer lives longer
+//! let issuer = Issuer::discover("https://login.example.com")?;
+//! let api = ResourceServer::builder("https://api.example.com")
+//!     .trust(issuer.clone())
+//!     .revocations(revocations.clone())
+//!     .build()?;
+//! let signals = SharedSignals::from_issuer(issuer.clone(), "https://api.example.com/ssf")
+//!     .bearer_token("gX1fBat3bV") // as agreed with the transmitter: read it from a file
+//!     .receiver(&revocations)?;
+//! let logout = BackChannelLogout::from_issuer(issuer, "shop-client").receiver(&revocations)?;
+//! let protected: Router = Router::new().route("/me", axum::routing::get(async || "…")).layer(api.layer());
+//! // The receivers are outside the layer: their callers have no access token.
+//! let app: Router = protected.route_service("/ssf/events", signals).route_service("/backchannel-logout", logout);
 //! # Ok(()) }
 //! ```
 //!
