@@ -11,7 +11,8 @@ use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
 use tracing::Level;
 
-use crate::harness::{app, current_thread_runtime, good, log, present, send, server, small_issuer};
+use crate::harness::memory_source::{MINUTE, Setup};
+use crate::harness::{app, current_thread_runtime, good, log, paused_runtime, present, send, server, small_issuer};
 
 /// The scrape after `story`, which runs on this thread alone.
 fn scrape_after(story: impl Future<Output = ()>) -> String {
@@ -288,6 +289,28 @@ fn every_refusal_logs_an_event_in_its_span() {
     for (event, told) in events.into_iter().zip(told) {
         assert!(event.contains("bearer") && event.contains(&told), "{event}");
     }
+}
+
+/// And not whenever they are fetched.
+#[test]
+fn the_keys_of_an_issuer_are_logged_when_they_are_loaded_and_when_they_change() {
+    let text = log::logging(|log| {
+        paused_runtime().block_on(async {
+            let setup = Setup::warm(None).await;
+            for _ in 0..20 {
+                tokio::time::sleep(MINUTE).await;
+                setup.verify().await.unwrap();
+            }
+            assert!(setup.source.fetches() > 1);
+            setup.issuer.rotate();
+            setup.publish_current();
+            setup.verify().await.unwrap();
+        });
+        log.text()
+    });
+    let count = |what| text.lines().filter(|line| line.contains("INFO") && line.contains(what)).count();
+    let counts = ["keys were loaded", "keys have changed"].map(count);
+    assert_eq!(counts, [1, 1], "{text}");
 }
 
 #[test]
