@@ -65,7 +65,8 @@ export const said = (page, text) =>
   page.waitForFunction((text) => document.querySelector('#message')?.textContent.includes(text), text);
 
 export async function logIn(page, password = 'wonderland') {
-  await page.click('#sign-in');
+  // While the page is busy, a click does nothing.
+  await page.click('body:not([aria-busy]) #sign-in');
   await page.fill('#username', 'alice');
   await page.fill('#password', password);
   await page.click('#login');
