@@ -126,6 +126,24 @@ async fn nothing_is_reserved_before_a_token_is_known_to_be_valid() {
     assert_eq!(places.available_permits(), 1);
 }
 
+/// The wait for a place comes after the check of the token.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_expires_while_its_request_waits_for_a_place_is_refused() {
+    let setup = Setup::warm(None).await;
+    let limited = Limited::new(1);
+    let places = Arc::clone(&limited.places);
+    let mut service = setup.api.layer().layer(limited);
+    for (advance, status) in [(MINUTE, StatusCode::OK), (25 * 60 * MINUTE, StatusCode::UNAUTHORIZED)] {
+        let held = Arc::clone(&places).try_acquire_owned().unwrap();
+        let mut waiting = Box::pin(service.ready().await.unwrap().call(bearer(&setup.token())));
+        assert!(timeout(SECOND, &mut waiting).await.is_err());
+        setup.clock.advance(advance);
+        drop(held);
+        assert_eq!(waiting.await.unwrap().status(), status);
+        assert_eq!(places.available_permits(), 1);
+    }
+}
+
 /// One handle is kept after a refusal and one while its request waits; a third is served.
 #[tokio::test(start_paused = true)]
 async fn a_kept_handle_holds_no_permit_after_a_refusal_or_a_wait() {

@@ -97,12 +97,10 @@ pub(super) fn check(requirement: &Require, extensions: &Extensions) -> Result<()
     }
 }
 
-/// Checks a request that waited after the protecting layer has let it pass: its token may be revoked.
+/// Checks a request that waited after the protecting layer has let it pass: its token may have expired or been revoked.
 pub(super) fn check_again(extensions: &Extensions) -> Result<(), Rejection> {
     match Context::access(extensions) {
-        Access::Granted { server, token, .. } if token.is_revoked() => {
-            server.check_within(None, token, &Require::token())
-        }
+        Access::Granted { server, token, .. } => server.check_within(None, token, &Require::token()),
         _ => Ok(()),
     }
 }

@@ -114,7 +114,7 @@ impl Shortfall {
             lacks: Lacks(self.lacks.0 | other.lacks.0),
             needs: self.needs.and(other.needs),
             description: self.description.or(other.description),
-            missing: [self.missing, other.missing].concat(),
+            missing: self.missing.into_iter().chain(other.missing).collect(),
         }
     }
 }

@@ -175,7 +175,8 @@ async fn answers_take_no_more_memory_than_they_may() {
         assert!(rig.request(&token).await.is_ok());
     }
     let (bytes, _) = rig.introspector.answers.sizes();
-    assert!(bytes <= limits.bytes, "{bytes}");
+    // It is full, so each answer counts.
+    assert!((limits.bytes / 2..=limits.bytes).contains(&bytes), "{bytes}");
 }
 
 #[tokio::test(start_paused = true)]
