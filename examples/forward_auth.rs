@@ -120,7 +120,7 @@
 //! - A missing answer must not mean yes: leave Envoy's `failure_mode_allow` off. Set the proxy's timeout to 7 seconds, one more than a
 //!   request may wait for a key.
 //! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: anyone who has captured a
-//!   proof can name the request that it was made for, and make another. The two headers are trusted only from the addresses of `--proxy`.
+//!   proof can name the request that it was made for, and send another request. The two headers are trusted only from the addresses of `--proxy`.
 //! - A proof is accepted once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
 //! - Browsers' preflight requests have no token: let the proxy answer them.
 
@@ -141,31 +141,31 @@ use tower_bearer::dpop::{Dpop, InvalidPublicUrl, Nonces, PeerAddress, PublicUrl}
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::{AccessToken, Issuer, Require, ResourceServer, Scope};
 
-/// Answers a proxy whether it may pass a request on: nginx, Traefik, Envoy
+/// Tells a proxy (nginx, Traefik or Envoy) whether it may pass a request on
 #[derive(Parser)]
 struct Arguments {
-    /// The issuer to trust, by its URL (http for this machine alone); without it, the example brings its own
+    /// The issuer to trust, by its URL (http only for this machine); without it, the example starts its own
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The audience that tokens must carry
     #[arg(long, default_value = "https://api.example.test")]
     audience: String,
-    /// The address to listen on, which proxies alone should reach
+    /// The address to listen on, which only proxies should reach
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
-    /// Accept tokens that are bound to a key, with DPoP proofs for requests to the API at this URL, which is what clients call
+    /// Accept tokens that are bound to a key, with DPoP proofs for requests to the API at this URL, which clients call
     #[arg(long, value_name = "URL")]
     dpop: Option<String>,
     /// Require a nonce in every proof
     #[arg(long, requires = "dpop")]
     nonces: bool,
-    /// The proxies that name the request that they ask about, as addresses or networks
+    /// The addresses or networks of the proxies, which name the request that they ask about
     #[arg(long, value_name = "NETWORK", default_values = ["127.0.0.1", "::1"])]
     proxy: Vec<String>,
-    /// The header with the path and the query of that request, which every proxy overwrites
+    /// The header with the path and the query of the request that a proxy asks about; every proxy overwrites it
     #[arg(long, value_name = "NAME", default_value = "x-original-uri")]
     target_header: HeaderName,
-    /// The header with its method, which every proxy overwrites
+    /// The header with the method of that request; every proxy overwrites it
     #[arg(long, value_name = "NAME", default_value = "x-original-method")]
     method_header: HeaderName,
 }
@@ -205,7 +205,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    println!("A proxy asks {url}/auth, or {url}/scope/read:me");
+    println!("A proxy sends its request to {url}/auth, or to {url}/scope/read:me");
     if let Some(issuer) = &own_issuer {
         let token = issuer.token().audience(&audience).scope("read:me").sign();
         println!("curl -i {url}/scope/read:me");
@@ -239,7 +239,10 @@ struct Needed {
 
 async fn with_scope(State(api): State<ResourceServer>, Path(needed): Path<Needed>, token: AccessToken) -> Response {
     let Ok(scope) = needed.scope.parse::<Scope>() else {
-        tracing::error!(scope = needed.scope, "the proxy asks for what is no scope");
+        tracing::error!(
+            scope = needed.scope,
+            "expected a scope in the path that the proxy requests, found something else"
+        );
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     match api.check(&token, &Require::from(scope)) {
@@ -264,7 +267,7 @@ fn identity(token: &AccessToken) -> Result<[(HeaderName, HeaderValue); 5], Statu
 fn header(name: &'static str, text: &str) -> Result<(HeaderName, HeaderValue), StatusCode> {
     let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.trim_matches(' ') == text;
     let value = HeaderValue::from_str(text).ok().filter(|_| plain).ok_or_else(|| {
-        tracing::warn!(name, "a good token was refused: its value cannot stand in this header");
+        tracing::warn!(name, "a good token was refused: its value is not allowed in this header");
         StatusCode::FORBIDDEN
     })?;
     Ok((HeaderName::from_static(name), value))

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let show = async |what: &str, token: &str| {
         let status = client.get(&url).bearer_auth(token).send().await?.status();
-        println!("{what}: {status}; questions to the issuer so far: {}", issuer.requests(Endpoint::Introspection));
+        println!("{what}: {status}; requests to the issuer so far: {}", issuer.requests(Endpoint::Introspection));
         Ok::<_, reqwest::Error>(())
     };
     show("a good token", &token).await?;
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     show("a token that the issuer does not know", "unknown").await?;
     issuer.revoke(&token);
     println!("the issuer revokes the good token");
-    show("at once", &token).await?;
+    show("immediately afterwards", &token).await?;
     tokio::time::sleep(LIFETIME).await;
-    show("when the answer is too old", &token).await?;
+    show("after the answer has expired", &token).await?;
     Ok(())
 }

@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let told = Instant::now();
     expect("Alice at node 1", one.call(&alice).await?, StatusCode::UNAUTHORIZED)?;
     while two.call(&alice).await? == StatusCode::OK && told.elapsed() < Duration::from_secs(1) {}
-    println!("node 2 knows it after {} ms at most", told.elapsed().as_millis());
+    println!("node 2 knows this after at most {} ms", told.elapsed().as_millis());
     expect("Alice at node 2", two.call(&alice).await?, StatusCode::UNAUTHORIZED)?;
     expect("Bob at node 2", two.call(&bob).await?, StatusCode::OK)?;
 

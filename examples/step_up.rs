@@ -35,7 +35,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let weak = authorize(&issuer, "urn:example:pwd", now() - 3600);
     let client = Client::builder().no_proxy().build()?;
     let refusal = client.post(&url).bearer_auth(&weak).send().await?;
-    println!("1. with a token of an hour ago: {}", refusal.status());
+    println!("1. with a token whose user was authenticated an hour ago: {}", refusal.status());
 
     let Some((acr_values, max_age)) = challenge(&refusal) else { return Ok(ExitCode::FAILURE) };
     println!("   acr_values={acr_values:?}, max_age={max_age:?}");

@@ -143,8 +143,8 @@ fn the_walk_goes_every_way_to_a_token_and_ends_well() {
             "It redeems the code, with the PKCE verifier, for tokens",
             "A refresh token that was used before is refused, and ends its successor too",
             // A page with a backend.
-            "The backend redeems the code, and the page gets the access token alone",
-            "It is loaded anew, and its backend refreshes",
+            "The backend redeems the code, and the page gets only the access token",
+            "It is reloaded, and its backend refreshes the token",
             "Two tabs refresh at once, and both stay signed in",
             "The backend refuses pages of other sites, and of other ports of this machine",
             "The user signs out: the refresh token is revoked, and its cookie is gone",
@@ -221,15 +221,15 @@ fn the_walk_with_opaque_tokens_shows_who_asks_what_they_are() {
         assert!(output.status.success() && !printed.contains('✗'), "{flags:?}: {printed}");
         for step in [
             "It calls the API with the access token",
-            "The API has asked the authorization server what the token is, as a client of its own",
-            "A second request asks nobody",
+            "The API, as a client with its own credentials, has introspected the token at the authorization server",
+            "A second request needs no introspection",
             "A refresh token is refused: the authorization server says that it is not active",
             "A service gets a token for itself, with client credentials",
             "The transfer succeeds",
             "The API refuses a token for another API",
             "The API refuses the ID token",
             "The API refuses a token with another scope",
-            "The access token ends too, as soon as the API asks again",
+            "The access token is refused too, as soon as the API introspects it again",
             "The API refuses the same access token from then on",
             "The server calls the API for the user",
         ] {

@@ -50,7 +50,7 @@ impl ForwardAuth {
         let line = lines.next().unwrap();
         // What it warns of later needs a reader too.
         std::thread::spawn(move || lines.for_each(drop));
-        let (url, _) = line.strip_prefix("A proxy asks ").unwrap().split_once("/auth,").unwrap();
+        let (url, _) = line.strip_prefix("A proxy sends its request to ").unwrap().split_once("/auth,").unwrap();
         Self { url: url.to_owned(), _process: Process(process) }
     }
 

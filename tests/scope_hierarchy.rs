@@ -210,22 +210,22 @@ async fn every_scheme_that_is_accepted_names_the_same_scope() {
 }
 
 #[test]
-fn a_circle_is_a_mistake() {
+fn a_cycle_is_a_mistake() {
     let issuer = || Issuer::discover("https://login.example.com").unwrap();
     let build = |hierarchy| ResourceServer::builder("a").trust(issuer()).scope_hierarchy(hierarchy).build().map(drop);
-    let circle = ScopeHierarchy::new().implies("files", "files:read").implies("files:read", "files");
-    let error = build(circle).unwrap_err();
+    let cycle = ScopeHierarchy::new().implies("files", "files:read").implies("files:read", "files");
+    let error = build(cycle).unwrap_err();
     let scopes = ["files", "files:read", "files"].map(Into::into).to_vec();
-    assert_eq!(error, ConfigError::ScopeCircle { scopes });
+    assert_eq!(error, ConfigError::ScopeCycle { scopes });
     assert_eq!(
         error.to_string(),
-        "a scope of the hierarchy implies itself: files implies files:read implies files, expected no circle"
+        "a scope of the hierarchy implies itself: files implies files:read implies files, expected no cycle"
     );
     let long = (0..100).fold(ScopeHierarchy::new(), |all, at| {
         all.implies(&format!("scope:{at}"), &format!("scope:{}", (at + 1) % 100))
     });
     let shown = build(long).unwrap_err().to_string();
-    assert!(shown.len() < 300 && shown.ends_with("…, expected no circle"), "{shown}");
+    assert!(shown.len() < 300 && shown.ends_with("…, expected no cycle"), "{shown}");
     assert_eq!(build(ScopeHierarchy::new()), Ok(()));
 }
 

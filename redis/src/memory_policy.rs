@@ -54,10 +54,10 @@ impl Forgotten {
             Ok(Some(policy)) => tracing::warn!(
                 expected = SAFE,
                 found = policy,
-                "the maxmemory-policy of Redis lets it forget {}",
+                "the maxmemory-policy of Redis lets it evict {}",
                 match self {
                     Self::Proofs => "used DPoP proofs that are still valid, which can then be used again",
-                    Self::Revocations => "revocations, which processes that start later then do not know",
+                    Self::Revocations => "revocations, which processes that start later then miss",
                 }
             ),
             Ok(None) => self.log_unknown(&"no such setting"),
@@ -69,7 +69,7 @@ impl Forgotten {
         tracing::info!(
             %error,
             expected = SAFE,
-            "the maxmemory-policy of Redis could not be read: check that Redis forgets no {}",
+            "the maxmemory-policy of Redis could not be read: check that Redis never evicts a {}",
             match self {
                 Self::Proofs => "used DPoP proof that is still valid",
                 Self::Revocations => "revocation",

@@ -87,7 +87,7 @@
 //! | `metadata.signed_metadata` | a string | |
 //! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others); see [`scope_hierarchy`](Builder::scope_hierarchy) | empty: no scope implies another |
 //! | `scope_hierarchy[].scope` | one scope token, in a list of tables | required in the table |
-//! | `scope_hierarchy[].implies` | a string: the scopes that it implies, with one space between two | required in the table |
+//! | `scope_hierarchy[].implies` | a string: the scopes that it implies, separated by one space | required in the table |
 //! | `dpop` | a table; see [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
 //! | `dpop.url` | the public URL; see [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
 //! | `dpop.mounted_at` | a path; see [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
@@ -138,7 +138,7 @@
 //! | `issuers[].introspection.memory` | an integer (bytes); see [`memory`](crate::introspection::Introspection::memory) | 16,777,216 |
 //! | `issuers[].introspection.concurrent_requests` | an integer from 1 to 1024; see [`concurrent_requests`](crate::introspection::Introspection::concurrent_requests) | 32 |
 //! | `issuers[].introspection.audience_checked_by_issuer` | `true` or `false`; see [the method](crate::introspection::Introspection::audience_checked_by_issuer) | `false` |
-//! | `issuers[].introspection.token_prefixes` | a list of strings; see [`token_prefix`](crate::introspection::Introspection::token_prefix) | tokens that begin like those of no other issuer |
+//! | `issuers[].introspection.token_prefixes` | a list of strings; see [`token_prefix`](crate::introspection::Introspection::token_prefix) | all tokens that do not start with another issuer's prefix |
 //! | `issuers[].introspection.signed_answers` | `true` or `false`; see [`signed_answers`](crate::introspection::Introspection::signed_answers) | `false` |
 //!
 //! Presets are the [constructors](crate::Issuer#presets) of the same names, and all their arguments are required:
@@ -208,8 +208,8 @@
 //!
 //! # Bound tokens
 //!
-//! The table `dpop` has every setting of the builder's [`dpop`](Builder::dpop) that is data. A replay store that several instances share is code:
-//! give the [builder](Config::builder) your own `Dpop`.
+//! The table `dpop` has every setting of the builder's [`dpop`](Builder::dpop) that is data. A replay store that several instances share is set in
+//! code: give the [builder](Config::builder) your own `Dpop`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -223,7 +223,7 @@
 //!
 //! [dpop]
 //! url = "https://api.example.com/shop"        # what clients call
-//! mounted_at = "/internal/shop"               # and what the gateway makes of it
+//! mounted_at = "/internal/shop"               # what the gateway rewrites that path to
 //! required = true                             # default: tokens that are bound to no key are accepted too
 //! algorithms = ["ES256", "EdDSA"]
 //!
@@ -261,7 +261,7 @@
 //!
 //! An issuer with the table `introspection` is asked about its tokens (RFC 7662), with the feature `introspection`. The table has every setting of
 //! [`Introspection`](crate::introspection::Introspection) that is data. Timeouts and mutual TLS, which needs an HTTP client with a certificate, are
-//! code.
+//! set in code.
 //!
 //! ```
 //! # #[cfg(feature = "introspection")] {
@@ -367,7 +367,7 @@
 //! ```
 //!
 //! A mistake in the file changes nothing and is reported. [`Watch`] documents what is kept when the configuration is replaced, what takes effect
-//! immediately, and what is code.
+//! immediately, and what is set in code.
 //!
 //! # Problems
 //!

@@ -103,7 +103,7 @@ impl TokenSource {
     ///
     /// - A safe method must change nothing. The layer reads the method of the request; an override such as
     ///   `X-HTTP-Method-Override` is up to the application.
-    /// - A page of the same origin may do anything, so keep foreign scripts out of it.
+    /// - A page of the same origin may do anything, so keep third-party scripts out of it.
     /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. If a browser sends no `Sec-Fetch-Site`,
     ///   these pages look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
     /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name such as `__Host-token` enforces `Secure`, and that no subdomain sets
@@ -230,7 +230,7 @@ impl TokenSource {
 
     /// Refuses requests that pages of other sites cause, by the rules of a [cookie](Self::cookie).
     ///
-    /// Default: on for a cookie, and off for the other sources, which no browser fills by itself. Use it for a header that a proxy copies from a
+    /// Default: on for a cookie, and off for the other sources, which no browser sends by itself. Use it for a header that a proxy copies from a
     /// cookie.
     #[must_use]
     pub fn refuse_cross_site(self) -> Self {

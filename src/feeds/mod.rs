@@ -31,12 +31,12 @@
 //! ```
 //!
 //! A message is answered with 202 (200 for a logout token) once its revocations are in the table of this process and, if there is one, in the
-//! [shared store](crate::revocation::Revocations::share). So the first request that begins after the answer is refused. Whatever prevents that is
-//! answered with 503 and `Retry-After`, and the sender sends it again. A repeated message changes nothing.
+//! [shared store](crate::revocation::Revocations::share). So the first request that begins after the answer is refused. If anything prevents that,
+//! the answer is 503 with `Retry-After`, and the sender sends the message again. A repeated message changes nothing.
 //!
 //! # What strangers can do
 //!
-//! Anyone can send a request to a route. What the feeds use is their own: keys, fetches of keys and the budgets for them, so junk here delays
+//! Anyone can send a request to a route. The feeds have their own keys, key fetches and fetch budgets, so junk here delays
 //! no request with a token. A feed reads at most 64 messages at a time, at most 64 KiB of each, and for at most 10 seconds. Give the transmitter
 //! of security events a [bearer token](SharedSignals::bearer_token): without it nothing is read. Logout tokens have no such
 //! protection in their specification.

@@ -10,7 +10,7 @@ use crate::keys::{Encryption, InvalidTimeouts, UrlError};
 const CONCURRENT_REQUESTS_RANGE: RangeInclusive<usize> = 1..=1024;
 /// How long an answer may count at most.
 const MAX_LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// How long an answer counts by default.
+/// How long an answer is used by default.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The memory for answers by default.
 const MEMORY: u64 = 16 * 1024 * 1024;
@@ -45,8 +45,8 @@ const CONCURRENT_REQUESTS: usize = 32;
 /// requests](Self::concurrent_requests), is reserved for tokens that were active within the last 10 minutes, so that a flood of junk does not cause
 /// them to be refused when their answers expire.
 ///
-/// If there are at least 20 requests within 10 seconds, and at least half of them fail, the endpoint is not asked for 5 seconds, and requests with
-/// new tokens get 503 with `Retry-After`. A request fails in this sense if the endpoint cannot be reached, is too slow, refuses this server, or
+/// If there are at least 20 requests within 10 seconds, and at least half of them fail, nothing is sent to the endpoint for 5 seconds, and requests
+/// with new tokens get 503 with `Retry-After`. A request fails in this sense if the endpoint cannot be reached, is too slow, refuses this server, or
 /// answers 429, 502, 503 or 504. A 500, which may be about a single odd token, is not a failure.
 #[derive(Debug)]
 #[must_use = "give it to an issuer with `introspect`"]
@@ -82,7 +82,7 @@ impl Introspection {
     ///
     /// # Errors
     ///
-    /// If `issuer` is not an https URL without query and fragment. Plain http is allowed only for this machine, or for an issuer that [allows
+    /// If `issuer` is not an https URL without a query or a fragment. Plain http is allowed only for this machine, or for an issuer that [allows
     /// it](crate::Issuer::insecure_http).
     pub fn discover(issuer: &str, authentication: ClientAuthentication) -> Result<Self, UrlError> {
         Endpoint::discovered(issuer, authentication, Encryption::Optional).map(Self::new)
@@ -116,7 +116,7 @@ impl Introspection {
     /// token is kept: concurrent requests may share an introspection request that has not been sent yet, but no request gets an answer from before
     /// it began. A refused token is remembered for 5 seconds, and a token for which the introspection failed for 1 second.
     ///
-    /// Default: 60 seconds, in which a busy client sends many requests, and which an operator who revokes a token does not notice.
+    /// Default: 60 seconds: long enough to serve many requests of a busy client, and short enough for an operator who revokes a token.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self

@@ -11,7 +11,7 @@ use crate::redact::{self, Excerpt};
 /// Why a server cannot be built, as one sentence for the operator with the value in question.
 ///
 /// The fields hold the value as it was given. `Display` and `Debug` write the same sentence, which shows at most 200 characters of the
-/// value. Of a URL, it shows neither the user name and password nor the values of the query.
+/// value. A URL is shown without user name, password and the values of its query.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -45,7 +45,7 @@ pub enum ConfigError {
         /// What is wrong with it as a URL.
         reason: UrlError,
     },
-    /// The metadata lists a text that is not a scope of a resource.
+    /// The metadata lists a text that is not a scope, or `offline_access`, which is not a scope of a resource.
     #[error("the metadata names the scope {}, expected a scope of this resource", shown(.value))]
     MetadataScope {
         /// The scope.
@@ -96,11 +96,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: UrlError,
     },
-    /// Scopes imply each other in a circle. The narrowest would then grant as much as the broadest, which is more likely a mistake in
+    /// Scopes imply each other in a cycle. The narrowest would then grant as much as the broadest, which is more likely a mistake in
     /// the hierarchy than intended. If one scope has two names, let the one in old tokens imply the other.
-    #[error("a scope of the hierarchy implies itself: {}, expected no circle", circle(.scopes))]
-    ScopeCircle {
-        /// The scopes in the circle. Each implies the next, and the last is the first again.
+    #[error("a scope of the hierarchy implies itself: {}, expected no cycle", cycle(.scopes))]
+    ScopeCycle {
+        /// The scopes in the cycle. Each implies the next, and the last is the first again.
         scopes: Vec<String>,
     },
     /// The builder trusts no issuer.
@@ -250,7 +250,7 @@ impl ConfigError {
             | Self::MetadataDeniesDpop
             | Self::MetadataDeniesCertificates
             | Self::CertificateHeader { .. }
-            | Self::ScopeCircle { .. }
+            | Self::ScopeCycle { .. }
             | Self::NoIssuer
             | Self::ResolversTwice
             | Self::EmptyIssuer
@@ -263,7 +263,7 @@ impl ConfigError {
 }
 
 /// The scopes, of which each implies the next.
-fn circle(scopes: &[String]) -> Excerpt {
+fn cycle(scopes: &[String]) -> Excerpt {
     scopes.join(" implies ").into()
 }
 

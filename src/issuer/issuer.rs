@@ -85,7 +85,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `identifier` is not an https URL without query and fragment, or contains a placeholder or another
+    /// If `identifier` is not an https URL without a query or a fragment, or contains a placeholder or another
     /// [leftover](crate::server::TextError). Plain http is allowed only for this machine: `localhost`, `127.0.0.0/8` and `[::1]`. For
     /// other hosts, building the server fails unless [`insecure_http`](Self::insecure_http) allows it.
     #[cfg(feature = "http-client")]
@@ -145,7 +145,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// If `identifier` is not an https URL without query and fragment; http is allowed only for this machine.
+    /// If `identifier` is not an https URL without a query or a fragment; http is allowed only for this machine.
     #[cfg(feature = "introspection")]
     pub fn introspection(identifier: &str, authentication: ClientAuthentication) -> Result<Self, ConfigError> {
         let issuer = Self::discover(identifier)?;

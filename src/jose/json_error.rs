@@ -8,7 +8,7 @@ pub enum JsonError {
     #[error("the text is not UTF-8")]
     NotUtf8,
     /// The text is not well-formed JSON, or has more than one value.
-    #[error("the text is not one JSON value: the parser stopped at byte {column} of a line")]
+    #[error("the text is not a single JSON value: the parser stopped at byte {column} of its line")]
     Syntax {
         /// Where the parser stopped: the position of a byte in its line, from 1.
         column: usize,

@@ -24,7 +24,7 @@
 //!   unknown `kid`.
 //! - **A bad signature under a known `kid`** is refused immediately, and starts at most one fetch a minute, because the issuer may have
 //!   a new key under the old name.
-//! - **A failing issuer** is not asked for 1 second, then 2, 4 … 60, each shortened by up to a fifth at random. Its keys are used for up
+//! - **A failing issuer** is asked again after 1 second, then 2, 4 … 60 s, each shortened by up to a fifth at random. Its keys are used for up
 //!   to an hour past their lifetime, as long as there is recent evidence that the issuer cannot be reached: an attempt that began at
 //!   most 75 seconds ago, and that failed or has been unanswered for 1 second. Without such evidence, as after a suspension, a request
 //!   waits for a refresh for at most 1 second. After the hour, tokens get 503 until a fetch succeeds. They never get 401 because of an

@@ -16,7 +16,7 @@ use crate::metrics;
 /// use tower_bearer::keys::Seed;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let document = br#"{"keys":[]}"#; // from a store of yours, with its time
+/// let document = br#"{"keys":[]}"#; // from your own store, with the time
 /// let as_of = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_977_909);
 /// let seed = Seed::keys(JwkSet::from_json(document)?).as_of(as_of).lifetime(Duration::from_secs(600));
 /// # let _ = seed;

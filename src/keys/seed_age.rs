@@ -44,7 +44,7 @@ impl fmt::Display for UnusableSeed {
         match self {
             Self::InTheFuture { by } => {
                 let (by, most) = (by.as_secs(), CLOCK_TOLERANCE.as_secs());
-                write!(f, "it was fetched {by} s in the future of this machine's clock, expected at most {most} s")
+                write!(f, "it was fetched {by} s in the future by this machine's clock, expected at most {most} s")
             }
             Self::TooOld { fetched, limit } => {
                 let (fetched, limit) = (fetched.as_secs(), limit.as_secs());

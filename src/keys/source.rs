@@ -35,7 +35,7 @@ pub trait KeySource: Send + Sync + 'static {
     /// [`FetchError::Other`] is for the errors of sources outside this crate.
     fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> FetchFuture<'a>;
 
-    /// The time after which a [fetch](Self::fetch) is dropped and has failed: at most 9.5 seconds. Longer values are reduced to that.
+    /// The time after which a [fetch](Self::fetch) is dropped and counts as failed: at most 9.5 seconds. Longer values are reduced to that.
     ///
     /// A request waits at most 6 seconds for a fetch. It then gets 503, and the fetch continues for later requests.
     ///

@@ -6,12 +6,12 @@ use url::{Host, Url};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// The text is not an absolute URL, or only if a lenient parser corrects it.
+    /// The text is not an absolute URL, or is one only after a lenient parser corrects it.
     #[error("the text is not an absolute URL")]
     NotAUrl,
-    /// The scheme is neither https nor, for this machine, http: anyone on the network path could replace keys in plain text (RFC
+    /// The scheme is neither https nor, for this machine, http: anyone on the network path could replace keys sent in plain text (RFC
     /// 8414 §2).
-    #[error("the scheme is not https, and http is only for this machine")]
+    #[error("the scheme is not https, and http is allowed only for this machine")]
     Scheme,
     /// The URL has a user name or a password.
     #[error("the URL has a user name or a password")]

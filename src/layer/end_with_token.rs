@@ -27,12 +27,12 @@ impl<R> ProtectLayer<R> {
 
 /// A [`ProtectLayer`] whose response bodies end when the token of their request expires: see [`ProtectLayer::end_with_token`].
 ///
-/// A body ends at `exp` plus the server's leeway, by the server's clock, like [`AccessToken::expires`](crate::AccessToken::expires). Of what the
-/// inner body yields later, only trailers and a frame that is known to be the last are sent. How a body ends depends on the headers of the response:
+/// A body ends at `exp` plus the server's leeway, by the server's clock, like [`AccessToken::expires`](crate::AccessToken::expires). After that, the
+/// inner body's trailers, and a frame that is known to be its last, are still sent. How a body ends depends on the headers of the response:
 ///
 /// | the response | its end | what the client sees |
 /// |---|---|---|
-/// | `content-type: text/event-stream` without `content-length` and `content-encoding` | no more frames | the end of the stream. To reconnect, it needs a new token |
+/// | `content-type: text/event-stream` with neither `content-length` nor `content-encoding` | no more frames | the end of the stream. To reconnect, it needs a new token |
 /// | `content-type: application/grpc`, with or without a suffix such as `+proto`, without `content-length` | trailers with `grpc-status: 16` and a `grpc-message` | the status `UNAUTHENTICATED` after the messages that arrived |
 /// | any other | the error [`TokenExpired`](super::TokenExpired) | a broken connection or a reset stream, so that no truncated download looks complete |
 ///

@@ -16,7 +16,7 @@ pin_project! {
     /// A response body that ends when the token of its request expires: see [`EndWithToken`](super::EndWithToken).
     ///
     /// It passes on the frames and errors of the inner body until then, and drops the inner body at the end. It has no timer until the
-    /// inner body makes it wait: a body that is entirely in memory costs a look at the clock for each frame, and no allocation.
+    /// inner body makes it wait: a body that is entirely in memory costs one reading of the clock for each frame, and no allocation.
     pub struct EndingBody<B> {
         // `None` after the end.
         #[pin]

@@ -16,8 +16,8 @@ use crate::server::PendingVerdict;
 pin_project! {
     /// The response future of [`Protect`](super::Protect).
     ///
-    /// It allocates nothing and waits only for the inner service, unless the token's key has to be fetched or another process is asked about a DPoP
-    /// proof.
+    /// It allocates nothing and waits only for the inner service, unless a key or a tenant has to be fetched, or another process is asked about
+    /// the token or its DPoP proof.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B, R>
     where

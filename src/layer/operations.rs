@@ -62,7 +62,7 @@ where
         let next = owner.and_then(|owner| {
             rules.sessions().unbind(&owner, &mut head.headers).map_err(|_| {
                 tracing::debug!(
-                    error = "the session belongs to another subject, or not to this server",
+                    error = "the session belongs to another subject, or was not begun at this server",
                     "request refused"
                 );
                 Rejection::unknown_session()

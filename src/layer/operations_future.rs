@@ -88,7 +88,7 @@ where
                 }
                 ProgressProjection::Admitted { read, parked } => {
                     ready!(parked.as_mut().expect("polled after it was ready").service.poll_ready(cx))?;
-                    let Parked { mut service, head, owner } = *parked.take().expect("it was there to be polled");
+                    let Parked { mut service, head, owner } = *parked.take().expect("it was polled above");
                     // It may have waited long for the service.
                     match check_again(&head.extensions) {
                         Ok(()) => {

@@ -286,9 +286,9 @@ impl<S, R: Clone> Layer<S> for ProtectLayer<R> {
 
 /// A service that passes on only requests with a valid access token.
 ///
-/// It is always ready. The inner service is polled ready once the token is known to be valid, so a request that is refused, or that waits for
-/// its issuer's keys, reserves nothing there, such as a permit of a concurrency limit. An accepted request waits until the inner service is
-/// ready. To shed load instead, put the layer for that directly outside the limit.
+/// It is always ready. The inner service is polled for readiness once the token is known to be valid, so a request that is refused, or that
+/// waits for its issuer's keys, reserves nothing there, such as a permit of a concurrency limit. An accepted request waits until the inner
+/// service is ready. To shed load instead, put a load-shedding layer directly outside the limit.
 #[derive(Debug)]
 pub struct Protect<S, R = Empty> {
     inner: S,

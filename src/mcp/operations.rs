@@ -29,7 +29,7 @@ use crate::Require;
 ///
 /// A pattern is a name, or a prefix followed by an asterisk, such as `delete_*`. Names are case-sensitive. Because all matching patterns
 /// apply, no tool escapes `delete_*` because of an additional `*`, and the order in which patterns are added does not matter. A lookup
-/// compares only few patterns: with 1,000 patterns, it was measured to take less than 200 ns.
+/// compares only a few patterns: with 1,000 patterns, it was measured to take less than 200 ns.
 ///
 /// Only tools are distinguished by name: all prompts need what `prompts/get` needs, and all resources what `resources/read` needs.
 ///
@@ -148,7 +148,7 @@ impl Operations {
     ///
     /// # Errors
     ///
-    /// If the key has less than 32 bytes.
+    /// If the key has fewer than 32 bytes.
     pub fn session_key(mut self, key: impl AsRef<[u8]>) -> Result<Self, InvalidSessionKey> {
         self.sessions = Sessions::with_key(key.as_ref())?;
         Ok(self)

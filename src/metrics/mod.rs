@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer cannot be reached: its keys age
-//! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or about to be
+//! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or soon cannot be: fetches fail
 //! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are refused: alert
 //! time() - tower_bearer_revocation_feed_timestamp_seconds{feed="store"} > 10 # revocations of other processes are missing
 //! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # forgeries, or a key was replaced
@@ -94,7 +94,7 @@ pub fn describe() {
     describe_counter!(REFUSALS, "Requests that were refused, by kind");
     describe_counter!(TOKEN_CACHE, "Valid tokens, by whether they were found in the cache");
     describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");
-    describe_counter!(REVOCATION_EVENTS, "Events of the feeds of revocations, by outcome");
+    describe_counter!(REVOCATION_EVENTS, "Events of the revocation feeds, by outcome");
     describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a revocation feed was last heard from, since 1970");
     describe_gauge!(KEYS, "Usable keys of an issuer");
     describe_histogram!(INTROSPECTION_SECONDS, Unit::Seconds, "How long introspection requests took");

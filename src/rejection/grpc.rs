@@ -22,7 +22,7 @@ use crate::Rejection;
 /// | 503 | 14 `UNAVAILABLE` |
 /// | 500 | 13 `INTERNAL` |
 ///
-/// A refusal that a client should retry has `grpc-retry-pushback-ms` beside `retry-after`: the retry policies of gRPC's clients read it
+/// A refusal that a client should retry has `grpc-retry-pushback-ms` in addition to `retry-after`: the retry policies of gRPC's clients read it
 /// (gRFC A6).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grpc;

@@ -96,7 +96,7 @@ impl Shortfall {
     /// `"/resource_access/orders-api/roles" contains "admin"`. If the requirement has [alternatives](crate::Require::or), only the
     /// rules of the alternative that the client is told about. Empty for an expired token.
     ///
-    /// They are the application's constants and no part of the token. The client is not told of roles and claims. The wording may change
+    /// They are the application's constants, and contain no part of the token. The client is not told about roles and claims. The wording may change
     /// in any version.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(|rule| &**rule)
@@ -124,7 +124,7 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.lack() {
             Lack::Freshness => "the operation needs a newer token",
-            Lack::Authentication => "the operation needs another authentication",
+            Lack::Authentication => "the operation needs stronger or more recent authentication",
             Lack::Privileges => "the operation needs more than the token grants",
         })?;
         if let Some(values) = self.acr_values() {

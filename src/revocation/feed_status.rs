@@ -31,7 +31,7 @@ pub enum FeedKind {
 pub enum EventOutcome {
     /// Tokens have been revoked, or already were.
     Revoked,
-    /// The event is valid, but no reason to revoke anything.
+    /// The event is valid, but gives no reason to revoke anything.
     NoEffect,
     /// The event names its subject in a form that tokens cannot be compared with, such as an email address: nothing is revoked.
     Unmatched,

@@ -25,7 +25,7 @@
 //!
 //! # What it costs
 //!
-//! A request whose token was already checked since the last revocation costs one load of an atomic number. After a revocation, each token is
+//! A request whose token was already checked since the last revocation costs one atomic load. After a revocation, each token is
 //! looked up once in an in-memory table, which takes about 300 ns. The table has an entry of [at most 150 bytes](Revocations::quota) for
 //! each revocation, until the last token that it concerns has expired.
 //!
@@ -35,7 +35,7 @@
 //! revocations. A revocation does not end the session at the issuer: with a refresh token, the client can get new access tokens there, and
 //! only a revoked session refuses those too.
 //!
-//! # When it is asked
+//! # When it is checked
 //!
 //! Revocation is checked last: after the token has been validated, after every wait for keys, for an introspection or for the replay store,
 //! and immediately before the request is passed on. So a request that is waiting while its token is revoked is refused.

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 /// | what is revoked | the tokens that are refused |
 /// |---|---|
 /// | [`session`](Self::session) | those with this `sid`, whenever they were issued: a session that has ended stays ended |
-/// | [`session_of`](Self::session_of) | the same, and the subject's tokens without `sid` that were issued until [then](Self::at) |
+/// | [`session_of`](Self::session_of) | the same, and the subject's tokens without `sid` that were issued up to [its time](Self::at) |
 /// | [`token`](Self::token) | the one with this `jti` |
-/// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued until [then](Self::at). If the user signs in again, the new tokens are accepted |
+/// | [`subject`](Self::subject), [`client`](Self::client), [`issuer`](Self::issuer) | those that were issued up to [its time](Self::at). If the user signs in again, the new tokens are accepted |
 ///
 /// Names are compared as a whole, and are case-sensitive. A revocation for one issuer does not affect another issuer's tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Revocation {
         Self::new(issuer, Target::Session(sid.into()))
     }
 
-    /// All tokens of a session, and the subject's tokens without `sid` that were issued until now, because they may belong to this session. The
+    /// All tokens of a session, and the subject's tokens without `sid` that were issued up to now, because they may belong to this session. The
     /// tokens of the subject's other sessions remain valid.
     ///
     /// This works whether or not the issuer writes `sid` into access tokens. If more than 16 sessions of one subject are revoked in this way,
@@ -51,22 +51,22 @@ impl Revocation {
         Self::new(issuer, Target::Token(jti.into()))
     }
 
-    /// All tokens of a [subject](crate::AccessToken::subject) that were issued until now.
+    /// All tokens of a [subject](crate::AccessToken::subject) that were issued up to now.
     pub fn subject(issuer: &str, sub: &str) -> Self {
         Self::new(issuer, Target::Subject(sub.into()))
     }
 
-    /// All tokens of a [client](crate::AccessToken::client_id) that were issued until now.
+    /// All tokens of a [client](crate::AccessToken::client_id) that were issued up to now.
     pub fn client(issuer: &str, client_id: &str) -> Self {
         Self::new(issuer, Target::Client(client_id.into()))
     }
 
-    /// All tokens of an issuer that were issued until now.
+    /// All tokens of an issuer that were issued up to now.
     pub fn issuer(issuer: &str) -> Self {
         Self::new(issuer, Target::Issuer)
     }
 
-    /// Refuses the tokens that were issued until `time`. Tokens that were issued later remain valid. Because `iat` usually has whole seconds, a
+    /// Refuses the tokens that were issued up to `time`. Tokens that were issued later remain valid. Because `iat` usually has whole seconds, a
     /// token issued in the same second is refused.
     ///
     /// A time in the future is treated as now. For a session or a token, the time makes no difference.

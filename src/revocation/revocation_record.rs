@@ -113,7 +113,8 @@ impl RevocationRecord {
             Kind::Client => Revocation::client(iss, name()?),
             Kind::Issuer => Revocation::issuer(iss),
         };
-        let time = |since: u64| UNIX_EPOCH.checked_add(Duration::from_millis(since)).ok_or_else(|| missing("a time"));
+        let too_late = || InvalidRecord { reason: "a time is later than this machine can represent".to_owned() };
+        let time = |since: u64| UNIX_EPOCH.checked_add(Duration::from_millis(since)).ok_or_else(too_late);
         Ok(Self {
             at: time(json.at)?,
             recorded: time(json.recorded)?,

@@ -36,8 +36,8 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// The result of [`verify`](crate::ResourceServer::verify) for the token or, for a request, the result without the check whether its proof was
-    /// used before. So it does not authorize a request.
+    /// The result of [`verify`](crate::ResourceServer::verify) for the token or, for a request, the result without the check for a replayed
+    /// proof. So it does not authorize a request.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Snapshot {
             steps.push(Step {
                 name: "revocation",
                 source: "Builder::revocations",
-                expected: "none of its session, its subject, its client, its issuer or itself".to_owned(),
+                expected: "no revocation of its session, its subject, its client, its issuer or itself".to_owned(),
                 found: found.to_owned(),
                 holds: verdict.is_ok(),
             });

@@ -156,7 +156,7 @@ impl Builder {
 
     /// What the hierarchy of scopes implies; `None` if no scope implies another.
     pub(super) fn implied_scopes(&self) -> Result<Option<ImpliedScopes>, ConfigError> {
-        ImpliedScopes::new(&self.scope_hierarchy).map_err(|scopes| ConfigError::ScopeCircle { scopes })
+        ImpliedScopes::new(&self.scope_hierarchy).map_err(|scopes| ConfigError::ScopeCycle { scopes })
     }
 
     pub(super) fn challenges(&self, metadata: Option<&ResourceMetadata>) -> Result<Challenges, ConfigError> {

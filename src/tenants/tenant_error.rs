@@ -43,14 +43,16 @@ pub enum TenantError {
         reason: UrlError,
     },
     /// The issuer is introspected. An opaque token names no issuer, so its tenant cannot be found.
-    #[error("the issuer {issuer:?} is introspected, but only an issuer that the server was built with can be")]
+    #[error(
+        "the issuer {issuer:?} is introspected, but only an issuer that the server was built with can be introspected"
+    )]
     Introspected {
         /// The issuer.
         issuer: Excerpt,
     },
     /// The issuer's keys are persisted in a file.
     #[error(
-        "the keys of the issuer {issuer:?} are persisted, but only those of an issuer that the server was built with can be"
+        "the keys of the issuer {issuer:?} are persisted, but only those of an issuer that the server was built with can be persisted"
     )]
     PersistedKeys {
         /// The issuer.

@@ -357,8 +357,8 @@ impl TestIssuerBuilder {
     }
 
     /// Sets the issuer's identifier, if something else serves its documents there, such as an authorization server that
-    /// publishes this issuer's [`metadata`](TestIssuer::metadata) and [`jwks`](TestIssuer::jwks) beside its own endpoints.
-    /// Default: the URL that is listened on.
+    /// publishes this issuer's [`metadata`](TestIssuer::metadata) and [`jwks`](TestIssuer::jwks) alongside its own endpoints.
+    /// Default: the URL of the address that it listens on.
     pub fn url(mut self, url: &str) -> Self {
         self.url = Some(url.to_owned());
         self

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use super::scope::{OFFLINE_ACCESS, Scope};
 use super::scope_hierarchy::ScopeHierarchy;
 
-/// A [`ScopeHierarchy`] as a graph without circles, for expansion and for challenges.
+/// A [`ScopeHierarchy`] as a graph without cycles, for expansion and for challenges.
 ///
 /// The transitive closure is not stored: of a chain of 1,000 scopes it has half a million pairs. A walk over the graph visits each
 /// scope once, so the work for one token is at most its length plus the size of the hierarchy.
@@ -26,16 +26,16 @@ impl ImpliedScopes {
     ///
     /// # Errors
     ///
-    /// The scopes of a circle, from one on until the same one again.
+    /// The scopes of a cycle, from one on until the same one again.
     pub(crate) fn new(hierarchy: &ScopeHierarchy) -> Result<Option<Self>, Vec<String>> {
         let mut graph = Self { numbers: HashMap::new(), scopes: Vec::new() };
         for (broader, narrower) in hierarchy.pairs() {
             let (broader, narrower) = (graph.number(broader), graph.number(narrower));
             graph.scopes[broader].narrower.push(narrower);
         }
-        match graph.circle() {
+        match graph.cycle() {
             None => Ok(Some(graph).filter(|graph| !graph.scopes.is_empty())),
-            Some(circle) => Err(circle),
+            Some(cycle) => Err(cycle),
         }
     }
 
@@ -98,8 +98,8 @@ impl ImpliedScopes {
         number
     }
 
-    /// The scopes of a circle, if there is one: those that stay after all that imply nothing are removed, again and again.
-    fn circle(&self) -> Option<Vec<String>> {
+    /// The scopes of a cycle, if there is one: those that stay after all that imply nothing are removed, again and again.
+    fn cycle(&self) -> Option<Vec<String>> {
         let mut open: Vec<usize> = self.scopes.iter().map(|scope| scope.narrower.len()).collect();
         let mut broader = vec![Vec::new(); self.scopes.len()];
         for (number, scope) in self.scopes.iter().enumerate() {
@@ -211,21 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_named() {
-        let circle = |pairs: &[(&str, &str)]| {
+    fn a_cycle_is_named() {
+        let cycle = |pairs: &[(&str, &str)]| {
             let pairs = pairs.iter();
             let hierarchy =
                 pairs.fold(ScopeHierarchy::new(), |all, (broader, narrower)| all.implies(broader, narrower));
             ImpliedScopes::new(&hierarchy).map(drop)
         };
         let found = |scopes: &[&str]| Err(scopes.iter().map(|scope| (*scope).to_owned()).collect());
-        assert_eq!(circle(&[("a", "a")]), found(&["a", "a"]));
-        assert_eq!(circle(&[("a", "b"), ("b", "a")]), found(&["a", "b", "a"]));
+        assert_eq!(cycle(&[("a", "a")]), found(&["a", "a"]));
+        assert_eq!(cycle(&[("a", "b"), ("b", "a")]), found(&["a", "b", "a"]));
         // Neither what leads to it nor what it leads to is part of it.
-        assert_eq!(circle(&[("x", "a"), ("a", "y b"), ("b", "c z"), ("c", "a")]), found(&["a", "b", "c", "a"]));
-        // Two ways to one scope are no circle.
-        assert_eq!(circle(&[("a", "b c"), ("b", "d"), ("c", "d"), ("a", "d"), ("a", "d")]), Ok(()));
-        assert_eq!(circle(&[]), Ok(()));
+        assert_eq!(cycle(&[("x", "a"), ("a", "y b"), ("b", "c z"), ("c", "a")]), found(&["a", "b", "c", "a"]));
+        // Two ways to one scope are no cycle.
+        assert_eq!(cycle(&[("a", "b c"), ("b", "d"), ("c", "d"), ("a", "d"), ("a", "d")]), Ok(()));
+        assert_eq!(cycle(&[]), Ok(()));
     }
 
     /// A token of 16 KiB whose scopes are all in a hierarchy of 1,000: each implication is followed once.

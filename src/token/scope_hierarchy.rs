@@ -28,7 +28,7 @@ use crate::redact::Excerpt;
 /// # Ok::<(), tower_bearer::server::ConfigError>(())
 /// ```
 ///
-/// Scopes must not imply each other in a circle: see [`ConfigError::ScopeCircle`](crate::server::ConfigError::ScopeCircle).
+/// Scopes must not imply each other in a cycle: see [`ConfigError::ScopeCycle`](crate::server::ConfigError::ScopeCycle).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "give it to the builder of a server with `scope_hierarchy`"]
 pub struct ScopeHierarchy {

@@ -1,17 +1,17 @@
 //! Which module may use which, and which file may do what: read from the sources themselves.
 
-mod circles;
+mod cycles;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use self::circles::circles;
+use self::cycles::cycles;
 use self::sources::{code, code_lines, module_path, paths};
 
 pub(crate) use self::sources::sources;
 
-/// What each top-level module may use of the others. The graph has no circle, because every module uses only those above it.
+/// What each top-level module may use of the others. The graph has no cycle, because every module uses only those above it.
 const MAY_USE: [(&str, &[&str]); 28] = [
     ("clock", &[]),
     ("placeholder", &[]),
@@ -124,13 +124,13 @@ fn the_check_sees_a_wrong_arrow() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
-    assert_eq!(circles(Path::new("src")), [[""; 0]; 0]);
+fn no_files_import_each_other_in_a_cycle() {
+    assert_eq!(cycles(Path::new("src")), [[""; 0]; 0]);
 }
 
 #[test]
-fn the_check_sees_a_circle_of_files() {
-    let found = circles(Path::new("tests/fixtures/circles"));
+fn the_check_sees_a_cycle_of_files() {
+    let found = cycles(Path::new("tests/fixtures/cycles"));
     let expected = [
         vec!["keys/a.rs", "keys/b.rs", "keys/c.rs", "keys/a.rs"],
         vec!["keys/inner/child.rs", "keys/inner/mod.rs", "keys/inner/child.rs"],

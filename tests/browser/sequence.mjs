@@ -180,7 +180,7 @@ test('the backend refuses other sites, and other ports of this machine', async (
 test('the walk shows the confidential client, and both refusals', () => {
   const { printed } = demo;
   for (const step of [
-    'The backend redeems the code, and the page gets the access token alone',
+    'The backend redeems the code, and the page gets only the access token',
     'Two tabs refresh at once, and both stay signed in',
     'The code is refused with the right secret and a wrong PKCE verifier',
     'The code is refused with a wrong secret and the right verifier',

@@ -34,7 +34,7 @@ fn all_mistakes_are_reported_at_once() {
         "leeway: the leeway is 90 s, expected at most 60 s",
         r#"profile: expected one of "generic", "rfc9068", found the string "rfc9086"; did you mean "rfc9068"?"#,
         r#"audience: the audience is "", expected printable ASCII"#,
-        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: the scheme is not https, and http is only for this machine"#,
+        r#"metadata.resource: the identifier "http://api.example.com" of the resource cannot have metadata: the scheme is not https, and http is allowed only for this machine"#,
         r#"metadata.scopes_supported[1]: the metadata names the scope "offline_access", expected a scope of this resource"#,
         "metadata.scopes_supported[2]: expected a string, found the number 3",
         r#"issuers[0].algorithms[1]: "HS256" is not a supported signature algorithm; anyone with the secret that verifies an HMAC can also create tokens"#,
@@ -223,7 +223,7 @@ fn each_preset_mistake_is_one_problem() {
     assert_alone_in_table("preset = 'auth0'\ndomain = 1", "issuers[0].domain: expected a string, found the number 1");
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'x'",
-        r#"issuers[0].domain: the domain of Auth0 is "x", expected a domain in lower case, without scheme and slash"#,
+        r#"issuers[0].domain: the domain of Auth0 is "x", expected a domain in lower case, without a scheme or a slash"#,
     );
     assert_alone_in_table(
         "preset = 'auth0'\ndomain = 'shop.example.com'\nissuer = 'https://login.example.com'",
@@ -263,7 +263,7 @@ fn each_preset_mistake_is_one_problem() {
     );
     assert_alone_in_table(
         "preset = 'ad_fs'\nhost = 'https://sts.example.com/adfs'",
-        r#"issuers[0].host: the host of AD FS is "https://sts.example.com/adfs", expected a domain in lower case, without scheme and slash"#,
+        r#"issuers[0].host: the host of AD FS is "https://sts.example.com/adfs", expected a domain in lower case, without a scheme or a slash"#,
     );
     assert_alone_in_table(
         "preset = 'azure_b2c'\ndomain = 'contoso.onmicrosoft.com'\ntenant = '1a1a1a1a-1111-4111-8111-1a1a1a1a1a1a'\npolicy = 'B2C_1_in'",

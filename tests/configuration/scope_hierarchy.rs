@@ -84,8 +84,7 @@ fn each_mistake_is_one_problem() {
         ),
         (
             "scope_hierarchy = { a = 'b', b = 'a' }",
-            "scope_hierarchy: a scope of the hierarchy implies itself: a implies b implies a, expected no circle"
-                .into(),
+            "scope_hierarchy: a scope of the hierarchy implies itself: a implies b implies a, expected no cycle".into(),
         ),
         (
             "scope_hierarchy = [1]",
@@ -146,7 +145,7 @@ fn mistakes_in_variables_name_them() {
     assert_eq!(
         of(&[("API_SCOPE_HIERARCHY__A", "b"), ("API_SCOPE_HIERARCHY__B", "a")]),
         [
-            "scope_hierarchy (API_SCOPE_HIERARCHY__A, API_SCOPE_HIERARCHY__B): a scope of the hierarchy implies itself: a implies b implies a, expected no circle"
+            "scope_hierarchy (API_SCOPE_HIERARCHY__A, API_SCOPE_HIERARCHY__B): a scope of the hierarchy implies itself: a implies b implies a, expected no cycle"
         ]
     );
     // Their names have no case, so these are one.

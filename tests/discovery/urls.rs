@@ -7,8 +7,8 @@ use tower_bearer::server::ConfigError;
 #[test]
 fn an_issuer_must_be_an_https_url_without_query_or_fragment() {
     let rows = [
-        ("ftp://login.example", "the scheme is not https, and http is only for this machine"),
-        ("file:///etc/passwd", "the scheme is not https, and http is only for this machine"),
+        ("ftp://login.example", "the scheme is not https, and http is allowed only for this machine"),
+        ("file:///etc/passwd", "the scheme is not https, and http is allowed only for this machine"),
         ("https://login.example?tenant=1", "the URL has a query"),
         ("https://login.example/?", "the URL has a query"),
         ("https://login.example/#top", "the URL has a fragment"),
@@ -48,7 +48,7 @@ fn without_secrets(url: &str) -> &str {
 #[test]
 fn a_jwks_url_must_be_an_https_url() {
     let rows = [
-        ("ftp://login.example/jwks", "the scheme is not https, and http is only for this machine"),
+        ("ftp://login.example/jwks", "the scheme is not https, and http is allowed only for this machine"),
         ("https://user:secret@login.example/jwks", "the URL has a user name or a password"),
         ("https://login.example/jwks#a", "the URL has a fragment"),
         ("/jwks", "the text is not an absolute URL"),

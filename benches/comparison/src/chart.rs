@@ -144,7 +144,7 @@ mod tests {
     fn chart() -> Chart {
         let mut chart = Chart::new("One RS256 token through the whole layer", &["the same again", "first use"], "µs");
         for (label, values, is_ours) in [
-            ("verification alone, aws-lc-rs", [12.4, 12.4], false),
+            ("signature verification only, aws-lc-rs", [12.4, 12.4], false),
             ("tower-bearer 0.1.0, aws-lc-rs", [0.7, 15.5], true),
             ("tower-bearer 0.1.0, token cache off, aws-lc-rs", [14.4, 14.6], true),
             ("tower-oauth2-resource-server 0.12.5, RustCrypto", [128.7, 126.0], false),

@@ -38,7 +38,7 @@ const RUST_CRYPTO: &str = "RustCrypto";
 
 /// Every row. The first is what all others are compared with.
 pub static ROWS: &[Row] = &[
-    Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
+    Row::new("signature verification only", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
     Row::new("jsonwebtoken", "12", AWS_LC_RS, Kind::Reference, || work_bare(references::Decode::new)),
     Row::new("no protection", "", "", Kind::Reference, || work(async |_| references::Open)),
     Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || work(ours::start(|builder| builder))),
@@ -57,7 +57,7 @@ pub static ROWS: &[Row] = &[
 
 /// Those that check proofs of possession.
 pub static WITH_PROOFS: &[Row] = &[
-    Row::new("verification alone", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
+    Row::new("signature verification only", "", AWS_LC_RS, Kind::Reference, || work_bare(references::Floor::new)),
     Row::new(OURS, "", AWS_LC_RS, Kind::Peer, || {
         work(ours::start(|builder| builder.dpop(Dpop::at(AUDIENCE).expect("a URL"))));
     })

@@ -48,7 +48,7 @@ impl Files {
         if was_there { Ok(format!("{name} is deleted")) } else { Err(ErrorData::invalid_params("no such file", None)) }
     }
 
-    #[tool(description = "Says who calls")]
+    #[tool(description = "Tells who the caller is")]
     async fn whoami(&self, Extension(parts): Extension<Parts>) -> Result<String, ErrorData> {
         let token = access_token(&parts)?;
         let client = token.client_id().unwrap_or("unknown");
@@ -56,7 +56,7 @@ impl Files {
     }
 
     #[tool(
-        description = "Tells the number of files twice a second, as progress, for as long as the access token is valid"
+        description = "Reports the number of files twice a second, as progress, for as long as the access token is valid"
     )]
     async fn watch_files(
         &self,
@@ -77,7 +77,7 @@ impl Files {
                 break;
             }
         }
-        Ok("nobody watches any more".to_owned())
+        Ok("there are no more watchers".to_owned())
     }
 
     fn names(&self) -> Vec<String> {

@@ -47,7 +47,7 @@ use crate::walk::Walk;
 /// An MCP server that is protected with tower-bearer, and an authorization server for development
 #[derive(Parser)]
 struct Arguments {
-    /// The address that the MCP server listens on; port 0 is a free one
+    /// The address that the MCP server listens on; port 0 picks a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// How long access tokens are valid

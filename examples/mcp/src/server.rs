@@ -41,7 +41,7 @@ pub(crate) fn router(url: &str, issuer: Issuer) -> Result<Router, Box<dyn Error>
     // Outside the protecting layer: preflights bring no token, and pages have to read refusals too.
     let mut router = router.layer(cors());
     // Outside both: clients read it before they have a token, and it allows all origins by itself.
-    let metadata = api.metadata().ok_or("it has metadata")?;
+    let metadata = api.metadata().ok_or("the server has no metadata")?;
     for path in metadata.paths() {
         router = router.route_service(path, metadata.service());
     }

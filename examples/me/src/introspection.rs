@@ -15,10 +15,10 @@ pub(crate) struct IntrospectionSettings {
     /// How the secret is sent
     #[arg(long, value_enum, value_name = "METHOD", requires = "introspect", conflicts_with = "introspect_key")]
     introspect_method: Option<SecretMethod>,
-    /// Authenticate by JWTs (RFC 7523) that the private key in this PEM file signs, without a secret
+    /// Authenticate with JWTs (RFC 7523) signed by the private key in this PEM file, instead of a secret
     #[arg(long, value_name = "FILE", requires = "introspect")]
     introspect_key: Option<PathBuf>,
-    /// How long an answer counts
+    /// How many seconds an answer is used
     #[arg(long, value_name = "SECONDS", requires = "introspect")]
     introspect_lifetime: Option<u64>,
     /// Ask for signed answers (RFC 9701), and accept no others

@@ -57,10 +57,10 @@ use crate::walk::Walk;
 /// How long the API believes an answer about an opaque token. The default, a minute, is too long to watch.
 pub(crate) const ANSWER_LIFETIME: Duration = Duration::from_secs(2);
 
-/// A resource server: GET /api/me needs a scope, /api/transfer what --acr and --max-age say beside it
+/// A resource server: GET /api/me needs a scope, and /api/transfer also needs what --acr and --max-age say
 #[derive(Parser)]
 struct Arguments {
-    /// The issuer to trust, by its URL (http for this machine alone); without it, the example brings its own
+    /// The issuer to trust, by its URL (http only for this machine); without it, the example starts its own
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The audience that tokens must carry
@@ -69,36 +69,36 @@ struct Arguments {
     /// The scope that /api/me needs
     #[arg(long, default_value = "read:me")]
     scope: Scope,
-    /// The acr values, of which /api/transfer needs one, separated by spaces and the preferred one first; without --issuer,
-    /// urn:example:mfa if there is no other
+    /// The acr values of which /api/transfer needs one, separated by spaces, the preferred one first; default without --issuer:
+    /// urn:example:mfa
     #[arg(long, value_name = "VALUE")]
     acr: Option<AcrValues>,
-    /// How long ago the user may have been authenticated at most for /api/transfer; without --issuer, 300 if nothing else
+    /// The maximum time in seconds since the user was authenticated, for /api/transfer; default without --issuer: 300
     #[arg(long, value_name = "SECONDS")]
     max_age: Option<u64>,
     /// The origin whose pages may call the API, in addition to the example's own client app
     #[arg(long, value_name = "ORIGIN")]
     cors: Option<HeaderValue>,
-    /// The address to listen on; port 0 is a free one
+    /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// How closely tokens must follow RFC 9068
     #[arg(long, value_enum, default_value = "generic")]
     profile: ProfileName,
-    /// Accept tokens that are bound to a key, with proofs by DPoP (RFC 9449), beside others or alone; without --issuer, the example's
-    /// own clients have keys then
+    /// Accept tokens that are bound to a key, with DPoP proofs (RFC 9449), in addition to others or exclusively; without --issuer, the
+    /// example's own clients then have keys
     #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "offered")]
     dpop: Option<DpopMode>,
     /// Require a nonce of the server in every proof, whatever the client's clock says
     #[arg(long, requires = "dpop")]
     dpop_nonce: bool,
-    /// The URL by which clients know the API, if it is not the one that is listened on: proofs name it
+    /// The URL that clients use for the API and sign in proofs, if it differs from the address to listen on
     #[arg(long, value_name = "URL", requires = "dpop")]
     base_url: Option<String>,
-    /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto say by which host clients know the API
+    /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto name the host that clients use for the API
     #[arg(long, value_name = "CIDR", requires = "dpop")]
     trust_proxy: Vec<String>,
-    /// Have the example's authorization server issue opaque access tokens, about which the API asks it (RFC 7662)
+    /// Have the example's authorization server issue opaque access tokens, which the API introspects there (RFC 7662)
     #[arg(long, conflicts_with = "issuer")]
     opaque: bool,
     /// Ask the issuer about each token, as this client with this secret (RFC 7662)
@@ -138,9 +138,9 @@ impl From<ProfileName> for Profile {
 /// Which tokens the API accepts when it accepts proofs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum DpopMode {
-    /// Those that are bound to a key, and others
+    /// Tokens that are bound to a key, and others
     Offered,
-    /// Those that are bound to a key
+    /// Only tokens that are bound to a key
     Required,
 }
 

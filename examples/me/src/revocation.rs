@@ -20,14 +20,14 @@ const MAX_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Who may revoke tokens of the issuer.
 #[derive(Args)]
 pub(crate) struct RevocationSettings {
-    /// Refuse the tokens that security events of the issuer (RFC 8417) revoke, for the audience of the API: it pushes them to /ssf/events
-    /// (RFC 8935)
+    /// Refuse the tokens that security events of the issuer (RFC 8417) revoke. The issuer pushes the events, for the audience of the
+    /// API, to /ssf/events (RFC 8935)
     #[arg(long, requires = "issuer")]
     revocation: bool,
     /// The token with which the issuer has to authenticate at /ssf/events
     #[arg(long, value_name = "TOKEN", requires = "revocation", value_parser = NonEmptyStringValueParser::new())]
     ssf_token: Option<String>,
-    /// Take logout tokens for this client of the issuer (OpenID Connect Back-Channel Logout), at /backchannel-logout
+    /// Accept logout tokens for this client of the issuer (OpenID Connect Back-Channel Logout), at /backchannel-logout
     #[arg(long, value_name = "CLIENT_ID", requires = "revocation", value_parser = NonEmptyStringValueParser::new())]
     logout_client: Option<String>,
 }

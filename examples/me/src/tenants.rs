@@ -6,7 +6,7 @@ use tower_bearer::tenants::{InvalidIssuerPattern, TenantSettings};
 /// Which issuers are tenants.
 #[derive(Args)]
 pub(crate) struct TenantArguments {
-    /// Trust every issuer whose URL has this form, with {tenant} in the place of a tenant's name. This example has no
+    /// Trust every issuer whose URL has this form, with {tenant} in place of the tenant's name. This example has no
     /// database of tenants: everybody who can open one there is trusted
     #[arg(long, value_name = "URL")]
     pub(crate) issuer_pattern: Option<String>,

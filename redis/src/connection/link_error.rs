@@ -11,7 +11,7 @@ pub(crate) enum LinkError {
     Connect(RedisError),
     #[error("the attempt to connect to Redis has ended early")]
     Cancelled(#[source] Arc<JoinError>),
-    #[error("expected a reply from Redis within {} ms", .0.as_millis())]
+    #[error("expected a reply from Redis within {} ms, and found none", .0.as_millis())]
     TimedOut(Duration),
     #[error("Redis has not executed the command, or its reply was lost: {0}")]
     Command(RedisError),

@@ -10,7 +10,7 @@ pub enum InvalidProxies {
     /// A text is not a network, or the network is so large that every client would be a proxy.
     #[error(transparent)]
     Network(#[from] InvalidNetwork),
-    /// A secret that could be found by trial.
+    /// A secret so short that it could be found by brute force.
     #[error("expected at least {MIN_SECRET} bytes in the secret of a proxy, and found {length}")]
     #[non_exhaustive]
     SecretTooShort {

@@ -105,8 +105,8 @@ impl TrustedProxies {
             }
             By::Secret { header, hash: expected } => match only_line(request, header)? {
                 Some(found) if verify_slices_are_equal(&sha256(found.as_bytes()), expected).is_ok() => return Ok(()),
-                Some(_) => "another secret",
-                None => "no secret",
+                Some(_) => "the secret is wrong",
+                None => "the secret is absent",
             },
         };
         Err(CertificateError::Untrusted { reason })

@@ -54,7 +54,7 @@ fn value(text: &str) -> Result<(Cow<'_, str>, &str), &'static str> {
     let mut characters = quoted.chars();
     loop {
         match characters.next() {
-            None => return Err("a quote without its end"),
+            None => return Err("a quoted value without a closing quote"),
             Some('"') => return Ok((value.into(), characters.as_str())),
             Some('\\') => value.extend(characters.next()),
             Some(character) => value.push(character),

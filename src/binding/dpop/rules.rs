@@ -177,9 +177,9 @@ pub(crate) const RULES: &[Rule] = &[
         },
         expected: |_| "a nonce from this server that has not expired".to_owned(),
         found: |facts| match facts.nonce {
-            NonceVerdict::Good => "such a nonce".to_owned(),
+            NonceVerdict::Good => "a valid nonce from this server".to_owned(),
             NonceVerdict::Absent => "none".to_owned(),
-            NonceVerdict::Bad => "another, or one that has expired".to_owned(),
+            NonceVerdict::Bad => "a nonce that is not from this server, or has expired".to_owned(),
         },
     },
 ];

@@ -63,7 +63,7 @@ pub enum TargetUriError {
         found: Excerpt,
     },
     /// A segment `.` or `..`, plain or percent-encoded. Proxies and servers differ in whether and when they resolve it
-    /// (RFC 3986 §5.2.4), so each could take it for another resource.
+    /// (RFC 3986 §5.2.4), so each could take the path for another resource.
     #[error("the path contains the segment \"{found}\", expected a path without dot segments")]
     #[non_exhaustive]
     DotSegment {

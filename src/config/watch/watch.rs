@@ -95,10 +95,10 @@ where
 /// a Kubernetes `ConfigMap`. A file that is written in place may be read half-written, so changed content is used only if a second reading, 0.2
 /// seconds later, finds the same. To be sure, replace the file by renaming a new one.
 ///
-/// # What is code
+/// # What is set in code
 ///
 /// [`customize`](Self::customize) completes the builder at each reload, for example with [revocations](crate::server::Builder::revocations) and their
-/// feeds. The settings of a [layer](crate::ResourceServer::layer) are also code: its
+/// feeds. The settings of a [layer](crate::ResourceServer::layer) are also set in code: its
 /// token sources, its requirement, whether credentials are optional, and its responder. They do not change while the layer exists. Challenges, the
 /// realm, DPoP and its scheme, scopes that imply others, and the metadata document come from the configuration. For the document, route
 /// [`metadata_service`](crate::ResourceServer::metadata_service).

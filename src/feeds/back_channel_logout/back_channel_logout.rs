@@ -12,9 +12,9 @@ use crate::revocation::{FeedKind, FeedSettings, Revocations};
 ///
 /// | logout token | what is revoked |
 /// |---|---|
-/// | with `sid` and `sub` | the [session of that user](crate::revocation::Revocation::session_of), until `iat` |
+/// | with `sid` and `sub` | the [session of that user](crate::revocation::Revocation::session_of), up to `iat` |
 /// | with `sid` | the [session](crate::revocation::Revocation::session) |
-/// | with `sub` | all tokens of the [subject](crate::revocation::Revocation::subject) that were issued until `iat` |
+/// | with `sub` | all tokens of the [subject](crate::revocation::Revocation::subject) that were issued up to `iat` |
 ///
 /// # Answers
 ///
@@ -39,7 +39,7 @@ impl BackChannelLogout {
     /// Accepts logout tokens without `exp`: for Ory Hydra, glewlwyd, and Keycloak and authentik before 2024 and 2025.
     ///
     /// A captured logout token can then be sent again at any time. That changes nothing: it ends the same session, or the tokens that were issued
-    /// until its `iat`.
+    /// up to its `iat`.
     ///
     /// Default: `exp` is required (§2.4) and must not have passed.
     pub fn accept_without_expiry(self) -> Self {

@@ -20,7 +20,7 @@ use crate::server::check_audience;
 ///
 /// | event | effect |
 /// |---|---|
-/// | CAEP `session-revoked`, `token-claims-change`, `assurance-level-change`, and `credential-change` unless a credential was created | the subject's tokens that were issued until the event are refused; a session's tokens are refused for good |
+/// | CAEP `session-revoked`, `token-claims-change`, `assurance-level-change`, and `credential-change` unless a credential was created | the subject's tokens that were issued up to the time of the event are refused; a session's tokens are refused for good |
 /// | RISC `account-disabled`, `account-purged`, `sessions-revoked` | the same |
 /// | `verification` | [`FeedStatus::verification_state`](crate::revocation::FeedStatus::verification_state) |
 /// | `stream-updated` | [`FeedStatus::stream_state`](crate::revocation::FeedStatus::stream_state) |
@@ -40,9 +40,9 @@ use crate::server::check_audience;
 /// | `jwt_id` | the [token](Revocation::token) |
 /// | `aliases` | each alias |
 /// | `complex` with `user` and `session` | the [session of that user](Revocation::session_of); the `id` of an `opaque` session is the `sid` |
-/// | … whose session is the text `ALL`, as Keycloak names all sessions of a user | the user |
+/// | … whose session is the text `ALL`, which is how Keycloak denotes all sessions of a user | the user |
 /// | … with `session` | the [session](Revocation::session) of the transmitter's issuer |
-/// | … with `user` in any other case, also with others such as `device` or `tenant` | the user |
+/// | … with `user` in any other case, also together with members such as `device` or `tenant` | the user |
 /// | … with neither `user` nor `session` | nothing: it is counted as unmatched |
 /// | `email`, `phone_number`, `saml_assertion_id`, any other | what [`resolve_subjects`](Self::resolve_subjects) returns; otherwise it is counted as unmatched |
 ///

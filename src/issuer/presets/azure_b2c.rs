@@ -10,7 +10,7 @@ impl Issuer {
     /// to be accepted.
     ///
     /// - **Keys**: at `https://{domain}/{tenant}/{policy}/discovery/v2.0/keys`. These keys are used only for tokens of that policy. Microsoft
-    ///   publishes the same keys for many policies and directories, so `iss` and `tfp` are what distinguishes them. The metadata is not used, because
+    ///   publishes the same keys for many policies and directories, so only `iss` and `tfp` distinguish them. The metadata is not used, because
     ///   it is located by policy and not by issuer.
     /// - **Also required**: `tfp` (or `acr`, if `tfp` is absent) is the policy, ignoring case. `azp` is present. ID tokens have no `azp`, and their
     ///   audience is the same if a client and an API share one registration.

@@ -24,7 +24,7 @@ impl Issuer {
     /// returns the SPIFFE ID of the trust domain, `spiffe://example.org`, and [`AccessToken::subject`](crate::AccessToken::subject) returns
     /// that of the workload.
     ///
-    /// - **Keys**: those of `source`, which is the bundle of the trust domain, of which the keys with the `use` `jwt-svid` are used, or a
+    /// - **Keys**: those of `source`: either the bundle of the trust domain, in which only the keys with the `use` `jwt-svid` count, or a
     ///   plain JWK Set. Use [`RemoteKeys::at`](crate::keys::RemoteKeys::at) for a bundle endpoint with a web certificate (`https_web`) or
     ///   SPIRE's OIDC discovery provider, and a [`KeyFile`](crate::keys::KeyFile) for a file that `spiffe-helper` or an agent keeps up to
     ///   date.

@@ -52,7 +52,7 @@ pub(super) fn host_and_port<'a>(argument: &'static str, value: &'a str) -> Resul
     };
     match Url::parse(&text).ok().filter(is_host) {
         Some(_) => Ok(value),
-        None => Err(refuse(argument, value, "a domain in lower case, without scheme and slash")),
+        None => Err(refuse(argument, value, "a domain in lower case, without a scheme or a slash")),
     }
 }
 

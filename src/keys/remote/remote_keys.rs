@@ -57,7 +57,7 @@ const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 ///
 /// # Plain http
 ///
-/// A URL must be https. Plain http is allowed only for this machine, because anyone on the network path can replace keys in plain text
+/// A URL must be https. Plain http is allowed only for this machine, because anyone on the network path can replace keys sent in plain text
 /// (RFC 8414 §2). In a network that you trust, such as a cluster or Docker Compose, use [`insecure_http_at`](Self::insecure_http_at),
 /// [`insecure_http_discover`](Self::insecure_http_discover) or [`Issuer::insecure_http`](crate::Issuer::insecure_http). The first fetch
 /// then logs a warning. The default client never sends a plain http request through a proxy. A document fetched over https never leads
@@ -88,7 +88,7 @@ impl RemoteKeys {
     ///
     /// # Errors
     ///
-    /// If `issuer` is not an https URL without query and fragment; http is allowed only for this machine.
+    /// If `issuer` is not an https URL without a query or a fragment; http is allowed only for this machine.
     pub fn discover(issuer: &str) -> Result<Self, UrlError> {
         Self::discovered(issuer, Encryption::Required)
     }

@@ -1,6 +1,6 @@
 //! The cache of verified tokens. A valid signature stays valid as long as its key is trusted, so it need not be verified again.
 //!
-//! An entry is about the past. Its user checks again whatever may have changed since: the time, and whether the
+//! An entry is about the past. The caller checks again whatever may have changed since: the time, and whether the
 //! [evidence](Entry::evidence) still proves the token. Nothing depends on an entry being removed in time, because an insertion
 //! may always come a moment later.
 

@@ -42,7 +42,7 @@ enum Fault {
     Answer(#[from] SignedAnswerError),
     #[error("the issuer's keys are unavailable")]
     Keys,
-    #[error("it is older than the request, expected an iat at most the leeway before it")]
+    #[error("it is older than the request, expected an iat no earlier than the request minus the leeway")]
     BeforeQuestion,
 }
 

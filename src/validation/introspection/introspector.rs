@@ -31,7 +31,7 @@ const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The bounds of an [`Introspector`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// How long an answer counts, from when the endpoint was asked.
+    /// How long an answer is used, from when the endpoint was asked.
     pub(crate) lifetime: Duration,
     /// How much memory the answers may take, in bytes.
     pub(crate) bytes: u64,
@@ -192,7 +192,7 @@ impl Introspector {
             Ok(active) => Ok(Answer { active, body, asked_at }),
             Err(error) => {
                 let issuer = &*self.issuer;
-                tracing::warn!(issuer, %error, "the introspection endpoint answered with no acceptable JSON object");
+                tracing::warn!(issuer, %error, "the introspection endpoint answered without an acceptable JSON object");
                 Err(Unanswered { is_outage: false, retry_after: None })
             }
         });
@@ -278,7 +278,10 @@ impl Drop for Call<'_> {
         metrics::introspection_circuit(issuer, is_open);
         match (changed, is_open) {
             (true, true) => {
-                tracing::warn!(issuer, "the introspection endpoint does not answer, and is not asked for 5 seconds");
+                tracing::warn!(
+                    issuer,
+                    "the introspection endpoint does not answer, so nothing is sent to it for 5 seconds"
+                );
             }
             (true, false) => tracing::info!(issuer, "the introspection endpoint answers again"),
             (false, _) => {}

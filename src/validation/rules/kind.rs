@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7662 §2.2",
         applies: Applies::If(|policy| policy.format == Format::Opaque),
         check: check_token_type,
-        expected: |_| "that of an access token, or none beside an aud".to_owned(),
+        expected: |_| "that of an access token, or none if there is an aud".to_owned(),
         found: |facts| strings(facts.claims.token_type.as_ref()),
     },
     Rule {

@@ -1,4 +1,4 @@
-//! What the issuer is asked, and who is refused meanwhile.
+//! How many requests the issuer gets, and who is refused meanwhile.
 
 use std::thread;
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub fn run() {
             rotated.row([row.title()].into_iter().chain(rotations).collect());
         }
     });
-    println!("## What the issuer is asked\n\n{asked}");
+    println!("## How many requests the issuer gets\n\n{asked}");
     println!(
         "## Requests refused when the key is replaced, of {AFTER_ROTATION} in 5 s (JWKS requests meanwhile)\n\n{rotated}"
     );

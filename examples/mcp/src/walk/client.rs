@@ -63,7 +63,7 @@ impl Client {
 
     /// To the challenge.
     pub(super) async fn is_refused(&self) -> Outcome<String> {
-        let Err(error) = self.open().await else { return Err("it is connected".into()) };
+        let Err(error) = self.open().await else { return Err("it connected without a token".into()) };
         let challenge = error.auth_challenge().ok_or_else(|| error.to_string())?.to_owned();
         let line = format!("WWW-Authenticate: {challenge}");
         let parameters = WWWAuthenticateParams::parse(&challenge, &self.url);
@@ -132,7 +132,9 @@ impl Client {
 
     /// To the scope that is needed.
     pub(super) async fn is_refused_for_scope(&self, tool: &'static str, arguments: Value) -> Outcome<String> {
-        let Err(error) = self.try_call(tool, arguments).await else { return Err("it is done".into()) };
+        let Err(error) = self.try_call(tool, arguments).await else {
+            return Err("the call succeeded without the scope".into());
+        };
         let challenge = error.auth_challenge().ok_or_else(|| error.to_string())?;
         let parameters = WWWAuthenticateParams::parse(challenge, &self.url);
         let scope = parameters.scope.clone().filter(|_| parameters.is_insufficient_scope()).ok_or(challenge)?;

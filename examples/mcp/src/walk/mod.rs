@@ -50,7 +50,7 @@ impl Walk<'_> {
         let outcome = page::metadata_is_twofold(client.http(), client.url()).await;
         report.step("The metadata are at the path that the challenge names, and at the root", outcome);
         let outcome = client.discover(&challenge).await;
-        if report.step("It finds the authorization server, by way of the server's metadata", outcome).is_none() {
+        if report.step("It finds the authorization server through the metadata of the MCP server", outcome).is_none() {
             return Ok(None);
         }
         let outcome = client.register().await;
@@ -71,7 +71,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         report.step("It lists the files", client.call("list_files", json!({})).await);
-        report.step("A tool knows who calls", client.call("whoami", json!({})).await);
+        report.step("A tool knows who the caller is", client.call("whoami", json!({})).await);
 
         let outcome = client.is_refused_for_scope("delete_file", json!({ "name": "notes.txt" })).await;
         let Some(scope) =
@@ -80,7 +80,7 @@ impl Walk<'_> {
             return Ok(None);
         };
         let outcome = client.step_up(&scope).await;
-        let Some(request) = report.step("It asks for that scope too, beside those that it has", outcome) else {
+        let Some(request) = report.step("It requests that scope in addition to those that it has", outcome) else {
             return Ok(None);
         };
         let outcome = consent(&mut browser, &request).await;
@@ -93,8 +93,10 @@ impl Walk<'_> {
         let outcome = page::may_call(client.http(), client.url()).await;
         report.step("A page on this machine may call the server, and read its refusals", outcome);
         let outcome = page::strangers_are_refused(client.http(), client.url(), &client.token().await?).await;
-        report
-            .step("With a good token too, pages of other sites are refused, and other names of this machine", outcome);
+        report.step(
+            "Pages of other sites, and other host names of this machine, are refused even with a good token",
+            outcome,
+        );
 
         self.server.set_token_lifetime(SHORT);
         if report.step("It refreshes the token, and gets one for three seconds", client.refresh().await).is_none() {
@@ -102,7 +104,7 @@ impl Walk<'_> {
         }
         report.step("It watches the files: the stream ends with the token", ends_with_token(&client).await);
         let outcome = client.call("list_files", json!({})).await;
-        report.step("It goes on, with the next token", outcome);
+        report.step("It continues with the next token", outcome);
         client.close().await;
         Ok(Some(()))
     }
@@ -136,7 +138,7 @@ async fn ends_with_token(client: &Client) -> Outcome<()> {
     let began = Instant::now();
     let ended = tokio::time::timeout(10 * SHORT, client.watch()).await?;
     let (elapsed, heard) = (began.elapsed(), client.heard());
-    let line = format!("{heard} times told of the files in {:.1} s, and then: {ended:?}", elapsed.as_secs_f64());
+    let line = format!("{heard} progress messages in {:.1} s, then: {ended:?}", elapsed.as_secs_f64());
     let as_expected = heard > 1 && elapsed > Duration::from_secs(1);
     match ended {
         Err(ServiceError::TransportClosed) if as_expected => Ok(((), vec![line])),

@@ -44,7 +44,7 @@ pub(super) async fn begin(State(server): Server, jar: CookieJar, uri: Uri) -> Re
             Step::Login | Step::SecondFactor => Some("login_required"),
         };
         if let Some(error) = error {
-            return server.refuse(&interaction.error(error, "the user has to do something"));
+            return server.refuse(&interaction.error(error, "the user has to sign in or consent"));
         }
     }
     session.interactions.insert(id.clone(), interaction);
@@ -86,7 +86,7 @@ pub(super) async fn submit(
     let name = jar.get(COOKIE).map(Cookie::value).unwrap_or_default();
     let Some(session) = memory.sessions.get(name) else { return over() };
     if !secrets::are_equal(&session.csrf, form.text("csrf")) {
-        return pages::refusal(StatusCode::FORBIDDEN, "This form does not come from here.");
+        return pages::refusal(StatusCode::FORBIDDEN, "This form was not sent from a page of this server.");
     }
     let now = SystemTime::now();
     let Some(interaction) = session.interactions.get(&id).cloned() else { return over() };
@@ -114,7 +114,7 @@ pub(super) async fn submit(
         ("consent", Step::Consent) if form.text("decision") == "allow" => session.consent(&id),
         ("consent", Step::Consent) => {
             session.interactions.remove(&id);
-            return server.refuse(&interaction.error("access_denied", "the user has not allowed it"));
+            return server.refuse(&interaction.error("access_denied", "the user has denied access"));
         }
         // A step that is not due: the page knows which one is.
         _ => {}

@@ -58,7 +58,7 @@ pub(crate) enum GrantError {
     OtherClient,
     #[error("redirect_uri is not that of the authorization request")]
     OtherRedirectUri,
-    #[error("code_verifier does not fit the code_challenge")]
+    #[error("code_verifier does not match the code_challenge")]
     WrongVerifier,
     #[error("the code or the refresh token is bound to another key")]
     OtherKey,

@@ -96,7 +96,7 @@ impl AuthorizationServer {
     pub fn new(settings: Settings) -> Arc<Self> {
         let Settings { origin, audience, api_scopes, strong, app_redirect_uri, proofs, is_opaque, transmitter } =
             settings;
-        tracing::warn!("{origin} is an authorization server for development only: never let it guard anything");
+        tracing::warn!("{origin} is an authorization server for development only: do not use it in production");
         let issuer =
             TestIssuer::builder().algorithms([Algorithm::ES256, mint::ID_TOKEN_ALGORITHM]).url(&origin).start();
         let scopes = format!("openid offline_access {api_scopes}");
@@ -104,7 +104,7 @@ impl AuthorizationServer {
             issuer,
             audience,
             token_lifetime: AtomicU64::new(TOKEN_LIFETIME.as_secs()),
-            scopes: scopes.trim_end().parse().expect("scope tokens with a space between two"),
+            scopes: scopes.trim_end().parse().expect("scope tokens separated by one space"),
             api_scopes,
             strong,
             clients: Clients::new(&app_redirect_uri),
@@ -122,12 +122,12 @@ impl AuthorizationServer {
         self.issuer.issuer()
     }
 
-    /// How long access tokens are valid that are issued from now on, in whole seconds. The default is five minutes.
+    /// Sets how long access tokens that are issued from now on are valid, in whole seconds. The default is five minutes.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.token_lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
     }
 
-    /// Pages of these origins may call what pages call; where users go themselves, no other page has any business.
+    /// Pages of `origins` may call the endpoints that are meant for scripts. Those that users navigate to are not open to other pages.
     pub fn router(self: Arc<Self>, origins: impl Into<AllowOrigin>) -> Router {
         let for_pages = Router::new()
             .route("/.well-known/oauth-authorization-server", get(metadata))

@@ -149,8 +149,8 @@ fn page(status: StatusCode, title: &str, content: &Markup, redirect_uri: Option<
                     (content)
                     footer.muted {
                         strong { "For development only." }
-                        " This authorization server shows its password and its one-time codes, forgets everything when it "
-                        "ends, and must never guard anything."
+                        " This authorization server shows its passwords and its one-time codes, forgets everything when it "
+                        "ends, and must never be used in production."
                     }
                 }
             }

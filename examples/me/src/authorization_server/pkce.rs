@@ -17,7 +17,7 @@ impl Challenge {
         // What becomes of 256 bits, with its alphabet (§4.2).
         if challenge.len() != 43 || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         {
-            return Err("code_challenge is no base64url of a SHA-256");
+            return Err("code_challenge is not the base64url form of a SHA-256 hash");
         }
         Ok(Self(challenge.to_owned()))
     }

@@ -45,13 +45,13 @@ pub(super) enum ProofError {
     Missing,
     #[error("there is more than one DPoP header")]
     Several,
-    #[error("the DPoP proof is no signed JWT, or lacks a claim")]
+    #[error("the DPoP proof is not a signed JWT, or lacks a claim")]
     Malformed,
     #[error("typ of the DPoP proof is not dpop+jwt")]
     Type,
     #[error("alg of the DPoP proof is not ES256")]
     Algorithm,
-    #[error("jwk of the DPoP proof is no public key for ES256")]
+    #[error("jwk of the DPoP proof is not a public key for ES256")]
     Key,
     #[error("htm of the DPoP proof is not POST")]
     Method,

@@ -1,7 +1,7 @@
 //! `/register` (RFC 7591): a client that knows only the URL of an API registers itself.
 //!
-//! There is no initial access token, so anyone can register. All such clients are public, and nothing is known about one but its
-//! redirect URI, so the user is shown where that leads.
+//! There is no initial access token, so anyone can register. All such clients are public, and only the redirect URI of such a client
+//! is known, so the user is shown where it leads.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,8 +39,9 @@ pub(super) async fn register(
     State(server): State<Arc<AuthorizationServer>>,
     body: Bytes,
 ) -> Result<Response, TokenError> {
-    let metadata: Metadata = serde_json::from_slice(&body)
-        .map_err(|_| TokenError::new("invalid_client_metadata", "the body is no JSON object with client metadata"))?;
+    let metadata: Metadata = serde_json::from_slice(&body).map_err(|_| {
+        TokenError::new("invalid_client_metadata", "the body is not a JSON object with client metadata")
+    })?;
     metadata.check()?;
     let name = metadata.client_name.unwrap_or_else(|| "A client without a name".to_owned());
     let client = server.clients.register(name, metadata.redirect_uris);
@@ -62,13 +63,13 @@ impl Metadata {
     fn check(&self) -> Result<(), TokenError> {
         let refused = |description| Err(TokenError::new("invalid_client_metadata", description));
         if self.redirect_uris.is_empty() || self.redirect_uris.len() > MAX_REDIRECT_URIS {
-            return Err(TokenError::new("invalid_redirect_uri", "redirect_uris must have one to ten members"));
+            return Err(TokenError::new("invalid_redirect_uri", "redirect_uris must have 1 to 10 elements"));
         }
         for uri in &self.redirect_uris {
             check_redirect_uri(uri).map_err(|description| TokenError::new("invalid_redirect_uri", description))?;
         }
         if self.client_name.as_ref().is_some_and(|name| name.is_empty() || name.len() > MAX_NAME) {
-            return refused("client_name must have one to a hundred bytes");
+            return refused("client_name must have 1 to 100 bytes");
         }
         // A client that leaves it out would have a secret by the standard (§2). It is told in the answer that it has none.
         if self.token_endpoint_auth_method.as_ref().is_some_and(|method| method != "none") {
@@ -78,7 +79,7 @@ impl Metadata {
             given.as_ref().is_some_and(|given| given.iter().all(|value| value != needed))
         };
         if lacks(&self.grant_types, "authorization_code") || lacks(&self.response_types, "code") {
-            return refused("grant_types must have authorization_code, and response_types code");
+            return refused("grant_types must contain authorization_code, and response_types must contain code");
         }
         Ok(())
     }
@@ -89,7 +90,7 @@ impl Metadata {
 fn check_redirect_uri(text: &str) -> Result<(), &'static str> {
     // Readers of URLs differ about backslashes and white space.
     let is_plain = text.len() <= MAX_URI && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let uri = Url::parse(text).ok().filter(|_| is_plain).ok_or("a redirect URI is no absolute URI")?;
+    let uri = Url::parse(text).ok().filter(|_| is_plain).ok_or("a redirect URI is not an absolute URI")?;
     if uri.fragment().is_some() {
         return Err("a redirect URI has a fragment");
     }
@@ -99,7 +100,7 @@ fn check_redirect_uri(text: &str) -> Result<(), &'static str> {
     let is_on_this_machine = match uri.host() {
         // It stands in a Content-Security-Policy, where other characters than those of names in the DNS mean something.
         Some(Host::Domain(name)) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) => {
-            return Err("a redirect URI has an odd host");
+            return Err("a redirect URI has a host with characters other than letters, digits, - and .");
         }
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

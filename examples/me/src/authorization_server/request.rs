@@ -81,7 +81,7 @@ impl AuthorizationRequest {
         let invalid = |description| ("invalid_request", description);
         for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
             if parameters.get(name).is_some() {
-                return Err((error, "parameters are taken from the query alone"));
+                return Err((error, "parameters are read only from the query"));
             }
         }
         match parameters.get("response_type") {
@@ -118,7 +118,7 @@ pub(crate) fn granted_scope(requested: Option<&str>, available: &Scope) -> Resul
     let scope: Option<Scope> = requested.and_then(|scope| scope.parse().ok());
     match scope {
         Some(scope) if !scope.is_empty() && available.includes(&scope) => Ok(scope),
-        _ => Err(("invalid_scope", "scope is missing, malformed, or more than this client can have")),
+        _ => Err(("invalid_scope", "scope is missing, malformed, or more than this client can be granted")),
     }
 }
 
@@ -132,14 +132,16 @@ pub(crate) fn check_resource(requested: Option<&str>, api: &str) -> Result<(), (
     if requested.is_none_or(is_the_api) {
         Ok(())
     } else {
-        Err(("invalid_target", "there are no tokens for this resource"))
+        Err(("invalid_target", "this server issues no tokens for this resource"))
     }
 }
 
 /// The client's values stand in the order of its preference; if none of them can be had, it is told so (RFC 9470 §5).
 fn preferred_acr(values: &str, strong: &AcrValues) -> Result<String, (&'static str, &'static str)> {
     let known = values.split(' ').find(|value| *value == PASSWORD || strong.contains(value));
-    known.map(ToOwned::to_owned).ok_or(("unmet_authentication_requirements", "none of the acr_values can be had here"))
+    known
+        .map(ToOwned::to_owned)
+        .ok_or(("unmet_authentication_requirements", "this server supports none of the acr_values"))
 }
 
 impl Prompt {
@@ -150,11 +152,11 @@ impl Prompt {
                 "none" => prompt.none = true,
                 "login" => prompt.login = true,
                 "consent" => prompt.consent = true,
-                _ => return Err(("invalid_request", "prompt must be of none, login and consent")),
+                _ => return Err(("invalid_request", "prompt must consist of none, login or consent")),
             }
         }
         if prompt.none && (prompt.login || prompt.consent) {
-            return Err(("invalid_request", "prompt=none goes with nothing else"));
+            return Err(("invalid_request", "prompt=none cannot be combined with other values"));
         }
         Ok(prompt)
     }

@@ -95,7 +95,7 @@ impl AuthorizationServer {
         let mut memory = self.memory();
         let session = memory.sessions.get(session).ok_or(NOBODY)?;
         if !secrets::are_equal(&session.csrf, form.text("csrf")) {
-            return Err((StatusCode::FORBIDDEN, "This form does not come from here."));
+            return Err((StatusCode::FORBIDDEN, "This form was not sent from a page of this server."));
         }
         let subject = session.login.as_ref().ok_or(NOBODY)?.subject;
         if form.text("decision") != "sign-out" {
@@ -116,7 +116,7 @@ impl AuthorizationServer {
 impl WayBack {
     fn follow(&self, parameters: &[(&str, &str)]) -> Response {
         let Ok(mut location) = Url::parse(&self.redirect_uri) else {
-            return pages::refusal(StatusCode::BAD_REQUEST, "The redirect URI is no URL.");
+            return pages::refusal(StatusCode::BAD_REQUEST, "The redirect URI is not a URL.");
         };
         if !parameters.is_empty() {
             location.query_pairs_mut().extend_pairs(parameters);

@@ -51,7 +51,7 @@ pub(super) async fn revoke(
     let token = form.get("token").ok_or_else(|| TokenError::new("invalid_request", "token is required"))?;
     // Three parts: a JWT.
     if token.split('.').count() == 3 {
-        return Err(TokenError::new("unsupported_token_type", "access tokens are not revoked, they expire"));
+        return Err(TokenError::new("unsupported_token_type", "access tokens cannot be revoked; they expire"));
     }
     if let Some(opaque) = &server.opaque {
         opaque.revoke(token, &client.id);
@@ -85,7 +85,7 @@ impl AuthorizationServer {
             "refresh_token" => self.refresh(&client, &form, &mint),
             "client_credentials" => self.client_credentials(&client, &form, &mint),
             "" => Err(TokenError::new("invalid_request", "grant_type is required")),
-            _ => Err(TokenError::new("unsupported_grant_type", "no such grant_type here")),
+            _ => Err(TokenError::new("unsupported_grant_type", "this grant_type is not supported")),
         }
     }
 
@@ -157,7 +157,7 @@ impl TokenError {
     }
 
     fn invalid_client() -> Self {
-        Self::new("invalid_client", "no such client, or not with these credentials")
+        Self::new("invalid_client", "the client is unknown, or its credentials are wrong")
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) enum NoTokens {
     BadProof { description: String, nonce: Option<String> },
     #[error("The authorization server cannot be reached.")]
     Unreachable,
-    #[error("Refused: this answer has a foreign state, so it belongs to no sign-in that this browser began.")]
+    #[error("Refused: the state of this answer does not match any sign-in that this browser began.")]
     ForeignState,
     #[error("Refused: another authorization server has answered.")]
     OtherServer,
@@ -69,7 +69,7 @@ pub(super) enum NoTokens {
     NoCode,
     #[error("Refused: the ID token is not for this sign-in.")]
     ForeignIdToken,
-    #[error("Refused: somebody else has signed in, so nothing goes on.")]
+    #[error("Refused: another user has signed in, so the request is not continued.")]
     OtherUser,
 }
 

@@ -152,7 +152,7 @@ fn parameters(challenge: &str) -> Result<Vec<(String, String)>, Box<dyn Error>> 
 pub(super) fn look(token: &str) -> String {
     match claims(token) {
         Ok(claims) => format!("access token: {claims}"),
-        Err(_) => format!("access token: opaque, {} characters that say nothing", token.len()),
+        Err(_) => format!("access token: opaque, {} characters", token.len()),
     }
 }
 

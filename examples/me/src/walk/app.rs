@@ -45,13 +45,15 @@ impl AppWalk<'_> {
             return Ok(None);
         };
         let outcome = self.redeem(&mut page, &answer).await;
-        let title = "The backend redeems the code, and the page gets the access token alone";
+        let title = "The backend redeems the code, and the page gets only the access token";
         let Some(token) = report.step(title, outcome) else { return Ok(None) };
         let outcome = api.get("/api/me", self.credentials(&token), StatusCode::OK).await;
         report.step("The page calls the API with it", outcome);
 
         let outcome = self.reload(&mut page).await;
-        let Some(token) = report.step("It is loaded anew, and its backend refreshes", outcome) else { return Ok(None) };
+        let Some(token) = report.step("It is reloaded, and its backend refreshes the token", outcome) else {
+            return Ok(None);
+        };
         let outcome = api.get("/api/me", self.credentials(&token), StatusCode::OK).await;
         report.step("It calls the API with the next access token", outcome);
         report.step("Two tabs refresh at once, and both stay signed in", self.refresh_twice(&mut page).await);
@@ -61,7 +63,7 @@ impl AppWalk<'_> {
         report.step("The user signs out: the refresh token is revoked, and its cookie is gone", outcome);
         if self.has_opaque_tokens {
             let outcome = opaque::ends(api, self.credentials(&token)).await;
-            report.step("The access token ends too, as soon as the API asks again", outcome);
+            report.step("The access token is refused too, as soon as the API introspects it again", outcome);
         }
         Ok(Some(()))
     }

@@ -63,9 +63,9 @@ pub(super) struct Flow {
 /// Why an answer is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotOurs {
-    #[error("it bears a foreign state")]
+    #[error("its state is not the one that was sent")]
     ForeignState,
-    #[error("it is that of another authorization server")]
+    #[error("it is from another authorization server")]
     OtherIssuer,
     #[error("it says {0}")]
     Refused(String),

@@ -68,7 +68,7 @@ async fn sign_out(browser: &mut Browser, server: &AuthorizationServer) -> Outcom
         .iter()
         .rev()
         .find_map(|delivery| Some((delivery, about_bob(&delivery.set)?)))
-        .ok_or("the authorization server has told nobody")?;
+        .ok_or("the authorization server has sent no security event")?;
     let lines = vec![
         format!("POST {url}: decision=sign-out"),
         format!("POST {}: {}", delivery.url, delivery.status),

@@ -86,7 +86,7 @@ impl Walk<'_> {
             return Ok(None);
         };
         let outcome = refuses_foreign_answers(&app, &flow, &answer);
-        report.step("The client refuses the same answer with a foreign state, or from another server", outcome);
+        report.step("The client refuses the same answer with another state, or from another server", outcome);
         let outcome = redeem(&app, &flow, &answer).await;
         let Some(first) = report.step("It redeems the code, with the PKCE verifier, for tokens", outcome) else {
             return Ok(None);
@@ -116,18 +116,20 @@ impl Walk<'_> {
         let outcome = client_credentials(&service, self.needs.scope.as_str()).await;
         if let Some(own) = report.step("A service gets a token for itself, with client credentials", outcome) {
             let outcome = api.get("/api/me", service.credentials(own.access_token().secret()), StatusCode::OK).await;
-            report.step("It calls the API as nobody but itself", outcome);
+            report.step("It calls the API on its own behalf", outcome);
         }
         self.without_a_key(report, &api, &keyless).await;
 
         let outcome = api.ask(Method::POST, "/api/transfer", access_token, StatusCode::UNAUTHORIZED).await;
-        let Some(refusal) = report.step("The user wants to transfer money: the API wants more of a login", outcome)
+        let Some(refusal) =
+            report.step("The user wants to transfer money: the API requires stronger authentication", outcome)
         else {
             return Ok(None);
         };
         let flow = app.authorize(self.server.scopes.as_str(), &refusal.demands());
         let outcome = arrive_to_step_up(&mut browser, &flow).await;
-        let Some(page) = report.step("The client sends the user to /authorize with what the API wants", outcome) else {
+        let Some(page) = report.step("The client sends the user to /authorize with what the API requires", outcome)
+        else {
             return Ok(None);
         };
         let outcome = confirm(&mut browser, &page).await;
@@ -176,7 +178,7 @@ impl Walk<'_> {
             None => {}
             Some(DpopMode::Required) => {
                 let outcome = match client.client_credentials(scope).await {
-                    Ok(_) => Err("the token endpoint gives out tokens".into()),
+                    Ok(_) => Err("the token endpoint issues tokens".into()),
                     Err(error) => Ok(((), vec![format!("refused: {error}")])),
                 };
                 report.step("The authorization server refuses a client without a proof", outcome);
@@ -276,7 +278,7 @@ fn refuses_foreign_answers(client: &Client, flow: &Flow, answer: &Url) -> Outcom
             parameters.map(|(name, value)| if name == changed { (name, attacker()) } else { (name, value) });
         foreign.query_pairs_mut().clear().extend_pairs(parameters);
         match client.code(flow, &foreign) {
-            Ok(_) => return Err(format!("it takes an answer with a foreign {changed}").into()),
+            Ok(_) => return Err(format!("it accepts an answer with another {changed}").into()),
             Err(error) => lines.push(format!("refused: {error}")),
         }
     }
@@ -331,7 +333,7 @@ async fn reuse(client: &Client, used: &Tokens, successor: &Tokens) -> Outcome<()
     let mut lines = Vec::new();
     for tokens in [used, successor] {
         match client.refresh(refresh_token(tokens)?).await {
-            Ok(_) => return Err("the token server gives out tokens".into()),
+            Ok(_) => return Err("the token endpoint issues tokens".into()),
             Err(error) => lines.push(format!("refused: {error}")),
         }
     }

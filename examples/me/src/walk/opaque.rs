@@ -15,16 +15,19 @@ use crate::authorization_server::opaque::OpaqueTokens;
 /// After the first call of the API with the access token.
 pub(super) async fn run(report: &mut Report, api: &Api, known: &OpaqueTokens, client: &Client, tokens: &Tokens) {
     let outcome = asked(known, tokens.access_token().secret(), true);
-    report.step("The API has asked the authorization server what the token is, as a client of its own", outcome);
+    report.step(
+        "The API, as a client with its own credentials, has introspected the token at the authorization server",
+        outcome,
+    );
     let outcome = second_request(api, known, client, tokens.access_token().secret()).await;
-    report.step("A second request asks nobody", outcome);
+    report.step("A second request needs no introspection", outcome);
     let outcome = as_access_token(api, known, client, tokens).await;
     report.step("A refresh token is refused: the authorization server says that it is not active", outcome);
 }
 
 /// After the user has signed out.
 pub(super) async fn ends(api: &Api, credentials: Credentials<'_>) -> Outcome<()> {
-    let mut lines = vec!["at once, while the answer of before counts:".to_owned()];
+    let mut lines = vec!["immediately, while the earlier answer is still used:".to_owned()];
     match api.get("/api/me", credentials, StatusCode::OK).await {
         Ok((_, at_once)) => lines.extend(at_once),
         // On a very slow machine the answer is too old by then.
@@ -55,7 +58,7 @@ async fn second_request(api: &Api, known: &OpaqueTokens, client: &Client, token:
     let questions = known.introspections(token).len() - before;
     // On a very slow machine the answer is too old by then.
     if questions > 0 && began.elapsed() < ANSWER_LIFETIME {
-        return Err(format!("questions: {questions}; expected: none").into());
+        return Err(format!("introspection requests: {questions}; expected: none").into());
     }
     Ok(((), [first, second].concat()))
 }

@@ -33,7 +33,7 @@ impl Report {
         match (failed, is_complete) {
             (0, true) => println!("\nAll {steps} steps went as expected."),
             (_, true) => println!("\n{failed} of {steps} steps did not go as expected."),
-            (_, false) => println!("\nStep {steps} did not go as expected, and nothing can follow it."),
+            (_, false) => println!("\nStep {steps} did not go as expected, so the remaining steps were skipped."),
         }
         *failed == 0 && is_complete
     }

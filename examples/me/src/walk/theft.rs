@@ -27,7 +27,7 @@ pub(super) async fn run(report: &mut Report, api: &Api, token: &str, key: &Clien
 pub(super) async fn refresh(metadata: &Value, redirect_uri: &str, token: &RefreshToken) -> Outcome<()> {
     let thief = Client::new(metadata, APP, redirect_uri)?.with_key(Some(ClientKey::generate()));
     match thief.refresh(token).await {
-        Ok(_) => Err("the token endpoint gives out tokens".into()),
+        Ok(_) => Err("the token endpoint issues tokens".into()),
         Err(error) if error.to_string().contains("invalid_grant") => Ok(((), vec![format!("refused: {error}")])),
         Err(error) => Err(error),
     }

@@ -37,7 +37,7 @@ pub(super) async fn run(
     let outcome = refused(&web, &web.authorize(scope, &[]), code.clone(), "invalid_grant").await;
     report.step("The code is refused with the right secret and a wrong PKCE verifier", outcome);
     let outcome = refused(&web, &flow, code, "invalid_grant").await;
-    report.step("It is spent by that, and refused with the right verifier too", outcome);
+    report.step("That attempt uses up the code: it is refused with the right verifier too", outcome);
 
     let flow = web.authorize(scope, &[]);
     let Some(code) = report.step("It gets another code", self::code(&web, &flow, browser).await) else {
@@ -65,7 +65,7 @@ async fn code(client: &Client, flow: &Flow, browser: &mut Browser) -> Outcome<Au
 
 async fn refused(client: &Client, flow: &Flow, code: AuthorizationCode, expected: &str) -> Outcome<()> {
     match client.redeem(flow, code).await {
-        Ok(_) => Err("the token endpoint gives out tokens".into()),
+        Ok(_) => Err("the token endpoint issues tokens".into()),
         Err(error) if error.to_string().contains(expected) => Ok(((), vec![format!("refused: {error}")])),
         Err(error) => Err(format!("{error}; expected: {expected}").into()),
     }

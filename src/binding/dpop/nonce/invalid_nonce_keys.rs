@@ -11,7 +11,7 @@ pub enum InvalidNonceKeys {
         /// The number of keys; at most 3, because no more are read.
         found: usize,
     },
-    /// A key that could be found by trial.
+    /// A key so short that it could be found by brute force.
     #[error("expected at least {MIN_KEY_LENGTH} bytes in nonce key {position}, and found {length}")]
     TooShort {
         /// The position of the key, from 1.

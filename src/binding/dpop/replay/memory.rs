@@ -36,8 +36,8 @@ const MAX_KEEP_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 ///   the store, so it takes valid tokens to fill it.
 /// - **One key** holds at most 1/64 of the capacity. Beyond that, its proofs are refused with 429, and other keys are not affected. The counts are
 ///   estimates that are never too low. With 64 keys at their limit, the probability that a given other key is refused too is below 1 in 100 million.
-/// - **Clocks.** An entry ends only when both the monotonic clock and the time of day say so. So a proof does not become usable again if the time of
-///   day is set back, or jumps ahead and returns.
+/// - **Clocks.** An entry expires only when both the monotonic clock and the time of day say so. So a proof does not become usable again if the
+///   time of day is set back, or jumps ahead and returns.
 ///
 /// ```
 /// use tower_bearer::dpop::MemoryReplayStore;
@@ -217,7 +217,7 @@ pub struct MemoryReplayStatus {
     pub replayed: u64,
     /// How many proofs were refused because the store was [`Full`](Freshness::Full).
     pub full: u64,
-    /// How many proofs were refused because their key had its [share](Freshness::TooManyOfOneKey).
+    /// How many proofs were refused because their key had used up its [share](Freshness::TooManyOfOneKey).
     pub too_many_of_one_key: u64,
 }
 

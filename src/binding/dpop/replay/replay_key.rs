@@ -9,7 +9,7 @@ const HOLDER_LABEL: &[u8] = b"tower-bearer DPoP proof key v1";
 
 /// Identifies a DPoP proof: a hash of the proof's key, its request and its `jti`.
 ///
-/// It is the SHA-256 of `jkt`, `htm`, `htu` and `jti`, each with its length, so that no two quadruples have the same input (RFC 9449
+/// It is the SHA-256 of `jkt`, `htm`, `htu` and `jti`, each with its length, so that different quadruples are never hashed alike (RFC 9449
 /// §11.1). Its length does not depend on what a client sends, and it contains nothing that a client sent. Every server of a fleet
 /// derives the same key from the same proof.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -243,7 +243,7 @@ fn a_rule_that_holds_says_so() {
         r#""GET""#,
         r#""https://api.example.test/me""#,
         "1800000000 (in 0 s)",
-        "such a nonce",
+        "a valid nonce from this server",
     ];
     assert_eq!(found, expected);
     assert!(RULES.iter().all(|rule| rule.source.starts_with("RFC 9449 §")));

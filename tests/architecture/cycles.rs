@@ -1,4 +1,4 @@
-//! Circles of imports between the files of one module.
+//! Cycles of imports between the files of one module.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::ROOT;
 use super::sources::{code, module_path, paths, sources};
 
-/// Every circle, as the paths of its files in their order, the first one again at the end.
-pub(super) fn circles(root: &Path) -> Vec<Vec<String>> {
+/// Every cycle, as the paths of its files in their order, the first one again at the end.
+pub(super) fn cycles(root: &Path) -> Vec<Vec<String>> {
     let sources = sources(root);
     let files: BTreeMap<Vec<String>, PathBuf> =
         sources.iter().map(|(path, _)| (module_path(path), path.clone())).collect();
@@ -22,7 +22,7 @@ pub(super) fn circles(root: &Path) -> Vec<Vec<String>> {
     found
 }
 
-/// Depth first: an arrow to a file on the way closes a circle.
+/// Depth first: an arrow to a file on the way closes a cycle.
 fn follow<'p>(
     file: &'p Path,
     arrows: &BTreeMap<&'p Path, BTreeSet<&'p Path>>,
@@ -42,7 +42,7 @@ fn follow<'p>(
         follow(target, arrows, way, done, found);
     }
     way.pop();
-    // A file that leads to no circle from here may still be part of one that starts elsewhere on the way.
+    // A file that leads to no cycle from here may still be part of one that starts elsewhere on the way.
 }
 
 /// The files of the same module that a file names.
