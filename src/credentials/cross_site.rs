@@ -71,7 +71,7 @@ impl fmt::Display for CrossSiteRequest {
         };
         // The client wrote it, and it may be long.
         let shown = value[..value.len().min(MAX_SHOWN)].escape_ascii();
-        write!(f, "the token came in a cookie from another site: {name} is \"{shown}\", expected {expected}")
+        write!(f, "the token came with a request from another site: {name} is \"{shown}\", expected {expected}")
     }
 }
 

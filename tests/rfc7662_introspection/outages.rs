@@ -69,7 +69,7 @@ async fn an_outage_opens_the_circuit_for_five_seconds() {
     assert_eq!(rig.status(&rig.token()).await, 200);
 }
 
-/// The secret of this server is wrong: the operator has to know, and the client can do nothing.
+/// The secret of this server is wrong: the operator has to know, whatever else fails, and the client can do nothing.
 #[test]
 fn wrong_credentials_of_this_server_are_an_error_in_the_log() {
     let (answer, log) = logging(|log| {
@@ -80,6 +80,10 @@ fn wrong_credentials_of_this_server_are_an_error_in_the_log() {
                 issuer.issuer().introspect(Introspection::discover(issuer.url(), client).unwrap())
             };
             let rig = Rig::with(trusted, |builder| builder);
+            rig.issuer.fail(Endpoint::Introspection, Fault::Status(500));
+            assert_unavailable(rig.send(&rig.token()).await);
+            rig.issuer.recover();
+            assert_unavailable(rig.send(&rig.token()).await);
             rig.send(&rig.token()).await
         });
         (answer, log.text())

@@ -15,6 +15,8 @@ pub(crate) struct EndpointSource {
     signatures: Option<Signatures>,
     /// Whether the last question had no answer.
     failed: AtomicBool,
+    /// Whether the endpoint has refused the credentials of this server since the last answer.
+    refused: AtomicBool,
 }
 
 /// What a signed answer has to be (RFC 9701 §5).
@@ -56,6 +58,7 @@ impl AnswerSource for EndpointSource {
                 Err(error) => return Err(self.unanswered(&error)),
             };
             self.failed.store(false, Ordering::Relaxed);
+            self.refused.store(false, Ordering::Relaxed);
             Ok(answer)
         })
     }
@@ -67,20 +70,20 @@ impl EndpointSource {
         clock: Arc<dyn Clock>,
         signatures: Option<Signatures>,
     ) -> Self {
-        Self { introspection, clock, signatures, failed: AtomicBool::new(false) }
+        Self { introspection, clock, signatures, failed: AtomicBool::new(false), refused: AtomicBool::new(false) }
     }
 
-    /// Logs the first failure after an answer. Anybody can cause more of them.
+    /// Logs the first failure after an answer, and the first refusal of this server's credentials. Anybody can cause more of them.
     fn unanswered(&self, error: &IntrospectionError) -> Unanswered {
         let issuer = self.introspection.endpoint.issuer();
         let is_first = !self.failed.swap(true, Ordering::Relaxed);
-        match error {
-            // Nobody but the operator can mend it.
-            IntrospectionError::OurCredentials { .. } if is_first => {
-                tracing::error!(issuer, %error, "opaque tokens cannot be validated");
-            }
-            _ if is_first => tracing::warn!(issuer, %error, "an opaque token could not be validated"),
-            _ => tracing::debug!(issuer, %error, "an opaque token could not be validated"),
+        // Only the operator can mend it, so no other failure may hide it.
+        if matches!(error, IntrospectionError::OurCredentials { .. }) && !self.refused.swap(true, Ordering::Relaxed) {
+            tracing::error!(issuer, %error, "opaque tokens cannot be validated");
+        } else if is_first {
+            tracing::warn!(issuer, %error, "an opaque token could not be validated");
+        } else {
+            tracing::debug!(issuer, %error, "an opaque token could not be validated");
         }
         Unanswered { is_outage: error.is_outage(), retry_after: error.retry_after() }
     }
