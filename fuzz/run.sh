@@ -12,7 +12,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 # libFuzzer is C++.
 command -v g++ >/dev/null || (apt-get update && apt-get install -y g++)
-cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --debug cargo-fuzz
 
 targets=${TARGETS:-$(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' Cargo.toml)}
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -29,19 +29,25 @@ else
     (cd .. && AWS_LC_SYS_CFLAGS="-fsanitize=$sanitizer" cargo +nightly fuzz build --sanitizer "$sanitizer" --target-dir "fuzz/$build")
 fi
 
-echo "fuzzing with -seed=$seed"
-for target in $targets; do
+fuzz_one() {
+    local target=$1 log=$scratch/$1.log executions
     mkdir -p "$scratch/$target" "artifacts/$target"
     # Without a limit of its own, as much memory as a runaway would take is a finding.
     if ! "$build/$triple/release/$target" "$scratch/$target" "corpus/$target" \
         -max_total_time="$seconds" -seed="$seed" -dict=dictionary.txt -timeout=20 -rss_limit_mb=2048 \
-        -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$scratch/$target.log" 2>&1; then
-        tail -n 60 "$scratch/$target.log"
+        -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$log" 2>&1; then
+        tail -n 60 "$log"
         echo "$target: a finding, see artifacts/$target" >&2
-        exit 1
+        return 1
     fi
-    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/$target.log")
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     # A target that tries nothing promises nothing.
-    [ "${executions:-0}" -gt 0 ] || { tail -n 20 "$scratch/$target.log"; exit 1; }
+    [ "${executions:-0}" -gt 0 ] || { tail -n 20 "$log"; return 1; }
     printf '%-14s %10s executions\n' "$target" "$executions"
-done
+}
+export -f fuzz_one
+export build triple scratch seconds seed
+
+echo "fuzzing with -seed=$seed"
+# As many at once as there are cores: a target uses one.
+printf '%s\n' $targets | xargs -P "$(nproc)" -I '{}' bash -euo pipefail -c 'fuzz_one {}'

@@ -13,7 +13,7 @@ rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,src}/-*/tower-bearer-*
 cargo publish --locked --dry-run --allow-dirty --target-dir target -p tower-bearer -p tower-bearer-redis
 
 step dependencies
-command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
+command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny@0.20.2
 cargo deny --locked check licenses bans sources
 cargo deny --locked --manifest-path redis/Cargo.toml check licenses bans sources
 # The advisories come from a repository, which cannot be reached from everywhere. Then this says so and does not fail.
