@@ -93,7 +93,7 @@ impl Shortfall {
     }
 
     /// The rules that the token does not satisfy, for logs and tests: `role "clerk"`, `scope "orders:write"`,
-    /// `"/resource_access/orders-api/roles" contains "admin"`. If the requirement has [alternatives](crate::Require::or), only the
+    /// `claim "/resource_access/orders-api/roles" contains "admin"`. If the requirement has [alternatives](crate::Require::or), only the
     /// rules of the alternative that the client is told about. Empty for an expired token.
     ///
     /// They are the application's constants, and contain no part of the token. The client is not told about roles and claims. The wording may change

@@ -140,7 +140,7 @@ impl RemoteKeys {
     /// server is used from several runtimes, the client must not keep idle connections (`pool_max_idle_per_host(0)`), because a
     /// connection ends with the runtime that opened it.
     ///
-    /// Default: a client with rustls, the system's root certificates and the system's proxy (but no proxy for this machine), 2 seconds
+    /// Default: a client with rustls, the system's root certificates and the proxy of the environment (but none for this machine), 2 seconds
     /// to connect, at most 3 redirects within one origin, and [checked addresses](Self#which-addresses-are-connected-to).
     #[must_use]
     pub fn client(self, client: reqwest::Client) -> Self {
