@@ -225,6 +225,59 @@ async fn further_rules_of_an_issuer_are_reported() {
     assert_eq!(failed(&explanation), ["kind", "provider"]);
 }
 
+/// What a developer reads about a token of another kind.
+#[tokio::test]
+async fn a_mark_is_reported_as_it_is_expected_and_found() {
+    let keys = ISSUER.jwks();
+    let keys = || tower_bearer::jose::JwkSet::from_json(keys.to_string().as_bytes()).unwrap();
+    let explain = async |issuer: Issuer, token: &TokenBuilder, name: &str| {
+        let api = ResourceServer::builder(AUDIENCE).trust(issuer).build().unwrap();
+        let explanation = api.explain(&token.sign()).await;
+        let step = explanation.steps().iter().find(|step| step.name == name).unwrap();
+        (step.expected.clone(), step.found.clone())
+    };
+    let generic = || Issuer::keys(ISSUER.url(), keys()).unwrap();
+    let unmarked = "no mark of an ID, refresh, logout or other token";
+    for (claim, value, found) in [
+        ("token_use", "id", r#"token_use "id""#),
+        ("typ", "Refresh", r#"typ "Refresh""#),
+        ("at_hash", "x", "at_hash"),
+        ("other", "x", "none"),
+    ] {
+        let token = good(&ISSUER).claim(claim, value);
+        assert_eq!(explain(generic(), &token, "kind").await, (unmarked.to_owned(), found.to_owned()));
+    }
+
+    let cognito = || Issuer::cognito("eu-central-1_abc", ["client-1"]).unwrap().keys_from(keys());
+    let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc";
+    let keycloak = || Issuer::keycloak("https://id.example.test", "shop").unwrap().keys_from(keys());
+    let zitadel = || Issuer::zitadel("id.example.test").unwrap().keys_from(keys());
+    let firebase = || Issuer::firebase("project").unwrap().keys_from(keys());
+    let by_project = "https://securetoken.google.com/project";
+    let realm = "https://id.example.test/realms/shop";
+    let rows = [
+        (cognito(), pool, ("token_use", "x"), r#"token_use "access""#, r#""x""#),
+        (cognito(), pool, ("other", "x"), r#"token_use "access""#, "none"),
+        (keycloak(), realm, ("typ", "x"), r#"typ "Bearer" in the payload"#, r#""x""#),
+        (zitadel(), "https://id.example.test", ("jti", ""), "jti", "none"),
+        (zitadel(), "https://id.example.test", ("jti", "x"), "jti", "one"),
+        (firebase(), by_project, ("firebase", ""), "firebase", "none"),
+        (firebase(), by_project, ("firebase", "x"), "firebase", "one"),
+    ];
+    for (issuer, iss, (claim, value), expected, found) in rows {
+        let token = good(&ISSUER).claim("iss", iss).claim(claim, value);
+        assert_eq!(explain(issuer, &token, "provider").await, (expected.to_owned(), found.to_owned()), "{iss}");
+    }
+
+    let (expected, _) = explain(generic(), &good(&ISSUER), "iat").await;
+    assert!(expected.starts_with("none, or no later than 30 s after "), "{expected}");
+    for (audience, found) in [(json!([]), "aud []"), (json!(["a", "b"]), "aud [\"a\"")] {
+        let issuer = generic().identify_by_client(["client-1"]);
+        let (_, text) = explain(issuer, &good(&ISSUER).claim("aud", &audience), "aud").await;
+        assert!(text.contains(found), "{text}");
+    }
+}
+
 /// A token without `exp` fails the rule for `exp`, and not the one for `nbf`.
 /// Row C4.
 #[tokio::test]

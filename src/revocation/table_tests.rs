@@ -294,6 +294,24 @@ fn more_than_sixteen_sessions_of_a_subject_count_as_the_subject() {
     assert_eq!(rig.table.len(), 3);
 }
 
+/// They leave the count one after another, within the lifetime of a token.
+#[test]
+fn half_of_sixteen_sessions_count_after_half_a_lifetime() {
+    let mut rig = Rig::new(100);
+    let session = |number: usize| Revocation::session_of(ISSUER, &format!("s{number}"), "alice");
+    let is_subject = |rig: &Rig| rig.holds(|token| token.session = Some("another"));
+    for number in 0..16 {
+        rig.add(&session(number));
+    }
+    rig.pass(LIFE.as_secs() / 2);
+    for number in 16..24 {
+        rig.add(&session(number));
+    }
+    assert!(!is_subject(&rig));
+    rig.add(&session(24));
+    assert!(is_subject(&rig));
+}
+
 /// Of what another process has revoked a while ago, and one whose clock is ahead.
 #[test]
 fn a_record_is_kept_since_it_was_made_and_until_the_tokens_of_its_time_have_expired() {

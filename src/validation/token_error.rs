@@ -276,3 +276,32 @@ fn seconds(later: NumericDate, earlier: NumericDate) -> f64 {
 fn shown(text: Option<&Excerpt>) -> String {
     text.map_or("absent".to_owned(), |text| format!("{text:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn messages_say_what_was_found_and_by_how_much() {
+        let at = |seconds: u64| NumericDate::from(UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 500));
+        let (now, leeway) = (at(2000), Duration::from_secs(30));
+        let rows = [
+            (TokenError::Expired { exp: at(1900), now, leeway }, "expired 100 s ago (exp 1900.5, leeway 30 s)"),
+            (
+                TokenError::NotYetValid { nbf: at(2100), now, leeway },
+                "not valid for another 100 s (nbf 2100.5, leeway 30 s)",
+            ),
+            (
+                TokenError::IssuedInTheFuture { iat: at(2200), now, leeway },
+                "issued 200 s in the future (iat 2200.5, leeway 30 s)",
+            ),
+            (TokenError::UnknownKey { kid: None }, "the issuer has no key with the kid absent"),
+            (TokenError::UnknownKey { kid: Some("a\n".into()) }, r#"the issuer has no key with the kid "a\n""#),
+        ];
+        for (error, message) in rows {
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use tower_bearer::Issuer;
 use tower_bearer::certificate::ClientCertificates;
@@ -72,6 +74,26 @@ async fn random_nonces_stay_good() {
     for own in [NONCES.to_owned(), format!("realm = \"new\"\n{NONCES}"), NONCES.replace("true", "{ lifetime = 200 }")] {
         rig.reload(&document(&own, &[&issuer])).await;
         client.send(&rig, &client.proof(Some(&nonce))).await.assert_ok();
+    }
+}
+
+/// Keys that the operator sets are used from then on, and nonces of earlier keys are refused.
+#[tokio::test]
+async fn nonces_of_keys_that_are_no_longer_configured_are_refused() {
+    let issuer = small_issuer();
+    let with_key = |first: u8| {
+        let key = URL_SAFE_NO_PAD.encode(Vec::from_iter((0..32).map(|at: u8| first ^ at.wrapping_mul(37))));
+        document(&NONCES.replace("true", &format!("{{ keys = [\"{key}\"] }}")), &[&issuer])
+    };
+    let random = document(NONCES, &[&issuer]);
+    let client = Client::new(&issuer);
+    for (before, after) in [(&random, &with_key(1)), (&with_key(1), &with_key(2)), (&with_key(1), &random)] {
+        let rig = Rig::new(before);
+        let refused = client.send(&rig, &client.proof(None)).await;
+        let nonce = refused.headers["dpop-nonce"].to_str().unwrap().to_owned();
+        client.send(&rig, &client.proof(Some(&nonce))).await.assert_ok();
+        rig.reload(after).await;
+        assert_eq!(client.send(&rig, &client.proof(Some(&nonce))).await.status, StatusCode::UNAUTHORIZED, "{after}");
     }
 }
 

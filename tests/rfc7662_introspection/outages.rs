@@ -69,6 +69,28 @@ async fn an_outage_opens_the_circuit_for_five_seconds() {
     assert_eq!(rig.status(&rig.token()).await, 200);
 }
 
+#[test]
+fn a_failing_endpoint_is_one_warning_until_it_answers() {
+    let log = logging(|log| {
+        current_thread_runtime().block_on(async {
+            let rig = Rig::new();
+            for _ in 0..2 {
+                rig.issuer.fail(Endpoint::Introspection, Fault::Status(500));
+                for _ in 0..3 {
+                    assert_unavailable(rig.send(&rig.token()).await);
+                }
+                rig.issuer.recover();
+                assert_eq!(rig.status(&rig.token()).await, 200);
+            }
+        });
+        log.text()
+    });
+    let is_told = |line: &str, level: &str| line.contains(level) && line.contains("could not be validated");
+    let told = |level: &str| log.lines().filter(|line| is_told(line, level)).count();
+    assert_eq!((told(" WARN "), told(" DEBUG ")), (2, 4), "{log}");
+    assert!(!log.contains(" ERROR "), "{log}");
+}
+
 /// The secret of this server is wrong: the operator has to know, whatever else fails, and the client can do nothing.
 #[test]
 fn wrong_credentials_of_this_server_are_an_error_in_the_log() {

@@ -79,6 +79,7 @@ mod tests {
         ] {
             assert!(!is_one_sequence(other), "{other:?}");
         }
+        assert!(!is_one_sequence(&sequence(&[0x30, 0x80], 0x80)));
         assert!(!is_one_sequence(&sequence(&[0x30, 0x82, 0, 0x80], 0x80)));
         assert!(!is_one_sequence(&sequence(&[0x30, 0x81, 0x7f], 0x7f)));
     }

@@ -129,6 +129,7 @@ mod tests {
             ("64:ff9b:1:7f:0:1::", Some(ThisMachine)),
             ("64:ff9b:1:0:7f:0:100:0", Some(ThisMachine)),
             ("64:ff9b:1:a9fe:a9:fe00::", Some(CloudMetadata)),
+            ("64:ff9b:1:a9:fe:a9fe::", Some(CloudMetadata)),
             ("64:ff9b:1::8.8.8.8", None),
             ("64:ff9b:1:808:8:800::", None),
             ("64:ff9b:1:87f:0:100::", None),

@@ -326,12 +326,41 @@ impl fmt::Debug for RemoteKeys {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, StatusCode};
 
     use super::super::transport::tests::site;
     use super::*;
     use crate::clock::{Clock, SystemClock};
     use crate::keys::Validators;
+
+    #[test]
+    fn keys_are_like_those_that_are_fetched_in_the_same_way_from_the_same_place() {
+        let seconds = Duration::from_secs;
+        let limited = |keys: Result<RemoteKeys, _>| keys.unwrap().timeouts(seconds(1), seconds(4)).unwrap();
+        let issuer = "https://login.example.com";
+        let keys = || limited(RemoteKeys::discover(issuer));
+        assert!(keys().is_like(&keys()));
+        for other in [
+            limited(RemoteKeys::discover("https://other.example.com")),
+            limited(RemoteKeys::discover_openid(issuer)),
+            limited(RemoteKeys::at(issuer)),
+            keys().timeouts(seconds(2), seconds(4)).unwrap(),
+            keys().timeouts(seconds(1), seconds(5)).unwrap(),
+            keys().client(reqwest::Client::new()),
+        ] {
+            assert!(!keys().is_like(&other) && !other.is_like(&keys()), "{other:?}");
+        }
+    }
+
+    /// There is no document that could be unchanged.
+    #[tokio::test]
+    async fn the_first_answer_may_not_be_304() {
+        let (url, asked) = site("HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\n\r\n");
+        let keys = RemoteKeys::at(url.as_str()).unwrap();
+        let answer = keys.fetch(FetchRequest::new(SystemClock.monotonic())).await;
+        assert!(matches!(answer, Err(FetchError::Status { status: StatusCode::NOT_MODIFIED, .. })), "{answer:?}");
+        asked.join().unwrap();
+    }
 
     /// An answer that the document there is unchanged would say nothing about the one that is held.
     #[tokio::test]
