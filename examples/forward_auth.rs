@@ -267,7 +267,7 @@ fn identity(token: &AccessToken) -> Result<[(HeaderName, HeaderValue); 5], Statu
 fn header(name: &'static str, text: &str) -> Result<(HeaderName, HeaderValue), StatusCode> {
     let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.trim_matches(' ') == text;
     let value = HeaderValue::from_str(text).ok().filter(|_| plain).ok_or_else(|| {
-        tracing::warn!(name, "a good token was refused: its value is not allowed in this header");
+        tracing::warn!(name, "a good token was refused: one of its values cannot be put into this header");
         StatusCode::FORBIDDEN
     })?;
     Ok((HeaderName::from_static(name), value))

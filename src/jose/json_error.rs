@@ -25,7 +25,7 @@ pub enum JsonError {
     /// Objects and arrays are nested more than 32 levels deep.
     #[error("objects and arrays nest more than 32 levels deep")]
     TooDeep,
-    /// A name is one that `serde_json` uses internally, and would parse the value as another document.
+    /// A name is one that `serde_json` uses internally: it would parse the value under that name as another document.
     #[error("the name of the member {name:?} is reserved")]
     Reserved {
         /// The name, unescaped.

@@ -7,7 +7,7 @@ use crate::redact::Excerpt;
 pub enum JwsError {
     /// The text does not have three parts (RFC 7515 §7.1). Five parts would be an encrypted token (RFC 7516 §7.1),
     /// which this crate does not decrypt.
-    #[error("the token has {found} parts between dots, but a signed JWT has 3")]
+    #[error("the token has {found} parts separated by dots, but a signed JWT has 3")]
     Parts {
         /// How many there are.
         found: usize,

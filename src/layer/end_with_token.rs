@@ -50,7 +50,7 @@ impl<R> ProtectLayer<R> {
 ///   shows.
 /// - If such layers are nested, a body ends with the token that expires first.
 ///
-/// No timer is created until the body is first pending. It costs one allocation and wakes once a minute.
+/// No timer is created until the body is first pending. The timer costs one allocation and wakes once a minute.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EndWithToken<R = Empty>(ProtectLayer<EndingResponder<R>>);

@@ -117,7 +117,7 @@ impl Limit {
     fn end<D>(&self) -> Option<Result<Frame<D>, Box<dyn Error + Send + Sync>>> {
         tracing::debug!(
             issuer = self.token.issuer(),
-            "response body ended: the access token of its request has expired"
+            "response body ended: the access token of its request has expired or was revoked"
         );
         match self.ending {
             Ending::Clean => None,

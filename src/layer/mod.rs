@@ -1,4 +1,4 @@
-//! The layers: the only code that names [`tower_service::Service`].
+//! The layers, and the services that they create.
 //!
 //! # Tracing
 //!

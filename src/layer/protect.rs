@@ -68,7 +68,7 @@ impl<R> ProtectLayer<R> {
         self
     }
 
-    /// Requires that tokens satisfy `requirement`, like the requirement as an inner layer. In addition, the challenge to a request
+    /// Requires that tokens satisfy `requirement`, just as an inner layer with that requirement would. In addition, the challenge to a request
     /// without credentials names the scope to request (RFC 6750 §3), which MCP clients rely on, and the refusal of an inner [`Require`]
     /// names what both need, so that a client that requests exactly that is not refused again. If this is called again, both requirements
     /// must be satisfied.

@@ -18,7 +18,7 @@ pub(crate) enum MessageError {
     TooLong,
     #[error("expected a body without a Content-Encoding, found {0:?}")]
     Encoded(Excerpt),
-    #[error("expected no charset or UTF-8, found the content type {0:?}")]
+    #[error("expected the charset UTF-8 or none, found the content type {0:?}")]
     Charset(Excerpt),
     #[error("the body of the request ended early")]
     Unreadable,

@@ -10,7 +10,7 @@
 //! | [`tower_bearer_token_cache_total`](TOKEN_CACHE) | counter | `result` | valid tokens that were found in the cache (`hit`) or verified (`miss`); an opaque token whose answer is cached is also a `hit` |
 //! | [`tower_bearer_key_fetches_total`](KEY_FETCHES) | counter | `issuer`, `result` | fetches of an issuer's keys that have ended: `success` or `failure`. All [tenants](crate::manual::tenants) are counted as one issuer, [`tenants`](TENANTS) |
 //! | [`tower_bearer_keys`](KEYS) | gauge | `issuer` | usable keys that are held |
-//! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when the held keys were current, in seconds since 1970 (an age would not advance between fetches) |
+//! | [`tower_bearer_keys_timestamp_seconds`](KEYS_TIMESTAMP) | gauge | `issuer` | when the held keys were last known to be current, in seconds since 1970 (an age would not advance between fetches) |
 //! | [`tower_bearer_introspections_total`](INTROSPECTIONS) | counter | `issuer`, `result` | introspection requests to the issuer: `answered` or `failed` |
 //! | [`tower_bearer_introspection_seconds`](INTROSPECTION_SECONDS) | histogram | `issuer` | how long each introspection request took, with or without an answer |
 //! | [`tower_bearer_introspection_circuit_open`](INTROSPECTION_CIRCUIT_OPEN) | gauge | `issuer` | 1 while the endpoint [is not asked](crate::manual::opaque_tokens) because too many requests have failed, until one is answered; otherwise 0 |
@@ -58,7 +58,7 @@ pub const KEY_FETCHES: &str = "tower_bearer_key_fetches_total";
 pub const TENANTS: &str = "tenants";
 /// Usable keys that are held, by `issuer`.
 pub const KEYS: &str = "tower_bearer_keys";
-/// When the held keys were current, by `issuer`.
+/// When the held keys were last known to be current, by `issuer`.
 pub const KEYS_TIMESTAMP: &str = "tower_bearer_keys_timestamp_seconds";
 /// Introspection requests, by `issuer` and `result`.
 pub const INTROSPECTIONS: &str = "tower_bearer_introspections_total";
@@ -95,7 +95,11 @@ pub fn describe() {
     describe_counter!(TOKEN_CACHE, "Valid tokens, by whether they were found in the cache");
     describe_counter!(KEY_FETCHES, "Fetches of an issuer's keys that have ended, by result");
     describe_counter!(REVOCATION_EVENTS, "Events of the revocation feeds, by outcome");
-    describe_gauge!(REVOCATION_FEED_TIMESTAMP, Unit::Seconds, "When a revocation feed was last heard from, since 1970");
+    describe_gauge!(
+        REVOCATION_FEED_TIMESTAMP,
+        Unit::Seconds,
+        "When a revocation feed was last heard from, in seconds since 1970"
+    );
     describe_gauge!(KEYS, "Usable keys of an issuer");
     describe_histogram!(INTROSPECTION_SECONDS, Unit::Seconds, "How long introspection requests took");
     describe_gauge!(INTROSPECTION_CIRCUIT_OPEN, "Whether an introspection endpoint is not asked at present");
@@ -106,7 +110,11 @@ pub fn describe() {
     describe_gauge!(TENANTS_IN_USE, "Tenants that are kept");
     describe_counter!(CONFIGURATION_RELOADS, "Readings of a changed configuration file, by result");
     describe_gauge!(CONFIGURATION_CURRENT, "Whether the server uses the configuration that was last read");
-    describe_gauge!(KEYS_TIMESTAMP, Unit::Seconds, "When the keys of an issuer were current, since 1970");
+    describe_gauge!(
+        KEYS_TIMESTAMP,
+        Unit::Seconds,
+        "When the keys of an issuer were last known to be current, in seconds since 1970"
+    );
 }
 
 pub(crate) fn accepted() {

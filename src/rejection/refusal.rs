@@ -36,7 +36,7 @@ impl<'a> Refusal<'a> {
         self.kind
     }
 
-    /// The status of the refusal. [`Grpc`](super::Grpc) may answer 200 and put the status into the trailers.
+    /// The status of the refusal. [`Grpc`](super::Grpc) may answer 200 and put its own status into the headers.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status

@@ -33,7 +33,7 @@
 //!
 //! The table is empty after a restart, and each process has its own: revoke in every process, or [share](Revocations::share) the
 //! revocations. A revocation does not end the session at the issuer: with a refresh token, the client can get new access tokens there, and
-//! only a revoked session refuses those too.
+//! only revoking the session refuses those too.
 //!
 //! # When it is checked
 //!

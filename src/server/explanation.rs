@@ -191,7 +191,7 @@ fn of_form(token: &str, fault: Option<&TokenError>) -> Vec<Step> {
         (
             "payload",
             "RFC 7519 §7.2",
-            "a JSON object, no duplicate names, claims of their types".to_owned(),
+            "a JSON object, no duplicate names, claims of the right types".to_owned(),
             "as expected".to_owned(),
         ),
     ];
@@ -310,7 +310,7 @@ fn of_key(
         found: match verified {
             Ok(_) => "one".to_owned(),
             Err(SignatureError::NoKid { tried, fitting }) => {
-                format!("none by {tried} of {fitting} keys that were tried")
+                format!("none by the {tried} of {fitting} keys that were tried")
             }
             Err(_) => "another".to_owned(),
         },

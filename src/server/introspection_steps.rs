@@ -62,7 +62,7 @@ fn of_claims(answer: &[u8], issuer: &TrustedIssuer, now: NumericDate) -> Vec<Ste
             return vec![Step {
                 name: "payload",
                 source: "RFC 7662 §2.2",
-                expected: "claims of their types".to_owned(),
+                expected: "claims of the right types".to_owned(),
                 found: error.to_string(),
                 holds: false,
             }];

@@ -77,7 +77,7 @@ fn of_proof(
     let headers = verifier.headers_that_match(request, &compared);
     if let Some(htu) = steps.iter_mut().find(|step| step.name == "htu").filter(|_| !headers.is_empty()) {
         let found = std::mem::take(&mut htu.found);
-        htu.found = format!("{found}, which {} of this request would have made", headers.join(" or "));
+        htu.found = format!("{found}, which {} of this request would have resulted in", headers.join(" or "));
     }
     // The signature is verified after all rules.
     if steps.iter().all(|step| step.holds) {

@@ -5,15 +5,15 @@ use crate::keys::UrlError;
 #[non_exhaustive]
 pub enum InvalidIssuerPattern {
     /// There is no placeholder, or there is more than one.
-    #[error("a pattern for issuers has {{tenant}} once, and no other placeholder")]
+    #[error("expected a pattern for issuers with {{tenant}} exactly once and no other placeholder")]
     Placeholder,
     /// The placeholder is only part of a name, such as the host's, so a tenant could choose another host.
     #[error(
-        "in a pattern for issuers {{tenant}} is a whole segment of the path, or the first label of a host name with at least two others"
+        "expected {{tenant}} as a whole segment of the path, or as the first label of a host name with at least two others"
     )]
     PartOfAName,
     /// The pattern is not the URL of an issuer.
-    #[error("a pattern for issuers is the URL of an issuer: {reason}")]
+    #[error("expected the URL of an issuer as the pattern: {reason}")]
     Url {
         /// What is wrong with it as a URL.
         reason: UrlError,

@@ -6,7 +6,7 @@ use crate::token::TenantValue;
 /// A known tenant: its issuer and, optionally, a value of the application.
 ///
 /// The issuer has its own audiences, algorithms and preset; if it has no audience, the server's is used. An issuer is refused if it has several
-/// identifiers, is introspected, or has keys that are persisted or at an address of this machine.
+/// identifiers or is introspected, or if its keys are persisted or are at an address of this machine.
 #[derive(Clone)]
 pub struct ResolvedTenant {
     pub(super) issuer: Issuer,

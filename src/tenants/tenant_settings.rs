@@ -136,8 +136,8 @@ impl TenantSettings {
 
     /// Sets how long a tenant is used before it is resolved again: at least a minute. Shorter values are raised to that.
     ///
-    /// This bounds how long a removed customer is accepted if a process misses the call of [`forget`](super::Tenants::forget). When the time is
-    /// over, the tenant leaves the table. Its next token waits for the resolver and for the keys, like its first token, and gets 503 if one of
+    /// This bounds how long a removed customer is accepted if a process misses the call of [`forget`](super::Tenants::forget). After that
+    /// time, the tenant leaves the table. Its next token waits for the resolver and for the keys, like its first token, and gets 503 if one of
     /// them cannot be reached.
     ///
     /// Default: none. A tenant that is in use is not resolved again until it is [forgotten](super::Tenants::forget) or

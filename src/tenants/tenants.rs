@@ -52,7 +52,7 @@ impl Tenants {
 
     /// Puts a tenant into the table, from the next request on, and replaces one with the same identifier.
     ///
-    /// Call it when the application has recorded a new tenant, so that an earlier "no such tenant" is forgotten, or has changed a tenant's settings.
+    /// Call it when the application has changed a tenant's settings, or has recorded a new tenant: an earlier "no such tenant" is then forgotten.
     /// Tokens that were accepted before are validated again, with new keys. Requests that are waiting for the tenant continue with this one. Other
     /// processes of a fleet notice a new tenant within 5 seconds.
     ///

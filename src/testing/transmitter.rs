@@ -66,7 +66,7 @@ impl TestIssuer {
     /// let issuer = TestIssuer::builder().algorithms([Algorithm::ES256]).start();
     /// let token = issuer.logout_token("my-client").subject("user-1").claim("sid", "session-1").sign();
     /// assert_eq!(logout_request(&token).body(), &format!("logout_token={token}"));
-    /// // A bad one: an ID token has a `nonce`, a logout token must not have it.
+    /// // A bad one: an ID token has a `nonce`, but a logout token must not have one.
     /// let bad = issuer.logout_token("my-client").subject("user-1").claim("nonce", "n").sign();
     /// # assert_ne!(token, bad);
     /// ```

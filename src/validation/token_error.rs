@@ -79,7 +79,7 @@ pub enum TokenError {
         /// What is wrong with it.
         found: &'static str,
     },
-    /// The token is bound to a key in a way that this server does not check (RFC 7800 §3.1), because no binding or another one is configured.
+    /// The token is bound to a key in a way that this server does not check (RFC 7800 §3.1), because it is configured for another binding or none.
     #[error("the token is bound to a key (cnf) in a way that this server is not configured to check")]
     Bound,
     /// The token is bound to a key but came without a proof: with a scheme other than `DPoP`, from a source other than `Authorization`, or outside a

@@ -40,7 +40,7 @@ async fn the_skew_of_the_clock_and_both_targets_are_shown() {
     let (name, text) = failure(&explain(&rig, &elsewhere, Some("shop.example.test")).await);
     assert_eq!(name, "htu");
     assert!(text.contains(URL) && text.contains("https://shop.example.test/me"), "{text}");
-    assert!(text.contains("X-Forwarded-Host") && text.ends_with("would have made"), "{text}");
+    assert!(text.contains("X-Forwarded-Host") && text.ends_with("would have resulted in"), "{text}");
 }
 
 /// The replay store is not asked, so a good proof can be explained before and after it is used.

@@ -154,7 +154,7 @@ fn a_pattern_names_what_is_wrong_with_it() {
     assert_eq!(error("https://login.example.com/{tenant}"), None);
     let placeholder = InvalidIssuerPattern::Placeholder.to_string();
     assert_eq!(error("https://login.example.com/").unwrap(), placeholder);
-    assert_eq!(placeholder, "a pattern for issuers has {tenant} once, and no other placeholder");
+    assert_eq!(placeholder, "expected a pattern for issuers with {tenant} exactly once and no other placeholder");
     assert!(error("https://login{tenant}.example.com").unwrap().contains("a whole segment of the path"));
     assert!(error("http://login.example.com/{tenant}").unwrap().contains("the scheme is not https"));
 }

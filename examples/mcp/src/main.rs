@@ -53,7 +53,7 @@ struct Arguments {
     /// How long access tokens are valid
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     token_lifetime: u64,
-    /// Walk through the whole sequence as a client, and end: with 0 if every step went as expected
+    /// Walk through the whole sequence as a client, and exit, with status 0 if every step went as expected
     #[arg(long)]
     once: bool,
 }

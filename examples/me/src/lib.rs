@@ -92,7 +92,7 @@ struct Arguments {
     /// Require a nonce of the server in every proof, whatever the client's clock says
     #[arg(long, requires = "dpop")]
     dpop_nonce: bool,
-    /// The URL that clients use for the API and sign in proofs, if it differs from the address to listen on
+    /// The URL that clients use for the API and that their proofs name, if it differs from the address to listen on
     #[arg(long, value_name = "URL", requires = "dpop")]
     base_url: Option<String>,
     /// The network of a proxy whose X-Forwarded-Host and X-Forwarded-Proto name the host that clients use for the API
@@ -115,7 +115,7 @@ struct Arguments {
     tenants: TenantArguments,
     #[command(flatten)]
     revocation: RevocationSettings,
-    /// End after the walk through the sequence: with 0 if every step went as expected
+    /// Exit after the walk through the sequence, with status 0 if every step went as expected
     #[arg(long)]
     once: bool,
 }
@@ -224,7 +224,7 @@ async fn whole_sequence(arguments: &Arguments, listener: TcpListener, url: &str)
     };
     let as_expected = walk.run().await?;
     if !arguments.once {
-        println!("\nOpen {app_url}/ in a browser: the same, step by step.");
+        println!("\nOpen {app_url}/ in a browser to go through the same sequence step by step.");
     }
     finish(arguments, as_expected, serving).await
 }

@@ -7,7 +7,7 @@ use tower_bearer::tenants::{InvalidIssuerPattern, TenantSettings};
 #[derive(Args)]
 pub(crate) struct TenantArguments {
     /// Trust every issuer whose URL has this form, with {tenant} in place of the tenant's name. This example has no
-    /// database of tenants: everybody who can open one there is trusted
+    /// database of tenants: everyone who can open a tenant at that provider is trusted
     #[arg(long, value_name = "URL")]
     pub(crate) issuer_pattern: Option<String>,
     /// How many tenants are kept, with their keys

@@ -3,8 +3,9 @@
 /// A token is cached from its second verification on, under a keyed hash and never as text. When it is used again, its signature
 /// is not verified and [`Claims<T>`](crate::Claims) are not parsed again. Whatever may have changed is checked each time: `exp`,
 /// `nbf` and `iat`; that the key that verified the token still belongs to its issuer, with the same material and for the same
-/// algorithms; and that the keys are not too old. So a withdrawn key, a key replaced under the same `kid`, or an issuer that has
-/// been unreachable for too long takes effect immediately, as without a cache. Refused tokens are not cached.
+/// algorithms; and that the keys are not too old. So if a key is withdrawn or is
+/// replaced under the same `kid`, or if an issuer has been unreachable for too long, that takes effect immediately, as without a cache. Refused
+/// tokens are not cached.
 ///
 /// ```
 /// use tower_bearer::validation::TokenCache;

@@ -84,7 +84,9 @@ impl Walk<'_> {
             return Ok(None);
         };
         let outcome = consent(&mut browser, &request).await;
-        let Some(answer) = report.step("The user consents, signed in already", outcome) else { return Ok(None) };
+        let Some(answer) = report.step("The user, who is already signed in, consents", outcome) else {
+            return Ok(None);
+        };
         let outcome = client.redeem(&answer).await;
         report.step("It redeems the code for a token with both scopes", outcome);
         let outcome = client.call("delete_file", json!({ "name": "notes.txt" })).await;
