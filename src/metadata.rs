@@ -1,7 +1,7 @@
 //! The metadata of a protected resource (RFC 9728): which authorization servers it trusts, and which scopes it has.
 //!
 //! A client that knows only the API's URL starts here: a challenge names the document as `resource_metadata`, the document names the
-//! authorization servers, and their metadata names the rest (RFC 8414). MCP clients require it.
+//! authorization servers, and their metadata names the rest (RFC 8414). MCP clients require the document.
 //!
 //! The document is built if the server's configuration has [metadata](crate::server::Builder::metadata). The application
 //! serves it at the path that RFC 9728 §3.1 defines:

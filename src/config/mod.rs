@@ -1,7 +1,7 @@
 //! A server from a configuration file or from environment variables (feature `serde`).
 //!
 //! [`Config`] deserializes from any self-describing format (TOML, JSON, YAML), also as part of an application's own settings. It builds a
-//! [`ResourceServer`], or returns [all problems](Problems) of the settings at once, each with its place, what was expected and what was found. The
+//! [`ResourceServer`], or returns [all problems](Problems) with the settings at once, each with its place, what was expected and what was found. The
 //! settings have the names, the defaults and the rules of the [builder](crate::server::Builder), which validates them: its errors appear here in the
 //! same words, and a value that it refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
 //!
@@ -25,7 +25,7 @@
 //! leeway = 10                                 # seconds, at most 60; default: 30
 //! token_cache = { entries = 50_000, bytes = 67_108_864 } # or false; default: 10,000 and 16 MiB
 //!
-//! [api.metadata]                              # or `true` for the default ones; default: none
+//! [api.metadata]                              # or `true` for the default parameters; default: none
 //! scopes_supported = ["orders:read", "orders:write"]
 //! resource_name = "Example Orders"
 //! "resource_name#de" = "Beispielbestellungen"
@@ -106,7 +106,7 @@
 //! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name); see [`algorithms`](crate::dpop::Dpop::algorithms) | all |
 //! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds); see [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
 //! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`; see [`client_certificates`](Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
-//! | `client_certificates.from` | `"connection"`; see [`from_connection`](crate::certificate::ClientCertificates::from_connection); or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
+//! | `client_certificates.from` | `"connection"` (see [`from_connection`](crate::certificate::ClientCertificates::from_connection)), or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
 //! | `client_certificates.header` | the name of the header, with `"escaped_pem"` | required there |
 //! | `client_certificates.trusted_proxies` | a list of addresses and networks; see [`TrustedProxies::at`](crate::certificate::TrustedProxies::at); the application inserts the [address of the peer](crate::certificate::PeerAddress) | this or `secret_header` is required with a header |
 //! | `client_certificates.secret_header` | the name of the header with the secret; see [`TrustedProxies::with_secret`](crate::certificate::TrustedProxies::with_secret) | none |
@@ -114,7 +114,7 @@
 //! | `client_certificates.secret_file` | a file with the secret | |
 //! | `client_certificates.required` | `true` or `false`; see [`required`](crate::certificate::ClientCertificates::required) | `false` |
 //! | `client_certificates.required_unless_dpop` | `true` or `false`; see [the method](crate::certificate::ClientCertificates::required_unless_dpop) | `false` |
-//! | `issuers[].issuer` | the identifier; see [`discover`](crate::Issuer::discover); with one of the next two; see [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
+//! | `issuers[].issuer` | the identifier; see [`discover`](crate::Issuer::discover) or, with one of the next two, [`jwks`](crate::Issuer::jwks) and [`keys`](crate::Issuer::keys) | required without a preset |
 //! | `issuers[].jwks_url` | the URL of the keys | where the metadata or the preset says |
 //! | `issuers[].jwks_file` | a [file](crate::keys::KeyFile) with the keys | where the metadata or the preset says |
 //! | `issuers[].persist_keys` | the path of a file for keys that are fetched; see [`persist_keys`](crate::Issuer::persist_keys) | none |
@@ -476,7 +476,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All problems of the settings.
+    /// All problems with the settings.
     pub fn builder(self) -> Result<Builder, Problems> {
         let mut reader = Reader::default();
         let builder = settings::read(&mut reader, &self.tree);
@@ -490,7 +490,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All problems of the settings.
+    /// All problems with the settings.
     pub fn build(self) -> Result<ResourceServer, Problems> {
         self.builder()?.build().map_err(|error| Problems::of(&error))
     }

@@ -2,11 +2,11 @@ use std::fmt;
 
 use crate::server::ConfigError;
 
-/// All problems of a configuration, in document order. `Display` and `Debug` write one line for each.
+/// All problems in a configuration, in document order. `Display` and `Debug` write one line for each.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
-/// A problem of a configuration: its place, and what is wrong there.
+/// A problem in a configuration: its place, and what is wrong there.
 ///
 /// `Display` writes the path, the variables in parentheses if there are any, a colon and the message.
 #[derive(Clone, Debug, PartialEq, Eq)]

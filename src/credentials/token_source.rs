@@ -89,8 +89,8 @@ impl TokenSource {
     /// A cookie that holds the token.
     ///
     /// A browser sends a cookie with every request to its host, including cross-site requests. So a request with an unsafe method (any but
-    /// `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) or a WebSocket handshake is refused with 403 if it is cross-site: if a page of
-    /// another origin caused it, even if the token is valid:
+    /// `GET`, `HEAD`, `OPTIONS` and `TRACE`: RFC 9110 §9.2.1) or a WebSocket handshake is refused with 403, even with a valid token, if it is
+    /// cross-site, which means that a page of another origin caused it:
     ///
     /// | the request has | it passes |
     /// |---|---|
@@ -104,10 +104,10 @@ impl TokenSource {
     /// - A safe method must change nothing. The layer reads the method of the request; an override such as
     ///   `X-HTTP-Method-Override` is up to the application.
     /// - A page of the same origin may do anything, so keep third-party scripts out of it.
-    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. If a browser sends no `Sec-Fetch-Site`,
-    ///   these pages look like another site's: before 2023, over plain http, and in some WebSocket handshakes.
-    /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name such as `__Host-token` enforces `Secure`, and that no subdomain sets
-    ///   the cookie.
+    /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. If a browser sends no
+    ///   `Sec-Fetch-Site` (before 2023, over plain http, and in some WebSocket handshakes), these pages otherwise look like another site's.
+    /// - The cookie should be `Secure`, `HttpOnly` and `SameSite`. A name such as `__Host-token` enforces `Secure`, and prevents subdomains
+    ///   from setting the cookie.
     ///
     /// # Panics
     ///

@@ -102,7 +102,7 @@ impl MessageError {
             Self::Audience { .. } => "the aud names another receiver",
             Self::Early { .. } => "the iat is in the future",
             #[cfg(feature = "back-channel-logout")]
-            Self::Expired { .. } => "it has expired",
+            Self::Expired { .. } => "the logout token has expired",
             Self::EventsNotAnObject | Self::EventNotAnObject { .. } => "the events are malformed",
             #[cfg(feature = "shared-signals")]
             Self::EventCount { .. } => "expected one event",

@@ -144,8 +144,8 @@ impl Introspection {
     /// name this server. If it has none, it must say that the token is an access token, with `token_type`, `token_use` or `typ`, because some
     /// issuers also answer without `aud` about a refresh token, but without these members.
     ///
-    /// Also introspect a refresh token. If the answer looks like one for an access token, refresh tokens are accepted here, unless a
-    /// [prefix](Self::token_prefix) excludes them.
+    /// As a test, introspect a refresh token too. If the answer looks like one for an access token, refresh tokens are accepted here, unless
+    /// a [prefix](Self::token_prefix) excludes them.
     ///
     /// Default: an answer without `aud` is refused.
     pub fn audience_checked_by_issuer(mut self) -> Self {
@@ -194,7 +194,7 @@ impl Introspection {
 
     /// Asks for signed answers (RFC 9701), and accepts no others. They must be signed with a key of the issuer.
     ///
-    /// A signature proves later that the issuer gave this answer. It does not say for which token, so TLS is still needed.
+    /// With the signature, you can prove later that the issuer gave this answer. It does not say for which token, so TLS is still needed.
     ///
     /// Default: plain answers, which TLS protects.
     pub fn signed_answers(self) -> Self {

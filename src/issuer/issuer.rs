@@ -287,8 +287,8 @@ impl Issuer {
         }
     }
 
-    /// Accepts tokens of this issuer for one of `audiences` in place of the server's audience. To accept the server's too, list it. If it is
-    /// called again, the last list wins.
+    /// Accepts tokens of this issuer for one of `audiences` in place of the server's audience. To accept the server's too, list it. If this
+    /// method is called again, the last list wins.
     ///
     /// Default, and for an empty list: the server's audience or, for [Firebase](Self::firebase) and [Supabase](Self::supabase), the one that the
     /// preset knows.
@@ -306,7 +306,7 @@ impl Issuer {
     ///   profile](crate::validation::Profile::Rfc9068) always requires an `aud`.
     ///
     /// This is weaker than an audience: these clients can use here any token that they get from the issuer, whatever it is for. The
-    /// list is checked after the signature, so that unsigned tokens do not reveal it. Call it again to add clients.
+    /// list is checked after the signature, so that unsigned tokens do not reveal it. Call this method again to add clients.
     ///
     /// ```
     /// use tower_bearer::Issuer;

@@ -15,8 +15,8 @@
 //!   burst of two, then one every 5 seconds. A request waits for at most 6 seconds, and only if the fetch is running or can start within
 //!   1 second. At most [32](MAX_PENDING_UNKNOWN_KEYS) requests of a server wait like this; further requests get 429, with the seconds
 //!   until the next fetch in `Retry-After`.
-//! - **A token with an unknown `kid` gets 401** only if the keys are newer than the token: as of a time after it arrived, or after its
-//!   `iat` plus the leeway. The age of a document from a cache (`Age`, RFC 9111 §5.1) is taken into account.
+//! - **A token with an unknown `kid` gets 401** only if the keys are newer than the token: current at a time after it arrived, or after
+//!   its `iat` plus the leeway. The age of a document from a cache (`Age`, RFC 9111 §5.1) is taken into account.
 //! - **An older document**, by its `Age`, **does not replace a newer one** that is fresh, so an outdated cache does not undo the
 //!   withdrawal of a key. The keys are then fetched again after a tenth of their lifetime.
 //! - **A token without `kid`** is tried with the key that last verified a token with the same algorithm, and then with at most 16

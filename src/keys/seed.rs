@@ -44,8 +44,8 @@ impl Seed {
     /// Sets the time at which the keys were current: the start of the fetch that returned them, minus the [age](super::Fetched::age)
     /// that they had then.
     ///
-    /// They are then used as if the process that fetched them had continued: their lifetime, and the hour beyond it, start at that
-    /// time, and after that they are not used at all. The first lookup starts a fetch. If the time is more than 60 seconds in the
+    /// They are then used as if the process that fetched them had continued: their lifetime, and the hour beyond it, are counted
+    /// from that time, and afterwards they are not used at all. The first lookup starts a fetch. If the time is more than 60 seconds in the
     /// future by the server's [clock](crate::server::Builder::clock), the keys are not used, because the clock was or is wrong.
     ///
     /// Default: the age is unknown.

@@ -42,7 +42,7 @@ fn time_outs_have_a_range() {
         assert_eq!(
             timeouts(connect, total),
             Err(format!(
-                "the timeouts are {connect:?} to connect and {total:?} in total, expected 100ms to 9s in total, and above zero and at most the total to connect"
+                "the timeouts are {connect:?} to connect and {total:?} in total, expected 100ms to 9s in total and, to connect, above zero and at most the total"
             ))
         );
     }

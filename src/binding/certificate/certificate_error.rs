@@ -2,7 +2,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// There is no certificate: the client sent none, the proxy named none, or the token came without a request.
+    /// There is no certificate: the client sent none, the proxy named none, or the token was verified without a request.
     #[error("the token is bound to a client certificate, but came without one")]
     Absent,
     /// The header with the certificate, or with the proxy's secret, occurs more than once. The answer is 400, because it is ambiguous which line is

@@ -24,7 +24,7 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A token whose `cnf` has a `jkt` is then accepted with the scheme `DPoP` of the `Authorization` header and a proof by that key. With
+/// A token whose `cnf` has a `jkt` is then accepted with the scheme `DPoP` in the `Authorization` header and a proof by that key. With
 /// the scheme `Bearer`, or from another [source](crate::credentials::TokenSource), it is refused with 401 `invalid_token` (§7.2). A token
 /// that is not bound to a key is accepted with the scheme `Bearer`, unless a binding is [required](Self::required).
 ///

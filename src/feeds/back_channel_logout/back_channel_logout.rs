@@ -36,7 +36,7 @@ impl BackChannelLogout {
         Self { issuer, client_id: client_id.into(), requires_exp: true }
     }
 
-    /// Accepts logout tokens without `exp`: for Ory Hydra, glewlwyd, and Keycloak and authentik before 2024 and 2025.
+    /// Accepts logout tokens without `exp`: for Ory Hydra, glewlwyd, Keycloak before 2024, and authentik before 2025.
     ///
     /// A captured logout token can then be sent again at any time. That changes nothing: it ends the same session, or the tokens that were issued
     /// up to its `iat`.

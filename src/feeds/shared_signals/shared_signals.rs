@@ -143,7 +143,7 @@ impl SharedSignals {
     /// Sets a callback for subjects that cannot be compared with tokens, such as email addresses. It returns the revocations to make, or none. If it
     /// fails, or does not answer within 10 seconds, the transmitter gets 503 and sends the event again.
     ///
-    /// It is called only for events of a verified message that end trust, and not for subjects of issuers that the feed does not speak for. It may
+    /// It is called only for events that revoke tokens, in a verified message, and not for subjects of issuers that the feed does not speak for. It may
     /// be called more than once for an event, and may revoke tokens of any issuer.
     ///
     /// ```
@@ -175,8 +175,8 @@ impl SharedSignals {
     }
 
     /// Shows the feed as [stale](crate::revocation::FeedStatus::is_stale), in its status and in metrics, if the transmitter has been silent for
-    /// longer than this. Request verification events from the transmitter at least that often. An event whose `iat` is older than this is carried
-    /// out, but is not a sign of life.
+    /// longer than this. Request verification events from the transmitter at least that often. An event whose `iat` is older than this is acted
+    /// on, but does not end the silence.
     ///
     /// Default: it may be silent.
     pub fn expect_events_within(self, silence: Duration) -> Self {

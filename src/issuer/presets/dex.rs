@@ -7,7 +7,7 @@ impl Issuer {
     /// dex, identified by its issuer: exactly the value of `issuer` in its configuration.
     ///
     /// dex makes access tokens like ID tokens: with the same claims, including an `at_hash` and a `nonce`. So this preset
-    /// replaces the rule that a token with `at_hash` is an ID token with other rules.
+    /// drops the rule that a token with `at_hash` is an ID token, and has other rules instead.
     ///
     /// - **Keys**: found through the issuer's metadata.
     /// - **Accepted**: tokens with `at_hash`.

@@ -22,7 +22,7 @@ impl Issuer {
     ///   emulator are not signed.
     /// - **Set up**: nothing. Decide who may sign up: with an open provider, or with anonymous sign-in, anyone in the world can be
     ///   a user of your project.
-    /// - **Roles**: custom claims, which the Admin SDK sets (`setCustomUserClaims`), at the top of the token: `/admin`. No scopes.
+    /// - **Roles**: custom claims, which the Admin SDK sets (`setCustomUserClaims`), at the top level of the token: `/admin`. No scopes.
     ///   `/firebase/sign_in_provider` is `anonymous` for a user without an account, and `/firebase/tenant` names the tenant in a
     ///   project with several. Do not rely on `/email` unless `/email_verified` is true. There is no client.
     ///

@@ -25,7 +25,7 @@ impl Issuer {
     /// - **Roles**: none, and no scopes. *Anyone who can push a branch to the repository can change its workflows*, so require more
     ///   than the repository: `/environment` with protection rules at GitHub, or `/ref` with `/event_name`. `/ref` alone is not
     ///   enough: an event such as `pull_request_target` runs for the default branch, and a stranger's fork can cause it.
-    ///   `/job_workflow_ref` names a reusable workflow, with its commit or branch, and belongs to the repository of that workflow;
+    ///   `/job_workflow_ref` names a reusable workflow, with its commit or branch, and the repository that it names is that workflow's;
     ///   `/repository_id` is still that of the calling repository.
     /// - **Subject**: depends on the event, and owners can change its form. So use `/repository_id` as the key of your data.
     ///   There is no client.

@@ -82,7 +82,7 @@ impl PersistedFile {
         let remains = match fs::remove_file(&self.path) {
             Ok(()) => "the old file was removed",
             Err(error) if error.kind() == ErrorKind::NotFound => "there is no file",
-            Err(_) => "the old file remains, until its keys are too old",
+            Err(_) => "the old file remains, and is used until its keys are too old",
         };
         Err(Failure::new(&reason, remains))
     }

@@ -43,7 +43,7 @@ const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 ///
 /// Issuers and URLs that the application names may be at any address, including private networks. A URL that the metadata names may not:
 /// a `jwks_uri` that points to this machine, to a link-local address or to a cloud's metadata service is refused (RFC 8725bis §3.10),
-/// also in the form of an IPv6 address that embeds such an IPv4 address. A host name, including the issuer's, is refused if any address
+/// including in the form of an IPv6 address that embeds such an IPv4 address. A host name, including the issuer's, is refused if any address
 /// that it resolves to is such an address. For an issuer on this machine (host `localhost` or a loopback address), both rules are off.
 ///
 /// The default client checks names. With a proxy or your own [client](Self::client), they are not checked here.

@@ -41,7 +41,7 @@ impl Default for Timeouts {
 /// The error of [`RemoteKeys::timeouts`](super::RemoteKeys::timeouts).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the timeouts are {connect:?} to connect and {total:?} in total, expected {:?} to {:?} in total, and above zero and at most the total to connect",
+    "the timeouts are {connect:?} to connect and {total:?} in total, expected {:?} to {:?} in total and, to connect, above zero and at most the total",
     FETCH_TIMEOUTS.start(),
     FETCH_TIMEOUTS.end()
 )]

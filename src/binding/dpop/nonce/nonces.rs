@@ -24,9 +24,9 @@ const TEXT_LENGTH: usize = (TIMESTAMP_LENGTH + MAC_LENGTH) / 3 * 4;
 /// The nonces that a server asks for in DPoP proofs (RFC 9449 §8, §9), and the keys that make them.
 ///
 /// A nonce proves, by the server's own clock, when a proof was made. So the clock of the client does not matter, and no proof can be made
-/// for a later time. It consists of the time at which it was issued, in whole seconds, and a MAC (HMAC-SHA-256, truncated to 128 bits).
-/// So the server stores no nonces, and any server with the same keys accepts it. A nonce may be used for several proofs: it is up to the
-/// [`ReplayStore`](super::super::ReplayStore) that each proof is used only once.
+/// for a later time. A nonce consists of the time at which it was issued, in whole seconds, and a MAC (HMAC-SHA-256, truncated to 128
+/// bits). So the server stores no nonces, and any server with the same keys accepts it. A nonce may be used for several proofs: the
+/// [`ReplayStore`](super::super::ReplayStore) ensures that each proof is used only once.
 ///
 /// A nonce is accepted for its [lifetime](Self::lifetime). A nonce issued up to 5 seconds in the future is also accepted, because the clocks
 /// of a fleet differ. For anything else, the server answers with a new nonce, which costs the client one more request.

@@ -9,8 +9,8 @@ use crate::clock::{Clock, Moment};
 pub struct ReplayEntry {
     /// The key of the proof.
     pub key: ReplayKey,
-    /// The minimum time to keep the key, from now on: until then, the proof could be accepted again. It is the same for all proofs
-    /// of a server.
+    /// The minimum time to keep the key, counted from now: until it has passed, the proof could be accepted again. It is the same
+    /// for all proofs of a server.
     pub keep_for: Duration,
     /// The current monotonic time by the server's [clock](crate::clock::Clock), for a store in this process.
     pub now: Instant,

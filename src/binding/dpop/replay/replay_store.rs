@@ -23,8 +23,8 @@ use super::replay_store_error::ReplayStoreError;
 ///    Redis needs the `maxmemory-policy` `noeviction`. A repeated key does not extend the time.
 /// 3. **The whole key.** Entries are distinguished by all 32 bytes of [`ReplayKey::as_bytes`](super::ReplayKey::as_bytes), or by at least 16 bytes
 ///    of a keyed hash of them. Servers that must not see each other's entries use separate prefixes or stores.
-/// 4. **Errors refuse.** If the store does not know the answer, it returns [`ReplayStoreError`]: there is no connection, a time limit has passed,
-///    the reply is not understood, or the insertion may not survive. The request is then refused with 503. `Fresh` is never a guess.
+/// 4. **Errors refuse.** If the store does not know the answer, because there is no connection, a time limit has passed, the reply is not
+///    understood, or the insertion may not survive, it returns [`ReplayStoreError`]. The request is then refused with 503. `Fresh` is never a guess.
 /// 5. **No retries.** A command that may have been executed is not sent again: the second one would find the key of the first, and a good proof
 ///    would be refused as [`Replayed`](Freshness::Replayed). With redis-rs, set `retries(0)`. The client repeats the request with a new proof.
 /// 6. **Bounds.** A store that has no room answers [`Full`](Freshness::Full). A store that limits the entries of each
