@@ -143,8 +143,8 @@ impl SharedSignals {
     /// Sets a callback for subjects that cannot be compared with tokens, such as email addresses. It returns the revocations to make, or none. If it
     /// fails, or does not answer within 10 seconds, the transmitter gets 503 and sends the event again.
     ///
-    /// It is called only for events that revoke tokens, in a verified message, and not for subjects of issuers that the feed does not speak for. It may
-    /// be called more than once for an event, and may revoke tokens of any issuer.
+    /// It is called only for events that revoke tokens, in a verified message, and not for subjects of issuers that the feed does not speak for.
+    /// It may be called more than once for an event, and may revoke tokens of any issuer.
     ///
     /// ```
     /// use tower_bearer::feeds::{SharedSignals, UnmatchedSubject};
