@@ -82,7 +82,7 @@ async fn random_nonces_stay_good() {
 async fn nonces_of_keys_that_are_no_longer_configured_are_refused() {
     let issuer = small_issuer();
     let with_key = |first: u8| {
-        let key = URL_SAFE_NO_PAD.encode(Vec::from_iter((0..32).map(|at: u8| first ^ at.wrapping_mul(37))));
+        let key = URL_SAFE_NO_PAD.encode((0..32).map(|at: u8| first ^ at.wrapping_mul(37)).collect::<Vec<_>>());
         document(&NONCES.replace("true", &format!("{{ keys = [\"{key}\"] }}")), &[&issuer])
     };
     let random = document(NONCES, &[&issuer]);
