@@ -149,7 +149,7 @@ async fn keys_of_the_future_and_keys_that_are_too_old_are_ignored() {
     assert_eq!(at(4199).0, Some(4199));
     let told = in_log(&deployment.path());
     for (seconds, level, reason) in [
-        (-61, " WARN ", "it was fetched 61 s in the future of this machine's clock, expected at most 60 s"),
+        (-61, " WARN ", "it was fetched 61 s in the future by this machine's clock, expected at most 60 s"),
         (4200, " INFO ", "it was fetched 4200 s ago, and keys are used for less than 4200 s"),
     ] {
         let (age, log) = at(seconds);
