@@ -180,16 +180,19 @@ async fn an_answer_is_taken_in_the_browser_that_asked_and_once() {
     let answer = answer(&mut demo, &url).await;
 
     let mut other = open(&demo);
-    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "does not match any sign-in");
     begin(&mut other).await;
-    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut other, &answer).await.unwrap(), "does not match any sign-in");
     assert!(!other.cookies.contains_key("refresh"));
 
     // A foreign answer leaves the question open.
-    assert_refused(&return_with(&mut page, &with(&answer, "state", "foreign")).await.unwrap(), "foreign state");
+    assert_refused(
+        &return_with(&mut page, &with(&answer, "state", "foreign")).await.unwrap(),
+        "does not match any sign-in",
+    );
     let reply = return_with(&mut page, &answer).await.unwrap();
     assert!(reply.text("access_token").is_some(), "{}", reply.body);
-    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "foreign state");
+    assert_refused(&return_with(&mut page, &answer).await.unwrap(), "does not match any sign-in");
 }
 
 #[tokio::test]
@@ -235,7 +238,7 @@ async fn what_was_begun_as_one_user_is_not_finished_as_another() {
             assert_eq!(reply.text("resume"), Some("transfer"));
             assert_ne!(page.cookies["refresh"], before);
         } else {
-            assert_refused(&reply, "somebody else has signed in");
+            assert_refused(&reply, "another user has signed in");
             assert_eq!(page.cookies["refresh"], before, "the session goes on");
         }
     }

@@ -48,7 +48,7 @@ impl<R> ProtectLayer<R> {
 /// - An [upgraded](http::StatusCode::SWITCHING_PROTOCOLS) connection, such as a WebSocket, has no response body. End it with
 ///   [`AccessToken::expires`](crate::AccessToken::expires), as [`messages`](crate::manual::messages#connections-that-outlive-their-request)
 ///   shows.
-/// - If such layers are nested, a body ends with the token that expires first.
+/// - If layers of this type are nested, a body ends with the token that expires first.
 ///
 /// No timer is created until the body is first pending. The timer costs one allocation and wakes once a minute.
 #[derive(Clone, Debug)]

@@ -98,7 +98,7 @@ impl Builder {
         self
     }
 
-    /// Accepts tokens of issuers that are known only at run time, to a [resolver](crate::tenants::TenantResolver). Issuers added with
+    /// Accepts tokens of issuers that are known only at run time: a [resolver](crate::tenants::TenantResolver) returns them. Issuers added with
     /// [`trust`](Self::trust) take precedence, but none is needed.
     ///
     /// It takes a resolver, or [`TenantSettings`] with a resolver. Call it only once.

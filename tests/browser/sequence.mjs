@@ -58,7 +58,7 @@ test('an answer with a foreign state is refused', async () => {
   const { page, errors } = await open();
   await signIn(page);
   await page.goto(`${app}?code=stolen&state=foreign&iss=https://login.example.com`);
-  await said(page, 'foreign state');
+  await said(page, 'does not match any sign-in');
   assert.match(await page.textContent('#token-claims'), /alice/, 'and the session goes on');
   assert.deepEqual(errors, []);
 });
