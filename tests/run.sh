@@ -42,26 +42,15 @@ CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path ben
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.
 features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals tenants testing)
-# The third one lacks http-client and introspection, which includes it.
-combinations=("" "${features[*]}" "${features[*]:2}")
+lint() { cargo clippy --locked --quiet --lib --no-default-features --features "$*" -- -D warnings; }
+lint
+lint "${features[@]}"
 for feature in "${features[@]}"; do
-    combinations+=("$feature" "$(printf '%s\n' "${features[@]}" | grep -vx "$feature" | xargs)")
+    lint "$feature"
+    lint $(printf '%s\n' "${features[@]}" | grep -vx "$feature")
 done
-lint_every_second() {
-    for ((i = $1; i < ${#combinations[@]}; i += 2)); do
-        cargo clippy --locked --quiet --lib --no-default-features --features "${combinations[i]}" -- -D warnings
-    done
-}
-# A crate is checked by one thread, and cargo locks its target folder. So two combinations are checked at once, one of them in a copy of the folder that
-# consists of hard links.
-target=${CARGO_TARGET_DIR:-target}
-copy=$target/second
-rm -rf "$copy" && mkdir -p "$copy/debug"
-cp -a "$target"/debug/{.fingerprint,build} "$copy/debug" && cp -al "$target/debug/deps" "$copy/debug"
-CARGO_TARGET_DIR=$copy lint_every_second 1 &
-lint_every_second 0
-wait $!
-rm -rf "$copy"
+# The second one includes the first.
+lint "${features[@]:2}"
 
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
