@@ -1,16 +1,13 @@
 //! Extractors: what a handler gets, and that it gets nothing without a layer.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use serde::Deserialize;
 use tower_bearer::rejection::RejectionKind;
 use tower_bearer::{AccessToken, Claims, Require, ResourceServer};
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::harness::log::Log;
 use crate::harness::{AUDIENCE, good, present, send, server, small_issuer};
 
 #[derive(Deserialize)]
@@ -73,9 +70,7 @@ async fn optional_accepts_no_credentials_and_refuses_bad_ones() {
 
 #[tokio::test]
 async fn a_missing_layer_is_refused_and_logged() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::start();
     let app = Router::new()
         .route("/token", get(async |_: AccessToken| ()))
         .route("/option", get(async |_: Option<AccessToken>| ()))
@@ -94,8 +89,7 @@ async fn a_missing_layer_is_refused_and_logged() {
 
 #[tokio::test]
 async fn claims_that_were_not_configured_are_refused() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let (log, _guard) = Log::start();
     let issuer = small_issuer();
     let app = Router::new().route("/me", get(tenant)).layer(server(&issuer).layer());
     let answer = present(&app, &good(&issuer).claim("tenant", 7).sign()).await;
@@ -106,8 +100,7 @@ async fn claims_that_were_not_configured_are_refused() {
 /// Two servers with the same issuer may differ in audience, profile, leeway or revocations.
 #[tokio::test]
 async fn a_token_of_another_server_is_a_programming_error() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let (log, _guard) = Log::start();
     let issuer = small_issuer();
     let (mine, other) = (server(&issuer), server(&issuer));
     let token = mine.verify(&good(&issuer).sign()).await.unwrap();
@@ -145,32 +138,5 @@ async fn requirements_and_extractors_use_the_innermost_layer() {
             .layer(outer.layer().optional());
         present(&app, &good(&issuer).sign()).await.assert_ok();
         present(&app, &good(&issuer).scope("other").sign()).await.assert_insufficient_scope("read:me");
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

@@ -1,8 +1,6 @@
 //! The answer to a refused request: challenge, status and headers, without anything of the token.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +9,7 @@ use tower_bearer::{Require, ResourceServer};
 
 use super::{authorize, request, serve_defaults};
 use crate::harness::challenge::Challenge;
+use crate::harness::log::Log;
 use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, Answer, ISSUER, app, builder_with_keys, good, present, send, server};
 
@@ -168,25 +167,7 @@ async fn no_response_contains_the_token() {
 /// Row A20.
 #[tokio::test]
 async fn no_log_contains_the_token() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            io::Write::write(&mut *self.0.lock().unwrap(), bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    // With a single dispatcher, tracing asks whichever thread comes first whether a call site matters, and caches its
-    // no.
-    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    let logging = tracing::subscriber::set_default(subscriber);
+    let (log, logging) = Log::start();
     let api = app(&server(&ISSUER));
     let tokens = [
         good(&ISSUER).sign(),
@@ -202,12 +183,12 @@ async fn no_log_contains_the_token() {
         send(&api, "/me", [format!("Bearer {token} x").as_bytes()]).await;
     }
     drop(logging);
-    let log = log.0.lock().unwrap();
-    let refusals = String::from_utf8_lossy(&log).matches("request refused").count();
+    let log = log.text();
+    let refusals = log.matches("request refused").count();
     // Each with something behind it, and each but the first as it is.
     assert_eq!(refusals, 2 * tokens.len() - 1, "without a log this would prove nothing");
     for token in tokens {
-        assert!(!contains_part_of(&log, &token), "{}", log.escape_ascii());
+        assert!(!contains_part_of(log.as_bytes(), &token), "{log}");
     }
 }
 
