@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every target, or those in TARGETS, for some seconds (10 by default) from its committed corpus. What is missing is installed, or this fails.
+# Runs every target, or those in TARGETS, for some seconds (10 by default) from its committed corpus. `run.sh 0` builds them and runs none. What is
+# missing is installed, or this fails.
 # `SANITIZER=address` finds memory errors, also in the C code of aws-lc. It needs a nightly toolchain, and a target runs at a fraction of the speed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -28,6 +29,9 @@ else
     build=target/$sanitizer
     (cd .. && AWS_LC_SYS_CFLAGS="-fsanitize=$sanitizer" cargo +nightly fuzz build --sanitizer "$sanitizer" --target-dir "fuzz/$build")
 fi
+
+# To libFuzzer, 0 seconds would be no limit.
+[ "$seconds" != 0 ] || exit 0
 
 fuzz_one() {
     local target=$1 log=$scratch/$1.log executions

@@ -10,7 +10,7 @@ step package
 # Builds what is in the package, as a user who downloads it would. The second package is built with the first one, out of a local registry: what
 # an earlier run has unpacked from there has the same version, and would be taken for it.
 rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,src}/-*/tower-bearer-*
-cargo publish --locked --dry-run --allow-dirty --target-dir target -p tower-bearer -p tower-bearer-redis
+cargo publish --locked --dry-run --allow-dirty --target-dir target/publish -p tower-bearer -p tower-bearer-redis
 
 step dependencies
 command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny@0.20.2

@@ -14,8 +14,8 @@ step toolchain
 cargo --version
 rustfmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-# aws-lc-sys is C and assembly.
-command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
+# aws-lc-sys is C and assembly, and libFuzzer is C++.
+command -v g++ >/dev/null || (apt-get update && apt-get install -y g++)
 # A test reads what every platform's dependencies need, without a network.
 cargo fetch --locked
 
@@ -30,55 +30,62 @@ cargo run --locked --quiet -p me -- --once
 cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet -p me -- --once --dpop required --dpop-nonce
 cargo run --locked --quiet -p me -- --once --opaque
-cargo run --locked --quiet -p mcp -- --once
+
+step programs and examples
+# At once, as are the tests below: with the features of all packages together, each dependency is built once for all of them.
+everything=(--locked --workspace --all-features)
+cargo build --quiet "${everything[@]}" --bins --examples
+programs=${CARGO_TARGET_DIR:-target}/debug
+"$programs/mcp" --once
 
 step lints
 # Every kind of target is named: --all-targets would make tests of what says that it has none.
-cargo clippy --locked --workspace --all-features --lib --bins --examples --tests --benches -- -D warnings
+cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
 # With the same target folder, here and below, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
 CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
-# None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs all.
+# None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on all.
 features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals tenants testing)
-lint() { cargo clippy --locked --quiet --lib --no-default-features --features "$*" -- -D warnings; }
-lint
-lint "${features[@]}"
+check() { cargo rustc --locked --quiet --lib --profile check --no-default-features --features "$*" -- -D warnings; }
+check
+check "${features[@]}"
 for feature in "${features[@]}"; do
-    lint "$feature"
-    lint $(printf '%s\n' "${features[@]}" | grep -vx "$feature")
+    check "$feature"
+    check $(printf '%s\n' "${features[@]}" | grep -vx "$feature")
 done
 # The second one includes the first.
-lint "${features[@]:2}"
+check "${features[@]:2}"
+cargo clippy --locked --quiet -p tower-bearer-redis --lib -- -D warnings
 
 step documentation
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
-
-step nginx
-# In front of examples/forward_auth, as in its documentation.
-command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tower-bearer -p tower-bearer-redis
 
 step tests
-cargo test --locked --all-features
-# Attacks on an MCP server of rmcp behind the layer.
-cargo test --locked -p mcp
-
-step redis
-# The shared stores, with servers that their tests start and end.
+# In front of examples/forward_auth, as in its documentation.
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
+# For the shared stores of redis/, whose tests start and end their servers.
 command -v redis-server >/dev/null || (apt-get update && apt-get install -y redis-server)
 command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
-cargo clippy --locked --quiet -p tower-bearer-redis --lib -- -D warnings
-cargo test --locked -p tower-bearer-redis --all-features
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tower-bearer-redis
+cargo test "${everything[@]}"
+
+step builds, beside what mostly waits
+# The fuzz targets and the package are built in the time that the steps up to the soak test leave. `nice` lets those go first.
+builds=$(mktemp)
+set -m
+(nice -n 19 ./fuzz/run.sh 0 && nice -n 19 ./tests/release.sh) </dev/null >"$builds" 2>&1 &
+set +m
+builder=$!
+trap 'kill -- "-$builder" 2>/dev/null || true; rm -f "$builds"' EXIT
 
 step examples
-cargo run --locked --quiet --example step_up -- --once
-cargo run --locked --quiet --example tonic
-cargo run --locked --quiet --example metrics -- --once >/dev/null
-cargo run --locked --quiet --example opaque -- --once
-cargo run --locked --quiet --example revocation -- --once
-cargo run --locked --quiet --example mtls -- --once
+"$programs/examples/step_up" --once
+"$programs/examples/tonic"
+"$programs/examples/metrics" --once >/dev/null
+"$programs/examples/opaque" --once
+"$programs/examples/revocation" --once
+"$programs/examples/mtls" --once
 
 step other issuers and clients
 ./tests/interop/run.sh
@@ -89,12 +96,15 @@ step browser
 step soak
 # Load, faults, replays, revocations, reloads and disconnections, with an oracle that knows every right answer; for a little longer than keys
 # are fresh and idle tenants stay.
-cargo run --locked --quiet -p soak -- --seconds 75 --seed 1
+"$programs/soak" --seconds 75 --seed 1
+
+step release
+built=0
+wait "$builder" || built=$?
+cat "$builds"
+[ "$built" = 0 ]
 
 step fuzzing
 SEED=1 ./fuzz/run.sh 10
-
-step release
-./tests/release.sh
 
 printf '\nAll checks have passed, in %s s.\n' "$SECONDS"

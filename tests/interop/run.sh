@@ -7,7 +7,8 @@ cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
 command -v npm >/dev/null || (apt-get update && apt-get install -y nodejs npm)
 npm ci
-cargo build --locked --quiet -p conformance -p mcp -p me -p proofs
+# As in ../run.sh, so that nothing is built twice.
+cargo build --quiet --locked --workspace --all-features --bins --examples
 target=$(cargo metadata --locked --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
 # Not in this folder, whose files belong to the package.
 export INTEROP_INSTALLED="$target/interop"
