@@ -47,8 +47,8 @@ impl<T: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Claims<T
     }
 }
 
-/// The tenant whose issuer has issued the token. A request without it is refused with 500 and an error in the log: the layer has found a token of an
-/// issuer that the server was built with, or of a tenant with no value or one of another type. There `Option<Tenant<T>>` is `None`.
+/// The tenant whose issuer has issued the token. A request without it is refused with 500 and an error in the log: the token is of an issuer that
+/// the server was built with, or of a tenant whose value is absent or of another type. In these cases, `Option<Tenant<T>>` is `None`.
 #[cfg(feature = "tenants")]
 impl<T: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Tenant<T> {
     type Rejection = Rejection;

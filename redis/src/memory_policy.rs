@@ -31,7 +31,7 @@ impl MemoryPolicyCheck {
 
     /// Starts the check in a task of its own, unless it has been started. It may start again if there was no answer.
     pub(crate) fn start(&self, link: &Link) {
-        // Read first: this is asked for each proof, and a write would take the line from the other threads.
+        // Read first: this is asked for each proof, and a write would take the cache line from the other threads.
         if self.is_done.load(Ordering::Relaxed) || self.is_done.swap(true, Ordering::Relaxed) {
             return;
         }

@@ -107,7 +107,7 @@ impl RedisReplayStore {
     }
 
     fn command(&self, entry: &ReplayEntry) -> Cmd {
-        // The key stays for at least so long, and Redis takes no zero.
+        // The key stays for at least this long, and Redis accepts no zero.
         let milliseconds = entry.keep_for.as_nanos().div_ceil(1_000_000).max(1);
         let mut command = cmd("SET");
         command
@@ -116,7 +116,7 @@ impl RedisReplayStore {
             .arg(1)
             .arg("NX")
             .arg("PX")
-            // What Redis cannot represent it refuses.
+            // Redis refuses what it cannot represent.
             .arg(u64::try_from(milliseconds).unwrap_or(u64::MAX));
         command
     }

@@ -3,7 +3,7 @@
 
 use super::preset::PRESETS;
 
-/// Each preset after the names that may be meant for it, in lower case and with underscores.
+/// Each preset, preceded by the names that may stand for it, in lower case and with underscores.
 const OF_PRESETS: &[(&[&str], &str)] = &[
     (&["red_hat_sso", "rhsso", "rhbk"], "keycloak"),
     (&["azure", "azuread", "azure_ad", "aad", "microsoft", "entra_id", "entra_v2", "microsoft_entra"], "entra"),

@@ -15,7 +15,7 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// Appended to an error if the configuration asks for mutual TLS.
 const MUTUAL_TLS: &str = "; mutual TLS needs an HTTP client with a certificate, which is set in code";
 
-/// What the server shows who it is with. `None` if it cannot be read.
+/// What the server authenticates with. `None` if it cannot be read.
 enum Credential {
     Secret(Option<Secret>),
     Key(Option<PrivateKey>),

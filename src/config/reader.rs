@@ -239,7 +239,7 @@ impl<'t> Table<'t> {
         Some(Node { tree, path: self.path.name(name) })
     }
 
-    /// Whether the setting of that name is set. It is no known one by that.
+    /// Whether the setting of that name is set. That does not make it a known one.
     #[cfg(feature = "introspection")]
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(known, _)| known == name)

@@ -68,7 +68,7 @@ fn text(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
     std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| MALFORMED)
 }
 
-/// What `token` stands for in base64url, in its only spelling: a second one could pass what compares the header as text.
+/// What `token` stands for in base64url, in its only spelling: a second one could get past a check that compares the header as text.
 fn decoded(token: &[u8]) -> Result<Cow<'_, str>, MalformedCredentials> {
     let token = decode_base64url(token).ok_or(MALFORMED)?;
     String::from_utf8(token).map(Cow::Owned).map_err(|_| MALFORMED)

@@ -53,13 +53,13 @@ impl TokenSources {
         }
     }
 
-    /// Replaces all places, also the `Authorization` header, by `source`.
+    /// Replaces all places, including the `Authorization` header, by `source`.
     pub(crate) fn replace_all(&mut self, source: TokenSource) {
         self.authorization = AuthorizationHeader::Ignored;
         self.others = vec![source];
     }
 
-    /// Marks whatever may be a token, so that inner layers do not print it. The `Authorization` header is a secret also where it is
+    /// Marks whatever may be a token, so that inner layers do not print it. The `Authorization` header is a secret even where it is
     /// the application's own.
     pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap, schemes: Schemes) {
         match self.authorization {

@@ -31,7 +31,7 @@ impl Answer {
         Self { json: Some(json), ..Self::empty(StatusCode::BAD_REQUEST) }
     }
 
-    /// The answer to a message: to one that is `received`, which counts, or to a request that is none, because it is no POST.
+    /// The answer to a request: if it is a POST, to the message in it, which is `received` and counted; otherwise 405.
     pub(super) async fn to(
         method: Method,
         received: impl Future<Output = Result<EventOutcome, Self>>,

@@ -8,8 +8,8 @@ use super::message_error::MessageError;
 use crate::jose::{Member, Members, Strings, read_object};
 use crate::token::NumericDate;
 
-/// The claims of a JWT about an event (RFC 8417 §2.2, OpenID Connect Back-Channel Logout §2.4), as they are written. Which of them there
-/// have to be, and which there must not be, is up to the feed.
+/// The claims of a JWT about an event (RFC 8417 §2.2, OpenID Connect Back-Channel Logout §2.4), as they are written. Which of them must
+/// be present, and which must be absent, is up to the feed.
 #[derive(Default)]
 pub(super) struct EventClaims<'t> {
     pub(super) iss: Option<Cow<'t, str>>,
@@ -43,7 +43,7 @@ impl<'t> EventClaims<'t> {
         Ok(claims)
     }
 
-    /// The events by their type. It was checked with the payload that no name is twice, so nothing is lost.
+    /// The events by their type. When the payload was checked, it was also checked that no name occurs twice, so nothing is lost.
     pub(super) fn events(&self) -> Result<Map<String, Value>, MessageError> {
         let json = self.events.ok_or(MessageError::Missing { claim: "events" })?;
         match serde_json::from_str(json) {

@@ -12,7 +12,7 @@ use super::answer::Answer;
 
 /// How many messages of one feed are read and verified at once.
 const MAX_MESSAGES: usize = 64;
-/// When to retry if there are as many.
+/// When to retry if there are that many.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(1);
 /// The largest body, in bytes. A security event has about 1 KB.
 const MAX_BODY: usize = 64 * 1024;

@@ -31,8 +31,8 @@
 //! ```
 //!
 //! A message is answered with 202 (200 for a logout token) once its revocations are in the table of this process and, if there is one, in the
-//! [shared store](crate::revocation::Revocations::share). So the first request that begins after the answer is refused. If anything prevents that,
-//! the answer is 503 with `Retry-After`, and the sender sends the message again. A repeated message changes nothing.
+//! [shared store](crate::revocation::Revocations::share). So every request that begins after the answer is refused if its token is revoked. If
+//! anything prevents that, the answer is 503 with `Retry-After`, and the sender sends the message again. A repeated message changes nothing.
 //!
 //! # What strangers can do
 //!

@@ -85,7 +85,7 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// The error in a refusal with 400 (RFC 6749 §5.2). Some servers refuse a client so.
+/// The error in a refusal with 400 (RFC 6749 §5.2). Some servers refuse a client in this way.
 fn refusal(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {

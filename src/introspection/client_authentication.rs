@@ -114,7 +114,6 @@ impl ClientAuthentication {
         &self.client_id
     }
 
-    /// Whether the default HTTP client cannot authenticate so, because it has no certificate.
     /// Whether both name the same client with the same secret or key.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let same_method = match (&self.method, &other.method) {
@@ -127,6 +126,7 @@ impl ClientAuthentication {
         same_method && self.client_id == other.client_id
     }
 
+    /// Whether the default HTTP client cannot authenticate in this way, because it has no certificate.
     pub(crate) fn needs_own_client(&self) -> bool {
         matches!(self.method, Method::TlsClientAuth)
     }

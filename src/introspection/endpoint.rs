@@ -72,7 +72,7 @@ impl Endpoint {
         }
     }
 
-    /// Asks with this client, which may have a certificate. Also the metadata is read with it.
+    /// Asks with this client, which may have a certificate. The metadata is also read with it.
     ///
     /// The client should follow no redirects. If it does, the answer is refused, and neither the token nor a secret has gone
     /// elsewhere: the body is not sent a second time, and the client sends the `Authorization` header to the same host only.
@@ -97,7 +97,6 @@ impl Endpoint {
         Self { form: AnswerForm::Signed, ..self }
     }
 
-    /// The identifier of the issuer.
     /// Whether both are asked in the same way. Two clients of the application cannot be compared, so they are not.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let is_default = !self.has_own_client && !other.has_own_client;
@@ -109,6 +108,7 @@ impl Endpoint {
             && self.form == other.form
     }
 
+    /// The identifier of the issuer.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }

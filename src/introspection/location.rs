@@ -57,7 +57,7 @@ impl Location {
         }
     }
 
-    /// What came of a request to this URL. After two failures in a row the metadata is read again.
+    /// Whether both lead to the endpoint in the same way.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Given(one), Self::Given(other)) => one == other,
@@ -68,6 +68,7 @@ impl Location {
         }
     }
 
+    /// What came of a request to this URL. After two failures in a row the metadata is read again.
     pub(super) fn report(&self, url: &Url, succeeded: bool) {
         match self {
             Self::Discovered(discovery) if succeeded => discovery.url.on_succeeded(url),

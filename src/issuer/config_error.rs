@@ -267,12 +267,12 @@ fn cycle(scopes: &[String]) -> Excerpt {
     scopes.join(" implies ").into()
 }
 
-/// The value in quotation marks.
 /// The reasons of the first few entries.
 fn reasons(skipped: &[SkippedJwk]) -> String {
     skipped.iter().take(3).fold(String::new(), |reasons, skipped| format!("{reasons}; {skipped}"))
 }
 
+/// The value in quotation marks.
 fn shown(value: &str) -> String {
     format!("{:?}", redact::url(value))
 }

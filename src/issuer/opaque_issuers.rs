@@ -16,7 +16,7 @@ impl OpaqueIssuers {
         self.0.is_empty()
     }
 
-    /// The issuer whose tokens begin so, or else the one that says nothing about how its tokens begin. Nobody else is told the token.
+    /// The issuer whose tokens begin as this one does, or else the one that says nothing about how its tokens begin. Nobody else is told the token.
     pub(super) fn of_token(&self, token: &str) -> Option<&Arc<TrustedIssuer>> {
         let by_prefix = self.0.iter().find(|(_, introspector)| introspector.has_prefix_of(token));
         let found = by_prefix.or_else(|| self.0.iter().find(|(_, introspector)| introspector.takes_any()));

@@ -76,8 +76,8 @@ impl IssuerRegistry {
 
     /// The issuer of this generation, if it is still trusted.
     pub(crate) fn get(&self, generation: IssuerGeneration) -> Option<&Arc<TrustedIssuer>> {
-        // Unless another server was built at the same time, they are consecutive. A search among thousands costs as many accesses to memory that
-        // is in no cache as it has steps.
+        // Unless another server was built at the same time, they are consecutive. In a search among thousands, each step costs an access to
+        // memory that is in no cache.
         let at = generation.since(self.issuers.first()?.generation)?;
         let consecutive = self.issuers.get(at).filter(|issuer| issuer.generation == generation);
         consecutive.or_else(|| {

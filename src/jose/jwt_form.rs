@@ -38,8 +38,8 @@ fn starts_json_object(part: &str) -> bool {
     json.trim_ascii_start().starts_with(b"{")
 }
 
-/// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), without characters of neither, and whatever the last
-/// bits are. Up to three bytes that are zero may follow.
+/// Decodes more leniently than validation does: in both alphabets (RFC 4648 §4, §5), skipping characters that are in neither, and
+/// whatever the last bits are. Up to three bytes that are zero may follow.
 fn decode_leniently(text: &str) -> Vec<u8> {
     let mut text: Vec<u8> = text.bytes().filter_map(url_safe).collect();
     text.resize(text.len().next_multiple_of(4), b'A');

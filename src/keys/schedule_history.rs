@@ -10,7 +10,7 @@ use crate::keys::held_document::AGE_PRECISION;
 /// Everything that ever happened.
 #[derive(Default)]
 pub(super) struct History {
-    /// When each fetch was made for which an attempt was there to be spent.
+    /// The times of the fetches for which an attempt was left to be spent.
     pub(super) unknown_keys: Vec<Instant>,
     pub(super) mismatches: Vec<Instant>,
     pub(super) attempts: Vec<Attempt>,

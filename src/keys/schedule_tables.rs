@@ -119,7 +119,7 @@ fn an_attempt_is_evidence_when_it_is_unanswered_for_a_second_and_not_when_it_is_
     assert!(matches!(story.decide(605), Decision::Wait { start: Some(_), .. }));
 }
 
-/// A machine that was suspended has an old monotonic clock, one whose time of day was set back an old time of day.
+/// On a machine that was suspended, the monotonic clock is behind; on one whose time of day was set back, the time of day is.
 #[test]
 fn an_age_is_that_of_the_clock_that_says_more() {
     let suspended = |seconds| Moment { wall: Story::with_keys().at(seconds).wall, ..Story::with_keys().start };

@@ -333,7 +333,8 @@ mod tests {
         assert_eq!(*newest.borrow_and_update(), 2);
     }
 
-    /// A document that came while a token was tried may have its key; and being newer than the token, it would refuse it.
+    /// A document that came while a token was tried may have the token's key. Because it is newer than the token, the token would otherwise be
+    /// refused.
     #[tokio::test]
     async fn keys_that_came_while_others_were_tried_are_tried_too() {
         struct Source;

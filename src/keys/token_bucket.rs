@@ -8,7 +8,7 @@ pub(crate) struct TokenBucket {
     burst: u32,
     interval: Duration,
     left: u32,
-    /// When the interval began that brings the next attempt. Without meaning while the bucket is full.
+    /// When the interval that brings the next attempt began. Without meaning while the bucket is full.
     since: Instant,
 }
 
@@ -28,7 +28,7 @@ impl TokenBucket {
         if self.left > 0 { now } else { self.since + self.interval }
     }
 
-    /// Counts an attempt that is made now, also if there is none left.
+    /// Counts an attempt that is made now, even if there is none left.
     pub(crate) fn take(&mut self, now: Instant) {
         self.next(now);
         if self.left == self.burst {

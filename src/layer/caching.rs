@@ -56,8 +56,8 @@ pub(super) fn vary_by<'n>(headers: &mut HeaderMap, names: impl IntoIterator<Item
 /// The `Cache-Control` that these `lines` have to become, if they are not private already (RFC 9111 §5.2.2).
 ///
 /// `private` comes first, where it cannot be mistaken for a part of another directive. With a list of fields it applies to those
-/// fields only (§5.2.2.7), so it is replaced by the form that applies to the whole answer. It is unknown what a value forbids that
-/// cannot be parsed, so `no-store` replaces it, which forbids everything.
+/// fields only (§5.2.2.7), so it is replaced by the form that applies to the whole answer. What a value that cannot be parsed
+/// forbids is unknown, so it is replaced by `no-store`, which forbids everything.
 fn made_private<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for line in lines {
@@ -136,7 +136,7 @@ mod tests {
             (&["private, s-maxage=1"], &["private"]),
             (&["max-age=60", "public"], &["private, max-age=60"]),
             (&["max-age=60", "private"], &["max-age=60", "private"]),
-            // Private, but for the fields that are listed alone.
+            // Private only for the fields that are listed.
             (&[r#"private="set-cookie""#], &["private"]),
             (&[r#"private="a, b", max-age=60"#], &["private, max-age=60"]),
             (&[r#"private="no-store""#], &["private"]),

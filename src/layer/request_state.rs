@@ -254,7 +254,7 @@ impl<R> RequestState<R> {
         Ok(())
     }
 
-    /// Passes a request on whose credential the layer ignores, if an extension satisfies the requirement of the layer. An inner
+    /// Passes on a request whose credential the layer ignores, if an extension satisfies the requirement of the layer. An inner
     /// requirement cannot stand in for it: whether there is one is not known here, and a handler that takes no token would be
     /// reached without it.
     fn admit_ignored<B>(

@@ -9,8 +9,8 @@ pub(super) enum Pattern {
 }
 
 impl Pattern {
-    /// An asterisk at the end makes it a start of names. An asterisk elsewhere is refused, so that nobody takes the pattern for one with
-    /// two ends.
+    /// An asterisk at the end makes it a start of names. An asterisk elsewhere is refused, so that nobody expects it to be a wildcard
+    /// there.
     pub(super) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let (name, make): (_, fn(Box<str>) -> Self) = match text.strip_suffix('*') {
             Some(prefix) => (prefix, Self::Prefix),
@@ -34,14 +34,14 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 struct Rule {
     is_exact: bool,
-    /// Of a start of names, what all starts require that this text starts with, itself included.
+    /// For a start of names: what all starts of names that this text begins with require, itself included.
     requirement: Require,
     /// The longest start of names that this text starts with, other than itself.
     parent: Option<usize>,
 }
 
 impl Patterns {
-    /// Of the same pattern twice, both requirements count.
+    /// If the same pattern occurs twice, both requirements count.
     pub(super) fn new(patterns: impl IntoIterator<Item = (Pattern, Require)>) -> Self {
         let parts = patterns.into_iter().map(|(pattern, requirement)| match pattern {
             // A name comes after the start of names with the same text, because a lookup takes the last one.

@@ -38,8 +38,9 @@ impl Rules {
         mirrored_headers::operation(headers).map(|operation| self.of(&operation))
     }
 
-    /// What a request with this body needs. One without a body, whose method does not demand any, brings no message. One with a body
-    /// does both: a service may have one handler for all methods.
+    /// What a request with this body needs. If its method does not demand a body, a request without one brings no message, and a
+    /// request with one needs both what its message needs and what a request without a message needs: a service may have one handler
+    /// for all methods.
     pub(crate) fn of_request(&self, method: &Method, body: &[u8]) -> Result<Cow<'_, Require>, MessageError> {
         if !may_lack_message(method) {
             return self.of_message(body);
@@ -69,7 +70,7 @@ impl Rules {
         }
     }
 
-    /// What a request needs that brings no message, such as one for a stream of events.
+    /// What a request that brings no message needs, such as one for a stream of events.
     pub(crate) fn without_message(&self) -> &Require {
         &self.otherwise
     }

@@ -84,7 +84,7 @@ impl Sessions {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        // The length that no part has ends them.
+        // A length that no part can have marks the end of the parts.
         context.update(&u64::MAX.to_be_bytes());
         context.update(id);
         encode_base64url(context.sign().as_ref())

@@ -153,7 +153,7 @@ pub(crate) fn keys_held(issuer: &str, keys: usize, at: SystemTime) {
     gauge!(KEYS_TIMESTAMP, "issuer" => issuer.to_owned()).set(seconds(at));
 }
 
-/// An issuer has answered what an opaque token is.
+/// An issuer has answered a question about an opaque token.
 #[cfg(feature = "introspection")]
 pub(crate) fn introspected(issuer: &str, took: Duration) {
     introspection(issuer, "answered", took);
@@ -177,13 +177,13 @@ pub(crate) fn introspection_circuit(issuer: &str, is_open: bool) {
     gauge!(INTROSPECTION_CIRCUIT_OPEN, "issuer" => issuer.to_owned()).set(f64::from(u8::from(is_open)));
 }
 
-/// A store of used proofs has so many entries, and room for `capacity`.
+/// A store of used proofs has this many entries, and room for `capacity`.
 pub(crate) fn replay_store(entries: usize, capacity: usize) {
     gauge!(REPLAY_STORE_ENTRIES).set(count(entries));
     gauge!(REPLAY_STORE_CAPACITY).set(count(capacity));
 }
 
-/// So many revocations are kept.
+/// This many revocations are kept.
 pub(crate) fn revocations(entries: usize) {
     gauge!(REVOCATIONS).set(count(entries));
 }
@@ -194,7 +194,7 @@ pub(crate) fn tenant_loaded(result: &'static str) {
     counter!(TENANT_LOADS, "result" => result).increment(1);
 }
 
-/// So many tenants are in use.
+/// This many tenants are in use.
 #[cfg(feature = "tenants")]
 pub(crate) fn tenants_in_use(tenants: u64) {
     gauge!(TENANTS_IN_USE).set(u32::try_from(tenants).unwrap_or(u32::MAX));

@@ -37,7 +37,7 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the value is what is searched for. A single value counts as an array of one, because some issuers write it so.
+    /// Whether the value is what is searched for. A single value counts as an array of one, because some issuers write it that way.
     pub(super) fn matches(self, value: &Found<'_>) -> bool {
         match self {
             Self::Value(wanted)

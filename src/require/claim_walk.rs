@@ -66,7 +66,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        // Also without any search: `serde_json` allocates when it ignores a value.
+        // Even without any search: `serde_json` allocates when it ignores a value.
         json.deserialize_any(self)
     }
 }

@@ -230,7 +230,7 @@ mod tests {
         }
     }
 
-    /// What is a role is one thing, however it is asked.
+    /// What counts as a role is the same, however it is asked.
     #[test]
     fn the_list_the_question_and_the_requirement_agree() {
         let forms = [

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::clock::Moment;
 
-/// How many seconds a bucket of entries lasts that are removed together.
+/// How many seconds a bucket lasts. Its entries are removed together.
 const BUCKET: u32 = 60;
 
 /// A time by both clocks, in whole seconds, such as the end of an entry.

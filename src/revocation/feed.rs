@@ -71,8 +71,8 @@ impl Feed {
         metrics::revocation_feed_heard(self.settings.kind.name(), self.issuer(), now.wall);
     }
 
-    /// A good message has come that was issued then. One that is older than the feed may be silent is no sign of life: somebody may have
-    /// captured it and send it again, while the sender cannot be reached.
+    /// A good message has come that was issued then. One that is older than the time for which the feed may be silent is no sign of
+    /// life: somebody may have captured it and may send it again while the sender cannot be reached.
     #[cfg(feature = "shared-signals")]
     pub(crate) fn heard_message(&self, issued_at: SystemTime) {
         let age = self.clock.now().duration_since(issued_at).unwrap_or_default();

@@ -142,12 +142,12 @@ impl RevocationTable {
         }
     }
 
-    /// Whether the revocations are known that were there when the process started, and no feed is stale that refuses then.
+    /// Whether the revocations that existed when the process started are known, and no feed that then refuses tokens is stale.
     pub(crate) fn is_ready(&self) -> bool {
         self.feeds.load().iter().all(|feed| feed.is_ready()) && !self.is_stale()
     }
 
-    /// Completes when the revocations are known that were there when the process started.
+    /// Completes when the revocations that existed when the process started are known.
     pub(crate) async fn ready(&self) {
         let feeds = self.feeds.load_full();
         for feed in feeds.iter() {

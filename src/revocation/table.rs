@@ -36,7 +36,7 @@ pub(super) struct Table {
 
 /// It is small, because there may be a million.
 struct Entry {
-    /// The last time, in seconds since 1970, at which a token was issued that is dead; infinite if all are.
+    /// Tokens that were issued up to this time, in seconds since 1970, are dead; infinite if all are.
     dead_until: f64,
     /// When this process learned of it, in seconds since 1970. What an issuer has said of a token before then may be older than the
     /// revocation, even if the issuer's clock is behind.
@@ -44,7 +44,7 @@ struct Entry {
     ends: End,
     issuer: u32,
     kind: Kind,
-    /// How many sessions of this subject are revoked, of an entry for the subject's tokens without one.
+    /// In an entry for a subject's tokens without a session: how many sessions of the subject are revoked.
     sessions: u8,
 }
 
@@ -94,8 +94,8 @@ impl Table {
 
     /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens, which are kept since it was `recorded`.
     ///
-    /// Whether a token may be dead now that was not before: an entry only grows, so a repeated revocation, and one that comes late,
-    /// change nothing.
+    /// Returns whether a token that was not dead before may be dead now: an entry only grows, so a repeated revocation, and one
+    /// that comes late, change nothing.
     pub(super) fn add(
         &mut self,
         revocation: &Revocation,
@@ -277,8 +277,8 @@ impl Table {
 }
 
 impl Entry {
-    /// How many sessions of its subject count. They leave the count as they leave the table, or the entry of somebody who signs out every
-    /// day, which never ends, would count all that there ever were.
+    /// How many sessions of its subject count. They leave the count as they leave the table. Otherwise the entry of somebody who signs
+    /// out every day, which never ends, would count all sessions that there ever were.
     fn sessions_at(&self, now: f64, lifetime: Duration) -> u8 {
         let passed = Duration::try_from_secs_f64(now - self.learned).unwrap_or_default();
         let ended = passed.as_secs().saturating_mul(MAX_SESSIONS.into()) / lifetime.as_secs().max(1);

@@ -42,7 +42,7 @@ impl Rig {
         if seconds < 0.0 { self.now.wall - offset } else { self.now.wall + offset }
     }
 
-    /// Whether Alice's token is revoked that was issued so many seconds before or after a million.
+    /// Whether Alice's token is revoked after it has been changed by `change`.
     fn holds(&self, change: impl FnOnce(&mut TokenFacts<'static>)) -> bool {
         let mut token = TokenFacts {
             issuer: ISSUER,
@@ -56,6 +56,7 @@ impl Rig {
         self.table.holds(&token)
     }
 
+    /// Whether Alice's token is revoked if it was issued this many seconds before or after a million.
     fn holds_issued(&self, at: f64) -> bool {
         self.holds(|token| token.issued = Issued::At(1_000_000.0 + at))
     }
@@ -202,7 +203,7 @@ fn an_entry_lasts_until_its_tokens_have_expired_by_both_clocks() {
     }
 }
 
-/// Of an entry that was prolonged, too, in whose first bucket it is still.
+/// This includes an entry that was prolonged, and is still in its first bucket.
 #[test]
 fn an_entry_that_has_ended_by_its_monotonic_time_alone_stays() {
     let mut rig = Rig::new(10);
@@ -312,7 +313,7 @@ fn half_of_sixteen_sessions_count_after_half_a_lifetime() {
     assert!(is_subject(&rig));
 }
 
-/// Of what another process has revoked a while ago, and one whose clock is ahead.
+/// A record of what another process has revoked a while ago, and one of a process whose clock is ahead.
 #[test]
 fn a_record_is_kept_since_it_was_made_and_until_the_tokens_of_its_time_have_expired() {
     let mut rig = Rig::new(10);

@@ -204,7 +204,7 @@ impl Builder {
             let flow = issuer.user_flow.as_ref().map(|flow| flow.name().to_ascii_lowercase());
             for twice in issuer.identities.iter() {
                 let flows = known.entry(twice).or_default();
-                // Without a user flow it is the issuer of the tokens of all.
+                // An issuer without a user flow is the issuer of the tokens of all flows.
                 let is_known = flows.iter().any(|known| known.is_none() || flow.is_none() || *known == flow);
                 flows.push(flow.clone());
                 if !is_known {

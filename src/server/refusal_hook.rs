@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::rejection::Refusal;
 
-/// What the application wants to be called for each refused request.
+/// The callback that the application has set for refused requests.
 #[derive(Clone)]
 pub(super) struct RefusalHook(Arc<dyn Fn(&Refusal<'_>) + Send + Sync>);
 

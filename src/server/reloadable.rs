@@ -21,7 +21,7 @@ pub(crate) struct Reloadable {
 pub(crate) struct Changes {
     /// They were not trusted before.
     pub(crate) added: Vec<String>,
-    /// Their tokens are validated anew, because their keys or rules are others.
+    /// Their tokens are validated anew, because their keys or rules have changed.
     pub(crate) changed: Vec<String>,
     /// They are not trusted any more.
     pub(crate) removed: Vec<String>,

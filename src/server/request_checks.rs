@@ -19,7 +19,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A check belongs here if it depends on the request, or on something that neither the token's times nor its evidence covers.
 #[derive(Debug)]
 pub(super) struct RequestChecks {
-    /// If there is none, validation has refused every token that is bound in this way; so with the next one.
+    /// If there is none, validation has refused every token that is bound in this way. The same goes for the next field.
     pub(super) dpop: Option<ProofVerifier>,
     pub(super) certificates: Option<ClientCertificates>,
     /// Whether the replay store failed, or was full, when it was last asked.

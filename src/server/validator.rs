@@ -28,7 +28,7 @@ const RETRY_WHILE_FETCHING: Duration = Duration::from_secs(1);
 /// Validates tokens: with the cache of verified tokens, and otherwise with the rules and keys of their issuer.
 pub(super) struct Validator {
     pub(super) issuers: IssuerRegistry,
-    /// Who is looked for among those that are none of the issuers.
+    /// Where an issuer that is none of these is looked for.
     #[cfg(feature = "tenants")]
     pub(super) tenants: Option<Tenants>,
     pub(super) context: ServerContext,

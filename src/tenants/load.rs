@@ -51,7 +51,7 @@ impl Load {
         answer
     }
 
-    /// Asks the resolver in a task of its own, which a panic ends alone.
+    /// Asks the resolver in a task of its own, so that a panic ends only this task.
     async fn ask(&self) -> Result<Option<ResolvedTenant>, ResolveError> {
         let Ok(_place) = self.table.calls().acquire().await else {
             return Err(ResolveError::new("the server is gone"));

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 const MAX_ANSWERS: usize = 1024;
 /// How long "there is no such tenant" counts.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// How long a resolver is not asked again that could not answer.
+/// How long a resolver that could not answer is not asked again.
 const FAILED_FOR: Duration = Duration::from_secs(1);
 
 /// What the resolver has answered lately, where that is no tenant, and what the application has forgotten. The oldest answer leaves when there are too

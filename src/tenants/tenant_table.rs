@@ -48,8 +48,8 @@ pub(crate) type MakeIssuer = Box<dyn Fn(&Issuer, &PendingLookups) -> Result<Trus
 
 /// The tenants of one server: those in use, those in probation, what the resolver has answered lately, and the bounds on all of it.
 ///
-/// A tenant that is in use is found without a lock, usually in the cache in front. Everything else happens under one lock, so that `add` and `forget` count against
-/// whatever is under way.
+/// A tenant that is in use is found without a lock, usually in the cache in front. Everything else happens under one lock, so that `add` and
+/// `forget` take precedence over whatever is under way.
 pub(crate) struct TenantTable {
     settings: TenantSettings,
     /// The identifiers of the issuers that the server was built with.

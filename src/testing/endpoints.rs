@@ -170,7 +170,7 @@ impl Endpoints {
         Ok(self.document(endpoint, request.headers().get(IF_NONE_MATCH)))
     }
 
-    /// The document, or 304 if it is the one that the client has (RFC 9110 §13.1.2).
+    /// The answer of the introspection endpoint (RFC 7662 §2.2), signed if the request asks for that and the status is 200.
     async fn introspect(&self, request: Request<Incoming>) -> Result<Response<Body>, Disconnected> {
         let (parts, body) = request.into_parts();
         if parts.method != Method::POST {
@@ -193,6 +193,7 @@ impl Endpoints {
         Ok(response)
     }
 
+    /// The document, or 304 if it is the one that the client has (RFC 9110 §13.1.2).
     fn document(&self, endpoint: Endpoint, held: Option<&HeaderValue>) -> Response<Body> {
         let mut state = self.state();
         let document = if endpoint == Endpoint::Jwks { &state.jwks } else { &state.metadata }.to_string();

@@ -355,7 +355,7 @@ impl AccessToken {
         &self.0.details
     }
 
-    /// Which key the holder of the token has to prove, for a token that is bound to one.
+    /// The key whose possession the holder of the token has to prove, for a token that is bound to one.
     pub(crate) fn confirmation(&self) -> Option<Confirmation<&str>> {
         self.0.confirmation.as_ref().map(|confirmation| confirmation.claim.map(|text| self.text(text)))
     }
@@ -393,7 +393,7 @@ impl AccessToken {
         false
     }
 
-    /// Whether it is revoked so that a new answer of its issuer would change nothing: its session has ended, or it was itself revoked.
+    /// Whether it is revoked in such a way that a new answer of its issuer would change nothing: its session has ended, or it was itself revoked.
     #[cfg(feature = "introspection")]
     pub(crate) fn is_revoked_whatever_its_issuer_says(&self) -> bool {
         let facts = TokenFacts { issued: Issued::Confirmed(f64::INFINITY), ..self.facts() };

@@ -6,7 +6,7 @@ use super::confirmation::Confirmation;
 use super::text::Text;
 use crate::jose::{Member, Members, decode_base64url};
 
-/// The claim `cnf` (RFC 7800 §3.1), as a payload states it: which key the holder of the token has to prove.
+/// The claim `cnf` (RFC 7800 §3.1), as a payload states it: the key whose possession the holder of the token has to prove.
 #[derive(Default)]
 pub(crate) struct CnfClaim<'t> {
     jkt: Option<Cow<'t, str>>,

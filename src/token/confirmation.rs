@@ -3,7 +3,8 @@ use std::sync::OnceLock;
 use super::proof_binding::ath_of;
 use super::text::Text;
 
-/// Which key the holder of a token has to prove (`cnf`, RFC 7800 §3.1). If both thumbprints are there, both have to be proven.
+/// The key whose possession the holder of a token has to prove (`cnf`, RFC 7800 §3.1). If both thumbprints are there, possession of both has to be
+/// proven.
 #[derive(Clone)]
 pub(crate) struct Confirmation<T> {
     /// The thumbprint of the key that signs DPoP proofs (RFC 9449 §6.1).

@@ -47,7 +47,7 @@ pub(crate) struct RegisteredClaims<'t> {
     pub(crate) authorization_details: Option<DetailsClaim<'t>>,
     pub(crate) has_cnf: bool,
     pub(crate) confirmation: Option<CnfClaim<'t>>,
-    /// The hash of an access token, which belongs into an ID token (OpenID Connect Core §3.1.3.6).
+    /// The hash of an access token, which belongs in an ID token (OpenID Connect Core §3.1.3.6).
     pub(crate) has_at_hash: bool,
     /// A claim that access tokens do not have.
     pub(crate) foreign: Option<&'static str>,
@@ -100,7 +100,7 @@ impl<'t> RegisteredClaims<'t> {
         one(self.tid.as_ref())
     }
 
-    /// The user flow of Azure AD B2C: `tfp`, or `acr` in its absence, where the flow is configured so.
+    /// The user flow of Azure AD B2C: `tfp`, or `acr` in its absence, where the flow is configured that way.
     pub(crate) fn user_flow(&self) -> Option<&str> {
         one(self.tfp.as_ref().or(self.acr.as_ref()))
     }

@@ -22,7 +22,7 @@ impl<'a> IntrospectedToken<'a> {
         // RFC 7662 §2.2: it is optional. Who has answered is known.
         claims.iss.get_or_insert_with(|| policy.issuer.name().to_owned().into());
         if policy.subject == SubjectClaim::ClientInstead {
-            // RFC 7662 §2.2: the name of the resource owner. django-oauth-toolkit names users so, and gives no `sub`.
+            // RFC 7662 §2.2: the name of the resource owner. django-oauth-toolkit names users in this way, and gives no `sub`.
             claims.names_user = ClaimJson::find(answer, "username").is_some_and(|name| !name.is_empty_text());
         }
         Ok(Self { claims, answer })

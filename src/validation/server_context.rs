@@ -18,7 +18,7 @@ pub(crate) struct ServerContext {
 }
 
 impl ServerContext {
-    /// What a token grants whose issuer has granted `scope`.
+    /// What a token grants if its issuer has granted `scope`.
     pub(super) fn all_granted(&self, scope: Scope) -> Scope {
         match &self.implied_scopes {
             Some(implied) => implied.expand(scope),

@@ -3,10 +3,11 @@ use std::time::{Duration, Instant};
 
 use crate::token::TenantValue;
 
-/// How exactly it is known when a tenant was used.
+/// How precisely the time of a tenant's last use is known.
 const USE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What an issuer has that was resolved at run time: where it stands, when a token of it was last accepted, and the application's value.
+/// What an issuer that was resolved at run time has in addition: where it stands, when a token of it was last accepted, and the application's
+/// value.
 pub(crate) struct Tenancy {
     standing: AtomicU8,
     since: Instant,

@@ -174,7 +174,7 @@ pub enum TokenError {
         leeway: Duration,
     },
     /// The issuer has no key with this `kid` (RFC 7515 §4.1.4).
-    #[error("the issuer has no key with the kid {}", shown(.kid.as_ref()))]
+    #[error("the issuer has no key {}", with_kid(.kid.as_ref()))]
     UnknownKey {
         /// The `kid`.
         kid: Option<Excerpt>,
@@ -273,6 +273,10 @@ fn seconds(later: NumericDate, earlier: NumericDate) -> f64 {
     (later.seconds() - earlier.seconds()).ceil()
 }
 
+fn with_kid(kid: Option<&Excerpt>) -> String {
+    kid.map_or("for a token without kid".to_owned(), |kid| format!("with the kid {kid:?}"))
+}
+
 fn shown(text: Option<&Excerpt>) -> String {
     text.map_or("absent".to_owned(), |text| format!("{text:?}"))
 }
@@ -297,7 +301,7 @@ mod tests {
                 TokenError::IssuedInTheFuture { iat: at(2200), now, leeway },
                 "issued 200 s in the future (iat 2200.5, leeway 30 s)",
             ),
-            (TokenError::UnknownKey { kid: None }, "the issuer has no key with the kid absent"),
+            (TokenError::UnknownKey { kid: None }, "the issuer has no key for a token without kid"),
             (TokenError::UnknownKey { kid: Some("a\n".into()) }, r#"the issuer has no key with the kid "a\n""#),
         ];
         for (error, message) in rows {

@@ -12,7 +12,7 @@ use super::server::{Connection, Server};
 
 /// Longer than a TLS handshake across continents, and short enough to follow a name that leads elsewhere.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// For how long a failed attempt to connect answers for others: at most 10 attempts a second, and requests fail at once meanwhile.
+/// How long the error of a failed attempt to connect is also the answer to other requests, which fail at once: at most 10 attempts a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Sends commands over one connection, and makes a new one when it is lost. Its clones are one link.

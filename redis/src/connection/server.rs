@@ -11,7 +11,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 use redis::{PushInfo, PushKind, RedisResult, Value};
 
-/// Where Redis is, and how to connect. It is known to be well-formed, and not whether it is right.
+/// Where Redis is, and how to connect. It is known to be well-formed, but not known to be right.
 pub(crate) enum Server {
     Single(Box<Client>),
     #[cfg(feature = "cluster")]
@@ -99,7 +99,7 @@ impl Connection {
     /// Whether one must connect again after this error.
     pub(super) fn is_lost_by(&self, error: &redis::RedisError) -> bool {
         match self {
-            // A server that only reads is the former primary: its name may lead to the new one by now.
+            // A read-only server is the former primary: its name may lead to the new one by now.
             Self::Single { .. } => {
                 error.is_unrecoverable_error() || error.is_io_error() || error.code() == Some("READONLY")
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The ID that Redis has given to an entry of a stream: milliseconds since 1970 by Redis' clock, and a number in this millisecond.
 ///
-/// In one stream they only rise, also when that clock is set back.
+/// In one stream they only rise, even when that clock is set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId {
     milliseconds: u64,
@@ -15,7 +15,7 @@ impl EntryId {
     /// Below each entry.
     pub(super) const START: Self = Self { milliseconds: 0, number: 0 };
 
-    /// The least ID of a time so much earlier.
+    /// The lowest ID of a time that is earlier by this much.
     pub(super) fn earlier(self, by: Duration) -> Self {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         Self { milliseconds: self.milliseconds.saturating_sub(by), number: 0 }

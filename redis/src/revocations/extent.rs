@@ -17,7 +17,7 @@ impl Extent {
         self.first.map_or([EntryId::START; 2], |first| [first, self.last])
     }
 
-    /// Whether an entry that was there is not any more, although it is too young to have been trimmed.
+    /// Whether an entry that was there is gone, although it is too young to have been trimmed.
     pub(super) fn has_lost(self, entry: EntryId, kept: Duration) -> bool {
         let is_within = self.first.is_some_and(|first| first <= entry) && entry <= self.last;
         entry > EntryId::START && !is_within && entry >= self.trimmed_until(kept)

@@ -29,9 +29,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 /// How much longer entries stay than a process that starts may need them.
 const MARGIN: Duration = Duration::from_secs(60);
-/// How much of what Redis has confirmed it may lose, in a crash or a failover.
+/// How far back Redis may lose entries that it has confirmed, in a crash or a failover.
 const UNCERTAIN: Duration = Duration::from_secs(60);
-/// When an entry is read again for which the table had no room.
+/// After how long an entry for which the table had no room is read again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const APPENDS_AT_ONCE: usize = 100;
 
@@ -44,7 +44,7 @@ pub(super) struct FollowTask<'f> {
     cursor: EntryId,
     /// What the stream had when it was last looked at.
     extent: Extent,
-    /// What this process has appended recently, and what was not found since the cursor was set back.
+    /// What this process has appended recently and has not found in the stream since the cursor was set back.
     unseen: BTreeMap<EntryId, RecentAppend>,
     /// The longest time for which a process keeps entries, of those that were read.
     keep_for: Duration,
@@ -172,8 +172,8 @@ impl<'f> FollowTask<'f> {
         }
     }
 
-    /// Has what may have changed while there was no connection read again. It may be another server now, which lacks the last entries,
-    /// and whose clock gives lower IDs to those that have come since.
+    /// Causes everything that may have changed while there was no connection to be read again. It may be another server now, which
+    /// lacks the last entries, and whose clock gives lower IDs to those that have come since.
     fn go_back(&mut self) {
         self.unseen = self.shared.recent.all();
         let first = self.unseen.first_key_value().map_or(self.cursor, |(id, _)| id.earlier(Duration::from_millis(1)));
@@ -206,8 +206,9 @@ impl<'f> FollowTask<'f> {
         Ok(is_lost)
     }
 
-    /// Removes what no process needs any more, now and then. The time is Redis' own, as it was a moment ago over the same connection, so that
-    /// neither this machine's clock nor that of another server decides. All has been read, so that it is known for how long it is needed.
+    /// From time to time, removes what no process needs any more. Ages are measured by Redis' own time, read a moment ago over the same
+    /// connection, so neither this machine's clock nor that of another server decides. All entries have been read, so it is known for how
+    /// long they are needed.
     async fn trim(&mut self, connection: &mut DedicatedConnection) -> Result<(), StreamError> {
         if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() < TRIM_INTERVAL) {
             return Ok(());

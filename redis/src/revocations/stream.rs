@@ -36,7 +36,7 @@ impl Stream {
         command
     }
 
-    /// Reads at most `count` entries after this one. If there is none it waits so long for the first one, or not at all.
+    /// Reads at most `count` entries after this one. If there is none, it waits for the first one for this long, or not at all.
     pub(super) fn read(&self, after: EntryId, count: usize, wait: Option<Duration>) -> Cmd {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(count);

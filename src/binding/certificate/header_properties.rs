@@ -31,7 +31,7 @@ const PIECES: [&str; 19] = [
     "\u{fc}",
 ];
 
-/// A certificate, and a line that spelled it before it was changed in a few places: what parsers meet that somebody attacks.
+/// A certificate, and a line that spelled it before it was changed in a few places: what a parser under attack meets.
 fn changed() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let change = (any::<prop::sample::Index>(), 0_usize..4, prop::sample::select(&PIECES[..]));
     let (form, length) = (prop::sample::select(&FORMS[..]), 0_u16..400);

@@ -34,8 +34,8 @@ impl SetAside {
     }
 }
 
-/// The one line of a header, if there is any: set aside, or still in the request. In a request that passes no layer it is the
-/// second, and also if something within a layer has added it.
+/// The one line of a header, if there is any: set aside, or still in the request. It is still there if the request has passed
+/// no layer, or if something within a layer has added it.
 pub(super) fn only_line<'r>(
     request: RequestView<'r>,
     name: &HeaderName,

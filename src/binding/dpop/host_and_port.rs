@@ -28,7 +28,7 @@ fn normalised(host: &str) -> Option<String> {
         let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
         return Some(format!("[{address}]"));
     }
-    // The dot at the end of a name of the root is significant.
+    // The dot at the end of a name, which stands for the root, is significant.
     let name = host.strip_suffix('.').unwrap_or(host);
     if name.len() > MAX_NAME || !name.split('.').all(is_label) {
         return None;

@@ -198,7 +198,7 @@ impl ForwardAuth {
     }
 }
 
-/// A password with a slash ends what looks like the host, so an error about that could show a part of it.
+/// A slash in a password ends what looks like the host, so an error about the host could show a part of the password.
 fn without_password(error: TargetUriError, url: &str) -> TargetUriError {
     match error {
         TargetUriError::Host { .. } | TargetUriError::Port { .. } if url.contains('@') => TargetUriError::UserInfo,

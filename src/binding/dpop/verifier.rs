@@ -159,8 +159,8 @@ impl ProofVerifier {
 
     /// Checks the proof of a request with a token that has been validated, and has this `binding`.
     ///
-    /// First its form and the rules, then its signature: a stranger buys no verification. [`insert`](Self::insert) comes last, so a
-    /// proof that fails leaves no trace.
+    /// First its form and the rules, then its signature, so a stranger cannot cause a verification. [`insert`](Self::insert) comes
+    /// last, so a proof that fails leaves no trace.
     pub(crate) fn check(
         &self,
         request: RequestView<'_>,

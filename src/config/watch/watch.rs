@@ -16,7 +16,7 @@ use crate::server::Builder;
 
 /// How often the file is read.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// At least this often less, so that a mistake does not keep a core busy.
+/// The shortest interval that can be set, so that a mistake does not keep a core busy.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Creates a server from the configuration file at `path`, and follows the file while the server runs: see [`Watch`].

@@ -25,7 +25,7 @@ pub(super) struct Matched {
     pub(super) revocations: Vec<Revocation>,
     /// Part of it is a principal of an issuer that the feed does not speak for.
     pub(super) is_of_other_issuer: bool,
-    /// It does not say which user, token or session it is in a way that tokens are compared with.
+    /// It does not identify a user, token or session in a form that tokens can be compared with.
     pub(super) is_unmatched: bool,
     /// A critical member of it is not understood (SSF 1.0 §3.6): the event must be discarded.
     pub(super) not_understood: Option<Box<str>>,

@@ -33,7 +33,8 @@ impl Resolver {
         }))
     }
 
-    /// The revocations of the subject. What the application has given no time gets that of the event: it may come again later.
+    /// The revocations of the subject. A revocation to which the application has given no time gets that of the event, because the event may be
+    /// sent again later.
     pub(super) async fn resolve(&self, subject: UnmatchedSubject) -> Result<Vec<Revocation>, BoxError> {
         let time = subject.time;
         let found = tokio::time::timeout(MAX_TIME, (self.0)(subject)).await.map_err(BoxError::from)??;

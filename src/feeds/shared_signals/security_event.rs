@@ -49,7 +49,7 @@ impl SecurityEvent {
         };
         let subject = subject.map(|json| Subject::parse(&json).map(|subject| (subject, json))).transpose();
         let subject = match kind {
-            // Nothing happens to it, so its transmitter need not be told that it is malformed.
+            // Nothing is done with the subject, so the transmitter need not be told that it is malformed.
             EventKind::Other | EventKind::Verification(_) => subject.unwrap_or_default(),
             EventKind::EndsTrust | EventKind::StreamUpdated(_) => subject?,
         };

@@ -71,7 +71,7 @@ async fn every_request_has_an_assertion_of_its_own() {
 }
 
 /// Each format of each key signs by each of its algorithms. Our own verification and that of `jsonwebtoken` accept the signature, and
-/// neither one that was changed.
+/// neither accepts a changed one.
 #[test]
 fn every_key_in_every_format_signs_for_two_verifiers() {
     let mut verified_twice = Vec::new();

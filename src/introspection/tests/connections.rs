@@ -65,7 +65,7 @@ async fn a_kept_connection_that_breaks_is_replaced() {
     assert_eq!((stub.requests().len(), stub.connections()), (3, 2));
 }
 
-/// The first request has a new connection, and one that breaks twice does not come a third time.
+/// The first request has a new connection, and a request whose connection breaks twice is not sent a third time.
 #[tokio::test]
 async fn a_connection_that_breaks_again_is_an_error() {
     let stub = Stub::start(|exchange| match exchange.before {

@@ -244,7 +244,7 @@ async fn what_is_not_http_is_an_error() {
     }
 }
 
-/// oidc-provider refuses every JWT so.
+/// oidc-provider refuses every JWT in this way.
 #[tokio::test]
 async fn a_token_of_a_type_that_the_endpoint_does_not_support_is_not_active() {
     let refused = answer("400 Bad Request", "application/json", r#"{"error":"unsupported_token_type"}"#);

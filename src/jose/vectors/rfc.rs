@@ -188,7 +188,7 @@ fn the_published_macs_and_the_unsecured_one_are_refused() {
     assert_eq!(parse_error(NONE), unknown("none"));
 }
 
-/// D19: RFC 7515 A.6 and A.7, and what RFC 7520 4.1 to 4.8 write so.
+/// D19: RFC 7515 A.6 and A.7, and what RFC 7520 4.1 to 4.8 write in this form.
 #[test]
 fn the_published_json_serializations_are_refused() {
     let flattened = |jws: &str, unprotected: &Value| {
@@ -233,7 +233,7 @@ fn the_published_json_serializations_are_refused() {
             },
         ]}),
     ];
-    // And every compact one of theirs, written so.
+    // And every compact one of theirs, written in this form.
     for jws in EXAMPLES.iter().map(|example| example.jws).chain(HS256) {
         all.extend([flattened(jws, &json!({})), general(jws, &json!({}))]);
     }

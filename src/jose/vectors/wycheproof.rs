@@ -277,7 +277,7 @@ fn tally_of(sets: impl Iterator<Item = Set>) -> Tally {
 }
 
 impl Tally {
-    /// So many were run, and so many accepted and refused of each of these sets.
+    /// At least `run` signatures were run, and at least this many of each of these sets were accepted and refused.
     fn assert_at_least(&self, run: usize, expected: &[(&str, usize, usize)]) {
         for (name, accepted, refused) in expected {
             let counts = &self.0[*name];

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Traces for each entry of the cache: so many tokens may come once between two uses of another until that one is forgotten.
+/// The number of traces for each entry of the cache: for each entry, this many tokens may come once between two uses of another before that one is
+/// forgotten.
 const TRACES_PER_ENTRY: u64 = 4;
 /// However large the cache: 8 MiB.
 const MAX_SLOTS: u64 = 1 << 20;

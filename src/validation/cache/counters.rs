@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// More than one instance of an API has cores to itself, as a rule.
+/// Usually more than the number of cores that one instance of an API has to itself.
 const STRIPES: usize = 16;
 
 /// Two counts that every thread writes to a place of its own: one place for all would pass from core to core with every

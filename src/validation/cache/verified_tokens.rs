@@ -62,8 +62,8 @@ impl VerifiedTokens {
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
             // The rest is for new tokens. A token that was used often expires within the hour, and must not keep its successor
-            // out. The admission filter keeps tokens out that come once. No entry may be larger than this part, and a single one
-            // counts as much as the whole.
+            // out. The admission filter keeps out tokens that come only once. No entry may be larger than this part, and a
+            // single one counts as much as the whole.
             .hot_allocation(if entries == 1 { 1.0 } else { 0.7 })
             .build()
             .ok()?;

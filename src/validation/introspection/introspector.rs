@@ -15,7 +15,7 @@ use crate::AccessToken;
 use crate::clock::{Clock, Moment};
 use crate::metrics;
 
-/// How many tokens may wait for the endpoint, those included that it is being asked about. Each holds its text, at most 16 KiB.
+/// How many tokens may wait for the endpoint, including those that it is being asked about. Each holds its text, at most 16 KiB.
 const MAX_LOADS: usize = 1024;
 /// How long a token waits until the endpoint is asked about it. Requests wait for 6 seconds in all.
 const MAX_WAIT_FOR_CALL: Duration = Duration::from_secs(5);
@@ -248,7 +248,7 @@ impl Failure {
     }
 }
 
-/// One call of the endpoint. Its end is counted, also if its task is dropped.
+/// One call of the endpoint. Its end is counted, even if its task is dropped.
 struct Call<'i> {
     introspector: &'i Introspector,
     admitted: Admitted,

@@ -42,7 +42,7 @@ pub(super) enum Join<K> {
 }
 
 impl Loads {
-    /// At most so many loads, whether they wait or are on their way.
+    /// At most `max` loads, whether they wait or are on their way.
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self { joinable: Mutex::default(), room: Room::new(max) })
     }

@@ -5,14 +5,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What is asked about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// Whether a token is still active that was active a while ago.
+    /// Whether a token that was active a while ago is still active.
     Renewal,
-    /// What a token is that has not been seen, or was refused. Anybody can cause it.
+    /// What is known of a token that has not been seen before, or was refused. Anybody can cause it.
     New,
 }
 
-/// Room for so many questions at once. A quarter of it is kept for renewals, so that a flood of new tokens does not refuse those who
-/// were here before.
+/// Room for a number of questions at once. A quarter of it is kept for renewals, so that a flood of new tokens does not refuse those
+/// who were here before.
 pub(super) struct Room {
     all: Arc<Semaphore>,
     new: Arc<Semaphore>,

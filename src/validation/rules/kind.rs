@@ -138,7 +138,7 @@ fn check_issuer(facts: &Facts<'_>) -> Result<(), TokenError> {
     matched.check_tenant(facts.claims)
 }
 
-/// JWT-SVID §3.1: the subject is the SPIFFE ID of a workload. Its trust domain is whose keys count (SPIFFE ID §2.1).
+/// JWT-SVID §3.1: the subject is the SPIFFE ID of a workload. The keys that count are those of its trust domain (SPIFFE ID §2.1).
 fn check_trust_domain(facts: &Facts<'_>) -> Result<(), TokenError> {
     let expected = facts.policy.issuer.name();
     match facts.trust_domain() {

@@ -18,7 +18,7 @@ pub(super) fn start() -> Moment {
     Moment::of(&SystemClock)
 }
 
-/// The answer for the proof of one client at a time.
+/// The answer to the proof `jti` of the client `jkt` at the time `at`.
 pub(super) fn insert(store: &MemoryReplayStore, jkt: &str, jti: &str, at: Moment) -> Freshness {
     let key = ReplayKey::new(jkt, "GET", "https://api.example.com/", jti);
     let entry = ReplayEntry { key, keep_for: KEEP_FOR, now: at.monotonic, time_of_day: at.wall };
