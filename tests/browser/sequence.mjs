@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Demo, logIn, picture, said, signIn, transfer } from './demo.mjs';
 
@@ -37,6 +38,20 @@ test('sign in, profile, refresh, step up, sign out', async () => {
   await page.click('#sign-out');
   await said(page, 'Signed out');
   assert.ok(await page.isVisible('#sign-in'));
+  assert.deepEqual(errors, []);
+});
+
+/** Until the page can do something, it says that it is busy: a click would be lost. */
+test('a page that loads slowly loses no click', async () => {
+  const { page, errors } = await open();
+  const late = async (route) => {
+    await sleep(500);
+    await route.continue();
+  };
+  await page.route('**/config.json', late);
+  await page.route('**/bff/refresh', late);
+  await page.reload();
+  await signIn(page);
   assert.deepEqual(errors, []);
 });
 
