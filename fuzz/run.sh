@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 
 seconds=${1:-10}
 sanitizer=${SANITIZER:-none}
-# One for all, so that a run can be had again: `SEED=… ./run.sh`.
+# One seed for all targets, so that a run can be repeated: `SEED=… ./run.sh`.
 seed=${SEED:-$RANDOM}
 export DEBIAN_FRONTEND=noninteractive
 
@@ -17,7 +17,7 @@ cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --debug cargo-fuz
 
 targets=${TARGETS:-$(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' Cargo.toml)}
 triple=$(rustc -vV | sed -n 's/^host: //p')
-# What is found beyond the corpus goes away again: the work tree stays as it is.
+# New inputs are deleted at the end, so the work tree stays as it is.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -30,13 +30,13 @@ else
     (cd .. && AWS_LC_SYS_CFLAGS="-fsanitize=$sanitizer" cargo +nightly fuzz build --sanitizer "$sanitizer" --target-dir "fuzz/$build")
 fi
 
-# To libFuzzer, 0 seconds would be no limit.
+# To libFuzzer, 0 seconds would mean no limit.
 [ "$seconds" != 0 ] || exit 0
 
 fuzz_one() {
     local target=$1 log=$scratch/$1.log executions
     mkdir -p "$scratch/$target" "artifacts/$target"
-    # Without a limit of its own, as much memory as a runaway would take is a finding.
+    # A target that takes more memory than this limit counts as a finding.
     if ! "$build/$triple/release/$target" "$scratch/$target" "corpus/$target" \
         -max_total_time="$seconds" -seed="$seed" -dict=dictionary.txt -timeout=20 -rss_limit_mb=2048 \
         -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$log" 2>&1; then
@@ -45,7 +45,7 @@ fuzz_one() {
         return 1
     fi
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-    # A target that tries nothing promises nothing.
+    # A target that has run no input has checked nothing.
     [ "${executions:-0}" -gt 0 ] || { tail -n 20 "$log"; return 1; }
     printf '%-14s %10s executions\n' "$target" "$executions"
 }

@@ -89,18 +89,21 @@ pub(crate) fn program(build: Build) -> &'static Path {
     static USUAL: OnceLock<PathBuf> = OnceLock::new();
     static EVERY_FEATURE: OnceLock<PathBuf> = OnceLock::new();
     match build {
-        Build::Usual => USUAL.get_or_init(|| build_program(&[])),
-        Build::EveryFeature => EVERY_FEATURE.get_or_init(|| build_program(&["--features", "unused"])),
+        Build::Usual => USUAL.get_or_init(|| build_program("me", &["--package", "me"])),
+        // As in run.sh, so that nothing is built twice.
+        Build::EveryFeature => EVERY_FEATURE.get_or_init(|| {
+            build_program("me-with-every-feature", &["--workspace", "--all-features", "--bins", "--examples"])
+        }),
     }
 }
 
 /// Builds the program and copies it, because each build replaces the one before. Cargo says where it is, so that no target
 /// directory, triple or profile is guessed.
-fn build_program(features: &[&str]) -> PathBuf {
+fn build_program(name: &str, packages: &[&str]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one_at_a_time = ONE_AT_A_TIME.lock();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--locked", "--offline", "--package", "me"]).args(features);
+    cargo.args(["build", "--locked", "--offline"]).args(packages);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "the package me is not built; it is in the repository alone, as examples/me");
@@ -108,7 +111,7 @@ fn build_program(features: &[&str]) -> PathBuf {
     let messages = messages.map(|line| serde_json::from_slice::<Value>(line).unwrap());
     let mut programs = messages.filter(|message| message["target"]["name"] == "me");
     let built = programs.find_map(|message| message["executable"].as_str().map(PathBuf::from)).unwrap();
-    let copy = format!("me-of-{}{}", env!("CARGO_CRATE_NAME"), features.join(""));
+    let copy = format!("{name}-of-{}", env!("CARGO_CRATE_NAME"));
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(copy);
     // A process of an earlier run may still execute the copy before.
     drop(std::fs::remove_file(&copy));

@@ -10,13 +10,32 @@ export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 
 step() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
 
+# Runs a command beside the following steps, in the processor time that they leave idle. `join` waits for its end and prints its output.
+beside() {
+    step "$@", beside what follows
+    set -m
+    nice -n 19 "$@" </dev/null >"$output" 2>&1 &
+    set +m
+    job=$!
+}
+join() {
+    local result=0
+    wait "$job" || result=$?
+    job=
+    cat "$output"
+    return "$result"
+}
+job=
+output=$(mktemp)
+trap '[ -z "$job" ] || kill -- "-$job" || true; rm -f "$output"' EXIT
+
 step toolchain
 cargo --version
 rustfmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 # aws-lc-sys is C and assembly, and libFuzzer is C++.
 command -v g++ >/dev/null || (apt-get update && apt-get install -y g++)
-# A test reads what every platform's dependencies need, without a network.
+# A test reads offline what the dependencies of every platform need, so all of them are fetched here.
 cargo fetch --locked
 
 step format
@@ -25,7 +44,7 @@ cargo fmt --check --manifest-path fuzz/Cargo.toml
 cargo fmt --check --manifest-path benches/comparison/Cargo.toml
 
 step the whole sequence
-# The first command of README.md, and what a first build takes.
+# The first command of README.md. On a fresh machine, the time of this step shows how long a first build takes.
 cargo run --locked --quiet -p me -- --once
 cargo run --locked --quiet -p me -- --once --profile rfc9068 --acr "urn:example:mfa urn:example:hwk" --max-age 300
 cargo run --locked --quiet -p me -- --once --dpop required --dpop-nonce
@@ -38,15 +57,17 @@ cargo build --quiet "${everything[@]}" --bins --examples
 programs=${CARGO_TARGET_DIR:-target}/debug
 "$programs/mcp" --once
 
+beside bash -c "./fuzz/run.sh 0 && ./tests/release.sh"
+
 step lints
-# Every kind of target is named: --all-targets would make tests of what says that it has none.
+# Every kind of target is named, because --all-targets would also build tests for targets with `test = false`.
 cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
 # With the same target folder, here and below, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
 CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
-# None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on all.
+# None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on every combination.
 features=(http-client introspection axum back-channel-logout jsonwebtoken mcp metrics serde shared-signals tenants testing)
 check() { cargo rustc --locked --quiet --lib --profile check --no-default-features --features "$*" -- -D warnings; }
 check
@@ -55,7 +76,7 @@ for feature in "${features[@]}"; do
     check "$feature"
     check $(printf '%s\n' "${features[@]}" | grep -vx "$feature")
 done
-# The second one includes the first.
+# `introspection` includes `http-client`, so only this check leaves out `http-client` and keeps all others that can do without it.
 check "${features[@]:2}"
 cargo clippy --locked --quiet -p tower-bearer-redis --lib -- -D warnings
 
@@ -70,14 +91,9 @@ command -v redis-server >/dev/null || (apt-get update && apt-get install -y redi
 command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
 cargo test "${everything[@]}"
 
-step builds, beside what mostly waits
-# The fuzz targets and the package are built in the time that the steps up to the soak test leave. `nice` lets those go first.
-builds=$(mktemp)
-set -m
-(nice -n 19 ./fuzz/run.sh 0 && nice -n 19 ./tests/release.sh) </dev/null >"$builds" 2>&1 &
-set +m
-builder=$!
-trap 'kill -- "-$builder" 2>/dev/null || true; rm -f "$builds"' EXIT
+step fuzz targets and release
+join
+beside env SEED=1 ./fuzz/run.sh 10
 
 step examples
 "$programs/examples/step_up" --once
@@ -98,13 +114,7 @@ step soak
 # are fresh and idle tenants stay.
 "$programs/soak" --seconds 75 --seed 1
 
-step release
-built=0
-wait "$builder" || built=$?
-cat "$builds"
-[ "$built" = 0 ]
-
 step fuzzing
-SEED=1 ./fuzz/run.sh 10
+join
 
 printf '\nAll checks have passed, in %s s.\n' "$SECONDS"
