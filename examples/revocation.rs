@@ -118,7 +118,7 @@ impl Node {
     }
 }
 
-/// A log in the memory of this process, for nodes that are in it too. It forgets nothing; a real one may forget a record when it was kept for
+/// A log in the memory of this process, for nodes that are in it too. It forgets nothing; a real one may forget a record once it has kept it for
 /// as long as the record says. For several processes there is `tower-bearer-redis`.
 #[derive(Clone, Default)]
 struct Log {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long runs, from a random seed that is printed: every combination of features, ten times as many properties, a million junk
 # proofs, 200,000 revocations while Redis is killed and started again, then each fuzz target, some of them also with
-# AddressSanitizer, and the soak program for some seconds (600 by default). `SEED=… tests/long.sh` starts there again.
+# AddressSanitizer, and the soak program for some seconds (600 by default). `SEED=… tests/long.sh` repeats a run from its seed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,8 +20,8 @@ JUNK_PROOFS=1000000 cargo test --locked --all-features --test promises -- rfc944
 REVOCATIONS=200000 cargo test --locked -p tower-bearer-redis --test promises -- redis_is_killed_and_started_again
 
 SEED=$seed ./fuzz/run.sh "$seconds"
-# Memory errors, by the targets that reach the C code of aws-lc. This needs a nightly toolchain.
+# Looks for memory errors with the targets that reach the C code of aws-lc. This needs a nightly toolchain.
 SANITIZER=address TARGETS="token proof certificates differential" SEED=$seed ./fuzz/run.sh "$seconds"
 cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"
-# The chart of the comparison, and no measurement.
+# Tests the chart of the comparison, without measuring anything.
 CARGO_TARGET_DIR=target cargo test --locked --manifest-path benches/comparison/Cargo.toml

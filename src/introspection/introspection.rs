@@ -114,7 +114,7 @@ impl Introspection {
     ///
     /// A revoked token is accepted for at most this long. An answer is never used beyond the token's `exp`. With zero, no answer about an active
     /// token is kept: concurrent requests may share an introspection request that has not been sent yet, but no request gets an answer from before
-    /// it began. A refused token is remembered for 5 seconds, and a token for which the introspection failed for 1 second.
+    /// it began. A refused token is remembered for 5 seconds, and a failed introspection for 1 second.
     ///
     /// Default: 60 seconds: long enough to serve many requests of a busy client, and short enough for an operator who revokes a token.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {

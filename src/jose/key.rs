@@ -310,8 +310,8 @@ fn uncompressed_point(x: &[u8], y: &[u8]) -> Vec<u8> {
     [&[4], x, y].concat()
 }
 
-/// A canonical encoding (RFC 8032 §5.1.3: y < 2^255 − 19) of a point that is not of small order: under such a key one
-/// signature fits many messages. Whether the point lies on the curve is only found out when a signature is verified; if it
+/// A canonical encoding (RFC 8032 §5.1.3: y < 2^255 − 19) of a point that is not of small order: under a key of small
+/// order, one signature fits many messages. Whether the point lies on the curve is only found out when a signature is verified; if it
 /// does not, no signature is good.
 fn check_ed25519(x: &[u8]) -> Result<(), UnusableJwk> {
     let mut y: [u8; 32] = x.try_into().map_err(|_| UnusableJwk::CoordinateLength)?;

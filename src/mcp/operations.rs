@@ -28,7 +28,7 @@ use crate::Require;
 /// 3. that of [`otherwise`](Self::otherwise).
 ///
 /// A pattern is a name, or a prefix followed by an asterisk, such as `delete_*`. Names are case-sensitive. Because all matching patterns
-/// apply, no tool escapes `delete_*` because of an additional `*`, and the order in which patterns are added does not matter. A lookup
+/// apply, an additional pattern `*` exempts no tool from `delete_*`, and the order in which patterns are added does not matter. A lookup
 /// compares only a few patterns: with 1,000 patterns, it was measured to take less than 200 ns.
 ///
 /// Only tools are distinguished by name: all prompts need what `prompts/get` needs, and all resources what `resources/read` needs.

@@ -1,7 +1,7 @@
 use super::invalid_pattern::InvalidPattern;
 use crate::Require;
 
-/// A name, or the start of names.
+/// A name, or a prefix of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     Exact(Box<str>),
@@ -9,7 +9,7 @@ pub(super) enum Pattern {
 }
 
 impl Pattern {
-    /// An asterisk at the end makes it a start of names. An asterisk elsewhere is refused, so that nobody expects it to be a wildcard
+    /// An asterisk at the end makes it a prefix. An asterisk elsewhere is refused, so that nobody expects it to be a wildcard
     /// there.
     pub(super) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let (name, make): (_, fn(Box<str>) -> Self) = match text.strip_suffix('*') {
@@ -23,7 +23,7 @@ impl Pattern {
 /// Which requirement a name has, by patterns: a lookup compares a number of them that grows with the logarithm of their number.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    /// The names and starts of names in their order, one after the other, so that a lookup reads little memory.
+    /// The names and prefixes in their order, one after the other, so that a lookup reads little memory.
     texts: Box<str>,
     /// Where each of them ends.
     ends: Box<[usize]>,
@@ -34,9 +34,9 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 struct Rule {
     is_exact: bool,
-    /// For a start of names: what all starts of names that this text begins with require, itself included.
+    /// For a prefix: what all prefixes that this text begins with require, itself included.
     requirement: Require,
-    /// The longest start of names that this text starts with, other than itself.
+    /// The longest prefix that this text starts with, other than itself.
     parent: Option<usize>,
 }
 
@@ -44,7 +44,7 @@ impl Patterns {
     /// If the same pattern occurs twice, both requirements count.
     pub(super) fn new(patterns: impl IntoIterator<Item = (Pattern, Require)>) -> Self {
         let parts = patterns.into_iter().map(|(pattern, requirement)| match pattern {
-            // A name comes after the start of names with the same text, because a lookup takes the last one.
+            // A name comes after the prefix with the same text, because a lookup takes the last one.
             Pattern::Exact(text) => (text, true, requirement),
             Pattern::Prefix(text) => (text, false, requirement),
         });
@@ -76,7 +76,7 @@ impl Patterns {
         Self { ends: ends.collect(), texts: texts.concat().into(), rules: rules.into() }
     }
 
-    /// The requirement of its exact name; or else of all starts of names that it starts with.
+    /// The requirement of its exact name; or else of all prefixes that it starts with.
     pub(super) fn find(&self, name: &str) -> Option<&Require> {
         let last = self.last_until(name)?;
         // Whatever the name starts with is before it in the order. The longest such text is the last one, or the last one starts with it.

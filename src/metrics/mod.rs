@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! time() - tower_bearer_keys_timestamp_seconds > 3600          # an issuer cannot be reached: its keys age
-//! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # … or soon cannot be: fetches fail
+//! rate(tower_bearer_key_fetches_total{result="failure"}[5m])   # an earlier sign of that: fetches fail
 //! rate(tower_bearer_refusals_total{kind="keys_unavailable"}[5m]) # good clients are refused: alert
 //! time() - tower_bearer_revocation_feed_timestamp_seconds{feed="store"} > 10 # revocations of other processes are missing
 //! rate(tower_bearer_tokens_total{reason="signature"}[5m])      # forgeries, or a key was replaced

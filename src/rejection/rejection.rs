@@ -92,7 +92,7 @@ impl Rejection {
     /// `what` was used on a route that no layer protects.
     pub(crate) fn unprotected(what: &str) -> Self {
         tracing::error!(
-            "{what} was used on a route that no outer layer protects: add `.layer(api.layer())` with a ResourceServer after it, because in axum the layer that is added last is the outermost"
+            "{what} was used on a route that no outer layer protects: after it, add `.layer(api.layer())`, where `api` is a ResourceServer, because in axum the layer that is added last is the outermost"
         );
         // No layer counts it.
         metrics::request_refused(RejectionKind::Unprotected.name());

@@ -92,7 +92,8 @@ impl Table {
         self.quota = quota;
     }
 
-    /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens, which are kept since it was `recorded`.
+    /// Adds a revocation of tokens that were issued until `at`, or of whole sessions and tokens. Entries for
+    /// sessions and tokens are kept for a time that is counted from when the revocation was `recorded`.
     ///
     /// Returns whether a token that was not dead before may be dead now: an entry only grows, so a repeated revocation, and one
     /// that comes late, change nothing.

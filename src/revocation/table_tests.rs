@@ -313,7 +313,7 @@ fn half_of_sixteen_sessions_count_after_half_a_lifetime() {
     assert!(is_subject(&rig));
 }
 
-/// A record of what another process has revoked a while ago, and one of a process whose clock is ahead.
+/// A record of what another process revoked a while ago, and one of a process whose clock is ahead.
 #[test]
 fn a_record_is_kept_since_it_was_made_and_until_the_tokens_of_its_time_have_expired() {
     let mut rig = Rig::new(10);

@@ -97,7 +97,7 @@ impl Tenants {
         self.table().with_active(iss, |issuer| issuer.generation == generation, now, work).flatten()
     }
 
-    /// The tenant with this identifier, in use or in probation. Nothing is started.
+    /// The tenant with this identifier, in use or on probation. Nothing is started.
     pub(crate) fn held(&self, iss: &str) -> Option<Arc<TrustedIssuer>> {
         let active = self.table().active(iss, self.table().now().monotonic);
         active.or_else(|| self.table().state().probation.get(iss).cloned())

@@ -7,8 +7,8 @@ use crate::validation::{Standing, TrustedIssuer};
 pub struct TenantStatus {
     /// The identifier of its issuer.
     pub issuer: Box<str>,
-    /// Whether the tenant is in the table: one of its tokens was accepted, or the application has added it. Otherwise it is on probation, as at
-    /// most 15 others can be.
+    /// Whether the tenant is in the table: one of its tokens was accepted, or the application has added it. Otherwise it is on probation, where
+    /// at most 16 tenants can be at a time.
     pub is_active: bool,
     /// The state of its keys.
     pub keys: IssuerStatus,

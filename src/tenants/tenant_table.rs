@@ -46,7 +46,7 @@ const MAX_LOAD_AGE: Duration = Duration::from_secs(25);
 /// Makes the rules for the tokens of an issuer from its settings and those of the server.
 pub(crate) type MakeIssuer = Box<dyn Fn(&Issuer, &PendingLookups) -> Result<TrustedIssuer, ConfigError> + Send + Sync>;
 
-/// The tenants of one server: those in use, those in probation, what the resolver has answered lately, and the bounds on all of it.
+/// The tenants of one server: those in use, those on probation, what the resolver has answered lately, and the bounds on all of it.
 ///
 /// A tenant that is in use is found without a lock, usually in the cache in front. Everything else happens under one lock, so that `add` and
 /// `forget` take precedence over whatever is under way.

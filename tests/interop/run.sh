@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # examples/me with authorization servers and clients that we did not write, and examples/mcp with MCP clients. What is missing is
-# installed, or this fails. With UPDATE_README=1 the tables of README.md are written anew, else they have to be what is found.
+# installed, or this fails. With UPDATE_README=1, the tables of README.md are rewritten; otherwise they must match the results.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -19,7 +19,7 @@ export INTEROP_INSTALLED="$target/interop"
 INTEROP_WORK=$(mktemp -d)
 export INTEROP_WORK
 main=
-# main.js ends the servers that it has started. If it could not, each is a process group that a file names.
+# main.js ends the servers that it has started. If it could not, they are ended here: each is a process group whose ID is in a file.
 finish() {
     # `timeout` is a process group with main.js and the APIs.
     [ -z "$main" ] || kill -- "-$main" 2>/dev/null || true

@@ -60,7 +60,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // rmcp logs as errors that its client is refused, and that nobody waits any more for what a tool returns.
+    // rmcp logs an error when its client is refused, and when nobody waits for the result of a tool any more.
     let targets = ["rmcp::service", "rmcp::transport::worker"].map(|target| (target, LevelFilter::OFF));
     let targets = Targets::new().with_default(Level::WARN).with_targets(targets);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());

@@ -172,7 +172,7 @@ impl<'f> FollowTask<'f> {
         }
     }
 
-    /// Causes everything that may have changed while there was no connection to be read again. It may be another server now, which
+    /// Makes the task read again everything that may have changed while there was no connection. The server may be another one now, which
     /// lacks the last entries, and whose clock gives lower IDs to those that have come since.
     fn go_back(&mut self) {
         self.unseen = self.shared.recent.all();

@@ -5,7 +5,7 @@ use super::rules::{self, ProofFacts};
 
 /// A proof that satisfies every [rule](super::Rule) about the request. Its signature has not been verified.
 ///
-/// Only the signature of such a proof is verified, so a stranger who has no bound token cannot cause a verification.
+/// A signature is verified only for such a proof, so a stranger who has no bound token cannot cause a verification.
 #[derive(Debug)]
 #[must_use = "a proof without a verified signature proves nothing"]
 pub(crate) struct CheckedProof<'p> {

@@ -8,7 +8,7 @@ pub enum InvalidPublicUrl {
     /// The public URL is not an absolute `http` or `https` URL.
     #[error("the public URL is not acceptable: {0}")]
     Url(TargetUriError),
-    /// The public URL has a query or a fragment, which the `htu` of a proof does not have either (RFC 9449 §4.2).
+    /// The public URL has a query or a fragment. The `htu` of a proof has neither (RFC 9449 §4.2).
     #[error("the public URL has a query or a fragment, expected none")]
     QueryOrFragment,
     /// The path where the service is mounted is not a path.

@@ -54,7 +54,7 @@ impl Issuer {
     }
 
     /// Several Microsoft Entra ID tenants, for version 2 tokens of a multi-tenant API: like [`entra`](Self::entra) for each
-    /// tenant, but the keys are fetched once for all.
+    /// tenant, but one fetch of the keys serves all of them.
     ///
     /// The list is closed. The `iss` of a token must be that of a listed tenant, character by character, and `tid` must be that
     /// tenant. There is no way to trust every tenant.

@@ -11,7 +11,7 @@ impl Issuer {
     /// - **Also required**: `typ` in the payload is `Bearer`, as in every access token that is not bound to a key. ID, refresh,
     ///   offline and logout tokens of the realm have another `typ`.
     /// - **Set up**: an audience mapper that adds this server's audience to `aud`, in a client scope of the clients that call it. Without one,
-    ///   `aud` names only the clients in which the user has client roles (*Audience Resolve*), which is `account` by default, or is absent.
+    ///   `aud` is absent, or names only the clients in which the user has client roles (*Audience Resolve*), by default only `account`.
     ///   Tokens that do not name this server are refused.
     /// - **Lightweight access tokens** (a client setting, on for `admin-cli` since version 26): besides claims that every token has, such as
     ///   `iss`, `typ` and `azp`, they have only the claims of mappers with *Add to lightweight access token*. Turn it on for the *Subject*

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of traces for each entry of the cache: for each entry, this many tokens may come once between two uses of another before that one is
-/// forgotten.
+/// The number of traces for each entry of the cache: a token's first use is forgotten once about this many other tokens for each entry have come
+/// after it.
 const TRACES_PER_ENTRY: u64 = 4;
 /// However large the cache: 8 MiB.
 const MAX_SLOTS: u64 = 1 << 20;

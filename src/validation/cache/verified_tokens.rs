@@ -61,9 +61,9 @@ impl VerifiedTokens {
             .shards(shards(bytes))
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
-            // The rest is for new tokens. A token that was used often expires within the hour, and must not keep its successor
-            // out. The admission filter keeps out tokens that come only once. No entry may be larger than this part, and a
-            // single one counts as much as the whole.
+            // What is not hot is for new tokens. A token that was used often expires within the hour, and must not keep its
+            // successor out. The admission filter keeps out tokens that come only once. No entry may be larger than the hot
+            // part, and a single one counts as much as the whole.
             .hot_allocation(if entries == 1 { 1.0 } else { 0.7 })
             .build()
             .ok()?;

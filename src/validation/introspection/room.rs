@@ -11,8 +11,8 @@ pub(super) enum Question {
     New,
 }
 
-/// Room for a number of questions at once. A quarter of it is kept for renewals, so that a flood of new tokens does not refuse those
-/// who were here before.
+/// Room for a number of questions at once. A quarter of it is kept for renewals, so that a flood of new tokens does not cause
+/// those that are in use to be refused.
 pub(super) struct Room {
     all: Arc<Semaphore>,
     new: Arc<Semaphore>,

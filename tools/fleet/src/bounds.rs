@@ -1,4 +1,4 @@
-//! The bounds of the crate whose files are not compiled in, and the proof at compile time that they are the same there.
+//! The bounds that the crate defines in files that are not compiled in here, and a check at compile time that they are the same there.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ bounds! {
     ANSWER: Duration = Duration::from_secs(60), as "src/introspection/introspection.rs" "LIFETIME: Duration";
     /// How long a refused token is remembered.
     REFUSED_FOR: Duration = Duration::from_secs(5), as "src/validation/introspection/answers.rs" "REFUSED_FOR: Duration";
-    /// How long nobody asks about a token whose question failed.
+    /// How long nobody asks again about a token after a question about it has failed.
     FAILED_FOR: Duration = Duration::from_secs(1), as "src/validation/introspection/answers.rs" "FAILED_FOR: Duration";
     /// How long a call without an answer takes, for keys or of an introspection endpoint.
     FETCH_TIMEOUT: Duration = Duration::from_secs(5), as "src/keys/remote/timeouts.rs" "FETCH_TIMEOUT: Duration";
@@ -32,7 +32,7 @@ bounds! {
     PATIENCE: Duration = Duration::from_secs(6), as "src/server/validator.rs" "MAX_WAIT: Duration";
     MAX_TENANTS: usize = 1000, as "src/tenants/tenant_settings.rs" "DEFAULT_MAX_TENANTS: u64";
     IDLE_AFTER: Duration = Duration::from_secs(60 * 60), as "src/tenants/tenant_settings.rs" "DEFAULT_IDLE_AFTER: Duration";
-    /// The task that removes idle tenants looks so many times in it.
+    /// How many times the task that removes idle tenants looks within `IDLE_AFTER`.
     LOOKS: u32 = 4, as "src/tenants/janitor.rs" "LOOKS: u32";
     /// How many tenants fetch their first keys at once.
     MAX_FETCHES: usize = 32, as "src/tenants/tenant_table.rs" "MAX_FETCHES: usize";

@@ -1,7 +1,7 @@
 //! What a fleet of 10,000 instances does to its issuers and to its Redis: the state machines of the crate in virtual time.
 //!
 //! `cargo run --release -p fleet` prints the tables, `-- keys` and `-- platform` one of the parts. `--seed N` changes what is random. A fetch takes
-//! 50 ms, and an issuer that is down answers nothing for 5 s.
+//! 50 ms, or 5 s without an answer if the issuer is down.
 
 // What is compiled in from the crate.
 #[path = "../../../src/keys/back_off.rs"]

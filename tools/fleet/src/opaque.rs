@@ -48,7 +48,7 @@ pub(crate) enum Reply {
     Refused,
     /// 503.
     Unavailable,
-    /// The answer to a call decides that has begun before.
+    /// The answer to a call that has already begun decides.
     Waits,
     /// The endpoint is called.
     Asks,
@@ -59,7 +59,7 @@ impl Opaque {
         Self { circuit: Circuit::new(now), tokens: vec![Token::default(); tokens], admitted: vec![None; tokens] }
     }
 
-    /// A request with a token arrives, of which the table says that it is revoked or not.
+    /// A request with a token arrives; `is_revoked` is what the table says about the token.
     pub(crate) fn request(&mut self, number: usize, is_revoked: bool, now: Time, moment: Moment) -> Reply {
         let is_within = |at: Time, time: Duration| now - at < micros(time);
         let token = &mut self.tokens[number];

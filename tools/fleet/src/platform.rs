@@ -27,7 +27,7 @@ const TENANT_PAUSE: Duration = Duration::from_secs(5);
 const OPAQUE_PAUSE: Duration = Duration::from_millis(250);
 /// How long an answer of the provider takes.
 const ANSWERED_AFTER: Duration = Duration::from_millis(50);
-/// One of the users of each instance.
+/// How many users are revoked: one of each instance.
 const REVOKED: u32 = 10_000;
 const INSTANCES: usize = REVOKED as usize;
 /// The time from one revocation to the next.

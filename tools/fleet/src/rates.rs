@@ -40,7 +40,7 @@ impl Rates {
         self.between(from, to).iter().max().copied().unwrap_or_default()
     }
 
-    /// The most in any 10 seconds, for each of them.
+    /// The most in any 10 seconds, as a rate per second.
     pub(crate) fn wide_peak(&self, from: Time, to: Time) -> f64 {
         let sums = self.between(from, to).windows(WINDOW).map(|window| window.iter().sum::<u64>());
         figure(sums.max().unwrap_or_default()) / figure(WINDOW as u64)

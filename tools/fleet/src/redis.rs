@@ -109,7 +109,7 @@ impl Redis {
         served.collect()
     }
 
-    /// The wait of a follower ends, unless it was served. Returns when the reply arrives that there is nothing.
+    /// The wait of a follower ends, unless it was served. Returns when the reply that there is nothing arrives.
     pub(crate) fn end_wait(&mut self, instance: usize, until: Time) -> Option<Time> {
         let follower = &mut self.followers[instance];
         if follower.blocked_until != Some(until) {

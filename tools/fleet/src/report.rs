@@ -1,4 +1,4 @@
-//! When what happens to the platform, and what is reported of it.
+//! What happens to the platform and when, and what is reported about it.
 
 use crate::agenda::Time;
 use crate::rates::{Rates, figure};
@@ -6,7 +6,7 @@ use crate::redis::Redis;
 use crate::tenancy::Tenancy;
 
 pub(crate) const MINUTE: Time = 60_000_000;
-/// From here on nothing of the start is to be seen.
+/// From here on, the start no longer affects the figures.
 const STEADY: Time = 65 * MINUTE;
 pub(crate) const DOWN: Time = 73 * MINUTE;
 pub(crate) const UP: Time = DOWN + 10 * MINUTE;
@@ -14,7 +14,7 @@ const RETURNED: Time = UP + 2 * MINUTE;
 pub(crate) const REVOKE: Time = RETURNED + 16 * MINUTE;
 pub(crate) const END: Time = REVOKE + 3 * MINUTE;
 
-/// What is reported of.
+/// The phases that the report covers.
 const PHASES: [(&str, Time, Time); 6] = [
     ("before", STEADY, DOWN),
     ("down, the first 5 minutes", DOWN, DOWN + 5 * MINUTE),
@@ -102,7 +102,7 @@ fn print_provider(counts: &Counts) {
 fn print_ratios(counts: &Counts) {
     let all = counts.keys.with(&counts.introspections);
     println!(
-        "| the peak after the outage, times the mean before it | of 10 s | of 1 s | after 2 minutes, of 10 s | of 1 s |"
+        "| the peak after the outage, as a multiple of the mean before it | of 10 s | of 1 s | after 2 minutes, of 10 s | of 1 s |"
     );
     println!("|---|---:|---:|---:|---:|");
     for (name, rates) in [("keys", &counts.keys), ("introspection", &counts.introspections), ("all", &all)] {

@@ -1,4 +1,4 @@
-//! One instance's tenants: a bounded table, with the keys of each, and what is idle leaves.
+//! One instance's tenants: a bounded table with the keys of each, from which idle tenants are removed.
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ use crate::tenants::{PATTERN, TABLE, issuer_of};
 pub(crate) const SLOW: Duration = Duration::from_millis(20);
 /// How long a proof waits for Redis, which may be as slow as the machine.
 const REDIS_LIMIT: Duration = Duration::from_secs(5);
-/// How long a tenant is kept that is not used: the least that can be.
+/// How long a tenant that is not used is kept: the shortest time that can be set.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
 
 /// What the process is told.

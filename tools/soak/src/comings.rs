@@ -9,15 +9,15 @@ use crate::client::{self, Shared};
 use crate::pause::pause;
 use crate::tenants::{Tenant, Tenants, Told};
 
-/// How long one that comes and goes is there, and is not.
+/// How long a tenant that comes and goes is there, and how long it is gone.
 const STAYS: [f64; 2] = [0.5, 2.0];
 const IS_GONE: [f64; 2] = [0.5, 7.0];
-/// How long one is not used until it must have left the table, which keeps it for a minute, and how much longer it rests.
+/// After how long without use a tenant must have left the table, which keeps it for a minute, and how much longer it rests.
 const IDLE: Duration = Duration::from_millis(60_500);
 const RESTS: Duration = Duration::from_secs(2);
-/// How long one that is in use is not used at most.
+/// How long the pauses between the uses of a tenant in use are.
 const USED: [f64; 2] = [2.0, 20.0];
-/// How many names of nobody come at once, and how often.
+/// How many names that no tenant has come at once, and how often.
 const FLOOD: u64 = 250;
 const FLOODS: [f64; 2] = [12.0, 25.0];
 const FLOOD_LASTS: Duration = Duration::from_millis(1500);

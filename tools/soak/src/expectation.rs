@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::oracle::Answered;
 
-/// Which answers are right to a request on which no fetch of an issuer's keys has a bearing: what the soak itself has done decides.
+/// Which answers to a request are right if no fetch of an issuer's keys matters, but only what the soak test itself has done.
 pub(crate) trait Expectation: Send + Sync {
     /// The answers that are right, and how soon. It is asked once for each answer. `late` is how much longer than on an idle machine
     /// everything may take.

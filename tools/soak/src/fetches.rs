@@ -32,7 +32,7 @@ pub(crate) struct Fetch {
 }
 
 impl Log {
-    /// Counts on: what was not there at `since` and is `now` came between the two.
+    /// Adds the new requests: those that were not there at `since` and are there now arrived between the two.
     pub(crate) fn look(&mut self, realm: &Realm, since: Instant) {
         for (endpoint, count) in self.counts.iter_mut().enumerate() {
             let new = realm.issuer.requests(ENDPOINTS[endpoint]);
@@ -55,7 +55,7 @@ pub(crate) struct Outcome {
     pub(crate) keys: Vec<Arc<Published>>,
     /// It may have brought no key set at all.
     pub(crate) may_have_failed: bool,
-    /// It may have been no more than the way to them.
+    /// It may have brought only metadata, which leads to the keys.
     may_lead_on: bool,
     /// It took its time.
     pub(crate) is_slow: bool,

@@ -9,8 +9,8 @@ use crate::supply::LEEWAY;
 use crate::timeline::Span;
 use crate::tokens::{DRIFT, Token};
 
-/// How long before its request arrived at the issuer a fetch began at most, on an idle machine: it may have asked for the
-/// metadata first.
+/// How long, at most, a fetch had been running on an idle machine when its request arrived at the issuer: it may have asked for
+/// the metadata first.
 pub(crate) const LEAD: Duration = Duration::from_millis(300);
 /// How long an attempt that failed shows that the issuer cannot be reached.
 const EVIDENCE: Duration = Duration::from_secs(75);

@@ -7,18 +7,18 @@
 //! about them. Clients present good tokens, tokens of past keys, and bad ones of every kind, and hang up in
 //! the middle of a request, while they wait and in the middle of an answer.
 //!
-//! The sixth is steady, and what happens to its tokens happens elsewhere. They are bound to keys of clients, who present [proofs] again
-//! and wrong ones. Their [sessions] and users are revoked, of which the API hears from [Redis](redis). That is killed and started again.
-//! [Tenants](tenants) are known at run time alone; they come, go and rest, and strangers name others. All the while the API reads its
-//! [settings] again.
+//! The sixth issuer is steady: the events that concern its tokens do not happen at the issuer. Some tokens are bound to keys of clients, which
+//! repeat their [proofs] and present wrong ones. Users and their [sessions] are revoked, and the API learns this from [Redis](redis), which is killed
+//! and started again. [Tenants](tenants) become known only at run time; they come, go and rest, and strangers name tenants that do not exist.
+//! Meanwhile, the API keeps reading its [settings] again.
 //!
-//! An [oracle] knows for every request which answers are right. Whatever else an answer is, and a request that is kept waiting
-//! for nothing, counts as wrong. The [promises] to the issuers are checked too, and the API's [memory], which is a process of
-//! its own. It needs `redis-server`. It exits with 0 only if nothing was wrong.
+//! An [oracle] knows for every request which answers are right. Any other answer counts as wrong, and so does a request that
+//! waits for no reason. The [promises] to the issuers are checked too, and the [memory] of the API, which is a process of its own.
+//! The program needs `redis-server`. It exits with 0 only if nothing was wrong.
 //!
 //! Everything random comes from the seed, which is printed: the same seed makes the same schedule, though not the same
-//! interleaving. `--verbose` prints the schedule. Of what this process remembers, tokens are bounded by their number, and
-//! what the issuers went through grows by some entries for each episode.
+//! interleaving. `--verbose` prints the schedule. This process remembers a bounded number of tokens, and adds
+//! a few entries to the history of its issuers for each episode.
 
 mod answer;
 mod api;
@@ -88,22 +88,22 @@ use crate::supply::Supply;
 use crate::tenants::Tenants;
 use crate::totals::judge_all;
 
-/// For how many clients there is one that only hangs up.
+/// For every so many clients, there is one more that only hangs up.
 const IMPATIENT: u64 = 8;
 
 /// The layer under load, with issuers that misbehave and clients that hang up, and an oracle for every answer
 #[derive(Parser)]
 struct Arguments {
-    /// How long to run; within an hour, because keys are used for no longer than two
+    /// How many seconds to run: an hour at most, because no key is used for longer than two hours
     #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u64).range(10..=3600))]
     seconds: u64,
-    /// What everything random comes from; without it, another one each time
+    /// The seed for everything random; by default, a new one for each run
     #[arg(long)]
     seed: Option<u64>,
-    /// How many clients ask at once
+    /// How many clients send requests at the same time
     #[arg(long, default_value_t = 96)]
     clients: u64,
-    /// How many milliseconds each pauses after an answer, on average
+    /// How many milliseconds each client pauses after an answer, on average
     #[arg(long, default_value_t = 30)]
     pause: u64,
     /// Print what the issuers go through
@@ -213,7 +213,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let (cuts, broken) = Shared::closed(shared).await;
     for watch in watches {
         watch.abort();
-        // Or it says once more until when it has seen something.
+        // Otherwise, it could report once more how far it has seen, after `is_over`.
         let _ = watch.await;
     }
     slowness.is_over();
@@ -266,7 +266,8 @@ fn clients(arguments: &Arguments, shared: &Arc<Shared>, random: &mut fastrand::R
     clients
 }
 
-/// What happens elsewhere than at the issuers of keys, until it is aborted. `noted` is since when, and whether it is printed.
+/// All schedules except those of the issuers of keys, which run until they are aborted. The last argument is when the run started, and whether
+/// events are printed.
 fn other_schedules(
     shared: &Arc<Shared>,
     opaque: &Arc<Opaque>,

@@ -1,9 +1,9 @@
 //! An issuer of opaque tokens, and which answers about them are right.
 //!
 //! - A token that was not revoked and is asked about or remembered: granted, at once.
-//! - One that was revoked: refused from then on; granted for as long as an answer from before counts; never after that.
+//! - One that was revoked: refused from then on, or still granted for as long as an answer from before the revocation counts, but not after that.
 //! - One that the issuer does not know: refused.
-//! - While the issuer fails: also 503, and for as long afterwards as questions of then are under way, or as it or the token is left alone.
+//! - While the issuer fails: also 503. The same afterwards, for as long as earlier questions are under way, or the issuer or the token is left alone.
 //!   A request waits for no more than 6 seconds.
 
 use std::collections::VecDeque;
@@ -116,7 +116,7 @@ impl Opaque {
         (answers, may_fail)
     }
 
-    /// Whether a question may have failed on whose answer the request depended, or none have been asked.
+    /// Whether a question on whose answer the request depended may have failed, or may not have been asked.
     fn may_fail(&self, during: Span, late: Duration) -> bool {
         let faults = &self.history().faults;
         let long = TURN.max(LEFT_ALONE) + QUESTION + ABOUT + late;

@@ -2,17 +2,17 @@
 //! published, when they were asked, and what the request presents. Nothing in here knows how the layer works.
 //!
 //! Nobody knows exactly when the API held which keys. It is known what each fetch may have brought and between which moments
-//! that landed; so there is a set of key sets that may have been [held] while the request was judged, mostly of one, and an
+//! that landed; so there are one or more key sets, mostly one, that may have been [held] while the request was judged, and an
 //! answer is right if one of them makes it so:
 //!
 //! - The key is in it under its name: granted, at once.
 //! - The name is in it for another key: refused, at once.
-//! - The name is not in it: refused, if it is as of a time after the request was sent, or after the token was issued and the
-//!   leeway; at once, if it surely was that already. Otherwise one of these, and nobody is kept waiting for longer than 6 seconds:
+//! - The name is not in it: refused, if the set is as of a time after the request was sent, or after the token was issued plus
+//!   the leeway; at once, if the held set surely is. Otherwise one of these, and nobody is kept waiting for longer than 6 seconds:
 //!   - 429, if so many fetches began lately that the next is more than a second off; or if one runs or is about to, and more
 //!     requests are under way than may wait for it.
-//!   - 503, if a fetch failed that nothing has made up for, for as long as the issuer is left alone for more than another second
-//!     then; or after 6 seconds, if it did not answer.
+//!   - 503, if a fetch failed and none has succeeded since, for as long as the issuer is to be left alone for more than another
+//!     second; or after 6 seconds, if it did not answer.
 //! - There is no key in it that can be used, or none is held: 503, if the issuer is left alone, or after 6 seconds, as above.
 //!
 //! What does not depend on a key has one right answer, at once. What is right about an opaque token is written in [opaque], about a
@@ -40,7 +40,7 @@ use crate::slowness::Slowness;
 use crate::timeline::Span;
 use crate::tokens::{Token, Validity};
 
-/// How late an answer may be that nothing has to be waited for, on an idle machine.
+/// How late an answer may be, on an idle machine, if the request has to wait for nothing.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long an answer is on its way at most, on an idle machine, once it is decided.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const ABOUT: Duration = Duration::from_millis(200);
 /// From when on a machine is so slow that a fetch may take longer than the rest of that.
 const SLOW: Duration = Duration::from_millis(300);
-/// From when on it stands still, in which a fetch may fail through no fault of its issuer …
+/// From when on it counts as standing still, so that a fetch may fail through no fault of its issuer …
 const STANDSTILL: Duration = Duration::from_secs(2);
 /// … and for how long that may matter.
 const AFTERMATH: Duration = Duration::from_secs(15);
@@ -58,7 +58,7 @@ const AFTERMATH: Duration = Duration::from_secs(15);
 const WORTH_WAITING: Duration = Duration::from_secs(1);
 /// How often there may be one more such fetch. Two may follow one another at once.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How long ago the last of two began at most if the next is not worth waiting for, and how long ago the one before it.
+/// If the next such fetch is not worth waiting for: how long ago, at most, the last one began, and the one before it.
 const SPENT: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(9)];
 /// How much longer than its client a request may be there, after that has hung up.
 const LINGERS: Duration = Duration::from_millis(500);
@@ -231,7 +231,7 @@ impl Oracle {
         recent.iter().any(is_about_then) && self.in_flight.exceeded_during(during.before(LINGERS + late))
     }
 
-    /// Whether the request was given up after its time because the issuer took its own, or the machine: the turn of a fetch
+    /// Whether the request was given up when its time was up, because the issuer or the machine was slow: the turn of a fetch
     /// may come so late that only a second is left for it.
     fn is_kept_waiting(&self, recent: &[Outcome], during: Span) -> bool {
         let is_slow = |outcome: &Outcome| {
@@ -241,8 +241,8 @@ impl Oracle {
         during.to - during.from + ABOUT >= PATIENCE && was_slow()
     }
 
-    /// Whether the machine stood still about then: fetches may have ended that never reached an issuer, and nobody can say what
-    /// is right but that nothing bad may be granted.
+    /// Whether the machine stood still about then: fetches that never reached an issuer may have ended, and nobody can say what
+    /// is right, except that nothing bad may be granted.
     pub(crate) fn stood_still(&self, during: Span) -> bool {
         self.slowness.during(during.before(AFTERMATH)) >= STANDSTILL
     }
@@ -328,7 +328,7 @@ fn is_left_alone(recent: &[Outcome], during: Span, spare: Duration) -> bool {
     alone
 }
 
-/// How long an issuer is left alone at most that has failed so often before.
+/// How long, at most, an issuer that has failed so often before is left alone.
 pub(crate) fn back_off(failures: u32) -> Duration {
     (BACK_OFF[0] * (1 << failures.min(6))).min(BACK_OFF[1])
 }

@@ -42,7 +42,7 @@ impl Presentation {
         }
     }
 
-    /// The scheme that its credentials are of, if they are.
+    /// The scheme of its credentials, if it has any.
     pub(crate) fn scheme(&self) -> &str {
         self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! Clients with keys of their own, whose tokens are bound to them (DPoP), and which answers are right.
 //!
 //! - A proof that was never sent before: granted, at once.
-//! - One that was: granted at most once of all times, and refused otherwise.
+//! - One that was: granted at most once in total, and refused otherwise.
 //! - While Redis is away, where the API keeps the used proofs there: 503, and granted never.
 //! - One that is not for this request, this token or this time, or none at all: refused, at once, whatever Redis does.
 
@@ -139,7 +139,7 @@ impl Proofs {
         self.present(if is_past { kinds.past } else { kinds.again }, place, proof)
     }
 
-    /// A request that no proof or the wrong one comes with.
+    /// A request without a proof, or with the wrong one.
     fn bad(&self, number: u64, random: &mut fastrand::Rng) -> Presentation {
         let (holder, token) = self.holder(random);
         let place = Place::Redis;

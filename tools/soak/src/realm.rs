@@ -34,7 +34,7 @@ pub(crate) struct History {
     documents: BTreeMap<u32, Value>,
 }
 
-/// Under the name of which generation whose key is published: nothing, if no key that is published can be used.
+/// Whose key is published under the name of which generation: empty, if no published key can be used.
 pub(crate) type Published = BTreeMap<u32, Signer>;
 
 /// A signing key: the name it goes by, and whose it is.
@@ -83,7 +83,7 @@ pub(crate) const UNUSABLE: [&str; 2] = [
     ),
 ];
 
-/// What an endpoint is numbered among the faults.
+/// The endpoints, in the order of their faults.
 pub(crate) const ENDPOINTS: [Endpoint; 2] = [Endpoint::OAuthMetadata, Endpoint::Jwks];
 
 impl Realm {

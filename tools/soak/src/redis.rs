@@ -19,7 +19,7 @@ use crate::timeline::{Span, Timeline};
 pub(crate) const NAMESPACE: &str = "soak";
 /// How long the API takes at most to connect again.
 const RECONNECTS: Duration = Duration::from_millis(500);
-/// The same for who follows the revocations, which pauses for up to a second in between.
+/// The same for the task that follows the revocations, which pauses for up to a second in between.
 const FOLLOWS_AGAIN: Duration = Duration::from_secs(2);
 /// How long a revocation is on its way at most while Redis is there.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);

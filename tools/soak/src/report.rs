@@ -49,7 +49,10 @@ impl Report {
         let mut wrongs: Vec<_> = self.accounts().into_iter().flat_map(|account| account.broken).collect();
         let mut must = |is_so: bool, otherwise: String| wrongs.extend((!is_so).then_some(otherwise));
         must(wrong == 0, format!("{wrong} answers, {wrong_accepts} of them accepts"));
-        must(self.totals.excused * EXCUSABLE < self.totals.requests(), "too much is excused to show anything".into());
+        must(
+            self.totals.excused * EXCUSABLE < self.totals.requests(),
+            "too many answers are excused for the run to show anything".into(),
+        );
         must(self.broken == 0, format!("{} connections broke", self.broken));
         must(self.survived, "the API ended".into());
         must(self.memory.is_bounded(), "the API's memory grows".into());
@@ -59,8 +62,11 @@ impl Report {
         if self.length >= FULL {
             let kinds = kinds::unmet(&self.totals);
             wrongs.extend(kinds.iter().map(|what| format!("the oracle saw nothing of this kind: {what}")));
-            wrongs
-                .extend(self.unmet().into_iter().map(|what| format!("{what}: not met, so nothing is shown about it")));
+            wrongs.extend(
+                self.unmet()
+                    .into_iter()
+                    .map(|what| format!("{what}: did not occur, so the run shows nothing about it")),
+            );
         }
         wrongs
     }
@@ -179,7 +185,7 @@ impl fmt::Display for Report {
             self.absences
         )?;
         writeln!(f, "opaque: {} questions", self.oracle.opaque.questions())?;
-        writeln!(f, "as the API has it: {status}")?;
+        writeln!(f, "status of the API: {status}")?;
         writeln!(
             f,
             "memory of the API in KiB: {} at the start, {} after {} s, {} after a minute, {} at the end, {} at most",

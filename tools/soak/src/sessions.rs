@@ -58,7 +58,7 @@ struct Revoked {
     from: Instant,
     /// When Redis has confirmed it.
     confirmed: Option<Instant>,
-    /// The last second, of those that dates count, whose tokens are concerned.
+    /// Tokens that were issued up to this second, as dates count, are revoked.
     until: u64,
 }
 

@@ -18,8 +18,8 @@ const FACTOR: u32 = 2;
 /// What counts as about then.
 const ABOUT: Duration = Duration::from_secs(1);
 
-/// How slow the machine is, because it has other things to do: how long the API takes for what the layer has no part in. So
-/// much later may everything else be, and an hour of others' work makes no wrong answer. Redis is asked too, which waits for the disk.
+/// How slow the machine is, because it has other things to do: how long the API takes for what the layer has no part in.
+/// Everything else may be later by as much, so that no work of other programs makes an answer wrong. Redis, which waits for the disk, is asked too.
 pub(crate) struct Slowness(Mutex<Seen>);
 
 struct Seen {
@@ -44,7 +44,7 @@ impl Slowness {
     pub(crate) async fn watch(&self, asked: Asked) {
         loop {
             let from = Instant::now();
-            // One that goes wrong goes wrong for the clients too, who count it, or is meant to.
+            // A request that fails here also fails for the clients, which count it, or is meant to fail.
             let _ = asked.answer().await;
             self.saw(asked, Span { from, to: Instant::now() });
             tokio::time::sleep(PAUSE).await;
@@ -66,7 +66,7 @@ impl Slowness {
     pub(crate) fn during(&self, span: Span) -> Duration {
         let Span { from, to } = span.before(ABOUT).later(Duration::ZERO, ABOUT);
         let seen = self.seen();
-        // The latest come first, and no older ones count than the first that ended before.
+        // The latest come first. The first one that ended before `from` does not count, nor does any older one.
         let about_then = seen.slow.iter().rev().take_while(|slow| slow.to >= from).filter(|slow| slow.from <= to);
         FACTOR * about_then.map(|slow| slow.to - slow.from).max().unwrap_or_default()
     }

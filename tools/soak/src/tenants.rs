@@ -1,7 +1,7 @@
 //! Issuers that the API knows at run time alone: tenants, of which there are more than its table holds. Which answers are right:
 //!
 //! - A token of a tenant that the database has: granted. At once if the tenant is in the table, and otherwise when its keys were fetched.
-//! - One of a tenant that it has not: refused, from the next request after the API was told to forget it.
+//! - One of a tenant that it does not have: refused, from the next request after the API was told to forget it.
 //! - After the database has it again: granted, from the next request after the API was told, or else from 5 seconds later on.
 //! - One of a tenant that nobody has, or that another tenant has signed: refused.
 //! - Amid a flood of strangers' names, also 429, but never for a tenant in the table.
@@ -38,7 +38,7 @@ const CHANGING: usize = 4;
 const RARE: usize = 14;
 /// How often one of those comes up at most: less often than keys may be fetched.
 const RARELY: Duration = Duration::from_millis(300);
-/// How long the API counts at most on it that there is no such tenant, and a little.
+/// How long, at most, the API remembers that there is no such tenant, and a little longer.
 const UNKNOWN_FOR: Duration = Duration::from_millis(5200);
 /// How long a tenant takes at most to be loaded, on an idle machine.
 const LOADED_WITHIN: Duration = Duration::from_secs(1);

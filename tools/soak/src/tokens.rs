@@ -12,7 +12,7 @@ const KEPT: usize = 200;
 /// The same for those of past keys: enough that some are older than the leeway.
 const KEPT_PAST: usize = 1000;
 
-/// A token that is good but perhaps for its time and its key.
+/// A token that is good, except perhaps for its times and its key.
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) subject: String,

@@ -38,12 +38,12 @@ pub(crate) struct Totals {
     pub(crate) longest_wait_with_key: Duration,
     /// Good tokens that waited for their key and got what they came for.
     pub(crate) found: u64,
-    /// Tokens too young for any other reason that were refused because a fetch came back without their key.
+    /// Tokens that were refused because a fetch came back without their key, and that were too young to be refused for another reason.
     pub(crate) not_found: u64,
 }
 
-/// Judges every answer, once it is known what the issuers were asked for until it came and soon after, until there will be no
-/// more.
+/// Judges each answer once it is known what the issuers were asked for until shortly after it came. Ends when no more answers
+/// will come.
 pub(crate) fn judge_all(mut oracle: Oracle, mut answers: Receiver<Answered>, start: Instant) -> (Oracle, Totals) {
     let mut totals = Totals::default();
     let mut queue = VecDeque::new();

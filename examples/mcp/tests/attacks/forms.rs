@@ -129,7 +129,7 @@ fn with(lines: [Lines; 3], body: &str) -> Request<Body> {
     request
 }
 
-/// Every combination of headers and bodies: with a token that may only read nothing is deleted, and no resource is read.
+/// Every combination of headers and bodies: with a token that may only read, nothing is deleted and no resource is read.
 async fn try_all(trusts: Trusts, sessions: Sessions) {
     let server = Server::start(trusts, sessions);
     let [read, write] = ["files:read", "files:read files:write resources"].map(|scope| server.token("alice", scope));

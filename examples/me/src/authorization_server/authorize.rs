@@ -22,7 +22,7 @@ pub(super) const COOKIE: &str = "session";
 
 type Server = State<Arc<AuthorizationServer>>;
 
-/// `GET /authorize`: keeps the request beside the user's session, and goes on where the user has something to do.
+/// `GET /authorize`: keeps the request in the user's session, and redirects to the next thing that the user has to do.
 pub(super) async fn begin(State(server): Server, jar: CookieJar, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
     let mut request = match AuthorizationRequest::parse(query, &server) {
@@ -130,7 +130,7 @@ impl Session {
         }
     }
 
-    /// What a code will stand for, and the client's `state`. The request is over with that.
+    /// What a code will stand for, and the client's `state`. This ends the request.
     fn finish(&mut self, id: &str) -> Option<(Authorization, Option<String>)> {
         let login = self.login.clone()?;
         let AuthorizationRequest { client, redirect_uri, state, scope, challenge, nonce, dpop_jkt, .. } =

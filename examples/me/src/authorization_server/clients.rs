@@ -74,7 +74,7 @@ impl Client {
         self.secret.is_some()
     }
 
-    /// A public client has nothing to show, and one that shows something is not that client.
+    /// A public client has no secret, so one that presents a secret is not that client.
     pub(crate) fn is_authenticated_by(&self, secret: Option<&str>) -> bool {
         match (self.secret, secret) {
             (None, None) => true,

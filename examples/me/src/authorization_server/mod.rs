@@ -70,7 +70,7 @@ pub struct AuthorizationServer {
     token_lifetime: AtomicU64,
     /// All that can be granted.
     pub(crate) scopes: Scope,
-    /// What being authenticated with a second factor is called.
+    /// The `acr` values of an authentication with a second factor.
     strong: AcrValues,
     clients: Clients,
     /// Without them every token is a Bearer token.

@@ -28,7 +28,7 @@ pub(crate) struct OpaqueTokens(Mutex<Memory>);
 #[derive(Default)]
 struct Memory {
     issued: HashMap<String, Issued>,
-    /// Until when the tokens of a user were issued that have ended, in seconds since 1970.
+    /// For each user who signed out everywhere: tokens issued up to this time have ended. In seconds since 1970.
     ended: HashMap<String, u64>,
     introspections: Vec<Introspection>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Introspection {
 }
 
 impl OpaqueTokens {
-    /// Random text with which the server remembers the claims.
+    /// Random text, under which the server remembers the claims.
     pub(super) fn issue(&self, token: &TokenBuilder, refresh_token: Option<&str>) -> String {
         let family = refresh_token.and_then(|token| token.split_once('.')).map(|(family, _)| family.to_owned());
         let name = secrets::random();

@@ -161,7 +161,7 @@ fn page(status: StatusCode, title: &str, content: &Markup, redirect_uri: Option<
 
 /// No other page may frame, read or remember these, and they run no scripts.
 pub(super) fn headers(redirect_uri: Option<&str>) -> HeaderMap {
-    // Browsers apply `form-action` to where a form's answer redirects, too, so the client it ends at must stand there.
+    // Browsers also apply `form-action` to the redirect that answers a form, so the client to which it leads must be listed.
     let client = redirect_uri.and_then(origin);
     let client = client.map_or_else(String::new, |origin| format!(" {origin}"));
     let policy = format!(

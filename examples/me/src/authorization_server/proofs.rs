@@ -178,11 +178,11 @@ impl PublicKey {
         if header.alg != PROOF_ALGORITHM.name() {
             return Err(ProofError::Algorithm);
         }
-        // An extension that has to be understood is not (RFC 7515 §4.1.11).
+        // A critical extension would have to be understood, and none is (RFC 7515 §4.1.11).
         if header.crit.is_some() {
             return Err(ProofError::Malformed);
         }
-        // A set takes up no key with a private member, and none that is of another kind than it says.
+        // A key set skips a key with a private member, and one whose kind is not what it states.
         let set = json!({ "keys": [header.jwk] }).to_string();
         let set = JwkSet::from_json(set.as_bytes()).map_err(|_| ProofError::Key)?;
         let key = set.keys().first().ok_or(ProofError::Key)?;

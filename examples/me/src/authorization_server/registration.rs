@@ -98,7 +98,7 @@ fn check_redirect_uri(text: &str) -> Result<(), &'static str> {
         return Err("a redirect URI has a user name or a password");
     }
     let is_on_this_machine = match uri.host() {
-        // It stands in a Content-Security-Policy, where other characters than those of names in the DNS mean something.
+        // It is written into a Content-Security-Policy, where characters that do not occur in DNS names have a meaning.
         Some(Host::Domain(name)) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) => {
             return Err("a redirect URI has a host with characters other than letters, digits, - and .");
         }

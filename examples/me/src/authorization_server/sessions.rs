@@ -27,7 +27,7 @@ pub(crate) struct Login {
     pub(crate) time: SystemTime,
 }
 
-/// An authorization request on its way past the user.
+/// An authorization request for which the user still has something to do.
 #[derive(Clone, Debug)]
 pub(crate) struct Interaction {
     pub(crate) request: AuthorizationRequest,

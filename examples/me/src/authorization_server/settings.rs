@@ -36,7 +36,7 @@ impl Settings {
         }
     }
 
-    /// What being authenticated with a second factor is called.
+    /// The `acr` values of an authentication with a second factor.
     pub(crate) fn strong(self, strong: &AcrValues) -> Self {
         Self { strong: strong.clone(), ..self }
     }
@@ -51,7 +51,7 @@ impl Settings {
         Self { proofs, ..self }
     }
 
-    /// Has the access tokens be opaque. Without it they are JWTs.
+    /// Makes the access tokens opaque. Without it, they are JWTs.
     pub(crate) fn opaque(self) -> Self {
         Self { is_opaque: true, ..self }
     }

@@ -89,8 +89,8 @@ impl AuthorizationServer {
         Ok(Some(WayBack { client_id: client_id.to_owned(), redirect_uri: redirect_uri.to_owned() }))
     }
 
-    /// Ends everything of the user of this session, and returns who that is and until when tokens were issued. `None` if the user
-    /// does not want it.
+    /// Ends all sessions and grants of the user of this session. Returns the user, and the time until which the ended tokens were
+    /// issued; `None` if the user has cancelled.
     fn end_all(&self, session: &str, form: &Parameters) -> Result<Option<(&'static str, SystemTime)>, Refusal> {
         let mut memory = self.memory();
         let session = memory.sessions.get(session).ok_or(NOBODY)?;
@@ -103,7 +103,7 @@ impl AuthorizationServer {
         }
         memory.sessions.end_all_of(subject);
         memory.grants.end_all_of(subject);
-        // As long as nobody else can use a grant: all tokens of the grants that have ended were issued until now.
+        // The time is taken while nobody else can use a grant: so all tokens of the ended grants were issued before it.
         let now = SystemTime::now();
         drop(memory);
         if let Some(opaque) = &self.opaque {

@@ -54,8 +54,8 @@ impl Transmitter {
         })
     }
 
-    /// All sessions of a user have ended (CAEP 1.0 §3.1). It returns when the receiver has accepted the event: it refuses the user's tokens from
-    /// then on that were issued until `at`.
+    /// All sessions of a user have ended (CAEP 1.0 §3.1). This returns when the receiver has accepted the event: from then on, the
+    /// receiver refuses those tokens of the user that were issued until `at`.
     pub(super) async fn session_revoked(
         &self,
         issuer: &TestIssuer,

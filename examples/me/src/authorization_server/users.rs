@@ -8,7 +8,7 @@ pub(crate) struct User {
 }
 
 pub(crate) const ALICE: User = User { name: "alice", password: "wonderland" };
-/// Somebody else, whose sessions may end without an end of Alice's.
+/// Another user, whose sessions can be ended without ending Alice's.
 pub(crate) const BOB: User = User { name: "bob", password: "builder" };
 
 /// The user of this name and password.

@@ -28,7 +28,7 @@ use super::tokens::{Granted, NoTokens, Proof, Tokens};
 use crate::authorization_server::clients::WEB_APP;
 use crate::client_key::{ClientKey, NONCE, PROOF};
 
-/// Both cookies are sent to the backend alone, and never with what another site has caused.
+/// Both cookies are sent only to the backend, and never with a request that another site has caused.
 const PATH: &str = "/bff";
 const FLOW: &str = "flow";
 const FLOW_LIFETIME: Duration = Duration::minutes(10);
@@ -59,7 +59,7 @@ struct Wish {
     subject: Option<String>,
 }
 
-/// With what the authorization server has sent the user back to the page.
+/// The parameters with which the authorization server has sent the user back to the page.
 #[derive(Deserialize)]
 struct Returned {
     code: Option<String>,
@@ -103,7 +103,7 @@ async fn authorize(State(backend): State<Arc<Backend>>, jar: CookieJar, Json(wis
     (jar, HeaderMap::new(), Json(json!({ "location": url })))
 }
 
-/// Redeems the code, if it is the answer to the question that this browser was sent with.
+/// Redeems the code, if it answers the authorization request with which this browser was sent.
 async fn begin_session(
     State(backend): State<Arc<Backend>>,
     jar: CookieJar,

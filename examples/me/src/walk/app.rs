@@ -166,7 +166,7 @@ async fn consent(browser: &mut Browser, url: &Url) -> Outcome<Url> {
     allow(browser, &page).await
 }
 
-/// The cookie without its value, if no script can read it, no other site has it sent, and nothing else of the answer shows it.
+/// The cookie without its value, if no script can read it, no other site can make a browser send it, and nothing else in the answer shows it.
 fn hidden_cookie(reply: &Reply, name: &str) -> Result<String, Box<dyn Error>> {
     let mut cookies = reply.set_cookies.iter().filter_map(|cookie| cookie.strip_prefix(&format!("{name}=")));
     let (value, attributes) = cookies.next().and_then(|cookie| cookie.split_once("; ")).ok_or("no such cookie")?;

@@ -154,7 +154,7 @@ impl Client {
         self.accept(tokens, lines.take())
     }
 
-    /// A client that has proved its key takes no token that would do without (RFC 9449 §5).
+    /// A client that has proved its key accepts no token that is not bound to a key (RFC 9449 §5).
     fn accept(&self, tokens: Tokens, lines: Vec<String>) -> Outcome<Tokens> {
         let is_bound =
             matches!(tokens.token_type(), BasicTokenType::Extension(name) if name.eq_ignore_ascii_case("dpop"));
