@@ -299,9 +299,9 @@
 //!
 //! # From the environment
 //!
-//! [`Config::from_vars`] reads variables, which are not merged with a file. Their names are a prefix of your choice and the name of a setting, both in
-//! any case. `__` separates the name of a table from the name of a setting in it, and the name of a list from the index of an element, which starts at
-//! 0:
+//! [`Config::from_vars`] reads variables, which are not merged with a file. Their names are a prefix of your choice and the name of a setting, and
+//! are not case-sensitive. `__` separates the name of a table from the name of a setting in it, and the name of a list from the index of an element,
+//! which starts at 0:
 //!
 //! ```
 //! use tower_bearer::config::Config;
@@ -456,7 +456,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The settings in the environment variables whose names start with `prefix`, such as `API_`, in any case. The
+    /// The settings in the environment variables whose names start with `prefix`, such as `API_`, ignoring case. The
     /// [module](self#from-the-environment) documents their names and values.
     ///
     /// Get the variables from [`std::env::vars_os`]: [`std::env::vars`] panics if any of them is not Unicode.

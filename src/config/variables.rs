@@ -54,7 +54,7 @@ fn escaped(name: &str) -> String {
     shown(name).to_string()
 }
 
-/// The variables whose names start with the prefix, in any case. The rest of a name is the place of the value.
+/// The variables whose names start with the prefix, ignoring case. The rest of a name is the place of the value.
 pub(super) fn tree<N: Into<OsString>, V: Into<OsString>>(
     prefix: &str,
     variables: impl IntoIterator<Item = (N, V)>,

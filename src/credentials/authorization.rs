@@ -29,7 +29,7 @@ pub(crate) enum Schemes {
 }
 
 impl Schemes {
-    /// RFC 9110 §11.1: a scheme compares in any case.
+    /// RFC 9110 §11.1: schemes are compared ignoring case.
     fn find(self, name: &[u8]) -> Option<Scheme> {
         if name.eq_ignore_ascii_case(b"Bearer") {
             return Some(Scheme::Bearer);

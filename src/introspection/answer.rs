@@ -77,7 +77,7 @@ impl Answer {
     }
 }
 
-/// Whether there is one content type, and it is this one, in any case and with any parameters (RFC 9110 §8.3.1).
+/// Whether there is one content type, and it is this one, ignoring case and parameters (RFC 9110 §8.3.1).
 fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     let mut found = headers.get_all(CONTENT_TYPE).iter();
     let (Some(found), None) = (found.next().map(HeaderValue::to_str), found.next()) else { return false };

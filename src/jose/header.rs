@@ -37,7 +37,7 @@ impl<'t> Header<'t> {
         Ok(Self { algorithm, kid: raw.kid, typ: raw.typ })
     }
 
-    /// Whether `typ` is this media type, which is written without `application/`. Media types compare in any case.
+    /// Whether `typ` is this media type, which is written without `application/`. Media types are compared ignoring case.
     pub(crate) fn is_of_type(&self, media_type: &str) -> bool {
         self.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case(media_type))
     }

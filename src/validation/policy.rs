@@ -80,7 +80,7 @@ impl UserFlow {
         &self.0
     }
 
-    /// Whether `name` is that of this user flow. Names are unique in any case.
+    /// Whether `name` is that of this user flow. Names that differ only in case are the same.
     pub(crate) fn is(&self, name: Option<&str>) -> bool {
         name.is_some_and(|name| name.eq_ignore_ascii_case(&self.0))
     }

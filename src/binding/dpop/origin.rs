@@ -55,7 +55,7 @@ pub(super) enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of this name, in any case (RFC 3986 §3.1).
+    /// The scheme of this name, ignoring case (RFC 3986 §3.1).
     pub(super) fn named(name: &str) -> Result<Self, TargetUriError> {
         let mut all = [Self::Http, Self::Https].into_iter();
         let scheme = all.find(|scheme| scheme.name().eq_ignore_ascii_case(name));
