@@ -23,5 +23,6 @@ SEED=$seed ./fuzz/run.sh "$seconds"
 # Looks for memory errors with the targets that reach the C code of aws-lc. This needs a nightly toolchain.
 SANITIZER=address TARGETS="token proof certificates differential" SEED=$seed ./fuzz/run.sh "$seconds"
 cargo run --locked --release -p soak -- --seconds "$seconds" --seed "$seed"
-# Tests the chart of the comparison, without measuring anything.
+# Tests the comparison and its chart, without measuring anything.
+CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path benches/comparison/Cargo.toml -- -D warnings
 CARGO_TARGET_DIR=target cargo test --locked --manifest-path benches/comparison/Cargo.toml

@@ -62,9 +62,8 @@ beside bash -c "./fuzz/run.sh 0 && ./tests/release.sh"
 step lints
 # Every kind of target is named, because --all-targets would also build tests for targets with `test = false`.
 cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
-# With the same target folder, here and below, so that what both need is built once.
+# With the same target folder, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
-CARGO_TARGET_DIR=target cargo clippy --locked --bins --tests --manifest-path benches/comparison/Cargo.toml -- -D warnings
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on every combination.
@@ -91,10 +90,6 @@ command -v redis-server >/dev/null || (apt-get update && apt-get install -y redi
 command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
 cargo test "${everything[@]}"
 
-step fuzz targets and release
-join
-beside env SEED=1 ./fuzz/run.sh 10
-
 step examples
 "$programs/examples/step_up" --once
 "$programs/examples/tonic"
@@ -114,7 +109,10 @@ step soak
 # are fresh and idle tenants stay.
 "$programs/soak" --seconds 75 --seed 1
 
-step fuzzing
+step fuzz targets and release
 join
+
+step fuzzing
+SEED=1 ./fuzz/run.sh 10
 
 printf '\nAll checks have passed, in %s s.\n' "$SECONDS"
