@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
 use crate::harness::{AUDIENCE, good, small_issuer};
@@ -350,7 +351,10 @@ async fn nginx_can_require_several_scopes() {
 #[tokio::test]
 async fn nginx_refuses_every_request_while_the_example_is_down() {
     let issuer = small_issuer();
-    let gone = format!("http://{}", free_address());
+    // Nothing listens there, and as long as it is bound, no other test gets the port.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = format!("http://{}", bound.local_addr().unwrap());
     let proxied = Proxied::start_with(&issuer, |shown| {
         let (before, after) = shown.split_once("proxy_pass http://").unwrap();
         let (_, path) = after.split_once("/scope/").unwrap();
