@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs all of them, the quick ones first. What is missing is installed, or this fails. Every seed is
-# fixed: the random ones are for tests/long.sh.
+# Sets up what the tests need and runs all of them. What is missing is installed, or this fails. Every seed is fixed: the random ones are
+# for tests/long.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -57,13 +57,21 @@ cargo build --quiet "${everything[@]}" --bins --examples
 programs=${CARGO_TARGET_DIR:-target}/debug
 "$programs/mcp" --once
 
-beside bash -c "./fuzz/run.sh 0 && ./tests/release.sh"
-
 step lints
 # Every kind of target is named, because --all-targets would also build tests for targets with `test = false`.
 cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
 # With the same target folder, so that what both need is built once.
 CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
+
+step tests
+# In front of examples/forward_auth, as in its documentation.
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
+# For the shared stores of redis/, whose tests start and end their servers.
+command -v redis-server >/dev/null || (apt-get update && apt-get install -y redis-server)
+command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
+cargo test "${everything[@]}"
+
+beside bash -c "./fuzz/run.sh 0 && ./tests/release.sh"
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on every combination.
@@ -81,14 +89,6 @@ cargo clippy --locked --quiet -p tower-bearer-redis --lib -- -D warnings
 
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tower-bearer -p tower-bearer-redis
-
-step tests
-# In front of examples/forward_auth, as in its documentation.
-command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
-# For the shared stores of redis/, whose tests start and end their servers.
-command -v redis-server >/dev/null || (apt-get update && apt-get install -y redis-server)
-command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
-cargo test "${everything[@]}"
 
 step examples
 "$programs/examples/step_up" --once
