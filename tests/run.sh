@@ -57,12 +57,6 @@ cargo build --quiet "${everything[@]}" --bins --examples
 programs=${CARGO_TARGET_DIR:-target}/debug
 "$programs/mcp" --once
 
-step lints
-# Every kind of target is named, because --all-targets would also build tests for targets with `test = false`.
-cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
-# With the same target folder, so that what both need is built once.
-CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
-
 step tests
 # In front of examples/forward_auth, as in its documentation.
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || (apt-get update && apt-get install -y nginx)
@@ -72,6 +66,12 @@ command -v openssl >/dev/null || (apt-get update && apt-get install -y openssl)
 cargo test "${everything[@]}"
 
 beside bash -c "./fuzz/run.sh 0 && ./tests/release.sh"
+
+step lints
+# Every kind of target is named, because --all-targets would also build tests for targets with `test = false`.
+cargo clippy "${everything[@]}" --lib --bins --examples --tests --benches -- -D warnings
+# With the same target folder, so that what both need is built once.
+CARGO_TARGET_DIR=target cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
 
 step feature combinations
 # None, each one alone, all, and all but each one: so any three of them occur in every combination. tests/long.sh runs clippy on every combination.
