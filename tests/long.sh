@@ -13,6 +13,11 @@ for features in "" {,http-client,introspection}{,\ axum}{,\ back-channel-logout}
     cargo clippy --locked --quiet --lib --no-default-features --features "$features" -- -D warnings
 done
 
+# Each package and the examples with only the features that they ask for, as their documentation runs them. In run.sh, which builds all of them
+# together, one may use a feature that only another one asks for.
+for package in fleet me mcp proofs soak tower-bearer-redis; do cargo check --locked --quiet -p "$package"; done
+cargo check --locked --quiet --examples
+
 export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTEST_CASES=2560
 cargo test --locked --all-features --lib
 cargo test --locked --all-features --test promises -- properties:: configuration::
