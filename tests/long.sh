@@ -15,7 +15,7 @@ done
 
 # Each package and the examples with only the features that they ask for, as their documentation runs them. In run.sh, which builds all of them
 # together, one may use a feature that only another one asks for.
-for package in fleet me mcp proofs soak tower-bearer-redis; do cargo check --locked --quiet -p "$package"; done
+for package in conformance fleet me mcp proofs soak tower-bearer-redis; do cargo check --locked --quiet -p "$package"; done
 cargo check --locked --quiet --examples
 
 export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTEST_CASES=2560
