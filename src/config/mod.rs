@@ -1,9 +1,10 @@
 //! A server from a configuration file or from environment variables (feature `serde`).
 //!
 //! [`Config`] deserializes from any self-describing format (TOML, JSON, YAML), also as part of an application's own settings. It builds a
-//! [`ResourceServer`], or returns [all problems](Problems) with the settings at once, each with its place, what was expected and what was found. The
-//! settings have the names, the defaults and the rules of the [builder](crate::server::Builder), which validates them: its errors appear here in the
-//! same words, and a value that it refuses cannot be configured. Two settings weaken a check, and their names start with `insecure_`.
+//! [`ResourceServer`](crate::ResourceServer), or returns [all problems](Problems) with the settings at once, each with its place, what was expected
+//! and what was found. The settings have the names, the defaults and the rules of the [builder](crate::server::Builder), which validates them: its
+//! errors appear here in the same words, and a value that it refuses cannot be configured. Two settings weaken a check, and their names start with
+//! `insecure_`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,15 +63,15 @@
 //!
 //! | setting | value | default |
 //! |---|---|---|
-//! | `audience` | a string; see [`ResourceServer::builder`] | required |
-//! | `issuers` | a list of issuers, each an identifier or a table; see [`trust`](Builder::trust) | required |
-//! | `realm` | a string; see [`realm`](Builder::realm) | the audience |
-//! | `profile` | `"generic"` or `"rfc9068"`; see [`profile`](Builder::profile) | `"generic"` |
-//! | `leeway` | an integer from 0 to 60 (seconds); see [`leeway`](Builder::leeway) | 30 |
+//! | `audience` | a string; see [`ResourceServer::builder`](crate::ResourceServer::builder) | required |
+//! | `issuers` | a list of issuers, each an identifier or a table; see [`trust`](crate::server::Builder::trust) | required |
+//! | `realm` | a string; see [`realm`](crate::server::Builder::realm) | the audience |
+//! | `profile` | `"generic"` or `"rfc9068"`; see [`profile`](crate::server::Builder::profile) | `"generic"` |
+//! | `leeway` | an integer from 0 to 60 (seconds); see [`leeway`](crate::server::Builder::leeway) | 30 |
 //! | `token_cache` | a table, or `false` for [none](crate::validation::TokenCache::off), or `true` | `true`: on, with the defaults that follow |
 //! | `token_cache.entries` | an integer; see [`entries`](crate::validation::TokenCache::entries) | 10,000 |
 //! | `token_cache.bytes` | an integer; see [`bytes`](crate::validation::TokenCache::bytes) | 16,777,216 |
-//! | `metadata` | a table, or `true` for an empty one, or `false`; see [`metadata`](Builder::metadata) | `false`: none |
+//! | `metadata` | a table, or `true` for an empty one, or `false`; see [`metadata`](crate::server::Builder::metadata) | `false`: none |
 //! | `metadata.resource` | a string; see [`resource`](crate::metadata::Metadata::resource) | the audience |
 //! | `metadata.scopes_supported` | a list of strings | not in the document, like all parameters below |
 //! | `metadata.resource_name` | a string; for a language, `resource_name#fr`, also for the next three | |
@@ -85,10 +86,10 @@
 //! | `metadata.dpop_signing_alg_values_supported` | a list of strings | |
 //! | `metadata.dpop_bound_access_tokens_required` | `true` or `false` | |
 //! | `metadata.signed_metadata` | a string | |
-//! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others); see [`scope_hierarchy`](Builder::scope_hierarchy) | empty: no scope implies another |
+//! | `scope_hierarchy` | a table of strings, or a [list of tables](self#scopes-that-imply-others); see [`scope_hierarchy`](crate::server::Builder::scope_hierarchy) | empty: no scope implies another |
 //! | `scope_hierarchy[].scope` | one scope token, in a list of tables | required in the table |
 //! | `scope_hierarchy[].implies` | a string: the scopes that it implies, separated by one space | required in the table |
-//! | `dpop` | a table; see [`dpop`](Builder::dpop) | none: tokens that are bound to a key are refused |
+//! | `dpop` | a table; see [`dpop`](crate::server::Builder::dpop) | none: tokens that are bound to a key are refused |
 //! | `dpop.url` | the public URL; see [`PublicUrl::new`](crate::dpop::PublicUrl::new) | required in the table |
 //! | `dpop.mounted_at` | a path; see [`mounted_at`](crate::dpop::PublicUrl::mounted_at) | `"/"` |
 //! | `dpop.trusted_proxies` | a list of addresses and networks, for `forwarded_headers` and `forward_auth`; the application inserts the [address of the peer](crate::dpop::PeerAddress) | none |
@@ -105,7 +106,7 @@
 //! | `dpop.required` | `true` or `false`; see [`required`](crate::dpop::Dpop::required) | `false` |
 //! | `dpop.algorithms` | a list of [names](crate::jose::Algorithm::name); see [`algorithms`](crate::dpop::Dpop::algorithms) | all |
 //! | `dpop.insecure_accept_replay_within` | an integer from 1 to 600 (seconds); see [the method](crate::dpop::Dpop::insecure_accept_replay_within) | a proof is accepted once |
-//! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`; see [`client_certificates`](Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
+//! | `client_certificates` | a table, or `true` for `from = "connection"`, or `false`; see [`client_certificates`](crate::server::Builder::client_certificates) | `false`: tokens that are bound to a certificate are refused |
 //! | `client_certificates.from` | `"connection"` (see [`from_connection`](crate::certificate::ClientCertificates::from_connection)), or a [header](crate::certificate::CertificateHeader): `"client_cert"`, `"x_forwarded_client_cert"` or `"escaped_pem"` | required in the table |
 //! | `client_certificates.header` | the name of the header, with `"escaped_pem"` | required there |
 //! | `client_certificates.trusted_proxies` | a list of addresses and networks; see [`TrustedProxies::at`](crate::certificate::TrustedProxies::at); the application inserts the [address of the peer](crate::certificate::PeerAddress) | this or `secret_header` is required with a header |
@@ -208,8 +209,8 @@
 //!
 //! # Bound tokens
 //!
-//! The table `dpop` has every setting of the builder's [`dpop`](Builder::dpop) that is data. A replay store that several instances share is set in
-//! code: give the [builder](Config::builder) your own `Dpop`.
+//! The table `dpop` has every setting of the builder's [`dpop`](crate::server::Builder::dpop) that is data. A replay store that several instances
+//! share is set in code: give the [builder](Config::builder) your own `Dpop`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -404,6 +405,8 @@ mod aliases;
 #[cfg(feature = "introspection")]
 mod client_authentication;
 mod client_certificates;
+#[expect(clippy::module_inception, reason = "a file is named for its main type")]
+mod config;
 #[cfg(feature = "http-client")]
 mod constructor;
 #[cfg(not(feature = "http-client"))]
@@ -433,83 +436,6 @@ mod tree;
 mod variables;
 mod watch;
 
+pub use config::Config;
 pub use problems::{Problem, Problems};
 pub use watch::{Reloaded, Watch, WatchError, WatchStatus, Watched, watch};
-
-use std::ffi::OsString;
-use std::fmt;
-
-use serde::{Deserialize, Deserializer};
-
-use crate::ResourceServer;
-use crate::server::Builder;
-use reader::Reader;
-use tree::Tree;
-use variables::Names;
-
-/// The settings of a [`ResourceServer`], not yet validated: see the [module](self).
-#[derive(Clone)]
-pub struct Config {
-    tree: Tree,
-    /// The names of the variables, if the settings come from variables.
-    names: Option<Names>,
-}
-
-impl Config {
-    /// The settings in the environment variables whose names start with `prefix`, such as `API_`, ignoring case. The
-    /// [module](self#from-the-environment) documents their names and values.
-    ///
-    /// Get the variables from [`std::env::vars_os`]: [`std::env::vars`] panics if any of them is not Unicode.
-    #[must_use]
-    pub fn from_vars<N: Into<OsString>, V: Into<OsString>>(
-        prefix: &str,
-        variables: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
-        let (tree, names) = variables::tree(prefix, variables);
-        Self { tree, names: Some(names) }
-    }
-
-    /// Returns a builder with these settings, for everything that is not data: [`claims`](Builder::claims), [`clock`](Builder::clock),
-    /// [`on_refusal`](Builder::on_refusal), or an issuer with another source of [keys](crate::Issuer::keys).
-    ///
-    /// The settings are validated here. [`Builder::build`] validates what is set afterwards.
-    ///
-    /// # Errors
-    ///
-    /// All problems with the settings.
-    pub fn builder(self) -> Result<Builder, Problems> {
-        let mut reader = Reader::default();
-        let builder = settings::read(&mut reader, &self.tree);
-        match reader.problems(&self.tree, self.names.as_ref()) {
-            None => Ok(builder),
-            Some(problems) => Err(problems),
-        }
-    }
-
-    /// Builds the server. Nothing is fetched, and no runtime is needed. Files of persisted keys are read if there are any.
-    ///
-    /// # Errors
-    ///
-    /// All problems with the settings.
-    pub fn build(self) -> Result<ResourceServer, Problems> {
-        self.builder()?.build().map_err(|error| Problems::of(&error))
-    }
-}
-
-/// Deserializes from any self-describing format, such as TOML, JSON and YAML.
-///
-/// It fails only for errors of the format itself, and for a document of more than 1 MiB or 8 levels. [`builder`](Config::builder)
-/// validates the values.
-impl<'de> Deserialize<'de> for Config {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Tree::deserialize(deserializer).map(|tree| Self { tree, names: None })
-    }
-}
-
-/// Formats the names of the settings and no values, because a value may be a secret.
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.tree.names().collect();
-        f.debug_struct("Config").field("settings", &names).finish_non_exhaustive()
-    }
-}

@@ -15,6 +15,7 @@ mod confirmation;
 mod details_claim;
 mod implied_scopes;
 mod json_pointer;
+mod lifetime;
 mod numeric_date;
 mod proof_binding;
 mod provenance;
