@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
@@ -28,8 +28,8 @@ pub(crate) struct Shared {
     pub(crate) is_burst: AtomicBool,
     pub(crate) is_over: AtomicBool,
     pub(crate) cuts: [AtomicU64; 3],
-    /// Connections that broke although nobody here cut them.
-    pub(crate) broken: AtomicU64,
+    /// How the connections broke that nobody here cut.
+    pub(crate) broken: Mutex<Vec<String>>,
 }
 
 impl Shared {
@@ -43,11 +43,14 @@ impl Shared {
         Self { address, supply, answers, in_flight, is_burst, is_over, cuts, broken }
     }
 
-    /// Waits until nobody has it any more. Returns how often clients hung up, and how many connections broke.
-    pub(crate) async fn closed(mut shared: Arc<Self>) -> ([u64; 3], u64) {
+    /// Waits until nobody has it any more. Returns how often clients hung up, and how connections broke.
+    pub(crate) async fn closed(mut shared: Arc<Self>) -> ([u64; 3], Vec<String>) {
         loop {
             match Arc::try_unwrap(shared) {
-                Ok(Self { cuts, broken, .. }) => return (cuts.map(AtomicU64::into_inner), broken.into_inner()),
+                Ok(Self { cuts, broken, .. }) => {
+                    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    return (cuts.map(AtomicU64::into_inner), broken);
+                }
                 Err(still_there) => shared = still_there,
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -118,19 +121,20 @@ pub(crate) async fn ask(
 ) -> Option<Connection> {
     // Only those that depend on a key wait for one.
     let _in_flight = matches!(presentation.rule, Rule::ByToken { .. }).then(|| shared.in_flight.start());
+    let (kind, is_kept) = (presentation.kind, kept.is_some());
     let asked = async {
         let mut connection = match kept {
             Some(kept) => kept,
-            None => Connection::open(shared.address).await?,
+            None => Connection::open(shared.address).await.map_err(failed_at("connecting"))?,
         };
         if let Some(cut) = cut {
-            hang_up(connection, &presentation, cut, random).await?;
+            hang_up(connection, &presentation, cut, random).await.map_err(failed_at("hanging up"))?;
             shared.cuts[cut.index()].fetch_add(1, Ordering::Relaxed);
-            return io::Result::Ok(None);
+            return Ok(None);
         }
         let from = Instant::now();
-        connection.send(&presentation.request()).await?;
-        let response = connection.receive().await?;
+        connection.send(&presentation.request()).await.map_err(failed_at("sending"))?;
+        let response = connection.receive().await.map_err(failed_at("receiving"))?;
         let during = Span { from, to: Instant::now() };
         let answer = Answer::of(&response, &presentation);
         let text = matches!(answer, Answer::Nonsense | Answer::Anothers).then(|| format!("{response:?}"));
@@ -138,11 +142,16 @@ pub(crate) async fn ask(
         let _ = shared.answers.send(Answered { presentation, during, answer, text }).await;
         Ok(Some(connection))
     };
-    if let Ok(Ok(connection)) = tokio::time::timeout(HOPELESS, asked).await {
-        return connection;
-    }
-    shared.broken.fetch_add(1, Ordering::Relaxed);
-    None
+    let answered = tokio::time::timeout(HOPELESS, asked).await;
+    answered.unwrap_or_else(|_| Err(format!("no answer within {HOPELESS:?}"))).unwrap_or_else(|how| {
+        let connection = if is_kept { "a kept connection" } else { "a new connection" };
+        shared.broken.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{connection}, {kind}: {how}"));
+        None
+    })
+}
+
+fn failed_at(step: &'static str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{step}: {error}")
 }
 
 async fn hang_up(

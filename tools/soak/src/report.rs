@@ -34,7 +34,7 @@ pub(crate) struct Report {
     pub(crate) totals: Totals,
     pub(crate) memory: Memory,
     pub(crate) cuts: [u64; 3],
-    pub(crate) broken: u64,
+    pub(crate) broken: Vec<String>,
     pub(crate) status: Value,
     pub(crate) reloads: Reloads,
     pub(crate) absences: u32,
@@ -53,7 +53,7 @@ impl Report {
             self.totals.excused * EXCUSABLE < self.totals.requests(),
             "too many answers are excused for the run to show anything".into(),
         );
-        must(self.broken == 0, format!("{} connections broke", self.broken));
+        must(self.broken.is_empty(), format!("{} connections broke: {}", self.broken.len(), self.broken.join("; ")));
         must(self.survived, "the API ended".into());
         must(self.memory.is_bounded(), "the API's memory grows".into());
         let broken = self.reloads.broken(&self.status);
@@ -166,7 +166,7 @@ impl fmt::Display for Report {
             totals.not_found
         )?;
         let cuts: Vec<_> = Cut::NAMES.iter().zip(self.cuts).map(|(name, count)| format!("{count} {name}")).collect();
-        writeln!(f, "disconnects: {}; connections that broke: {}", cuts.join(", "), self.broken)?;
+        writeln!(f, "disconnects: {}; connections that broke: {}", cuts.join(", "), self.broken.len())?;
         writeln!(f, "fetches that met a fault: {:?}", self.faults())?;
         for (realm, account) in self.oracle.realms.iter().zip(self.accounts()) {
             let Account { fetches, budget, failures, .. } = account;
