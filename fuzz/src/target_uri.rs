@@ -68,8 +68,9 @@ fn check_request(request: &Request<()>) {
     let configured = PublicUrl::new(CONFIGURED).expect("a URL");
     let target =
         |url: &PublicUrl, peer: &str| url.target(view, peer.parse().ok()).ok().map(|target| target.as_str().to_owned());
-    // The length of a text counts with its origin.
-    if path.len() > 1500 {
+    // The crate bounds the path and the prefix, each by itself, and `normal` bounds the whole text.
+    let prefix = line(request, b's').ok().flatten().unwrap_or_default();
+    if path.len() + prefix.len() > 1500 {
         return;
     }
     let of_proof = |origin: &str, prefix: &str| {
@@ -118,7 +119,7 @@ impl Said {
         let is_bare = !host.contains(['/', '?', '#', '@']) && normal(&origin).is_some();
         let prefix = self.prefix.unwrap_or_default();
         let is_path = prefix.is_empty() || (prefix.starts_with('/') && !prefix.contains(['?', '#']));
-        let is_path = is_path && prefix.len() < 500 && normal(&format!("{CONFIGURED}{prefix}")).is_some();
+        let is_path = is_path && normal(&format!("{CONFIGURED}{prefix}")).is_some();
         (is_bare && is_path && (proto == "http" || proto == "https")).then_some((origin, prefix))
     }
 }
