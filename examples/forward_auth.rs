@@ -122,6 +122,8 @@
 //! - A proxy that passes on the client's own `X-Original-URI` or `X-Original-Method` makes proofs worthless: anyone who has captured a
 //!   proof can name the request that it was made for, and send another request. The two headers are trusted only from the addresses of `--proxy`.
 //! - A proof is accepted once. nginx asks again after an internal redirect (`index`, `try_files`), so protect only locations without one.
+//! - The token is read from `Authorization`. For a token in a cookie, the layer must know the method of the client's request, because nginx and
+//!   Traefik ask with `GET`: `TokenSource::cookie("token").method_from(…)` with the header that holds it.
 //! - Browsers' preflight requests have no token: let the proxy answer them.
 
 use std::error::Error;

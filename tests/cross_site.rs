@@ -6,11 +6,12 @@ use axum::routing::any;
 use http::{HeaderName, Method, Request, Response, StatusCode, Version};
 use tower::ServiceExt;
 use tower_bearer::credentials::TokenSource;
+use tower_bearer::dpop::{Dpop, PublicUrl};
 use tower_bearer::rejection::RejectionKind;
 use tower_bearer::testing::TestIssuer;
 use tower_bearer::{AccessToken, Rejection};
 
-use crate::harness::{good, server, small_issuer};
+use crate::harness::{builder_with_keys, good, server, small_issuer};
 
 const HOST: &str = "api.example.com";
 const OWN: &str = "https://api.example.com";
@@ -110,6 +111,58 @@ async fn a_websocket_handshake_from_another_site_is_refused() {
     assert_eq!(fixture.status(Method::CONNECT, &[("origin", OTHER)]).await, StatusCode::FORBIDDEN);
     let no_handshake = [("upgrade", "h2c"), ("origin", OTHER)];
     assert_eq!(fixture.status(Method::GET, &no_handshake).await, StatusCode::OK);
+}
+
+/// nginx and Traefik ask with `GET` about a request of any method, and drop `Upgrade`.
+#[tokio::test]
+async fn the_method_that_a_proxy_names_counts_too() {
+    const METHOD: &str = "x-original-method";
+    let fixture = Fixture::new(TokenSource::cookie("token").method_from(HeaderName::from_static(METHOD)));
+    for (method, named, is_safe) in [
+        (Method::GET, &["GET"][..], true),
+        (Method::GET, &["HEAD"], true),
+        (Method::HEAD, &["OPTIONS"], true),
+        (Method::GET, &["POST"], false),
+        (Method::GET, &["DELETE"], false),
+        (Method::GET, &["get"], false),
+        (Method::GET, &[""], false),
+        (Method::GET, &["GET, GET"], false),
+        (Method::GET, &["GET", "GET"], false),
+        (Method::GET, &["GET", "POST"], false),
+        (Method::GET, &[], false),
+        (Method::POST, &["GET"], false),
+    ] {
+        for (site, passes) in [("cross-site", is_safe), ("same-origin", true)] {
+            let named = named.iter().map(|named| (METHOD, *named));
+            let headers: Vec<_> = named.chain([("sec-fetch-site", site)]).collect();
+            let expected = if passes { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(fixture.status(method.clone(), &headers).await, expected, "{method} {headers:?}");
+        }
+    }
+    let handshake = [(METHOD, "GET"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="), ("origin", OTHER)];
+    assert_eq!(fixture.status(Method::GET, &handshake).await, StatusCode::FORBIDDEN);
+}
+
+/// Even if nobody has said which header holds the method.
+#[tokio::test]
+async fn a_server_that_proxies_ask_takes_no_method_for_safe_by_itself() {
+    let [target, method] = ["x-original-uri", "x-original-method"].map(HeaderName::from_static);
+    let url = PublicUrl::new(OWN).unwrap().forward_auth(["127.0.0.1"], target, method.clone()).unwrap();
+    for (source, passes) in [
+        (TokenSource::cookie("token"), false),
+        (TokenSource::cookie("token").method_from(method), true),
+        (TokenSource::cookie("token").insecure_allow_cross_site(), true),
+    ] {
+        let issuer = small_issuer();
+        let api = builder_with_keys(issuer.url(), &issuer.jwks()).dpop(Dpop::at_url(url.clone())).build().unwrap();
+        let app = Router::new().route("/", any("")).layer(api.layer().token_from(source.clone()));
+        let fixture = Fixture { issuer, app };
+        for (site, passes) in [("cross-site", passes), ("same-origin", true)] {
+            let headers = [("x-original-method", "GET"), ("sec-fetch-site", site)];
+            let expected = if passes { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(fixture.status(Method::GET, &headers).await, expected, "{source:?}, {site}");
+        }
+    }
 }
 
 #[tokio::test]

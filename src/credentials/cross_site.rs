@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::header::{HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE};
+use http::header::{HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use url::{Origin, Url};
 
 use super::request_view::RequestView;
@@ -35,10 +35,12 @@ impl Sites {
     /// Checks fetch metadata first, because it is what the browser knows; then the origin, which a browser sends with every
     /// request of an unsafe method and every WebSocket handshake. A request with neither comes from no current browser, so no page
     /// of another site can have caused it.
-    pub(super) fn check(&self, request: RequestView<'_>) -> Result<(), CrossSiteRequest> {
+    ///
+    /// `is_safe` tells whether the method of the request is safe.
+    pub(super) fn check(&self, request: RequestView<'_>, is_safe: bool) -> Result<(), CrossSiteRequest> {
         let Self::Own { and } = self else { return Ok(()) };
         let headers = request.headers;
-        if request.method.is_safe() && !is_websocket_handshake(headers) {
+        if is_safe && !is_websocket_handshake(headers) {
             return Ok(());
         }
         let origin = value(headers, &ORIGIN);
@@ -95,11 +97,19 @@ pub(super) fn origin(text: &str) -> Option<Box<str>> {
 }
 
 /// RFC 6455 §4.1: a handshake is a `GET`, and any messages may follow it. Over HTTP/2 it is a `CONNECT` (RFC 8441 §4), which is
-/// not a safe method.
+/// not a safe method. A proxy that only asks about the handshake does not pass on `Upgrade`.
 fn is_websocket_handshake(headers: &HeaderMap) -> bool {
+    if headers.contains_key(SEC_WEBSOCKET_KEY) {
+        return true;
+    }
     let lines = headers.get_all(UPGRADE).iter();
     let mut protocols = lines.flat_map(|line| line.as_bytes().split(|byte| matches!(byte, b',' | b'/')));
     protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Whether the header names one method, which is safe. Anything else may be an unsafe one.
+pub(super) fn names_safe_method(headers: &HeaderMap, name: &HeaderName) -> bool {
+    value(headers, name).is_some_and(|method| Method::from_bytes(&method).is_ok_and(|method| method.is_safe()))
 }
 
 /// Several lines are one value (RFC 9110 §5.2), which then equals no expected one.

@@ -45,9 +45,15 @@ use crate::redact::Excerpt;
 pub struct TokenSource {
     pub(super) place: Place,
     pub(super) sites: Sites,
+    /// The header in which a proxy names the method of the request that it asks about.
+    pub(super) method_header: Option<HeaderName>,
 }
 
 impl TokenSource {
+    fn new(place: Place, sites: Sites) -> Self {
+        Self { place, sites, method_header: None }
+    }
+
     /// A header that holds only the token, such as `Cf-Access-Jwt-Assertion` of Cloudflare Access.
     ///
     /// A client can also write the header, unless you configure the proxy to remove it from incoming requests. The client cannot forge a token,
@@ -83,7 +89,7 @@ impl TokenSource {
             let expected = "the name of a header that holds only a token";
             return Err(InvalidTokenSource { found: name.as_str().into(), expected });
         }
-        Ok(Self { place: Place::Header(name), sites: Sites::Any })
+        Ok(Self::new(Place::Header(name), Sites::Any))
     }
 
     /// A cookie that holds the token.
@@ -103,6 +109,8 @@ impl TokenSource {
     ///
     /// - A safe method must change nothing. The layer reads the method of the request; an override such as
     ///   `X-HTTP-Method-Override` is up to the application.
+    /// - A proxy that only [asks](crate::manual::proxies#in-front-of-a-service-in-another-language) whether a request may pass often asks with `GET`,
+    ///   whatever the method of that request. Name the header that holds it: [`method_from`](Self::method_from).
     /// - A page of the same origin may do anything, so keep third-party scripts out of it.
     /// - If a proxy replaces `Host`, [allow](Self::allow_origin) the origin of the server's own pages. If a browser sends no
     ///   `Sec-Fetch-Site` (before 2023, over plain http, and in some WebSocket handshakes), these pages otherwise look like another site's.
@@ -127,7 +135,7 @@ impl TokenSource {
         if !is_token(name) {
             return Err(InvalidTokenSource { found: name.into(), expected: "the name of a cookie" });
         }
-        Ok(Self { place: Place::Cookie(name.into()), sites: Sites::OWN })
+        Ok(Self::new(Place::Cookie(name.into()), Sites::OWN))
     }
 
     /// A WebSocket subprotocol that consists of `prefix`, a dot and the token: see [WebSockets](Self#websockets).
@@ -152,7 +160,7 @@ impl TokenSource {
     ///
     /// If `prefix` cannot be the start of a subprotocol, or ends with a dot.
     pub fn try_websocket_protocol(prefix: &str) -> Result<Self, InvalidTokenSource> {
-        Ok(Self { place: Place::WebSocketProtocol(prefix_with_dot(prefix)?), sites: Sites::Any })
+        Ok(Self::new(Place::WebSocketProtocol(prefix_with_dot(prefix)?), Sites::Any))
     }
 
     /// The WebSocket subprotocol after the one with this `name`: see [WebSockets](Self#websockets).
@@ -184,7 +192,7 @@ impl TokenSource {
         if !is_token(name) {
             return Err(InvalidTokenSource { found: name.into(), expected: "the name of a WebSocket subprotocol" });
         }
-        Ok(Self { place: Place::WebSocketProtocolAfter(name.into()), sites: Sites::Any })
+        Ok(Self::new(Place::WebSocketProtocolAfter(name.into()), Sites::Any))
     }
 
     /// A WebSocket subprotocol that consists of `prefix`, a dot and the token in base64url without padding: see
@@ -216,7 +224,7 @@ impl TokenSource {
     ///
     /// If `prefix` cannot be the start of a subprotocol, or ends with a dot.
     pub fn try_websocket_protocol_base64url(prefix: &str) -> Result<Self, InvalidTokenSource> {
-        Ok(Self { place: Place::WebSocketProtocolBase64url(prefix_with_dot(prefix)?), sites: Sites::Any })
+        Ok(Self::new(Place::WebSocketProtocolBase64url(prefix_with_dot(prefix)?), Sites::Any))
     }
 
     /// The query parameter `access_token` (RFC 6750 §2.3).
@@ -225,7 +233,7 @@ impl TokenSource {
     /// where nothing else is possible, with tokens that live for seconds.
     #[must_use]
     pub fn query() -> Self {
-        Self { place: Place::Query, sites: Sites::Any }
+        Self::new(Place::Query, Sites::Any)
     }
 
     /// Refuses requests that pages of other sites cause, by the rules of a [cookie](Self::cookie).
@@ -235,6 +243,26 @@ impl TokenSource {
     #[must_use]
     pub fn refuse_cross_site(self) -> Self {
         Self { sites: Sites::OWN, ..self }
+    }
+
+    /// Sets the header in which a proxy names the method of the request that it asks about, such as `X-Original-Method`. This method then decides
+    /// whether a request is [cross-site](Self::cookie) and unsafe, together with the method of the question.
+    ///
+    /// nginx (`auth_request`) and Traefik (`ForwardAuth`) always ask with `GET`. The proxy must overwrite the header in every request. A request
+    /// without the header, or with several of them, counts as unsafe.
+    ///
+    /// Default: none. The method of the request itself decides, unless the server is configured with
+    /// [`forward_auth`](crate::dpop::PublicUrl::forward_auth): then all requests count as unsafe.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_bearer::credentials::TokenSource;
+    ///
+    /// let cookie = TokenSource::cookie("__Host-token").method_from(HeaderName::from_static("x-original-method"));
+    /// ```
+    #[must_use]
+    pub fn method_from(self, header: HeaderName) -> Self {
+        Self { method_header: Some(header), ..self }
     }
 
     /// Allows pages of `origin`, such as `https://app.example.com`, to do what this server's own pages may do. Call it again to allow others too.

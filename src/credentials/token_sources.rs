@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, Entry, HeaderName, HeaderValue};
 
 use super::authorization::{MalformedCredentials, PROOF, Scheme, Schemes, authorization};
-use super::cross_site::CrossSiteRequest;
+use super::cross_site::{CrossSiteRequest, names_safe_method};
 use super::request_view::RequestView;
 use super::token_source::TokenSource;
 
@@ -104,12 +104,20 @@ impl TokenSources {
     }
 
     /// Whether a page of another site may have caused the request, if the token is from a source that such a page could use.
+    /// `is_about_another` tells whether a proxy only asks about another request, whose method may be another one.
     pub(crate) fn check_site(
         &self,
         SourceIndex(index): SourceIndex,
         request: RequestView<'_>,
+        is_about_another: bool,
     ) -> Result<(), CrossSiteRequest> {
-        self.others.get(index).map_or(Ok(()), |source| source.sites.check(request))
+        let Some(TokenSource { sites, method_header, .. }) = self.others.get(index) else { return Ok(()) };
+        let is_safe = request.method.is_safe()
+            && match method_header {
+                Some(name) => names_safe_method(request.headers, name),
+                None => !is_about_another,
+            };
+        sites.check(request, is_safe)
     }
 
     /// The header that held the token which came from this source.

@@ -118,7 +118,7 @@ impl<R> RequestState<R> {
             return self.admit_anonymous(request).map_or_else(Decision::Refuse, |()| Decision::PassOn);
         };
         if let Some(source) = presented.source {
-            if let Err(found) = settings.sources.check_site(source, view) {
+            if let Err(found) = settings.sources.check_site(source, view, server.is_asked_by_proxies()) {
                 tracing::debug!(error = %found, "request refused");
                 return Decision::Refuse(Rejection::cross_site());
             }

@@ -8,6 +8,7 @@ use super::snapshot::Snapshot;
 use super::validator::count;
 use crate::AccessToken;
 use crate::binding::certificate::ClientCertificates;
+use crate::binding::dpop::ProofVerifier;
 use crate::credentials::Schemes;
 use crate::keys::{IssuerStatus, KeyStore};
 use crate::metadata::ResourceMetadata;
@@ -193,6 +194,11 @@ impl Snapshot {
     #[inline]
     pub(crate) fn schemes(&self) -> Schemes {
         if self.0.checks.dpop.is_some() { Schemes::BearerAndDpop } else { Schemes::Bearer }
+    }
+
+    /// Whether a proxy asks about requests, so that the method of a request is not that of what the client does.
+    pub(crate) fn is_asked_by_proxies(&self) -> bool {
+        self.0.checks.dpop.as_ref().is_some_and(ProofVerifier::is_asked_by_proxies)
     }
 
     /// The settings of mutual TLS, if tokens may be bound to client certificates.

@@ -156,6 +156,11 @@ impl PublicUrl {
         format!("{}{}", self.origin, self.base.as_str())
     }
 
+    /// Whether the request that is to be checked is another one than that which arrives.
+    pub(super) fn is_asked_by_proxies(&self) -> bool {
+        self.forward_auth.is_some()
+    }
+
     /// The target of the request that is to be checked, for the comparison with `htu`.
     pub(crate) fn target(&self, request: RequestView<'_>, peer: Option<IpAddr>) -> Result<TargetUri, TargetUriError> {
         let forwarded = match &self.proxies {

@@ -102,6 +102,11 @@ impl UsedProof {
 }
 
 impl ProofVerifier {
+    /// Whether a proxy asks about requests.
+    pub(crate) fn is_asked_by_proxies(&self) -> bool {
+        self.url.is_asked_by_proxies()
+    }
+
     /// A verifier that goes on where the one with `kept` ended.
     pub(crate) fn new(dpop: &Dpop, kept: Option<&KeptProofs>) -> Self {
         let window = dpop.effective_window();
