@@ -14,7 +14,7 @@ use crate::challenge::ErrorCode;
 use crate::credentials::{Presented, RequestView, Scheme, is_b64token};
 use crate::metrics;
 use crate::rejection::RejectionKind;
-use crate::validation::{Outcome, VerifyError};
+use crate::validation::{Outcome, VerifyError, check_times_again};
 use crate::{AccessToken, Rejection};
 
 /// What is known about a request so far.
@@ -43,7 +43,7 @@ pub(crate) struct Accepted {
 pub(crate) enum Verdict {
     /// The token's key. The request has yet to be checked.
     Token(Result<AccessToken, VerifyError>),
-    /// The answer of the replay store. Everything else was checked at most 5 seconds ago.
+    /// The answer of the replay store. Everything else was checked at most 5 seconds ago, and what may have changed since is checked again.
     Proof(Accepted, Result<Freshness, ReplayStoreError>),
 }
 
@@ -139,7 +139,12 @@ impl Snapshot {
             Verdict::Proof(accepted, answer) if self.is_of_tenant(&accepted.token) => {
                 self.restart(Verdict::Proof(accepted, answer), presented, request, span)
             }
-            Verdict::Proof(accepted, answer) => self.admit_fresh(accepted, answer, span),
+            Verdict::Proof(accepted, answer) => {
+                match check_times_again(&accepted.token, self.0.validator.clock().now()) {
+                    Ok(()) => self.admit_fresh(accepted, answer, span),
+                    Err(error) => self.refuse(None, &error.into(), presented.scheme, span),
+                }
+            }
         }
     }
 

@@ -329,6 +329,11 @@ impl AccessToken {
         self.0.validity
     }
 
+    /// The leeway of the server that validated the token.
+    pub(crate) fn leeway(&self) -> Duration {
+        self.0.time.leeway
+    }
+
     /// About how many bytes of memory the token and its clones take together. The heap memory of the application's own claims is
     /// estimated by the length of the payload that they were parsed from.
     pub(crate) fn footprint(&self) -> usize {

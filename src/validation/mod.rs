@@ -45,7 +45,7 @@ pub(crate) use outcome::PendingIssuer;
 pub(crate) use outcome::{Outcome, Pending};
 pub(crate) use policy::{Bindings, Callers, Format, Policy, Subjects, UserFlow};
 pub(crate) use recipient::Recipient;
-pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage};
+pub(crate) use rules::{Facts, ISSUER_RULE, Rule, Stage, check_times_again};
 pub(crate) use server_context::ServerContext;
 #[cfg(feature = "http-client")]
 pub(crate) use spiffe_id::is_trust_domain;

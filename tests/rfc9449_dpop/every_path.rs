@@ -8,16 +8,17 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_bearer::clock::Clock as _;
 use tower_bearer::credentials::TokenSource;
-use tower_bearer::dpop::{MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore};
+use tower_bearer::dpop::{Freshness, MemoryReplayStore, ReplayAnswer, ReplayEntry, ReplayStore};
 use tower_bearer::jose::Algorithm;
-use tower_bearer::testing::{TestClient, TestIssuer};
+use tower_bearer::testing::{TestClient, TestClock, TestIssuer};
 use tower_bearer::validation::TokenCache;
 use tower_bearer::{Issuer, ResourceServer};
 
 use super::{PROOF, URL, dpop};
 use crate::harness::memory_source::{Fetch, Source, keys};
-use crate::harness::{AUDIENCE, good, small_issuer};
+use crate::harness::{AUDIENCE, builder_with_keys, good, small_issuer};
 
 /// How a request reaches its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,4 +279,28 @@ async fn a_request_that_ends_while_it_waits_for_keys_uses_no_proof_up() {
     let api = ground.server(Path::Miss, Arc::clone(&store)).await;
     assert_eq!(ground.send(Path::Miss, &api, &headers).await, (StatusCode::OK, 1));
     assert_eq!(ground.send(Path::Miss, &api, &headers).await, (StatusCode::UNAUTHORIZED, 0));
+}
+
+/// A store whose answer takes an hour.
+struct Slow(TestClock);
+
+impl ReplayStore for Slow {
+    fn insert(&self, _: ReplayEntry) -> ReplayAnswer {
+        let clock = self.0.clone();
+        ReplayAnswer::later(async move {
+            clock.set(clock.now() + Duration::from_secs(3600));
+            Ok(Freshness::Fresh)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_expires_while_the_store_is_asked_is_refused() {
+    for path in [Path::WaitingForTheStore, Path::VerifyRequest] {
+        let (ground, clock) = (Ground::new(), TestClock::new());
+        let builder = builder_with_keys(ground.issuer.url(), &ground.issuer.jwks()).clock(clock.clone());
+        let api = builder.dpop(dpop().replay_store(Slow(clock))).build().unwrap();
+        let headers = ground.with_proofs([&*ground.proof()]);
+        assert_eq!(ground.send(path, &api, &headers).await, (StatusCode::UNAUTHORIZED, 0), "{path:?}");
+    }
 }

@@ -14,6 +14,7 @@ use super::token_error::TokenError;
 use crate::token::TrustedPayload;
 
 pub(crate) use rule::{Facts, Rule};
+pub(crate) use times::check_times_again;
 pub(super) use times::check_validity;
 
 /// When rules are checked.

@@ -1,10 +1,11 @@
 //! The rules about the times of a token.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::super::token_error::TokenError;
 use super::rule::{Applies, Facts, Rule};
 use super::text::{Date, date};
+use crate::AccessToken;
 use crate::token::{NumericDate, Validity};
 
 pub(super) const RULES: &[Rule] = &[
@@ -72,6 +73,11 @@ pub(in crate::validation) fn check_validity(
     check_exp(exp, leeway, now)?;
     check_nbf(nbf, leeway, now)?;
     check_iat(iat, leeway, now)
+}
+
+/// The same for a request that has waited since its token was validated.
+pub(crate) fn check_times_again(token: &AccessToken, now: SystemTime) -> Result<(), TokenError> {
+    check_validity(&token.validity(), token.leeway(), now.into())
 }
 
 /// RFC 7519 §4.1.4.
