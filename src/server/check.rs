@@ -5,12 +5,14 @@ use super::snapshot::Snapshot;
 use crate::credentials::Scheme;
 use crate::rejection::RejectionKind;
 use crate::token::scope_to_offer;
+use crate::validation::VerifyError;
 use crate::{AccessToken, Rejection, Require, Scope};
 
 impl ResourceServer {
     /// Checks that `token` satisfies `requirement` now: for a handler that finds out late what it needs. A token that has expired
-    /// or been [revoked](crate::revocation) in the meantime is refused with 401 `invalid_token`, even if it satisfies `requirement`. The error is the
-    /// response to send.
+    /// or been [revoked](crate::revocation) in the meantime is refused with 401 `invalid_token`, even if it satisfies `requirement`. While
+    /// revocations may be missing and the server [refuses tokens](crate::revocation::Revocations::share_and_refuse_when_stale) for that reason,
+    /// every token is refused with 503. The error is the response to send.
     ///
     /// The token must be one that this server, or a clone of it, has validated: another server may trust other issuers, expect
     /// another audience, or allow another leeway. Any other token is a mistake in the program: it is refused with 500, whatever it
@@ -49,6 +51,10 @@ impl Snapshot {
     ) -> Result<(), Rejection> {
         if !token.was_validated_by(self.identity()) {
             return Err(Rejection::token_of_another_server(token.issuer()));
+        }
+        if let Err(error @ VerifyError::RevocationsUnavailable { retry_after }) = self.check_revocation(token) {
+            tracing::debug!(%error, "request refused");
+            return Err(Rejection::revocations_unavailable(retry_after));
         }
         let now = self.0.validator.clock().now();
         requirement.check(token, now).map_err(|alone| {

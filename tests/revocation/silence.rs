@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use tower_bearer::ResourceServer;
 use tower_bearer::clock::Clock as _;
+use tower_bearer::rejection::RejectionKind;
 use tower_bearer::revocation::{FeedKind, FeedStatus, Revocation, Revocations};
 use tower_bearer::testing::{TestClock, TestIssuer};
 use tower_bearer::validation::VerifyError;
+use tower_bearer::{Require, ResourceServer};
 
 use super::LIFE;
 use super::feed_rig::FeedRig;
@@ -58,6 +59,7 @@ async fn a_store_that_is_silent_shows_and_refuses_only_if_it_is_to() {
         assert!(heard.is_ready() && !heard.is_stale() && heard.last_heard().is_some() && api.is_ready());
         assert_eq!((heard.kind(), heard.issuer()), (FeedKind::Store, None));
 
+        let before = api.verify(&token).await.unwrap();
         log.fail(true);
         pass(&clock, 3 * SECOND).await;
         assert_eq!(present(&app, &token).await.status, StatusCode::OK);
@@ -75,6 +77,9 @@ async fn a_store_that_is_silent_shows_and_refuses_only_if_it_is_to() {
             let explanation = api.explain(&token).await;
             let failed: Vec<_> = explanation.failures().map(|step| (step.name, step.found.clone())).collect();
             assert_eq!(failed, [("revocation", "a feed that has been silent for too long".to_owned())]);
+            // Also to those who have waited or ask late.
+            let late = api.check(&before, &Require::token()).unwrap_err();
+            assert_eq!((late.kind(), late.retry_after()), (RejectionKind::RevocationsUnavailable, Some(SECOND)));
             // What is certain is said.
             revocations.revoke(&Revocation::issuer(issuer.url())).await.unwrap_err();
             assert_eq!(present(&app, &token).await.status, StatusCode::UNAUTHORIZED);
