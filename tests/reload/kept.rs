@@ -1,7 +1,7 @@
 //! What has not changed stays.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tower_bearer::revocation::{Revocation, Revocations};
@@ -117,6 +117,26 @@ async fn revocations_stay() {
     rig.reload(&document("", &[&issuer])).await;
     let error = rig.api.verify(&token).await.unwrap_err();
     assert_eq!(error, TokenError::Revoked.into());
+}
+
+/// A token that was validated with the table before it would not see what is revoked in the new one.
+#[tokio::test]
+async fn another_table_of_revocations_counts_for_tokens_that_were_seen_before() {
+    let issuer = small_issuer();
+    let tables = [(); 2].map(|()| Revocations::new(Duration::from_secs(24 * 60 * 60)));
+    // One for each server that is built.
+    let each = Mutex::new(tables.clone().into_iter());
+    let rig = Rig::with(&document("", &[&issuer]), |watch| {
+        watch.customize(move |builder| builder.revocations(each.lock().unwrap().next().unwrap()))
+    });
+    let token = good(&issuer).claim("sid", "s1").sign();
+    for _ in 0..3 {
+        rig.api.verify(&token).await.unwrap();
+    }
+    rig.reload(&document("realm = \"new\"", &[&issuer])).await;
+    rig.api.verify(&token).await.unwrap();
+    tables[1].revoke(&Revocation::session(issuer.url(), "s1")).await.unwrap();
+    assert_eq!(rig.api.verify(&token).await.unwrap_err(), TokenError::Revoked.into());
 }
 
 /// The answers about opaque tokens stay until a setting of the introspection changes, or the secret in the file that it names.
