@@ -245,11 +245,11 @@ impl TokenSource {
         Self { sites: Sites::OWN, ..self }
     }
 
-    /// Sets the header in which a proxy names the method of the request that it asks about, such as `X-Original-Method`. This method then decides
-    /// whether a request is [cross-site](Self::cookie) and unsafe, together with the method of the question.
+    /// Sets the header in which a proxy names the method of the request that it asks about, such as `X-Original-Method`.
     ///
-    /// nginx (`auth_request`) and Traefik (`ForwardAuth`) always ask with `GET`. The proxy must overwrite the header in every request. A request
-    /// without the header, or with several of them, counts as unsafe.
+    /// nginx (`auth_request`) and Traefik (`ForwardAuth`) always ask with `GET`. For the check of [cross-site requests](Self::cookie), a request then
+    /// counts as safe only if its own method and the one in the header are safe. Without the header, or with several of them, it counts as unsafe. The
+    /// proxy must overwrite the header in every request.
     ///
     /// Default: none. The method of the request itself decides, unless the server is configured with
     /// [`forward_auth`](crate::dpop::PublicUrl::forward_auth): then all requests count as unsafe.
