@@ -17,8 +17,8 @@ const MANY: usize = 10_000;
 /// the memory of the tokens counts alike.
 pub(crate) fn issuers(issuer: &TestIssuer) {
     println!("\nLook-up of the issuer, 10,000 distinct small ES256 tokens, ns\n");
-    println!("| issuers | expired, never good | remembered |");
-    println!("|---|---:|---:|");
+    println!("| issuers | of another issuer | expired, never good | remembered |");
+    println!("|---|---:|---:|---:|");
     let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
     let named = |number: usize| format!("https://login.example.com/tenants/t{number:05}");
     let trusted = |number: usize| Issuer::keys(&named(number), keys.clone()).unwrap();
@@ -51,18 +51,28 @@ pub(crate) fn issuers(issuer: &TestIssuer) {
         tokens.map(|it| if expired { it.expired_for(Duration::from_secs(600)).sign() } else { it.sign() }).collect()
     };
     let tokens = [1, MANY].map(|count| (count, sign(count, true), sign(count, false)));
-    let mut random: Vec<_> = (0..12).map(fastrand::Rng::with_seed).collect();
+    let of_nobody: Vec<String> = (0..100)
+        .map(|number| {
+            small(issuer, Algorithm::ES256).claim("iss", format!("https://nobody.example.com/{number}")).sign()
+        })
+        .collect();
+    let mut random: Vec<_> = (0..18).map(fastrand::Rng::with_seed).collect();
     let mut random = random.iter_mut();
+    let of_nobody = &of_nobody;
     let mut cases = Cases::default();
     for (name, api, count) in &rows {
         let (_, expired, good) = tokens.iter().find(|(of, ..)| of == count).unwrap();
         (0..3).for_each(|_| good.iter().for_each(|token| drop(api.try_verify(token).unwrap())));
-        let (one, other) = (random.next().unwrap(), random.next().unwrap());
+        let [one, other, third] = [(); 3].map(|()| random.next().unwrap());
         cases.add(*name, move || assert!(api.try_verify(one.choice(expired).unwrap()).is_err()));
+        cases.add(format!("{name}, of nobody"), move || {
+            assert!(api.try_verify(third.choice(of_nobody).unwrap()).is_err());
+        });
         cases.add(format!("{name}, remembered"), move || drop(api.try_verify(other.choice(good).unwrap()).unwrap()));
     }
     cases.measure(ROUNDS);
     for (name, ..) in &rows {
-        println!("| {name} | {:.0} | {:.0} |", cases.median(name), cases.median(&format!("{name}, remembered")));
+        let [of_nobody, remembered] = ["of nobody", "remembered"].map(|kind| cases.median(&format!("{name}, {kind}")));
+        println!("| {name} | {of_nobody:.0} | {:.0} | {remembered:.0} |", cases.median(name));
     }
 }

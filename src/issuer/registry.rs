@@ -16,6 +16,8 @@ pub(crate) struct IssuerRegistry {
     #[cfg(feature = "introspection")]
     opaque: OpaqueIssuers,
     by_identifier: HashMap<Box<str>, SmallVec<[Arc<TrustedIssuer>; 1]>>,
+    /// Those of `issuers` that are lists of tenants.
+    lists: Vec<Arc<TrustedIssuer>>,
 }
 
 impl IssuerRegistry {
@@ -30,6 +32,7 @@ impl IssuerRegistry {
         Self {
             #[cfg(feature = "introspection")]
             opaque: OpaqueIssuers::of(&issuers),
+            lists: issuers.iter().filter(|issuer| issuer.policy.issuer.are_listed()).cloned().collect(),
             issuers,
             by_identifier,
         }
@@ -67,7 +70,8 @@ impl IssuerRegistry {
     /// An identifier that has the form of a list of tenants leads to that list, whether the tenant is listed or not, because the
     /// list is secret until the signature is verified. Identifiers of other issuers take precedence.
     pub(crate) fn named(&self, identifier: &str) -> &[Arc<TrustedIssuer>] {
-        let by_template = || self.issuers.iter().find(|issuer| issuer.policy.issuer.may_contain(identifier));
+        // Not a search among all issuers: there may be thousands, and this is also done for the tokens of anybody else.
+        let by_template = || self.lists.iter().find(|list| list.policy.issuer.may_contain(identifier));
         match self.by_identifier.get(identifier) {
             Some(found) => found,
             None => by_template().map(std::slice::from_ref).unwrap_or_default(),
