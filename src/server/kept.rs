@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::builder::Builder;
@@ -16,6 +17,8 @@ use crate::validation::{Policy, TokenCache, TrustedIssuer, VerifiedTokens};
 /// remembered tokens are validated again.
 pub(super) struct Kept<'b> {
     before: Option<&'b Configured>,
+    /// The issuers of the configuration before, by their names: there may be thousands.
+    by_name: HashMap<&'b str, Vec<(&'b Issuer, &'b Arc<TrustedIssuer>)>>,
     /// Whether the new server looks at the same clock.
     has_clock: bool,
     /// Whether a token takes the same things from the new server.
@@ -27,7 +30,11 @@ impl<'b> Kept<'b> {
         let old = before.map(|before| &before.settings);
         let has_clock = old.is_some_and(|old| Arc::ptr_eq(&old.clock, &new.clock));
         let has_context = has_clock && old.is_some_and(|old| has_context_of(new, old));
-        Self { before, has_clock, has_context }
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for (issuer, trusted) in before.into_iter().flat_map(|it| it.settings.issuers.iter().zip(&it.trusted)) {
+            by_name.entry(trusted.policy.issuer.name()).or_default().push((issuer, trusted));
+        }
+        Self { before, by_name, has_clock, has_context }
     }
 
     pub(super) fn identity(&self) -> ServerIdentity {
@@ -60,17 +67,18 @@ impl<'b> Kept<'b> {
         let is_same = |(old, trusted): &(&Issuer, &Arc<TrustedIssuer>)| {
             trusted.policy == *policy && old.has_keys_of(issuer) && is_asked_alike(old, issuer)
         };
-        self.issuers().filter(|_| self.has_context).find(is_same).map(|(_, trusted)| Arc::clone(trusted))
+        self.same_name(policy).filter(|_| self.has_context).find(is_same).map(|(_, trusted)| Arc::clone(trusted))
     }
 
     /// The keys of the issuer, if they come from the same source. Their age stays, and nothing is fetched.
     pub(super) fn keys(&self, issuer: &Issuer, policy: &Policy) -> Option<KeyStore> {
         let is_same = |(old, trusted): &(&Issuer, &Arc<TrustedIssuer>)| {
-            trusted.policy.issuer.name() == policy.issuer.name()
-                && trusted.policy.dialect.key_purpose == policy.dialect.key_purpose
-                && old.has_keys_of(issuer)
+            trusted.policy.dialect.key_purpose == policy.dialect.key_purpose && old.has_keys_of(issuer)
         };
-        self.issuers().filter(|_| self.has_clock).filter(is_same).find_map(|(_, trusted)| trusted.keys().cloned())
+        self.same_name(policy)
+            .filter(|_| self.has_clock)
+            .filter(is_same)
+            .find_map(|(_, trusted)| trusted.keys().cloned())
     }
 
     /// The configuration before, if a token takes the same things from the new one.
@@ -85,8 +93,8 @@ impl<'b> Kept<'b> {
         self.before.filter(|_| self.has_clock)
     }
 
-    fn issuers(&self) -> impl Iterator<Item = (&'b Issuer, &'b Arc<TrustedIssuer>)> {
-        self.before.into_iter().flat_map(|before| before.settings.issuers.iter().zip(&before.trusted))
+    fn same_name(&self, policy: &Policy) -> impl Iterator<Item = (&'b Issuer, &'b Arc<TrustedIssuer>)> {
+        self.by_name.get(policy.issuer.name()).into_iter().flatten().copied()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -52,14 +53,16 @@ impl Reloadable {
 
 impl Changes {
     fn between(old: &[Arc<TrustedIssuer>], new: &[Arc<TrustedIssuer>]) -> Self {
+        let (old_names, new_names) = (names(old), names(new));
+        let old_ones: HashSet<_> = old.iter().map(Arc::as_ptr).collect();
+        let (kept, others): (Vec<_>, Vec<_>) = new.iter().partition(|issuer| old_ones.contains(&Arc::as_ptr(issuer)));
         let name = |issuer: &Arc<TrustedIssuer>| issuer.policy.issuer.name().to_owned();
-        let has_name = |issuers: &[Arc<TrustedIssuer>], name: &str| {
-            issuers.iter().any(|issuer| issuer.policy.issuer.name() == name)
-        };
-        let is_kept = |issuer: &&Arc<TrustedIssuer>| old.iter().any(|old| Arc::ptr_eq(old, issuer));
-        let (kept, others): (Vec<_>, Vec<_>) = new.iter().partition(is_kept);
-        let (changed, added) = others.into_iter().map(name).partition(|name| has_name(old, name));
-        let removed = old.iter().map(name).filter(|name| !has_name(new, name)).collect();
+        let (changed, added) = others.into_iter().map(name).partition(|name| old_names.contains(&**name));
+        let removed = old.iter().map(name).filter(|name| !new_names.contains(&**name)).collect();
         Self { added, changed, removed, kept: kept.len() }
     }
+}
+
+fn names(issuers: &[Arc<TrustedIssuer>]) -> HashSet<&str> {
+    issuers.iter().map(|issuer| issuer.policy.issuer.name()).collect()
 }

@@ -1,5 +1,6 @@
 //! Tokens of issuers that are known only at run time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,13 +56,11 @@ impl Builder {
         let before = kept.of_same_context()?;
         let old = &before.settings;
         // In whatever order: a file may list the same issuers in another one.
-        let has_all_of = |these: &Self, others: &Self| {
-            others.issuers.iter().all(|other| these.issuers.iter().any(|this| this.identities == other.identities))
-        };
+        let [old_issuers, new_issuers] =
+            [old, self].map(|builder| builder.issuers.iter().map(|issuer| &issuer.identities).collect::<HashSet<_>>());
         let are_alike = old.tenants.first()?.are_like(self.tenants.first()?)
             && IssuerSettings::of(old).are_like(settings)
-            && has_all_of(old, self)
-            && has_all_of(self, old);
+            && old_issuers == new_issuers;
         before.server.0.validator.tenants.clone().filter(|_| are_alike)
     }
 }

@@ -11,7 +11,7 @@ pub(crate) const TENANT: &str = "{tenantid}";
 ///
 /// A token's `iss` is compared code point by code point (RFC 9068 §4). A list of tenants is secret, so until the signature is
 /// verified every tenant [matches](Self::match_issuer), listed or not.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Identities {
     name: Box<str>,
     /// In the order of their identifiers.
@@ -20,7 +20,7 @@ pub(crate) struct Identities {
 }
 
 /// How the tokens of an issuer state that they are its.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Form {
     /// `iss` is one of the identifiers.
     Exact,
@@ -31,14 +31,14 @@ enum Form {
 }
 
 /// One `iss`, and the tenant that a token with it must name besides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Identity {
     issuer: Box<str>,
     tenant: Option<Box<str>>,
 }
 
 /// What precedes and what follows a tenant's identifier in an issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Template {
     before: Box<str>,
     after: Box<str>,
