@@ -31,6 +31,8 @@ pub(super) struct Table {
     counts: Vec<[usize; KINDS]>,
     /// The number of each issuer, which is its place in the counts.
     issuers: HashMap<Box<str>, u32>,
+    /// Numbers of issuers that had no entries left. The next new issuers get them.
+    free: Vec<u32>,
     start: Instant,
 }
 
@@ -80,6 +82,7 @@ impl Table {
             buckets: BTreeMap::new(),
             counts: Vec::new(),
             issuers: HashMap::new(),
+            free: Vec::new(),
             start,
         }
     }
@@ -259,10 +262,29 @@ impl Table {
         if let Some(number) = self.issuers.get(issuer) {
             return *number;
         }
-        let number = u32::try_from(self.counts.len()).expect("there are fewer issuers than that");
-        self.counts.push([0; KINDS]);
+        // Not at each new issuer, but when as many are new as were left the last time.
+        if self.issuers.len() == self.issuers.capacity() {
+            self.remove_issuers_without_entries();
+            self.issuers.reserve(self.issuers.len());
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.counts.push([0; KINDS]);
+            u32::try_from(self.counts.len() - 1).expect("there are fewer issuers than that")
+        });
         self.issuers.insert(issuer.into(), number);
         number
+    }
+
+    /// Tenants come and go: their names must not stay for ever.
+    fn remove_issuers_without_entries(&mut self) {
+        let Self { issuers, counts, free, .. } = self;
+        issuers.retain(|_, number| {
+            let has_entries = counts[*number as usize].iter().any(|count| *count > 0);
+            if !has_entries {
+                free.push(*number);
+            }
+            has_entries
+        });
     }
 
     /// The kind, and both names after their lengths, so that no two triples have the same input.
@@ -307,3 +329,7 @@ fn seconds(time: SystemTime) -> f64 {
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "table_memory_tests.rs"]
+mod memory_tests;
