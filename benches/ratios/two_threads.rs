@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response};
 use tower::Service;
 use tower_bearer::ResourceServer;
 use tower_bearer::jose::Algorithm;
+use tower_bearer::revocation::Revocations;
 use tower_bearer::testing::TestIssuer;
 
 use crate::cases::ROUNDS;
@@ -39,11 +40,12 @@ fn rate(threads: usize, work: impl Fn(usize) + Sync) -> f64 {
 pub(crate) fn two_threads(issuer: &TestIssuer) {
     println!("\nTwo threads, times what one does; repeats of large ES256 tokens\n");
     let api = server(issuer).build().unwrap();
+    let revoking = server(issuer).revocations(Revocations::new(Duration::from_secs(24 * 60 * 60))).build().unwrap();
     let credentials: Vec<HeaderValue> =
         distinct(&large(issuer, Algorithm::ES256), 1000).map(|token| bearer(&token)).collect();
     for _ in 0..3 {
         for credentials in &credentials {
-            assert_eq!(call(&mut protected(&api), credentials), 200);
+            assert_eq!([&api, &revoking].map(|api| call(&mut protected(api), credentials)), [200, 200]);
         }
     }
     let hasher = TokenHash::new();
@@ -56,21 +58,28 @@ pub(crate) fn two_threads(issuer: &TestIssuer) {
     for count in [1, 1000] {
         let credentials = &credentials[..count];
         let any = |_| RANDOM.with_borrow_mut(|random| random.choice(credentials).unwrap());
-        let service = || LayerPerThread::new(&api);
-        let (one, two) = (service(), service());
-        let layer = |thread: usize| one.or(&two, thread).send(any(thread));
-        let mut rounds: Vec<[f64; 4]> = (0..ROUNDS)
+        let [plain, with] = [&api, &revoking].map(|api| [LayerPerThread::new(api), LayerPerThread::new(api)]);
+        let layer = |thread: usize| plain[thread].send(any(thread));
+        let with_revocations = |thread: usize| with[thread].send(any(thread));
+        let mut rounds: Vec<[f64; 3]> = (0..ROUNDS)
             .map(|_| {
                 let hash = |thread| hash(any(thread));
-                [rate(1, hash), rate(2, hash), rate(1, layer), rate(2, layer)]
+                [
+                    rate(2, hash) / rate(1, hash),
+                    rate(2, layer) / rate(1, layer),
+                    rate(2, with_revocations) / rate(1, with_revocations),
+                ]
             })
             .collect();
-        let mut median = |of: fn(&[f64; 4]) -> f64| {
-            rounds.sort_by(|a, b| of(a).total_cmp(&of(b)));
-            of(&rounds[rounds.len() / 2])
-        };
-        let [hash, layer] = [median(|r| r[1] / r[0]), median(|r| r[3] / r[2])];
-        println!("{count} tokens: hash alone {hash:.3}, layer {layer:.3}: {:.3}", layer / hash);
+        let [hash, layer, with_revocations] = [0, 1, 2].map(|of| {
+            rounds.sort_by(|a, b| a[of].total_cmp(&b[of]));
+            rounds[rounds.len() / 2][of]
+        });
+        println!(
+            "{count} tokens: hash alone {hash:.3}, layer {layer:.3} ({:.3} of that), layer with revocations {with_revocations:.3} ({:.3})",
+            layer / hash,
+            with_revocations / hash
+        );
     }
 }
 
@@ -86,10 +95,6 @@ impl LayerPerThread<()> {
 }
 
 impl<S: Service<Request<()>, Response = Response<()>, Error = Infallible>> LayerPerThread<S> {
-    fn or<'a>(&'a self, other: &'a Self, thread: usize) -> &'a Self {
-        if thread == 0 { self } else { other }
-    }
-
     fn send(&self, credentials: &HeaderValue) {
         assert_eq!(call(&mut *self.0.lock().unwrap(), credentials), 200);
     }

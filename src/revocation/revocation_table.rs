@@ -24,11 +24,18 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 pub(crate) struct RevocationTable {
     max_token_life: Duration,
     table: RwLock<Table>,
-    /// It changes after the table does. It starts at one: nothing has been checked at zero.
-    epoch: AtomicU64,
+    state: State,
     changes: watch::Sender<()>,
     clock: Arc<dyn Clock>,
     feeds: ArcSwap<Vec<Arc<Feed>>>,
+}
+
+/// What every request reads. It has a cache line to itself, which only a change writes: a lookup writes to the lock of the table, and a
+/// token at its first use to the number of handles.
+#[repr(align(128))]
+struct State {
+    /// It changes after the table does. It starts at one: nothing has been checked at zero.
+    epoch: AtomicU64,
     /// Whether there is a feed whose silence refuses tokens.
     may_refuse: AtomicBool,
 }
@@ -41,11 +48,10 @@ impl RevocationTable {
         Self {
             max_token_life,
             table: RwLock::new(table),
-            epoch: AtomicU64::new(1),
+            state: State { epoch: AtomicU64::new(1), may_refuse: AtomicBool::new(false) },
             changes: watch::Sender::new(()),
             clock,
             feeds: ArcSwap::default(),
-            may_refuse: AtomicBool::new(false),
         }
     }
 
@@ -65,7 +71,7 @@ impl RevocationTable {
 
     /// A number that changes with the table. A token that was not revoked at this number is not revoked as long as it stays the same.
     pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
+        self.state.epoch.load(Ordering::Acquire)
     }
 
     /// The number of a table in which the token is not revoked; `None` if it is.
@@ -100,7 +106,7 @@ impl RevocationTable {
         metrics::revocations(table.len());
         if added? {
             // With the table, so that a token that is looked up at the new number finds the new entry.
-            self.epoch.fetch_add(1, Ordering::Release);
+            self.state.epoch.fetch_add(1, Ordering::Release);
             drop(table);
             self.changes.send_replace(());
         }
@@ -126,7 +132,7 @@ impl RevocationTable {
             feeds.push(Arc::clone(&feed));
             feeds
         });
-        self.may_refuse.fetch_or(feed.refuses_when_stale(), Ordering::Release);
+        self.state.may_refuse.fetch_or(feed.refuses_when_stale(), Ordering::Release);
         feed
     }
 
@@ -136,7 +142,7 @@ impl RevocationTable {
 
     /// Whether a feed is silent for so long that no token may be accepted. It costs a load, unless a feed has such a limit.
     pub(crate) fn is_stale(&self) -> bool {
-        self.may_refuse.load(Ordering::Acquire) && {
+        self.state.may_refuse.load(Ordering::Acquire) && {
             let now = Moment::of(&*self.clock);
             self.feeds.load().iter().any(|feed| feed.refuses(now))
         }

@@ -76,7 +76,7 @@ impl AccessToken {
         self.has_expired(self.0.time.clock.now()) || self.is_revoked()
     }
 
-    /// Whether it is [revoked](crate::revocation). That costs a load, unless something was revoked since the last time.
+    /// Whether it is [revoked](crate::revocation). This costs a load, unless something was revoked since the last time.
     pub(crate) fn is_revoked(&self) -> bool {
         let Some(table) = &self.0.revocations else { return false };
         if self.0.checked_at.load(Ordering::Relaxed) == table.epoch() {
