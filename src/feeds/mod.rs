@@ -37,7 +37,7 @@
 //! # What strangers can do
 //!
 //! Anyone can send a request to a route. The feeds have their own keys, key fetches and fetch budgets, so junk here delays
-//! no request with a token. A feed reads at most 64 messages at a time, at most 64 KiB of each, and for at most 10 seconds. Give the transmitter
+//! no request with a token. A feed reads at most 256 bodies at a time, at most 64 KiB of each, and for at most 10 seconds; it carries out at most 64 messages at a time. Give the transmitter
 //! of security events a [bearer token](SharedSignals::bearer_token): without it nothing is read. Logout tokens have no such
 //! protection in their specification.
 

@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use http::Request;
 use http_body::{Frame, SizeHint};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tower_bearer::feeds::{BackChannelLogout, SharedSignals};
 use tower_bearer::jose::JwkSet;
 use tower_bearer::keys::{FetchFuture, FetchRequest, KeySource};
@@ -76,6 +77,12 @@ async fn log_out(app: &Router, token: &TokenBuilder) -> Reply {
     send(app, "/logout", logout_request(&token.sign()).map(Body::from)).await
 }
 
+/// Sends a request, and does not wait for the answer.
+fn begin(app: &Router, path: &'static str, request: Request<Body>) -> JoinHandle<Reply> {
+    let app = app.clone();
+    tokio::spawn(async move { send(&app, path, request).await })
+}
+
 /// A paused clock stands still meanwhile.
 async fn others_run() {
     for _ in 0..10 {
@@ -140,33 +147,56 @@ async fn junk_spends_no_verification_of_users() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_64_messages_are_read_at_once_and_each_for_ten_seconds() {
+async fn bodies_that_never_end_keep_no_message_out() {
     let feeds = FeedRig::new();
     for (path, good) in [
         ("/ssf", push_request(&feeds.set("alice").sign())),
         ("/logout", logout_request(&feeds.logout_token().subject("alice").sign())),
     ] {
         let start = tokio::time::Instant::now();
-        let slow = || good.clone().map(|_| Body::new(Never(0)));
-        let waiting: Vec<_> = (0..64)
-            .map(|_| {
-                let (app, request): (Router, Request<Body>) = (feeds.app.clone(), slow());
-                tokio::spawn(async move { send(&app, path, request).await })
-            })
-            .collect();
+        let slow = || begin(&feeds.app, path, good.clone().map(|_| Body::new(Never(0))));
+        let waiting: Vec<_> = (0..256).map(|_| slow()).collect();
         others_run().await;
-        feeds.send(path, good.clone()).await.assert_empty(429, Some("1"));
-        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        // The oldest one is given up for it, and no other.
+        assert!(feeds.send(path, good.clone()).await.status.is_success());
+        let mut waiting = waiting.into_iter();
+        waiting.next().unwrap().await.unwrap().assert_empty(429, Some("1"));
         // One that gives up makes room.
-        waiting[0].abort();
+        waiting.next().unwrap().abort();
         others_run().await;
         assert!(feeds.send(path, good.clone()).await.status.is_success());
-        for waiting in waiting.into_iter().skip(1) {
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        for waiting in waiting {
             waiting.await.unwrap().assert_empty(408, None);
         }
         assert_eq!(start.elapsed(), Duration::from_secs(10));
     }
-    assert_eq!((feeds.counts()[4], feeds.logout_counts()[4]), (64, 64));
+    assert_eq!((feeds.counts()[4], feeds.logout_counts()[4]), (255, 255));
+}
+
+/// They wait for the keys that are fetched on their account.
+#[tokio::test(start_paused = true)]
+async fn messages_with_unknown_keys_keep_no_message_out() {
+    let issuer = small_issuer();
+    let keys = JwkSet::from_json(issuer.jwks().to_string().as_bytes()).unwrap();
+    let source = Source::new(Fetch::Keys(keys, None));
+    let (_, app) = set_up(&Issuer::keys(issuer.url(), source.clone()).unwrap());
+    let (set, logout) = (set(&issuer, "alice"), issuer.logout_token(CLIENT).subject("alice"));
+    push(&app, &set).await.assert_empty(202, None);
+    log_out(&app, &logout).await.assert_empty(200, None);
+    source.set(Fetch::Hang);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let (good_set, good_logout) = (push_request(&set.sign()), logout_request(&logout.sign()));
+    let (junk_set, junk_logout) = (set.header("kid", "junk").sign(), logout.header("kid", "junk").sign());
+    for (path, good, junk) in
+        [("/ssf", good_set, push_request(&junk_set)), ("/logout", good_logout, logout_request(&junk_logout))]
+    {
+        let waiting: Vec<_> = (0..200).map(|_| begin(&app, path, junk.clone().map(Body::from))).collect();
+        others_run().await;
+        assert_eq!(waiting.iter().filter(|waiting| !waiting.is_finished()).count(), 32);
+        assert!(send(&app, path, good.map(Body::from)).await.status.is_success());
+    }
 }
 
 /// Whether it says its size or not.

@@ -48,6 +48,7 @@ impl BackChannelLogout {
 
     /// Returns the service to mount at a route, for example with `Router::route_service`. It needs no layer, and its route must not be behind one
     /// that requires an access token. It needs a tokio runtime. Nothing is fetched before the first logout token arrives.
+    /// If you call this again for the same issuer and client, the feed has one status for all receivers.
     ///
     /// # Errors
     ///
@@ -58,6 +59,7 @@ impl BackChannelLogout {
         let settings = FeedSettings {
             kind: FeedKind::BackChannelLogout,
             issuer: Some(issuer.name.clone()),
+            audience: Some(self.client_id.clone().into()),
             silent_after: None,
             refuse_when_stale: None,
         };

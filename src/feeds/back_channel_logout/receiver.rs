@@ -74,7 +74,6 @@ impl Inner {
     }
 
     async fn receive<B: Body>(&self, request: Request<B>) -> Result<EventOutcome, Answer> {
-        let _place = self.inbox.enter()?;
         let clock = &*self.issuer.clock;
         let arrived = clock.monotonic();
         let (head, body) = request.into_parts();
@@ -82,6 +81,7 @@ impl Inner {
             return Err(self.refuse(&MessageError::ContentType { expected: CONTENT_TYPE }));
         }
         let body = self.inbox.read(body).await?;
+        let _place = self.inbox.enter()?;
         let text = logout_token(&body).map_err(|error| self.refuse(&error))?;
         let (mut scratch, now) = (Scratch::default(), clock.now());
         let message = EventMessage::check(&text, self.expected(), now, &mut scratch, &self.issuer.known_headers);

@@ -35,9 +35,17 @@ impl Matching {
     /// `until` is when the event has happened: tokens of a subject that were issued later are good.
     pub(super) fn matched(&self, subject: &Subject, until: SystemTime) -> Matched {
         match subject {
-            Subject::Simple(identifiers) => self.simple(identifiers, until),
+            Subject::Simple(identifiers) => self.alone(identifiers, until),
             Subject::Complex(members) => self.complex(members, until),
         }
+    }
+
+    /// CAEP 1.0 §3.1 names a session by an opaque subject alone, and other transmitters a user. The form is the same, so both are meant.
+    fn alone(&self, identifiers: &[Identifier], until: SystemTime) -> Matched {
+        let mut matched = self.simple(identifiers, until);
+        let sessions = identifiers.iter().filter_map(sid).map(|sid| Revocation::session(&self.issuer, sid).at(until));
+        matched.revocations.extend(sessions);
+        matched
     }
 
     fn simple(&self, identifiers: &[Identifier], until: SystemTime) -> Matched {

@@ -81,11 +81,11 @@ impl Inner {
     }
 
     async fn receive<B: Body>(&self, request: Request<B>) -> Result<EventOutcome, Answer> {
-        let _place = self.inbox.enter()?;
         let arrived = self.issuer.clock.monotonic();
         let (head, body) = request.into_parts();
         self.check_head(&head.headers).map_err(|error| self.refuse(&error))?;
         let body = self.inbox.read(body).await?;
+        let _place = self.inbox.enter()?;
         let (mut scratch, now) = (Scratch::default(), self.issuer.clock.now());
         let known = &self.issuer.known_headers;
         let text = std::str::from_utf8(&body).map_err(|_| self.refuse(&MessageError::NotUtf8))?.trim_ascii();

@@ -36,7 +36,8 @@ use crate::server::check_audience;
 /// | subject (RFC 9493, SSF 1.0 §3) | what is revoked |
 /// |---|---|
 /// | `iss_sub` | the [subject](Revocation::subject) of that issuer, if the feed [speaks for the issuer](Self::subjects_of) |
-/// | `opaque`, `account`, `uri`, `did` | the subject of the transmitter's issuer that has this text as its `sub` |
+/// | `account`, `uri`, `did` | the subject of the transmitter's issuer that has this text as its `sub` |
+/// | `opaque` | the same, and the [session](Revocation::session) of the transmitter's issuer that has this text as its `sid`: transmitters use it for both |
 /// | `jwt_id` | the [token](Revocation::token) |
 /// | `aliases` | each alias |
 /// | `complex` with `user` and `session` | the [session of that user](Revocation::session_of); the `id` of an `opaque` session is the `sid` |
@@ -53,7 +54,7 @@ use crate::server::check_audience;
 /// | 202 | all revocations have been made and stored, or there are none |
 /// | 400 with JSON (RFC 8935 §2.4) | the message is bad: `invalid_request`, `invalid_key`, `invalid_issuer`, `invalid_audience` or `authentication_failed` |
 /// | 405, 408, 413 | the request is not a POST; its body took longer than 10 seconds; its body has more than 64 KiB |
-/// | 429 with `Retry-After` | 64 messages are already being handled, or too many keys were tried or requested |
+/// | 429 with `Retry-After` | 64 messages are already being handled, 256 other bodies have begun to arrive since this one did, or too many keys were tried or requested |
 /// | 503 with `Retry-After` | the transmitter's keys, the store or `resolve_subjects` are unavailable, or the table of revocations is full |
 #[derive(Clone)]
 #[must_use = "`receiver` makes the service"]
@@ -186,7 +187,7 @@ impl SharedSignals {
     /// Refuses all tokens with 503 and `Retry-After`, at every server with these revocations, if the transmitter has been silent for longer than
     /// this.
     ///
-    /// This turns an outage of the transmitter into an outage of the service. The time starts when the receiver is created.
+    /// This turns an outage of the transmitter into an outage of the service. The time starts when the first receiver is created.
     ///
     /// Default: tokens are accepted.
     pub fn refuse_when_stale(self, silence: Duration) -> Self {
@@ -195,6 +196,9 @@ impl SharedSignals {
 
     /// Returns the service to mount at a route, for example with `Router::route_service`. It needs no layer, and its route must not be behind one
     /// that requires an access token. It needs a tokio runtime. Nothing is fetched before the first message arrives.
+    ///
+    /// If you call this again for the same issuer and audience, the feed has one status for all receivers, and the limits of silence that were set
+    /// last apply.
     ///
     /// # Errors
     ///
@@ -214,6 +218,7 @@ impl SharedSignals {
         let settings = FeedSettings {
             kind: FeedKind::SharedSignals,
             issuer: Some(issuer.name.clone()),
+            audience: Some(self.audience.clone().into()),
             silent_after: self.silent_after,
             refuse_when_stale: self.refuse_when_stale,
         };
