@@ -26,10 +26,12 @@ pub(crate) struct Feed {
 }
 
 /// What a feed is, and what its silence means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FeedSettings {
     pub(crate) kind: FeedKind,
     pub(crate) issuer: Option<Box<str>>,
+    /// The `aud` of its messages.
+    pub(crate) audience: Option<Box<str>>,
     /// How long it may be silent. `None`: for any time.
     pub(crate) silent_after: Option<Duration>,
     /// After what silence tokens are refused.
@@ -60,6 +62,19 @@ impl Feed {
             feed.postpone(now);
         }
         feed
+    }
+
+    /// Whether the messages of both come from the same sender and are for the same audience. Two stores may be different ones.
+    pub(super) fn has_source_of(&self, other: &Self) -> bool {
+        let source = |feed: &Self| {
+            let FeedSettings { kind, issuer, audience, .. } = feed.settings.clone();
+            (kind, issuer, audience)
+        };
+        self.settings.kind != FeedKind::Store && source(self) == source(other)
+    }
+
+    pub(super) fn has_settings_of(&self, other: &Self) -> bool {
+        self.settings == other.settings
     }
 
     /// A good message has come, or the store has said that there is nothing new.

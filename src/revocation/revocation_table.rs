@@ -125,15 +125,23 @@ impl RevocationTable {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a feed. If there is one with the same settings, whose receiver is made again, that one goes on; if only its limits differ, it is
+    /// replaced: nobody would be heard at the former one.
     pub(super) fn add_feed(&self, settings: FeedSettings) -> Arc<Feed> {
-        let feed = Arc::new(Feed::new(settings, Arc::clone(&self.clock)));
+        let new = Arc::new(Feed::new(settings, Arc::clone(&self.clock)));
+        let mut added = Arc::clone(&new);
         self.feeds.rcu(|feeds| {
             let mut feeds = Vec::clone(feeds);
-            feeds.push(Arc::clone(&feed));
+            added = Arc::clone(&new);
+            match feeds.iter_mut().find(|feed| feed.has_source_of(&new)) {
+                Some(same) if same.has_settings_of(&new) => added = Arc::clone(same),
+                Some(former) => *former = Arc::clone(&new),
+                None => feeds.push(Arc::clone(&new)),
+            }
             feeds
         });
-        self.state.may_refuse.fetch_or(feed.refuses_when_stale(), Ordering::Release);
-        feed
+        self.state.may_refuse.fetch_or(added.refuses_when_stale(), Ordering::Release);
+        added
     }
 
     pub(super) fn status(&self) -> Vec<FeedStatus> {

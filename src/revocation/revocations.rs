@@ -130,6 +130,7 @@ impl Revocations {
         let feed = self.0.table.add_feed(FeedSettings {
             kind: FeedKind::Store,
             issuer: None,
+            audience: None,
             silent_after,
             refuse_when_stale,
         });

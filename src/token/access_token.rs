@@ -120,7 +120,7 @@ impl AccessToken {
             audience: audience.iter().cloned().map(kept).collect(),
             scope,
             id: claims.jti.map(kept),
-            session: claims.sid.and_then(Strings::into_one).map(kept),
+            session: claims.sid.and_then(Strings::into_one).filter(|sid| !sid.is_empty()).map(kept),
             validity,
             acr: claims.acr.and_then(Strings::into_one).map(kept),
             auth_time: claims.auth_time,

@@ -177,7 +177,7 @@ fn a_check_that_begins_after_the_revocation_fails_on_every_thread() {
 #[tokio::test]
 async fn odd_revocations_concern_the_tokens_that_they_name() {
     let long = "x".repeat(3000);
-    for name in ["", "\0", "a\0b", "é", "\u{301}", &long] {
+    for name in ["\0", "a\0b", "é", "\u{301}", &long] {
         let rig = Rig::new();
         let [token, other] =
             [name.to_owned(), format!("{name}\0")].map(|sid| rig.token(-60.0).claim("sid", sid).subject("u").sign());
@@ -186,7 +186,13 @@ async fn odd_revocations_concern_the_tokens_that_they_name() {
         assert!(rig.api.verify(&other).await.is_ok(), "{name:?}");
     }
     // Only a text is the name of a session, so others have none.
-    for sid in [serde_json::json!(1), serde_json::json!(["1"]), serde_json::json!(null), serde_json::json!({"1": 1})] {
+    for sid in [
+        serde_json::json!(1),
+        serde_json::json!(["1"]),
+        serde_json::json!(null),
+        serde_json::json!({"1": 1}),
+        serde_json::json!(""),
+    ] {
         let rig = Rig::new();
         rig.revocations.revoke(&Revocation::session(rig.issuer.url(), "1")).await.unwrap();
         let token = rig.token(-60.0).claim("sid", sid.clone()).sign();

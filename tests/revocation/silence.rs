@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use http::StatusCode;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use tower_bearer::clock::Clock as _;
+use tower_bearer::feeds::{BackChannelLogout, SharedSignals};
 use tower_bearer::rejection::RejectionKind;
 use tower_bearer::revocation::{FeedKind, FeedStatus, Revocation, Revocations};
-use tower_bearer::testing::{TestClock, TestIssuer};
+use tower_bearer::testing::{TestClock, TestIssuer, push_request};
 use tower_bearer::validation::VerifyError;
 use tower_bearer::{Require, ResourceServer};
 
 use super::LIFE;
-use super::feed_rig::FeedRig;
+use super::feed_rig::{CLIENT, FeedRig, SSF, issuer_of, send};
 use super::sharing::Log;
 use crate::harness::{AUDIENCE, app, builder_with_keys, present, small_issuer};
 
@@ -143,4 +146,38 @@ async fn an_old_event_is_no_sign_of_life() {
     let feeds = FeedRig::new();
     feeds.push(&feeds.set("zoe").claim("iat", feeds.rig.now() - 1e6)).await.assert_empty(202, None);
     assert!(feeds.status(FeedKind::SharedSignals).last_heard().is_some());
+}
+
+/// An application makes its routes again while it runs: a feed that nobody serves any more must not refuse all tokens.
+#[tokio::test]
+async fn a_receiver_that_is_made_again_has_the_feed_of_the_former_one() {
+    let feeds = FeedRig::with(|signals| signals.refuse_when_stale(60 * SECOND));
+    let revocations = &feeds.rig.revocations;
+    let again = |audience: &str, limit: Duration| {
+        let signals = SharedSignals::from_issuer(issuer_of(&feeds.rig.issuer), audience).refuse_when_stale(limit);
+        Router::new().route_service("/ssf", signals.receiver(revocations).unwrap())
+    };
+    let numbers = || (revocations.status().len(), feeds.counts()[0]);
+    assert_eq!(numbers(), (2, 0));
+    let app = again(SSF, 60 * SECOND);
+    BackChannelLogout::from_issuer(issuer_of(&feeds.rig.issuer), CLIENT).receiver(revocations).unwrap();
+    // It is no sign of life.
+    feeds.rig.clock.advance(61 * SECOND);
+    assert!(feeds.rig.api.verify(&feeds.rig.token(-1.0).sign()).await.is_err());
+    let push = async |app: &Router| {
+        let set = feeds.set("zoe").claim("iat", feeds.rig.now()).sign();
+        send(app, "/ssf", push_request(&set).map(Body::from)).await.assert_empty(202, None);
+    };
+    push(&app).await;
+    assert!(feeds.accepts(&feeds.rig.token(-1.0)).await);
+    assert_eq!(numbers(), (2, 1));
+    // The limits that were set last apply.
+    let app = again(SSF, 120 * SECOND);
+    feeds.rig.clock.advance(100 * SECOND);
+    assert!(feeds.accepts(&feeds.rig.token(-1.0)).await);
+    push(&app).await;
+    assert_eq!(numbers(), (2, 1));
+    // Another stream is another feed.
+    let _other = again("https://api.example.test/other", 60 * SECOND);
+    assert_eq!(numbers().0, 3);
 }

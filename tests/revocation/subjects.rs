@@ -41,6 +41,8 @@ async fn each_form_of_a_subject_revokes_what_it_names() {
     for (subject, dies) in [
         (alice.clone(), Alices),
         (by_name("opaque", "id"), Alices),
+        // A name of a session as well: CAEP 1.0 §3.1.
+        (session.clone(), TheSession),
         (by_name("account", "uri"), Alices),
         (by_name("uri", "uri"), Alices),
         (by_name("did", "url"), Alices),
