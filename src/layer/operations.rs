@@ -109,7 +109,9 @@ fn decide<B: Body>(
         (true, true) => Some(rules.without_message()),
         // The inner service may act on it.
         (true, false) => None,
-        (false, _) => rules.of_headers(headers),
+        (false, _) if method == Method::POST => rules.of_headers(headers),
+        // A service that compares headers and body does so for messages, which come by POST.
+        (false, _) => None,
     };
     if let Some(requirement) = requirement {
         return check(requirement, extensions).map(|()| Next::PassOn);

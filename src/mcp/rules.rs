@@ -89,7 +89,7 @@ impl Rules {
     }
 }
 
-/// Whether a request with this method may come without a message.
+/// Whether a request with this method may come without a message. CONNECT opens a WebSocket over HTTP/2 (RFC 8441).
 pub(crate) fn may_lack_message(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS)
+    matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS | Method::CONNECT)
 }

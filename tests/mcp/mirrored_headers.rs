@@ -17,6 +17,12 @@ fn with(headers: &[(&'static str, &[u8])], body: Body) -> Request<Body> {
     request
 }
 
+fn with_method(method: &str, headers: &[(&'static str, &[u8])], body: Body) -> Request<Body> {
+    let mut request = with(headers, body);
+    *request.method_mut() = method.parse().unwrap();
+    request
+}
+
 const VERSION: (&str, &[u8]) = ("mcp-protocol-version", b"2026-07-28");
 const CALL: (&str, &[u8]) = ("mcp-method", b"tools/call");
 const LIST: (&str, &[u8]) = ("mcp-method", b"tools/list");
@@ -106,6 +112,20 @@ async fn the_body_decides_where_headers_do_not_count() {
     let request = Request::delete("/").header(VERSION.0, "2026-07-28").header(LIST.0, "resources/list");
     let answer = trusting.send(&trusting.token("resources"), request.body(Body::empty()).unwrap()).await;
     answer.assert_insufficient_scope("read");
+    let request = || with_method("PUT", &[VERSION, CALL, READ], call("delete_all").into());
+    trusting.send(&trusting.token("read"), request()).await.assert_insufficient_scope("read write");
+}
+
+/// RFC 8441: over HTTP/2, a WebSocket is opened by CONNECT.
+#[tokio::test]
+async fn a_websocket_needs_what_a_get_needs_whatever_the_headers_say() {
+    for rig in [Rig::new(operations().inner_verifies_headers()), Rig::new(operations())] {
+        for method in ["GET", "CONNECT"] {
+            let request = || with_method(method, &[VERSION, ("mcp-method", b"resources/list")], Body::empty());
+            rig.send(&rig.token("resources"), request()).await.assert_insufficient_scope("read");
+            rig.send(&rig.token("read"), request()).await.assert_ok();
+        }
+    }
 }
 
 #[tokio::test]
