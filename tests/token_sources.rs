@@ -284,6 +284,43 @@ async fn optional_answers_vary_by_the_header_of_the_source() {
     assert_eq!(said(&answer, &VARY), ["authorization, cookie, cf-access-jwt-assertion"]);
 }
 
+/// A cache may store the answer to a request with a token, if the application allows it, but must not serve it to requests without one.
+#[tokio::test]
+async fn optional_answers_to_tokens_vary_by_the_header_of_each_source() {
+    let fixture = Fixture::new();
+    let layer = server(&fixture.issuer).layer().optional().token_from(TokenSource::cookie("token"));
+    let app = cached().layer(layer);
+    let token = fixture.token();
+    let answer = ask(&app, "/public", &[("authorization", format!("Bearer {token}"))]).await;
+    assert_eq!(said(&answer, &CACHE_CONTROL), ["public, max-age=60"]);
+    assert_eq!(said(&answer, &VARY), ["authorization, cookie"]);
+    let answer = ask(&app, "/public", &[("cookie", format!("token={token}"))]).await;
+    assert_eq!(said(&answer, &CACHE_CONTROL), ["private, max-age=60"]);
+    assert_eq!(said(&answer, &VARY), ["cookie"]);
+}
+
+/// Row B6.
+///
+/// A layer between the protecting one and the requirement may set fields that override `Cache-Control` for some caches.
+#[tokio::test]
+async fn no_cache_may_store_the_refusal_of_an_inner_layer() {
+    let fixture = Fixture::new();
+    const FIELDS: [&str; 4] = ["cdn-cache-control", "surrogate-control", "x-accel-expires", "edge-control"];
+    let between = axum::middleware::map_response(async |mut response: axum::response::Response| {
+        for name in FIELDS {
+            response.headers_mut().insert(name, HeaderValue::from_static("600"));
+        }
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=600"));
+        response
+    });
+    let app = Router::new().route("/", get(async || ())).layer(Require::scope("admin")).layer(between);
+    let app = app.layer(server(&fixture.issuer).layer().token_from(TokenSource::cookie("token")));
+    let refused = ask(&app, "/", &[("cookie", format!("token={}", fixture.token()))]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(said(&refused, &CACHE_CONTROL), ["no-store"]);
+    assert!(FIELDS.iter().all(|name| !refused.headers.contains_key(*name)), "{:?}", refused.headers);
+}
+
 /// Row A20.
 #[tokio::test]
 async fn inner_layers_see_the_token_as_sensitive() {

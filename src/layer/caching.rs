@@ -16,18 +16,28 @@ const OF_SOME_CACHES: [HeaderName; 3] = [
 /// Forbids shared caches to store the answer, whatever its status. The application's directives stay, except for those that allow
 /// shared caches more.
 pub(super) fn keep_private(headers: &mut HeaderMap) {
-    for name in OF_SOME_CACHES {
-        headers.remove(name);
-    }
-    while let Some(name) = headers.keys().find(|name| is_targeted(name)).cloned() {
-        headers.remove(name);
-    }
+    remove_fields_of_some_caches(headers);
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     } else if let Some(value) = made_private(headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::as_bytes)) {
         // It consists of parts of valid values. If it were not valid, no cache should store the answer.
         let value = HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static("no-store"));
         headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+/// Forbids every cache to store the answer.
+pub(super) fn forbid_storing(headers: &mut HeaderMap) {
+    remove_fields_of_some_caches(headers);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+fn remove_fields_of_some_caches(headers: &mut HeaderMap) {
+    for name in OF_SOME_CACHES {
+        headers.remove(name);
+    }
+    while let Some(name) = headers.keys().find(|name| is_targeted(name)).cloned() {
+        headers.remove(name);
     }
 }
 

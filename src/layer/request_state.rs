@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tracing::{Level, Span, field};
 
@@ -201,7 +201,7 @@ impl<R> RequestState<R> {
         if let Some(nonce) = self.new_nonce.take().filter(|_| succeeds) {
             response.headers_mut().insert(NONCE, nonce);
             // RFC 9449 §8.2: a stored answer would bring an old nonce.
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            caching::forbid_storing(response.headers_mut());
         }
         self.restrict_caching(response.headers_mut());
         response
@@ -223,6 +223,7 @@ impl<R> RequestState<R> {
             parts.headers.remove(name);
         }
         parts.headers.extend(rendered.headers);
+        caching::forbid_storing(&mut parts.headers);
         parts.extensions.extend(rendered.extensions);
         parts.status = rendered.status;
         Response::from_parts(parts, body)
@@ -306,7 +307,12 @@ impl<R> RequestState<R> {
     fn restrict_caching(&self, headers: &mut HeaderMap) {
         let sources = &self.settings.sources;
         match self.basis {
-            AccessBasis::Token(None) | AccessBasis::Extension(None) => {}
+            AccessBasis::Token(None) | AccessBasis::Extension(None) => {
+                // A cache that stores it must not give it to somebody without a token, who gets another answer.
+                if self.settings.credentials == Credentials::Optional {
+                    caching::vary_by(headers, sources.header_names());
+                }
+            }
             AccessBasis::Token(Some(source)) | AccessBasis::Extension(Some(source)) => {
                 caching::keep_private(headers);
                 caching::vary_by(headers, sources.header_name(source));
