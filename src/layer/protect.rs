@@ -58,9 +58,10 @@ impl<R> ProtectLayer<R> {
     ///
     /// A handler then takes `Option<AccessToken>`. A handler that takes `AccessToken`, or that is behind a [`Require`](crate::Require),
     /// still refuses an anonymous request. Credentials with a scheme other than `Bearer` (and `DPoP`, if
-    /// [configured](crate::server::Builder::dpop)) are treated as none (RFC 6750 §3.1). The `Vary` of the answer to an anonymous request
-    /// names every header in which a token would be accepted: `Authorization`, and those of other [sources](Self::token_from). So no
-    /// cache returns that answer to a client with a token (RFC 9110 §12.5.5).
+    /// [configured](crate::server::Builder::dpop)) are treated as none (RFC 6750 §3.1). The `Vary` of the answer names every header
+    /// in which a token would be accepted: `Authorization`, and those of other [sources](Self::token_from). So no cache returns the answer
+    /// to an anonymous request to a client with a token, or the other way round (RFC 9110 §12.5.5). The answer to a token from another source
+    /// is `private`, and its `Vary` names the header of that source alone.
     ///
     /// Default: credentials are required.
     pub fn optional(mut self) -> Self {
