@@ -5,6 +5,7 @@ mod feed_rig;
 mod logout;
 mod malformations;
 mod malformed;
+mod many_events;
 mod paths;
 mod sharing;
 mod signal_settings;
