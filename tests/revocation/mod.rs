@@ -7,6 +7,7 @@ mod malformations;
 mod malformed;
 mod many_events;
 mod paths;
+mod recorded;
 mod sharing;
 mod signal_settings;
 mod signals;
