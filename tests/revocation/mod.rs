@@ -1,6 +1,7 @@
 //! Revocation: tokens that are refused before they expire.
 
 mod attacks;
+mod bound;
 mod feed_rig;
 mod logout;
 mod malformations;
