@@ -7,6 +7,7 @@ mod logout;
 mod malformations;
 mod malformed;
 mod many_events;
+mod parked;
 mod paths;
 mod recorded;
 mod sharing;
