@@ -18,6 +18,7 @@ mod strangers;
 mod streams;
 mod subjects;
 mod tokens;
+mod websocket;
 
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
