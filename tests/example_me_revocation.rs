@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{Request, StatusCode};
-use reqwest::Client;
-use serde_json::json;
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
 use tower_bearer::testing::{TestIssuer, TokenBuilder, logout_request, push_request};
 
 use crate::example_process::{Build, Example, program};
@@ -32,20 +32,28 @@ impl Api {
         self.http.get(self.example.resource()).bearer_auth(token.sign()).send().await.unwrap().status()
     }
 
-    async fn send(&self, path: &str, mut request: Request<String>, bearer: Option<&str>) -> StatusCode {
+    async fn send(&self, path: &str, mut request: Request<String>, bearer: Option<&str>) -> Response {
         *request.uri_mut() = self.example.resource().replace("/api/me", path).parse().unwrap();
         if let Some(bearer) = bearer {
             request.headers_mut().insert("authorization", format!("Bearer {bearer}").parse().unwrap());
         }
-        self.http.execute(request.try_into().unwrap()).await.unwrap().status()
+        self.http.execute(request.try_into().unwrap()).await.unwrap()
+    }
+
+    /// The status for a security event, and the `err` of a refusal (RFC 8935 §2.3).
+    async fn push_as(&self, set: &TokenBuilder, bearer: Option<&str>) -> (StatusCode, Option<String>) {
+        let response = self.send(EVENTS, push_request(&set.sign()), bearer).await;
+        let status = response.status();
+        let body = response.json::<Value>().await.ok();
+        (status, body.and_then(|body| body["err"].as_str().map(ToOwned::to_owned)))
     }
 
     async fn push(&self, set: &TokenBuilder) -> StatusCode {
-        self.send(EVENTS, push_request(&set.sign()), None).await
+        self.push_as(set, None).await.0
     }
 
     async fn log_out(&self, token: &TokenBuilder) -> StatusCode {
-        self.send(LOGOUT, logout_request(&token.sign()), None).await
+        self.send(LOGOUT, logout_request(&token.sign()), None).await.status()
     }
 }
 
@@ -66,11 +74,13 @@ async fn a_security_event_ends_the_tokens_of_its_subject() {
 
     let set = session_revoked(&issuer, "alice");
     let other_issuer = small_issuer();
-    let other_audience = issuer.security_event("https://other.example.test", SESSION_REVOKED, json!({}));
-    for bad in
-        [set.clone().signed_by(&other_issuer), other_audience, set.clone().without_claim("events"), alice.clone()]
-    {
-        assert_eq!(api.push(&bad).await, StatusCode::BAD_REQUEST, "{bad:?}");
+    for (bad, err) in [
+        (set.clone().signed_by(&other_issuer), "invalid_key"),
+        (set.clone().audience("https://other.example.test"), "invalid_audience"),
+        (set.clone().without_claim("events"), "invalid_request"),
+        (alice.clone(), "invalid_request"),
+    ] {
+        assert_eq!(api.push_as(&bad, None).await, (StatusCode::BAD_REQUEST, Some(err.to_owned())), "{bad:?}");
     }
     assert_eq!(api.status(&alice).await, StatusCode::OK);
 
@@ -90,14 +100,13 @@ async fn the_transmitter_shows_its_token() {
     let issuer = small_issuer();
     let api = Api::start(&issuer, &["--revocation", "--ssf-token", "of-the-transmitter"]);
     let alice = good(&issuer).subject("alice");
-    let set = session_revoked(&issuer, "alice").sign();
+    let set = session_revoked(&issuer, "alice");
     for bearer in [None, Some("of-somebody-else")] {
-        let status = api.send(EVENTS, push_request(&set), bearer).await;
-        assert!(status.is_client_error(), "{status}");
+        let refused = (StatusCode::BAD_REQUEST, Some("authentication_failed".to_owned()));
+        assert_eq!(api.push_as(&set, bearer).await, refused, "{bearer:?}");
     }
     assert_eq!(api.status(&alice).await, StatusCode::OK);
-    let status = api.send(EVENTS, push_request(&set), Some("of-the-transmitter")).await;
-    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(api.push_as(&set, Some("of-the-transmitter")).await, (StatusCode::ACCEPTED, None));
     assert_eq!(api.status(&alice).await, StatusCode::UNAUTHORIZED);
 }
 

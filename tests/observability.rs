@@ -5,33 +5,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_bearer::rejection::{Problem, RejectionKind};
 use tower_bearer::testing::{Endpoint, Fault, TestClock, TestIssuer};
 use tower_bearer::{AccessToken, Require, ResourceServer, metrics};
 use tracing::Level;
 
 use crate::harness::memory_source::{MINUTE, Setup};
+use crate::harness::scrape::{lines, scrape_after};
 use crate::harness::{app, current_thread_runtime, good, log, paused_runtime, present, send, server, small_issuer};
-
-/// The scrape after `story`, which runs on this thread alone.
-fn scrape_after(story: impl Future<Output = ()>) -> String {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle: PrometheusHandle = recorder.handle();
-    let runtime = current_thread_runtime();
-    ::metrics::with_local_recorder(&recorder, || {
-        metrics::describe();
-        runtime.block_on(story);
-    });
-    handle.render()
-}
-
-/// The lines of a scrape about a metric, without its name.
-fn lines<'s>(scrape: &'s str, name: &str) -> Vec<&'s str> {
-    let mut lines: Vec<_> = scrape.lines().filter_map(|line| line.strip_prefix(name)).collect();
-    lines.sort_unstable();
-    lines
-}
 
 #[test]
 fn tokens_refusals_and_the_cache_are_counted() {

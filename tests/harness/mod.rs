@@ -6,6 +6,7 @@ pub(crate) mod hmac;
 pub(crate) mod log;
 pub(crate) mod memory_source;
 mod rsa_vectors;
+pub(crate) mod scrape;
 pub(crate) mod serve;
 pub(crate) mod sets;
 pub(crate) mod signatures;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::Request;
 use http::header::AUTHORIZATION;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
 use tower_bearer::revocation::{Revocation, Revocations};
@@ -14,24 +13,8 @@ use tower_bearer::testing::{Endpoint, Fault, TestClient, TestClock};
 use tower_bearer::{Issuer, ResourceServer, metrics};
 
 use crate::harness::memory_source::{Fetch, Source, keys};
-use crate::harness::{AUDIENCE, current_thread_runtime, good, small_issuer};
-
-/// The scrape after `story`, which runs on this thread alone.
-fn scrape_after(story: impl Future<Output = ()>) -> String {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle = recorder.handle();
-    let runtime = current_thread_runtime();
-    ::metrics::with_local_recorder(&recorder, || runtime.block_on(story));
-    handle.render()
-}
-
-/// The value of a metric without labels but `labels`.
-#[track_caller]
-fn value(scrape: &str, name: &str, labels: &str) -> String {
-    let series = format!("{name}{labels} ");
-    let line = scrape.lines().find_map(|line| line.strip_prefix(series.as_str()));
-    line.unwrap_or_else(|| panic!("no {series}in {scrape}")).to_owned()
-}
+use crate::harness::scrape::{recording, scrape_after, value};
+use crate::harness::{AUDIENCE, good, small_issuer};
 
 fn request(token: &str) -> Request<()> {
     Request::get("/me").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap()
@@ -46,27 +29,22 @@ fn the_circuit_and_the_duration_of_calls_are_recorded() {
         api.verify_request(&request(&token)).await.is_ok()
     };
     let labels = format!("{{issuer=\"{}\"}}", issuer.url());
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let scrape = recorder.handle();
-    let circuit = || value(&scrape.render(), metrics::INTROSPECTION_CIRCUIT_OPEN, &labels);
-    let runtime = current_thread_runtime();
-    ::metrics::with_local_recorder(&recorder, || {
-        runtime.block_on(async {
-            assert!(send().await);
-            assert_eq!(circuit(), "0");
-            issuer.fail(Endpoint::Introspection, Fault::Status(503));
-            for _ in 0..20 {
-                assert!(!send().await);
-            }
-            assert_eq!(circuit(), "1");
-            issuer.recover();
-            clock.advance(Duration::from_secs(5));
-            assert!(send().await);
-            assert_eq!(circuit(), "0");
-        });
+    let scrape = recording(async |scrape| {
+        let circuit = || value(&scrape.render(), metrics::INTROSPECTION_CIRCUIT_OPEN, &labels);
+        assert!(send().await);
+        assert_eq!(circuit(), "0");
+        issuer.fail(Endpoint::Introspection, Fault::Status(503));
+        for _ in 0..20 {
+            assert!(!send().await);
+        }
+        assert_eq!(circuit(), "1");
+        issuer.recover();
+        clock.advance(Duration::from_secs(5));
+        assert!(send().await);
+        assert_eq!(circuit(), "0");
     });
     let name = format!("{}_count", metrics::INTROSPECTION_SECONDS);
-    assert_eq!(value(&scrape.render(), &name, &labels), issuer.requests(Endpoint::Introspection).to_string());
+    assert_eq!(value(&scrape, &name, &labels), issuer.requests(Endpoint::Introspection).to_string());
 }
 
 /// Its issuer may have been removed by a reload.

@@ -1,11 +1,15 @@
 //! Revocation: tokens that are refused before they expire.
 
 mod attacks;
+mod bound;
 mod feed_rig;
 mod logout;
 mod malformations;
 mod malformed;
+mod many_events;
+mod parked;
 mod paths;
+mod recorded;
 mod sharing;
 mod signal_settings;
 mod signals;
@@ -14,6 +18,7 @@ mod strangers;
 mod streams;
 mod subjects;
 mod tokens;
+mod websocket;
 
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};

@@ -26,9 +26,9 @@ use crate::harness::memory_source::{Fetch, Source};
 use crate::harness::{AUDIENCE, request, small_issuer};
 
 /// Counts the requests that reach it.
-type Reached = Arc<AtomicUsize>;
+pub(super) type Reached = Arc<AtomicUsize>;
 
-fn service_of(
+pub(super) fn service_of(
     api: &ResourceServer,
     reached: &Reached,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static + use<>
@@ -57,7 +57,7 @@ async fn statuses(
 }
 
 /// Waits, by letting others run, until something has happened.
-async fn until(happened: impl Fn() -> bool) {
+pub(super) async fn until(happened: impl Fn() -> bool) {
     while !happened() {
         tokio::task::yield_now().await;
     }
