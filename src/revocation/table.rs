@@ -315,7 +315,8 @@ impl Issued {
         match self {
             // Either may have whole seconds, rounded down.
             Self::At(iat) => iat.floor() <= entry.dead_until.floor(),
-            Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned),
+            // The times of an entry have whole microseconds, rounded down.
+            Self::Confirmed(asked) => asked <= entry.dead_until.max(entry.learned) + 1e-6,
         }
     }
 }

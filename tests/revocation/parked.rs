@@ -56,7 +56,7 @@ impl Parked {
     async fn park(&self, subject: &Value) -> StatusCode {
         let waiting = tokio::spawn(self.send());
         until(|| self.asked() == 1).await;
-        self.feeds.rig.clock.advance(Duration::from_secs(1));
+        // In the same moment, by the clock.
         self.feeds.push(&self.feeds.set_about(subject)).await.assert_empty(202, None);
         assert!(!waiting.is_finished());
         self.gate.send(true).unwrap();
