@@ -7,6 +7,7 @@ mod identifiers;
 mod interrupted;
 mod metadata;
 mod races;
+mod refetches;
 mod resolver;
 mod separation;
 mod sqlite;
@@ -92,6 +93,10 @@ impl Database {
 
     fn calls_about(&self, iss: &str) -> usize {
         self.0.asked.lock().unwrap().get(iss).copied().unwrap_or_default()
+    }
+
+    fn fetches_of(&self, iss: &str) -> usize {
+        self.0.tenants.lock().unwrap()[iss].keys.fetches()
     }
 
     /// How often the keys of any tenant were fetched.
