@@ -6,6 +6,7 @@ mod handlers;
 mod identifiers;
 mod interrupted;
 mod metadata;
+mod path;
 mod races;
 mod refetches;
 mod resolver;
