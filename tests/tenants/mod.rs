@@ -12,6 +12,7 @@ mod refetches;
 mod resolver;
 mod separation;
 mod sqlite;
+mod status;
 mod strangers;
 mod table;
 
