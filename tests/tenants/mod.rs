@@ -5,6 +5,7 @@ mod forget;
 mod handlers;
 mod identifiers;
 mod interrupted;
+mod memory;
 mod metadata;
 mod path;
 mod races;
