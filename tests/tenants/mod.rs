@@ -7,6 +7,7 @@ mod identifiers;
 mod interrupted;
 mod memory;
 mod metadata;
+mod not_slowed;
 mod path;
 mod races;
 mod refetches;
