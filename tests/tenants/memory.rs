@@ -1,5 +1,8 @@
 //! The memory of tenants, in bytes.
 
+use std::env;
+use std::process::Command;
+
 use allocation_counter::{AllocationInfo, measure};
 use tower_bearer::tenants::{ResolveError, TenantSettings, from_fn};
 use tower_bearer::testing::TestIssuer;
@@ -58,12 +61,25 @@ fn assert_bounded(is_signed: bool) {
     assert!(further.bytes_current < 16 * 1024 && further.bytes_max < 64 * 1024, "{further:?}");
 }
 
+/// Runs the test in a process of its own. What this thread drops may be freed by another thread that uses such a table, and is then counted there.
+fn alone(test: &str, work: impl FnOnce()) {
+    const ALONE: &str = "MEMORY_OF_TENANTS_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return work();
+    }
+    let name = format!("tenants::memory::{test}");
+    let output = Command::new(env::current_exe().unwrap()).args(["--exact", &name]).env(ALONE, "").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
 #[test]
 fn ten_thousand_tenants_need_no_more_memory_than_a_thousand() {
-    assert_bounded(true);
+    alone("ten_thousand_tenants_need_no_more_memory_than_a_thousand", || assert_bounded(true));
 }
 
 #[test]
 fn ten_thousand_tenants_that_only_strangers_name_need_no_more_memory_than_a_thousand() {
-    assert_bounded(false);
+    let test = "ten_thousand_tenants_that_only_strangers_name_need_no_more_memory_than_a_thousand";
+    alone(test, || assert_bounded(false));
 }
