@@ -62,12 +62,12 @@ fn assert_bounded(is_signed: bool) {
 }
 
 /// Runs the test in a process of its own. What this thread drops may be freed by another thread that uses such a table, and is then counted there.
-fn alone(test: &str, work: impl FnOnce()) {
+fn alone(name: &str, run: impl FnOnce()) {
     const ALONE: &str = "MEMORY_OF_TENANTS_ALONE";
     if env::var_os(ALONE).is_some() {
-        return work();
+        return run();
     }
-    let name = format!("tenants::memory::{test}");
+    let name = format!("tenants::memory::{name}");
     let output = Command::new(env::current_exe().unwrap()).args(["--exact", &name]).env(ALONE, "").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
@@ -80,6 +80,6 @@ fn ten_thousand_tenants_need_no_more_memory_than_a_thousand() {
 
 #[test]
 fn ten_thousand_tenants_that_only_strangers_name_need_no_more_memory_than_a_thousand() {
-    let test = "ten_thousand_tenants_that_only_strangers_name_need_no_more_memory_than_a_thousand";
-    alone(test, || assert_bounded(false));
+    let name = "ten_thousand_tenants_that_only_strangers_name_need_no_more_memory_than_a_thousand";
+    alone(name, || assert_bounded(false));
 }
