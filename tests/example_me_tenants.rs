@@ -1,11 +1,19 @@
 //! `examples/me --issuer-pattern`: an API that trusts the tenants of one provider.
 
+use std::collections::HashMap;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use http::StatusCode;
+use axum::extract::Path;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::HOST;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use tower_bearer::testing::{Endpoint, TestIssuer};
 
 use crate::example_process::{Build, Example, program};
+use crate::harness::serve::serve;
 use crate::harness::{AUDIENCE, good};
 
 async fn status(example: &Example, token: &str) -> StatusCode {
@@ -18,7 +26,7 @@ async fn the_tenants_that_fit_the_pattern_are_trusted() {
     let tenant = TestIssuer::builder().path("/acme").start();
     let origin = tenant.url().strip_suffix("/acme").unwrap();
     let pattern = format!("{origin}/{{tenant}}");
-    let flags = ["--issuer-pattern", &pattern, "--max-tenants", "2", "--audience", AUDIENCE, "--scope", "read:me"];
+    let flags = ["--issuer-pattern", &pattern, "--audience", AUDIENCE, "--scope", "read:me"];
     let example = Example::start(&flags);
     for _ in 0..3 {
         assert_eq!(status(&example, &good(&tenant).sign()).await, StatusCode::OK);
@@ -32,6 +40,43 @@ async fn the_tenants_that_fit_the_pattern_are_trusted() {
     }
     let forged = good(&tenant).signed_by(&TestIssuer::builder().start()).sign();
     assert_eq!(status(&example, &forged).await, StatusCode::UNAUTHORIZED);
+}
+
+/// A provider on one origin, whose tenants share their keys. Returns the origin, and how often the keys of each were fetched.
+async fn provider(keys: Value) -> (String, Arc<Mutex<HashMap<String, usize>>>) {
+    let fetches = Arc::<Mutex<HashMap<String, usize>>>::default();
+    let counted = Arc::clone(&fetches);
+    let metadata = |Path(tenant): Path<String>, headers: HeaderMap| async move {
+        let issuer = format!("http://{}/{tenant}", headers[HOST].to_str().unwrap());
+        Json(json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/jwks") }))
+    };
+    let jwks = move |Path(tenant): Path<String>| async move {
+        *counted.lock().unwrap().entry(tenant).or_default() += 1;
+        Json(keys)
+    };
+    let app = Router::new()
+        .route("/.well-known/oauth-authorization-server/{tenant}", get(metadata))
+        .route("/{tenant}/jwks", get(jwks));
+    (format!("http://{}", serve(app).await), fetches)
+}
+
+/// With one place, each tenant displaces the other, whose keys are then fetched again.
+#[tokio::test]
+async fn as_many_tenants_are_kept_as_max_tenants_says() {
+    let signer = TestIssuer::builder().start();
+    let (origin, fetches) = provider(signer.jwks()).await;
+    let pattern = format!("{origin}/{{tenant}}");
+    for (max_tenants, fetches_of_acme) in [("1", 2), ("2", 1)] {
+        fetches.lock().unwrap().clear();
+        let flags = ["--issuer-pattern", &pattern, "--max-tenants", max_tenants, "--audience", AUDIENCE];
+        let example = Example::start(&flags);
+        for tenant in ["acme", "umbrella", "acme"] {
+            let token = good(&signer).claim("iss", format!("{origin}/{tenant}")).sign();
+            assert_eq!(status(&example, &token).await, StatusCode::OK, "{tenant}");
+        }
+        let expected = HashMap::from([("acme".to_owned(), fetches_of_acme), ("umbrella".to_owned(), 1)]);
+        assert_eq!(*fetches.lock().unwrap(), expected, "--max-tenants {max_tenants}");
+    }
 }
 
 #[test]

@@ -78,6 +78,8 @@ mod seed_age;
 mod source;
 mod status;
 mod store;
+#[cfg(feature = "tenants")]
+mod tenant_refetches;
 mod token_bucket;
 mod url_error;
 mod verification;
@@ -107,6 +109,8 @@ pub(crate) use remote::{
 #[cfg(feature = "introspection")]
 pub(crate) use source::MAX_DOCUMENT_BYTES;
 pub(crate) use store::KeyStore;
+#[cfg(feature = "tenants")]
+pub(crate) use tenant_refetches::FetchBudget;
 #[cfg(feature = "tenants")]
 pub(crate) use token_bucket::TokenBucket;
 #[cfg(any(feature = "http-client", feature = "tenants"))]

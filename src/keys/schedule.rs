@@ -16,6 +16,8 @@ use super::decision::{Decision, Document, Fetch, Reception, TokenTimes, Usabilit
 use super::held_document::HeldDocument;
 use super::running_fetch::{Reason, RunningFetch};
 use super::seed_age::{SeedAge, UnusableSeed};
+#[cfg(feature = "tenants")]
+use super::tenant_refetches::{FetchBudget, TenantRefetches};
 use super::token_bucket::TokenBucket;
 use crate::clock::Moment;
 
@@ -63,6 +65,9 @@ pub(super) struct RefreshSchedule {
     is_outdated: bool,
     unknown_keys: TokenBucket,
     mismatches: TokenBucket,
+    /// Bounds both further, if the issuer is one of many tenants.
+    #[cfg(feature = "tenants")]
+    tenant: Option<TenantRefetches>,
     random: fastrand::Rng,
 }
 
@@ -78,6 +83,8 @@ impl RefreshSchedule {
             is_outdated: false,
             unknown_keys: TokenBucket::new(UNKNOWN_KEY_BURST, UNKNOWN_KEY_INTERVAL, now.monotonic),
             mismatches: TokenBucket::new(1, MISMATCH_INTERVAL, now.monotonic),
+            #[cfg(feature = "tenants")]
+            tenant: None,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -141,6 +148,10 @@ impl RefreshSchedule {
         if !is_idle || self.mismatches.next(now.monotonic) > now.monotonic {
             return None;
         }
+        #[cfg(feature = "tenants")]
+        if self.tenant.as_mut().is_some_and(|refetches| refetches.try_take(now.monotonic).is_err()) {
+            return None;
+        }
         Some(self.start(now, Reason::Mismatch))
     }
 
@@ -150,6 +161,12 @@ impl RefreshSchedule {
     pub(super) fn spend(&mut self, now: Moment) {
         (0..UNKNOWN_KEY_BURST).for_each(|_| self.unknown_keys.take(now.monotonic));
         self.mismatches.take(now.monotonic);
+    }
+
+    /// From now on, fetches because of tokens with unknown kids and bad signatures also draw on the budget of all tenants of a server.
+    #[cfg(feature = "tenants")]
+    pub(super) fn draw_on(&mut self, budget: FetchBudget, now: Moment) {
+        self.tenant = Some(TenantRefetches::new(budget, now.monotonic));
     }
 
     /// Until when [`decide`](Self::decide) returns [`Decision::Use`] if no method is called before; `None` if it does not return that
@@ -312,6 +329,10 @@ impl RefreshSchedule {
         let next = self.unknown_keys.next(now.monotonic).saturating_duration_since(now.monotonic).max(retry_in);
         if next > WORTH_WAITING {
             return Decision::Busy { retry_after: next };
+        }
+        #[cfg(feature = "tenants")]
+        if let Some(Err(retry_after)) = self.tenant.as_mut().map(|refetches| refetches.try_take(now.monotonic)) {
+            return Decision::Busy { retry_after };
         }
         Decision::Wait { start: Some(self.start(now.plus(next), Reason::UnknownKey)), wait }
     }

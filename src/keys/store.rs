@@ -16,6 +16,8 @@ use super::refresh_task::RefreshTask;
 use super::schedule::RefreshSchedule;
 use super::source::KeySource;
 use super::status::IssuerStatus;
+#[cfg(feature = "tenants")]
+use super::tenant_refetches::FetchBudget;
 use crate::clock::{Clock, Moment};
 use crate::jose::{Algorithm, JwkSet, KeyIdentity, KeyPurpose};
 use crate::settled_until::SettledUntil;
@@ -93,6 +95,12 @@ impl KeyStore {
             keys.is_of_tenant = true;
         }
         self
+    }
+
+    /// Bounds the fetches that tokens of this tenant cause by what all tenants of its server may cause together.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn draw_on(&self, budget: &FetchBudget) {
+        self.0.state().schedule.draw_on(budget.clone(), self.0.now());
     }
 
     /// Whether the keys never change, so that they are not fetched.

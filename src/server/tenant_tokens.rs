@@ -27,6 +27,9 @@ use crate::validation::{
     UnverifiedToken, VerifyError,
 };
 
+/// The length of the shortest signature of any [algorithm](crate::jose::Algorithm), 64 bytes, in base64url.
+const MIN_SIGNATURE: usize = 86;
+
 impl Builder {
     pub(super) fn has_tenants(&self) -> bool {
         !self.tenants.is_empty()
@@ -151,6 +154,10 @@ impl Validator {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Outcome, TokenError> {
         let (Some(tenants), Some(iss)) = (&self.tenants, token.issuer()) else { return Err(error) };
+        if !may_be_signed(text) {
+            // No key can have made it, so nothing is asked of the resolver or of the tenant.
+            return Err(if tenants.may_be_a_tenant(iss) { TokenError::Signature } else { error });
+        }
         match tenants.look_up(iss, self.moment(now)) {
             TenantLookup::Found(issuer) => self.validate_with_tenant(&issuer, token, text, arrived, now, fingerprint),
             TenantLookup::Unknown => Err(error),
@@ -246,4 +253,9 @@ impl Validator {
     pub(super) fn may_be_of_tenant(&self, iss: Option<&str>) -> bool {
         iss.zip(self.tenants.as_ref()).is_some_and(|(iss, tenants)| tenants.may_be_a_tenant(iss))
     }
+}
+
+/// Whether the last part of the token is long enough for a signature.
+fn may_be_signed(text: &str) -> bool {
+    text.rsplit_once('.').is_some_and(|(_, signature)| signature.len() >= MIN_SIGNATURE)
 }

@@ -35,7 +35,8 @@ impl<'r> TenantRequest<'r> {
         self.host().is_some_and(|own| own.eq_ignore_ascii_case(host))
     }
 
-    /// The URI. Behind a router that strips a prefix, its path is the remainder.
+    /// The URI. Behind a router that strips a prefix, its path is the remainder: look for the whole one in the
+    /// [extensions](Self::extensions), such as axum's `OriginalUri`.
     #[must_use]
     pub fn uri(&self) -> &'r Uri {
         self.0.uri

@@ -1,7 +1,10 @@
 use crate::keys::{IssuerStatus, KeyStore};
 use crate::validation::{Standing, TrustedIssuer};
 
-/// The state of one tenant, for dashboards and logs.
+/// The state of one tenant, for dashboards, alerts and logs.
+///
+/// Whether tokens of the tenant can be validated now is `keys.is_usable`. [`ready_for`](crate::ResourceServer::ready_for) does not tell: it is only
+/// about the issuers that the server was built with, and fails for a tenant.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TenantStatus {

@@ -20,7 +20,7 @@ use super::tenant_settings::TenantSettings;
 use crate::Issuer;
 use crate::clock::{Clock, Moment};
 use crate::issuer::ConfigError;
-use crate::keys::{PendingLookups, TokenBucket, UrlError};
+use crate::keys::{FetchBudget, PendingLookups, TokenBucket, UrlError};
 use crate::metrics;
 use crate::redact::Excerpt;
 use crate::validation::{Identities, Standing, TrustedIssuer};
@@ -31,12 +31,12 @@ pub(super) const MAX_CALLS: usize = 32;
 pub(super) const MAX_FETCHES: usize = 32;
 /// The most requests of one server that wait for tenants.
 const MAX_WAITING: usize = 4096;
-/// The least number of calls, and of first fetches, that may follow each other without a pause: as many as the table has places, so that all
+/// The least number of calls, and of fetches, that may follow each other without a pause: as many as the table has places, so that all
 /// tenants can come back after a restart.
 const MIN_BURST: u64 = 64;
 /// The time to the next call after that …
 const CALL_INTERVAL: Duration = Duration::from_millis(10);
-/// … and to the next first fetch.
+/// … and to the next fetch that a token causes: the first one of a tenant, or one beyond those that each tenant has of its own.
 const FETCH_INTERVAL: Duration = Duration::from_millis(100);
 /// The longest `iss` that the resolver is asked about, in bytes.
 const MAX_ISS: usize = 512;
@@ -63,6 +63,8 @@ pub(crate) struct TenantTable {
     state: Mutex<State>,
     calls: Semaphore,
     fetches: Semaphore,
+    /// For first fetches, and for refetches that tokens cause.
+    fetch_budget: FetchBudget,
     waiting: Arc<Semaphore>,
     /// Whether the resolver could not answer when it was last asked.
     resolver_fails: AtomicBool,
@@ -73,7 +75,6 @@ pub(super) struct State {
     pub(super) probation: Probation,
     pub(super) answers: RecentAnswers,
     pub(super) call_budget: TokenBucket,
-    fetch_budget: TokenBucket,
     pub(super) janitor: Option<JoinHandle<()>>,
 }
 
@@ -123,11 +124,11 @@ impl TenantTable {
                 probation: Probation::default(),
                 answers: RecentAnswers::default(),
                 call_budget: TokenBucket::new(burst, CALL_INTERVAL, now),
-                fetch_budget: TokenBucket::new(burst, FETCH_INTERVAL, now),
                 janitor: None,
             }),
             calls: Semaphore::new(MAX_CALLS),
             fetches: Semaphore::new(MAX_FETCHES),
+            fetch_budget: FetchBudget::new(burst, FETCH_INTERVAL, now),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             resolver_fails: AtomicBool::new(false),
         })
@@ -290,7 +291,11 @@ impl TenantTable {
         }
         self.check_address(iss, &issuer)?;
         let trusted = (self.make)(&issuer, &self.pending).map_err(TenantError::Issuer)?;
-        Ok(trusted.into_tenant(value, self.clock.monotonic()))
+        let tenant = trusted.into_tenant(value, self.clock.monotonic());
+        if let Some(keys) = tenant.keys() {
+            keys.draw_on(&self.fetch_budget);
+        }
+        Ok(tenant)
     }
 
     /// RFC 8725bis §3.10: nothing is fetched from this machine or its link, unless a pattern says that the issuers are on this machine. The names of
@@ -302,11 +307,9 @@ impl TenantTable {
         if is_allowed { Ok(()) } else { Err(TenantError::LocalAddress { issuer: iss.into(), reason }) }
     }
 
-    /// Counts a first fetch, or returns when the next one may be made.
+    /// Counts a first fetch, or returns how far off the next one is.
     pub(super) fn try_fetch(&self) -> Result<(), Duration> {
-        let now = self.clock.monotonic();
-        let budget = &mut self.state().fetch_budget;
-        if budget.try_take(now) { Ok(()) } else { Err(budget.next(now).saturating_duration_since(now)) }
+        self.fetch_budget.try_take(self.clock.monotonic())
     }
 
     /// Warns when the resolver begins to fail, and says when it answers again: one that fails does so for every tenant.

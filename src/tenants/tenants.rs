@@ -99,7 +99,8 @@ impl Tenants {
         found
     }
 
-    /// The state of one tenant, if it is in the table or on probation. The resolver is not asked.
+    /// The state of one tenant, if it is in the table or on probation. The resolver is not asked, and no keys are fetched: those of a tenant that was
+    /// [added](Self::add) are fetched for its first token.
     #[must_use]
     pub fn status(&self, issuer: &str) -> Option<TenantStatus> {
         let found = Self::new(self.newest()).held(issuer)?;

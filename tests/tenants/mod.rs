@@ -5,11 +5,16 @@ mod forget;
 mod handlers;
 mod identifiers;
 mod interrupted;
+mod memory;
 mod metadata;
+mod not_slowed;
+mod path;
 mod races;
+mod refetches;
 mod resolver;
 mod separation;
 mod sqlite;
+mod status;
 mod strangers;
 mod table;
 
@@ -92,6 +97,10 @@ impl Database {
 
     fn calls_about(&self, iss: &str) -> usize {
         self.0.asked.lock().unwrap().get(iss).copied().unwrap_or_default()
+    }
+
+    fn fetches_of(&self, iss: &str) -> usize {
+        self.0.tenants.lock().unwrap()[iss].keys.fetches()
     }
 
     /// How often the keys of any tenant were fetched.
