@@ -1,9 +1,11 @@
 //! Servers to connect to, and proofs to insert.
 
 mod fake_server;
+mod kills;
 mod log;
 mod node;
 mod proxy;
+mod receiver;
 mod redis_server;
 
 use std::time::{Duration, Instant};
@@ -13,9 +15,11 @@ use tower_bearer::dpop::{Freshness, ReplayAnswer, ReplayEntry, ReplayKey, Replay
 use tower_bearer_redis::RedisReplayStore;
 
 pub(crate) use self::fake_server::FakeServer;
+pub(crate) use self::kills::{failures_of, kill_redis_while_revoking};
 pub(crate) use self::log::Log;
-pub(crate) use self::node::{AUDIENCE, Fleet, Node, TOKEN_LIFE, store_at};
+pub(crate) use self::node::{AUDIENCE, Fleet, Node, STREAM, TOKEN_LIFE, store_at};
 pub(crate) use self::proxy::Proxy;
+pub(crate) use self::receiver::Receiver;
 pub(crate) use self::redis_server::RedisServer;
 #[cfg(any(feature = "cluster", feature = "tls"))]
 pub(crate) use self::redis_server::free_port;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_bearer::ResourceServer;
@@ -10,13 +11,15 @@ use tower_bearer_redis::RedisRevocations;
 use super::{PATIENCE, RedisServer, until, until_async};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
+/// Where the nodes have their revocations.
+pub(crate) const STREAM: &str = "tower-bearer:test:revocations";
 /// No token lives longer.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// The issuer of all nodes.
 pub(crate) struct Fleet {
     pub(crate) redis: RedisServer,
-    pub(crate) issuer: TestIssuer,
+    pub(crate) issuer: Arc<TestIssuer>,
 }
 
 /// A server with revocations, as another process would have it.
@@ -31,7 +34,7 @@ impl Fleet {
     }
 
     pub(crate) fn with(redis: RedisServer) -> Self {
-        Self { redis, issuer: TestIssuer::builder().algorithms([Algorithm::ES256]).start() }
+        Self { redis, issuer: Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start()) }
     }
 
     pub(crate) fn store(&self) -> RedisRevocations {
@@ -69,8 +72,20 @@ impl Fleet {
         self.issuer.token().audience(AUDIENCE).claim("sid", sid).sign()
     }
 
+    /// A token that a revocation of the session concerns, and one of the subject, for as long as a test may last.
+    pub(crate) fn token_of_both(&self, name: &str) -> String {
+        self.issuer.token().audience(AUDIENCE).subject(name).claim("sid", name).expires_in(TOKEN_LIFE).sign()
+    }
+
     pub(crate) fn sessions(&self, sids: impl IntoIterator<Item = usize>) -> Vec<String> {
         sids.into_iter().map(|sid| self.token(&sid.to_string())).collect()
+    }
+
+    /// The names in the entries of the stream, in their order.
+    pub(crate) fn names_in_stream(&self) -> Vec<String> {
+        let entries: Vec<(String, Vec<String>)> = self.redis.tell(&format!("XRANGE {STREAM} - +"));
+        let name = |record: &str| record.split("\"name\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        entries.iter().map(|(_, fields)| name(&fields[1])).collect()
     }
 }
 

@@ -6,14 +6,13 @@ use redis::Value;
 use tower_bearer::clock::SystemClock;
 use tower_bearer::revocation::Revocations;
 
-use crate::harness::{Fleet, Log, Node, Proxy, TOKEN_LIFE, store_at, until};
+use crate::harness::{Fleet, Log, Node, Proxy, STREAM, TOKEN_LIFE, store_at, until};
 
-const KEY: &str = "tower-bearer:test:revocations";
 const LOST: &str = "Redis has lost revocations";
 const HEALED: &str = "appended again the revocations";
 
 fn len(fleet: &Fleet) -> usize {
-    fleet.redis.tell(&format!("XLEN {KEY}"))
+    fleet.redis.tell(&format!("XLEN {STREAM}"))
 }
 
 async fn revoke(node: &Node, fleet: &Fleet, sids: std::ops::Range<usize>) {
@@ -34,11 +33,11 @@ async fn two_nodes(fleet: &Fleet) -> [Node; 2] {
 
 #[tokio::test]
 async fn a_stream_that_is_gone_is_filled_again_by_those_who_appended() {
-    for loss in ["FLUSHALL", "XTRIM tower-bearer:test:revocations MAXLEN 0"] {
+    for loss in ["FLUSHALL".to_owned(), format!("XTRIM {STREAM} MAXLEN 0")] {
         let (log, _guard) = Log::start();
         let fleet = Fleet::start(&[]);
         let _nodes = two_nodes(&fleet).await;
-        let _: Value = fleet.redis.tell(loss);
+        let _: Value = fleet.redis.tell(&loss);
         let lost = Instant::now();
         until("it is filled again", || len(&fleet) == 600).await;
         assert!(lost.elapsed() < Duration::from_secs(4), "{loss} {:?}", lost.elapsed());
@@ -72,7 +71,7 @@ async fn a_stream_that_was_trimmed_too_far_is_read_again() {
     let (log, _guard) = Log::start();
     let fleet = Fleet::start(&[]);
     let nodes = two_nodes(&fleet).await;
-    let _: Value = fleet.redis.tell(&format!("XTRIM {KEY} MAXLEN 10"));
+    let _: Value = fleet.redis.tell(&format!("XTRIM {STREAM} MAXLEN 10"));
     // The first 300 are those of one node, and the next 290 of the other.
     until("it is filled again", || len(&fleet) == 600).await;
     tokio::join!(nodes[0].until_heard(), nodes[1].until_heard());
@@ -86,11 +85,11 @@ async fn a_stream_that_is_another_one_is_noticed() {
     let (log, _guard) = Log::start();
     let fleet = Fleet::start(&[]);
     let nodes = two_nodes(&fleet).await;
-    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - + COUNT 1"));
+    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - + COUNT 1"));
     let record = record[0].1[1].replace("\"0\"", "\"600\"");
-    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     for _ in 0..3 {
-        let _: Value = fleet.redis.tell(&format!("XADD {KEY} * record {record}"));
+        let _: Value = fleet.redis.tell(&format!("XADD {STREAM} * record {record}"));
     }
     until("it is filled again", || len(&fleet) == 603).await;
     for node in &nodes {
@@ -107,12 +106,12 @@ async fn an_entry_that_is_lost_at_once_is_appended_again() {
     let node = fleet.node().await;
     node.until_heard().await;
     revoke(&node, &fleet, 0..1).await;
-    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
-    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
+    let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     // Redis may give the same ID twice within a millisecond, and then nothing seems to be lost.
     let milliseconds: u64 = record[0].0.split_once('-').unwrap().0.parse().unwrap();
     let other = record[0].1[1].replace("\"0\"", "\"1\"");
-    let _: Value = fleet.redis.tell(&format!("XADD {KEY} {}-0 record {other}", milliseconds + 1));
+    let _: Value = fleet.redis.tell(&format!("XADD {STREAM} {}-0 record {other}", milliseconds + 1));
     until("it is there again", || len(&fleet) == 2).await;
     assert_eq!(fleet.node().await.revocations.len(), 2);
 }
@@ -125,12 +124,12 @@ async fn entries_with_lower_ids_are_not_missed() {
     let other = fleet.node().await;
     revoke(&other, &fleet, 0..1).await;
     node.until_len(1).await;
-    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
+    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
     drop(other);
     for n in 1..3 {
-        let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+        let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
         let record = record[0].1[1].replace("\"0\"", &format!("\"{n}\""));
-        let _: Value = fleet.redis.tell(&format!("XADD {KEY} {}-0 record {record}", 1000 - n));
+        let _: Value = fleet.redis.tell(&format!("XADD {STREAM} {}-0 record {record}", 1000 - n));
         node.until_len(1 + n).await;
         node.until_heard().await;
     }
@@ -156,10 +155,10 @@ async fn a_failover_that_loses_the_last_entries_is_healed() {
     }
     proxy.close();
     until("its connections are closed", || fleet.redis.clients() == 0).await;
-    let entries: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
-    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let entries: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
+    let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     let add = |id: &str, record: &str| {
-        let _: Value = fleet.redis.tell(&format!("XADD {KEY} {id} record {record}"));
+        let _: Value = fleet.redis.tell(&format!("XADD {STREAM} {id} record {record}"));
     };
     for (id, fields) in &entries[..10] {
         add(id, &fields[1]);

@@ -7,3 +7,4 @@ mod outages;
 mod processes;
 mod settings;
 mod sharing;
+mod signals;

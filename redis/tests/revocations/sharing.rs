@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tower_bearer::revocation::{FeedKind, Revocation, Revocations};
 use tower_bearer_redis::RedisRevocations;
 
-use crate::harness::{AUDIENCE, Fleet, TOKEN_LIFE, until};
+use crate::harness::{AUDIENCE, Fleet, STREAM, TOKEN_LIFE, until};
 
 #[tokio::test]
 async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
@@ -37,10 +37,10 @@ async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
         one.revocations.revoke(&revocation).await.unwrap();
         assert!(one.refuses(&token).await, "{name}");
         other.until_refused(&token).await;
-        assert_eq!(fleet.redis.tell::<usize>("XLEN tower-bearer:test:revocations"), n + 1);
+        assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")), n + 1);
     }
     assert_eq!(fleet.redis.calls("xadd"), 6);
-    assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), ["tower-bearer:test:revocations"]);
+    assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), [STREAM]);
 }
 
 /// The goal is a second.
