@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tower_bearer::revocation::{FeedStatus, Revocation, Revocations};
 use tower_bearer::testing::TestIssuer;
 use tower_bearer_redis::RedisRevocations;
 
-use super::{PATIENCE, RedisServer, until, until_async};
+use super::{PATIENCE, Proxy, RedisServer, until, until_async};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
 /// Where the nodes have their revocations.
@@ -53,6 +54,13 @@ impl Fleet {
         node
     }
 
+    /// A node that is ready, and reaches Redis through a proxy.
+    pub(crate) async fn node_behind(&self, proxy: &Proxy) -> Node {
+        let node = self.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
+        node.ready().await;
+        node
+    }
+
     pub(crate) fn node_with(&self, revocations: Revocations, clock: impl Clock) -> Node {
         let server = ResourceServer::builder(AUDIENCE)
             .trust(self.issuer.issuer())
@@ -81,6 +89,10 @@ impl Fleet {
         sids.into_iter().map(|sid| self.token(&sid.to_string())).collect()
     }
 
+    pub(crate) fn stream_len(&self) -> usize {
+        self.redis.tell(&format!("XLEN {STREAM}"))
+    }
+
     /// The names in the entries of the stream, in their order.
     pub(crate) fn names_in_stream(&self) -> Vec<String> {
         let entries: Vec<(String, Vec<String>)> = self.redis.tell(&format!("XRANGE {STREAM} - +"));
@@ -97,6 +109,13 @@ pub(crate) fn store_at(url: &str) -> RedisRevocations {
 impl Node {
     pub(crate) async fn ready(&self) {
         tokio::time::timeout(PATIENCE, self.server.ready()).await.expect("it is ready");
+    }
+
+    /// Revokes these sessions, one after the other.
+    pub(crate) async fn revoke(&self, fleet: &Fleet, sids: Range<usize>) {
+        for sid in sids {
+            self.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
+        }
     }
 
     /// Whether the token is revoked here.

@@ -28,7 +28,7 @@ impl Receiver {
     /// A security event of this moment, which ends all sessions of a subject.
     pub(crate) fn event(&self, sub: &str) -> String {
         let subject = BTreeMap::from([("format", "iss_sub"), ("iss", self.issuer.url()), ("sub", sub)]);
-        let event = self.issuer.security_event(SSF, SESSION_REVOKED, BTreeMap::<(), ()>::new());
+        let event = self.issuer.security_event(SSF, SESSION_REVOKED, BTreeMap::<&str, &str>::new());
         event.claim("sub_id", subject).sign()
     }
 

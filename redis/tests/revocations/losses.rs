@@ -3,29 +3,17 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use tower_bearer::clock::SystemClock;
-use tower_bearer::revocation::Revocations;
 
-use crate::harness::{Fleet, Log, Node, Proxy, STREAM, TOKEN_LIFE, store_at, until};
+use crate::harness::{Fleet, Log, Node, Proxy, STREAM, until};
 
-const LOST: &str = "Redis has lost revocations";
+pub(super) const LOST: &str = "Redis has lost revocations";
 const HEALED: &str = "appended again the revocations";
-
-fn len(fleet: &Fleet) -> usize {
-    fleet.redis.tell(&format!("XLEN {STREAM}"))
-}
-
-async fn revoke(node: &Node, fleet: &Fleet, sids: std::ops::Range<usize>) {
-    for sid in sids {
-        node.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
-    }
-}
 
 /// Two nodes, which have revoked 300 sessions each, and know all.
 async fn two_nodes(fleet: &Fleet) -> [Node; 2] {
     let nodes = [fleet.node().await, fleet.node().await];
-    revoke(&nodes[0], fleet, 0..300).await;
-    revoke(&nodes[1], fleet, 300..600).await;
+    nodes[0].revoke(fleet, 0..300).await;
+    nodes[1].revoke(fleet, 300..600).await;
     tokio::join!(nodes[0].until_len(600), nodes[1].until_len(600));
     tokio::join!(nodes[0].until_heard(), nodes[1].until_heard());
     nodes
@@ -39,13 +27,13 @@ async fn a_stream_that_is_gone_is_filled_again_by_those_who_appended() {
         let _nodes = two_nodes(&fleet).await;
         let _: Value = fleet.redis.tell(&loss);
         let lost = Instant::now();
-        until("it is filled again", || len(&fleet) == 600).await;
+        until("it is filled again", || fleet.stream_len() == 600).await;
         assert!(lost.elapsed() < Duration::from_secs(4), "{loss} {:?}", lost.elapsed());
         assert_eq!(fleet.node().await.revocations.len(), 600, "{loss}");
         // Each node says so once.
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!((log.count(LOST), log.count(HEALED), log.count("WARN")), (2, 2, 4), "{}", log.text());
-        assert_eq!(len(&fleet), 600, "{loss}");
+        assert_eq!(fleet.stream_len(), 600, "{loss}");
     }
 }
 
@@ -57,10 +45,10 @@ async fn a_restart_without_persistence_is_healed() {
     for _ in 0..2 {
         fleet.redis.kill();
         assert!(fleet.redis.run());
-        until("it is filled again", || len(&fleet) == 600).await;
+        until("it is filled again", || fleet.stream_len() == 600).await;
         assert_eq!(fleet.node().await.revocations.len(), 600);
     }
-    revoke(&nodes[0], &fleet, 600..601).await;
+    nodes[0].revoke(&fleet, 600..601).await;
     nodes[1].until_len(601).await;
     assert_eq!((log.count(LOST), log.count(HEALED)), (4, 4), "{}", log.text());
 }
@@ -73,7 +61,7 @@ async fn a_stream_that_was_trimmed_too_far_is_read_again() {
     let nodes = two_nodes(&fleet).await;
     let _: Value = fleet.redis.tell(&format!("XTRIM {STREAM} MAXLEN 10"));
     // The first 300 are those of one node, and the next 290 of the other.
-    until("it is filled again", || len(&fleet) == 600).await;
+    until("it is filled again", || fleet.stream_len() == 600).await;
     tokio::join!(nodes[0].until_heard(), nodes[1].until_heard());
     assert_eq!(fleet.node().await.revocations.len(), 600);
     assert_eq!(log.count(LOST), 2, "{}", log.text());
@@ -91,7 +79,7 @@ async fn a_stream_that_is_another_one_is_noticed() {
     for _ in 0..3 {
         let _: Value = fleet.redis.tell(&format!("XADD {STREAM} * record {record}"));
     }
-    until("it is filled again", || len(&fleet) == 603).await;
+    until("it is filled again", || fleet.stream_len() == 603).await;
     for node in &nodes {
         node.until_len(601).await;
     }
@@ -105,14 +93,14 @@ async fn an_entry_that_is_lost_at_once_is_appended_again() {
     let fleet = Fleet::start(&[]);
     let node = fleet.node().await;
     node.until_heard().await;
-    revoke(&node, &fleet, 0..1).await;
+    node.revoke(&fleet, 0..1).await;
     let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
     let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     // Redis may give the same ID twice within a millisecond, and then nothing seems to be lost.
     let milliseconds: u64 = record[0].0.split_once('-').unwrap().0.parse().unwrap();
     let other = record[0].1[1].replace("\"0\"", "\"1\"");
     let _: Value = fleet.redis.tell(&format!("XADD {STREAM} {}-0 record {other}", milliseconds + 1));
-    until("it is there again", || len(&fleet) == 2).await;
+    until("it is there again", || fleet.stream_len() == 2).await;
     assert_eq!(fleet.node().await.revocations.len(), 2);
 }
 
@@ -122,7 +110,7 @@ async fn entries_with_lower_ids_are_not_missed() {
     let fleet = Fleet::start(&[]);
     let node = fleet.node().await;
     let other = fleet.node().await;
-    revoke(&other, &fleet, 0..1).await;
+    other.revoke(&fleet, 0..1).await;
     node.until_len(1).await;
     let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
     drop(other);
@@ -141,15 +129,11 @@ async fn a_failover_that_loses_the_last_entries_is_healed() {
     let (log, _guard) = Log::start();
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node_of = || fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
-    let nodes = [node_of(), node_of()];
-    for node in &nodes {
-        node.ready().await;
-    }
-    revoke(&nodes[0], &fleet, 0..10).await;
+    let nodes = [fleet.node_behind(&proxy).await, fleet.node_behind(&proxy).await];
+    nodes[0].revoke(&fleet, 0..10).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     // The last ones, which are lost.
-    revoke(&nodes[0], &fleet, 10..13).await;
+    nodes[0].revoke(&fleet, 10..13).await;
     for node in &nodes {
         node.until_len(13).await;
     }
@@ -172,10 +156,10 @@ async fn a_failover_that_loses_the_last_entries_is_healed() {
         node.until_len(15).await;
     }
     // What is there is not appended again.
-    until("the lost ones are there", || len(&fleet) == 15).await;
+    until("the lost ones are there", || fleet.stream_len() == 15).await;
     nodes[0].until_heard().await;
     assert_eq!(fleet.node().await.revocations.len(), 15);
-    assert_eq!((log.count(HEALED), len(&fleet)), (1, 15), "{}", log.text());
+    assert_eq!((log.count(HEALED), fleet.stream_len()), (1, 15), "{}", log.text());
     assert!(log.text().contains("count=3"), "{}", log.text());
 }
 
@@ -189,8 +173,8 @@ async fn a_lost_connection_appends_and_reads_nothing_again_that_is_there() {
         let _: Value = fleet.redis.tell("CLIENT KILL TYPE normal SKIPME yes");
         tokio::join!(nodes[0].until_heard(), nodes[1].until_heard());
     }
-    revoke(&nodes[0], &fleet, 600..601).await;
+    nodes[0].revoke(&fleet, 600..601).await;
     nodes[1].until_len(601).await;
-    assert_eq!(len(&fleet), 601);
+    assert_eq!(fleet.stream_len(), 601);
     assert_eq!((log.count(LOST), log.count(HEALED)), (0, 0), "{}", log.text());
 }

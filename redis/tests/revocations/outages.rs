@@ -9,8 +9,7 @@ use tower_bearer::validation::VerifyError;
 use tower_bearer_redis::RedisRevocations;
 
 use crate::harness::{
-    Fleet, Log, Proxy, RedisServer, STREAM, TOKEN_LIFE, chain, failures_of, kill_redis_while_revoking, store_at, until,
-    until_async,
+    Fleet, Log, Proxy, RedisServer, TOKEN_LIFE, chain, failures_of, kill_redis_while_revoking, until, until_async,
 };
 
 /// How long a `revoke` may take: its limit is 500 ms, but the machine may be busy.
@@ -95,8 +94,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shows_as_stale() {
 async fn a_connection_over_which_nothing_comes_is_replaced() {
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node = fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
-    node.ready().await;
+    let node = fleet.node_behind(&proxy).await;
     let other = fleet.node().await;
     until("its policy is known", || fleet.redis.info("commandstats", "cmdstat_config|get").is_some()).await;
     let before = proxy.accepted();
@@ -113,8 +111,7 @@ async fn a_connection_over_which_nothing_comes_is_replaced() {
 async fn it_connects_again_at_most_once_a_second() {
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node = fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
-    node.ready().await;
+    let node = fleet.node_behind(&proxy).await;
     proxy.close();
     let before = proxy.accepted();
     tokio::time::sleep(Duration::from_millis(3300)).await;
@@ -166,6 +163,6 @@ async fn a_revocation_whose_reply_is_lost_may_be_repeated() {
         until_async("it works again", async || node.revocations.revoke(&fleet.session(&sid.to_string())).await.is_ok())
             .await;
     }
-    assert!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")) >= 3);
+    assert!(fleet.stream_len() >= 3);
     assert_eq!(fleet.node().await.revocations.len(), 3);
 }
