@@ -37,19 +37,19 @@ async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
         one.revocations.revoke(&revocation).await.unwrap();
         assert!(one.refuses(&token).await, "{name}");
         other.until_refused(&token).await;
-        assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")), n + 1);
+        assert_eq!(fleet.stream_len(), n + 1);
     }
     assert_eq!(fleet.redis.calls("xadd"), 6);
     assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), [STREAM]);
 }
 
-/// The goal is a second.
+/// Usually. Never does it take longer than a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_node_refuses_within_milliseconds() {
     let fleet = Fleet::start(&[]);
     let (one, other) = (fleet.node().await, fleet.node().await);
     let mut latencies = Vec::new();
-    for sid in 0..1000 {
+    for sid in 0..10_000 {
         let sid = sid.to_string();
         let token = fleet.token(&sid);
         assert!(!other.refuses(&token).await);
@@ -62,9 +62,9 @@ async fn the_other_node_refuses_within_milliseconds() {
         latencies.push(started.elapsed());
     }
     latencies.sort();
-    let [p50, p99, max] = [500, 990, 999].map(|n| latencies[n]);
+    let [p50, p99, max] = [5000, 9900, 9999].map(|n| latencies[n]);
     println!("from the call of `revoke` to the refusal on the other node: p50 {p50:?}, p99 {p99:?}, max {max:?}");
-    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+    assert!(max <= Duration::from_secs(1), "{max:?}");
 }
 
 #[tokio::test]
