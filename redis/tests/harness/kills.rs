@@ -52,16 +52,16 @@ where
         assert!(fleet.redis.run());
     }
     let failures: usize = revoking.join_all().await.into_iter().sum();
-    assert!(failures > 0);
-    for node in &nodes {
-        node.until_len(all).await;
-        node.until_heard().await;
-    }
     // What it says that it has, it has.
     let mut stored = fleet.names_in_stream();
     stored.sort_unstable_by_key(|name| name.parse::<usize>().unwrap());
     stored.dedup();
     assert!(stored == names, "{} of {all} are stored", stored.len());
+    assert!(failures > 0);
+    for node in &nodes {
+        node.until_len(all).await;
+        node.until_heard().await;
+    }
     let started = node(&fleet);
     started.ready().await;
     assert_eq!(started.revocations.len(), all);
