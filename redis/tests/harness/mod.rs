@@ -26,6 +26,8 @@ pub(crate) use self::redis_server::free_port;
 
 /// For how long a proof is kept, unless a test says otherwise.
 pub(crate) const KEEP_FOR: Duration = Duration::from_secs(75);
+/// How long it may take until all nodes refuse what one of them has revoked.
+pub(crate) const GOAL: Duration = Duration::from_secs(1);
 /// No test waits longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 

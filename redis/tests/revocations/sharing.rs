@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tower_bearer::revocation::{FeedKind, Revocation, Revocations};
 use tower_bearer_redis::RedisRevocations;
 
-use crate::harness::{AUDIENCE, Fleet, STREAM, TOKEN_LIFE, until};
+use crate::harness::{AUDIENCE, Fleet, GOAL, STREAM, TOKEN_LIFE, until};
 
 #[tokio::test]
 async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
@@ -43,7 +43,7 @@ async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
     assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), [STREAM]);
 }
 
-/// Usually. Never does it take longer than a second.
+/// Nearly always, and always in time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_node_refuses_within_milliseconds() {
     let fleet = Fleet::start(&[]);
@@ -57,6 +57,7 @@ async fn the_other_node_refuses_within_milliseconds() {
         let started = Instant::now();
         one.revocations.revoke(&revocation).await.unwrap();
         while !other.refuses(&token).await {
+            assert!(started.elapsed() <= GOAL, "{sid}");
             tokio::task::yield_now().await;
         }
         latencies.push(started.elapsed());
@@ -64,7 +65,7 @@ async fn the_other_node_refuses_within_milliseconds() {
     latencies.sort();
     let [p50, p99, max] = [5000, 9900, 9999].map(|n| latencies[n]);
     println!("from the call of `revoke` to the refusal on the other node: p50 {p50:?}, p99 {p99:?}, max {max:?}");
-    assert!(max <= Duration::from_secs(1), "{max:?}");
+    assert!(max <= GOAL, "{max:?}");
 }
 
 #[tokio::test]
