@@ -5,7 +5,7 @@ use std::ops::Range;
 use redis::Value;
 
 use super::losses::LOST;
-use crate::harness::{Fleet, Log, Proxy, STREAM, until};
+use crate::harness::{Fleet, Log, Node, Proxy, STREAM, until};
 
 /// The stream keeps this many of its entries.
 fn trim(fleet: &Fleet, kept: usize) {
@@ -23,6 +23,16 @@ async fn until_stream_has(fleet: &Fleet, sids: Range<usize>) {
     .await;
 }
 
+/// Two nodes that have appended ten entries each and know all. The second one reaches Redis through the proxy.
+async fn two_nodes(fleet: &Fleet, proxy: &Proxy) -> [Node; 2] {
+    let nodes = [fleet.node().await, fleet.node_behind(proxy).await];
+    nodes[0].revoke(fleet, 0..10).await;
+    nodes[1].revoke(fleet, 10..20).await;
+    tokio::join!(nodes[0].until_len(20), nodes[1].until_len(20));
+    tokio::join!(nodes[0].until_heard(), nodes[1].until_heard());
+    nodes
+}
+
 /// The one that was away reads the whole stream again, and appends what it had appended itself.
 #[tokio::test]
 async fn a_node_that_was_away_gets_what_was_trimmed_from_the_node_that_appended_it() {
@@ -30,11 +40,7 @@ async fn a_node_that_was_away_gets_what_was_trimmed_from_the_node_that_appended_
         let (log, _guard) = Log::start();
         let fleet = Fleet::start(&[]);
         let proxy = Proxy::start(fleet.redis.port()).await;
-        let (one, away) = (fleet.node().await, fleet.node_behind(&proxy).await);
-        one.revoke(&fleet, 0..10).await;
-        away.revoke(&fleet, 10..20).await;
-        tokio::join!(one.until_len(20), away.until_len(20));
-        tokio::join!(one.until_heard(), away.until_heard());
+        let [one, away] = two_nodes(&fleet, &proxy).await;
         proxy.close();
         until("its connections are closed", || fleet.redis.clients() == 2).await;
         one.revoke(&fleet, 20..320).await;
@@ -52,6 +58,20 @@ async fn a_node_that_was_away_gets_what_was_trimmed_from_the_node_that_appended_
         }
         assert_eq!((log.count(LOST), fleet.node().await.revocations.len()), (2, 320), "{}", log.text());
     }
+}
+
+/// Nothing comes over its connections, which it notices only after some seconds.
+#[tokio::test]
+async fn a_node_whose_connections_hang_while_the_stream_is_trimmed_misses_nothing() {
+    let fleet = Fleet::start(&[]);
+    let proxy = Proxy::start(fleet.redis.port()).await;
+    let [one, behind] = two_nodes(&fleet, &proxy).await;
+    proxy.stall();
+    one.revoke(&fleet, 20..320).await;
+    trim(&fleet, 5);
+    assert_eq!(behind.revocations.len(), 20);
+    behind.until_len(320).await;
+    until_stream_has(&fleet, 0..320).await;
 }
 
 /// The limit that the documentation states: those who have them in memory do not append what others have appended.
