@@ -29,12 +29,13 @@ where
         fleet.node_with(revocations, SystemClock)
     };
     let nodes = [node(&fleet), node(&fleet)];
+    let revokers = nodes.each_ref().map(|node| revoker(&fleet, node));
     let names: Vec<_> = (0..all).map(|n| n.to_string()).collect();
     let tokens: Vec<_> = names.iter().step_by(all / 100).map(|name| fleet.token_of_both(name)).collect();
     let done = Arc::new(AtomicUsize::new(0));
     let mut revoking = tokio::task::JoinSet::new();
     for (n, part) in names.chunks(all.div_ceil(2 * AT_ONCE)).enumerate() {
-        let (part, done, revoke) = (part.to_vec(), Arc::clone(&done), revoker(&fleet, &nodes[n / AT_ONCE]));
+        let (part, done, revoke) = (part.to_vec(), Arc::clone(&done), revokers[n / AT_ONCE].clone());
         revoking.spawn(async move {
             let mut failures = 0;
             for name in part {
