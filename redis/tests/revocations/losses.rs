@@ -163,6 +163,27 @@ async fn a_failover_that_loses_the_last_entries_is_healed() {
     assert!(log.text().contains("count=3"), "{}", log.text());
 }
 
+/// Reading the whole stream takes longer than the time after which a process looks again whether something is lost.
+#[tokio::test]
+async fn a_long_stream_is_read_again_once_after_a_loss() {
+    let (log, _guard) = Log::start();
+    let fleet = Fleet::start(&[]);
+    let node = fleet.node().await;
+    node.revoke(&fleet, 0..1).await;
+    let record: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
+    let script = "for n = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'record', ARGV[1]) end";
+    let fill = [b"EVAL", script.as_bytes(), b"1", STREAM.as_bytes(), record[0].1[1].as_bytes()];
+    let _: Value = fleet.redis.ask(&fill);
+    node.until_heard().await;
+    let stream: Vec<u8> = fleet.redis.tell(&format!("DUMP {STREAM}"));
+    node.revoke(&fleet, 1..2).await;
+    // As after a failover.
+    let _: Value = fleet.redis.ask(&[b"RESTORE", STREAM.as_bytes(), b"0", &stream, b"REPLACE"]);
+    until("the lost one is there again", || fleet.stream_len() == 100_002).await;
+    node.until_heard().await;
+    assert_eq!((log.count(LOST), log.count(HEALED)), (1, 1), "{}", log.text());
+}
+
 /// A connection alone is no loss.
 #[tokio::test]
 async fn a_lost_connection_appends_and_reads_nothing_again_that_is_there() {
