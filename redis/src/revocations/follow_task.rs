@@ -112,7 +112,9 @@ impl<'f> FollowTask<'f> {
                 self.append_unseen().await?;
                 self.trim(&mut connection).await?;
             }
-            let is_lost = self.checked.elapsed() >= CHECK_INTERVAL && self.check(&mut connection).await?;
+            // Not before all is read: what is missing is not yet appended again, so a stream that takes longer to read would be read again forever.
+            let is_due = is_all && self.checked.elapsed() >= CHECK_INTERVAL;
+            let is_lost = is_due && self.check(&mut connection).await?;
             let now = Instant::now();
             if let Some(refused) = self.refused.take_if(|refused| refused.retry_at <= now) {
                 self.cursor = self.cursor.min(refused.predecessor);

@@ -42,7 +42,8 @@ use crate::time_limit::TimeLimit;
 /// - **Lost entries.** Redis may lose entries that it has confirmed: those of the last moments in a failover, of the last second in a crash, and
 ///   all of them in a restart without persistence. After a lost connection, and once a second, each process checks whether the stream has lost
 ///   entries. If so, it rereads the stream and appends again what it appended in the last 60 seconds, up to 10,000 entries. Running processes
-///   have all entries in memory. A process that starts later lacks the older ones, so set `appendonly yes`.
+///   have in memory what they have read. Nobody appends older entries again, nor those of a process that has ended: a process that starts later
+///   lacks them, and so does one that could not reach Redis when they were appended. So set `appendonly yes`, and do not trim the stream yourself.
 /// - **Trimming.** An entry is removed 60 seconds after the last token that it could concern has expired, by the longest lifetime that any
 ///   appending process is configured with, and by the clock of Redis. If that clock jumps ahead and something is revoked then, entries are
 ///   removed too early, and processes that start later miss them.

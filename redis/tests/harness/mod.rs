@@ -1,9 +1,11 @@
 //! Servers to connect to, and proofs to insert.
 
 mod fake_server;
+mod kills;
 mod log;
 mod node;
 mod proxy;
+mod receiver;
 mod redis_server;
 
 use std::time::{Duration, Instant};
@@ -13,15 +15,19 @@ use tower_bearer::dpop::{Freshness, ReplayAnswer, ReplayEntry, ReplayKey, Replay
 use tower_bearer_redis::RedisReplayStore;
 
 pub(crate) use self::fake_server::FakeServer;
+pub(crate) use self::kills::{failures_of, kill_redis_while_revoking};
 pub(crate) use self::log::Log;
-pub(crate) use self::node::{AUDIENCE, Fleet, Node, TOKEN_LIFE, store_at};
+pub(crate) use self::node::{AUDIENCE, Fleet, Node, STREAM, TOKEN_LIFE, store_at};
 pub(crate) use self::proxy::Proxy;
+pub(crate) use self::receiver::Receiver;
 pub(crate) use self::redis_server::RedisServer;
 #[cfg(any(feature = "cluster", feature = "tls"))]
 pub(crate) use self::redis_server::free_port;
 
 /// For how long a proof is kept, unless a test says otherwise.
 pub(crate) const KEEP_FOR: Duration = Duration::from_secs(75);
+/// How long it may take until all nodes refuse what one of them has revoked.
+pub(crate) const GOAL: Duration = Duration::from_secs(1);
 /// No test waits longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 

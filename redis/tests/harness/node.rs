@@ -1,3 +1,5 @@
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_bearer::ResourceServer;
@@ -7,16 +9,18 @@ use tower_bearer::revocation::{FeedStatus, Revocation, Revocations};
 use tower_bearer::testing::TestIssuer;
 use tower_bearer_redis::RedisRevocations;
 
-use super::{PATIENCE, RedisServer, until, until_async};
+use super::{PATIENCE, Proxy, RedisServer, until, until_async};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.test";
+/// Where the nodes have their revocations.
+pub(crate) const STREAM: &str = "tower-bearer:test:revocations";
 /// No token lives longer.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// The issuer of all nodes.
 pub(crate) struct Fleet {
     pub(crate) redis: RedisServer,
-    pub(crate) issuer: TestIssuer,
+    pub(crate) issuer: Arc<TestIssuer>,
 }
 
 /// A server with revocations, as another process would have it.
@@ -31,7 +35,7 @@ impl Fleet {
     }
 
     pub(crate) fn with(redis: RedisServer) -> Self {
-        Self { redis, issuer: TestIssuer::builder().algorithms([Algorithm::ES256]).start() }
+        Self { redis, issuer: Arc::new(TestIssuer::builder().algorithms([Algorithm::ES256]).start()) }
     }
 
     pub(crate) fn store(&self) -> RedisRevocations {
@@ -46,6 +50,13 @@ impl Fleet {
     /// A node that is ready.
     pub(crate) async fn node(&self) -> Node {
         let node = self.starting_node();
+        node.ready().await;
+        node
+    }
+
+    /// A node that is ready, and reaches Redis through a proxy.
+    pub(crate) async fn node_behind(&self, proxy: &Proxy) -> Node {
+        let node = self.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
         node.ready().await;
         node
     }
@@ -69,8 +80,24 @@ impl Fleet {
         self.issuer.token().audience(AUDIENCE).claim("sid", sid).sign()
     }
 
+    /// A token that a revocation of the session concerns, and one of the subject, for as long as a test may last.
+    pub(crate) fn token_of_both(&self, name: &str) -> String {
+        self.issuer.token().audience(AUDIENCE).subject(name).claim("sid", name).expires_in(TOKEN_LIFE).sign()
+    }
+
     pub(crate) fn sessions(&self, sids: impl IntoIterator<Item = usize>) -> Vec<String> {
         sids.into_iter().map(|sid| self.token(&sid.to_string())).collect()
+    }
+
+    pub(crate) fn stream_len(&self) -> usize {
+        self.redis.tell(&format!("XLEN {STREAM}"))
+    }
+
+    /// The names in the entries of the stream, in their order.
+    pub(crate) fn names_in_stream(&self) -> Vec<String> {
+        let entries: Vec<(String, Vec<String>)> = self.redis.tell(&format!("XRANGE {STREAM} - +"));
+        let name = |record: &str| record.split("\"name\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        entries.iter().map(|(_, fields)| name(&fields[1])).collect()
     }
 }
 
@@ -82,6 +109,13 @@ pub(crate) fn store_at(url: &str) -> RedisRevocations {
 impl Node {
     pub(crate) async fn ready(&self) {
         tokio::time::timeout(PATIENCE, self.server.ready()).await.expect("it is ready");
+    }
+
+    /// Revokes these sessions, one after the other.
+    pub(crate) async fn revoke(&self, fleet: &Fleet, sids: Range<usize>) {
+        for sid in sids {
+            self.revocations.revoke(&fleet.session(&sid.to_string())).await.unwrap();
+        }
     }
 
     /// Whether the token is revoked here.

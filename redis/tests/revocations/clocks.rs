@@ -6,9 +6,7 @@ use redis::Value;
 use tower_bearer::revocation::{Revocation, Revocations};
 use tower_bearer::testing::TestClock;
 
-use crate::harness::{AUDIENCE, Fleet, Log, Node, TOKEN_LIFE, until};
-
-const KEY: &str = "tower-bearer:test:revocations";
+use crate::harness::{AUDIENCE, Fleet, Log, Node, STREAM, TOKEN_LIFE, until};
 
 fn node_at(fleet: &Fleet, time: SystemTime) -> (Node, TestClock) {
     let clock = TestClock::new();
@@ -63,7 +61,7 @@ fn id_ago(fleet: &Fleet, ago: Duration, number: usize) -> String {
 fn append_ago(fleet: &Fleet, ago: Duration, count: usize) {
     for number in 0..count {
         let id = id_ago(fleet, ago, number);
-        let _: Value = fleet.redis.tell(&format!("XADD {KEY} {id} record old"));
+        let _: Value = fleet.redis.tell(&format!("XADD {STREAM} {id} record old"));
     }
 }
 
@@ -79,12 +77,12 @@ async fn entries_are_removed_when_no_process_needs_them() {
     append_ago(&fleet, Duration::ZERO, 1);
     let node = fleet.node().await;
     // Redis removes whole nodes of its tree only.
-    until("it is trimmed", || fleet.redis.tell::<usize>(&format!("XLEN {KEY}")) == 101).await;
+    until("it is trimmed", || fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")) == 101).await;
     node.revocations.revoke(&fleet.session("a")).await.unwrap();
     for _ in 0..2 {
         node.until_heard().await;
     }
-    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {KEY}")), 102);
+    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")), 102);
     // Nothing is lost that was trimmed for its age.
     assert_eq!((log.count("WARN"), log.count("cannot be read")), (1, 1), "{}", log.text());
 }
@@ -95,20 +93,20 @@ async fn entries_are_kept_as_long_as_the_process_wants_that_appended_them() {
     let fleet = Fleet::start(&["--stream-node-max-entries", "10"]);
     let day = Revocations::new(Duration::from_secs(86400)).share(fleet.store());
     day.revoke(&fleet.session("of a day")).await.unwrap();
-    let records: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
-    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let records: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
+    let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     drop(day);
     append_ago(&fleet, 2 * TOKEN_LIFE, 100);
-    let _: Value = fleet.redis.ask(&[b"XADD", KEY.as_bytes(), b"*", b"record", records[0].1[1].as_bytes()]);
+    let _: Value = fleet.redis.ask(&[b"XADD", STREAM.as_bytes(), b"*", b"record", records[0].1[1].as_bytes()]);
     let node = fleet.node().await;
     node.until_heard().await;
-    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {KEY}")), 101);
+    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")), 101);
     // Its own time is shorter.
-    let _: Value = fleet.redis.tell(&format!("XTRIM {KEY} MAXLEN 100"));
-    let last: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XREVRANGE {KEY} + - COUNT 1"));
-    let _: Value = fleet.redis.tell(&format!("XDEL {KEY} {}", last[0].0));
+    let _: Value = fleet.redis.tell(&format!("XTRIM {STREAM} MAXLEN 100"));
+    let last: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XREVRANGE {STREAM} + - COUNT 1"));
+    let _: Value = fleet.redis.tell(&format!("XDEL {STREAM} {}", last[0].0));
     fleet.node().await.until_heard().await;
-    assert!(fleet.redis.tell::<usize>(&format!("XLEN {KEY}")) <= 10);
+    assert!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")) <= 10);
 }
 
 /// Neither the clock of a node nor the end of its day removes anything.
@@ -126,6 +124,6 @@ async fn a_node_with_a_wrong_clock_removes_nothing() {
         node.revocations.revoke(&fleet.session("of the wrong clock")).await.unwrap();
         one.until_heard().await;
     }
-    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {KEY}")), 22);
+    assert_eq!(fleet.redis.tell::<usize>(&format!("XLEN {STREAM}")), 22);
     assert_eq!(fleet.node().await.revocations.len(), 21);
 }

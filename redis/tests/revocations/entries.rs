@@ -7,16 +7,14 @@ use tower_bearer::clock::SystemClock;
 use tower_bearer::revocation::{Revocation, RevocationRecord, Revocations, RevokeError};
 use tower_bearer::testing::TestClock;
 
-use crate::harness::{Fleet, Log, TOKEN_LIFE, until};
-
-const KEY: &str = "tower-bearer:test:revocations";
+use crate::harness::{Fleet, Log, STREAM, TOKEN_LIFE, until};
 
 #[tokio::test]
 async fn an_entry_is_one_field_with_the_record_as_json() {
     let fleet = Fleet::start(&[]);
     let node = fleet.node().await;
     node.revocations.revoke(&fleet.session("s")).await.unwrap();
-    let entries: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
+    let entries: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
     let [(_, fields)] = &entries[..] else { panic!("{entries:?}") };
     let [name, record] = &fields[..] else { panic!("{fields:?}") };
     assert_eq!(name, "record");
@@ -31,10 +29,10 @@ async fn what_cannot_be_read_is_skipped_and_logged_once() {
     let fleet = Fleet::start(&[]);
     let node = fleet.node().await;
     node.revocations.revoke(&fleet.session("before")).await.unwrap();
-    let good: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {KEY} - +"));
+    let good: Vec<(String, Vec<String>)> = fleet.redis.tell(&format!("XRANGE {STREAM} - +"));
     let good = &good[0].1[1];
     let add = |fields: &[&[u8]]| {
-        let _: Value = fleet.redis.ask(&[&[b"XADD", KEY.as_bytes(), b"*"], fields].concat());
+        let _: Value = fleet.redis.ask(&[&[b"XADD", STREAM.as_bytes(), b"*"], fields].concat());
     };
     add(&[b"record", good.replace("\"v\":1", "\"v\":2").as_bytes()]);
     add(&[b"record", b""]);
@@ -67,13 +65,13 @@ async fn what_cannot_be_read_is_skipped_and_logged_once() {
 async fn a_key_that_is_no_stream_is_an_error_until_it_is_gone() {
     let (log, _guard) = Log::start();
     let fleet = Fleet::start(&[]);
-    let _: Value = fleet.redis.tell(&format!("SET {KEY} 1"));
+    let _: Value = fleet.redis.tell(&format!("SET {STREAM} 1"));
     let node = fleet.starting_node();
     until("it is logged", || log.count("WRONGTYPE") == 1).await;
     let error = node.revocations.revoke(&fleet.session("a")).await.unwrap_err();
     assert!(matches!(error, RevokeError::Store(_)));
     assert!(!node.server.is_ready());
-    let _: Value = fleet.redis.tell(&format!("DEL {KEY}"));
+    let _: Value = fleet.redis.tell(&format!("DEL {STREAM}"));
     node.ready().await;
     node.revocations.revoke(&fleet.session("a")).await.unwrap();
     assert_eq!(fleet.node().await.revocations.len(), 1);

@@ -1,5 +1,6 @@
 //! Revocations that processes share. Each node is one process' part, with a connection of its own.
 
+mod absences;
 mod clocks;
 mod entries;
 mod losses;
@@ -7,3 +8,4 @@ mod outages;
 mod processes;
 mod settings;
 mod sharing;
+mod signals;

@@ -1,19 +1,17 @@
 //! What happens while Redis does not answer, and afterwards.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Value;
 use tower_bearer::clock::SystemClock;
-use tower_bearer::revocation::{Revocations, RevokeError};
+use tower_bearer::revocation::{Revocation, Revocations, RevokeError};
 use tower_bearer::validation::VerifyError;
 use tower_bearer_redis::RedisRevocations;
 
-use crate::harness::{Fleet, Log, Proxy, RedisServer, TOKEN_LIFE, chain, store_at, until, until_async};
+use crate::harness::{
+    Fleet, Log, Proxy, RedisServer, TOKEN_LIFE, chain, failures_of, kill_redis_while_revoking, until, until_async,
+};
 
-/// What a [`Fleet`]'s Redis needs to keep what it has confirmed.
-const PERSISTENT: [&str; 2] = ["--appendonly", "yes"];
 /// How long a `revoke` may take: its limit is 500 ms, but the machine may be busy.
 const LATE: Duration = Duration::from_secs(4);
 
@@ -52,68 +50,17 @@ async fn redis_may_start_after_the_node() {
     assert_eq!(log.count("answers again"), 1, "{}", log.text());
 }
 
-/// No revocation is confirmed that others do not get. `REVOCATIONS=200000` makes as many, and kills Redis more often. `tests/long.sh` does.
+/// No revocation is confirmed that others do not get.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_is_killed_and_started_again_during_ten_thousand_revocations() {
-    let all: usize = std::env::var("REVOCATIONS").map_or(10_000, |all| all.parse().unwrap());
-    let (each, kills) = (all / 2, all / 2000);
-    let mut fleet = Fleet::start(&PERSISTENT);
-    let node = |fleet: &Fleet| {
-        let revocations = Revocations::new(TOKEN_LIFE).quota(all).share(fleet.store());
-        fleet.node_with(revocations, SystemClock)
-    };
-    let nodes = [node(&fleet), node(&fleet)];
-    let done = Arc::new(AtomicUsize::new(0));
-    let failures = Arc::new(AtomicUsize::new(0));
-    let mut revoking = tokio::task::JoinSet::new();
-    for (n, node) in nodes.iter().enumerate() {
-        // Several at a time, as requests come.
-        for part in 0..10 {
-            let (revocations, done, failures) = (node.revocations.clone(), Arc::clone(&done), Arc::clone(&failures));
-            let sids = (0..each / 10).map(move |sid| (n * each + part * each / 10 + sid).to_string());
-            let sessions: Vec<_> = sids.map(|sid| fleet.session(&sid)).collect();
-            revoking.spawn(async move {
-                for session in sessions {
-                    while revocations.revoke(&session).await.is_err() {
-                        failures.fetch_add(1, Ordering::Relaxed);
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                    done.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            });
+    kill_redis_while_revoking(|fleet, node| {
+        let (revocations, issuer) = (node.revocations.clone(), fleet.issuer.url().to_owned());
+        move |name| {
+            let (revocations, session) = (revocations.clone(), Revocation::session(&issuer, &name));
+            failures_of(async move || revocations.revoke(&session).await.is_ok())
         }
-    }
-    for kill in 1..=kills {
-        until("some are revoked", || done.load(Ordering::Relaxed) >= kill * all / (kills + 1)).await;
-        fleet.redis.kill();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert!(fleet.redis.run());
-    }
-    revoking.join_all().await;
-    assert!(failures.load(Ordering::Relaxed) > 0);
-    for node in &nodes {
-        node.until_len(all).await;
-        node.until_heard().await;
-    }
-    // What it says that it has, it has.
-    let entries: Vec<(String, Vec<String>)> = fleet.redis.tell("XRANGE tower-bearer:test:revocations - +");
-    let mut names: Vec<_> = entries
-        .iter()
-        .map(|(_, fields)| fields[1].split("\"name\":\"").nth(1).unwrap().split('"').next().unwrap())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), all);
-    let started = node(&fleet);
-    started.ready().await;
-    assert_eq!(started.revocations.len(), all);
-    let tokens = fleet.sessions((0..all).step_by(all / 100));
-    for node in nodes.iter().chain([&started]) {
-        for token in &tokens {
-            assert!(node.refuses(token).await);
-        }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -147,8 +94,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shows_as_stale() {
 async fn a_connection_over_which_nothing_comes_is_replaced() {
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node = fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
-    node.ready().await;
+    let node = fleet.node_behind(&proxy).await;
     let other = fleet.node().await;
     until("its policy is known", || fleet.redis.info("commandstats", "cmdstat_config|get").is_some()).await;
     let before = proxy.accepted();
@@ -165,8 +111,7 @@ async fn a_connection_over_which_nothing_comes_is_replaced() {
 async fn it_connects_again_at_most_once_a_second() {
     let fleet = Fleet::start(&[]);
     let proxy = Proxy::start(fleet.redis.port()).await;
-    let node = fleet.node_with(Revocations::new(TOKEN_LIFE).share(store_at(&proxy.url())), SystemClock);
-    node.ready().await;
+    let node = fleet.node_behind(&proxy).await;
     proxy.close();
     let before = proxy.accepted();
     tokio::time::sleep(Duration::from_millis(3300)).await;
@@ -218,6 +163,6 @@ async fn a_revocation_whose_reply_is_lost_may_be_repeated() {
         until_async("it works again", async || node.revocations.revoke(&fleet.session(&sid.to_string())).await.is_ok())
             .await;
     }
-    assert!(fleet.redis.tell::<usize>("XLEN tower-bearer:test:revocations") >= 3);
+    assert!(fleet.stream_len() >= 3);
     assert_eq!(fleet.node().await.revocations.len(), 3);
 }

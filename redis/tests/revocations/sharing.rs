@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tower_bearer::revocation::{FeedKind, Revocation, Revocations};
 use tower_bearer_redis::RedisRevocations;
 
-use crate::harness::{AUDIENCE, Fleet, TOKEN_LIFE, until};
+use crate::harness::{AUDIENCE, Fleet, GOAL, STREAM, TOKEN_LIFE, until};
 
 #[tokio::test]
 async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
@@ -37,19 +37,19 @@ async fn each_kind_of_revocation_comes_to_the_other_node_in_one_command() {
         one.revocations.revoke(&revocation).await.unwrap();
         assert!(one.refuses(&token).await, "{name}");
         other.until_refused(&token).await;
-        assert_eq!(fleet.redis.tell::<usize>("XLEN tower-bearer:test:revocations"), n + 1);
+        assert_eq!(fleet.stream_len(), n + 1);
     }
     assert_eq!(fleet.redis.calls("xadd"), 6);
-    assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), ["tower-bearer:test:revocations"]);
+    assert_eq!(fleet.redis.tell::<Vec<String>>("KEYS *"), [STREAM]);
 }
 
-/// The goal is a second.
+/// Nearly always, and always in time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_node_refuses_within_milliseconds() {
     let fleet = Fleet::start(&[]);
     let (one, other) = (fleet.node().await, fleet.node().await);
     let mut latencies = Vec::new();
-    for sid in 0..1000 {
+    for sid in 0..10_000 {
         let sid = sid.to_string();
         let token = fleet.token(&sid);
         assert!(!other.refuses(&token).await);
@@ -57,14 +57,15 @@ async fn the_other_node_refuses_within_milliseconds() {
         let started = Instant::now();
         one.revocations.revoke(&revocation).await.unwrap();
         while !other.refuses(&token).await {
+            assert!(started.elapsed() <= GOAL, "{sid}");
             tokio::task::yield_now().await;
         }
         latencies.push(started.elapsed());
     }
     latencies.sort();
-    let [p50, p99, max] = [500, 990, 999].map(|n| latencies[n]);
+    let [p50, p99, max] = [5000, 9900, 9999].map(|n| latencies[n]);
     println!("from the call of `revoke` to the refusal on the other node: p50 {p50:?}, p99 {p99:?}, max {max:?}");
-    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+    assert!(max <= GOAL, "{max:?}");
 }
 
 #[tokio::test]
