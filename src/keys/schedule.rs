@@ -337,9 +337,11 @@ impl RefreshSchedule {
         Decision::Wait { start: Some(self.start(now.plus(next), Reason::UnknownKey)), wait }
     }
 
-    /// Whether a fetch runs, or should by now. One that starts later may be replaced.
+    /// Whether a fetch runs, or should by now. One that starts later may be replaced, but not one that has begun: `now` may have been read before
+    /// another request started it.
     fn is_running_by(&self, now: Moment) -> bool {
-        self.running.as_ref().is_some_and(|running| now.has_reached(running.fetch.starts_at))
+        let has_begun = |running: &RunningFetch| running.began.is_some() || now.has_reached(running.fetch.starts_at);
+        self.running.as_ref().is_some_and(has_begun)
     }
 
     fn start(&mut self, starts_at: Moment, reason: Reason) -> Fetch {

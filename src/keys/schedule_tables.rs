@@ -299,6 +299,21 @@ fn a_document_of_any_age_can_be_decided_upon() {
     assert!(story.schedule.age(story.at(701)).is_some());
 }
 
+/// Requests read the time before they take the lock, so one may be late with an earlier time.
+#[test]
+fn a_fetch_that_has_begun_is_not_replaced_by_a_request_that_read_the_time_earlier() {
+    let start = Moment::of(&SystemClock);
+    let mut story = Story { schedule: RefreshSchedule::new(start, 0), start };
+    let Decision::Wait { start: Some(fetch), .. } = story.decide(1) else { panic!("no keys") };
+    assert!(story.schedule.on_begin(fetch.number, story.at(1)));
+    assert_eq!(story.decide(0), Decision::Wait { start: None, wait: Wait::Keys });
+    assert!(story.is_answered(fetch, 1, 0));
+    // The same when keys have become too old.
+    let Decision::Wait { start: Some(fetch), wait: Wait::Refresh } = story.decide(701) else { panic!("old keys") };
+    assert!(story.schedule.on_begin(fetch.number, story.at(701)));
+    assert_eq!(story.decide(700), Decision::Wait { start: None, wait: Wait::Refresh });
+}
+
 /// Keys that were compiled in say nothing about the keys of today.
 #[test]
 fn keys_that_were_known_beforehand_refuse_no_token_of_an_unknown_key() {
