@@ -9,12 +9,16 @@ use tower_bearer::testing::{Fault, TestClock};
 use super::*;
 
 fn rig() -> (Rig, TestClock) {
+    rig_with(|builder| builder)
+}
+
+fn rig_with(change: impl FnOnce(Builder) -> Builder) -> (Rig, TestClock) {
     let clock = TestClock::new();
     let trusted = |issuer: &TestIssuer| {
         let introspection = Introspection::discover(issuer.url(), issuer.introspection_client()).unwrap();
         issuer.issuer().introspect(introspection.signed_answers())
     };
-    (Rig::with(trusted, |builder| builder.clock(clock.clone())), clock)
+    (Rig::with(trusted, |builder| change(builder.clock(clock.clone()))), clock)
 }
 
 /// Row N7.
@@ -31,6 +35,18 @@ async fn a_signed_answer_is_accepted_like_a_plain_one() {
     // The next key signs.
     rig.issuer.rotate();
     assert_eq!(rig.status(&rig.token()).await, 200);
+}
+
+/// Row N7.
+#[tokio::test]
+async fn a_signed_answer_of_the_second_of_the_question_is_not_from_before_it() {
+    let (rig, clock) = rig_with(|builder| builder.leeway(Duration::ZERO));
+    let second = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    clock.set(std::time::UNIX_EPOCH + Duration::from_millis(second * 1000 + 900));
+    for (iat, status) in [(second, 200), (second - 1, 503)] {
+        rig.issuer.change_signed_answers(move |answer| answer.claim("iat", iat));
+        assert_eq!(rig.status(&rig.token()).await, status);
+    }
 }
 
 /// Row N7.

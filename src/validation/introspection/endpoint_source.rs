@@ -112,7 +112,8 @@ impl EndpointSource {
         let (mut scratch, known) = (Scratch::default(), KnownHeaders::default());
         let answer = SignedAnswer::check(answer, expected, now.wall, &mut scratch, &known)?;
         // Otherwise it could be from before a revocation, and count for longer than answers do.
-        if answer.issued_at().plus(*leeway) < asked_at.into() {
+        // `iat` may have whole seconds, rounded down.
+        if answer.issued_at().plus((*leeway).max(Duration::from_secs(1))) < asked_at.into() {
             return Err(Fault::BeforeQuestion);
         }
         let kid = answer.kid();
