@@ -22,6 +22,7 @@ export PROPERTIES_SEED=$seed PROPERTIES_TIMES=10 PROPTEST_RNG_SEED=$seed PROPTES
 cargo test --locked --all-features --lib
 cargo test --locked --all-features --test promises -- properties:: configuration::
 JUNK_PROOFS=1000000 cargo test --locked --all-features --test promises -- rfc9449_dpop::floods
+OUTAGE_SECONDS=65 cargo test --locked -p tower-bearer-redis --test promises -- however_long_redis_was_away
 REVOCATIONS=200000 cargo test --locked -p tower-bearer-redis --test promises -- redis_is_killed_and_started_again
 
 SEED=$seed ./fuzz/run.sh "$seconds"

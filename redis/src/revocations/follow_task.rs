@@ -29,6 +29,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 /// How much longer entries stay than a process that starts may need them.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The longest time for which entries stay because a process says that it needs them. One wrong entry must not end the trimming.
+const MAX_KEPT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// How far back Redis may lose entries that it has confirmed, in a crash or a failover.
 const UNCERTAIN: Duration = Duration::from_secs(60);
 /// After how long an entry for which the table had no room is read again.
@@ -44,7 +46,7 @@ pub(super) struct FollowTask<'f> {
     cursor: EntryId,
     /// What the stream had when it was last looked at.
     extent: Extent,
-    /// What this process has appended recently and has not found in the stream since the cursor was set back.
+    /// What this process has appended recently and has not found in the stream since it connected, or since the stream lost entries.
     unseen: BTreeMap<EntryId, RecentAppend>,
     /// The longest time for which a process keeps entries, of those that were read.
     keep_for: Duration,
@@ -99,6 +101,8 @@ impl<'f> FollowTask<'f> {
     async fn follow_connection(&mut self, pause: &mut Duration) -> Result<Infallible, StreamError> {
         let mut connection = self.shared.link.connect_dedicated().await?;
         self.trimmed = None;
+        // Before the check, which forgets what is older than an intact stream needs: this one may have been away for long.
+        self.unseen = self.shared.recent.all();
         if !self.check(&mut connection).await? {
             self.go_back();
         }
@@ -151,7 +155,7 @@ impl<'f> FollowTask<'f> {
         self.unseen.remove(&entry.id);
         let error = match entry.record.as_deref().map(RevocationRecord::from_json) {
             Some(Ok(record)) => {
-                self.keep_for = self.keep_for.max(record.keep_for());
+                self.keep_for = self.keep_for.max(record.keep_for().min(MAX_KEPT));
                 if let Err(full) = self.follower.apply(&record) {
                     self.refuse(predecessor, &full);
                 }
@@ -177,7 +181,6 @@ impl<'f> FollowTask<'f> {
     /// Makes the task read again everything that may have changed while there was no connection. The server may be another one now, which
     /// lacks the last entries, and whose clock gives lower IDs to those that have come since.
     fn go_back(&mut self) {
-        self.unseen = self.shared.recent.all();
         let first = self.unseen.first_key_value().map_or(self.cursor, |(id, _)| id.earlier(Duration::from_millis(1)));
         self.cursor = self.cursor.earlier(UNCERTAIN).min(first);
     }
@@ -201,7 +204,7 @@ impl<'f> FollowTask<'f> {
             self.cursor = EntryId::START;
             self.refused = None;
             self.unseen = self.shared.recent.all();
-        } else {
+        } else if self.unseen.is_empty() {
             self.shared.recent.remove_older_than(UNCERTAIN);
         }
         self.extent = extent;

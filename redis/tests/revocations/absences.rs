@@ -1,6 +1,7 @@
 //! A node cannot reach Redis for a while, and meanwhile the stream is trimmed beyond what the node has read, as by an operator's `XTRIM`.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -102,4 +103,30 @@ async fn what_was_trimmed_is_missing_where_it_was_not_read_if_nobody_appends_it_
     for token in [before, missing, there] {
         assert!(one.refuses(&token).await);
     }
+}
+
+/// Redis loses an entry in a crash and comes back after a while, and others append before the node has connected again. The node appends what is
+/// missing again, however long that took: tests/long.sh sets `OUTAGE_SECONDS` to more than the 60 that entries are kept for this.
+#[tokio::test]
+async fn what_was_lost_is_appended_again_however_long_redis_was_away() {
+    let outage = std::env::var("OUTAGE_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
+    let mut fleet = Fleet::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let proxy = Proxy::start(fleet.redis.port()).await;
+    let node = fleet.node_behind(&proxy).await;
+    // There are entries before the one that is lost, and after it.
+    node.revoke(&fleet, 0..1).await;
+    node.revoke(&fleet, 1..2).await;
+    node.until_heard().await;
+    proxy.close();
+    let lost: Vec<Vec<Value>> = fleet.redis.tell(&format!("XREVRANGE {STREAM} + - COUNT 1"));
+    let Value::BulkString(id) = &lost[0][0] else { panic!("{lost:?}") };
+    let deleted: u64 = fleet.redis.tell(&format!("XDEL {STREAM} {}", String::from_utf8_lossy(id)));
+    assert_eq!((deleted, fleet.names_in_stream()), (1, vec!["0".to_owned()]));
+    fleet.redis.kill();
+    tokio::time::sleep(Duration::from_secs(outage)).await;
+    assert!(fleet.redis.run());
+    fleet.node().await.revoke(&fleet, 2..3).await;
+    proxy.open();
+    until_stream_has(&fleet, 0..3).await;
+    assert!(fleet.node().await.refuses(&fleet.token("1")).await);
 }
