@@ -1,7 +1,7 @@
 //! Tests of how much memory the table of revocations takes.
 
 use super::*;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::SystemClock;
 
 const LIFE: Duration = Duration::from_secs(3600);
 
