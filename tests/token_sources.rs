@@ -304,8 +304,8 @@ async fn optional_answers_to_tokens_vary_by_the_header_of_each_source() {
 /// A layer between the protecting one and the requirement may set fields that override `Cache-Control` for some caches.
 #[tokio::test]
 async fn no_cache_may_store_the_refusal_of_an_inner_layer() {
-    let fixture = Fixture::new();
     const FIELDS: [&str; 4] = ["cdn-cache-control", "surrogate-control", "x-accel-expires", "edge-control"];
+    let fixture = Fixture::new();
     let between = axum::middleware::map_response(async |mut response: axum::response::Response| {
         for name in FIELDS {
             response.headers_mut().insert(name, HeaderValue::from_static("600"));

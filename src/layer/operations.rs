@@ -105,13 +105,14 @@ fn decide<B: Body>(
     extensions: &Extensions,
     body: &B,
 ) -> Result<Next, Rejection> {
-    let requirement = match (may_lack_message(method), body.is_end_stream()) {
-        (true, true) => Some(rules.without_message()),
-        // The inner service may act on it.
-        (true, false) => None,
-        (false, _) if method == Method::POST => rules.of_headers(headers),
+    let requirement = if may_lack_message(method) {
+        // The inner service may act on a body.
+        body.is_end_stream().then(|| rules.without_message())
+    } else if method == Method::POST {
+        rules.of_headers(headers)
+    } else {
         // A service that compares headers and body does so for messages, which come by POST.
-        (false, _) => None,
+        None
     };
     if let Some(requirement) = requirement {
         return check(requirement, extensions).map(|()| Next::PassOn);

@@ -23,6 +23,10 @@ mod schedule;
 #[expect(dead_code, reason = "the crate uses more of it than the simulation")]
 #[path = "../../../src/keys/seed_age.rs"]
 mod seed_age;
+#[cfg(feature = "tenants")]
+#[expect(dead_code, reason = "the simulation sends no tokens with unknown keys")]
+#[path = "../../../src/keys/tenant_refetches.rs"]
+mod tenant_refetches;
 #[path = "../../../src/keys/token_bucket.rs"]
 mod token_bucket;
 
