@@ -1,11 +1,8 @@
 //! `examples/forward_auth` as a proxy uses it: alone, and behind nginx with the configuration that its documentation shows.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 
 use axum::{Json, Router};
 use http::header::{AUTHORIZATION, AsHeaderName, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,19 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tower_bearer::testing::{Endpoint, Fault, TestIssuer};
 
+use crate::harness::nginx::{Nginx, Process};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
 const BARE: &str = r#"Bearer realm="https://api.example.test""#;
-
-/// A child process, killed when dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
 
 /// The example, listening.
 pub(crate) struct ForwardAuth {
@@ -63,8 +51,7 @@ impl ForwardAuth {
 /// nginx in front of a service that tells which headers it sees, with the example to ask.
 pub(crate) struct Proxied {
     pub(crate) url: String,
-    folder: PathBuf,
-    _nginx: Process,
+    _nginx: Nginx,
     _forward_auth: ForwardAuth,
 }
 
@@ -83,30 +70,12 @@ impl Proxied {
         let service_url = format!("http://{}", service.local_addr().unwrap());
         tokio::spawn(axum::serve(service, Router::new().fallback(echo)).into_future());
 
-        let address = free_address();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{}", address.port()));
-        fs::create_dir_all(&folder).unwrap();
-        let configuration = edit(&configuration(address, &folder, &forward_auth.url, &service_url));
-        fs::write(folder.join("nginx.conf"), configuration).unwrap();
-        let mut process = Command::new(nginx());
-        let process = process.arg("-e").arg("stderr").arg("-p").arg(&folder).arg("-c").arg(folder.join("nginx.conf"));
-        let nginx = Process(process.spawn().unwrap());
-        let patience = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < patience, "nginx does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { url: format!("http://{address}"), folder, _nginx: nginx, _forward_auth: forward_auth }
+        let nginx = Nginx::start(|address, _| edit(&configuration(address, &forward_auth.url, &service_url)));
+        Self { url: format!("http://{}", nginx.address), _nginx: nginx, _forward_auth: forward_auth }
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
         client().get(format!("{}{path}", self.url))
-    }
-}
-
-impl Drop for Proxied {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.folder).unwrap();
     }
 }
 
@@ -118,36 +87,14 @@ async fn echo(method: Method, headers: HeaderMap, body: String) -> Json<Value> {
 }
 
 /// What the documentation of the example shows, with the addresses of this test.
-fn configuration(address: SocketAddr, folder: &Path, forward_auth: &str, service: &str) -> String {
+fn configuration(address: SocketAddr, forward_auth: &str, service: &str) -> String {
     let documentation = include_str!("../examples/forward_auth.rs");
     let (_, rest) = documentation.split_once("//! ```nginx\n").unwrap();
     let (shown, _) = rest.split_once("//! ```").unwrap();
     let shown = shown.lines().map(|line| line.strip_prefix("//!").unwrap()).collect::<Vec<_>>().join("\n");
     let shown = shown.replace("http://127.0.0.1:9000", forward_auth).replace("http://127.0.0.1:8000", service);
     let (http, server) = shown.split_once("# For `server { … }`.").unwrap();
-    let folder = folder.display();
-    format!(
-        "daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
-        events {{ }}
-        http {{
-            access_log off;
-            client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-            uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-            {http}
-            server {{ listen {address}; {server} }}
-        }}"
-    )
-}
-
-fn nginx() -> PathBuf {
-    let folders = std::env::var_os("PATH").unwrap();
-    let mut places = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
-    let found = places.find_map(|folder| Some(folder.join("nginx")).filter(|program| program.exists()));
-    found.expect("nginx is missing: `apt-get install nginx` (./tests/run.sh does)")
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    format!("{http}\nserver {{ listen {address}; {server} }}")
 }
 
 pub(crate) fn client() -> Client {

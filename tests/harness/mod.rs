@@ -5,6 +5,7 @@ pub(crate) mod challenge;
 pub(crate) mod hmac;
 pub(crate) mod log;
 pub(crate) mod memory_source;
+pub(crate) mod nginx;
 mod rsa_vectors;
 pub(crate) mod scrape;
 pub(crate) mod serve;

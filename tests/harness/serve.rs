@@ -18,6 +18,15 @@ pub(crate) async fn serve(app: Router) -> SocketAddr {
     address
 }
 
+/// Serves an axum application that can ask for the address of its peer, as `ConnectInfo<SocketAddr>`.
+pub(crate) async fn serve_with_peers(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    address
+}
+
 /// Serves a tower service with hyper alone: a clone of it for each connection, and hyper clones that for each request.
 pub(crate) async fn serve_with_hyper<S, B>(service: S) -> SocketAddr
 where

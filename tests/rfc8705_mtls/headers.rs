@@ -22,10 +22,10 @@ const XFCC: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 const PEM: HeaderName = HeaderName::from_static("x-client-cert");
 
 /// A header with its name, and how it names a certificate.
-type Form = (HeaderName, CertificateHeader, fn(&[u8]) -> String);
+pub(super) type Form = (HeaderName, CertificateHeader, fn(&[u8]) -> String);
 
 /// All forms, with the proxies from which they count.
-fn forms(proxies: &TrustedProxies) -> [Form; 5] {
+pub(super) fn forms(proxies: &TrustedProxies) -> [Form; 5] {
     let xfcc = || CertificateHeader::x_forwarded_client_cert(proxies.clone());
     [
         (CLIENT_CERT, CertificateHeader::client_cert(proxies.clone()), byte_sequence),

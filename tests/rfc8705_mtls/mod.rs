@@ -4,6 +4,7 @@ mod both;
 mod explained;
 mod headers;
 mod metadata;
+mod nginx;
 mod over_tls;
 mod paths;
 mod required;

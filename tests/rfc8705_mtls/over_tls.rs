@@ -1,9 +1,13 @@
 //! The rows of the checklist over raw sockets: real handshakes, and headers as they stand on the wire.
 
+use std::net::SocketAddr;
+
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
+use http::HeaderName;
 use tower_bearer::certificate::{CertificateHeader, ClientCertificates, PeerAddress, TrustedProxies};
 use tower_bearer::dpop::Dpop;
 use tower_bearer::jose::Algorithm;
@@ -13,25 +17,37 @@ use tower_bearer::{AccessToken, ResourceServer};
 
 use super::tls::{Authority, exchange_plain};
 use super::{SECRET, TestCertificate, byte_sequence, escaped, pem};
-use crate::harness::serve::serve;
+use crate::harness::serve::{serve, serve_with_peers};
 use crate::harness::{AUDIENCE, good, small_issuer};
 
 /// The handler answers with the names of the headers that it sees.
-fn app(issuer: &TestIssuer, change: impl FnOnce(Builder) -> Builder) -> Router {
+pub(super) fn app(issuer: &TestIssuer, change: impl FnOnce(Builder) -> Builder) -> Router {
     let api = change(ResourceServer::builder(AUDIENCE).trust(issuer.issuer())).build().unwrap();
     let handler = get(async |_: AccessToken, request: Request| {
-        let names: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
         format!("[{}]", names.join(","))
     });
     Router::new().route("/me", handler).layer(api.layer())
 }
 
-fn request(token: &str, lines: &str) -> String {
+/// The same where the certificate comes in this header, with the peer that axum's server tells.
+pub(super) fn app_behind(issuer: &TestIssuer, header: CertificateHeader) -> Router {
+    let certificates = ClientCertificates::from_header(header);
+    app(issuer, |builder| builder.client_certificates(certificates)).layer(from_fn(with_peer))
+}
+
+/// As the documentation of `PeerAddress` shows.
+async fn with_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(PeerAddress(peer.ip()));
+    next.run(request).await
+}
+
+pub(super) fn request(token: &str, lines: &str) -> String {
     format!("GET /me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{lines}Connection: close\r\n\r\n")
 }
 
 #[track_caller]
-fn assert_status(answer: &str, status: u16) {
+pub(super) fn assert_status(answer: &str, status: u16) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     let error = match status {
         401 => "error=\"invalid_token\"",
@@ -112,12 +128,7 @@ async fn a_header_on_the_wire_counts_from_a_named_proxy() {
     let line = byte_sequence(certificate.der());
     for (network, expected) in [("127.0.0.0/8", 200), ("10.0.0.0/8", 401)] {
         let header = CertificateHeader::client_cert(TrustedProxies::at([network]).unwrap());
-        let router = app(&issuer, |builder| builder.client_certificates(ClientCertificates::from_header(header)));
-        let router = router.layer(from_fn(async |mut request: Request, next: Next| {
-            request.extensions_mut().insert(PeerAddress([127, 0, 0, 1].into()));
-            next.run(request).await
-        }));
-        let address = serve(router).await;
+        let address = serve_with_peers(app_behind(&issuer, header)).await;
         for name in ["Client-Cert", "client-cert", "CLIENT-CERT", "cLiEnT-cErT"] {
             let send = async |token: &str, lines: &str| exchange_plain(address, request(token, lines).as_bytes()).await;
             let answer = send(&token, &format!("{name}: {line}\r\n")).await;
@@ -144,7 +155,7 @@ async fn a_header_on_the_wire_counts_from_a_named_proxy() {
 async fn a_secret_on_the_wire_vouches_for_the_header() {
     let (issuer, certificate) = (small_issuer(), TestCertificate::new());
     let token = good(&issuer).bound_to_certificate(certificate.der()).sign();
-    let secret = TrustedProxies::with_secret(http::HeaderName::from_static("x-proxy-secret"), SECRET).unwrap();
+    let secret = TrustedProxies::with_secret(HeaderName::from_static("x-proxy-secret"), SECRET).unwrap();
     let header = CertificateHeader::x_forwarded_client_cert(secret);
     let address =
         serve(app(&issuer, |builder| builder.client_certificates(ClientCertificates::from_header(header)))).await;
@@ -157,4 +168,80 @@ async fn a_secret_on_the_wire_vouches_for_the_header() {
     assert_status(&send(line.clone()).await, 401);
     assert_status(&send(format!("{line}X-Proxy-Secret: {SECRET}\r\nx-proxy-secret: {SECRET}\r\n")).await, 400);
     assert_status(&send(format!("{line}{line}X-Proxy-Secret: {SECRET}\r\n")).await, 400);
+}
+
+/// Rows M1, M2.
+#[tokio::test]
+async fn a_header_on_the_wire_names_one_certificate_and_nothing_more() {
+    let (issuer, certificate, other) = (small_issuer(), TestCertificate::new(), TestCertificate::new());
+    let token = good(&issuer).bound_to_certificate(certificate.der()).sign();
+    let proxies = || TrustedProxies::at(["127.0.0.1"]).unwrap();
+    let line = |der: &[u8]| escaped(&pem(der));
+    let (own, others) = (line(certificate.der()), line(other.der()));
+    let with_more = line(&[certificate.der(), b"x"].concat());
+    let escaped_pem = CertificateHeader::escaped_pem(HeaderName::from_static("x-client-cert"), proxies());
+    // Trailing data, in the value, in its PEM and in its DER.
+    let wrong = [
+        others.clone(),
+        format!("{own}x"),
+        format!("{own}%0A"),
+        format!("{own}%20"),
+        format!("{own}%00"),
+        format!("{own},"),
+        format!("{own}%0Ax"),
+        format!("{own}{others}"),
+        format!("{own}{own}"),
+        format!("{others}{own}"),
+        format!("x{own}"),
+        format!("%0A{own}"),
+        own.replace("-----END", "x-----END"),
+        with_more.clone(),
+        pem(certificate.der()).replace('\n', " "),
+    ];
+    assert_names_one(&issuer, escaped_pem, &token, "X-Client-Cert", &own, &wrong).await;
+
+    let element = |line: &str| format!("By=spiffe://a/b;Cert=\"{line}\"");
+    let xfcc = CertificateHeader::x_forwarded_client_cert(proxies());
+    let (own_element, others_element) = (element(&own), element(&others));
+    let wrong = [
+        others_element.clone(),
+        format!("{own_element},{own_element}"),
+        format!("{own_element}, {own_element}"),
+        format!("{own_element},{others_element}"),
+        format!("{others_element},{own_element}"),
+        format!("{own_element},By=spiffe://a/c"),
+        format!("By=spiffe://a/c,{own_element}"),
+        format!("{own_element},"),
+        format!("{own_element};"),
+        format!("{own_element}x"),
+        format!("{own_element};Cert=\"{own}\""),
+        element(&format!("{own}x")),
+        element(&format!("{own}{own}")),
+        element(&with_more),
+    ];
+    assert_names_one(&issuer, xfcc, &token, "X-Forwarded-Client-Cert", &own_element, &wrong).await;
+}
+
+/// `right` is accepted and reaches no handler, everything else is refused, and two lines are malformed.
+async fn assert_names_one(
+    issuer: &TestIssuer,
+    header: CertificateHeader,
+    token: &str,
+    name: &str,
+    right: &str,
+    wrong: &[String],
+) {
+    let address = serve_with_peers(app_behind(issuer, header)).await;
+    let send = async |lines: String| exchange_plain(address, request(token, &lines).as_bytes()).await;
+    for _ in 0..2 {
+        let answer = send(format!("{name}: {right}\r\n")).await;
+        assert_status(&answer, 200);
+        assert!(answer.ends_with("[host,authorization,connection]"), "{answer}");
+        for wrong in wrong {
+            assert_status(&send(format!("{name}: {wrong}\r\n")).await, 401);
+            assert_status(&send(format!("{name}: {wrong}\r\n{name}: {right}\r\n")).await, 400);
+        }
+        assert_status(&send(format!("{name}: {right}\r\n{name}: {right}\r\n")).await, 400);
+        assert_status(&send(String::new()).await, 401);
+    }
 }

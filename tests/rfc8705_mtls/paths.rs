@@ -11,6 +11,7 @@ use tower_bearer::testing::{Endpoint, Fault, TestCertificate, TestIssuer};
 use tower_bearer::validation::{TokenCache, TokenError, VerifyError};
 use tower_bearer::{Issuer, Require, ResourceServer};
 
+use super::headers::forms;
 use super::{CLIENT_CERT, PROXY, Rig, STRANGER, bearer, byte_sequence, from, over, proxies, send};
 use crate::harness::{AUDIENCE, good, server, small_issuer};
 
@@ -203,11 +204,8 @@ async fn a_requirement_that_is_not_met_is_in_the_challenge_of_bearer() {
 /// What the issuer says of an opaque token binds it too (RFC 8705 §3.2).
 #[tokio::test]
 async fn an_introspected_bound_token_is_checked() {
-    let issuer = TestIssuer::start();
-    let introspection = Introspection::discover(issuer.url(), issuer.introspection_client()).unwrap();
-    let trusted: Issuer = issuer.issuer().introspect(introspection);
-    let certificates = ClientCertificates::from_connection();
-    let api = ResourceServer::builder(AUDIENCE).trust(trusted).client_certificates(certificates).build().unwrap();
+    let issuer = small_issuer();
+    let api = introspecting(&issuer, ClientCertificates::from_connection());
     let (certificate, other) = (TestCertificate::new(), TestCertificate::new());
     let token = issuer.opaque_token(&good(&issuer).bound_to_certificate(certificate.der()));
     for _ in 0..3 {
@@ -219,4 +217,35 @@ async fn an_introspected_bound_token_is_checked() {
     assert_eq!(api.verify(&token).await.unwrap_err(), VerifyError::Certificate(CertificateError::Absent));
     let unbound = issuer.opaque_token(&good(&issuer));
     send(&api, over(bearer(&unbound), None)).await.assert_accepted();
+}
+
+/// Rows M1, M2.
+#[tokio::test]
+async fn an_introspected_bound_token_needs_the_certificate_that_a_proxy_names() {
+    for (name, header, form) in forms(&proxies()) {
+        let issuer = small_issuer();
+        let api = introspecting(&issuer, ClientCertificates::from_header(header));
+        let certificate = TestCertificate::new();
+        let (own, other) = (form(certificate.der()), form(TestCertificate::new().der()));
+        let token = issuer.opaque_token(&good(&issuer).bound_to_certificate(certificate.der()));
+        for _ in 0..3 {
+            send(&api, from(PROXY, bearer(&token), &[(name.clone(), &other)])).await.assert_refused();
+            send(&api, from(PROXY, bearer(&token), &[])).await.assert_refused();
+            send(&api, from(STRANGER, bearer(&token), &[(name.clone(), &own)])).await.assert_refused();
+            send(&api, over(bearer(&token), Some(&certificate))).await.assert_refused();
+            let two = from(PROXY, bearer(&token), &[(name.clone(), &own), (name.clone(), &own)]);
+            send(&api, two).await.assert_error(StatusCode::BAD_REQUEST, "invalid_request");
+            let reply = send(&api, from(PROXY, bearer(&token), &[(name.clone(), &own)])).await;
+            reply.assert_accepted();
+            assert!(!reply.seen().contains_key(&name));
+        }
+        assert_eq!(issuer.requests(Endpoint::Introspection), 1);
+    }
+}
+
+/// A server that asks the issuer about its tokens.
+fn introspecting(issuer: &TestIssuer, certificates: ClientCertificates) -> ResourceServer {
+    let introspection = Introspection::discover(issuer.url(), issuer.introspection_client()).unwrap();
+    let trusted: Issuer = issuer.issuer().introspect(introspection);
+    ResourceServer::builder(AUDIENCE).trust(trusted).client_certificates(certificates).build().unwrap()
 }

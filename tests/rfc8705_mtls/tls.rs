@@ -33,6 +33,11 @@ impl Identity {
         self.certificate.der()
     }
 
+    /// The private key as PEM.
+    pub(super) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     fn key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
     }
