@@ -98,6 +98,13 @@ async fn a_tenant_that_was_added_and_is_never_used_leaves_too() {
     rig.tenants().add(issuer).unwrap();
     assert_eq!(source.holders(), 2);
     tokio::time::sleep(Duration::from_secs(1200)).await;
+    assert!(rig.tenants().list().is_empty());
+    // It is dropped a little later, when no thread can be reading it any more.
+    let start = std::time::Instant::now();
+    while source.holders() > 1 && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(rig.tenants().status(&iss(0)).is_none());
+    }
     assert_eq!(source.holders(), 1);
 }
 
