@@ -3,6 +3,7 @@
 mod changed;
 mod kept;
 mod load;
+mod load_clients;
 mod metadata;
 mod mistakes;
 mod nested;

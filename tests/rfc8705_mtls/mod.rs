@@ -10,6 +10,7 @@ mod paths;
 mod required;
 mod settings;
 mod tls;
+mod with_axum_server;
 
 use std::net::IpAddr;
 

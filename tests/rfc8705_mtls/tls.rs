@@ -71,16 +71,20 @@ impl Authority {
         Arc::new(roots)
     }
 
-    /// Serves over TLS, with the certificate and the address of each connection in its requests. A client may come without a certificate.
-    pub(super) async fn serve(&self, app: Router) -> SocketAddr {
+    /// For a server with a certificate of its own. A client may come without one.
+    pub(super) fn server_config(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(self.roots(), Arc::clone(&provider));
         let verifier = verifier.allow_unauthenticated().build().unwrap();
         let own = self.issue("localhost");
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = config.with_client_cert_verifier(verifier);
-        let config = config.with_single_cert(vec![own.certificate.der().clone()], own.key()).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Arc::new(config.with_single_cert(vec![own.certificate.der().clone()], own.key()).unwrap())
+    }
+
+    /// Serves over TLS, with the certificate and the address of each connection in its requests.
+    pub(super) async fn serve(&self, app: Router) -> SocketAddr {
+        let acceptor = TlsAcceptor::from(self.server_config());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {

@@ -69,7 +69,6 @@ impl ClientCertificates {
     /// ```
     /// use std::sync::Arc;
     ///
-    /// # mod axum_server { pub mod tls { pub struct TlsInfo { pub peer_certificates: Vec<Vec<u8>> } } }
     /// use axum_server::tls::TlsInfo;
     /// use tower_bearer::certificate::{ClientCertificate, ClientCertificates};
     ///

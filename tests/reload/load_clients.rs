@@ -10,7 +10,7 @@ use tower_bearer::jose::Algorithm;
 use tower_bearer::tenants::{ResolveError, ResolvedTenant, TenantSettings, from_fn};
 use tower_bearer::testing::{TestClient, TestClock, TestIssuer, TokenBuilder};
 
-use super::super::{Rig, document};
+use super::{Rig, document};
 use crate::harness::memory_source::keys;
 use crate::harness::{AUDIENCE, Answer, good, present, send_with};
 

@@ -1,7 +1,5 @@
 //! A thousand reloads under load: nobody is refused wrongly, nobody is accepted wrongly, and nothing grows.
 
-mod clients;
-
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +9,7 @@ use tokio::task::JoinSet;
 use tower_bearer::Issuer;
 use tower_bearer::testing::Endpoint;
 
-use self::clients::{Api, Client, Kind, has_realm, is_replay};
+use super::load_clients::{Api, Client, Kind, has_realm, is_replay};
 use super::{Rig, document};
 use crate::harness::memory_source::{Fetch, Source, keys};
 use crate::harness::{good, present, small_issuer};
